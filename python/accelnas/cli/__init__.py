@@ -1,0 +1,54 @@
+"""The command line: ``accelnas info|sample|predict|data|fit|compile``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from accelnas.cli import compile as compile_command
+from accelnas.cli import data, fit, info, predict, sample
+from accelnas.cli.shared import ErrorGroup
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    cls=ErrorGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from accelnas import __version__
+
+        typer.echo(f"accelnas {__version__}")
+        raise typer.Exit
+
+
+@app.callback(
+    epilog="Commands read and write plain tables, so they join into pipes:  "
+    "accelnas sample -n 1000 | accelnas predict - --metrics accuracy > scored.csv",
+)
+def _accelnas(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Query a neural architecture search benchmark compiled to small exact tables."""
+
+
+for command in (info, sample, predict, data, fit, compile_command):
+    command.register(app)
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    app(prog_name="accelnas")

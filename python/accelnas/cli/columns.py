@@ -1,0 +1,161 @@
+"""From the columns of a table to choice indices, with the row and variable at fault in errors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accelnas.errors import AccelnasError, DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from accelnas import Space, Variable
+
+    Columns = Mapping[str, Sequence[Any]]
+    Choices = npt.NDArray[np.uint8]
+    Locate = Callable[[int], str]
+
+
+class ColumnEncoder:
+    """Reads architectures from a table that holds them in one of three forms.
+
+    Parameters
+    ----------
+    space
+        The space of the architectures.
+    names
+        The table's columns: among them every variable of the space, or ``architecture``
+        (readable strings), or ``index`` (integers); the first form found in this order is read.
+
+    Raises
+    ------
+    DataError
+        If none of the three forms is there.
+    """
+
+    def __init__(self, space: Space, names: Sequence[str]) -> None:
+        self.space = space
+        variables = [variable.name for variable in space.variables]
+        missing = [name for name in variables if name not in names]
+        self._encode: Callable[[Columns, Locate], Choices]
+        if not missing:
+            self._lookups = [_spellings(variable) for variable in space.variables]
+            self._encode = self._from_choices
+        elif "architecture" in names:
+            self._encode = self._from_strings
+        elif "index" in names:
+            self._encode = self._from_indices
+        elif len(missing) < len(variables):
+            raise DataError(
+                f"column {missing[0]} is missing ({len(missing)} of {len(variables)} variables "
+                "are); give all of them, or a column architecture or index"
+            )
+        else:
+            raise DataError(
+                f"no architectures in columns {', '.join(names)}; give the {len(variables)} "
+                f"variables ({variables[0]}, …), or a column architecture or index"
+            )
+
+    def __call__(self, columns: Columns, locate: Locate) -> Choices:
+        """Return the choice indices, uint8 (n, variables), of a batch of rows.
+
+        Parameters
+        ----------
+        columns
+            Names to values; text, or typed values from Parquet.
+        locate
+            Says where a row of the batch is in the input, for errors.
+
+        Raises
+        ------
+        DataError
+            If a value is none of its variable's choices, or not an architecture.
+        """
+        if not len(next(iter(columns.values()))):
+            return np.empty((0, len(self.space.variables)), np.uint8)
+        return self._encode(columns, locate)
+
+    def _from_choices(self, columns: Columns, locate: Locate) -> Choices:
+        rows = len(next(iter(columns.values())))
+        choices = np.empty((rows, len(self._lookups)), np.uint8)
+        for j, (variable, lookup) in enumerate(
+            zip(self.space.variables, self._lookups, strict=True)
+        ):
+            values = _listed(columns[variable.name])
+            try:
+                choices[:, j] = [lookup[value] for value in values]
+            except KeyError:
+                choices[:, j] = _encode_slowly(variable, lookup, values, locate)
+        return choices
+
+    def _from_strings(self, columns: Columns, locate: Locate) -> Choices:
+        texts = _listed(columns["architecture"])
+        try:
+            return self.space.parse(texts)
+        except (AccelnasError, TypeError):
+            for row, text in enumerate(texts):
+                if not isinstance(text, str):
+                    raise DataError(
+                        f"{locate(row)}: architecture is {text!r}; give a string such as "
+                        f"{self.space.format(self.space.range(0, 1))[0]}"
+                    ) from None
+                try:
+                    self.space.parse([text])
+                except AccelnasError as error:
+                    message = str(error).removeprefix("row 0: ")
+                    raise DataError(f"{locate(row)}: {message}") from None
+            raise
+
+    def _from_indices(self, columns: Columns, locate: Locate) -> Choices:
+        values = _listed(columns["index"])
+        indices = np.zeros(len(values), np.uint64)
+        for row, value in enumerate(values):
+            try:
+                number = int(value)
+            except (TypeError, ValueError):
+                number = -1
+            if not 0 <= number < self.space.size:
+                raise DataError(
+                    f"{locate(row)}: index is {value}; give an integer from 0 to "
+                    f"{self.space.size - 1}"
+                )
+            indices[row] = number
+        return self.space.at(indices)
+
+
+def _listed(values: Sequence[Any]) -> list[Any]:
+    """Return plain Python values of a column of text or a Polars series."""
+    return values.to_list() if hasattr(values, "to_list") else list(values)
+
+
+def _spellings(variable: Variable) -> dict[object, int]:
+    """Map every accepted spelling of a variable's choices to its index."""
+    lookup: dict[object, int] = {}
+    for index, choice in enumerate(variable.choices):
+        spellings: tuple[object, ...] = (choice, str(choice))
+        if isinstance(choice, bool):
+            spellings += (str(choice).lower(), str(int(choice)))
+        elif isinstance(choice, (int, float)):
+            spellings += (str(float(choice)),)
+        lookup.update(dict.fromkeys(spellings, index))
+    return lookup
+
+
+def _encode_slowly(
+    variable: Variable, lookup: dict[object, int], values: Sequence[Any], locate: Locate
+) -> list[int]:
+    """Encode a column with stray blanks or capitals, or name the first value at fault."""
+    encoded = []
+    for row, value in enumerate(values):
+        text = value.strip() if isinstance(value, str) else value
+        index = lookup.get(text, lookup.get(str(text).lower()))
+        if index is None:
+            allowed = ", ".join(map(str, variable.choices))
+            shown = "empty" if text in ("", None) else text
+            raise DataError(f"{locate(row)}: {variable.name} is {shown}; choose one of {allowed}")
+        encoded.append(index)
+    return encoded

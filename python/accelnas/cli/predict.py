@@ -1,0 +1,129 @@
+"""``accelnas predict``: metrics for a table of architectures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from accelnas.cli.shared import BenchmarkOption, ThreadsOption, load_benchmark, progress
+from accelnas.errors import AccelnasError, DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from accelnas import Space
+
+EPILOG = """Examples:
+
+  accelnas predict archs.csv --metrics accuracy,throughput_a100 --std -o scored.csv
+
+  accelnas predict archs.parquet -o scored.parquet
+
+  accelnas sample -n 1000 | accelnas predict - --metrics accuracy
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("predict", epilog=EPILOG)(predict)
+
+
+def predict(
+    table: Annotated[
+        Path,
+        typer.Argument(
+            metavar="INPUT",
+            help="CSV, Parquet (.parquet), or [cyan]-[/cyan] for CSV from stdin. Columns: every "
+            "variable of the space, or architecture (strings), or index. A plain list of "
+            "strings without a header is read too.",
+            show_default=False,
+        ),
+    ],
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            "--metrics", "-m", metavar="A,B,…", help="Metrics to predict.", show_default="all"
+        ),
+    ] = None,
+    std: Annotated[
+        bool,
+        typer.Option("--std", help="Add the standard deviation over members of every metric."),
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="CSV, or Parquet if the name ends in .parquet; replaced only when complete.",
+            show_default="CSV to stdout",
+        ),
+    ] = None,
+    prefix: Annotated[
+        str, typer.Option("--prefix", help="Put before the names of the new columns.")
+    ] = "",
+    threads: ThreadsOption = None,
+    benchmark: BenchmarkOption = None,
+) -> None:
+    """Predict metrics of a table's architectures; its columns are kept, the metrics follow.
+
+    Files may be larger than memory: they are read, scored and written batch by batch.
+    """
+    from accelnas.cli.columns import ColumnEncoder
+    from accelnas.cli.tables import open_reader, write_table
+
+    bench = load_benchmark(benchmark)
+    names = chosen_metrics(list(bench.metrics), metrics)
+
+    def is_architecture(text: str) -> bool:
+        return parses(bench.space, text)
+
+    with open_reader(table, is_architecture) as reader:
+        encode = ColumnEncoder(bench.space, reader.names)
+        check_new_columns(reader.names, names, prefix, std)
+        with progress("scoring", reader.total, reader.unit) as bar:
+
+            def scored() -> Iterator[Mapping[str, Sequence[Any]]]:
+                for batch in reader.batches():
+                    archs = encode(batch.columns, batch.locate)
+                    values = bench.predict(archs, names, return_std=std, threads=threads)
+                    new = {}
+                    for name in names:
+                        if std:
+                            new[prefix + name], new[f"{prefix}{name}_std"] = values[name]
+                        else:
+                            new[prefix + name] = values[name]
+                    yield {**batch.columns, **new}
+                    bar.update(bar.task_ids[0], completed=reader.position())
+
+            write_table(output, scored())
+
+
+def chosen_metrics(known: list[str], text: str | None) -> list[str]:
+    """Split a list of metrics separated by commas, and check that all of them are known."""
+    names = known if text is None else [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in known:
+            raise typer.BadParameter(f"no metric {name!r}; choose from {', '.join(known)}")
+    return names
+
+
+def check_new_columns(present: list[str], names: list[str], prefix: str, std: bool) -> None:
+    """Refuse to overwrite a column of the input."""
+    for name in names:
+        for column in (prefix + name, f"{prefix}{name}_std")[: 1 + std]:
+            if column in present:
+                raise DataError(
+                    f"the input already has a column {column}; name the new one with --prefix"
+                )
+
+
+def parses(space: Space, text: str) -> bool:
+    """Tell whether a text is an architecture of the space."""
+    try:
+        space.parse([text])
+    except AccelnasError:
+        return False
+    return True

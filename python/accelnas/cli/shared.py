@@ -1,0 +1,152 @@
+"""What the commands share: error handling, the benchmark option, progress, output files."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+import typer.core
+
+from accelnas.errors import AccelnasError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from accelnas import Benchmark
+
+# a missing library and the extra that brings it
+EXTRAS = {
+    "ConfigSpace": "configspace",
+    "lightgbm": "build",
+    "polars": "polars",
+    "scipy": "build",
+    "sklearn": "build",
+    "treelite": "build",
+    "xgboost": "build",
+}
+
+BenchmarkOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--benchmark",
+        "-b",
+        metavar="DIRECTORY",
+        help="Benchmark directory to use in place of the bundled one.",
+        show_default=False,
+    ),
+]
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option("--threads", "-t", min=1, help="Number of threads.", show_default="all cores"),
+]
+
+
+class ErrorGroup(typer.core.TyperGroup):
+    """Command group that turns every expected failure into one line and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; the only place where the command line handles errors."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+        except BrokenPipeError:
+            # the reader left (`| head`): let the final flush of stdout go nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(141) from None
+        except AccelnasError as error:
+            message = str(error)
+        except ModuleNotFoundError as error:
+            extra = EXTRAS.get((error.name or "").partition(".")[0])
+            if extra is None:
+                raise
+            message = f"{error.name} is not installed; run: pip install 'accelnas[{extra}]'"
+        except OSError as error:
+            message = f"{error.strerror or error}" + (
+                f": {error.filename}" if error.filename else ""
+            )
+            message = message[0].lower() + message[1:]
+        typer.secho("error: ", fg="red", bold=True, err=True, nl=False)
+        typer.echo(message, err=True)
+        raise typer.Exit(1)
+
+
+def load_benchmark(path: Path | None) -> Benchmark:
+    """Load the benchmark in a directory, or the bundled one."""
+    import accelnas
+
+    return accelnas.load() if path is None else accelnas.load(path)
+
+
+def console(stderr: bool = False) -> Console:
+    """Rich console; wide enough for every table when the output is not a terminal."""
+    from rich.console import Console
+
+    out = Console(stderr=stderr, highlight=False, soft_wrap=False)
+    if not out.is_terminal and "COLUMNS" not in os.environ:
+        out.width = 160
+    return out
+
+
+@contextmanager
+def progress(description: str, total: float | None, unit: str = "rows") -> Iterator[Progress]:
+    """Show a progress bar on stderr while a person watches; its only task has id 0.
+
+    Parameters
+    ----------
+    description
+        What is being done.
+    total
+        Amount of work, or None when it is unknown (a pipe).
+    unit
+        ``"bytes"`` or what is being counted.
+    """
+    from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeElapsedColumn as Elapsed
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    screen = console(stderr=True)
+    amount = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
+    text = TextColumn("{task.description}")
+    with Progress(
+        text, BarColumn(), amount, Elapsed(), Remaining(), console=screen, transient=True,
+        disable=not screen.is_terminal,
+    ) as bar:  # fmt: skip
+        bar.add_task(description, total=total)
+        yield bar
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`, which takes its place only if nothing fails."""
+    if not path.parent.is_dir():
+        raise AccelnasError(f"folder {path.parent} does not exist; create it first")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)  # mkstemp makes private files
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def text_output(path: Path | None) -> Iterator[TextIO]:
+    """Open `path` for writing, in place of an older file only if nothing fails; None is stdout."""
+    if path is None or str(path) == "-":
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        yield file

@@ -1,0 +1,260 @@
+"""Tables read and written batch by batch, so that files may be larger than memory.
+
+CSV needs the standard library alone; Parquet needs Polars (extra ``polars``).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from accelnas.cli.shared import replacing, text_output
+from accelnas.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    import polars as pl
+
+    Columns = Mapping[str, Sequence[Any]]
+
+ROWS_A_BATCH = 65_536
+
+
+class Batch:
+    """Some rows of a table: named columns, and where each row came from."""
+
+    def __init__(self, columns: Columns, locate: Callable[[int], str]) -> None:
+        self.columns = columns
+        self.locate = locate
+
+
+class Reader(Protocol):
+    """A table being read; at least one batch, which may be empty."""
+
+    names: list[str]
+    total: int | None
+    unit: str
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield the table in order."""
+
+    def position(self) -> int:
+        """Return how much of `total` has been read."""
+
+
+@contextmanager
+def open_reader(path: Path, is_architecture: Callable[[str], bool]) -> Iterator[Reader]:
+    """Open a table: Parquet if the name ends in ``.parquet``, CSV otherwise, ``-`` is stdin.
+
+    Parameters
+    ----------
+    path
+        The file.
+    is_architecture
+        Tells an architecture string from a column name, for plain lists without a header.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read as such a table.
+    """
+    if path.suffix == ".parquet":
+        yield ParquetReader(path)
+        return
+    standard_input = str(path) == "-"
+    binary = sys.stdin.buffer if standard_input else path.open("rb")
+    text = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="")
+    try:
+        name = "stdin" if standard_input else str(path)
+        yield CsvReader(
+            text, name, None if standard_input else path.stat().st_size, is_architecture
+        )
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text ({error.reason}); give CSV or Parquet") from None
+    finally:
+        text.detach()
+        if not standard_input:
+            binary.close()
+
+
+class CsvReader:
+    """CSV with a header, or a plain list of architecture strings."""
+
+    unit = "bytes"
+
+    def __init__(
+        self, text: io.TextIOWrapper, name: str, total: int | None,
+        is_architecture: Callable[[str], bool],
+    ) -> None:  # fmt: skip
+        self.total = total
+        self._binary, self._name = text.buffer, name
+        self._rows = csv.reader(text, strict=True)
+        first = next(self._checked_rows(), None)
+        if first is None:
+            raise DataError(f"{name} is empty; give a header and rows, or one architecture a line")
+        line, self.names = first
+        self._first: list[tuple[int, list[str]]] = []
+        if len(self.names) == 1 and is_architecture(self.names[0]):
+            self._first = [(line, self.names)]
+            self.names = ["architecture"]
+        repeated = [column for column in self.names if self.names.count(column) > 1]
+        if repeated:
+            raise DataError(f"{name} has two columns {repeated[0]}; rename one")
+
+    def _checked_rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield line numbers and fields, without blank lines."""
+        try:
+            for fields in self._rows:
+                if fields:
+                    yield self._rows.line_num, fields
+        except csv.Error as error:
+            raise DataError(f"{self._name}, line {self._rows.line_num}: {error}") from None
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield columns of text."""
+        rows = itertools.chain(self._first, self._checked_rows())
+        numbered = list(itertools.islice(rows, ROWS_A_BATCH))
+        while True:
+            lines = [line for line, _ in numbered]
+            for line, fields in numbered:
+                if len(fields) != len(self.names):
+                    raise DataError(
+                        f"{self._name}, line {line}: {len(fields)} fields where the header has "
+                        f"{len(self.names)}"
+                    )
+            columns = list(zip(*(fields for _, fields in numbered), strict=True))
+            named = dict(zip(self.names, columns or [()] * len(self.names), strict=True))
+            yield Batch(named, lambda row, lines=lines: f"{self._name}, line {lines[row]}")
+            numbered = list(itertools.islice(rows, ROWS_A_BATCH))
+            if not numbered:
+                return
+
+    def position(self) -> int:
+        """Return the number of bytes read."""
+        return 0 if self.total is None else self._binary.tell()
+
+
+class ParquetReader:
+    """Parquet through Polars; rows are counted from 1 in errors."""
+
+    unit = "rows"
+
+    def __init__(self, path: Path) -> None:
+        import polars as pl
+
+        self._path, self._read = path, 0
+        if not path.is_file():
+            raise DataError(f"{path} does not exist; give a CSV or Parquet file, or - for stdin")
+        try:
+            self._frame = pl.scan_parquet(path, glob=False)
+            self.names = self._frame.collect_schema().names()
+            self.total: int | None = self._frame.select(pl.len()).collect().item()
+        except pl.exceptions.PolarsError as error:
+            reason = str(error).splitlines()[0]
+            raise DataError(f"{path} is not a Parquet file that can be read: {reason}") from None
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield columns of typed values."""
+        frames = self._frame.collect_batches(chunk_size=ROWS_A_BATCH, maintain_order=True)
+        for frame in frames if self.total else [self._frame.collect()]:
+            start = self._read + 1
+            self._read += frame.height
+            yield Batch(
+                frame.to_dict(), lambda row, start=start: f"{self._path}, row {start + row}"
+            )
+
+    def position(self) -> int:
+        """Return the number of rows read."""
+        return self._read
+
+
+def write_table(path: Path | None, batches: Iterable[Columns]) -> None:
+    """Write batches of equal columns: Parquet if the name ends in ``.parquet``, else CSV.
+
+    Parameters
+    ----------
+    path
+        The file, replaced only if everything succeeds; None or ``-`` writes CSV to stdout.
+    batches
+        At least one, each naming the same columns.
+    """
+    if path is not None and path.suffix == ".parquet":
+        _write_parquet(path, batches)
+        return
+    with text_output(path) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        for number, columns in enumerate(batches):
+            if number == 0:
+                writer.writerow(columns)
+            writer.writerows(zip(*map(_texts, columns.values()), strict=True))
+
+
+def _texts(values: Sequence[Any]) -> Sequence[Any]:
+    """Return what CSV shows: for float32, the shortest digits that give the same number back."""
+    if isinstance(values, np.ndarray):
+        return values.astype(str).tolist()
+    if hasattr(values, "cast"):  # a Polars series
+        import polars as pl
+
+        texts: list[str | None] = values.cast(pl.String).to_list()
+        return texts
+    return values
+
+
+def _write_parquet(path: Path, batches: Iterable[Columns]) -> None:
+    import polars as pl
+    from polars.io.plugins import register_io_source
+
+    remaining = iter(batches)
+    first = pl.DataFrame(next(remaining))
+    first = first.with_columns(_with_own_type(series) for series in first)
+
+    def source(*_pushdown: object) -> Iterator[pl.DataFrame]:
+        yield first
+        for number, columns in enumerate(remaining, start=1):
+            try:
+                frame = pl.DataFrame(columns)
+                yield frame.with_columns(_cast(frame[n], t) for n, t in first.schema.items())
+            except pl.exceptions.PolarsError as error:
+                raise DataError(
+                    f"a column changes its type after row {number * ROWS_A_BATCH}: "
+                    f"{str(error).splitlines()[0]}; write CSV instead"
+                ) from None
+
+    with replacing(path) as temporary:
+        register_io_source(source, schema=first.schema).sink_parquet(temporary)
+
+
+def _with_own_type(series: pl.Series) -> pl.Series:
+    """Turn text that holds only numbers, or only truth values, into such."""
+    import polars as pl
+
+    if series.dtype != pl.String or not series.replace("", None).drop_nulls().len():
+        return series
+    for dtype in (pl.Int64, pl.Float64, pl.Boolean):
+        try:
+            return _cast(series, dtype())
+        except pl.exceptions.PolarsError:
+            continue
+    return series
+
+
+def _cast(series: pl.Series, dtype: pl.DataType) -> pl.Series:
+    """Cast text or values to a type; empty text is missing, anything else that is lost an error."""
+    import polars as pl
+
+    if series.dtype != pl.String or dtype == pl.String:
+        return series.cast(dtype)
+    series = series.replace("", None)
+    if dtype == pl.Boolean:
+        truth = {"True": True, "true": True, "False": False, "false": False}
+        return series.replace_strict(truth, return_dtype=pl.Boolean)
+    return series.cast(dtype)

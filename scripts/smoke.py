@@ -1,0 +1,106 @@
+"""Try an installed wheel: declared dependencies, size, command line, prediction, pickling.
+
+Usage: python smoke.py WHEEL (in an environment that holds nothing but that wheel)
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+import subprocess
+import sys
+import zipfile
+from importlib.metadata import distributions, requires
+from pathlib import Path
+
+import accelnas
+
+DECLARED = {"numpy", "typer", "rich"}
+LARGEST_DATA = 15_000_000
+EFFICIENTNET_B0 = (
+    "e1_k3_l1_se1-e6_k3_l2_se1-e6_k5_l2_se1-e6_k3_l3_se1-e6_k5_l3_se1-e6_k5_l4_se1-e6_k3_l1_se1"
+)
+
+
+def check(passed: bool, complaint: str) -> None:
+    """Stop with a complaint unless a check has passed."""
+    if not passed:
+        sys.exit(f"smoke test failed: {complaint}")
+
+
+def normal(name: str) -> str:
+    """Return a distribution's name as PyPI compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def required(name: str) -> set[str]:
+    """Return the names a distribution requires without extras."""
+    lines = [line for line in requires(name) or [] if "extra ==" not in line]
+    return {normal(re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0]) for line in lines}
+
+
+def run(*arguments: str, stdin: str = "") -> str:
+    """Run the installed command line and return what it writes."""
+    program = Path(sys.executable).parent / "accelnas"
+    done = subprocess.run(
+        [program, *arguments], input=stdin, capture_output=True, text=True, check=False
+    )
+    command = " ".join(arguments)
+    check(done.returncode == 0, f"accelnas {command} exits {done.returncode}:\n{done.stderr}")
+    return done.stdout
+
+
+def check_dependencies() -> None:
+    """Only the declared dependencies, and what these require, are installed."""
+    check(required("accelnas") == DECLARED, f"accelnas requires {sorted(required('accelnas'))}")
+    installed = {normal(d.metadata["Name"]) for d in distributions()} - {"pip", "setuptools"}
+    reached, waiting = set[str](), ["accelnas"]
+    while waiting:
+        name = waiting.pop()
+        if name in installed and name not in reached:
+            reached.add(name)
+            waiting += required(name)
+    check(installed == reached, f"not declared, yet installed: {sorted(installed - reached)}")
+
+
+def check_wheel(path: Path) -> None:
+    """One wheel serves every Python from 3.10 on, with little data."""
+    check("-cp310-abi3-" in path.name, f"{path.name} is not an abi3 wheel for Python 3.10")
+    with zipfile.ZipFile(path) as wheel:
+        sizes = {i.filename: i.file_size for i in wheel.infolist() if "/data/" in i.filename}
+        names = set(wheel.namelist())
+    total = sum(sizes.values())
+    check(0 < total <= LARGEST_DATA, f"bundled data is {total:,} bytes, not 1 to {LARGEST_DATA:,}")
+    check("accelnas/py.typed" in names, "py.typed is missing: types do not ship")
+    for licence in ("LICENSE", "NOTICE"):
+        check(any(n.endswith(f"/licenses/{licence}") for n in names), f"{licence} is missing")
+
+
+def check_command_line() -> None:
+    """Help, information, and a pipe from a sample to its predictions."""
+    check("predict" in run("--help"), "--help does not name predict")
+    check("accuracy" in run("info"), "info does not name accuracy")
+    sampled = run("sample", "-n", "1000", "--seed", "1")
+    scored = run("predict", "-", "--metrics", "accuracy", "--std", stdin=sampled)
+    lines = scored.splitlines()
+    check(lines[0] == "architecture,accuracy,accuracy_std", f"predict writes {lines[0]}")
+    check(len(lines) == 1001, f"predict writes {len(lines) - 1} rows for 1000")
+
+
+def check_python() -> None:
+    """Predictions for EfficientNet-B0, alone and after pickling."""
+    bench = accelnas.load()
+    mean, std = bench.predict(EFFICIENTNET_B0, "accuracy", return_std=True)
+    check(65.2 <= mean <= 66.2 and 0 < std < 1, f"EfficientNet-B0 scores {mean} ± {std} %")
+    again = pickle.loads(pickle.dumps(bench))  # noqa: S301 (made in this line)
+    check(again.predict(EFFICIENTNET_B0, "accuracy") == mean, "pickling changes a prediction")
+
+
+if __name__ == "__main__":
+    os.environ.pop("PYTHONPATH", None)
+    check_dependencies()
+    check_wheel(Path(sys.argv[1]))
+    check_command_line()
+    check_python()
+    print(f"smoke test passed: accelnas {accelnas.__version__}, {Path(sys.argv[1]).name}")

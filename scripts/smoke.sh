@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Builds the wheel, installs it into an empty environment and tries what a user does first.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+venv=$(cd "${VENV:-.venv}" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+VENV=$venv scripts/wheel.sh "$work"
+wheel=("$work"/accelnas-*.whl)
+[ "$(uname -s)" != Linux ] || "$venv/bin/python" -m auditwheel show "${wheel[0]}" | grep -q manylinux_2_17
+
+"$venv/bin/python" -m venv "$work/venv"
+"$work/venv/bin/python" -m pip install --quiet "${wheel[0]}"
+cp scripts/smoke.py "$work"
+cd "$work" # away from the source tree
+venv/bin/python smoke.py "${wheel[0]}"
