@@ -1,0 +1,83 @@
+"""Show EfficientNet-B0's metrics, then score ten million random architectures.
+
+Usage: python scripts/demo.py [COUNT]
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import accelnas
+from accelnas.cli.info import new_table, prediction_table, significant
+from accelnas.cli.shared import console
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+EFFICIENTNET_B0 = (
+    "e1_k3_l1_se1-e6_k3_l2_se1-e6_k5_l2_se1-e6_k3_l3_se1-e6_k5_l3_se1-e6_k5_l4_se1-e6_k3_l1_se1"
+)
+METRICS = ["accuracy", "throughput_a100"]
+MOST_SHOWN = 12
+
+
+def non_dominated(first: npt.NDArray[np.float32], second: npt.NDArray[np.float32]) -> list[int]:
+    """Return the rows that no other row beats in both values, best `first` value first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> non_dominated(np.float32([3, 2, 1, 1]), np.float32([1, 2, 2, 3]))
+    [0, 1, 3]
+    """
+    # any point below both values of another one is dropped before the sort
+    strong = np.flatnonzero((first >= np.quantile(first, 0.9)) | (second >= np.quantile(second, 0.9)))
+    order = strong[np.lexsort((-second[strong], -first[strong]))]
+    best = np.maximum.accumulate(second[order])
+    new = np.concatenate(([True], best[1:] > best[:-1]))
+    return [int(row) for row in order[new]]
+
+
+def main(count: int = 10_000_000) -> None:
+    """Run the demonstration."""
+    screen = console()
+    bench = accelnas.load()
+    screen.print("[bold]EfficientNet-B0[/bold], as predicted (± standard deviation over members)")
+    screen.print(prediction_table(bench, EFFICIENTNET_B0))
+
+    bench.predict(bench.space.sample(1), METRICS)  # read and expand the tables first
+    started = time.perf_counter()
+    archs = bench.space.sample(count, seed=0)
+    sampled = time.perf_counter()
+    values = bench.predict(archs, METRICS)
+    scored = time.perf_counter()
+
+    seconds = {"sampled": sampled - started, "scored": scored - sampled}
+    for done, taken in seconds.items():
+        screen.print(
+            f"{count:,} architectures {done} in [bold]{taken:.2f} s[/bold] "
+            f"({count / taken / 1e6:.1f} M/s)"
+        )
+    screen.print(f"({' and '.join(METRICS)}, {os.cpu_count()} cores)\n")
+
+    accuracy, throughput = (values[name] for name in METRICS)
+    front = non_dominated(accuracy, throughput)
+    shown = np.unique(np.linspace(0, len(front) - 1, MOST_SHOWN).round().astype(int))
+    table = new_table(
+        f"best trade-offs found: {len(shown)} of {len(front)}",
+        *("accuracy %", "A100 images/s", "architecture"),
+        numbers=("accuracy %", "A100 images/s"),
+    )
+    rows = [front[i] for i in shown]
+    for row, text in zip(rows, bench.space.format(archs[rows]), strict=True):
+        table.add_row(f"{accuracy[row]:.2f}", significant(float(throughput[row]), 5), text)
+    screen.print(table)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
