@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -94,21 +95,20 @@ class ColumnEncoder:
 
     def _from_strings(self, columns: Columns, locate: Locate) -> Choices:
         texts = _listed(columns["architecture"])
+        for row, text in enumerate(texts):
+            if not isinstance(text, str):
+                example = self.space.format(self.space.range(0, 1))[0]
+                raise DataError(
+                    f"{locate(row)}: architecture is {text!r}; give a string such as {example}"
+                )
         try:
             return self.space.parse(texts)
-        except (AccelnasError, TypeError):
-            for row, text in enumerate(texts):
-                if not isinstance(text, str):
-                    raise DataError(
-                        f"{locate(row)}: architecture is {text!r}; give a string such as "
-                        f"{self.space.format(self.space.range(0, 1))[0]}"
-                    ) from None
-                try:
-                    self.space.parse([text])
-                except AccelnasError as error:
-                    message = str(error).removeprefix("row 0: ")
-                    raise DataError(f"{locate(row)}: {message}") from None
-            raise
+        except AccelnasError as error:
+            # the core counts rows of the batch; the user has rows of a file
+            found = re.fullmatch(r"row (\d+): (.*)", str(error), re.DOTALL)
+            if found is None:
+                raise
+            raise DataError(f"{locate(int(found[1]))}: {found[2]}") from None
 
     def _from_indices(self, columns: Columns, locate: Locate) -> Choices:
         values = _listed(columns["index"])

@@ -1,0 +1,280 @@
+"""Spaces and architectures as ConfigSpace has them (extra ``configspace``)."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accelnas.errors import SpaceError
+from accelnas.space import Space
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import numpy.typing as npt
+    from ConfigSpace import Configuration, ConfigurationSpace
+    from ConfigSpace.hyperparameters import Hyperparameter
+
+MOST_CHOICES = 256
+
+
+def to_configspace(space: Space, seed: int | None = None) -> ConfigurationSpace:
+    """Return a space as a ConfigSpace configuration space.
+
+    Numbers become ordinal hyperparameters, everything else categorical ones. Block and symbol of
+    each variable are kept in the hyperparameter's ``meta``, so that `from_configspace` gives an
+    equal space back.
+
+    Parameters
+    ----------
+    space
+        The space.
+    seed
+        Seed of the configuration space's own sampling.
+
+    Returns
+    -------
+    ConfigurationSpace
+        One hyperparameter a variable. ConfigSpace sorts them by name.
+
+    Examples
+    --------
+    >>> import accelnas
+    >>> from accelnas.adapters.configspace import to_configspace
+    >>> cs = to_configspace(accelnas.mnasnet_space(), seed=1)
+    >>> len(cs), cs["block5_l"].sequence
+    (28, (1, 2, 3, 4))
+    """
+    from ConfigSpace import (
+        CategoricalHyperparameter,
+        ConfigurationSpace,
+        OrdinalHyperparameter,
+    )
+
+    result = ConfigurationSpace(name=space.name, seed=seed)
+    for position, variable in enumerate(space.variables):
+        meta = {"block": variable.block, "symbol": variable.symbol, "position": position}
+        numeric = all(type(choice) in (int, float) for choice in variable.choices)
+        kind = OrdinalHyperparameter if numeric else CategoricalHyperparameter
+        result.add(kind(variable.name, list(variable.choices), meta=meta))
+    return result
+
+
+def from_configspace(configspace: ConfigurationSpace, name: str | None = None) -> Space:
+    """Return a finite configuration space as a space.
+
+    Categorical, ordinal, integer (all values from lower to upper) and constant hyperparameters are
+    understood. Variables keep the blocks noted by `to_configspace`; without such notes each one is
+    a block of its own.
+
+    Parameters
+    ----------
+    configspace
+        The configuration space.
+    name
+        Name of the result; that of `configspace` by default.
+
+    Raises
+    ------
+    SpaceError
+        If the configuration space is not a plain finite product: it has a continuous
+        hyperparameter, more than 256 choices, unequal weights, conditions or forbidden clauses.
+
+    Examples
+    --------
+    >>> from ConfigSpace import ConfigurationSpace
+    >>> from accelnas.adapters.configspace import from_configspace
+    >>> space = from_configspace(ConfigurationSpace(name="toy", space={"op": ["conv", "pool"]}))
+    >>> space.size, space.variables[0].choices
+    (2, ('conv', 'pool'))
+    """
+    for obstacle, things in (
+        ("conditions", configspace.conditions),
+        ("forbidden clauses", configspace.forbidden_clauses),
+    ):
+        if things:
+            raise SpaceError(
+                f"the configuration space has {len(things)} {obstacle} ({things[0]}); "
+                "only plain products can be converted, remove them"
+            )
+    hyperparameters = sorted(configspace.values(), key=_position)
+    blocks: dict[str, list[dict[str, object]]] = {}
+    for hyperparameter in hyperparameters:
+        meta = hyperparameter.meta or {}
+        blocks.setdefault(str(meta.get("block", hyperparameter.name)), []).append(
+            {
+                "name": hyperparameter.name,
+                "symbol": str(meta.get("symbol", hyperparameter.name)),
+                "choices": _choices(hyperparameter),
+            }
+        )
+    return _space(name or configspace.name or "configspace", blocks)
+
+
+def encode_configurations(
+    space: Space, configurations: Iterable[Configuration]
+) -> npt.NDArray[np.uint8]:
+    """Return configurations as choice indices.
+
+    Parameters
+    ----------
+    space
+        A space with the same variables as the configurations' own.
+    configurations
+        The configurations, all of one configuration space.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 (n, variables), in the order of ``space.variables``.
+
+    Raises
+    ------
+    SpaceError
+        If the variables or their choices differ.
+    """
+    listed = list(configurations)
+    if not listed:
+        return np.empty((0, len(space.variables)), np.uint8)
+    configspace = listed[0].config_space
+    _require_same(space, configspace)
+    vectors = np.array([configuration.get_array() for configuration in listed])
+    choices = np.empty((len(listed), len(space.variables)), np.uint8)
+    for column, variable in enumerate(space.variables):
+        hyperparameter = configspace[variable.name]
+        table = _vector_values(hyperparameter, len(variable.choices))
+        values = vectors[:, configspace.index_of[variable.name]]
+        # every value is the vector form of some choice: take the nearest
+        choices[:, column] = np.abs(values[:, None] - table).argmin(axis=1)
+    return choices
+
+
+def decode_configurations(
+    space: Space, archs: Any, configspace: ConfigurationSpace
+) -> list[Configuration]:
+    """Return architectures as configurations.
+
+    Parameters
+    ----------
+    space
+        The space of the architectures.
+    archs
+        Architectures in any form that `Space.encode` takes.
+    configspace
+        Configuration space with the same variables, e.g. from `to_configspace`.
+
+    Raises
+    ------
+    SpaceError
+        If the variables or their choices differ.
+
+    Examples
+    --------
+    >>> import accelnas
+    >>> from accelnas.adapters import configspace as adapter
+    >>> space = accelnas.mnasnet_space()
+    >>> cs = adapter.to_configspace(space)
+    >>> archs = space.sample(3, seed=1)
+    >>> configurations = adapter.decode_configurations(space, archs, cs)
+    >>> bool((adapter.encode_configurations(space, configurations) == archs).all())
+    True
+    """
+    from ConfigSpace import Configuration
+
+    _require_same(space, configspace)
+    choices = space.encode(archs)
+    vectors = np.empty(choices.shape)
+    for column, variable in enumerate(space.variables):
+        table = _vector_values(configspace[variable.name], len(variable.choices))
+        vectors[:, configspace.index_of[variable.name]] = table[choices[:, column]]
+    return [Configuration(configspace, vector=vector) for vector in vectors]
+
+
+def _position(hyperparameter: Hyperparameter) -> int:
+    """Return the place that `to_configspace` noted; hyperparameters without one keep their order."""
+    return int((hyperparameter.meta or {}).get("position", 0))
+
+
+def _choices(hyperparameter: Hyperparameter) -> list[Any]:
+    """Return the choices of a finite hyperparameter, in the order of its own indices."""
+    from ConfigSpace import (
+        CategoricalHyperparameter,
+        Constant,
+        OrdinalHyperparameter,
+        UniformIntegerHyperparameter,
+    )
+
+    name = hyperparameter.name
+    if isinstance(hyperparameter, CategoricalHyperparameter):
+        if not np.allclose(hyperparameter.probabilities, hyperparameter.probabilities[0]):
+            raise SpaceError(
+                f"{name} has weights {hyperparameter.probabilities.tolist()}; a space draws all "
+                "choices equally often, remove the weights"
+            )
+        choices = list(hyperparameter.choices)
+    elif isinstance(hyperparameter, OrdinalHyperparameter):
+        choices = list(hyperparameter.sequence)
+    elif isinstance(hyperparameter, Constant):
+        choices = [hyperparameter.value]
+    elif isinstance(hyperparameter, UniformIntegerHyperparameter) and not hyperparameter.log:
+        size = hyperparameter.upper - hyperparameter.lower + 1
+        if size > MOST_CHOICES:
+            raise SpaceError(f"{name} has {size} values; a variable has at most {MOST_CHOICES}")
+        choices = list(range(hyperparameter.lower, hyperparameter.upper + 1))
+    else:
+        raise SpaceError(
+            f"{name} is a {type(hyperparameter).__name__}, which is not a finite set of equally "
+            "likely values; list its values in a categorical or ordinal hyperparameter"
+        )
+    # NumPy scalars become Python's
+    return [choice.item() if isinstance(choice, np.generic) else choice for choice in choices]
+
+
+def _vector_values(hyperparameter: Hyperparameter, count: int) -> npt.NDArray[np.float64]:
+    """Return the number that stands for each choice in a configuration's array."""
+    from ConfigSpace import CategoricalHyperparameter, OrdinalHyperparameter
+
+    if isinstance(hyperparameter, (CategoricalHyperparameter, OrdinalHyperparameter)):
+        return np.arange(count, dtype=np.float64)
+    return np.array([hyperparameter.to_vector(value) for value in _choices(hyperparameter)])
+
+
+def _require_same(space: Space, configspace: ConfigurationSpace) -> None:
+    """Refuse a configuration space with other variables or choices."""
+    names = {variable.name for variable in space.variables}
+    if different := sorted(names.symmetric_difference(configspace)):
+        raise SpaceError(
+            f"the space {space.name} and the configuration space {configspace.name} do not both "
+            f"have {different[0]}; use to_configspace or from_configspace"
+        )
+    for variable in space.variables:
+        choices = tuple(_choices(configspace[variable.name]))
+        if choices != tuple(variable.choices):
+            raise SpaceError(
+                f"{variable.name} has choices {choices} in the configuration space and "
+                f"{tuple(variable.choices)} in the space {space.name}"
+            )
+
+
+def _space(name: str, blocks: dict[str, list[dict[str, object]]]) -> Space:
+    """Make a space from blocks of variables, through the only reader of definitions."""
+    lines = ["[space]", f"name = {_toml(name)}"]
+    for block, variables in blocks.items():
+        tables = (
+            "{ " + ", ".join(f"{key} = {_toml(v[key])}" for key in v) + " }" for v in variables
+        )
+        listed = ", ".join(tables)
+        lines += ["[[space.blocks]]", f"name = {_toml(block)}", f"variables = [{listed}]"]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "space.toml"
+        path.write_text("\n".join(lines), encoding="utf-8")
+        return Space.from_toml(path)
+
+
+def _toml(value: object) -> str:
+    """Write strings, numbers, truth values and lists of them, where JSON and TOML agree."""
+    return json.dumps(value, ensure_ascii=False)
