@@ -52,7 +52,7 @@ def main(count: int = 10_000_000) -> None:
     screen = console()
     bench = accelnas.load()
     screen.print("[bold]EfficientNet-B0[/bold], as predicted (± standard deviation over members)")
-    screen.print(prediction_table(bench, EFFICIENTNET_B0))
+    screen.print(prediction_table(bench, bench.space.encode([EFFICIENTNET_B0])))
 
     bench.predict(bench.space.sample(1), METRICS)  # read and expand the tables first
     started = time.perf_counter()
@@ -72,11 +72,9 @@ def main(count: int = 10_000_000) -> None:
     accuracy, throughput = (values[name] for name in METRICS)
     front = non_dominated(accuracy, throughput)
     shown = np.unique(np.linspace(0, len(front) - 1, MOST_SHOWN).round().astype(int))
-    table = new_table(
-        f"best trade-offs found: {len(shown)} of {len(front)}",
-        *("accuracy %", "A100 images/s", "architecture"),
-        numbers=("accuracy %", "A100 images/s"),
-    )
+    screen.print(f"best trade-offs found ({len(shown)} of {len(front)}):")
+    numbers = ("accuracy %", "A100 images/s")
+    table = new_table(*numbers, "architecture", numbers=numbers)
     rows = [front[i] for i in shown]
     for row, text in zip(rows, bench.space.format(archs[rows]), strict=True):
         table.add_row(f"{accuracy[row]:.2f}", significant(float(throughput[row]), 5), text)

@@ -195,7 +195,7 @@ def decode_configurations(
 
 
 def _position(hyperparameter: Hyperparameter) -> int:
-    """Return the place that `to_configspace` noted; hyperparameters without one keep their order."""
+    """Return the place that `to_configspace` noted; without one, ConfigSpace's order stays."""
     return int((hyperparameter.meta or {}).get("position", 0))
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from accelnas.cli.shared import BenchmarkOption, console, load_benchmark
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from rich.table import Table
 
     from accelnas import Benchmark
@@ -46,68 +48,71 @@ def info(
     bench = load_benchmark(benchmark)
     screen = console()
     if not arch:
-        screen.print(f"[bold]{bench.name}[/bold]: {len(bench.metrics)} metrics", highlight=False)
+        space = bench.space
+        screen.print(
+            f"[bold]{bench.name}[/bold]: {len(bench.metrics)} metrics of the {space.size:,} "
+            f"architectures of {space.name}"
+        )
         screen.print(space_table(bench), metric_table(bench))
     for text in arch or []:
-        screen.print(prediction_table(bench, text))
+        rows = bench.space.encode([int(text)] if text.isdecimal() else [text])
+        screen.print(f"[bold]{bench.space.format(rows)[0]}[/bold]", soft_wrap=True)
+        screen.print(f"index {int(bench.space.index(rows)[0])}")
+        screen.print(prediction_table(bench, rows))
 
 
-def new_table(title: str, *columns: str, numbers: tuple[str, ...] = ()) -> Table:
+def new_table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
     """Return an empty table in the style of all tables here."""
     from rich import box
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", title_style="", box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD)
     for column in columns:
-        table.add_column(column, justify="right" if column in numbers else "left")
+        justify: Literal["left", "right"] = "right" if column in numbers else "left"
+        table.add_column(column, justify=justify, no_wrap=column != columns[-1])
     return table
 
 
 def space_table(bench: Benchmark) -> Table:
     """Return the blocks of a benchmark's space with their variables and choices."""
-    space = bench.space
-    table = new_table(
-        f"space {space.name}: {space.size:,} architectures", "block", "states", "choices",
-        numbers=("states",),
-    )  # fmt: skip
-    for block in space.blocks:
-        inside = [variable for variable in space.variables if variable.block == block.name]
-        choices = (f"{v.name} {', '.join(map(str, v.choices))}" for v in inside)
+    table = new_table("block", "states", "choices", numbers=("states",))
+    for block in bench.space.blocks:
+        inside = [v for v in bench.space.variables if v.block == block.name]
+        choices = (f"{v.name} {', '.join(str(c).lower() for c in v.choices)}" for v in inside)
         table.add_row(block.name, str(block.size), "; ".join(choices))
     return table
 
 
 def metric_table(bench: Benchmark) -> Table:
     """Return a benchmark's metrics with what there is to know about each."""
-    table = new_table(
-        "metrics", "metric", "unit", "direction", "noise", "members", "link", "description",
-        numbers=("noise", "members"),
-    )  # fmt: skip
+    columns = ("metric", "unit", "direction", "noise", "members", "link", "description")
+    table = new_table(*columns, numbers=("noise", "members"))
     for metric in bench.metrics.values():
-        noise = "" if metric.noise is None else f"{metric.noise:.3g}"
-        members = str(metric.members)
+        noise = f"{metric.noise:.3g}" if metric.noise else ""
         table.add_row(
-            metric.name, metric.unit, metric.direction, noise, members, metric.link,
+            metric.name,
+            metric.unit,
+            metric.direction,
+            noise,
+            str(metric.members),
+            metric.link,
             metric.description,
-        )  # fmt: skip
+        )
     return table
 
 
-def prediction_table(bench: Benchmark, text: str) -> Table:
+def prediction_table(bench: Benchmark, archs: npt.NDArray[np.uint8]) -> Table:
     """Return the predicted mean and standard deviation of every metric of one architecture.
 
     Parameters
     ----------
     bench
         The benchmark to ask.
-    text
-        Architecture as a readable string, or its index in decimal digits.
+    archs
+        Choice indices, uint8 (1, variables).
     """
-    space = bench.space
-    rows = space.encode([int(text)] if text.isdecimal() else [text])
-    title = f"{space.format(rows)[0]}  (index {int(space.index(rows)[0])})"
-    table = new_table(title, "metric", "predicted", "±", "unit", numbers=("predicted", "±"))
-    for name, (mean, std) in bench.predict(rows, None, return_std=True).items():
+    table = new_table("metric", "predicted", "±", "unit", numbers=("predicted", "±"))
+    for name, (mean, std) in bench.predict(archs, None, return_std=True).items():
         metric = bench.metrics[name]
         spread = significant(float(std[0])) if metric.members > 1 else ""
         table.add_row(name, significant(float(mean[0]), 5), spread, metric.unit)

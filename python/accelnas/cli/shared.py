@@ -148,5 +148,9 @@ def text_output(path: Path | None) -> Iterator[TextIO]:
         yield sys.stdout
         sys.stdout.flush()
         return
+    if path.exists() and not path.is_file():  # a pipe or a device is written to, never replaced
+        with path.open("w", encoding="utf-8", newline="") as file:
+            yield file
+        return
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         yield file
