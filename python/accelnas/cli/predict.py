@@ -83,7 +83,7 @@ def predict(
     with open_reader(table, is_architecture) as reader:
         encode = ColumnEncoder(bench.space, reader.names)
         check_new_columns(reader.names, names, prefix, std)
-        with progress("scoring", reader.total, reader.unit) as bar:
+        with progress("scoring", reader.total, reader.unit) as show:
 
             def scored() -> Iterator[Mapping[str, Sequence[Any]]]:
                 for batch in reader.batches():
@@ -96,7 +96,7 @@ def predict(
                         else:
                             new[prefix + name] = values[name]
                     yield {**batch.columns, **new}
-                    bar.update(bar.task_ids[0], completed=reader.position())
+                    show(reader.position())
 
             write_table(output, scored())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
@@ -17,7 +17,6 @@ from accelnas.errors import AccelnasError
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
 
     from accelnas import Benchmark
 
@@ -96,8 +95,10 @@ def console(stderr: bool = False) -> Console:
 
 
 @contextmanager
-def progress(description: str, total: float | None, unit: str = "rows") -> Iterator[Progress]:
-    """Show a progress bar on stderr while a person watches; its only task has id 0.
+def progress(
+    description: str, total: float | None, unit: str = "rows"
+) -> Iterator[Callable[[float], None]]:
+    """Show a progress bar on stderr while a person watches.
 
     Parameters
     ----------
@@ -107,20 +108,26 @@ def progress(description: str, total: float | None, unit: str = "rows") -> Itera
         Amount of work, or None when it is unknown (a pipe).
     unit
         ``"bytes"`` or what is being counted.
+
+    Yields
+    ------
+    Callable
+        To be told how much has been done so far.
     """
+    screen = console(stderr=True)
+    if not screen.is_terminal:
+        yield lambda _completed: None
+        return
     from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeElapsedColumn as Elapsed
     from rich.progress import TimeRemainingColumn as Remaining
 
-    screen = console(stderr=True)
-    amount = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
     text = TextColumn("{task.description}")
-    with Progress(
-        text, BarColumn(), amount, Elapsed(), Remaining(), console=screen, transient=True,
-        disable=not screen.is_terminal,
-    ) as bar:  # fmt: skip
-        bar.add_task(description, total=total)
-        yield bar
+    amount = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
+    columns = (text, BarColumn(), amount, Elapsed(), Remaining())
+    with Progress(*columns, console=screen, transient=True) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda completed: bar.update(task, completed=completed)
 
 
 @contextmanager

@@ -216,21 +216,37 @@ def _write_parquet(path: Path, batches: Iterable[Columns]) -> None:
     remaining = iter(batches)
     first = pl.DataFrame(next(remaining))
     first = first.with_columns(_with_own_type(series) for series in first)
+    failures: list[Exception] = []  # Polars may wrap what a source raises
 
     def source(*_pushdown: object) -> Iterator[pl.DataFrame]:
         yield first
-        for number, columns in enumerate(remaining, start=1):
-            try:
-                frame = pl.DataFrame(columns)
-                yield frame.with_columns(_cast(frame[n], t) for n, t in first.schema.items())
-            except pl.exceptions.PolarsError as error:
-                raise DataError(
-                    f"a column changes its type after row {number * ROWS_A_BATCH}: "
-                    f"{str(error).splitlines()[0]}; write CSV instead"
-                ) from None
+        try:
+            for number, columns in enumerate(remaining, start=1):
+                yield _like(first, pl.DataFrame(columns), number * ROWS_A_BATCH)
+        except Exception as error:
+            failures.append(error)
+            raise
 
     with replacing(path) as temporary:
-        register_io_source(source, schema=first.schema).sink_parquet(temporary)
+        try:
+            register_io_source(source, schema=first.schema).sink_parquet(temporary)
+        except Exception:
+            if failures:
+                raise failures[0] from None
+            raise
+
+
+def _like(first: pl.DataFrame, frame: pl.DataFrame, start: int) -> pl.DataFrame:
+    """Cast a later batch, which begins after row `start`, to the types of the first."""
+    import polars as pl
+
+    try:
+        return frame.with_columns(_cast(frame[name], t) for name, t in first.schema.items())
+    except pl.exceptions.PolarsError as error:
+        raise DataError(
+            f"a column changes its type after row {start}: {str(error).splitlines()[0]}; "
+            "write CSV instead"
+        ) from None
 
 
 def _with_own_type(series: pl.Series) -> pl.Series:
