@@ -13,7 +13,7 @@ from accelnas.errors import SpaceError
 from accelnas.space import Space
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Hashable, Iterable
 
     import numpy.typing as npt
     from ConfigSpace import Configuration, ConfigurationSpace
@@ -57,7 +57,11 @@ def to_configspace(space: Space, seed: int | None = None) -> ConfigurationSpace:
 
     result = ConfigurationSpace(name=space.name, seed=seed)
     for position, variable in enumerate(space.variables):
-        meta = {"block": variable.block, "symbol": variable.symbol, "position": position}
+        meta: dict[Hashable, object] = {
+            "block": variable.block,
+            "symbol": variable.symbol,
+            "position": position,
+        }
         numeric = all(type(choice) in (int, float) for choice in variable.choices)
         kind = OrdinalHyperparameter if numeric else CategoricalHyperparameter
         result.add(kind(variable.name, list(variable.choices), meta=meta))
@@ -194,12 +198,12 @@ def decode_configurations(
     return [Configuration(configspace, vector=vector) for vector in vectors]
 
 
-def _position(hyperparameter: Hyperparameter) -> int:
+def _position(hyperparameter: Hyperparameter[Any, Any]) -> int:
     """Return the place that `to_configspace` noted; without one, ConfigSpace's order stays."""
     return int((hyperparameter.meta or {}).get("position", 0))
 
 
-def _choices(hyperparameter: Hyperparameter) -> list[Any]:
+def _choices(hyperparameter: Hyperparameter[Any, Any]) -> list[Any]:
     """Return the choices of a finite hyperparameter, in the order of its own indices."""
     from ConfigSpace import (
         CategoricalHyperparameter,
@@ -234,7 +238,7 @@ def _choices(hyperparameter: Hyperparameter) -> list[Any]:
     return [choice.item() if isinstance(choice, np.generic) else choice for choice in choices]
 
 
-def _vector_values(hyperparameter: Hyperparameter, count: int) -> npt.NDArray[np.float64]:
+def _vector_values(hyperparameter: Hyperparameter[Any, Any], count: int) -> npt.NDArray[np.float64]:
     """Return the number that stands for each choice in a configuration's array."""
     from ConfigSpace import CategoricalHyperparameter, OrdinalHyperparameter
 

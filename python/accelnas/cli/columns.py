@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from accelnas import Space, Variable
 
-    Columns = Mapping[str, Sequence[Any]]
+    Columns = Mapping[str, Any]  # tuples of text or Polars series
     Choices = npt.NDArray[np.uint8]
     Locate = Callable[[int], str]
 
@@ -127,7 +127,7 @@ class ColumnEncoder:
         return self.space.at(indices)
 
 
-def _listed(values: Sequence[Any]) -> list[Any]:
+def _listed(values: Any) -> list[Any]:
     """Return plain Python values of a column of text or a Polars series."""
     return values.to_list() if hasattr(values, "to_list") else list(values)
 

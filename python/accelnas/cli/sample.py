@@ -30,7 +30,7 @@ EPILOG = """Examples:
 """
 
 
-class Form(str, Enum):
+class Form(Enum):
     """Ways of writing an architecture in a table."""
 
     string = "string"

@@ -8,10 +8,12 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import os
 import sys
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TextIO
 
 import numpy as np
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    Columns = Mapping[str, Sequence[Any]]
+    Columns = Mapping[str, Any]  # tuples of text, Polars series or NumPy arrays
 
 ROWS_A_BATCH = 65_536
 
@@ -34,6 +36,11 @@ class Batch:
     def __init__(self, columns: Columns, locate: Callable[[int], str]) -> None:
         self.columns = columns
         self.locate = locate
+
+
+def _place(what: str, numbers: Sequence[int], row: int) -> str:
+    """Say where a row of a batch is in the input."""
+    return f"{what} {numbers[row]}"
 
 
 class Reader(Protocol):
@@ -73,10 +80,10 @@ def open_reader(path: Path, is_architecture: Callable[[str], bool]) -> Iterator[
     binary = sys.stdin.buffer if standard_input else path.open("rb")
     text = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="")
     try:
-        name = "stdin" if standard_input else str(path)
-        yield CsvReader(
-            text, name, None if standard_input else path.stat().st_size, is_architecture
-        )
+        if standard_input:
+            yield CsvReader(text, "stdin", is_architecture, None)
+        else:
+            yield CsvReader(text, str(path), is_architecture, binary)
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text ({error.reason}); give CSV or Parquet") from None
     finally:
@@ -91,11 +98,14 @@ class CsvReader:
     unit = "bytes"
 
     def __init__(
-        self, text: io.TextIOWrapper, name: str, total: int | None,
+        self,
+        text: TextIO,
+        name: str,
         is_architecture: Callable[[str], bool],
-    ) -> None:  # fmt: skip
-        self.total = total
-        self._binary, self._name = text.buffer, name
+        file: BinaryIO | None,
+    ) -> None:
+        self.total = None if file is None else os.fstat(file.fileno()).st_size
+        self._file, self._name = file, name
         self._rows = csv.reader(text, strict=True)
         first = next(self._checked_rows(), None)
         if first is None:
@@ -132,14 +142,14 @@ class CsvReader:
                     )
             columns = list(zip(*(fields for _, fields in numbered), strict=True))
             named = dict(zip(self.names, columns or [()] * len(self.names), strict=True))
-            yield Batch(named, lambda row, lines=lines: f"{self._name}, line {lines[row]}")
+            yield Batch(named, partial(_place, f"{self._name}, line", lines))
             numbered = list(itertools.islice(rows, ROWS_A_BATCH))
             if not numbered:
                 return
 
     def position(self) -> int:
         """Return the number of bytes read."""
-        return 0 if self.total is None else self._binary.tell()
+        return 0 if self._file is None else self._file.tell()
 
 
 class ParquetReader:
@@ -165,11 +175,9 @@ class ParquetReader:
         """Yield columns of typed values."""
         frames = self._frame.collect_batches(chunk_size=ROWS_A_BATCH, maintain_order=True)
         for frame in frames if self.total else [self._frame.collect()]:
-            start = self._read + 1
-            self._read += frame.height
-            yield Batch(
-                frame.to_dict(), lambda row, start=start: f"{self._path}, row {start + row}"
-            )
+            first, self._read = self._read + 1, self._read + frame.height
+            numbers = range(first, self._read + 1)
+            yield Batch(frame.to_dict(), partial(_place, f"{self._path}, row", numbers))
 
     def position(self) -> int:
         """Return the number of rows read."""
@@ -197,16 +205,16 @@ def write_table(path: Path | None, batches: Iterable[Columns]) -> None:
             writer.writerows(zip(*map(_texts, columns.values()), strict=True))
 
 
-def _texts(values: Sequence[Any]) -> Sequence[Any]:
+def _texts(values: Any) -> Iterable[object]:
     """Return what CSV shows: for float32, the shortest digits that give the same number back."""
     if isinstance(values, np.ndarray):
-        return values.astype(str).tolist()
+        texts: list[str] = values.astype(str).tolist()
+        return texts
     if hasattr(values, "cast"):  # a Polars series
         import polars as pl
 
-        texts: list[str | None] = values.cast(pl.String).to_list()
-        return texts
-    return values
+        return list(values.cast(pl.String))
+    return tuple(values)
 
 
 def _write_parquet(path: Path, batches: Iterable[Columns]) -> None:
