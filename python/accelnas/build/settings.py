@@ -1,0 +1,266 @@
+"""Settings of a benchmark's models, read from TOML."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from accelnas.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["MetricSettings", "Recipe", "Settings", "Stage", "read_settings", "shipped_settings"]
+
+_LINKS = ("identity", "reciprocal", "log")
+_DIRECTIONS = ("maximise", "minimise")
+_FOLDER = files("accelnas.build") / "settings"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One run of boosting (or the only fit of a model that is not boosted).
+
+    Attributes
+    ----------
+    parameters
+        What the library itself takes, by its own names.
+    rounds
+        Largest number of trees (of the forest's trees).
+    stop
+        Stop when the validation error has not fallen for so many rounds; None never stops.
+    max_blocks
+        Largest number of blocks that a path from root to leaf may test; None is no limit.
+    """
+
+    parameters: Mapping[str, Any]
+    rounds: int
+    stop: int | None = None
+    max_blocks: int | None = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is fitted: a family and its stages, each continuing the one before."""
+
+    name: str
+    family: str
+    stages: tuple[Stage, ...]
+
+
+@dataclass(frozen=True)
+class MetricSettings:
+    """One metric of the benchmark.
+
+    Attributes
+    ----------
+    name
+        Name of the data set's column and of the metric.
+    unit, direction, description
+        For the artifact; direction is ``"maximise"`` or ``"minimise"``.
+    link
+        What the model predicts: ``"identity"`` y, ``"reciprocal"`` 1/y, ``"log"`` ln y.
+    recipe
+        How it is fitted; None for a metric that is an exact sum over blocks.
+    drop_outliers
+        Leave the outliers that the data set's report names out of fit and test figures.
+    """
+
+    name: str
+    unit: str
+    direction: str
+    description: str
+    link: str
+    recipe: Recipe | None
+    drop_outliers: bool = False
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that a fit depends on besides the data.
+
+    Attributes
+    ----------
+    name
+        For the record.
+    members
+        Models a metric.
+    folds
+        The training data is divided into so many folds; member i stops early on fold i mod folds
+        and is trained on the others.
+    seed
+        Member i has seed `seed` + i; the folds are drawn with `seed`.
+    standardise
+        Fit on (link(y) − mean) / sd of the training rows; without it on link(y).
+    metrics
+        Metric name to its settings, in the artifact's order.
+    sha256
+        Digest of the TOML text.
+    """
+
+    name: str
+    members: int
+    folds: int
+    seed: int
+    standardise: bool
+    metrics: Mapping[str, MetricSettings]
+    sha256: str
+
+
+def shipped_settings() -> list[str]:
+    """Names of the settings that come with the package.
+
+    Examples
+    --------
+    >>> "bundled" in shipped_settings()
+    True
+    """
+    names = (entry.name for entry in _FOLDER.iterdir())
+    return sorted(n.removesuffix(".toml") for n in names if n.endswith(".toml") and n != _METRICS)
+
+
+_METRICS = "metrics.toml"  # units and directions of the known metrics
+
+
+def read_settings(source: str | Path) -> Settings:
+    """Read settings by the name of a shipped file or the path of another.
+
+    Parameters
+    ----------
+    source
+        ``"bundled"``, ``"published"``, … (see `shipped_settings`) or the path of a TOML file.
+
+    Raises
+    ------
+    ModelError
+        If there is no such file, or a field is missing, unknown or of the wrong type.
+
+    Examples
+    --------
+    >>> settings = read_settings("bundled")
+    >>> settings.members, settings.metrics["throughput_a100"].link
+    (10, 'reciprocal')
+    """
+    if str(source) in shipped_settings():
+        text = (_FOLDER / f"{source}.toml").read_text(encoding="utf-8")
+    elif Path(source).is_file():
+        text = Path(source).read_text(encoding="utf-8")
+    else:
+        known = ", ".join(shipped_settings())
+        raise ModelError(f"no settings {str(source)!r}; use the path of a TOML file or {known}")
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ModelError(f"settings {source} are not valid TOML: {error}") from error
+    known_metrics = tomllib.loads((_FOLDER / _METRICS).read_text(encoding="utf-8"))
+    return _settings(_Table(content, f"settings {Path(source).stem}"), text, known_metrics)
+
+
+class _Table:
+    """A TOML table that reports what is missing, of the wrong type or left over."""
+
+    def __init__(self, content: Mapping[str, Any], name: str) -> None:
+        self._content = dict(content)
+        self.name = name
+
+    def take(self, key: str, kind: type | tuple[type, ...], default: Any = ...) -> Any:
+        if key not in self._content:
+            if default is ...:
+                raise ModelError(f"{self.name}: {key} is missing")
+            return default
+        value = self._content.pop(key)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise ModelError(f"{self.name}: {key} is {value!r}, of the wrong type")
+        return value
+
+    def one_of(self, key: str, allowed: tuple[str, ...], default: Any = ...) -> str:
+        value: str = self.take(key, str, default)
+        if value not in allowed:
+            raise ModelError(f"{self.name}: {key} is {value!r}; choose one of {', '.join(allowed)}")
+        return value
+
+    def at_least(self, key: str, least: int, default: Any = ...) -> Any:
+        value = self.take(key, int, default)
+        if value is not None and value < least:
+            raise ModelError(f"{self.name}: {key} is {value}; use {least} or more")
+        return value
+
+    def tables(self, key: str) -> dict[str, _Table]:
+        content = self.take(key, dict)
+        return {
+            name: _Table(table, f"{self.name}: {key}.{name}") for name, table in content.items()
+        }
+
+    def finish(self) -> None:
+        if self._content:
+            raise ModelError(f"{self.name}: unknown field {next(iter(self._content))}")
+
+
+def _settings(table: _Table, text: str, known_metrics: Mapping[str, Any]) -> Settings:
+    recipes = {name: _recipe(name, entry) for name, entry in table.tables("recipes").items()}
+    settings = Settings(
+        name=table.take("name", str),
+        members=table.at_least("members", 1),
+        folds=table.at_least("folds", 2),
+        seed=table.at_least("seed", 0, 0),
+        standardise=table.take("standardise", bool, True),
+        metrics={
+            name: _metric(name, entry, recipes, known_metrics.get(name, {}))
+            for name, entry in table.tables("metrics").items()
+        },
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
+    )
+    table.finish()
+    return settings
+
+
+def _recipe(name: str, table: _Table) -> Recipe:
+    from accelnas.build.families import FAMILIES
+
+    family = table.one_of("family", tuple(FAMILIES))
+    stages = []
+    for number, content in enumerate(table.take("stages", list), start=1):
+        stage = _Table(content, f"{table.name}, stage {number}")
+        stages.append(
+            Stage(
+                parameters=stage.take("parameters", dict),
+                rounds=stage.at_least("rounds", 1),
+                stop=stage.at_least("stop", 1, None),
+                max_blocks=stage.at_least("max_blocks", 1, None),
+            )
+        )
+        stage.finish()
+    table.finish()
+    if not stages or (len(stages) > 1 and family != "xgboost"):
+        raise ModelError(f"{table.name}: {len(stages)} stages; use one (xgboost: one or more)")
+    if family != "xgboost" and stages[0].max_blocks is not None:
+        raise ModelError(f"{table.name}: max_blocks needs family xgboost, not {family}")
+    return Recipe(name, family, tuple(stages))
+
+
+def _metric(
+    name: str, table: _Table, recipes: Mapping[str, Recipe], known: Mapping[str, str]
+) -> MetricSettings:
+    recipe = table.one_of("recipe", ("exact", *recipes))
+    settings = MetricSettings(
+        name=name,
+        unit=table.take("unit", str, known.get("unit", "")),
+        direction=table.one_of("direction", _DIRECTIONS, known.get("direction", ...)),
+        description=table.take("description", str, known.get("description", "")),
+        link=table.one_of("link", _LINKS, "identity"),
+        recipe=recipes.get(recipe),
+        drop_outliers=table.take("drop_outliers", bool, False),
+    )
+    table.finish()
+    if settings.recipe is None and settings.link != "identity":
+        raise ModelError(f"{table.name}: an exact metric has link identity, not {settings.link}")
+    return settings
