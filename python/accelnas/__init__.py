@@ -1,0 +1,42 @@
+"""accelnas: a neural architecture search benchmark compiled to small exact tables.
+
+Examples
+--------
+>>> import accelnas
+>>> bench = accelnas.load()
+>>> archs = bench.space.sample(1_000_000, seed=0)
+>>> accuracy = bench.predict(archs, "accuracy")
+"""
+
+from accelnas._core import __version__
+from accelnas.benchmark import Benchmark, Metric, load
+from accelnas.errors import (
+    AccelnasError,
+    ArtifactError,
+    DataError,
+    FileError,
+    MetricError,
+    MissingExtraError,
+    ModelError,
+    SpaceError,
+)
+from accelnas.space import Block, Space, Variable, mnasnet_space
+
+__all__ = [
+    "AccelnasError",
+    "ArtifactError",
+    "Benchmark",
+    "Block",
+    "DataError",
+    "FileError",
+    "Metric",
+    "MetricError",
+    "MissingExtraError",
+    "ModelError",
+    "Space",
+    "SpaceError",
+    "Variable",
+    "__version__",
+    "load",
+    "mnasnet_space",
+]

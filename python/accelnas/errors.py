@@ -1,0 +1,44 @@
+"""Exceptions of accelnas: one base class, one class for each kind of thing to mend."""
+
+__all__ = [
+    "AccelnasError",
+    "ArtifactError",
+    "DataError",
+    "FileError",
+    "MetricError",
+    "MissingExtraError",
+    "ModelError",
+    "SpaceError",
+]
+
+
+class AccelnasError(Exception):
+    """Base class of every error that accelnas raises on purpose."""
+
+
+class SpaceError(AccelnasError, ValueError):
+    """A search space or an architecture is not what it should be."""
+
+
+class MetricError(AccelnasError, ValueError):
+    """A benchmark has no such metric."""
+
+
+class ArtifactError(AccelnasError, ValueError):
+    """A benchmark file is damaged, of another version, or does not fit the others."""
+
+
+class FileError(AccelnasError, OSError):
+    """The operating system refused to read or write a file."""
+
+
+class ModelError(AccelnasError, ValueError):
+    """A source model can't be compiled, or its compiled form does not equal it."""
+
+
+class DataError(AccelnasError, ValueError):
+    """A data set does not hold together."""
+
+
+class MissingExtraError(AccelnasError, ImportError):
+    """An optional dependency is not installed."""

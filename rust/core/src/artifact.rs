@@ -1,0 +1,346 @@
+//! The artifact of one metric: a safetensors file, written and read here alone. See docs/FORMAT.md.
+//!
+//! Files may come from strangers: every length, index and value is checked before use, and memory
+//! stays within a small multiple of the file.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::forest::{ChoiceSet, Forest, Node, check_tree};
+use crate::hash::sha256_hex;
+use crate::link::Link;
+use crate::space::Space;
+use crate::surrogate::Surrogate;
+use crate::tables::{AxisSet, Granularity, MAX_ORDER, Tables};
+
+/// Version of the format that this code writes, and the newest it reads.
+pub const FORMAT_VERSION: u32 = 1;
+/// The one metadata key; its value is JSON, so that equal artifacts are equal bytes.
+const METADATA_KEY: &str = "accelnas";
+/// Marks the unused axes of a set.
+const NO_AXIS: u16 = u16::MAX;
+const MAX_MEMBERS: usize = 1024;
+/// Prefixes of the tensors that hold the groups for the mean and for the members.
+const GROUPS: [&str; 2] = ["mean_groups", "member_groups"];
+
+/// What an artifact says of itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Header {
+    pub format_version: u32,
+    pub metric: String,
+    pub link: Link,
+    pub granularity: String,
+    pub space_sha256: String,
+    /// Hashes of data and source models, library versions, verified bounds.
+    pub provenance: BTreeMap<String, String>,
+}
+
+/// Serialises a surrogate and its header; equal input gives equal bytes.
+pub fn to_bytes(space: &Space, header: &Header, surrogate: &Surrogate) -> Result<Vec<u8>> {
+    let tables = &surrogate.tables;
+    let members = surrogate.members();
+    let axes: Vec<u16> = tables
+        .sets
+        .iter()
+        .flat_map(|set| (0..MAX_ORDER).map(|i| set.axes().get(i).copied().unwrap_or(NO_AXIS)))
+        .collect();
+    let cells: Vec<f64> = (0..members).flat_map(|m| tables.compact(m)).collect();
+    let mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = vec![
+        ("constants".into(), Dtype::F64, vec![members], bytes_of(&surrogate.constants, f64::to_le_bytes)),
+        ("table_axes".into(), Dtype::U16, vec![tables.sets.len(), MAX_ORDER], bytes_of(&axes, u16::to_le_bytes)),
+        ("table_cells".into(), Dtype::F64, vec![members, tables.compact_len()], bytes_of(&cells, f64::to_le_bytes)),
+    ];
+    for (name, groups) in GROUPS.iter().zip(&surrogate.groups) {
+        let axes: Vec<u16> = groups.concat();
+        let mut offsets = vec![0u32];
+        offsets.extend(groups.iter().scan(0, |sum, g| {
+            *sum += g.len() as u32;
+            Some(*sum)
+        }));
+        tensors.push((format!("{name}.axes"), Dtype::U16, vec![axes.len()], bytes_of(&axes, u16::to_le_bytes)));
+        tensors.push((
+            format!("{name}.offsets"),
+            Dtype::U32,
+            vec![offsets.len()],
+            bytes_of(&offsets, u32::to_le_bytes),
+        ));
+    }
+    if !surrogate.forests.is_empty() {
+        tensors.extend(forest_tensors(space, &surrogate.forests));
+    }
+    let json = serde_json::to_string(header).map_err(|e| Error::model(e.to_string()))?;
+    let metadata = std::collections::HashMap::from([(METADATA_KEY.to_owned(), json)]);
+    let views = tensors
+        .iter()
+        .map(|(name, dtype, shape, data)| {
+            TensorView::new(*dtype, shape.clone(), data).map(|view| (name.as_str(), view))
+        })
+        .collect::<std::result::Result<Vec<_>, _>>();
+    views.and_then(|views| safetensors::serialize(views, Some(metadata))).map_err(|e| Error::model(e.to_string()))
+}
+
+fn forest_tensors(space: &Space, forests: &[Forest]) -> Vec<(String, Dtype, Vec<usize>, Vec<u8>)> {
+    let nodes: Vec<&Node> = forests.iter().flat_map(|f| &f.nodes).collect();
+    let (mut member_trees, mut tree_nodes) = (vec![0u32], vec![0u32]);
+    for forest in forests {
+        for t in 0..forest.tree_count() {
+            tree_nodes.push(tree_nodes[tree_nodes.len() - 1] + forest.tree(t).len() as u32);
+        }
+        member_trees.push(tree_nodes.len() as u32 - 1);
+    }
+    let width = mask_bytes(space);
+    let masks: Vec<u8> = nodes.iter().flat_map(|n| n.goes_left.to_bytes().into_iter().take(width)).collect();
+    let u32s = |values: Vec<u32>| (vec![values.len()], bytes_of(&values, u32::to_le_bytes));
+    let column = |f: fn(&Node) -> u32| u32s(nodes.iter().map(|n| f(n)).collect());
+    let values: Vec<f64> = nodes.iter().map(|n| n.value).collect();
+    let mut out = vec![
+        ("forest.goes_left".into(), Dtype::U8, vec![nodes.len(), width], masks),
+        ("forest.value".into(), Dtype::F64, vec![nodes.len()], bytes_of(&values, f64::to_le_bytes)),
+    ];
+    for (name, (shape, data)) in [
+        ("forest.member_trees", u32s(member_trees)),
+        ("forest.tree_nodes", u32s(tree_nodes)),
+        ("forest.variable", column(|n| n.variable)),
+        ("forest.left", column(|n| n.left)),
+        ("forest.right", column(|n| n.right)),
+    ] {
+        out.push((name.into(), Dtype::U32, shape, data));
+    }
+    out
+}
+
+/// Bytes that hold a node's set of choices.
+fn mask_bytes(space: &Space) -> usize {
+    space.cards().max().unwrap_or(1).div_ceil(8)
+}
+
+fn bytes_of<T: Copy, const N: usize>(values: &[T], to_bytes: fn(T) -> [u8; N]) -> Vec<u8> {
+    values.iter().flat_map(|&v| to_bytes(v)).collect()
+}
+
+/// Reads and checks the artifact of a metric of a space.
+pub fn from_bytes(path: &Path, bytes: &[u8], space: &Space) -> Result<(Header, Surrogate)> {
+    let fail = |reason: String| Error::artifact(path, reason);
+    let header = read_header(path, bytes)?;
+    if header.space_sha256 != space.sha256() {
+        return Err(fail(format!(
+            "compiled for the space {}, the benchmark's space is {}; recompile it",
+            header.space_sha256,
+            space.sha256()
+        )));
+    }
+    let file = SafeTensors::deserialize(bytes).map_err(|e| fail(format!("not a safetensors file: {e}")))?;
+    let surrogate = Reader { file: &file }.surrogate(space, &header).map_err(fail)?;
+    surrogate.check(space).map_err(fail)?;
+    Ok((header, surrogate))
+}
+
+fn read_header(path: &Path, bytes: &[u8]) -> Result<Header> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        format_version: u32,
+    }
+    let fail = |reason: String| Error::artifact(path, reason);
+    let (_, metadata) =
+        SafeTensors::read_metadata(bytes).map_err(|e| fail(format!("not a safetensors file, or cut short: {e}")))?;
+    let json = metadata
+        .metadata()
+        .as_ref()
+        .and_then(|m| m.get(METADATA_KEY))
+        .ok_or_else(|| fail(format!("metadata has no {METADATA_KEY:?}; it is no accelnas artifact")))?;
+    let versioned: Versioned = serde_json::from_str(json).map_err(|e| fail(format!("metadata: {e}")))?;
+    check_version(path, versioned.format_version)?;
+    serde_json::from_str(json).map_err(|e| fail(format!("metadata: {e}")))
+}
+
+/// Refuses a version that this code does not read.
+pub(crate) fn check_version(path: &Path, found: u32) -> Result<()> {
+    let remedy = match found.cmp(&FORMAT_VERSION) {
+        std::cmp::Ordering::Equal => return Ok(()),
+        std::cmp::Ordering::Greater => "update accelnas",
+        std::cmp::Ordering::Less => "recompile the benchmark",
+    };
+    Err(Error::Version { path: path.to_owned(), found, supported: FORMAT_VERSION, remedy })
+}
+
+/// Typed access to the tensors of a file; every message names the tensor at fault.
+struct Reader<'a> {
+    file: &'a SafeTensors<'a>,
+}
+
+type Read<T> = std::result::Result<T, String>;
+
+impl Reader<'_> {
+    fn tensor<T, const N: usize>(
+        &self,
+        name: &str,
+        dtype: Dtype,
+        dimensions: usize,
+        from_bytes: fn([u8; N]) -> T,
+    ) -> Read<(Vec<usize>, Vec<T>)> {
+        let view = self.file.tensor(name).map_err(|e| format!("tensor {name}: {e}"))?;
+        if view.dtype() != dtype || view.shape().len() != dimensions {
+            return Err(format!(
+                "tensor {name} is {:?} {:?}, expected {dtype:?} of {dimensions} dimensions",
+                view.dtype(),
+                view.shape()
+            ));
+        }
+        let (values, _) = view.data().as_chunks::<N>();
+        Ok((view.shape().to_vec(), values.iter().map(|&v| from_bytes(v)).collect()))
+    }
+
+    fn u32s(&self, name: &str) -> Read<Vec<u32>> {
+        Ok(self.tensor(name, Dtype::U32, 1, u32::from_le_bytes)?.1)
+    }
+
+    fn surrogate(&self, space: &Space, header: &Header) -> Read<Surrogate> {
+        let (_, constants) = self.tensor("constants", Dtype::F64, 1, f64::from_le_bytes)?;
+        if constants.is_empty() || constants.len() > MAX_MEMBERS {
+            return Err(format!("tensor constants has {} members, expected 1 to {MAX_MEMBERS}", constants.len()));
+        }
+        let tables = self.tables(space, header, constants.len())?;
+        let [mean, member] = GROUPS.map(|name| self.groups(name));
+        let groups = [mean?, member?];
+        let has_forest = self.file.names().iter().any(|name| name.starts_with("forest."));
+        let forests = if has_forest { self.forests(space, constants.len())? } else { Vec::new() };
+        Ok(Surrogate { constants, tables, forests, groups })
+    }
+
+    fn tables(&self, space: &Space, header: &Header, members: usize) -> Read<Tables> {
+        let granularity = [Granularity::Variables, Granularity::Blocks]
+            .into_iter()
+            .find(|g| g.name() == header.granularity)
+            .ok_or_else(|| format!("granularity is {:?}, expected variables or blocks", header.granularity))?;
+        let cards = granularity.cards(space);
+        let (_, axes) = self.tensor("table_axes", Dtype::U16, 2, u16::from_le_bytes)?;
+        let (triples, rest) = axes.as_chunks::<MAX_ORDER>();
+        let mut sets: Vec<AxisSet> = Vec::with_capacity(triples.len());
+        for (i, triple) in triples.iter().enumerate() {
+            let used = triple.iter().take_while(|&&a| a != NO_AXIS).count();
+            let known = |a: &u16| cards.get(*a as usize).is_some_and(|&n| n > 1);
+            let set = AxisSet::new(&triple[..used])
+                .filter(|_| triple.iter().all(|a| *a == NO_AXIS || known(a)))
+                .filter(|_| triple[used..].iter().all(|&a| a == NO_AXIS))
+                .filter(|set| sets.last().is_none_or(|last| last < set));
+            sets.push(
+                set.ok_or_else(|| format!("tensor table_axes, row {i}: {triple:?} is not an ascending set of axes"))?,
+            );
+        }
+        if !rest.is_empty() {
+            return Err(format!("tensor table_axes has rows of another length than {MAX_ORDER}"));
+        }
+        let mut tables = Tables::empty(granularity, cards, sets);
+        let (shape, cells) = self.tensor("table_cells", Dtype::F64, 2, f64::from_le_bytes)?;
+        let expected = [members, tables.compact_len()];
+        if shape != expected {
+            return Err(format!("tensor table_cells has shape {shape:?}, the axes ask for {expected:?}"));
+        }
+        for m in 0..members {
+            tables.push_compact(&cells[m * expected[1]..][..expected[1]]);
+        }
+        Ok(tables)
+    }
+
+    fn groups(&self, name: &str) -> Read<Vec<Vec<u16>>> {
+        let (_, axes) = self.tensor(&format!("{name}.axes"), Dtype::U16, 1, u16::from_le_bytes)?;
+        let offsets = self.u32s(&format!("{name}.offsets"))?;
+        check_offsets(&format!("{name}.offsets"), &offsets, axes.len())?;
+        Ok(offsets.windows(2).map(|w| axes[w[0] as usize..w[1] as usize].to_vec()).collect())
+    }
+
+    fn forests(&self, space: &Space, members: usize) -> Read<Vec<Forest>> {
+        let member_trees = self.u32s("forest.member_trees")?;
+        let tree_nodes = self.u32s("forest.tree_nodes")?;
+        let variable = self.u32s("forest.variable")?;
+        let (left, right) = (self.u32s("forest.left")?, self.u32s("forest.right")?);
+        let (_, value) = self.tensor("forest.value", Dtype::F64, 1, f64::from_le_bytes)?;
+        let (shape, masks) = self.tensor("forest.goes_left", Dtype::U8, 2, u8::from_le_bytes)?;
+        let n = value.len();
+        let width = mask_bytes(space);
+        if [variable.len(), left.len(), right.len()] != [n; 3] || shape != [n, width] {
+            return Err(format!("the forest tensors describe different numbers of nodes than forest.value, {n}"));
+        }
+        check_offsets("forest.tree_nodes", &tree_nodes, n)?;
+        check_offsets("forest.member_trees", &member_trees, tree_nodes.len() - 1)?;
+        if member_trees.len() != members + 1 {
+            return Err(format!(
+                "tensor forest.member_trees has {} members, constants {members}",
+                member_trees.len() - 1
+            ));
+        }
+        let node = |i: usize| Node {
+            goes_left: ChoiceSet::from_bytes(&masks[i * width..][..width]),
+            variable: variable[i],
+            left: left[i],
+            right: right[i],
+            value: value[i],
+        };
+        let mut out = Vec::new();
+        for trees in member_trees.windows(2) {
+            let mut forest = Forest::constant(0.0);
+            for t in trees[0] as usize..trees[1] as usize {
+                let tree: Vec<Node> = (tree_nodes[t] as usize..tree_nodes[t + 1] as usize).map(node).collect();
+                if let Some(node) = tree.iter().find(|n| !n.is_leaf() && n.variable as usize >= space.width()) {
+                    return Err(format!("tree {t} splits on variable {} of {}", node.variable, space.width()));
+                }
+                check_tree(&tree).map_err(|reason| format!("tree {t}: {reason}"))?;
+                forest.nodes.extend(tree);
+                forest.offsets.push(forest.nodes.len());
+            }
+            out.push(forest);
+        }
+        Ok(out)
+    }
+}
+
+fn check_offsets(name: &str, offsets: &[u32], total: usize) -> Read<()> {
+    let ascending = offsets.windows(2).all(|w| w[0] <= w[1]);
+    match ascending && offsets.first() == Some(&0) && offsets.last() == Some(&(total as u32)) {
+        true => Ok(()),
+        false => Err(format!("tensor {name} does not ascend from 0 to {total}")),
+    }
+}
+
+/// Writes a file so that a reader sees the old one or the new one, never a part.
+pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let write = || {
+        let mut file =
+            tempfile::Builder::new().prefix(".accelnas-").permissions(permissions()).tempfile_in(directory)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|e| e.error)?;
+        Ok(())
+    };
+    write().map_err(Error::io(path))
+}
+
+/// What a plainly created file gets, not the private mode of temporary files.
+#[cfg(unix)]
+fn permissions() -> std::fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o644)
+}
+
+/// Reads a file and compares its hash.
+pub(crate) fn read_file(path: &Path, sha256: &str) -> Result<memmap2::Mmap> {
+    let file = std::fs::File::open(path).map_err(Error::io(path))?;
+    if file.metadata().map_err(Error::io(path))?.len() == 0 {
+        return Err(Error::artifact(path, "is empty; restore or recompile it"));
+    }
+    // SAFETY: the map is read once, hashed and parsed, and dropped; artifacts are replaced by
+    // renaming, which leaves the mapped file as it was.
+    let map = unsafe { memmap2::Mmap::map(&file) }.map_err(Error::io(path))?;
+    let found = sha256_hex(&map);
+    if found != sha256 {
+        let recorded_in = crate::benchmark::BENCHMARK_FILE;
+        return Err(Error::Hash { path: path.to_owned(), found, recorded: sha256.to_owned(), recorded_in });
+    }
+    Ok(map)
+}

@@ -1,0 +1,229 @@
+//! A benchmark: a directory of `benchmark.toml` and one artifact a metric, loaded when first used.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use serde::{Deserialize, Serialize};
+
+use crate::artifact::{self, FORMAT_VERSION, Header};
+use crate::error::{Error, Result};
+use crate::hash::sha256_hex;
+use crate::link::Link;
+use crate::pack::Packer;
+use crate::predict::{Output, Predictor, predict};
+use crate::space::{Space, SpaceDefinition, one_line};
+use crate::surrogate::Surrogate;
+use crate::threads::Run;
+
+/// Name of the file that makes a directory a benchmark.
+pub const BENCHMARK_FILE: &str = "benchmark.toml";
+
+/// Whether more or less of a metric is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    Maximise,
+    Minimise,
+}
+
+/// What `benchmark.toml` says of a metric.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metric {
+    pub name: String,
+    pub unit: String,
+    pub direction: Direction,
+    pub link: Link,
+    /// Standard deviation of one measurement, in the metric's unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<f64>,
+    #[serde(default)]
+    pub description: String,
+    pub members: usize,
+    #[serde(default)]
+    pub file: String,
+    #[serde(default)]
+    pub sha256: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BenchmarkToml {
+    format_version: u32,
+    name: String,
+    space: SpaceDefinition,
+    #[serde(default)]
+    metrics: Vec<Metric>,
+}
+
+/// An open benchmark.
+#[derive(Debug)]
+pub struct Benchmark {
+    directory: PathBuf,
+    name: String,
+    space: Arc<Space>,
+    packer: Packer,
+    metrics: Vec<Metric>,
+    predictors: Vec<OnceLock<Predictor>>,
+}
+
+fn read_toml(directory: &Path) -> Result<(BenchmarkToml, Space)> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        format_version: u32,
+    }
+    let path = directory.join(BENCHMARK_FILE);
+    let text = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
+    let fail = |e: toml::de::Error| Error::artifact(&path, one_line(&e.to_string()));
+    let versioned: Versioned = toml::from_str(&text).map_err(fail)?;
+    artifact::check_version(&path, versioned.format_version)?;
+    let file: BenchmarkToml = toml::from_str(&text).map_err(fail)?;
+    for (i, metric) in file.metrics.iter().enumerate() {
+        let plain = Path::new(&metric.file).file_name().is_some_and(|name| name == metric.file.as_str());
+        if !plain {
+            let reason = format!("metric {:?}: {:?} is not a file name inside the directory", metric.name, metric.file);
+            return Err(Error::artifact(&path, reason));
+        }
+        if metric.name.is_empty() || file.metrics[..i].iter().any(|m| m.name == metric.name) {
+            return Err(Error::artifact(&path, format!("metric {:?} is nameless or listed twice", metric.name)));
+        }
+    }
+    let space = Space::new(file.space.clone())?;
+    Ok((file, space))
+}
+
+impl Benchmark {
+    /// Reads `benchmark.toml`; artifacts are read when their metric is first used.
+    pub fn open(directory: &Path) -> Result<Benchmark> {
+        let (file, space) = read_toml(directory)?;
+        let predictors = file.metrics.iter().map(|_| OnceLock::new()).collect();
+        Ok(Benchmark {
+            directory: directory.to_owned(),
+            name: file.name,
+            packer: Packer::new(&space),
+            space: Arc::new(space),
+            metrics: file.metrics,
+            predictors,
+        })
+    }
+
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn space(&self) -> &Arc<Space> {
+        &self.space
+    }
+
+    pub fn metrics(&self) -> &[Metric] {
+        &self.metrics
+    }
+
+    /// Position of a metric.
+    pub fn position(&self, name: &str) -> Result<usize> {
+        self.metrics.iter().position(|m| m.name == name).ok_or_else(|| Error::UnknownMetric {
+            name: name.to_owned(),
+            known: self.metrics.iter().map(|m| m.name.as_str()).collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// The artifact's header.
+    pub fn header(&self, metric: usize) -> Result<Header> {
+        Ok(self.read(metric)?.0)
+    }
+
+    /// The metric's predictor, loaded and checked the first time.
+    pub fn predictor(&self, metric: usize) -> Result<&Predictor> {
+        if let Some(predictor) = self.predictors[metric].get() {
+            return Ok(predictor);
+        }
+        let (header, surrogate) = self.read(metric)?;
+        let predictor = Predictor::new(surrogate, header.link)?;
+        Ok(self.predictors[metric].get_or_init(|| predictor))
+    }
+
+    fn read(&self, metric: usize) -> Result<(Header, Surrogate)> {
+        let entry = &self.metrics[metric];
+        let path = self.directory.join(&entry.file);
+        let bytes = artifact::read_file(&path, &entry.sha256)?;
+        let (header, surrogate) = artifact::from_bytes(&path, &bytes, &self.space)?;
+        let found = (header.metric.as_str(), header.link, surrogate.members());
+        if found != (entry.name.as_str(), entry.link, entry.members) {
+            let said = (entry.name.as_str(), entry.link, entry.members);
+            let reason =
+                format!("metric, link and members are {found:?}, {BENCHMARK_FILE} says {said:?}; recompile it");
+            return Err(Error::artifact(&path, reason));
+        }
+        Ok((header, surrogate))
+    }
+
+    /// Predicts metrics of unchecked rows: means, and standard deviations where there is a place for them.
+    pub fn predict(
+        &self,
+        metrics: &[usize],
+        rows: &[u8],
+        out: &mut [(Vec<f32>, Option<Vec<f32>>)],
+        run: &Run<'_>,
+    ) -> Result<()> {
+        let mut outputs = Vec::with_capacity(metrics.len());
+        for (&metric, (mean, std)) in metrics.iter().zip(out) {
+            outputs.push(Output { predictor: self.predictor(metric)?, mean, std: std.as_deref_mut() });
+        }
+        predict(&self.space, &self.packer, rows, &mut outputs, run)
+    }
+}
+
+/// Adds a metric to a benchmark directory, or replaces it; makes the directory where there is none.
+pub fn write_metric(
+    directory: &Path,
+    space: &Space,
+    metric: Metric,
+    surrogate: &Surrogate,
+    provenance: BTreeMap<String, String>,
+) -> Result<()> {
+    std::fs::create_dir_all(directory).map_err(Error::io(directory))?;
+    let toml_path = directory.join(BENCHMARK_FILE);
+    let mut file = match toml_path.exists() {
+        true => {
+            let (file, existing) = read_toml(directory)?;
+            if existing.sha256() != space.sha256() {
+                let reason = format!(
+                    "holds the space {:?}, the metric is of {:?}; use another directory",
+                    existing.name(),
+                    space.name()
+                );
+                return Err(Error::artifact(&toml_path, reason));
+            }
+            file
+        }
+        false => BenchmarkToml {
+            format_version: FORMAT_VERSION,
+            name: space.name().to_owned(),
+            space: space.definition().clone(),
+            metrics: Vec::new(),
+        },
+    };
+    let header = Header {
+        format_version: FORMAT_VERSION,
+        metric: metric.name.clone(),
+        link: metric.link,
+        granularity: surrogate.tables.granularity.name().to_owned(),
+        space_sha256: space.sha256().to_owned(),
+        provenance,
+    };
+    let bytes = artifact::to_bytes(space, &header, surrogate)?;
+    let name = format!("{}.safetensors", metric.name);
+    let metric = Metric { members: surrogate.members(), sha256: sha256_hex(&bytes), file: name, ..metric };
+    artifact::replace_file(&directory.join(&metric.file), &bytes)?;
+    match file.metrics.iter_mut().find(|m| m.name == metric.name) {
+        Some(old) => *old = metric,
+        None => file.metrics.push(metric),
+    }
+    let text = toml::to_string(&file).map_err(|e| Error::artifact(&toml_path, e.to_string()))?;
+    artifact::replace_file(&toml_path, text.as_bytes())
+}

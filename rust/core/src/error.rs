@@ -1,0 +1,81 @@
+//! The one error type: every message is lower case, gives both values and a remedy.
+
+use std::path::PathBuf;
+
+/// Result of every fallible operation of the core.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What can go wrong, one variant for each thing a user can mend.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The definition of a search space does not hold together.
+    #[error("search space {space:?}: {reason}")]
+    InvalidSpace { space: String, reason: String },
+    /// The space has more than 2^64 architectures.
+    #[error(
+        "search space {space:?} has more than 2^64 architectures, so they have no 64-bit index; use choice indices"
+    )]
+    NoIndex { space: String },
+    /// More distinct architectures asked for than there are.
+    #[error("asked for {asked} distinct architectures of a space of {size}; ask for fewer, or allow repetition")]
+    TooManyDistinct { asked: u64, size: u64 },
+    /// A choice index beyond the variable's choices.
+    #[error("row {row}: {variable} has choice index {index}; choose one of 0 to {last} (choices {choices})")]
+    ChoiceIndex { row: usize, variable: String, index: u8, last: usize, choices: String },
+    /// A value that is none of the variable's choices.
+    #[error("row {row}: {variable} is {value}; choose one of {choices}")]
+    ChoiceValue { row: usize, variable: String, value: String, choices: String },
+    /// A block state beyond the block's states.
+    #[error("row {row}: {block} has state {state}; choose one of 0 to {last}")]
+    BlockState { row: usize, block: String, state: u8, last: usize },
+    /// An index beyond the space.
+    #[error("row {row}: index {index} is outside a space of {size} architectures; choose one of 0 to {last}", last = size - 1)]
+    Index { row: usize, index: u64, size: u64 },
+    /// A string that names no architecture.
+    #[error("row {row}: {text:?} is not an architecture of {space:?}: {reason}; an example is {example:?}")]
+    Text { row: usize, text: String, space: String, reason: String, example: String },
+    /// A name that is no variable of the space.
+    #[error("row {row}: unknown variable {name:?}; the variables are {known}")]
+    UnknownVariable { row: usize, name: String, known: String },
+    /// A variable without a value.
+    #[error("row {row}: {variable} is missing; choose one of {choices}")]
+    MissingVariable { row: usize, variable: String, choices: String },
+    /// An array whose rows have another width.
+    #[error("an architecture has {expected} {what}, the array has {found} columns; the order is that of {order}")]
+    Width { expected: usize, found: usize, what: &'static str, order: String },
+    /// A source model that can't be compiled.
+    #[error("model: {reason}")]
+    Model { reason: String },
+    /// A metric the benchmark does not have.
+    #[error("unknown metric {name:?}; the metrics are {known}")]
+    UnknownMetric { name: String, known: String },
+    /// A file that is not what it should be.
+    #[error("{path}: {reason}", path = path.display())]
+    Artifact { path: PathBuf, reason: String },
+    /// A file of another version of the format.
+    #[error("{path}: format version {found}, this accelnas reads version {supported}; {remedy}", path = path.display())]
+    Version { path: PathBuf, found: u32, supported: u32, remedy: &'static str },
+    /// Content that does not match the recorded hash.
+    #[error("{path}: sha256 is {found}, {recorded_in} says {recorded}; the file is damaged or was changed, restore or recompile it", path = path.display())]
+    Hash { path: PathBuf, found: String, recorded: String, recorded_in: &'static str },
+    /// The operating system refused.
+    #[error("{path}: {source}", path = path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    /// The caller asked to stop.
+    #[error("stopped before it was done")]
+    Cancelled,
+}
+
+impl Error {
+    pub(crate) fn io(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Error + '_ {
+        move |source| Error::Io { path: path.to_owned(), source }
+    }
+
+    pub(crate) fn artifact(path: &std::path::Path, reason: impl Into<String>) -> Error {
+        Error::Artifact { path: path.to_owned(), reason: reason.into() }
+    }
+
+    pub(crate) fn model(reason: impl Into<String>) -> Error {
+        Error::Model { reason: reason.into() }
+    }
+}

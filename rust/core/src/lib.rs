@@ -1,0 +1,22 @@
+//! Finite architecture spaces, interaction tables and their batch evaluation. Knows no Python.
+pub mod artifact;
+pub mod benchmark;
+mod cover;
+pub mod error;
+mod expand;
+pub mod forest;
+pub mod forms;
+pub mod hash;
+mod kernels;
+pub mod link;
+pub mod lower;
+mod masks;
+mod pack;
+pub mod predict;
+pub mod sample;
+pub mod space;
+pub mod surrogate;
+pub mod tables;
+pub mod threads;
+
+pub use error::{Error, Result};

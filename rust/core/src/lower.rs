@@ -1,0 +1,202 @@
+//! Trees to interaction tables, leaf by leaf: a leaf is the indicator of a box times a value.
+
+use std::collections::HashMap;
+
+use crate::error::{Error, Result};
+use crate::forest::{ChoiceSet, Forest, Node};
+use crate::space::Space;
+use crate::surrogate::Surrogate;
+use crate::tables::{AxisSet, Granularity, MAX_ORDER, RawTables, Tables, purify};
+
+/// Most cells of a table over blocks; what needs a larger one stays a tree. An index then fits 16 bits.
+pub const MAX_CELLS: usize = 1 << 16;
+
+/// Variables that a leaf depends on, with the choices that reach it.
+pub(crate) type Path = Vec<(u32, ChoiceSet)>;
+
+/// Sums of leaves by the variables they depend on.
+type LeafTables = HashMap<Vec<u16>, Vec<f64>>;
+
+/// What a tree needs of a table to become part of one.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+enum Need {
+    Variables,
+    Blocks,
+    Tree,
+}
+
+/// Lowers an ensemble, one forest a member.
+pub fn lower(space: &Space, forests: &[&Forest]) -> Result<Surrogate> {
+    if forests.is_empty() {
+        return Err(Error::model("an ensemble needs at least one member"));
+    }
+    let needs: Vec<Vec<Need>> =
+        forests.iter().map(|f| (0..f.tree_count()).map(|t| tree_need(space, f.tree(t))).collect()).collect();
+    let granularity = match needs.iter().flatten().any(|&need| need == Need::Blocks) {
+        true => Granularity::Blocks,
+        false => Granularity::Variables,
+    };
+    let cards = granularity.cards(space);
+    let mut members = Vec::new();
+    let mut constants = Vec::new();
+    let mut rest = Vec::new();
+    for (forest, needs) in forests.iter().zip(&needs) {
+        let (mut raw, mut constant) = collapse(space, forest, needs, granularity);
+        constant += forest.bias + purify(&mut raw, &cards);
+        constants.push(constant);
+        members.push(raw);
+        rest.push(remaining(forest, needs));
+    }
+    let tables = Tables::align(granularity, cards, members);
+    let forests = if rest.iter().all(|f| f.tree_count() == 0) { Vec::new() } else { rest };
+    Surrogate::new(space, constants, tables, forests)
+}
+
+fn tree_need(space: &Space, tree: &[Node]) -> Need {
+    let mut need = Need::Variables;
+    for_each_leaf(space, tree, |path, _| {
+        let mut blocks: Vec<usize> = path.iter().map(|&(v, _)| space.variables()[v as usize].block).collect();
+        blocks.sort_unstable();
+        blocks.dedup();
+        let cells: usize = blocks.iter().map(|&b| space.blocks()[b].states).product();
+        let leaf = match path.len() {
+            0..=MAX_ORDER => Need::Variables,
+            _ if blocks.len() <= MAX_ORDER && cells <= MAX_CELLS => Need::Blocks,
+            _ => Need::Tree,
+        };
+        if leaf > need {
+            need = leaf;
+        }
+    });
+    need
+}
+
+/// Calls with every reachable leaf's path and value; the path holds only variables that matter.
+pub(crate) fn for_each_leaf(space: &Space, tree: &[Node], mut call: impl FnMut(&Path, f64)) {
+    let mut stack: Vec<(usize, Path)> = vec![(0, Vec::new())];
+    while let Some((at, path)) = stack.pop() {
+        let node = &tree[at];
+        if node.is_leaf() {
+            call(&path, node.value);
+            continue;
+        }
+        let card = space.variables()[node.variable as usize].choices.len();
+        let position = path.binary_search_by_key(&node.variable, |&(v, _)| v);
+        let before = position.map_or(ChoiceSet::first(card), |p| path[p].1);
+        for (child, after) in [(node.right, before.and_not(&node.goes_left)), (node.left, before.and(&node.goes_left))]
+        {
+            if after.is_empty() {
+                continue;
+            }
+            let mut path = path.clone();
+            match position {
+                Ok(p) => path[p].1 = after,
+                // A test that all choices pass does not make the leaf depend on the variable.
+                Err(_) if after == before => {}
+                Err(p) => path.insert(p, (node.variable, after)),
+            }
+            stack.push((child as usize, path));
+        }
+    }
+}
+
+/// Tables of one member, and what its leaves without a condition add to the constant.
+fn collapse(space: &Space, forest: &Forest, needs: &[Need], granularity: Granularity) -> (RawTables, f64) {
+    let cards: Vec<usize> = space.cards().collect();
+    let mut leaves = LeafTables::new();
+    let mut constant = 0.0;
+    let mut key: Vec<u16> = Vec::new();
+    for (t, _) in needs.iter().enumerate().filter(|(_, need)| **need != Need::Tree) {
+        for_each_leaf(space, forest.tree(t), |path, value| {
+            let value = value * forest.scale;
+            if path.is_empty() {
+                constant += value;
+                return;
+            }
+            key.clear();
+            key.extend(path.iter().map(|&(v, _)| v as u16));
+            let size = || key.iter().map(|&v| cards[v as usize]).product();
+            if !leaves.contains_key(&key) {
+                leaves.insert(key.clone(), vec![0.0; size()]);
+            }
+            if let Some(table) = leaves.get_mut(&key) {
+                add_box(table, path, &cards, value);
+            }
+        });
+    }
+    // A hash map's order differs between runs; sums must not.
+    let mut leaves: Vec<(Vec<u16>, Vec<f64>)> = leaves.into_iter().collect();
+    leaves.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    let mut raw = RawTables::new();
+    for (variables, table) in leaves {
+        match granularity {
+            Granularity::Variables => {
+                if let Some(set) = AxisSet::new(&variables) {
+                    raw.insert(set, table);
+                }
+            }
+            Granularity::Blocks => spread(space, &mut raw, &variables, &table),
+        }
+    }
+    (raw, constant)
+}
+
+/// Adds a value to every cell of a box.
+fn add_box(table: &mut [f64], path: &Path, cards: &[usize], value: f64) {
+    let mut cells = vec![0usize];
+    for &(v, choices) in path {
+        let card = cards[v as usize];
+        cells = cells.iter().flat_map(|&cell| choices.iter().map(move |c| cell * card + c)).collect();
+    }
+    for cell in cells {
+        table[cell] += value;
+    }
+}
+
+/// Adds a table over variables to the table over their blocks.
+fn spread(space: &Space, raw: &mut RawTables, variables: &[u16], table: &[f64]) {
+    let cards: Vec<usize> = space.cards().collect();
+    let mut blocks: Vec<u16> = variables.iter().map(|&v| space.variables()[v as usize].block as u16).collect();
+    blocks.dedup();
+    let Some(set) = AxisSet::new(&blocks) else { return };
+    // Offset into the variables' table of each state of each block.
+    let offsets: Vec<Vec<usize>> = blocks
+        .iter()
+        .map(|&b| {
+            let block = &space.blocks()[b as usize];
+            (0..block.states)
+                .map(|state| {
+                    let mut rest = state;
+                    let mut offset = 0;
+                    for v in block.variables.clone().rev() {
+                        let choice = rest % cards[v];
+                        rest /= cards[v];
+                        if let Ok(position) = variables.binary_search(&(v as u16)) {
+                            let stride: usize = variables[position + 1..].iter().map(|&w| cards[w as usize]).product();
+                            offset += choice * stride;
+                        }
+                    }
+                    offset
+                })
+                .collect()
+        })
+        .collect();
+    let mut at = vec![0usize];
+    for states in &offsets {
+        at = at.iter().flat_map(|&base| states.iter().map(move |s| base + s)).collect();
+    }
+    let target = raw.entry(set).or_insert_with(|| vec![0.0; at.len()]);
+    for (cell, from) in target.iter_mut().zip(at) {
+        *cell += table[from];
+    }
+}
+
+/// The trees that stay trees, their values scaled, without a bias.
+fn remaining(forest: &Forest, needs: &[Need]) -> Forest {
+    let mut rest = Forest::constant(0.0);
+    for (t, _) in needs.iter().enumerate().filter(|(_, need)| **need == Need::Tree) {
+        rest.nodes.extend(forest.tree(t).iter().map(|n| Node { value: n.value * forest.scale, ..*n }));
+        rest.offsets.push(rest.nodes.len());
+    }
+    rest
+}

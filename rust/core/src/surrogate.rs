@@ -1,0 +1,188 @@
+//! A surrogate: for every member a constant, interaction tables and, where needed, a forest.
+
+use rayon::prelude::*;
+
+use crate::cover::{Point, cover};
+use crate::error::{Error, Result};
+use crate::forest::Forest;
+use crate::kernels::LANES;
+use crate::lower::MAX_CELLS;
+use crate::pack::columns;
+use crate::space::Space;
+use crate::tables::{AxisSet, Granularity, RawTables, Tables, purify};
+use crate::threads::Run;
+
+/// Most cells of a dense table of member deviations: with 16 lanes it stays inside a core's cache.
+pub const MEMBER_CELLS: usize = 8192;
+/// Most floats of all dense tables of a metric.
+const MAX_DENSE: usize = 1 << 28;
+
+/// Sum of a constant, tables and a forest, for each member of an ensemble, on the scale of the link.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Surrogate {
+    pub constants: Vec<f64>,
+    pub tables: Tables,
+    /// One a member, or none at all.
+    pub forests: Vec<Forest>,
+    /// Groups of axes whose tables are summed for the mean, and for the members.
+    pub groups: [Vec<Vec<u16>>; 2],
+}
+
+impl Surrogate {
+    /// A surrogate from its parts; chooses the groups.
+    pub(crate) fn new(space: &Space, constants: Vec<f64>, tables: Tables, forests: Vec<Forest>) -> Result<Surrogate> {
+        let groups = [MAX_CELLS, MEMBER_CELLS].map(|limit| choose_groups(space, &tables, limit));
+        let surrogate = Surrogate { constants, tables, forests, groups };
+        surrogate.check(space).map_err(Error::model)?;
+        Ok(surrogate)
+    }
+
+    /// A single member that is a sum over blocks, given the values of each block's states.
+    pub fn additive(space: &Space, constant: f64, block_values: &[Vec<f64>]) -> Result<Surrogate> {
+        let cards = Granularity::Blocks.cards(space);
+        let lengths: Vec<usize> = block_values.iter().map(Vec::len).collect();
+        if lengths != cards {
+            return Err(Error::model(format!("the blocks have {cards:?} states, values are given for {lengths:?}")));
+        }
+        let mut raw: RawTables = RawTables::new();
+        for (block, values) in block_values.iter().enumerate().filter(|(_, values)| values.len() > 1) {
+            if let Some(set) = AxisSet::new(&[block as u16]) {
+                raw.insert(set, values.clone());
+            }
+        }
+        // A block of one state is a constant, not a table.
+        let fixed: f64 = block_values.iter().filter(|values| values.len() == 1).map(|values| values[0]).sum();
+        let constant = constant + fixed + purify(&mut raw, &cards);
+        let tables = Tables::align(Granularity::Blocks, cards, vec![raw]);
+        Surrogate::new(space, vec![constant], tables, Vec::new())
+    }
+
+    /// Whether the parts fit each other and a prediction's memory is bounded.
+    pub(crate) fn check(&self, space: &Space) -> std::result::Result<(), String> {
+        let finite = |values: &[f64]| values.iter().all(|v| v.is_finite());
+        let values = self.forests.iter().flat_map(|f| f.nodes.iter().map(|n| n.value)).all(f64::is_finite);
+        if !values || !finite(&self.constants) || !self.tables.cells.iter().all(|cells| finite(cells)) {
+            return Err("a value is not finite".to_owned());
+        }
+        let lanes = self.members().next_multiple_of(LANES);
+        for (groups, width) in self.groups.iter().zip([1, lanes]) {
+            self.check_groups(space, groups, width)?;
+        }
+        Ok(())
+    }
+
+    fn check_groups(&self, space: &Space, groups: &[Vec<u16>], width: usize) -> std::result::Result<(), String> {
+        let cards = &self.tables.cards;
+        let mut total = 0usize;
+        for axes in groups {
+            // An axis of one state is in no table, and would let a group have any number of axes.
+            let usable = |a: &u16| cards.get(*a as usize).is_some_and(|&n| n > 1);
+            let known = axes.windows(2).all(|w| w[0] < w[1]) && axes.iter().all(usable);
+            let cells =
+                axes.iter().fold(1usize, |n, &a| n.saturating_mul(*cards.get(a as usize).unwrap_or(&MAX_CELLS)));
+            if !known || cells > MAX_CELLS {
+                return Err(format!(
+                    "group {axes:?} has {cells} cells or unknown axes, expected ascending axes and at most {MAX_CELLS} cells"
+                ));
+            }
+            total = total.saturating_add(cells.saturating_mul(width));
+        }
+        if total > MAX_DENSE {
+            return Err(format!(
+                "predictions would need {total} floats, at most {MAX_DENSE} are allowed; use fewer members"
+            ));
+        }
+        // A column of two variables enters a group whole.
+        let split = |axes: &Vec<u16>| {
+            let has = |v: usize| axes.binary_search(&(v as u16)).is_ok();
+            columns(space).iter().any(|c| c.len == 2 && has(c.first) != has(c.first + 1))
+        };
+        match self.tables.granularity == Granularity::Variables && groups.iter().any(split) {
+            true => Err("a group holds one of two variables that share a column".to_owned()),
+            false => Ok(()),
+        }
+    }
+
+    /// Number of members.
+    pub fn members(&self) -> usize {
+        self.constants.len()
+    }
+
+    /// Number of trees that stayed trees, over all members.
+    pub fn forest_trees(&self) -> usize {
+        self.forests.iter().map(Forest::tree_count).sum()
+    }
+
+    /// Mean over members of every checked row in float64, before the link is inverted.
+    pub fn predict(&self, space: &Space, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
+        let cells = self.tables.mean_cells();
+        let constant = self.mean_constant();
+        self.map_rows(space, rows, run, |row, states| constant + self.tables.sum(&cells, states) + self.mean_forest(row))
+    }
+
+    /// Every member's value of every checked row in float64, row-major, before the link is inverted.
+    pub fn predict_members(&self, space: &Space, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
+        let per_row = self.map_rows(space, rows, run, |row, states| {
+            let member = |m: usize| {
+                let forest = self.forests.get(m).map_or(0.0, |f| f.predict_row(row));
+                self.constants[m] + self.tables.sum(&self.tables.cells[m], states) + forest
+            };
+            (0..self.members()).map(member).collect::<Vec<f64>>()
+        });
+        Ok(per_row?.concat())
+    }
+
+    /// Mean of the members' constants.
+    pub(crate) fn mean_constant(&self) -> f64 {
+        self.constants.iter().sum::<f64>() / self.members() as f64
+    }
+
+    fn mean_forest(&self, row: &[u8]) -> f64 {
+        self.forests.iter().map(|f| f.predict_row(row)).sum::<f64>() / self.members() as f64
+    }
+
+    fn map_rows<T: Send>(
+        &self,
+        space: &Space,
+        rows: &[u8],
+        run: &Run<'_>,
+        f: impl Fn(&[u8], &[u8]) -> T + Sync,
+    ) -> Result<Vec<T>> {
+        let granularity = self.tables.granularity;
+        rows.par_chunks_exact(space.width())
+            .with_min_len(64)
+            .map_init(Vec::new, |states, row| {
+                run.check()?;
+                granularity.states(space, row, states);
+                Ok(f(row, states))
+            })
+            .collect()
+    }
+}
+
+/// Groups of axes, each of at most `limit` cells, that contain the axes of every table.
+fn choose_groups(space: &Space, tables: &Tables, limit: usize) -> Vec<Vec<u16>> {
+    let points: Vec<Point> = match tables.granularity {
+        Granularity::Blocks => {
+            (0..tables.cards.len()).map(|b| Point { axes: b as u16..b as u16 + 1, states: tables.cards[b] }).collect()
+        }
+        Granularity::Variables => columns(space)
+            .iter()
+            .map(|c| Point { axes: c.first as u16..(c.first + c.len) as u16, states: c.states })
+            .collect(),
+    };
+    let point_of = |axis: &u16| points.iter().position(|p| p.axes.contains(axis));
+    let sets: Vec<Vec<usize>> = tables
+        .sets
+        .iter()
+        .map(|set| {
+            let mut at: Vec<usize> = set.axes().iter().filter_map(point_of).collect();
+            at.dedup();
+            at
+        })
+        .collect();
+    cover(&points, &sets, limit)
+        .iter()
+        .map(|group| group.iter().flat_map(|&p| points[p].axes.clone()).collect())
+        .collect()
+}

@@ -1,0 +1,177 @@
+//! Python's view of a benchmark directory.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use accelnas_core::benchmark::{Benchmark as CoreBenchmark, Direction, Metric};
+use accelnas_core::link::Link;
+use numpy::{PyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use crate::boundary::{detached, to_py};
+use crate::build::Surrogate;
+use crate::space::Space;
+
+/// A metric as Python gets it: name, unit, direction, link, noise, description, members.
+type MetricTuple = (String, String, &'static str, &'static str, Option<f64>, String, usize);
+
+/// Mean and, where asked for, standard deviation: float32 or float64 arrays.
+type Prediction<'py> = (Bound<'py, PyAny>, Option<Bound<'py, PyAny>>);
+
+#[pyclass(frozen, module = "accelnas._core")]
+pub(crate) struct Benchmark {
+    core: CoreBenchmark,
+    space: Py<Space>,
+}
+
+#[pymethods]
+impl Benchmark {
+    #[new]
+    fn new(py: Python<'_>, directory: PathBuf) -> PyResult<Benchmark> {
+        let core = CoreBenchmark::open(&directory).map_err(|e| to_py(py, e))?;
+        let space = Py::new(py, Space::wrap(py, core.space().clone()))?;
+        Ok(Benchmark { core, space })
+    }
+
+    #[getter]
+    fn name(&self) -> &str {
+        self.core.name()
+    }
+
+    #[getter]
+    fn space(&self, py: Python<'_>) -> Py<Space> {
+        self.space.clone_ref(py)
+    }
+
+    #[getter]
+    fn metrics(&self) -> Vec<MetricTuple> {
+        let tuple = |m: &Metric| {
+            let (direction, link) = (direction_name(m.direction), link_name(m.link));
+            (m.name.clone(), m.unit.clone(), direction, link, m.noise, m.description.clone(), m.members)
+        };
+        self.core.metrics().iter().map(tuple).collect()
+    }
+
+    /// Position of a metric, or the error that lists them.
+    fn position(&self, py: Python<'_>, name: &str) -> PyResult<usize> {
+        self.core.position(name).map_err(|e| to_py(py, e))
+    }
+
+    /// Hashes, versions and bounds recorded in a metric's artifact.
+    fn provenance(&self, py: Python<'_>, metric: usize) -> PyResult<BTreeMap<String, String>> {
+        let header = detached(py, 0, None, |_| self.core.header(metric))?;
+        Ok(header.provenance)
+    }
+
+    fn surrogate(&self, py: Python<'_>, metric: usize) -> PyResult<Surrogate> {
+        let predictor = detached(py, 0, None, |_| self.core.predictor(metric))?;
+        Ok(Surrogate { core: predictor.surrogate().clone(), space: self.core.space().clone() })
+    }
+
+    /// Float32 predictions of several metrics in one pass.
+    fn predict<'py>(
+        &self,
+        py: Python<'py>,
+        rows: PyReadonlyArray2<'py, u8>,
+        metrics: Vec<usize>,
+        std: bool,
+        threads: Option<usize>,
+    ) -> PyResult<Vec<Prediction<'py>>> {
+        let n = rows.shape()[0];
+        let bytes = self.space.get().bytes(py, &rows)?;
+        let out = detached(py, n, threads, |run| {
+            let empty = || (vec![0f32; n], std.then(|| vec![0f32; n]));
+            let mut out: Vec<_> = metrics.iter().map(|_| empty()).collect();
+            self.core.predict(&metrics, bytes, &mut out, run)?;
+            Ok(out)
+        })?;
+        Ok(out.into_iter().map(|(mean, std)| (array(py, mean), std.map(|std| array(py, std)))).collect())
+    }
+
+    /// Float64 predictions, summed in double precision throughout.
+    fn predict_float64<'py>(
+        &self,
+        py: Python<'py>,
+        rows: PyReadonlyArray2<'py, u8>,
+        metrics: Vec<usize>,
+        std: bool,
+        threads: Option<usize>,
+    ) -> PyResult<Vec<Prediction<'py>>> {
+        let bytes = self.space.get().checked(py, &rows)?;
+        let out = detached(py, rows.shape()[0], threads, |run| {
+            let predict = |&m: &usize| {
+                let predictor = self.core.predictor(m)?;
+                run.install(|| predictor.predict_f64(self.core.space(), bytes, std, run))
+            };
+            metrics.iter().map(predict).collect::<accelnas_core::Result<Vec<_>>>()
+        })?;
+        Ok(out.into_iter().map(|(mean, std)| (array(py, mean), std.map(|std| array(py, std)))).collect())
+    }
+}
+
+fn array<T: numpy::Element>(py: Python<'_>, values: Vec<T>) -> Bound<'_, PyAny> {
+    PyArray1::from_vec(py, values).into_any()
+}
+
+/// Adds a metric to a benchmark directory, or replaces it.
+#[pyfunction]
+#[pyo3(signature = (directory, name, surrogate, *, unit, direction, link, noise, description, provenance))]
+#[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
+pub(crate) fn write_metric(
+    py: Python<'_>,
+    directory: PathBuf,
+    name: String,
+    surrogate: &Surrogate,
+    unit: String,
+    direction: &str,
+    link: &str,
+    noise: Option<f64>,
+    description: String,
+    provenance: BTreeMap<String, String>,
+) -> PyResult<()> {
+    let (direction, link) = (parse_direction(direction)?, parse_link(link)?);
+    let metric = Metric {
+        name,
+        unit,
+        direction,
+        link,
+        noise,
+        description,
+        members: 0,
+        file: String::new(),
+        sha256: String::new(),
+    };
+    detached(py, 0, None, |_| {
+        accelnas_core::benchmark::write_metric(&directory, &surrogate.space, metric, &surrogate.core, provenance)
+    })
+}
+
+fn direction_name(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Maximise => "maximise",
+        Direction::Minimise => "minimise",
+    }
+}
+
+fn link_name(link: Link) -> &'static str {
+    match link {
+        Link::Identity => "identity",
+        Link::Reciprocal => "reciprocal",
+        Link::Log => "log",
+    }
+}
+
+fn parse_direction(text: &str) -> PyResult<Direction> {
+    [Direction::Maximise, Direction::Minimise]
+        .into_iter()
+        .find(|&d| direction_name(d) == text)
+        .ok_or_else(|| PyValueError::new_err(format!("direction is {text:?}; choose maximise or minimise")))
+}
+
+fn parse_link(text: &str) -> PyResult<Link> {
+    [Link::Identity, Link::Reciprocal, Link::Log]
+        .into_iter()
+        .find(|&l| link_name(l) == text)
+        .ok_or_else(|| PyValueError::new_err(format!("link is {text:?}; choose identity, reciprocal or log")))
+}

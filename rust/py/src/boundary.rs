@@ -1,0 +1,113 @@
+//! The door to Python: releases the interpreter, watches for Ctrl-C, turns core errors into exceptions.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use accelnas_core::Error;
+use accelnas_core::threads::Run;
+use numpy::{PyArray2, PyArrayMethods, PyReadonlyArray2, PyUntypedArrayMethods};
+use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+
+/// Calls of fewer rows run on the caller's thread.
+const SHORT: usize = 1 << 16;
+/// How often a long call looks for Ctrl-C.
+const POLL: Duration = Duration::from_millis(50);
+
+/// Runs work without the interpreter; a long call stops on Ctrl-C.
+pub(crate) fn detached<T: Send>(
+    py: Python<'_>,
+    rows: usize,
+    threads: Option<usize>,
+    work: impl FnOnce(&Run<'_>) -> accelnas_core::Result<T> + Send,
+) -> PyResult<T> {
+    let cancelled = AtomicBool::new(false);
+    let run = Run { threads, cancelled: &cancelled };
+    if rows < SHORT {
+        return py.detach(|| work(&run)).map_err(|e| to_py(py, e));
+    }
+    let mut interrupt = None;
+    let result = std::thread::scope(|scope| {
+        let wake = Wake(std::thread::current());
+        let worker = scope.spawn(move || {
+            let _wake = wake;
+            work(&run)
+        });
+        while !worker.is_finished() {
+            py.detach(|| std::thread::park_timeout(POLL));
+            if let Err(signal) = py.check_signals() {
+                cancelled.store(true, Ordering::Relaxed);
+                interrupt = Some(signal);
+                break;
+            }
+        }
+        py.detach(|| worker.join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    });
+    match interrupt {
+        Some(signal) => Err(signal),
+        None => result.map_err(|e| to_py(py, e)),
+    }
+}
+
+/// Wakes the caller when the worker ends, also by a panic.
+struct Wake(std::thread::Thread);
+
+impl Drop for Wake {
+    fn drop(&mut self) {
+        self.0.unpark();
+    }
+}
+
+/// The exception of a core error; every kind has its class in `accelnas.errors`.
+pub(crate) fn to_py(py: Python<'_>, error: Error) -> PyErr {
+    let class = match &error {
+        Error::InvalidSpace { .. }
+        | Error::NoIndex { .. }
+        | Error::TooManyDistinct { .. }
+        | Error::ChoiceIndex { .. }
+        | Error::ChoiceValue { .. }
+        | Error::BlockState { .. }
+        | Error::Index { .. }
+        | Error::Text { .. }
+        | Error::UnknownVariable { .. }
+        | Error::MissingVariable { .. }
+        | Error::Width { .. } => "SpaceError",
+        Error::Model { .. } => "ModelError",
+        Error::UnknownMetric { .. } => "MetricError",
+        Error::Artifact { .. } | Error::Version { .. } | Error::Hash { .. } => "ArtifactError",
+        Error::Io { .. } => "FileError",
+        Error::Cancelled => return PyKeyboardInterrupt::new_err(()),
+    };
+    let message = error.to_string();
+    let raise = || -> PyResult<PyErr> {
+        let class = py.import("accelnas.errors")?.getattr(class)?.cast_into::<PyType>()?;
+        Ok(PyErr::from_type(class, message))
+    };
+    raise().unwrap_or_else(|failed| failed)
+}
+
+/// Shape-checked bytes of a C-contiguous array of rows.
+pub(crate) fn row_bytes<'a>(
+    py: Python<'_>,
+    rows: &'a PyReadonlyArray2<'_, u8>,
+    expected: usize,
+    what: &'static str,
+    order: &str,
+) -> PyResult<&'a [u8]> {
+    let found = rows.shape()[1];
+    if found != expected {
+        return Err(to_py(py, Error::Width { expected, found, what, order: order.to_owned() }));
+    }
+    rows.as_slice().map_err(|_| PyValueError::new_err("array must be C-contiguous"))
+}
+
+/// An array of rows that takes the vector over.
+pub(crate) fn to_rows<'py, T: numpy::Element>(
+    py: Python<'py>,
+    flat: Vec<T>,
+    width: usize,
+) -> PyResult<Bound<'py, PyArray2<T>>> {
+    let rows = flat.len() / width.max(1);
+    numpy::PyArray1::from_vec(py, flat).reshape([rows, width])
+}

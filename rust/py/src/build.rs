@@ -1,0 +1,221 @@
+//! Source trees in, surrogates out: what `accelnas.build` compiles with.
+
+use std::sync::Arc;
+
+use accelnas_core::forest::{Forest as CoreForest, SourceTrees};
+use accelnas_core::lower::lower;
+use accelnas_core::space::Space as CoreSpace;
+use accelnas_core::surrogate::Surrogate as CoreSurrogate;
+use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use crate::boundary::{detached, to_py, to_rows};
+use crate::space::Space;
+
+#[pyclass(frozen, module = "accelnas._core")]
+pub(crate) struct Forest {
+    core: CoreForest,
+    space: Py<Space>,
+}
+
+#[pymethods]
+impl Forest {
+    #[new]
+    #[pyo3(signature = (space, *, columns, tree_offsets, feature, operator, threshold, float32, default_left, left, right,
+        value, is_categorical, category_offsets, categories, categories_right, scale = 1.0, bias = 0.0))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
+    fn new(
+        py: Python<'_>,
+        space: Py<Space>,
+        columns: Vec<(usize, Vec<f64>)>,
+        tree_offsets: PyReadonlyArray1<'_, i64>,
+        feature: PyReadonlyArray1<'_, i32>,
+        operator: PyReadonlyArray1<'_, u8>,
+        threshold: PyReadonlyArray1<'_, f64>,
+        float32: bool,
+        default_left: PyReadonlyArray1<'_, bool>,
+        left: PyReadonlyArray1<'_, i32>,
+        right: PyReadonlyArray1<'_, i32>,
+        value: PyReadonlyArray1<'_, f64>,
+        is_categorical: PyReadonlyArray1<'_, bool>,
+        category_offsets: PyReadonlyArray1<'_, i64>,
+        categories: PyReadonlyArray1<'_, u32>,
+        categories_right: PyReadonlyArray1<'_, bool>,
+        scale: f64,
+        bias: f64,
+    ) -> PyResult<Forest> {
+        let source = SourceTrees {
+            columns: &columns,
+            tree_offsets: tree_offsets.as_slice()?,
+            feature: feature.as_slice()?,
+            operator: operator.as_slice()?,
+            threshold: threshold.as_slice()?,
+            float32,
+            default_left: default_left.as_slice()?,
+            left: left.as_slice()?,
+            right: right.as_slice()?,
+            value: value.as_slice()?,
+            is_categorical: is_categorical.as_slice()?,
+            category_offsets: category_offsets.as_slice()?,
+            categories: categories.as_slice()?,
+            categories_right: categories_right.as_slice()?,
+            scale,
+            bias,
+        };
+        let core = CoreForest::new(&space.get().core, &source).map_err(|e| to_py(py, e))?;
+        Ok(Forest { core, space })
+    }
+
+    #[getter]
+    fn tree_count(&self) -> usize {
+        self.core.tree_count()
+    }
+
+    #[pyo3(signature = (rows, threads = None))]
+    fn predict<'py>(
+        &self,
+        py: Python<'py>,
+        rows: PyReadonlyArray2<'py, u8>,
+        threads: Option<usize>,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let space = self.space.get();
+        let bytes = space.checked(py, &rows)?;
+        let width = space.core.width();
+        let out = detached(py, rows.shape()[0], threads, |run| run.install(|| self.core.predict(width, bytes, run)))?;
+        Ok(PyArray1::from_vec(py, out))
+    }
+
+    fn leaves<'py>(&self, py: Python<'py>, rows: PyReadonlyArray2<'py, u8>) -> PyResult<Bound<'py, PyArray2<i32>>> {
+        let space = self.space.get();
+        let bytes = space.checked(py, &rows)?;
+        let width = space.core.width();
+        let out = detached(py, rows.shape()[0], None, |run| run.install(|| self.core.leaves(width, bytes, run)))?;
+        to_rows(py, out, self.core.tree_count())
+    }
+}
+
+#[pyclass(frozen, module = "accelnas._core")]
+pub(crate) struct Surrogate {
+    pub(crate) core: CoreSurrogate,
+    pub(crate) space: Arc<CoreSpace>,
+}
+
+#[pymethods]
+impl Surrogate {
+    /// Lowers an ensemble, one forest a member, to interaction tables and what stays a forest.
+    #[staticmethod]
+    fn lower(py: Python<'_>, space: Py<Space>, forests: Vec<PyRef<'_, Forest>>) -> PyResult<Surrogate> {
+        if let Some(i) = forests.iter().position(|f| f.space.get().core.sha256() != space.get().core.sha256()) {
+            return Err(PyValueError::new_err(format!(
+                "member {i} is a forest over another space; import it for this one"
+            )));
+        }
+        let cores: Vec<&CoreForest> = forests.iter().map(|f| &f.core).collect();
+        let space = space.get().core.clone();
+        let core = detached(py, 0, None, |_| lower(&space, &cores))?;
+        Ok(Surrogate { core, space })
+    }
+
+    /// One member that is a sum over block states.
+    #[staticmethod]
+    fn additive(py: Python<'_>, space: Py<Space>, constant: f64, block_values: Vec<Vec<f64>>) -> PyResult<Surrogate> {
+        let space = space.get().core.clone();
+        let core = CoreSurrogate::additive(&space, constant, &block_values).map_err(|e| to_py(py, e))?;
+        Ok(Surrogate { core, space })
+    }
+
+    #[getter]
+    fn members(&self) -> usize {
+        self.core.members()
+    }
+
+    #[getter]
+    fn granularity(&self) -> &'static str {
+        self.core.tables.granularity.name()
+    }
+
+    #[getter]
+    fn order(&self) -> usize {
+        self.core.tables.order()
+    }
+
+    #[getter]
+    fn table_count(&self) -> usize {
+        self.core.tables.sets.len()
+    }
+
+    #[getter]
+    fn cell_count(&self) -> usize {
+        self.core.tables.cell_count()
+    }
+
+    /// Numbers that determine a member's tables.
+    #[getter]
+    fn free_cell_count(&self) -> usize {
+        self.core.tables.compact_len()
+    }
+
+    /// Look-ups of one prediction of the mean.
+    #[getter]
+    fn group_count(&self) -> usize {
+        self.core.groups[0].len()
+    }
+
+    #[getter]
+    fn forest_trees(&self) -> usize {
+        self.core.forest_trees()
+    }
+
+    /// Mean over members before the link is inverted, float64.
+    #[pyo3(signature = (rows, threads = None))]
+    fn predict<'py>(
+        &self,
+        py: Python<'py>,
+        rows: PyReadonlyArray2<'py, u8>,
+        threads: Option<usize>,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let bytes = self.checked(py, &rows)?;
+        let out =
+            detached(py, rows.shape()[0], threads, |run| run.install(|| self.core.predict(&self.space, bytes, run)))?;
+        Ok(PyArray1::from_vec(py, out))
+    }
+
+    /// Each member before the link is inverted, float64.
+    #[pyo3(signature = (rows, threads = None))]
+    fn predict_members<'py>(
+        &self,
+        py: Python<'py>,
+        rows: PyReadonlyArray2<'py, u8>,
+        threads: Option<usize>,
+    ) -> PyResult<Bound<'py, PyArray2<f64>>> {
+        let bytes = self.checked(py, &rows)?;
+        let out = detached(py, rows.shape()[0], threads, |run| {
+            run.install(|| self.core.predict_members(&self.space, bytes, run))
+        })?;
+        to_rows(py, out, self.core.members())
+    }
+
+    /// Mean over members before the link is inverted, by the float32 kernels.
+    #[pyo3(signature = (rows, threads = None))]
+    fn predict_float32<'py>(
+        &self,
+        py: Python<'py>,
+        rows: PyReadonlyArray2<'py, u8>,
+        threads: Option<usize>,
+    ) -> PyResult<Bound<'py, PyArray1<f32>>> {
+        let bytes = self.checked(py, &rows)?;
+        let out = detached(py, rows.shape()[0], threads, |run| {
+            accelnas_core::predict::predict_link(&self.space, &self.core, bytes, run)
+        })?;
+        Ok(PyArray1::from_vec(py, out))
+    }
+}
+
+impl Surrogate {
+    fn checked<'a>(&self, py: Python<'_>, rows: &'a PyReadonlyArray2<'_, u8>) -> PyResult<&'a [u8]> {
+        let bytes = crate::boundary::row_bytes(py, rows, self.space.width(), "variables", "space.variables")?;
+        detached(py, rows.shape()[0], None, |run| run.install(|| self.space.check(bytes)))?;
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,75 @@
+//! Python values to choices and back.
+
+use accelnas_core::Error;
+use accelnas_core::space::{Choice, Space, Variable};
+use pyo3::IntoPyObjectExt;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyString};
+
+/// A choice as the Python object of its kind.
+pub(crate) fn to_object(py: Python<'_>, choice: &Choice) -> PyResult<Py<PyAny>> {
+    match choice {
+        Choice::Bool(v) => v.into_py_any(py),
+        Choice::Int(v) => v.into_py_any(py),
+        Choice::Float(v) => v.into_py_any(py),
+        Choice::Text(v) => v.into_py_any(py),
+    }
+}
+
+/// Position of a value among a variable's choices. Booleans and numbers are kept apart: `True` is not `1`.
+pub(crate) fn position(variable: &Variable, value: &Bound<'_, PyAny>) -> Option<u8> {
+    let choice = if let Ok(v) = value.cast::<PyBool>() {
+        Choice::Bool(v.is_true())
+    } else if let Ok(v) = value.cast::<PyString>() {
+        Choice::Text(v.to_cow().ok()?.into_owned())
+    } else if value.get_type().name().is_ok_and(|name| name == "bool") {
+        // numpy.bool
+        Choice::Bool(value.is_truthy().ok()?)
+    } else if value.is_exact_instance_of::<PyFloat>()
+        || value.hasattr("is_integer").ok()? && !value.hasattr("__index__").ok()?
+    {
+        Choice::Float(value.extract().ok()?)
+    } else {
+        Choice::Int(value.extract().ok()?)
+    };
+    let equal = |other: &Choice| match (&choice, other) {
+        (Choice::Int(a), Choice::Float(b)) => *a as f64 == *b,
+        (Choice::Float(a), Choice::Int(b)) => *a == *b as f64,
+        (a, b) => a == b,
+    };
+    variable.choices.iter().position(equal).map(|c| c as u8)
+}
+
+/// The error for a value that is none of a variable's choices.
+pub(crate) fn value_error(variable: &Variable, row: usize, value: &Bound<'_, PyAny>) -> Error {
+    let value = value.repr().map_or_else(|_| "unprintable".to_owned(), |r| r.to_string());
+    Error::ChoiceValue { row, variable: variable.name.clone(), value, choices: variable.choice_list() }
+}
+
+/// Choice indices of a dictionary of names to values.
+pub(crate) fn from_dict(
+    space: &Space,
+    names: &[Py<PyString>],
+    row: usize,
+    dict: &Bound<'_, PyDict>,
+    out: &mut [u8],
+) -> Result<(), Error> {
+    let py = dict.py();
+    for ((variable, name), out) in space.variables().iter().zip(names).zip(out) {
+        let Ok(Some(value)) = dict.get_item(name.bind(py)) else {
+            return Err(Error::MissingVariable {
+                row,
+                variable: variable.name.clone(),
+                choices: variable.choice_list(),
+            });
+        };
+        *out = position(variable, &value).ok_or_else(|| value_error(variable, row, &value))?;
+    }
+    if dict.len() != names.len() {
+        let known = |key: &String| space.variables().iter().any(|v| v.name == *key);
+        let name = dict.keys().iter().map(|k| k.to_string()).find(|key| !known(key)).unwrap_or_default();
+        let known = space.variables().iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", ");
+        return Err(Error::UnknownVariable { row, name, known });
+    }
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! Python bindings of `accelnas-core`: arrays and dictionaries in, arrays out, errors mapped in one place.
+
+mod benchmark;
+mod boundary;
+mod build;
+mod choices;
+mod space;
+
+use pyo3::prelude::*;
+
+#[pymodule(gil_used = false)]
+mod _core {
+    #[pymodule_export]
+    use super::benchmark::{Benchmark, write_metric};
+    #[pymodule_export]
+    use super::build::{Forest, Surrogate};
+    #[pymodule_export]
+    use super::space::Space;
+
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        module.add("FORMAT_VERSION", accelnas_core::artifact::FORMAT_VERSION)
+    }
+}
