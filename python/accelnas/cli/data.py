@@ -1,0 +1,203 @@
+"""``accelnas data``: fetch, check, split and convert measured architectures."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from accelnas.cli.info import new_table, significant
+from accelnas.cli.shared import console, progress, replacing
+from accelnas.errors import DataError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from accelnas import Space
+    from accelnas.build.dataset import Dataset
+
+DataArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[DATA]",
+        help="The Accel-NASBench archive (.tar.gz or folder), or a .parquet or .csv table with "
+        "a column for each variable and each metric.",
+        show_default="the archive that `accelnas data fetch` downloaded",
+    ),
+]
+SpaceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--space",
+        metavar="TOML",
+        help="Search space of the data: a benchmark.toml or the folder of one.",
+        show_default="MnasNet",
+    ),
+]
+
+app = typer.Typer(no_args_is_help=True, help="Fetch, check, split and convert measured data.")
+
+
+def register(parent: typer.Typer) -> None:
+    """Add the commands to the application."""
+    parent.add_typer(app, name="data")
+
+
+def read(data: Path | None, space: Path | None) -> Dataset:
+    """Read the named data, or the public archive in the cache folder."""
+    from accelnas.build.dataset import read_dataset
+
+    if data is None:
+        from accelnas.build.fetch import cache_folder
+
+        data = cache_folder() / "anb_dataset_jsons.tar.gz"
+        if not data.is_file():
+            raise DataError(f"no data named and none at {data}; run: accelnas data fetch")
+    return read_dataset(data, read_space(space))
+
+
+def read_space(path: Path | None) -> Space | None:
+    """Read a search space; None stays None and means MnasNet."""
+    import accelnas
+
+    return None if path is None else accelnas.Space.from_toml(path)
+
+
+@app.command(epilog="Example:  accelnas data info measured.parquet --space mybench/benchmark.toml")
+def info(data: DataArgument = None, space: SpaceOption = None) -> None:
+    """Validate data and show what it holds: repeats, noise, nulls, outliers, unknown fields."""
+    dataset = read(data, space)
+    report, screen = dataset.report, console()
+    known = " (the public Accel-NASBench data)" if dataset.is_public else ""
+    screen.print(
+        f"[bold]{report.rows:,}[/bold] measurements of {report.architectures:,} architectures of "
+        f"{dataset.space.name}; {len(report.repeats)} architectures were measured more than once"
+    )
+    screen.print(f"content {dataset.sha256}{known}", soft_wrap=True)
+    if dataset.file_sha256 is not None:
+        screen.print(f"file    {dataset.file_sha256}", soft_wrap=True)
+    screen.print(_metric_table(dataset))
+    for field, count in report.unknown.items():
+        screen.print(f"left out: {field}, met {count:,} times")
+
+
+def _metric_table(dataset: Dataset) -> Table:
+    import numpy as np
+
+    numbers = ("measured", "nulls", "outliers", "lowest", "median", "highest", "noise")
+    table = new_table("metric", *numbers, "outlying ids", numbers=numbers)
+    report = dataset.report
+    for name in dataset.metrics:
+        values = dataset.values(name)
+        outliers = report.outliers.get(name, ())
+        nulls = report.nulls.get(name, 0)
+        noise = report.noise.get(name)
+        spread = [significant(float(x), 5) for x in np.nanquantile(values, [0.0, 0.5, 1.0])]
+        table.add_row(
+            name,
+            f"{len(values) - nulls:,}",
+            str(nulls),
+            str(len(outliers)),
+            *spread,
+            "" if noise is None else significant(noise, 3),
+            " ".join(str(i) for i in outliers[:5]) + (" …" if len(outliers) > 5 else ""),
+        )
+    return table
+
+
+@app.command(epilog="Example:  accelnas data fetch && accelnas data info")
+def fetch(
+    folder: Annotated[
+        Path | None,
+        typer.Option("--folder", help="Where to put it.", show_default="the cache folder"),
+    ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option("--url", help="Another address of the archive.", show_default=False),
+    ] = None,
+    sha256: Annotated[
+        str | None,
+        typer.Option(
+            "--sha256",
+            metavar="HEX",
+            help="SHA-256 to expect of the archive.",
+            show_default="that of the public archive",
+        ),
+    ] = None,
+    split: Annotated[
+        bool, typer.Option("--split/--no-split", help="Fetch the published split, too.")
+    ] = True,
+) -> None:
+    """Download the public Accel-NASBench data (1.2 MB), resuming where an earlier try ended."""
+    from accelnas.build import fetch as download
+
+    target = folder or download.cache_folder()
+    with progress("archive", None, "bytes") as done:
+        archive = download.fetch_archive(
+            target,
+            url or download.ARCHIVE_URL,
+            sha256 or download.ARCHIVE_SHA256,
+            lambda size, _total: done(size),
+        )
+    typer.echo(archive)
+    if split:
+        typer.echo(download.fetch_split(target))
+
+
+class SplitKind(Enum):
+    """Ways of dividing a data set."""
+
+    random = "random"
+    folds = "folds"
+
+
+@app.command(epilog="Example:  accelnas data split measured.parquet --seed 1 -o split.json")
+def split(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="JSON file; of folds: a folder, made if needed.")
+    ],
+    data: DataArgument = None,
+    space: SpaceOption = None,
+    kind: Annotated[
+        SplitKind, typer.Option("--kind", help="One random split, or k folds.")
+    ] = SplitKind.random,
+    seed: Annotated[int, typer.Option("--seed", "-s", min=0, help="Seed of the draw.")] = 0,
+    val: Annotated[
+        float, typer.Option("--val", min=0, max=1, help="Share of the validation part.")
+    ] = 0.1,
+    test: Annotated[
+        float, typer.Option("--test", min=0, max=1, help="Share of the test part.")
+    ] = 0.1,
+    k: Annotated[int, typer.Option("--k", min=2, help="Number of folds.")] = 10,
+) -> None:
+    """Divide data at random; repeats of an architecture stay in one part."""
+    from accelnas.build.splits import k_fold, random_split, write_split
+
+    dataset = read(data, space)
+    if kind is SplitKind.random:
+        with replacing(output) as temporary:
+            write_split(random_split(dataset, (1.0 - val - test, val, test), seed), temporary)
+        return
+    output.mkdir(parents=True, exist_ok=True)
+    for number, fold in enumerate(k_fold(dataset, k, seed), start=1):
+        with replacing(output / f"fold_{number:02}.json") as temporary:
+            write_split(fold, temporary)
+
+
+@app.command(epilog="Example:  accelnas data convert anb_dataset_jsons.tar.gz -o anb.parquet")
+def convert(
+    output: Annotated[Path, typer.Option("--output", "-o", help="A .parquet or .csv file.")],
+    data: DataArgument = None,
+    space: SpaceOption = None,
+) -> None:
+    """Write the validated table; reading it gives the same content hash."""
+    if output.suffix not in {".parquet", ".csv"}:
+        raise DataError(f"{output.name} ends in {output.suffix!r}; choose one of .parquet, .csv")
+    dataset = read(data, space)
+    with replacing(output) as temporary:
+        if output.suffix == ".csv":
+            dataset.table.write_csv(temporary)
+        else:
+            dataset.to_parquet(temporary)

@@ -1,0 +1,144 @@
+"""``accelnas fit``: from measured data to a benchmark directory."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from accelnas.cli.data import DataArgument, SpaceOption, read
+from accelnas.cli.info import new_table, significant
+from accelnas.cli.shared import ThreadsOption, console, progress
+from accelnas.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rich.table import Table
+
+    from accelnas.build.dataset import Dataset
+    from accelnas.build.fit import MetricResult
+    from accelnas.build.splits import Split
+
+EPILOG = """Examples:
+
+  accelnas data fetch && accelnas fit -o mybench
+
+  accelnas fit measured.parquet --space space.toml --settings mine.toml --split random -o mybench
+
+  accelnas fit --metrics accuracy --settings published -o published
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("fit", epilog=EPILOG)(fit)
+
+
+def fit(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Benchmark directory to create or update.")
+    ],
+    data: DataArgument = None,
+    space: SpaceOption = None,
+    settings: Annotated[
+        str,
+        typer.Option(
+            "--settings",
+            metavar="NAME|TOML",
+            help="Settings: bundled, published, published_lightgbm, published_forest, or a file.",
+        ),
+    ] = "bundled",
+    split: Annotated[
+        str,
+        typer.Option(
+            "--split",
+            metavar="official|random|JSON",
+            help="Parts of the data: the published split, a random one (seed 0), or a file.",
+        ),
+    ] = "official",
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            "--metrics",
+            "-m",
+            metavar="A,B,…",
+            help="Metrics to fit.",
+            show_default="all of the settings",
+        ),
+    ] = None,
+    threads: ThreadsOption = None,
+) -> None:
+    """Fit models to measured data, compile them, and write a benchmark.
+
+    Models are fitted on the training and validation part; the test part serves only for the
+    figures that are shown at the end.
+    """
+    from accelnas.build.fit import fit_benchmark
+    from accelnas.build.settings import read_settings
+
+    chosen = read_settings(settings)
+    dataset = read(data, space)
+    parts = _split(split, data, dataset)
+    names = None if metrics is None else [name.strip() for name in metrics.split(",")]
+    with ExitStack() as bars:
+        results = fit_benchmark(
+            dataset,
+            parts,
+            chosen,
+            output,
+            metrics=names,
+            threads=threads,
+            progress=_progress(bars),
+        )
+    screen = console()
+    screen.print(_table(results))
+    seconds = sum(result.seconds for result in results)
+    screen.print(f"{output}: {len(results)} metrics in {seconds:.0f} s, split {parts.name}")
+
+
+def _progress(bars: ExitStack) -> Callable[[str, int, int], None]:
+    """One bar a metric, which goes when the next one starts."""
+    current: list[Callable[[float], None]] = []
+
+    def tell(metric: str, done: int, members: int) -> None:
+        if done == 0:
+            bars.close()
+            current[:] = [bars.enter_context(progress(metric, members, "models"))]
+        current[0](done)
+
+    return tell
+
+
+def _split(name: str, data: Path | None, dataset: Dataset) -> Split:
+    from accelnas.build.fetch import cache_folder
+    from accelnas.build.splits import random_split, read_split
+
+    if name == "random":
+        return random_split(dataset)
+    if name != "official":
+        return read_split(name, dataset)
+    folders = [cache_folder()] if data is None else [data.parent, cache_folder()]
+    for folder in folders:
+        if (folder / "official_split.json").is_file():
+            return read_split(folder / "official_split.json", dataset)
+    raise DataError(
+        f"no official_split.json in {' or '.join(str(folder) for folder in folders)}; "
+        "run: accelnas data fetch, or use --split random"
+    )
+
+
+def _table(results: Sequence[MetricResult]) -> Table:
+    numbers = ("R²", "tau", "MAE", "RMSE", "test rows", "noise", "models", "trees", "seconds")
+    table = new_table("metric", *numbers, numbers=numbers)
+    for result in results:
+        figures = ["", "", "", "", "0"]
+        if result.figures is not None:
+            f = result.figures
+            errors = (significant(f.mae, 4), significant(f.rmse, 4))
+            figures = [f"{f.r2:.4f}", f"{f.tau:.4f}", *errors, str(f.rows)]
+        counts = (str(result.members), f"{result.trees:,}", f"{result.seconds:.1f}")
+        table.add_row(result.name, *figures, significant(result.noise, 3), *counts)
+    return table
