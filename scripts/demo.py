@@ -19,9 +19,7 @@ from accelnas.cli.shared import console
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-EFFICIENTNET_B0 = (
-    "e1_k3_l1_se1-e6_k3_l2_se1-e6_k5_l2_se1-e6_k3_l3_se1-e6_k5_l3_se1-e6_k5_l4_se1-e6_k3_l1_se1"
-)
+EFFICIENTNET_B0 = "e1_k3_l1_se1-e6_k3_l2_se1-e6_k5_l2_se1-e6_k3_l3_se1-e6_k5_l3_se1-e6_k5_l4_se1-e6_k3_l1_se1"
 METRICS = ["accuracy", "throughput_a100"]
 MOST_SHOWN = 12
 
@@ -63,10 +61,7 @@ def main(count: int = 10_000_000) -> None:
 
     seconds = {"sampled": sampled - started, "scored": scored - sampled}
     for done, taken in seconds.items():
-        screen.print(
-            f"{count:,} architectures {done} in [bold]{taken:.2f} s[/bold] "
-            f"({count / taken / 1e6:.1f} M/s)"
-        )
+        screen.print(f"{count:,} architectures {done} in [bold]{taken:.2f} s[/bold] ({count / taken / 1e6:.1f} M/s)")
     screen.print(f"({' and '.join(METRICS)}, {os.cpu_count()} cores)\n")
 
     accuracy, throughput = (values[name] for name in METRICS)

@@ -18,9 +18,7 @@ import accelnas
 
 DECLARED = {"numpy", "typer", "rich"}
 LARGEST_DATA = 15_000_000
-EFFICIENTNET_B0 = (
-    "e1_k3_l1_se1-e6_k3_l2_se1-e6_k5_l2_se1-e6_k3_l3_se1-e6_k5_l3_se1-e6_k5_l4_se1-e6_k3_l1_se1"
-)
+EFFICIENTNET_B0 = "e1_k3_l1_se1-e6_k3_l2_se1-e6_k5_l2_se1-e6_k3_l3_se1-e6_k5_l3_se1-e6_k5_l4_se1-e6_k3_l1_se1"
 
 
 def check(passed: bool, complaint: str) -> None:
@@ -43,9 +41,7 @@ def required(name: str) -> set[str]:
 def run(*arguments: str, stdin: str = "") -> str:
     """Run the installed command line and return what it writes."""
     program = Path(sys.executable).parent / "accelnas"
-    done = subprocess.run(
-        [program, *arguments], input=stdin, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([program, *arguments], input=stdin, capture_output=True, text=True, check=False)
     command = " ".join(arguments)
     check(done.returncode == 0, f"accelnas {command} exits {done.returncode}:\n{done.stderr}")
     return done.stdout

@@ -13,9 +13,7 @@ from typer.testing import CliRunner
 import accelnas
 from accelnas.cli import app, tables
 
-EFFICIENTNET_B0 = (
-    "e1_k3_l1_se1-e6_k3_l2_se1-e6_k5_l2_se1-e6_k3_l3_se1-e6_k5_l3_se1-e6_k5_l4_se1-e6_k3_l1_se1"
-)
+EFFICIENTNET_B0 = "e1_k3_l1_se1-e6_k3_l2_se1-e6_k5_l2_se1-e6_k3_l3_se1-e6_k5_l3_se1-e6_k5_l4_se1-e6_k3_l1_se1"
 ACCELNAS = Path(sys.executable).parent / "accelnas"
 
 
@@ -193,8 +191,7 @@ def broken_choices(space, **changes):
     frame = choices_frame(space, space.sample(20)).cast(pl.String)
     changed = pl.int_range(pl.len()) == 16
     return frame.with_columns(
-        pl.when(changed).then(pl.lit(value)).otherwise(pl.col(name)).alias(name)
-        for name, value in changes.items()
+        pl.when(changed).then(pl.lit(value)).otherwise(pl.col(name)).alias(name) for name, value in changes.items()
     )
 
 
@@ -245,9 +242,7 @@ def test_missing_columns(bench):
 
 
 def test_repeated_column():
-    assert (
-        failure("predict", "-", stdin="index,index\n") == "stdin has two columns index; rename one"
-    )
+    assert failure("predict", "-", stdin="index,index\n") == "stdin has two columns index; rename one"
 
 
 def test_empty_input():

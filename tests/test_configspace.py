@@ -23,7 +23,7 @@ from accelnas.adapters.configspace import (
     to_configspace,
 )
 
-words = st.text(string.ascii_lowercase, min_size=1, max_size=6)
+words = st.text(string.ascii_lowercase + "_- ", min_size=1, max_size=6)
 choice_lists = st.one_of(
     st.lists(st.integers(-99, 99), min_size=1, max_size=6, unique=True),
     st.lists(words, min_size=1, max_size=6, unique=True),
@@ -69,6 +69,9 @@ def test_any_finite_product_round_trips(configspace):
     assert [v.name for v in space.variables] == list(configspace)
     again = from_configspace(to_configspace(space))
     assert definition(again) == definition(space)
+    assert again.sha256 == space.sha256
+    archs = space.sample(20, seed=1)
+    assert np.array_equal(space.parse(space.format(archs)), archs)
 
 
 @given(configspaces(), st.integers(0, 99))

@@ -35,9 +35,7 @@ def test_queries_run_in_order(tmp_path):
     queries = [c for c in commands(README) if re.match(r"accelnas (info|sample|predict)", c)]
     assert len(queries) >= 4
     script = "\n".join(["set -eo pipefail", f"PATH={Path(sys.executable).parent}:$PATH", *queries])
-    done = subprocess.run(
-        ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "scored.csv").stat().st_size > 10_000
 
@@ -47,9 +45,7 @@ def test_commands_exist(guide):
     for command in commands(guide.read_text(encoding="utf-8")):
         program, *words = command.split()
         if program == "make":
-            subprocess.run(
-                ["make", "--dry-run", *words], cwd=REPOSITORY, check=True, capture_output=True
-            )
+            subprocess.run(["make", "--dry-run", *words], cwd=REPOSITORY, check=True, capture_output=True)
         elif program == "accelnas":
             path = words[:2] if words[0] == "data" else words[:1]
             accelnas = Path(sys.executable).parent / "accelnas"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from pathlib import Path
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     from ConfigSpace.hyperparameters import Hyperparameter
 
 MOST_CHOICES = 256
+# what a readable string is split at
+SEPARATORS = re.compile(r"[-_\s]")
 
 
 def to_configspace(space: Space, seed: int | None = None) -> ConfigurationSpace:
@@ -62,6 +63,8 @@ def to_configspace(space: Space, seed: int | None = None) -> ConfigurationSpace:
             "symbol": variable.symbol,
             "position": position,
         }
+        if (labels := _labels(space, position)) != [_default_label(c) for c in variable.choices]:
+            meta["labels"] = labels
         numeric = all(type(choice) in (int, float) for choice in variable.choices)
         kind = OrdinalHyperparameter if numeric else CategoricalHyperparameter
         result.add(kind(variable.name, list(variable.choices), meta=meta))
@@ -109,19 +112,11 @@ def from_configspace(configspace: ConfigurationSpace, name: str | None = None) -
     blocks: dict[str, list[dict[str, object]]] = {}
     for hyperparameter in hyperparameters:
         meta = hyperparameter.meta or {}
-        blocks.setdefault(str(meta.get("block", hyperparameter.name)), []).append(
-            {
-                "name": hyperparameter.name,
-                "symbol": str(meta.get("symbol", hyperparameter.name)),
-                "choices": _choices(hyperparameter),
-            }
-        )
+        blocks.setdefault(str(meta.get("block", hyperparameter.name)), []).append(_variable(hyperparameter))
     return _space(name or configspace.name or "configspace", blocks)
 
 
-def encode_configurations(
-    space: Space, configurations: Iterable[Configuration]
-) -> npt.NDArray[np.uint8]:
+def encode_configurations(space: Space, configurations: Iterable[Configuration]) -> npt.NDArray[np.uint8]:
     """Return configurations as choice indices.
 
     Parameters
@@ -157,9 +152,7 @@ def encode_configurations(
     return choices
 
 
-def decode_configurations(
-    space: Space, archs: Any, configspace: ConfigurationSpace
-) -> list[Configuration]:
+def decode_configurations(space: Space, archs: Any, configspace: ConfigurationSpace) -> list[Configuration]:
     """Return architectures as configurations.
 
     Parameters
@@ -264,19 +257,45 @@ def _require_same(space: Space, configspace: ConfigurationSpace) -> None:
             )
 
 
+def _variable(hyperparameter: Hyperparameter[Any, Any]) -> dict[str, object]:
+    """Return a variable's definition, with labels where its choices do not fit into a string as they are."""
+    meta = hyperparameter.meta or {}
+    name, choices = hyperparameter.name, _choices(hyperparameter)
+    variable: dict[str, object] = {"name": name, "choices": choices}
+    symbol = str(meta.get("symbol", SEPARATORS.sub("", name) or "v"))
+    if symbol != name:
+        variable["symbol"] = symbol
+    labels = list(meta.get("labels", map(_default_label, choices)))
+    if any(map(SEPARATORS.search, labels)):
+        labels = [SEPARATORS.sub("m" if label.startswith("-") else "", label) for label in labels]
+        unique = len(set(labels)) == len(labels)
+        meta = {"labels": labels if unique else [str(i) for i in range(len(labels))]}
+    if "labels" in meta:
+        variable["labels"] = meta["labels"]
+    return variable
+
+
+def _default_label(choice: object) -> str:
+    """Return what stands for a choice in a readable string unless a space says otherwise."""
+    return str(int(choice)) if isinstance(choice, bool) else str(choice)
+
+
+def _labels(space: Space, position: int) -> list[str]:
+    """Return what stands for each choice of a variable in a readable string."""
+    variable = space.variables[position]
+    rows = np.zeros((len(variable.choices), len(space.variables)), np.uint8)
+    rows[:, position] = np.arange(len(variable.choices))
+    tokens = [re.split("[-_]", text)[position] for text in space.format(rows)]
+    return [token.removeprefix(variable.symbol) for token in tokens]
+
+
 def _space(name: str, blocks: dict[str, list[dict[str, object]]]) -> Space:
     """Make a space from blocks of variables, through the only reader of definitions."""
     lines = ["[space]", f"name = {_toml(name)}"]
     for block, variables in blocks.items():
-        tables = (
-            "{ " + ", ".join(f"{key} = {_toml(v[key])}" for key in v) + " }" for v in variables
-        )
-        listed = ", ".join(tables)
-        lines += ["[[space.blocks]]", f"name = {_toml(block)}", f"variables = [{listed}]"]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "space.toml"
-        path.write_text("\n".join(lines), encoding="utf-8")
-        return Space.from_toml(path)
+        tables = ("{ " + ", ".join(f"{key} = {_toml(v[key])}" for key in v) + " }" for v in variables)
+        lines += ["[[space.blocks]]", f"name = {_toml(block)}", f"variables = [{', '.join(tables)}]"]
+    return Space("\n".join(lines))
 
 
 def _toml(value: object) -> str:

@@ -37,9 +37,7 @@ def _print_version(wanted: bool) -> None:
 def _accelnas(
     version: Annotated[
         bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
-        ),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
     """Query a neural architecture search benchmark compiled to small exact tables."""

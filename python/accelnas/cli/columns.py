@@ -83,9 +83,7 @@ class ColumnEncoder:
     def _from_choices(self, columns: Columns, locate: Locate) -> Choices:
         rows = len(next(iter(columns.values())))
         choices = np.empty((rows, len(self._lookups)), np.uint8)
-        for j, (variable, lookup) in enumerate(
-            zip(self.space.variables, self._lookups, strict=True)
-        ):
+        for j, (variable, lookup) in enumerate(zip(self.space.variables, self._lookups, strict=True)):
             values = _listed(columns[variable.name])
             try:
                 choices[:, j] = [lookup[value] for value in values]
@@ -98,9 +96,7 @@ class ColumnEncoder:
         for row, text in enumerate(texts):
             if not isinstance(text, str):
                 example = self.space.format(self.space.range(0, 1))[0]
-                raise DataError(
-                    f"{locate(row)}: architecture is {text!r}; give a string such as {example}"
-                )
+                raise DataError(f"{locate(row)}: architecture is {text!r}; give a string such as {example}")
         try:
             return self.space.parse(texts)
         except AccelnasError as error:
@@ -119,10 +115,7 @@ class ColumnEncoder:
             except (TypeError, ValueError):
                 number = -1
             if not 0 <= number < self.space.size:
-                raise DataError(
-                    f"{locate(row)}: index is {value}; give an integer from 0 to "
-                    f"{self.space.size - 1}"
-                )
+                raise DataError(f"{locate(row)}: index is {value}; give an integer from 0 to {self.space.size - 1}")
             indices[row] = number
         return self.space.at(indices)
 
@@ -145,9 +138,7 @@ def _spellings(variable: Variable) -> dict[object, int]:
     return lookup
 
 
-def _encode_slowly(
-    variable: Variable, lookup: dict[object, int], values: Sequence[Any], locate: Locate
-) -> list[int]:
+def _encode_slowly(variable: Variable, lookup: dict[object, int], values: Sequence[Any], locate: Locate) -> list[int]:
     """Encode a column with stray blanks or capitals, or name the first value at fault."""
     encoded = []
     for row, value in enumerate(values):

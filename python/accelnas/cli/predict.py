@@ -43,9 +43,7 @@ def predict(
     ],
     metrics: Annotated[
         str | None,
-        typer.Option(
-            "--metrics", "-m", metavar="A,B,…", help="Metrics to predict.", show_default="all"
-        ),
+        typer.Option("--metrics", "-m", metavar="A,B,…", help="Metrics to predict.", show_default="all"),
     ] = None,
     std: Annotated[
         bool,
@@ -61,9 +59,7 @@ def predict(
             show_default="CSV to stdout",
         ),
     ] = None,
-    prefix: Annotated[
-        str, typer.Option("--prefix", help="Put before the names of the new columns.")
-    ] = "",
+    prefix: Annotated[str, typer.Option("--prefix", help="Put before the names of the new columns.")] = "",
     threads: ThreadsOption = None,
     benchmark: BenchmarkOption = None,
 ) -> None:
@@ -115,9 +111,7 @@ def check_new_columns(present: list[str], names: list[str], prefix: str, std: bo
     for name in names:
         for column in (prefix + name, f"{prefix}{name}_std")[: 1 + std]:
             if column in present:
-                raise DataError(
-                    f"the input already has a column {column}; name the new one with --prefix"
-                )
+                raise DataError(f"the input already has a column {column}; name the new one with --prefix")
 
 
 def parses(space: Space, text: str) -> bool:

@@ -96,7 +96,4 @@ def form_values(space: Space, form: Form, archs: npt.NDArray[np.uint8]) -> list[
         return [space.format(archs)]
     if form is Form.index:
         return [space.index(archs).tolist()]
-    return [
-        [variable.choices[i] for i in archs[:, column].tolist()]
-        for column, variable in enumerate(space.variables)
-    ]
+    return [[variable.choices[i] for i in archs[:, column].tolist()] for column, variable in enumerate(space.variables)]

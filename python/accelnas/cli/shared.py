@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 import typer.core
 
-from accelnas.errors import AccelnasError
+from accelnas.errors import AccelnasError, FileError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,9 +68,7 @@ class ErrorGroup(typer.core.TyperGroup):
                 raise
             message = f"{error.name} is not installed; run: pip install 'accelnas[{extra}]'"
         except OSError as error:
-            message = f"{error.strerror or error}" + (
-                f": {error.filename}" if error.filename else ""
-            )
+            message = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
             message = message[0].lower() + message[1:]
         typer.secho("error: ", fg="red", bold=True, err=True, nl=False)
         typer.echo(message, err=True)
@@ -95,9 +93,7 @@ def console(stderr: bool = False) -> Console:
 
 
 @contextmanager
-def progress(
-    description: str, total: float | None, unit: str = "rows"
-) -> Iterator[Callable[[float], None]]:
+def progress(description: str, total: float | None, unit: str = "rows") -> Iterator[Callable[[float], None]]:
     """Show a progress bar on stderr while a person watches.
 
     Parameters
@@ -134,7 +130,7 @@ def progress(
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`, which takes its place only if nothing fails."""
     if not path.parent.is_dir():
-        raise AccelnasError(f"folder {path.parent} does not exist; create it first")
+        raise FileError(f"folder {path.parent} does not exist; create it first")
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     os.close(handle)
     temporary = Path(name)

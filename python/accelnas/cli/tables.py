@@ -137,8 +137,7 @@ class CsvReader:
             for line, fields in numbered:
                 if len(fields) != len(self.names):
                     raise DataError(
-                        f"{self._name}, line {line}: {len(fields)} fields where the header has "
-                        f"{len(self.names)}"
+                        f"{self._name}, line {line}: {len(fields)} fields where the header has {len(self.names)}"
                     )
             columns = list(zip(*(fields for _, fields in numbered), strict=True))
             named = dict(zip(self.names, columns or [()] * len(self.names), strict=True))
@@ -252,8 +251,7 @@ def _like(first: pl.DataFrame, frame: pl.DataFrame, start: int) -> pl.DataFrame:
         return frame.with_columns(_cast(frame[name], t) for name, t in first.schema.items())
     except pl.exceptions.PolarsError as error:
         raise DataError(
-            f"a column changes its type after row {start}: {str(error).splitlines()[0]}; "
-            "write CSV instead"
+            f"a column changes its type after row {start}: {str(error).splitlines()[0]}; write CSV instead"
         ) from None
 
 
