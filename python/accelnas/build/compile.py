@@ -1,0 +1,300 @@
+"""Source models into one verified metric of a benchmark directory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import accelnas
+from accelnas import _core
+from accelnas.build.encoding import Encoding
+from accelnas.build.sources import ScikitLearn, Source, read_source
+from accelnas.build.treelite_import import import_forest
+from accelnas.build.verify import Member, VerifyReport, verification_rows, verify
+from accelnas.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from accelnas import Space
+    from accelnas.space import Architectures
+
+__all__ = ["CompileReport", "Encoding", "MetricSpec", "compile_metric"]
+
+DIRECTIONS = ("maximise", "minimise")
+
+
+@dataclass(frozen=True)
+class MetricSpec:
+    """What a metric is.
+
+    Attributes
+    ----------
+    name
+        Such as ``throughput_a100``.
+    unit
+        Such as ``images/s``.
+    direction
+        ``"maximise"`` or ``"minimise"``.
+    link
+        What the models predict: ``"identity"`` the metric itself, ``"reciprocal"`` one divided by
+        it, ``"log"`` its natural logarithm.
+    noise
+        Standard deviation of one measurement in the metric's unit, where known.
+    description
+        One sentence.
+    """
+
+    name: str
+    unit: str = ""
+    direction: str = "maximise"
+    link: str = "identity"
+    noise: float | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class CompileReport:
+    """What was written, how it was checked and how long it took.
+
+    Attributes
+    ----------
+    metric, directory
+        Name of the metric and the benchmark directory it was written to.
+    members
+        Number of source models.
+    granularity
+        What the axes of the tables are: ``"variables"`` or ``"blocks"``.
+    table_count, cell_count, order
+        Number of tables, of numbers in them, and the most axes that one has.
+    forest_trees
+        Number of trees that depend on too many blocks and stay trees.
+    verification
+        The comparison with the source library.
+    provenance
+        What the artifact says of its origin.
+    seconds
+        Time by stage: read, import, lower, verify, write.
+    """
+
+    metric: str
+    directory: Path
+    members: int
+    granularity: str
+    table_count: int
+    cell_count: int
+    order: int
+    forest_trees: int
+    verification: VerifyReport
+    provenance: dict[str, str]
+    seconds: dict[str, float]
+
+
+def compile_metric(
+    models: Sequence[object],
+    *,
+    space: Space,
+    metric: MetricSpec,
+    directory: str | Path,
+    scale: float | Sequence[float] = 1.0,
+    bias: float | Sequence[float] = 0.0,
+    encoding: Encoding | None = None,
+    architectures: Architectures | None = None,
+    provenance: Mapping[str, str] | None = None,
+    random_rows: int = 100_000,
+    seed: int = 0,
+    threads: int | None = None,
+) -> CompileReport:
+    """Compile an ensemble of tree models, verify it and write it into a benchmark directory.
+
+    Nothing is written unless every member and the compiled form agree with the library that made
+    the models (see :mod:`accelnas.build.verify`). The same models and arguments give the same
+    bytes.
+
+    Parameters
+    ----------
+    models
+        One model a member, in memory or as the path of a file; :func:`~accelnas.build.sources.
+        read_source` says which.
+    space
+        Space of the architectures.
+    metric
+        What the models predict.
+    directory
+        Benchmark directory, created or updated; a metric of the same name is replaced.
+    scale, bias
+        From a model's output to the metric's link space, ``bias + scale * output``; one number, or
+        one a model.
+    encoding
+        What the models see of an architecture. By default the position of each choice, columns
+        matched by the models' feature names if they have any, by position otherwise.
+    architectures
+        Architectures of the data set, in any form that ``space.encode`` takes, to verify on.
+    provenance
+        Further entries for the artifact.
+    random_rows, seed
+        How many random architectures to verify on, and their seed.
+    threads
+        Number of threads; all cores by default.
+
+    Raises
+    ------
+    ModelError
+        When a model can't be compiled, with the reason.
+    VerificationError
+        When the result doesn't say what a model says.
+    """
+    if not models:
+        raise ModelError("no model is given; give one for each member")
+    if metric.direction not in DIRECTIONS:
+        raise ModelError(f"direction is {metric.direction!r}; choose {' or '.join(DIRECTIONS)}")
+    scales, biases = _each(scale, len(models), "scale"), _each(bias, len(models), "bias")
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "read"):
+        sources = [read_source(model) for model in models]
+    with _timed(seconds, "import"):
+        members = [
+            _member(source, space, encoding, metric.link, scales[i], biases[i], i) for i, source in enumerate(sources)
+        ]
+    with _timed(seconds, "lower"):
+        surrogate = _core.Surrogate.lower(space._core, [member.forest for member in members])
+    with _timed(seconds, "verify"):
+        empty = np.empty((0, len(space.variables)), np.uint8)
+        data = empty if architectures is None else space.encode(architectures)
+        random = verification_rows(space, random_rows, seed)
+        verification = verify(members, surrogate, space, data=data, random=random, threads=threads)
+    entries = _provenance(members, verification, data, seed, provenance or {})
+    with _timed(seconds, "write"):
+        _core.write_metric(
+            directory,
+            metric.name,
+            surrogate,
+            unit=metric.unit,
+            direction=metric.direction,
+            link=metric.link,
+            noise=metric.noise,
+            description=metric.description,
+            provenance=entries,
+        )
+    return CompileReport(
+        metric=metric.name,
+        directory=Path(directory),
+        members=len(members),
+        granularity=surrogate.granularity,
+        table_count=surrogate.table_count,
+        cell_count=surrogate.cell_count,
+        order=surrogate.order,
+        forest_trees=surrogate.forest_trees,
+        verification=verification,
+        provenance=entries,
+        seconds=seconds,
+    )
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    seconds[stage] = time.perf_counter() - start
+
+
+def _each(value: float | Sequence[float], count: int, name: str) -> list[float]:
+    values = [float(x) for x in np.atleast_1d(np.asarray(value, np.float64))]
+    values = values * count if len(values) == 1 else values
+    if len(values) != count:
+        raise ModelError(f"{name} has {len(values)} numbers for {count} models; "
+                         "give one, or one a model")  # fmt: skip
+    if not np.isfinite(values).all():
+        raise ModelError(f"{name} must be finite")
+    return values
+
+
+def _member(
+    source: Source,
+    space: Space,
+    encoding: Encoding | None,
+    link: str,
+    scale: float,
+    bias: float,
+    number: int,
+) -> Member:
+    """Read one model's trees, with the number of the model in every error."""
+    try:
+        if encoding is None:
+            encoding = _default_encoding(source, space)
+        encoding = encoding.rounded(source.dtype)
+        if isinstance(source, ScikitLearn):
+            _check_seen(source.known_categories(), encoding)
+        forest = import_forest(
+            source.trees, space, encoding, link=link, scale=scale, bias=bias
+        )  # fmt: skip
+    except ModelError as error:
+        raise ModelError(f"model {number} ({source.kind}): {error}") from None
+    return Member(source, encoding, forest, scale, bias)
+
+
+def _default_encoding(source: Source, space: Space) -> Encoding:
+    if source.own_categories:
+        raise ModelError("the model maps category names to codes of its own; state the code of "
+                         "each choice with an encoding")  # fmt: skip
+    if source.names is None:
+        return Encoding.ordinal(space)
+    return Encoding.from_names(source.names, space)
+
+
+def _check_seen(known: Mapping[int, set[float]], encoding: Encoding) -> None:
+    for feature, seen in known.items():
+        unseen = {x for x in encoding.columns[feature][1] if not np.isnan(x)} - seen
+        if unseen:
+            raise ModelError(
+                f"category {min(unseen):g} of {encoding.names[feature]} was not in the training "
+                "data: scikit-learn treats it as missing, Treelite doesn't; encode it as nan"
+            )
+
+
+def _provenance(
+    members: Sequence[Member],
+    verification: VerifyReport,
+    data: np.ndarray,
+    seed: int,
+    given: Mapping[str, str],
+) -> dict[str, str]:
+    """Return origin of the tables: no dates, so that the same inputs give the same bytes."""
+    versions = {"accelnas": accelnas.__version__, "numpy": version("numpy")}
+    for member in members:
+        versions |= member.source.versions
+    encodings = [_encoding_text(member.encoding) for member in members]
+    entries = {
+        "source_models": json.dumps(
+            [
+                {
+                    "library": member.source.kind,
+                    "sha256": member.source.sha256,
+                    "trees": member.source.trees.tree_count,
+                    "scale": member.scale,
+                    "bias": member.bias,
+                }
+                for member in members
+            ]
+        ),
+        "versions": json.dumps(dict(sorted(versions.items()))),
+        "encoding": encodings[0] if len(set(encodings)) == 1 else f"[{', '.join(encodings)}]",
+        "verified_data_sha256": hashlib.sha256(data.tobytes()).hexdigest(),
+        "verified_seed": str(seed),
+    } | verification.as_strings()
+    if both := sorted(set(entries) & set(given)):
+        raise ModelError(f"provenance {both[0]!r} is written by accelnas itself; rename yours")
+    return dict(sorted((entries | dict(given)).items()))
+
+
+def _encoding_text(encoding: Encoding) -> str:
+    columns = zip(encoding.names, encoding.columns, strict=True)
+    return json.dumps({name: list(numbers) for name, (_, numbers) in columns})

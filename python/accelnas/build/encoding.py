@@ -1,0 +1,220 @@
+"""How a source model sees an architecture: one number a column, from the choice of one variable."""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from accelnas.errors import ModelError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from accelnas import Space
+
+__all__ = ["Encoding"]
+
+KINDS = ("ordinal", "values")
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Columns of a source model.
+
+    Parameters
+    ----------
+    names
+        Name of each column: a variable, or ``variable=choice`` for a one-hot column.
+    columns
+        For each column, the position of its variable in ``space.variables`` and the number the
+        model sees for each choice of it; ``nan`` is a missing value.
+
+    Examples
+    --------
+    >>> import accelnas
+    >>> space = accelnas.mnasnet_space()
+    >>> encoding = Encoding.from_names(["block0_e", "block0_se=true"], space, kind="values")
+    >>> encoding.columns
+    ((0, (1.0, 4.0, 6.0)), (3, (0.0, 1.0)))
+    >>> encoding.transform(space.sample(2, seed=0)).shape
+    (2, 2)
+    """
+
+    names: tuple[str, ...]
+    columns: tuple[tuple[int, tuple[float, ...]], ...]
+
+    @classmethod
+    def ordinal(cls, space: Space) -> Encoding:
+        """One column a variable, holding the position of the choice, from 0."""
+        return cls.from_names([variable.name for variable in space.variables], space)
+
+    @classmethod
+    def values(cls, space: Space) -> Encoding:
+        """One column a variable, holding the choice itself; false is 0 and true is 1."""
+        return cls.from_names([v.name for v in space.variables], space, kind="values")
+
+    @classmethod
+    def from_names(
+        cls,
+        names: Sequence[str],
+        space: Space,
+        *,
+        kind: str = "ordinal",
+        values: Mapping[str, Sequence[float]] | None = None,
+    ) -> Encoding:
+        """Columns in the order of their names.
+
+        Parameters
+        ----------
+        names
+            Names of variables, and ``variable=choice`` for columns that are 1 for that choice and
+            0 for the others.
+        space
+            The space that the names belong to.
+        kind
+            ``"ordinal"`` for positions of choices, ``"values"`` for the choices themselves.
+        values
+            Numbers for the choices of some variables, by the variable's name or by its symbol
+            (every variable with that symbol).
+
+        Raises
+        ------
+        ModelError
+            When a name, a choice or a number doesn't fit the space.
+        """
+        if kind not in KINDS:
+            raise ModelError(f"encoding {kind!r} is unknown; choose one of {', '.join(KINDS)}")
+        given = dict(values or {})
+        known = {v.name for v in space.variables} | {v.symbol for v in space.variables}
+        if unknown := sorted(set(given) - known):
+            raise ModelError(f"encoding gives values for {unknown[0]!r}, which is no variable of "
+                             f"the space {space.name}")  # fmt: skip
+        index = {variable.name: i for i, variable in enumerate(space.variables)}
+        columns = []
+        for name in names:
+            variable_name, one_hot, choice = name.partition("=")
+            if variable_name not in index:
+                raise ModelError(
+                    f"column {name!r} is no variable of the space {space.name}; name columns after "
+                    f"variables ({space.variables[0].name}, …) or give an encoding"
+                )
+            variable = space.variables[index[variable_name]]
+            if one_hot:
+                numbers = _one_hot(variable, choice)
+            elif (own := given.get(variable.name, given.get(variable.symbol))) is not None:
+                numbers = _checked(variable, own)
+            elif kind == "values":
+                numbers = _numeric_choices(variable)
+            else:
+                numbers = tuple(float(i) for i in range(len(variable.choices)))
+            columns.append((index[variable_name], numbers))
+        return cls(tuple(names), tuple(columns))
+
+    @classmethod
+    def from_toml(cls, path: str | Path, space: Space) -> Encoding:
+        """Read an encoding from a TOML file.
+
+        The file has up to three keys: ``kind`` (``"ordinal"`` or ``"values"``), ``columns`` (names
+        as in :meth:`from_names`; without it one column a variable, in the order of the space) and
+        the table ``values`` (numbers for the choices of a variable or symbol; nan is missing)::
+
+            kind = "values"
+            [values]
+            se = [1, 0]
+
+        Raises
+        ------
+        ModelError
+            When the file is no such TOML or doesn't fit the space.
+        OSError
+            When the file can't be read.
+        """
+        try:
+            document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ModelError(f"encoding {path} is not TOML: {error}") from None
+        if unknown := sorted(set(document) - {"kind", "columns", "values"}):
+            raise ModelError(f"encoding {path} has the unknown key {unknown[0]!r}; "
+                             "use kind, columns and values")  # fmt: skip
+        names = document.get("columns", [variable.name for variable in space.variables])
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ModelError(f"columns in encoding {path} must be a list of strings")
+        values = document.get("values", {})
+        if not isinstance(values, dict):
+            raise ModelError(f"values in encoding {path} must be a table of lists of numbers")
+        return cls.from_names(names, space, kind=document.get("kind", "ordinal"), values=values)
+
+    def rounded(self, dtype: npt.DTypeLike) -> Encoding:
+        """Round every number to the precision in which a library holds its input."""
+        columns = (
+            (variable, tuple(float(x) for x in np.asarray(numbers, dtype))) for variable, numbers in self.columns
+        )
+        return Encoding(self.names, tuple(columns))
+
+    def transform(
+        self, choices: npt.NDArray[np.uint8], dtype: npt.DTypeLike = np.float32
+    ) -> npt.NDArray[np.floating[Any]]:
+        """Return what the model sees for each architecture.
+
+        Parameters
+        ----------
+        choices
+            Choice indices, uint8 (n, variables).
+        dtype
+            Floating-point type of the result.
+
+        Returns
+        -------
+        ndarray
+            Matrix (n, columns), C-contiguous.
+        """
+        matrix = np.empty((len(choices), len(self.columns)), dtype)
+        for i, (variable, numbers) in enumerate(self.columns):
+            matrix[:, i] = np.asarray(numbers, dtype)[choices[:, variable]]
+        return matrix
+
+
+def _label(choice: Any) -> str:
+    return str(choice).lower() if isinstance(choice, bool) else str(choice)
+
+
+def _one_hot(variable: Any, wanted: str) -> tuple[float, ...]:
+    if all(isinstance(choice, bool) for choice in variable.choices):
+        wanted = {"0": "false", "1": "true"}.get(wanted, wanted.lower())
+    labels = [_label(choice) for choice in variable.choices]
+    if wanted not in labels:
+        raise ModelError(f"column '{variable.name}={wanted}' names no choice of {variable.name}; "
+                         f"choose one of {', '.join(labels)}")  # fmt: skip
+    return tuple(float(label == wanted) for label in labels)
+
+
+def _numeric_choices(variable: Any) -> tuple[float, ...]:
+    if not all(isinstance(choice, (bool, int, float)) for choice in variable.choices):
+        raise ModelError(
+            f"choices of {variable.name} are not numbers: {', '.join(map(str, variable.choices))}; "
+            "use the ordinal encoding or give values"
+        )
+    return _checked(variable, variable.choices)
+
+
+def _checked(variable: Any, numbers: Any) -> tuple[float, ...]:
+    is_list = isinstance(numbers, (list, tuple))
+    if not is_list or not all(isinstance(x, (bool, int, float)) for x in numbers):
+        raise ModelError(f"values of {variable.name} must be a list of numbers, not {numbers!r}")
+    if len(numbers) != len(variable.choices):
+        raise ModelError(f"{variable.name} has {len(variable.choices)} choices, "
+                         f"the encoding gives {len(numbers)} values")  # fmt: skip
+    if any(math.isinf(x) for x in numbers):
+        raise ModelError(f"values of {variable.name} must be finite, or nan for missing")
+    return tuple(float(x) for x in numbers)

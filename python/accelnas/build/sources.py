@@ -1,0 +1,375 @@
+"""Source models: what they are, and what their own library says about an architecture.
+
+A model is read from memory or from a file whose kind is told by its content. Pickles are refused,
+not loaded: they can run any code.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import re
+import struct
+import warnings
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from accelnas.build.checkpoint import Trees, parse_checkpoint
+from accelnas.build.treelite_import import read_trees, treelite_reason
+from accelnas.errors import ModelError
+
+__all__ = ["Source", "read_source"]
+
+Floats = npt.NDArray[np.float64]
+Matrix = npt.NDArray[np.floating[Any]]
+
+# first bytes of pickles (protocols 2 to 5) and of the compressed or zipped files that hold them
+PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"\x1f\x8b", b"BZh", b"\xfd7zXZ",
+           b"\x04\x22M\x18", b"x\x01", b"x\x5e", b"x\x9c", b"x\xda", b"PK", b"ZF")  # fmt: skip
+# protocols 0 and 1: a class by name, a dictionary or a list
+TEXT_PICKLE = re.compile(rb"\(?c[\w.]+\n\w+\n|\([dl]p0\n|[}\]]q\x00")
+# categories that XGBoost took from a data frame, in JSON or UBJSON
+OWN_CATEGORIES = re.compile(rb'cats.{1,12}enc(?:":\[\{|\[#L(?!\x00{8}))', re.DOTALL)
+
+
+class Source:
+    """One source model, with the predictions of its own library.
+
+    Attributes
+    ----------
+    kind
+        Name of the library, which is also its distribution name.
+    sha256
+        Hash of the model file, or of what the library writes for a model in memory.
+    dtype
+        Floating-point type in which the library holds its input.
+    sum_dtype
+        Floating-point type in which the library sums leaves.
+    names
+        Feature names, or None where the model has none of its own.
+    """
+
+    kind: str
+    sha256: str
+    dtype: npt.DTypeLike = np.float64
+    sum_dtype: npt.DTypeLike = np.float64
+    names: tuple[str, ...] | None = None
+    own_categories = False  # whether the model maps category names to codes of its own
+
+    @cached_property
+    def trees(self) -> Trees:
+        """The model's trees, read by Treelite."""
+        import treelite
+
+        try:
+            return read_trees(self.treelite())
+        except (treelite.TreeliteError, NotImplementedError) as error:
+            reason = treelite_reason(error)
+            raise ModelError(f"treelite can't read this {self.kind} model: {reason}") from None
+
+    def treelite(self) -> Any:
+        """Return the model as a ``treelite.Model``."""
+        raise NotImplementedError
+
+    def predict(self, matrix: Matrix, threads: int | None) -> Floats:
+        """Return the library's prediction before any link, float64 (n,)."""
+        raise NotImplementedError
+
+    def leaves(self, matrix: Matrix, threads: int | None) -> npt.NDArray[np.int32] | None:
+        """Return the leaf of each tree as the library numbers it (n, trees), or None."""
+        raise NotImplementedError
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Versions of the libraries that read this model."""
+        return {name: version(name) for name in sorted({self.kind, "treelite"})}
+
+
+class XGBoost(Source):
+    """An XGBoost model, as the bytes of its JSON or UBJSON file."""
+
+    kind = "xgboost"
+    dtype = np.float32
+    sum_dtype = np.float32
+
+    def __init__(self, raw: bytes, trim: bool = True) -> None:
+        import xgboost
+
+        self.sha256 = hashlib.sha256(raw).hexdigest()
+        try:
+            booster = xgboost.Booster(model_file=bytearray(raw))
+        except xgboost.core.XGBoostError as error:
+            reason = str(error).partition("\n")[0]
+            raise ModelError(f"xgboost can't read the model: {reason}") from None
+        best = booster.attr("best_iteration")
+        if trim and best is not None and booster.attr("scikit_learn") is not None:
+            # the scikit-learn interface predicts with the best iteration, the plain one with all
+            booster = booster[: int(best) + 1]
+            raw = bytes(booster.save_raw("ubj"))
+        self.booster, self.raw = booster, raw
+        self.names = tuple(booster.feature_names) if booster.feature_names else None
+        self.own_categories = OWN_CATEGORIES.search(raw) is not None
+
+    def treelite(self) -> Any:
+        from treelite import frontend
+
+        is_json = self.raw.lstrip()[1:].lstrip().startswith(b'"')
+        read = frontend.from_xgboost_json if is_json else frontend.from_xgboost_ubjson
+        return read(self.raw)
+
+    def _matrix(self, matrix: Matrix, threads: int | None) -> Any:
+        import xgboost
+
+        self.booster.set_param({"nthread": threads or 0})
+        return xgboost.DMatrix(
+            matrix,
+            feature_names=self.booster.feature_names,
+            feature_types=self.booster.feature_types,
+            enable_categorical=True,
+            nthread=threads or 0,
+        )
+
+    def predict(self, matrix: Matrix, threads: int | None) -> Floats:
+        rows = self._matrix(matrix, threads)
+        return np.asarray(self.booster.predict(rows, output_margin=True), np.float64)
+
+    def leaves(self, matrix: Matrix, threads: int | None) -> npt.NDArray[np.int32]:
+        found = self.booster.predict(self._matrix(matrix, threads), pred_leaf=True)
+        return np.asarray(found).reshape(len(matrix), -1).astype(np.int32)
+
+
+class LightGBM(Source):
+    """A LightGBM model, as the text of its file."""
+
+    kind = "lightgbm"
+
+    def __init__(self, text: str) -> None:
+        import lightgbm
+
+        self.sha256 = hashlib.sha256(text.encode()).hexdigest()
+        _check_lightgbm(text)
+        try:
+            self.booster = lightgbm.Booster(model_str=text)
+        except (lightgbm.basic.LightGBMError, ValueError) as error:
+            raise ModelError(f"lightgbm can't read the model: {error}") from None
+        names = tuple(self.booster.feature_name())
+        self.names = None if names == tuple(f"Column_{i}" for i in range(len(names))) else names
+        self.own_categories = bool(self.booster.pandas_categorical)
+
+    def treelite(self) -> Any:
+        from treelite import frontend
+
+        return frontend.from_lightgbm(self.booster)
+
+    def predict(self, matrix: Matrix, threads: int | None) -> Floats:
+        raw = self.booster.predict(matrix, raw_score=True, num_threads=threads or 0)
+        return np.asarray(raw, np.float64) / self.trees.divisor
+
+    def leaves(self, matrix: Matrix, threads: int | None) -> npt.NDArray[np.int32]:
+        found = self.booster.predict(matrix, pred_leaf=True, num_threads=threads or 0)
+        return np.asarray(found).reshape(len(matrix), -1).astype(np.int32)
+
+
+def _check_lightgbm(text: str) -> None:
+    """Refuse text that LightGBM or Treelite would crash on or read wrongly."""
+    sizes = [int(n) for n in " ".join(re.findall(r"^tree_sizes=([\d ]+)$", text, re.M)).split()]
+    start = text.find("\nTree=0\n") + 1
+    whole = 0 < len(sizes) == len(re.findall(r"^Tree=\d+$", text, re.M))
+    whole = whole and text[start + sum(sizes) :].lstrip().startswith("end of trees")
+    if not whole or ("\nparameters:" in text and "\nend of parameters" not in text):
+        raise ModelError("the LightGBM model is cut short or damaged; save it again")
+    if re.search(r"^is_linear=1", text, re.M):
+        raise ModelError("the LightGBM model has linear leaves, which are no constants; "
+                         "fit with linear_tree=False")  # fmt: skip
+    kinds = set(" ".join(re.findall(r"^decision_type=(.*)$", text, re.M)).split())
+    if any(int(kind) >> 2 & 3 == 1 and not int(kind) & 1 for kind in kinds):
+        # Treelite sends zeros by the threshold, LightGBM by the default direction
+        raise ModelError("the LightGBM model treats zero as missing, which Treelite reads wrongly; "
+                         "fit with zero_as_missing=False")  # fmt: skip
+
+
+class ScikitLearn(Source):
+    """A fitted scikit-learn estimator."""
+
+    kind = "scikit-learn"
+
+    def __init__(self, model: Any) -> None:
+        import treelite
+        from sklearn.exceptions import NotFittedError
+        from sklearn.utils.validation import check_is_fitted
+
+        name = type(model).__name__
+        try:
+            check_is_fitted(model)
+            self.imported = treelite.sklearn.import_model(_with_true_length(model))
+        except (treelite.TreeliteError, NotImplementedError) as error:
+            reason = treelite_reason(error)
+            raise ModelError(f"treelite can't read this {name}: {reason}") from None
+        except (NotFittedError, TypeError) as error:
+            raise ModelError(f"{name} can't be compiled: {error}") from None
+        self.model = model
+        self.is_histogram = name.startswith("HistGradientBoosting")
+        self.dtype = np.float64 if self.is_histogram else np.float32
+        names = getattr(model, "feature_names_in_", None)
+        self.names = None if names is None else tuple(map(str, names))
+        self.sha256 = hashlib.sha256(self.imported.serialize_bytes()).hexdigest()
+
+    def treelite(self) -> Any:
+        return self.imported
+
+    def _call(self, method: str, matrix: Matrix) -> npt.NDArray[Any]:
+        with warnings.catch_warnings():
+            # names were matched to columns already
+            warnings.filterwarnings("ignore", "X does not have valid feature names")
+            return np.asarray(getattr(self.model, method)(matrix))
+
+    # scikit-learn takes its threads from the estimator
+    def predict(self, matrix: Matrix, threads: int | None) -> Floats:  # noqa: ARG002
+        values = self._call("predict", matrix).astype(np.float64)
+        return np.log(values) if self.trees.postprocessor == "exponential" else values
+
+    def leaves(self, matrix: Matrix, threads: int | None) -> npt.NDArray[np.int32] | None:
+        if self.is_histogram:
+            return None
+        return self._call("apply", matrix).reshape(len(matrix), -1).astype(np.int32)
+
+    def known_categories(self) -> dict[int, set[float]]:
+        """Categories seen in training, by feature; scikit-learn treats others as missing."""
+        preprocessor = getattr(self.model, "_preprocessor", None)
+        if preprocessor is None:
+            return {}
+        features = np.flatnonzero(self.model.is_categorical_)
+        seen = preprocessor.named_transformers_["encoder"].categories_
+        return {int(f): set(map(float, known)) for f, known in zip(features, seen, strict=True)}
+
+
+def _with_true_length(model: Any) -> Any:
+    """Work around Treelite reading past the end of a model that stopped early."""
+    if not hasattr(model, "estimators_"):
+        return model
+    model = copy.copy(model)
+    model.n_estimators = len(model.estimators_)
+    return model
+
+
+class Checkpoint(Source):
+    """A ``treelite.Model``, which predicts by Treelite's own reference library."""
+
+    kind = "treelite"
+
+    def __init__(self, raw: bytes) -> None:
+        import treelite
+
+        self.sha256 = hashlib.sha256(raw).hexdigest()
+        self.trees = parse_checkpoint(raw)  # first: Treelite trusts what it reads
+        try:
+            self.model = treelite.Model.deserialize_bytes(raw)
+        except treelite.TreeliteError as error:
+            reason = treelite_reason(error)
+            raise ModelError(f"treelite can't read the checkpoint: {reason}") from None
+        self.dtype = self.sum_dtype = np.float32 if self.trees.float32 else np.float64
+
+    def treelite(self) -> Any:
+        return self.model
+
+    def predict(self, matrix: Matrix, threads: int | None) -> Floats:
+        import treelite
+
+        raw = treelite.gtil.predict(self.model, matrix, nthread=threads or -1, pred_margin=True)
+        return np.asarray(raw, np.float64).reshape(len(matrix))
+
+    def leaves(self, matrix: Matrix, threads: int | None) -> npt.NDArray[np.int32]:
+        import treelite
+
+        found = treelite.gtil.predict_leaf(self.model, matrix, nthread=threads or -1)
+        return np.asarray(found).reshape(len(matrix), -1).astype(np.int32)
+
+
+def read_source(model: object) -> Source:
+    """Recognise a source model.
+
+    Parameters
+    ----------
+    model
+        A fitted XGBoost, LightGBM or scikit-learn model, a ``treelite.Model``, or the path of an
+        XGBoost JSON or UBJSON file, a LightGBM text file or a Treelite checkpoint.
+
+    Raises
+    ------
+    ModelError
+        When it is none of these, is damaged, or means something that Treelite doesn't read.
+    OSError
+        When the file can't be read.
+    """
+    if isinstance(model, (str, Path)):
+        try:
+            return _from_file(Path(model).read_bytes())
+        except ModelError as error:
+            raise ModelError(f"{model}: {error}") from None
+    libraries = {base.__module__.partition(".")[0] for base in type(model).__mro__}
+    if "xgboost" in libraries:
+        return _from_xgboost(model)
+    if "lightgbm" in libraries:
+        return _from_lightgbm(model)
+    if "sklearn" in libraries:
+        return ScikitLearn(model)
+    if "treelite" in libraries:
+        return Checkpoint(model.serialize_bytes())  # type: ignore[attr-defined]
+    raise ModelError(f"{type(model).__name__} is no model; give an XGBoost, LightGBM, scikit-learn "
+                     "or Treelite model, or the path of one")  # fmt: skip
+
+
+def _from_file(raw: bytes) -> Source:
+    if raw.startswith(PICKLES) or TEXT_PICKLE.match(raw):
+        raise ModelError(
+            "a pickle or an archive is never loaded, because it can run any code; save the model "
+            "with its own library: save_model of XGBoost and LightGBM, serialize of Treelite"
+        )
+    if raw.lstrip().startswith(b"{") and b"learner" in raw:
+        return XGBoost(raw)
+    if raw.startswith(b"tree"):
+        try:
+            return LightGBM(raw.decode())
+        except UnicodeDecodeError:
+            raise ModelError("the LightGBM model is no text; save it again") from None
+    version_numbers = struct.unpack_from("<iii", raw.ljust(12, b"\xff"))
+    if version_numbers[0] > 0 and all(0 <= number < 100 for number in version_numbers):
+        return Checkpoint(raw)
+    raise ModelError("no model of a known kind; give XGBoost JSON or UBJSON, LightGBM text or a "
+                     "Treelite checkpoint")  # fmt: skip
+
+
+def _from_xgboost(model: Any) -> Source:
+    import xgboost
+
+    if isinstance(model, xgboost.Booster):
+        return XGBoost(bytes(model.save_raw("ubj")), trim=False)
+    from sklearn.exceptions import NotFittedError
+
+    try:
+        booster = model.get_booster()
+    except (AttributeError, NotFittedError) as error:
+        raise ModelError(f"{type(model).__name__} can't be compiled: {error}") from None
+    if not np.isnan(model.missing):
+        raise ModelError(f"the model treats {model.missing} as missing; fit with missing=nan and "
+                         "encode missing values as nan")  # fmt: skip
+    best = booster.attr("best_iteration")
+    if best is not None:
+        booster = booster[: int(best) + 1]
+    return XGBoost(bytes(booster.save_raw("ubj")), trim=False)
+
+
+def _from_lightgbm(model: Any) -> Source:
+    import lightgbm
+    from sklearn.exceptions import NotFittedError
+
+    try:
+        booster = model if isinstance(model, lightgbm.Booster) else model.booster_
+    except (AttributeError, NotFittedError) as error:
+        raise ModelError(f"{type(model).__name__} can't be compiled: {error}") from None
+    return LightGBM(booster.model_to_string())
