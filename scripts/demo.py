@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import accelnas
-from accelnas.cli.info import new_table, prediction_table, significant
+from accelnas.cli.info import new_table, prediction_table
 from accelnas.cli.shared import console
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def main(count: int = 10_000_000) -> None:
     table = new_table(*numbers, "architecture", numbers=numbers)
     rows = [front[i] for i in shown]
     for row, text in zip(rows, bench.space.format(archs[rows]), strict=True):
-        table.add_row(f"{accuracy[row]:.2f}", significant(float(throughput[row]), 5), text)
+        table.add_row(f"{accuracy[row]:.2f}", f"{throughput[row]:,.0f}", text)
     screen.print(table)
 
 

@@ -124,8 +124,8 @@ def significant(value: float, digits: int = 2) -> str:
 
     Examples
     --------
-    >>> significant(883.54, 5), significant(0.137), significant(10412.3, 5)
-    ('883.54', '0.14', '10412')
+    >>> significant(883.54, 5), significant(0.137), significant(10412.3, 5), significant(1002, 5)
+    ('883.54', '0.14', '10412', '1002.0')
     """
-    short = f"{value:.{digits}g}"
+    short = f"{value:#.{digits}g}".rstrip(".")
     return f"{value:.0f}" if "e+" in short else short
