@@ -18,7 +18,7 @@ def blocks(text, language):
 
 def commands(text):
     """Commands of console blocks, without prompt and trailing comment."""
-    lines = "\n".join(blocks(text, "console")).splitlines()
+    lines = "".join(blocks(text, "console")).splitlines()
     return [re.split(r"\s+# ", line.removeprefix("$ "))[0] for line in lines]
 
 
