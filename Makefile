@@ -29,11 +29,11 @@ $(VENV)/.built: pyproject.toml $(RUST) | $(BIN)/maturin
 	$(MATURIN) develop --release --quiet
 	@touch $@
 
-# the package with every development tool
-$(VENV)/.developed: pyproject.toml $(RUST) | $(BIN)/maturin
+# the installed package knows its own extras
+$(VENV)/.developed: $(VENV)/.built
 	@PYTHON="$(PYTHON)" scripts/preflight.sh --tools >/dev/null
-	$(MATURIN) develop --release --quiet --extras dev
-	@touch $(VENV)/.built $@
+	$(BIN)/python -m pip install --quiet 'accelnas[dev]'
+	@touch $@
 
 preflight: ## say what is missing on this machine
 	@echo "using $$(PYTHON="$(PYTHON)" scripts/preflight.sh --tools)"
@@ -77,7 +77,7 @@ fuzz: $(VENV)/.developed ## fuzz the artifact loader for FUZZ_SECONDS
 	cargo run --release --quiet --package accelnas-fuzz -- $(FUZZ_SECONDS)
 
 bench: $(VENV)/.developed ## compare with the peers and draw docs/peers.svg
-	$(MATURIN) develop --release --quiet --extras bench
+	$(BIN)/python -m pip install --quiet 'accelnas[bench]'
 	$(BIN)/python -m bench
 
 clean: ## remove builds and caches, keep .venv
