@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["CompileReport", "Encoding", "MetricSpec", "compile_metric"]
 
 DIRECTIONS = ("maximise", "minimise")
+LINKS = ("identity", "reciprocal", "log")
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,8 @@ def compile_metric(
         raise ModelError("no model is given; give one for each member")
     if metric.direction not in DIRECTIONS:
         raise ModelError(f"direction is {metric.direction!r}; choose {' or '.join(DIRECTIONS)}")
+    if metric.link not in LINKS:
+        raise ModelError(f"link is {metric.link!r}; choose one of {', '.join(LINKS)}")
     scales, biases = _each(scale, len(models), "scale"), _each(bias, len(models), "bias")
     seconds: dict[str, float] = {}
     with _timed(seconds, "read"):

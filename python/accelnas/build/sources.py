@@ -26,6 +26,7 @@ from accelnas.errors import ModelError
 __all__ = ["Source", "read_source"]
 
 Floats = npt.NDArray[np.float64]
+Leaves = npt.NDArray[np.int32]
 Matrix = npt.NDArray[np.floating[Any]]
 
 # first bytes of pickles (protocols 2 to 5) and of the compressed or zipped files that hold them
@@ -80,7 +81,7 @@ class Source:
         """Return the library's prediction before any link, float64 (n,)."""
         raise NotImplementedError
 
-    def leaves(self, matrix: Matrix, threads: int | None) -> npt.NDArray[np.int32] | None:
+    def leaves(self, matrix: Matrix, threads: int | None) -> Leaves | None:
         """Return the leaf of each tree as the library numbers it (n, trees), or None."""
         raise NotImplementedError
 
@@ -138,7 +139,7 @@ class XGBoost(Source):
         rows = self._matrix(matrix, threads)
         return np.asarray(self.booster.predict(rows, output_margin=True), np.float64)
 
-    def leaves(self, matrix: Matrix, threads: int | None) -> npt.NDArray[np.int32]:
+    def leaves(self, matrix: Matrix, threads: int | None) -> Leaves:
         found = self.booster.predict(self._matrix(matrix, threads), pred_leaf=True)
         return np.asarray(found).reshape(len(matrix), -1).astype(np.int32)
 
@@ -170,7 +171,7 @@ class LightGBM(Source):
         raw = self.booster.predict(matrix, raw_score=True, num_threads=threads or 0)
         return np.asarray(raw, np.float64) / self.trees.divisor
 
-    def leaves(self, matrix: Matrix, threads: int | None) -> npt.NDArray[np.int32]:
+    def leaves(self, matrix: Matrix, threads: int | None) -> Leaves:
         found = self.booster.predict(matrix, pred_leaf=True, num_threads=threads or 0)
         return np.asarray(found).reshape(len(matrix), -1).astype(np.int32)
 
@@ -233,7 +234,7 @@ class ScikitLearn(Source):
         values = self._call("predict", matrix).astype(np.float64)
         return np.log(values) if self.trees.postprocessor == "exponential" else values
 
-    def leaves(self, matrix: Matrix, threads: int | None) -> npt.NDArray[np.int32] | None:
+    def leaves(self, matrix: Matrix, threads: int | None) -> Leaves | None:  # noqa: ARG002
         if self.is_histogram:
             return None
         return self._call("apply", matrix).reshape(len(matrix), -1).astype(np.int32)
@@ -283,7 +284,7 @@ class Checkpoint(Source):
         raw = treelite.gtil.predict(self.model, matrix, nthread=threads or -1, pred_margin=True)
         return np.asarray(raw, np.float64).reshape(len(matrix))
 
-    def leaves(self, matrix: Matrix, threads: int | None) -> npt.NDArray[np.int32]:
+    def leaves(self, matrix: Matrix, threads: int | None) -> Leaves:
         import treelite
 
         found = treelite.gtil.predict_leaf(self.model, matrix, nthread=threads or -1)

@@ -186,8 +186,8 @@ def _within(found: Floats, expected: Floats, bound: Floats | float, what: str, r
     if len(rows) and not excess[worst] <= 0:
         allowed = float(np.broadcast_to(bound, excess.shape)[worst])
         raise VerificationError(
-            f"{what} predicts {found[worst]!r} for {space.format(rows[worst : worst + 1])[0]}, "
-            f"the walk of the source trees {expected[worst]!r}; they may differ by {allowed:.2g}"
+            f"{what} predicts {float(found[worst])!r} for {space.format(rows[worst : worst + 1])[0]}, "
+            f"the walk of the source trees {float(expected[worst])!r}; they may differ by {allowed:.2g}"
         )
     return float(difference.max(initial=0.0))
 

@@ -1,0 +1,179 @@
+"""``accelnas compile``: fitted tree models into a metric of a benchmark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from accelnas.cli.info import new_table
+from accelnas.cli.shared import ThreadsOption, console, progress
+from accelnas.errors import ModelError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from accelnas import Space
+    from accelnas.build.compile import CompileReport, MetricSpec
+    from accelnas.build.encoding import Encoding
+
+EPILOG = """Examples:
+
+  accelnas compile fold0.ubj fold1.ubj fold2.ubj --metric accuracy -o mybench
+
+  accelnas compile time.txt --metric latency_phone --unit ms --direction minimise --link log -o mybench
+
+  accelnas compile model.json --metric accuracy --encoding columns.toml --data measured.parquet -o mybench
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("compile", epilog=EPILOG)(compile_models)
+
+
+def compile_models(
+    models: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="MODEL...",
+            help="Files of one ensemble, one a member: XGBoost JSON or UBJSON, LightGBM text, or a "
+            "Treelite checkpoint (which any scikit-learn forest can be saved as). Pickles are refused.",
+        ),
+    ],
+    metric: Annotated[str, typer.Option("--metric", "-m", help="Name of the metric that the models predict.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Benchmark directory to create or update.")],
+    space: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TOML|mnasnet",
+            help="Search space: a benchmark.toml, the folder of one, or mnasnet.",
+            show_default="that of the output, else mnasnet",
+        ),
+    ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ordinal|values|TOML",
+            help="What the models see: positions of choices, the choices themselves, or a file that names "
+            "the columns and their numbers.",
+            show_default="ordinal, columns by the models' feature names if they have any",
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Data set whose architectures are verified too.", show_default=False),
+    ] = None,
+    unit: Annotated[str | None, typer.Option(help="Unit of the metric.", show_default=False)] = None,
+    direction: Annotated[
+        str | None,
+        typer.Option(metavar="maximise|minimise", help="Which is better; needed for a new metric.", show_default=False),
+    ] = None,
+    link: Annotated[
+        str,
+        typer.Option(metavar="identity|reciprocal|log", help="What the models predict: y, 1/y or ln y."),
+    ] = "identity",
+    noise: Annotated[
+        float | None,
+        typer.Option(help="Standard deviation of one measurement, in the unit.", show_default=False),
+    ] = None,
+    description: Annotated[str | None, typer.Option(help="One sentence.", show_default=False)] = None,
+    scale: Annotated[float, typer.Option(help="Multiplies what the models predict.")] = 1.0,
+    bias: Annotated[float, typer.Option(help="Added after that.")] = 0.0,
+    random_rows: Annotated[int, typer.Option(min=1, help="Random architectures to verify on.")] = 100_000,
+    threads: ThreadsOption = None,
+) -> None:
+    """Compile tree models to exact tables, verify them, and write them into a benchmark.
+
+    Every member is compared with the library that made it, leaf by leaf and value by value; nothing
+    is written if anything differs by more than the libraries' own rounding.
+    """
+    from accelnas.build.compile import compile_metric
+
+    chosen = _space(space, output)
+    spec = _metric_spec(metric, output, unit, direction, link, noise, description)
+    columns = _encoding(encoding, chosen)
+    architectures, provenance = None, {}
+    if data is not None:
+        from accelnas.build.dataset import read_dataset
+
+        dataset = read_dataset(data, chosen)
+        architectures, provenance = dataset.choices, {"data_sha256": dataset.sha256}
+    with progress("compile and verify", None):
+        report = compile_metric(
+            models,
+            space=chosen,
+            metric=spec,
+            directory=output,
+            scale=scale,
+            bias=bias,
+            encoding=columns,
+            architectures=architectures,
+            provenance=provenance,
+            random_rows=random_rows,
+            threads=threads,
+        )
+    console().print(_table(report))
+
+
+def _space(name: str | None, output: Path) -> Space:
+    import accelnas
+
+    if name is None and (output / "benchmark.toml").is_file():
+        return accelnas.Space.from_toml(output)
+    return accelnas.mnasnet_space() if name in (None, "mnasnet") else accelnas.Space.from_toml(Path(str(name)))
+
+
+def _encoding(name: str | None, space: Space) -> Encoding | None:
+    from accelnas.build.encoding import Encoding
+
+    if name is None:
+        return None
+    if name == "ordinal":
+        return Encoding.ordinal(space)
+    return Encoding.values(space) if name == "values" else Encoding.from_toml(name, space)
+
+
+def _metric_spec(
+    name: str,
+    output: Path,
+    unit: str | None,
+    direction: str | None,
+    link: str,
+    noise: float | None,
+    description: str | None,
+) -> MetricSpec:
+    """Complete what is not given from the output's metric of that name, else from the known ones."""
+    import accelnas
+    from accelnas.build.compile import MetricSpec
+    from accelnas.build.settings import read_settings
+
+    known: Any = read_settings("bundled").metrics.get(name)
+    if (output / "benchmark.toml").is_file():
+        known = accelnas.load(output).metrics.get(name, known)
+    if direction is None and known is None:
+        raise ModelError(f"{name} is new; say --direction maximise or --direction minimise")
+    return MetricSpec(
+        name=name,
+        unit=unit if unit is not None else getattr(known, "unit", ""),
+        direction=direction or known.direction,
+        link=link,
+        noise=noise if noise is not None else getattr(known, "noise", None),
+        description=description if description is not None else getattr(known, "description", ""),
+    )
+
+
+def _table(report: CompileReport) -> Table:
+    checked = report.verification
+    rows = checked.data_rows + checked.random_rows
+    table = new_table(f"{report.metric}: {report.members} members in {report.directory}", "what", "result")
+    table.add_row("tables", f"{report.table_count:,} of {report.cell_count:,} numbers over {report.granularity}")
+    table.add_row("trees kept", f"{report.forest_trees:,}")
+    table.add_row("architectures compared", f"{rows:,}, {checked.data_rows:,} of them measured")
+    table.add_row("leaves compared", f"{checked.leaf_pairs:,}, all the same")
+    for name, value in checked.as_strings().items():
+        if name.endswith("_error"):
+            table.add_row(name.removeprefix("verified_").replace("_", " "), f"{value} standard deviations")
+    table.add_row("seconds", ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in report.seconds.items()))
+    return table
