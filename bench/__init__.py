@@ -1,0 +1,1 @@
+"""Measurements of accelnas against its peers, on the same models and architectures."""
