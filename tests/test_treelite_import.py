@@ -69,7 +69,7 @@ def test_random_models_predict_what_their_library_dumps(data):
 def test_parsed_checkpoint_has_the_fields_that_treelite_gives(data):
     case = data.draw(samples())
     source = read_source(data.draw(fitted(case)))
-    trees, model = source.trees, source.treelite()
+    trees, model = source.trees, source.imported
     assert trees.tree_count == model.num_tree
     for number in range(model.num_tree):
         tree = model.get_tree_accessor(number)
@@ -190,7 +190,7 @@ REFUSED = {
     "logistic": (_sklearn(xgboost.XGBClassifier(n_estimators=2), lambda c: c.rows[:, 1]),
                  "applies sigmoid to the sum"),
     "linear booster": (_xgboost(booster="gblinear", tree_method="auto", updater="coord_descent"),
-                       "treelite can't read this xgboost model"),
+                       "is linear and has no trees"),
     "missing zero": (_sklearn(xgboost.XGBRegressor(n_estimators=2, missing=0.0)),
                      "treats 0.0 as missing; fit with missing=nan"),
     "not fitted": (xgboost.XGBRegressor, "XGBRegressor can't be compiled"),

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import io
 import re
 import struct
 import warnings
+from contextlib import contextmanager, redirect_stdout
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +24,9 @@ import numpy.typing as npt
 from accelnas.build.checkpoint import Trees, parse_checkpoint
 from accelnas.build.treelite_import import read_trees, treelite_reason
 from accelnas.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["Source", "read_source"]
 
@@ -34,6 +39,7 @@ PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"\x1f\x8b", b"BZ
            b"\x04\x22M\x18", b"x\x01", b"x\x5e", b"x\x9c", b"x\xda", b"PK", b"ZF")  # fmt: skip
 # protocols 0 and 1: a class by name, a dictionary or a list
 TEXT_PICKLE = re.compile(rb"\(?c[\w.]+\n\w+\n|\([dl]p0\n|[}\]]q\x00")
+LINEAR_BOOSTER = re.compile(rb"name.{1,12}gblinear", re.DOTALL)
 # categories that XGBoost took from a data frame, in JSON or UBJSON
 OWN_CATEGORIES = re.compile(rb'cats.{1,12}enc(?:":\[\{|\[#L(?!\x00{8}))', re.DOTALL)
 
@@ -61,21 +67,12 @@ class Source:
     sum_dtype: npt.DTypeLike = np.float64
     names: tuple[str, ...] | None = None
     own_categories = False  # whether the model maps category names to codes of its own
+    imported: Any  # the treelite.Model
 
     @cached_property
     def trees(self) -> Trees:
-        """The model's trees, read by Treelite."""
-        import treelite
-
-        try:
-            return read_trees(self.treelite())
-        except (treelite.TreeliteError, NotImplementedError) as error:
-            reason = treelite_reason(error)
-            raise ModelError(f"treelite can't read this {self.kind} model: {reason}") from None
-
-    def treelite(self) -> Any:
-        """Return the model as a ``treelite.Model``."""
-        raise NotImplementedError
+        """The model's trees."""
+        return read_trees(self.imported)
 
     def predict(self, matrix: Matrix, threads: int | None) -> Floats:
         """Return the library's prediction before any link, float64 (n,)."""
@@ -91,6 +88,21 @@ class Source:
         return {name: version(name) for name in sorted({self.kind, "treelite"})}
 
 
+@contextmanager
+def _treelite_errors(what: str) -> Iterator[None]:
+    import treelite
+
+    said = io.StringIO()  # Treelite prints the better half of some reasons
+    try:
+        with redirect_stdout(said):
+            yield
+    except (treelite.TreeliteError, NotImplementedError) as error:
+        reason = treelite_reason(said.getvalue() or str(error))
+        raise ModelError(f"treelite can't read {what}: {reason}") from None
+    except UnicodeDecodeError:  # in Treelite's own message, which quotes the model
+        raise ModelError(f"treelite can't read {what}: it is damaged") from None
+
+
 class XGBoost(Source):
     """An XGBoost model, as the bytes of its JSON or UBJSON file."""
 
@@ -102,9 +114,10 @@ class XGBoost(Source):
         import xgboost
 
         self.sha256 = hashlib.sha256(raw).hexdigest()
+        self.imported = self._import(raw)  # first: XGBoost crashes on UBJSON that is cut short
         try:
             booster = xgboost.Booster(model_file=bytearray(raw))
-        except xgboost.core.XGBoostError as error:
+        except (xgboost.core.XGBoostError, UnicodeDecodeError) as error:
             reason = str(error).partition("\n")[0]
             raise ModelError(f"xgboost can't read the model: {reason}") from None
         best = booster.attr("best_iteration")
@@ -112,16 +125,20 @@ class XGBoost(Source):
             # the scikit-learn interface predicts with the best iteration, the plain one with all
             booster = booster[: int(best) + 1]
             raw = bytes(booster.save_raw("ubj"))
-        self.booster, self.raw = booster, raw
+            self.imported = self._import(raw)
+        self.booster = booster
         self.names = tuple(booster.feature_names) if booster.feature_names else None
         self.own_categories = OWN_CATEGORIES.search(raw) is not None
 
-    def treelite(self) -> Any:
+    def _import(self, raw: bytes) -> Any:
         from treelite import frontend
 
-        is_json = self.raw.lstrip()[1:].lstrip().startswith(b'"')
+        if LINEAR_BOOSTER.search(raw):
+            raise ModelError("the xgboost model is linear and has no trees; fit with booster=gbtree")
+        is_json = raw.lstrip()[1:].lstrip().startswith(b'"')
         read = frontend.from_xgboost_json if is_json else frontend.from_xgboost_ubjson
-        return read(self.raw)
+        with _treelite_errors("this xgboost model"):
+            return read(raw)
 
     def _matrix(self, matrix: Matrix, threads: int | None) -> Any:
         import xgboost
@@ -151,6 +168,7 @@ class LightGBM(Source):
 
     def __init__(self, text: str) -> None:
         import lightgbm
+        from treelite import frontend
 
         self.sha256 = hashlib.sha256(text.encode()).hexdigest()
         _check_lightgbm(text)
@@ -161,11 +179,8 @@ class LightGBM(Source):
         names = tuple(self.booster.feature_name())
         self.names = None if names == tuple(f"Column_{i}" for i in range(len(names))) else names
         self.own_categories = bool(self.booster.pandas_categorical)
-
-    def treelite(self) -> Any:
-        from treelite import frontend
-
-        return frontend.from_lightgbm(self.booster)
+        with _treelite_errors("this lightgbm model"):
+            self.imported = frontend.from_lightgbm(self.booster)
 
     def predict(self, matrix: Matrix, threads: int | None) -> Floats:
         raw = self.booster.predict(matrix, raw_score=True, num_threads=threads or 0)
@@ -207,21 +222,16 @@ class ScikitLearn(Source):
         name = type(model).__name__
         try:
             check_is_fitted(model)
-            self.imported = treelite.sklearn.import_model(_with_true_length(model))
-        except (treelite.TreeliteError, NotImplementedError) as error:
-            reason = treelite_reason(error)
-            raise ModelError(f"treelite can't read this {name}: {reason}") from None
         except (NotFittedError, TypeError) as error:
             raise ModelError(f"{name} can't be compiled: {error}") from None
+        with _treelite_errors(f"this {name}"):
+            self.imported = treelite.sklearn.import_model(_with_true_length(model))
         self.model = model
         self.is_histogram = name.startswith("HistGradientBoosting")
         self.dtype = np.float64 if self.is_histogram else np.float32
         names = getattr(model, "feature_names_in_", None)
         self.names = None if names is None else tuple(map(str, names))
         self.sha256 = hashlib.sha256(self.imported.serialize_bytes()).hexdigest()
-
-    def treelite(self) -> Any:
-        return self.imported
 
     def _call(self, method: str, matrix: Matrix) -> npt.NDArray[Any]:
         with warnings.catch_warnings():
@@ -268,26 +278,20 @@ class Checkpoint(Source):
 
         self.sha256 = hashlib.sha256(raw).hexdigest()
         self.trees = parse_checkpoint(raw)  # first: Treelite trusts what it reads
-        try:
-            self.model = treelite.Model.deserialize_bytes(raw)
-        except treelite.TreeliteError as error:
-            reason = treelite_reason(error)
-            raise ModelError(f"treelite can't read the checkpoint: {reason}") from None
+        with _treelite_errors("this checkpoint"):
+            self.imported = treelite.Model.deserialize_bytes(raw)
         self.dtype = self.sum_dtype = np.float32 if self.trees.float32 else np.float64
-
-    def treelite(self) -> Any:
-        return self.model
 
     def predict(self, matrix: Matrix, threads: int | None) -> Floats:
         import treelite
 
-        raw = treelite.gtil.predict(self.model, matrix, nthread=threads or -1, pred_margin=True)
+        raw = treelite.gtil.predict(self.imported, matrix, nthread=threads or -1, pred_margin=True)
         return np.asarray(raw, np.float64).reshape(len(matrix))
 
     def leaves(self, matrix: Matrix, threads: int | None) -> Leaves:
         import treelite
 
-        found = treelite.gtil.predict_leaf(self.model, matrix, nthread=threads or -1)
+        found = treelite.gtil.predict_leaf(self.imported, matrix, nthread=threads or -1)
         return np.asarray(found).reshape(len(matrix), -1).astype(np.int32)
 
 

@@ -119,8 +119,14 @@ def _check_categories(trees: Trees, encoding: Encoding) -> None:
             )
 
 
-def treelite_reason(error: Exception) -> str:
-    """Return the part of a Treelite error that means something to a user."""
-    text = re.sub(r"^\[[\d:]+\] \S+: ", "", str(error).strip())
+def treelite_reason(message: str) -> str:
+    """Return the part of a Treelite message that means something to a user.
+
+    Examples
+    --------
+    >>> treelite_reason("[01:02:03] /project/src/loader.cc:64: Check failed: a == b: Need a field")
+    'Need a field'
+    """
+    text = re.sub(r"^\[[\d:]+\] \S+: ", "", message.strip(), flags=re.MULTILINE)
     text = re.sub(r"^Check failed: .*?: (?=[A-Z])", "", text, flags=re.DOTALL)
-    return " ".join(text.split())[:300] or type(error).__name__
+    return " ".join(text.split())[:300]
