@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accelnas import Space
-    from accelnas.build.settings import Recipe
+    from accelnas.build.settings import Recipe, Stage
 
 __all__ = ["FAMILIES", "Family", "Sample"]
 
@@ -55,14 +55,17 @@ class Family:
     size: Callable[[Any], int]
 
 
-def _paths(space: Space, max_blocks: int | None) -> list[list[int]]:
-    """XGBoost's interaction constraints: the groups of variables that a path may test."""
-    if max_blocks is None or max_blocks >= len(space.blocks):
-        # stated even so: a later stage would inherit the constraints of the one before
-        return [list(range(len(space.variables)))]
-    column = {variable.name: i for i, variable in enumerate(space.variables)}
-    blocks = [[column[name] for name in block.variables] for block in space.blocks]
-    return [[*chain(*group)] for group in combinations(blocks, max_blocks)]
+def _path_groups(space: Space, stage: Stage) -> list[list[int]]:
+    """XGBoost's interaction constraints: the variables of a path all lie in one of the groups."""
+    number = {variable.name: i for i, variable in enumerate(space.variables)}
+    blocks = [[number[name] for name in block.variables] for block in space.blocks]
+    # no limit is stated, too: a later stage would inherit the constraints of the one before
+    most_blocks = min(stage.max_blocks or len(blocks), len(blocks))
+    groups = [sorted(chain(*group)) for group in combinations(blocks, most_blocks)]
+    if stage.max_variables is None:
+        return groups
+    subsets = (combinations(group, min(stage.max_variables, len(group))) for group in groups)
+    return [list(subset) for subset in sorted(set(chain(*subsets)))]
 
 
 def _fit_xgboost(train: Sample, val: Sample, recipe: Recipe, space: Space, seed: int) -> Any:
@@ -77,7 +80,7 @@ def _fit_xgboost(train: Sample, val: Sample, recipe: Recipe, space: Space, seed:
             **stage.parameters,
             "nthread": 1,
             "seed": seed,
-            "interaction_constraints": str(_paths(space, stage.max_blocks)),
+            "interaction_constraints": str(_path_groups(space, stage)),
         }
         model = xgboost.train(
             parameters,
@@ -164,7 +167,5 @@ FAMILIES: dict[str, Family] = {
         lambda model: model.best_iteration if model.best_iteration > 0 else model.num_trees(),
     ),
     "random_forest": Family(_fit_forest, _predict_directly, lambda model: len(model.estimators_)),
-    "gradient_boosting": Family(
-        _fit_boosting, _predict_directly, lambda model: len(model.estimators_)
-    ),
+    "gradient_boosting": Family(_fit_boosting, _predict_directly, lambda model: len(model.estimators_)),
 }

@@ -74,7 +74,7 @@ class MetricResult:
     members, trees
         Number of models and of trees in all of them (no trees for an exact metric).
     noise
-        Standard deviation of one measurement, from the repeats.
+        Standard deviation of one measurement, from the repeats; None without repeats.
     seconds
         Time of the fit and of compiling and verifying.
     """
@@ -83,7 +83,7 @@ class MetricResult:
     figures: Figures | None
     members: int
     trees: int
-    noise: float
+    noise: float | None
     seconds: float
 
 
@@ -149,14 +149,12 @@ def fit_benchmark(
         test = usable_rows(dataset, metric, split.test)
         figures = evaluate(dataset.values(name)[test], predicted[test]) if test.size > 1 else None
         seconds = time.perf_counter() - start
-        noise = dataset.report.noise.get(name, 0.0)
+        noise = dataset.report.noise.get(name)
         results.append(MetricResult(name, figures, members, trees, noise, seconds))
     return results
 
 
-def usable_rows(
-    dataset: Dataset, metric: MetricSettings, ids: NDArray[np.int64]
-) -> NDArray[np.intp]:
+def usable_rows(dataset: Dataset, metric: MetricSettings, ids: NDArray[np.int64]) -> NDArray[np.intp]:
     """Rows of `ids` that were measured, without outliers if the metric drops them."""
     rows = dataset.rows(ids)
     usable = ~np.isnan(dataset.values(metric.name)[rows])
@@ -204,9 +202,7 @@ def fit_member(
     recipe = _recipe(metric)
     train, val = (usable_rows(dataset, metric, ids) for ids in (train_ids, val_ids))
     if not train.size or not val.size:
-        raise DataError(
-            f"{metric.name} has {train.size} training and {val.size} validation rows; it needs both"
-        )
+        raise DataError(f"{metric.name} has {train.size} training and {val.size} validation rows; it needs both")
     targets = _to_link(dataset.values(metric.name), metric, dataset.ids)
     bias, scale = 0.0, 1.0
     if settings.standardise:
@@ -228,15 +224,10 @@ def _recipe(metric: MetricSettings) -> Recipe:
     return metric.recipe
 
 
-def _to_link(
-    values: NDArray[np.float64], metric: MetricSettings, ids: NDArray[np.int64]
-) -> NDArray[np.float64]:
+def _to_link(values: NDArray[np.float64], metric: MetricSettings, ids: NDArray[np.int64]) -> NDArray[np.float64]:
     if metric.link != "identity" and (values <= 0).any():  # NaN compares false
         row = int(np.argmax(values <= 0))
-        raise DataError(
-            f"id {ids[row]}: {metric.name} is {values[row]}; "
-            f"link {metric.link} needs values above 0"
-        )
+        raise DataError(f"id {ids[row]}: {metric.name} is {values[row]}; link {metric.link} needs values above 0")
     return np.asarray(LINKS[metric.link][0](values))
 
 
@@ -270,7 +261,7 @@ def _write_ensemble(
             unit=metric.unit,
             direction=metric.direction,
             link=metric.link,
-            noise=dataset.report.noise.get(metric.name, 0.0),
+            noise=dataset.report.noise.get(metric.name),
             description=metric.description,
         ),
         directory=out,
@@ -296,12 +287,10 @@ def _write_exact(
     tell(metric.name, 0, 1)
     costs = block_costs(dataset, metric.name, np.concatenate([split.train, split.val]))
     constant, values = costs.scaled()
-    space = dataset.space._core
     _core.write_metric(
         str(out),
         metric.name,
-        _core.Surrogate.additive(space, constant, values),
-        space=space,
+        _core.Surrogate.additive(dataset.space._core, constant, [v.tolist() for v in values]),
         unit=metric.unit,
         direction=metric.direction,
         link=metric.link,

@@ -38,14 +38,16 @@ class Stage:
         Largest number of trees (of the forest's trees).
     stop
         Stop when the validation error has not fallen for so many rounds; None never stops.
-    max_blocks
-        Largest number of blocks that a path from root to leaf may test; None is no limit.
+    max_blocks, max_variables
+        Largest number of blocks, and of variables, that a path from root to leaf may test; None
+        is no limit. Leaves of at most three variables make the smallest tables.
     """
 
     parameters: Mapping[str, Any]
     rounds: int
     stop: int | None = None
     max_blocks: int | None = None
+    max_variables: int | None = None
 
 
 @dataclass(frozen=True)
@@ -196,9 +198,7 @@ class _Table:
 
     def tables(self, key: str) -> dict[str, _Table]:
         content = self.take(key, dict)
-        return {
-            name: _Table(table, f"{self.name}: {key}.{name}") for name, table in content.items()
-        }
+        return {name: _Table(table, f"{self.name}: {key}.{name}") for name, table in content.items()}
 
     def finish(self) -> None:
         if self._content:
@@ -236,20 +236,20 @@ def _recipe(name: str, table: _Table) -> Recipe:
                 rounds=stage.at_least("rounds", 1),
                 stop=stage.at_least("stop", 1, None),
                 max_blocks=stage.at_least("max_blocks", 1, None),
+                max_variables=stage.at_least("max_variables", 1, None),
             )
         )
         stage.finish()
     table.finish()
     if not stages or (len(stages) > 1 and family != "xgboost"):
         raise ModelError(f"{table.name}: {len(stages)} stages; use one (xgboost: one or more)")
-    if family != "xgboost" and stages[0].max_blocks is not None:
-        raise ModelError(f"{table.name}: max_blocks needs family xgboost, not {family}")
+    limits = (stages[0].max_blocks, stages[0].max_variables)
+    if family != "xgboost" and limits != (None, None):
+        raise ModelError(f"{table.name}: limits on paths need family xgboost, not {family}")
     return Recipe(name, family, tuple(stages))
 
 
-def _metric(
-    name: str, table: _Table, recipes: Mapping[str, Recipe], known: Mapping[str, str]
-) -> MetricSettings:
+def _metric(name: str, table: _Table, recipes: Mapping[str, Recipe], known: Mapping[str, str]) -> MetricSettings:
     recipe = table.one_of("recipe", ("exact", *recipes))
     settings = MetricSettings(
         name=name,

@@ -126,9 +126,7 @@ def fetch(
             show_default="that of the public archive",
         ),
     ] = None,
-    split: Annotated[
-        bool, typer.Option("--split/--no-split", help="Fetch the published split, too.")
-    ] = True,
+    split: Annotated[bool, typer.Option("--split/--no-split", help="Fetch the published split, too.")] = True,
 ) -> None:
     """Download the public Accel-NASBench data (1.2 MB), resuming where an earlier try ended."""
     from accelnas.build import fetch as download
@@ -155,21 +153,13 @@ class SplitKind(Enum):
 
 @app.command(epilog="Example:  accelnas data split measured.parquet --seed 1 -o split.json")
 def split(
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="JSON file; of folds: a folder, made if needed.")
-    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="JSON file; of folds: a folder, made if needed.")],
     data: DataArgument = None,
     space: SpaceOption = None,
-    kind: Annotated[
-        SplitKind, typer.Option("--kind", help="One random split, or k folds.")
-    ] = SplitKind.random,
+    kind: Annotated[SplitKind, typer.Option("--kind", help="One random split, or k folds.")] = SplitKind.random,
     seed: Annotated[int, typer.Option("--seed", "-s", min=0, help="Seed of the draw.")] = 0,
-    val: Annotated[
-        float, typer.Option("--val", min=0, max=1, help="Share of the validation part.")
-    ] = 0.1,
-    test: Annotated[
-        float, typer.Option("--test", min=0, max=1, help="Share of the test part.")
-    ] = 0.1,
+    val: Annotated[float, typer.Option("--val", min=0, max=1, help="Share of the validation part.")] = 0.1,
+    test: Annotated[float, typer.Option("--test", min=0, max=1, help="Share of the test part.")] = 0.1,
     k: Annotated[int, typer.Option("--k", min=2, help="Number of folds.")] = 10,
 ) -> None:
     """Divide data at random; repeats of an architecture stay in one part."""

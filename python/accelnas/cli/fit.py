@@ -38,9 +38,7 @@ def register(app: typer.Typer) -> None:
 
 
 def fit(
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Benchmark directory to create or update.")
-    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Benchmark directory to create or update.")],
     data: DataArgument = None,
     space: SpaceOption = None,
     settings: Annotated[
@@ -140,5 +138,6 @@ def _table(results: Sequence[MetricResult]) -> Table:
             errors = (significant(f.mae, 4), significant(f.rmse, 4))
             figures = [f"{f.r2:.4f}", f"{f.tau:.4f}", *errors, str(f.rows)]
         counts = (str(result.members), f"{result.trees:,}", f"{result.seconds:.1f}")
-        table.add_row(result.name, *figures, significant(result.noise, 3), *counts)
+        noise = "" if result.noise is None else significant(result.noise, 3)
+        table.add_row(result.name, *figures, noise, *counts)
     return table
