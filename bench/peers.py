@@ -209,13 +209,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=None, help="folder of the results")
     given = parser.parse_args()
 
+    if platform.system() != "Linux":
+        sys.exit("bench: memory and thread limits are read and set the Linux way; run it on Linux")
     cores = len(os.sched_getaffinity(0))
     threads = given.threads or ((min(2, cores),) if given.quick else range(1, min(2, cores) + 1))
     options = Options(
         rounds=given.rounds or (2 if given.quick else 5),
         rows=given.rows,
         threads=tuple(threads),
-        seconds=0.02 if given.quick else 0.2,
+        seconds=0.05 if given.quick else 0.2,
         quick=given.quick,
     )
     chosen = given.workloads or (["accuracy", "time"] if given.quick else list(WORKLOADS))

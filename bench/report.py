@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import floor, log10
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -77,10 +78,8 @@ def aims(results: Results) -> list[tuple[str, str, str]]:
 
 def number(value: float) -> str:
     """Write three significant digits without an exponent."""
-    digits = max(0, 2 - len(str(int(abs(value)))) + (abs(value) >= 1))
-    while abs(value) < 10 ** (1 - digits) and digits < 6:
-        digits += 1
-    return f"{value:,.{digits}f}"
+    digits = 2 - floor(log10(value)) if value > 0 else 0
+    return f"{value:,.{max(digits, 0)}f}"
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:

@@ -24,6 +24,7 @@ born, path, metric = float(sys.argv[1]), sys.argv[2], sys.argv[3]
 start = time.perf_counter()
 import numpy
 after_numpy = time.perf_counter()
+before = set(sys.modules)
 import accelnas
 imported = time.perf_counter()
 bench = accelnas.load(*[path] if path else [])
@@ -32,17 +33,17 @@ metric = metric or next(iter(bench.metrics))
 arch = "e1_k3_l1_se1-e6_k3_l2_se1-e6_k5_l2_se1-e6_k3_l3_se1-e6_k5_l3_se1-e6_k5_l4_se1-e6_k3_l1_se1"
 value = bench.predict(arch, metric)
 predicted, since_birth = time.perf_counter(), time.time() - born
-roots = {name.partition(".")[0] for name, module in list(sys.modules.items())
-         if "site-packages" in (getattr(module, "__file__", None) or "")}
+others = {name.partition(".")[0] for name in set(sys.modules) - before
+          if "site-packages" in (getattr(sys.modules[name], "__file__", None) or "")}
 row = bench.space.encode(arch).reshape(-1)
 forms = {"choice indices": row, "text": arch, "dictionary": bench.space.decode(row)[0]}
 
 def warm(call):
     times = []
     for _ in range(3000):
-        before = time.perf_counter()
+        called = time.perf_counter()
         call()
-        times.append(time.perf_counter() - before)
+        times.append(time.perf_counter() - called)
     return 1e6 * sorted(times)[len(times) // 2]
 
 print(json.dumps({
@@ -54,7 +55,7 @@ print(json.dumps({
     **{f"warm query, {name}, µs": warm(lambda arch=arch: bench.predict(arch, metric))
        for name, arch in forms.items()},
     "warm query, mean and std, µs": warm(lambda: bench.predict(row, metric, return_std=True)),
-    "others": sorted(roots - {"accelnas", "numpy"}),
+    "others": sorted(others - {"accelnas", "numpy"}),
 }))
 """
 AIMS = {
