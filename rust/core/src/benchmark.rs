@@ -7,11 +7,12 @@ use std::sync::{Arc, OnceLock};
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::{self, FORMAT_VERSION, Header};
+use crate::batch::{Output, predict};
 use crate::error::{Error, Result};
 use crate::hash::sha256_hex;
 use crate::link::Link;
 use crate::pack::Packer;
-use crate::predict::{Output, Predictor, predict};
+use crate::predict::Predictor;
 use crate::space::{Space, SpaceDefinition, one_line};
 use crate::surrogate::Surrogate;
 use crate::threads::Run;
@@ -145,6 +146,11 @@ impl Benchmark {
         let (header, surrogate) = self.read(metric)?;
         let predictor = Predictor::new(surrogate, header.link)?;
         Ok(self.predictors[metric].get_or_init(|| predictor))
+    }
+
+    /// Largest error of a member's deviation in float32 standard deviations, on the link's scale.
+    pub fn deviation_bound(&self, metric: usize) -> Result<f64> {
+        self.predictor(metric)?.deviation_bound(&self.packer)
     }
 
     fn read(&self, metric: usize) -> Result<(Header, Surrogate)> {

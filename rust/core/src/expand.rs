@@ -5,21 +5,30 @@
 
 use crate::tables::Tables;
 
-/// No table over these axes belongs to the group.
-const ABSENT: usize = usize::MAX;
-
 /// A group of ascending axes and where in a member's cells its tables are.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(crate) axes: Vec<u16>,
     cards: Vec<usize>,
-    /// First cell of the table over axes (j), (j, k), (j, k, l) of the group, or [`ABSENT`].
-    unary: Vec<usize>,
-    pairs: Vec<usize>,
-    triples: Vec<usize>,
+    /// A trie of axis sets: node 0 is the empty set.
+    nodes: Vec<Node>,
+}
+
+/// The set of axes on the path from the root.
+#[derive(Clone, Debug, Default)]
+struct Node {
+    /// First cell of the table over these axes, if it belongs to the group.
+    table: Option<usize>,
+    /// (position of a later axis in the group, node), the last axis first.
+    children: Vec<(usize, usize)>,
 }
 
 impl Group {
+    fn new(axes: &[u16], tables: &Tables) -> Group {
+        let cards = axes.iter().map(|&a| tables.cards[a as usize]).collect();
+        Group { axes: axes.to_vec(), cards, nodes: vec![Node::default()] }
+    }
+
     /// Number of cells of the dense table.
     pub(crate) fn cells(&self) -> usize {
         self.cards.iter().product()
@@ -30,97 +39,80 @@ impl Group {
         (0..self.axes.len()).map(|j| self.cards[j + 1..].iter().product()).collect()
     }
 
+    /// Takes the table over a set of axes if the group has them all.
+    fn adopt(&mut self, set: &[u16], offset: usize) -> bool {
+        let positions: Option<Vec<usize>> = set.iter().map(|a| self.axes.binary_search(a).ok()).collect();
+        let Some(positions) = positions else { return false };
+        let mut at = 0;
+        for position in positions {
+            let children = &self.nodes[at].children;
+            at = match children.binary_search_by(|(p, _)| position.cmp(p)) {
+                Ok(i) => children[i].1,
+                Err(i) => {
+                    let new = self.nodes.len();
+                    self.nodes[at].children.insert(i, (position, new));
+                    self.nodes.push(Node::default());
+                    new
+                }
+            };
+        }
+        self.nodes[at].table = Some(offset);
+        true
+    }
+
     /// Sum of the group's tables at the states of all axes of the space.
     pub(crate) fn cell(&self, cells: &[f64], states: &[u8]) -> f64 {
-        let n = self.axes.len();
-        let x = |j: usize| states[self.axes[j] as usize] as usize;
-        let mut sum = 0.0;
-        for j in (0..n).rev() {
-            let mut p = read(cells, self.unary[j], x(j));
-            for k in (j + 1..n).rev() {
-                let jk = x(j) * self.cards[k] + x(k);
-                let mut q = read(cells, self.pairs[j * n + k], jk);
-                for l in (k + 1..n).rev() {
-                    q += read(cells, self.triples[(j * n + k) * n + l], jk * self.cards[l] + x(l));
-                }
-                p += q;
-            }
-            sum += p;
+        self.cell_of(&self.nodes[0], cells, states, 0)
+    }
+
+    fn cell_of(&self, node: &Node, cells: &[f64], states: &[u8], path: usize) -> f64 {
+        let mut sum = node.table.map_or(0.0, |table| cells[table + path]);
+        for &(k, child) in &node.children {
+            let path = path * self.cards[k] + states[self.axes[k] as usize] as usize;
+            sum += self.cell_of(&self.nodes[child], cells, states, path);
         }
         sum
     }
 
-    /// The dense table.
+    /// The dense table, row-major.
     pub(crate) fn expand(&self, cells: &[f64]) -> Vec<f64> {
-        let n = self.axes.len();
-        let mut sum = vec![0.0];
-        for j in (0..n).rev() {
-            let mut next = Vec::with_capacity(sum.len() * self.cards[j]);
-            for xj in 0..self.cards[j] {
-                let p = self.expand_second(cells, j, xj);
-                next.extend(sum.iter().zip(&p).map(|(s, p)| s + p));
+        self.expand_of(&self.nodes[0], cells, 0, 0)
+    }
+
+    /// Tables below a node over the axes from `first` on, the states of its own axes fixed.
+    fn expand_of(&self, node: &Node, cells: &[f64], path: usize, first: usize) -> Vec<f64> {
+        let mut sum = vec![node.table.map_or(0.0, |table| cells[table + path])];
+        let mut children = node.children.iter().peekable();
+        for k in (first..self.cards.len()).rev() {
+            let child = children.next_if(|(position, _)| *position == k).map(|&(_, child)| &self.nodes[child]);
+            let mut longer = Vec::with_capacity(sum.len() * self.cards[k]);
+            for state in 0..self.cards[k] {
+                let path = path * self.cards[k] + state;
+                match child {
+                    None => longer.extend_from_slice(&sum),
+                    Some(Node { table: Some(table), children }) if children.is_empty() => {
+                        let value = cells[table + path];
+                        longer.extend(sum.iter().map(|s| s + value));
+                    }
+                    Some(child) => {
+                        let below = self.expand_of(child, cells, path, k + 1);
+                        longer.extend(sum.iter().zip(&below).map(|(s, b)| s + b));
+                    }
+                }
             }
-            sum = next;
+            sum = longer;
         }
         sum
     }
-
-    /// Tables whose first axis is `j`, at its state `xj`, over the later axes.
-    fn expand_second(&self, cells: &[f64], j: usize, xj: usize) -> Vec<f64> {
-        let n = self.axes.len();
-        let mut p = vec![read(cells, self.unary[j], xj)];
-        for k in (j + 1..n).rev() {
-            let mut next = Vec::with_capacity(p.len() * self.cards[k]);
-            for xk in 0..self.cards[k] {
-                let jk = xj * self.cards[k] + xk;
-                let mut q = vec![read(cells, self.pairs[j * n + k], jk)];
-                for l in (k + 1..n).rev() {
-                    let triple = self.triples[(j * n + k) * n + l];
-                    let mut longer = Vec::with_capacity(q.len() * self.cards[l]);
-                    for xl in 0..self.cards[l] {
-                        let t = read(cells, triple, jk * self.cards[l] + xl);
-                        longer.extend(q.iter().map(|q| q + t));
-                    }
-                    q = longer;
-                }
-                next.extend(p.iter().zip(&q).map(|(p, q)| p + q));
-            }
-            p = next;
-        }
-        p
-    }
 }
 
-#[inline]
-fn read(cells: &[f64], table: usize, cell: usize) -> f64 {
-    if table == ABSENT { 0.0 } else { cells[table + cell] }
-}
-
-/// Assigns every table to the first group that contains its axes; `None` where one fits nowhere.
+/// Assigns every table to the last group that contains its axes; `None` where one fits nowhere.
+///
+/// Small interactions then come first and main effects last, which keeps the rounding of the float32 sum small.
 pub(crate) fn assign(tables: &Tables, groups: &[Vec<u16>]) -> Option<Vec<Group>> {
-    let mut out: Vec<Group> = groups
-        .iter()
-        .map(|axes| {
-            let n = axes.len();
-            let cards = axes.iter().map(|&a| tables.cards[a as usize]).collect();
-            let (unary, pairs, triples) = (vec![ABSENT; n], vec![ABSENT; n * n], vec![ABSENT; n * n * n]);
-            Group { axes: axes.clone(), cards, unary, pairs, triples }
-        })
-        .collect();
+    let mut out: Vec<Group> = groups.iter().map(|axes| Group::new(axes, tables)).collect();
     for (set, &offset) in tables.sets.iter().zip(&tables.offsets) {
-        let slot = out.iter_mut().find_map(|group| {
-            let n = group.axes.len();
-            let mut at = [0; 3];
-            for (at, axis) in at.iter_mut().zip(set.axes()) {
-                *at = group.axes.binary_search(axis).ok()?;
-            }
-            match set.order() {
-                1 => group.unary.get_mut(at[0]),
-                2 => group.pairs.get_mut(at[0] * n + at[1]),
-                _ => group.triples.get_mut((at[0] * n + at[1]) * n + at[2]),
-            }
-        })?;
-        *slot = offset;
+        out.iter_mut().rev().find_map(|group| group.adopt(set.axes(), offset).then_some(()))?;
     }
     Some(out)
 }

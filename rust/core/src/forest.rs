@@ -6,6 +6,9 @@ use crate::error::{Error, Result};
 use crate::space::{MAX_STATES, Space};
 use crate::threads::Run;
 
+/// Rows that walk one tree before the next.
+const BLOCK: usize = 256;
+
 /// Set of choices of one variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChoiceSet([u64; MAX_STATES / 64]);
@@ -151,12 +154,25 @@ impl Forest {
 
     /// Float64 walk of every tree, for checked rows.
     pub fn predict(&self, width: usize, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
-        rows.par_chunks_exact(width).with_min_len(64).map(|row| run.check().map(|()| self.predict_row(row))).collect()
+        let mut out = vec![0f64; rows.len() / width];
+        out.par_chunks_mut(BLOCK).zip(rows.par_chunks(width * BLOCK)).try_for_each(|(out, rows)| {
+            run.check()?;
+            // Tree by tree, so that a tree's nodes stay in cache; each row still adds trees in order.
+            for t in 0..self.tree_count() {
+                let tree = self.tree(t);
+                for (sum, row) in out.iter_mut().zip(rows.chunks_exact(width)) {
+                    *sum += tree[walk(tree, row)].value;
+                }
+            }
+            out.iter_mut().for_each(|sum| *sum = self.bias + self.scale * *sum);
+            Ok(())
+        })?;
+        Ok(out)
     }
 
     /// Float64 walk for one checked row.
     pub fn predict_row(&self, row: &[u8]) -> f64 {
-        let sum: f64 = (0..self.tree_count()).map(|t| self.tree(t)[walk(self.tree(t), row)].value).sum();
+        let sum = (0..self.tree_count()).fold(0.0, |sum, t| sum + self.tree(t)[walk(self.tree(t), row)].value);
         self.bias + self.scale * sum
     }
 
@@ -164,10 +180,15 @@ impl Forest {
     pub fn leaves(&self, width: usize, rows: &[u8], run: &Run<'_>) -> Result<Vec<i32>> {
         let trees = self.tree_count();
         let mut out = vec![0i32; rows.len() / width * trees];
-        out.par_chunks_mut(trees.max(1)).zip(rows.par_chunks_exact(width)).with_min_len(64).try_for_each(
-            |(out, row)| {
+        out.par_chunks_mut((trees * BLOCK).max(1)).zip(rows.par_chunks(width * BLOCK)).try_for_each(
+            |(out, rows)| {
                 run.check()?;
-                out.iter_mut().enumerate().for_each(|(t, leaf)| *leaf = walk(self.tree(t), row) as i32);
+                for t in 0..trees {
+                    let tree = self.tree(t);
+                    for (leaf, row) in out[t..].iter_mut().step_by(trees).zip(rows.chunks_exact(width)) {
+                        *leaf = walk(tree, row) as i32;
+                    }
+                }
                 Ok(())
             },
         )?;

@@ -1,5 +1,6 @@
 //! Finite architecture spaces, interaction tables and their batch evaluation. Knows no Python.
 pub mod artifact;
+pub mod batch;
 pub mod benchmark;
 mod cover;
 pub mod error;

@@ -4,11 +4,14 @@ use std::collections::HashMap;
 
 use crate::error::{Error, Result};
 use crate::forest::{ChoiceSet, Forest, Node};
+use crate::pack::{Column, columns};
 use crate::space::Space;
 use crate::surrogate::Surrogate;
 use crate::tables::{AxisSet, Granularity, MAX_ORDER, RawTables, Tables, purify};
 
-/// Most cells of a table over blocks; what needs a larger one stays a tree. An index then fits 16 bits.
+/// Most blocks that a table depends on.
+const MAX_BLOCKS: usize = 3;
+/// Most cells of a dense table, so that a cell number fits 16 bits; what needs a larger one stays a tree.
 pub const MAX_CELLS: usize = 1 << 16;
 
 /// Variables that a leaf depends on, with the choices that reach it.
@@ -30,8 +33,9 @@ pub fn lower(space: &Space, forests: &[&Forest]) -> Result<Surrogate> {
     if forests.is_empty() {
         return Err(Error::model("an ensemble needs at least one member"));
     }
+    let columns = columns(space);
     let needs: Vec<Vec<Need>> =
-        forests.iter().map(|f| (0..f.tree_count()).map(|t| tree_need(space, f.tree(t))).collect()).collect();
+        forests.iter().map(|f| (0..f.tree_count()).map(|t| tree_need(space, &columns, f.tree(t))).collect()).collect();
     let granularity = match needs.iter().flatten().any(|&need| need == Need::Blocks) {
         true => Granularity::Blocks,
         false => Granularity::Variables,
@@ -52,17 +56,19 @@ pub fn lower(space: &Space, forests: &[&Forest]) -> Result<Surrogate> {
     Surrogate::new(space, constants, tables, forests)
 }
 
-fn tree_need(space: &Space, tree: &[Node]) -> Need {
+fn tree_need(space: &Space, columns: &[Column], tree: &[Node]) -> Need {
     let mut need = Need::Variables;
     for_each_leaf(space, tree, |path, _| {
         let mut blocks: Vec<usize> = path.iter().map(|&(v, _)| space.variables()[v as usize].block).collect();
-        blocks.sort_unstable();
         blocks.dedup();
-        let cells: usize = blocks.iter().map(|&b| space.blocks()[b].states).product();
-        let leaf = match path.len() {
-            0..=MAX_ORDER => Need::Variables,
-            _ if blocks.len() <= MAX_ORDER && cells <= MAX_CELLS => Need::Blocks,
-            _ => Need::Tree,
+        let inside = |c: &&Column| path.iter().any(|&(v, _)| (c.first..c.first + c.len).contains(&(v as usize)));
+        let column_cells = || columns.iter().filter(inside).fold(1, |n, c| c.states.saturating_mul(n));
+        let block_cells = || blocks.iter().fold(1, |n, &b| space.blocks()[b].states.saturating_mul(n));
+        let leaf = match () {
+            () if blocks.len() > MAX_BLOCKS => Need::Tree,
+            () if path.len() <= MAX_ORDER && column_cells() <= MAX_CELLS => Need::Variables,
+            () if block_cells() <= MAX_CELLS => Need::Blocks,
+            () => Need::Tree,
         };
         if leaf > need {
             need = leaf;

@@ -35,6 +35,88 @@ pub(crate) fn columns(space: &Space) -> Vec<Column> {
     out
 }
 
+/// Bytes of a row that one vector holds.
+#[cfg(target_arch = "x86_64")]
+const WINDOW: usize = 32;
+/// Rows transposed together.
+#[cfg(target_arch = "x86_64")]
+const TILE: usize = 16;
+
+/// A choice out of range: the row of the chunk and the variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BadChoice {
+    pub(crate) row: usize,
+    pub(crate) variable: usize,
+}
+
+/// 32 neighbouring variables for the AVX2 loop: pairs of bytes become columns.
+#[cfg(target_arch = "x86_64")]
+#[derive(Debug)]
+struct Window {
+    first: usize,
+    last: [u8; WINDOW],
+    /// Factors of both bytes of a pair: first those of joint columns and of first variables, then those of second variables alone.
+    weights: [[i8; WINDOW]; 2],
+    /// The column of each pair for either set of weights.
+    columns: [[Option<usize>; WINDOW / 2]; 2],
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Window {
+    fn new(first: usize, columns: &[Column], last: &[u8]) -> Window {
+        let mut window =
+            Window { first, last: [u8::MAX; WINDOW], weights: [[0; WINDOW]; 2], columns: [[None; WINDOW / 2]; 2] };
+        for (byte, &last) in last[first..].iter().take(WINDOW).enumerate() {
+            window.last[byte] = last;
+        }
+        for (c, column) in columns.iter().enumerate() {
+            let Some(byte) = column.first.checked_sub(first).filter(|&byte| byte < WINDOW) else { continue };
+            let second = byte % 2;
+            window.columns[second][byte / 2] = Some(c);
+            if column.len == 2 {
+                // A joint column has few states: the factor fits.
+                window.weights[0][byte] = last[column.first + 1] as i8 + 1;
+                window.weights[0][byte + 1] = 1;
+            } else {
+                window.weights[second][byte] = 1;
+            }
+        }
+        window
+    }
+}
+
+/// Columns of 16 rows, 16 bytes each.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "avx2")]
+fn transpose(
+    tile: &[std::arch::x86_64::__m256i; TILE],
+    weights: std::arch::x86_64::__m256i,
+) -> [[u8; TILE]; WINDOW / 2] {
+    use std::arch::x86_64::*;
+    let pairs = |row: __m256i| _mm256_maddubs_epi16(row, weights);
+    // Each vector: two rows of columns 0 to 7, then the same rows of columns 8 to 15.
+    let mut v: [__m256i; 8] = std::array::from_fn(|i| _mm256_packus_epi16(pairs(tile[2 * i]), pairs(tile[2 * i + 1])));
+    // A byte's address is (row bits 3 to 0, column bits 2 to 0); a round rotates it left by one bit, so
+    // that after four rounds it is (column, row): a vector a column.
+    for _ in 0..4 {
+        let w = v;
+        for i in 0..4 {
+            v[2 * i] = _mm256_unpacklo_epi8(w[i], w[i + 4]);
+            v[2 * i + 1] = _mm256_unpackhi_epi8(w[i], w[i + 4]);
+        }
+    }
+    let mut out = [[0u8; TILE]; WINDOW / 2];
+    for (c, &v) in v.iter().enumerate() {
+        // SAFETY: both arrays hold 16 bytes.
+        unsafe {
+            _mm_storeu_si128(out[c].as_mut_ptr().cast(), _mm256_castsi256_si128(v));
+            _mm_storeu_si128(out[c + 8].as_mut_ptr().cast(), _mm256_extracti128_si256::<1>(v));
+        }
+    }
+    out
+}
+
 /// Turns rows into columns.
 #[derive(Debug)]
 pub(crate) struct Packer {
@@ -44,6 +126,8 @@ pub(crate) struct Packer {
     last: Vec<u8>,
     /// For each block, the columns it is made of and their strides in its state.
     blocks: Vec<Vec<(usize, u8)>>,
+    #[cfg(target_arch = "x86_64")]
+    windows: Vec<Window>,
 }
 
 impl Packer {
@@ -60,55 +144,105 @@ impl Packer {
                 inside.iter().enumerate().map(|(i, &(c, _))| (c, stride(i))).collect()
             })
             .collect();
-        let last = space.cards().map(|n| (n - 1) as u8).collect();
-        Packer { width: space.width(), columns, last, blocks }
+        let last: Vec<u8> = space.cards().map(|n| (n - 1) as u8).collect();
+        Packer {
+            width: space.width(),
+            #[cfg(target_arch = "x86_64")]
+            windows: (0..space.width()).step_by(WINDOW).map(|first| Window::new(first, &columns, &last)).collect(),
+            columns,
+            last,
+            blocks,
+        }
     }
 
     pub(crate) fn columns(&self) -> &[Column] {
         &self.columns
     }
 
-    /// Fills columns of stride [`ROWS`] from at most that many rows, the rest with zeros.
-    ///
-    /// Where a choice is out of range, gives the row and the variable.
+    /// Fills columns of stride [`ROWS`] from at most that many rows.
     #[inline(always)]
-    pub(crate) fn pack(&self, rows: &[u8], out: &mut [u8]) -> Result<(), (usize, usize)> {
+    pub(crate) fn pack(&self, rows: &[u8], out: &mut [u8]) -> Result<(), BadChoice> {
+        self.pack_from(0, rows, out)
+    }
+
+    /// Fills columns from row `start` of a chunk on.
+    #[inline(always)]
+    fn pack_from(&self, start: usize, rows: &[u8], out: &mut [u8]) -> Result<(), BadChoice> {
         let n = rows.len() / self.width;
-        let padded = n.next_multiple_of(16);
+        let mut bad = false;
         for (c, column) in self.columns.iter().enumerate() {
-            let out = &mut out[c * ROWS..][..padded];
+            let out = &mut out[c * ROWS + start..][..n - start];
             let (first, second) = (column.first, column.first + column.len - 1);
-            let states = self.last[second] + 1;
-            let mut bad = false;
-            for (out, row) in out.iter_mut().zip(rows.chunks_exact(self.width)) {
+            let states = self.last[second].wrapping_add(1);
+            for (out, row) in out.iter_mut().zip(rows.chunks_exact(self.width).skip(start)) {
                 let (a, b) = (row[first], row[second]);
                 bad |= a > self.last[first] || b > self.last[second];
                 *out = if column.len == 2 { a.wrapping_mul(states).wrapping_add(b) } else { a };
             }
-            out[n..].fill(0);
-            if bad {
-                return Err(self.first_bad(rows));
-            }
         }
-        Ok(())
+        if bad { Err(self.first_bad(rows)) } else { Ok(()) }
     }
 
     /// The first row and variable out of range.
     #[cold]
-    fn first_bad(&self, rows: &[u8]) -> (usize, usize) {
+    fn first_bad(&self, rows: &[u8]) -> BadChoice {
         let bad = |row: &[u8]| row.iter().zip(&self.last).position(|(x, last)| x > last);
-        rows.chunks_exact(self.width).enumerate().find_map(|(i, row)| Some((i, bad(row)?))).unwrap_or((0, 0))
+        let found = rows.chunks_exact(self.width).enumerate().find_map(|(row, r)| Some((row, bad(r)?)));
+        let (row, variable) = found.unwrap_or((0, 0));
+        BadChoice { row, variable }
+    }
+
+    /// As [`Packer::pack`], 16 rows at a time: each row's pairs of bytes are multiplied and added into
+    /// columns, then 16 rows of 16 columns are transposed in registers.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn pack_avx2(&self, rows: &[u8], out: &mut [u8]) -> Result<(), BadChoice> {
+        use std::arch::x86_64::*;
+        let n = rows.len() / self.width;
+        // Loads take 32 bytes, so the last rows are left to the plain loop.
+        let readable = (rows.len().saturating_sub(WINDOW) / self.width).min(n);
+        let whole = readable / TILE * TILE;
+        let mut bad = _mm256_setzero_si256();
+        for window in &self.windows {
+            // SAFETY: the pointers are to arrays of 32 bytes.
+            let (last, weights) = unsafe {
+                let load = |bytes: *const u8| _mm256_loadu_si256(bytes.cast());
+                (load(window.last.as_ptr()), window.weights.each_ref().map(|w| load(w.as_ptr().cast())))
+            };
+            for start in (0..whole).step_by(TILE) {
+                let mut tile = [_mm256_setzero_si256(); TILE];
+                for (i, row) in tile.iter_mut().enumerate() {
+                    let at = (start + i) * self.width + window.first;
+                    // SAFETY: `readable` rows end at least 32 bytes before the end of `rows`.
+                    *row = unsafe { _mm256_loadu_si256(rows[at..at + WINDOW].as_ptr().cast()) };
+                    bad = _mm256_or_si256(bad, _mm256_subs_epu8(*row, last));
+                }
+                for (weights, columns) in weights.iter().zip(&window.columns) {
+                    if columns.iter().all(Option::is_none) {
+                        continue;
+                    }
+                    for (slot, bytes) in columns.iter().zip(transpose(&tile, *weights)) {
+                        if let Some(c) = slot {
+                            out[c * ROWS + start..][..TILE].copy_from_slice(&bytes);
+                        }
+                    }
+                }
+            }
+        }
+        if _mm256_testz_si256(bad, bad) == 0 {
+            return Err(self.first_bad(rows));
+        }
+        self.pack_from(whole, rows, out)
     }
 
     /// Columns of block states of packed columns.
     #[inline(always)]
     pub(crate) fn pack_blocks(&self, rows: usize, columns: &[u8], out: &mut [u8]) {
-        let padded = rows.next_multiple_of(16);
         for (b, parts) in self.blocks.iter().enumerate() {
-            let out = &mut out[b * ROWS..][..padded];
+            let out = &mut out[b * ROWS..][..rows];
             out.fill(0);
             for &(c, stride) in parts {
-                let column = &columns[c * ROWS..][..padded];
+                let column = &columns[c * ROWS..][..rows];
                 for (out, &x) in out.iter_mut().zip(column) {
                     *out = out.wrapping_add(x.wrapping_mul(stride));
                 }

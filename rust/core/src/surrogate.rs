@@ -12,8 +12,8 @@ use crate::space::Space;
 use crate::tables::{AxisSet, Granularity, RawTables, Tables, purify};
 use crate::threads::Run;
 
-/// Most cells of a dense table of member deviations: with 16 lanes it stays inside a core's cache.
-pub const MEMBER_CELLS: usize = 8192;
+/// Most cells of a dense table of member deviations: with 16 lanes it stays inside a core's second cache.
+pub const MEMBER_CELLS: usize = 2048;
 /// Most floats of all dense tables of a metric.
 const MAX_DENSE: usize = 1 << 28;
 
@@ -117,7 +117,9 @@ impl Surrogate {
     pub fn predict(&self, space: &Space, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
         let cells = self.tables.mean_cells();
         let constant = self.mean_constant();
-        self.map_rows(space, rows, run, |row, states| constant + self.tables.sum(&cells, states) + self.mean_forest(row))
+        self.map_rows(space, rows, run, |row, states| {
+            constant + self.tables.sum(&cells, states) + self.mean_forest(row)
+        })
     }
 
     /// Every member's value of every checked row in float64, row-major, before the link is inverted.

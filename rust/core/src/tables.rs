@@ -1,6 +1,6 @@
-//! Interaction tables: a function of the space as a sum of small tables over at most three axes.
+//! Interaction tables: a function of the space as a sum of small tables over few axes.
 //!
-//! An axis is a variable or a whole block. Purified (functional ANOVA under the uniform measure:
+//! An axis is a variable or a whole block; a table depends on at most three blocks. Purified (functional ANOVA under the uniform measure:
 //! every table has zero mean along each of its axes) the form is canonical, and a table is
 //! determined by its cells without the last state of each axis: that is what artifacts store.
 
@@ -10,7 +10,7 @@ use crate::forms::block_state;
 use crate::space::Space;
 
 /// Most axes a table has.
-pub const MAX_ORDER: usize = 3;
+pub const MAX_ORDER: usize = 4;
 
 /// What an axis of a table is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl Granularity {
     }
 }
 
-/// One to three axes, ascending. Sets of fewer axes sort first.
+/// One to [`MAX_ORDER`] axes, ascending. Sets of fewer axes sort first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AxisSet {
     len: u8,

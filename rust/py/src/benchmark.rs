@@ -64,6 +64,11 @@ impl Benchmark {
         Ok(header.provenance)
     }
 
+    /// Largest error of a member's deviation in float32 standard deviations, on the link's scale.
+    fn deviation_bound(&self, py: Python<'_>, metric: usize) -> PyResult<f64> {
+        detached(py, 0, None, |_| self.core.deviation_bound(metric))
+    }
+
     fn surrogate(&self, py: Python<'_>, metric: usize) -> PyResult<Surrogate> {
         let predictor = detached(py, 0, None, |_| self.core.predictor(metric))?;
         Ok(Surrogate { core: predictor.surrogate().clone(), space: self.core.space().clone() })

@@ -86,11 +86,17 @@ impl Forest {
         Ok(PyArray1::from_vec(py, out))
     }
 
-    fn leaves<'py>(&self, py: Python<'py>, rows: PyReadonlyArray2<'py, u8>) -> PyResult<Bound<'py, PyArray2<i32>>> {
+    #[pyo3(signature = (rows, threads = None))]
+    fn leaves<'py>(
+        &self,
+        py: Python<'py>,
+        rows: PyReadonlyArray2<'py, u8>,
+        threads: Option<usize>,
+    ) -> PyResult<Bound<'py, PyArray2<i32>>> {
         let space = self.space.get();
         let bytes = space.checked(py, &rows)?;
         let width = space.core.width();
-        let out = detached(py, rows.shape()[0], None, |run| run.install(|| self.core.leaves(width, bytes, run)))?;
+        let out = detached(py, rows.shape()[0], threads, |run| run.install(|| self.core.leaves(width, bytes, run)))?;
         to_rows(py, out, self.core.tree_count())
     }
 }
@@ -206,7 +212,7 @@ impl Surrogate {
     ) -> PyResult<Bound<'py, PyArray1<f32>>> {
         let bytes = self.checked(py, &rows)?;
         let out = detached(py, rows.shape()[0], threads, |run| {
-            accelnas_core::predict::predict_link(&self.space, &self.core, bytes, run)
+            accelnas_core::batch::predict_link(&self.space, &self.core, bytes, run)
         })?;
         Ok(PyArray1::from_vec(py, out))
     }
