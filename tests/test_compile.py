@@ -2,11 +2,15 @@ import json
 import re
 from dataclasses import replace
 
+import lightgbm
 import numpy as np
+import polars
 import pytest
 import treelite
+import xgboost
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from typer.testing import CliRunner
 
 import accelnas
@@ -69,6 +73,38 @@ def test_deep_trees_stay_trees(tmp_path):
     report = compile_metric([deep], space=SPACE, metric=SPEC, directory=tmp_path)
     assert report.forest_trees > 0
     assert report.verification.leaf_pairs == 10 * report.verification.random_rows
+
+
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm", "scikit-learn"])
+def test_columns_are_found_by_feature_names(library, tmp_path):
+    case, names = sample(), [v.name for v in SPACE.variables[::-1]] + ["b1_v0=4"]
+    by_name = replace(case, encoding=Encoding.from_names(names, SPACE))
+    matrix = by_name.matrix(case.rows, np.float32)
+    if library == "xgboost":
+        data = xgboost.DMatrix(matrix, case.target, feature_names=names)
+        model = xgboost.train({"nthread": 1}, data, 10)
+    elif library == "lightgbm":
+        data = lightgbm.Dataset(matrix, case.target, feature_name=names)
+        model = lightgbm.train({"verbosity": -1, "num_threads": 1}, data, 10)
+    else:
+        table = polars.DataFrame(matrix, schema=names)
+        model = RandomForestRegressor(5, max_depth=4).fit(table, case.target)
+    compile_metric([model], space=SPACE, metric=SPEC, directory=tmp_path, random_rows=2000)
+    predicted = accelnas.load(tmp_path).predict(case.rows, "quality", dtype="float64")
+    np.testing.assert_allclose(predicted, oracle(model, matrix.astype(np.float64)), rtol=1e-13)
+
+
+def test_categories_that_training_did_not_see(tmp_path):
+    case = replace(sample(), categorical=(2,))
+    known = case.rows[:, 2] < 3
+    model = HistGradientBoostingRegressor(max_iter=5, categorical_features=[2], early_stopping=False)
+    model.fit(case.matrix(case.rows[known]), case.target[known])
+    arguments = {"space": SPACE, "metric": SPEC, "directory": tmp_path / "bench", "random_rows": 2000}
+    with pytest.raises(ModelError, match=re.escape("category 3 of b1_v0 was not in the training data")):
+        compile_metric([model], **arguments)
+    names = [v.name for v in SPACE.variables]
+    missing = Encoding.from_names(names, SPACE, values={"b1_v0": [0, 1, 2, np.nan]})
+    assert compile_metric([model], encoding=missing, **arguments).members == 1
 
 
 def test_the_same_inputs_give_the_same_bytes(models, tmp_path):

@@ -19,7 +19,7 @@ __all__ = ["Trees", "parse_checkpoint"]
 
 VERSION = 4
 FLOATS: dict[int, np.dtype[Any]] = {2: np.dtype("<f4"), 3: np.dtype("<f8")}
-LEAF, CATEGORICAL = 0, 2  # node types
+LEAF, NUMERICAL, CATEGORICAL = 0, 1, 2  # node types
 # operator codes of Treelite (none, ==, <, <=, >, >=) as those of accelnas (< <= > >= ==)
 OPERATORS = np.array([0, 4, 0, 1, 2, 3], dtype=np.uint8)
 
@@ -264,6 +264,8 @@ class _TreeFields:
         if len(operator) and not 0 <= operator.min() <= operator.max() < len(OPERATORS):
             raise ValueError("a comparison operator is unknown")
         node_type, left = self.node_field("node_type", np.int8), self.node_field("left", "<i4")
+        if np.any((node_type == NUMERICAL) & (operator == 0)):
+            raise ValueError("a split has no comparison operator")
         if np.any((node_type == LEAF) != (left < 0)):
             raise ValueError("a leaf has children, or a split has none")
         category_offsets, categories = self.category_lists()

@@ -166,21 +166,26 @@ class LightGBM(Source):
 
     kind = "lightgbm"
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, path: Path | None = None) -> None:
         import lightgbm
         from treelite import frontend
 
         self.sha256 = hashlib.sha256(text.encode()).hexdigest()
         _check_lightgbm(text)
+        if path is not None:  # first: LightGBM aborts on text that is damaged
+            with _treelite_errors("this lightgbm model"):
+                self.imported = frontend.load_lightgbm_model(path)
         try:
-            self.booster = lightgbm.Booster(model_str=text)
+            # without the parameters of training, which LightGBM trusts too
+            self.booster = lightgbm.Booster(model_str=text.partition("\nparameters:")[0] + "\n")
         except (lightgbm.basic.LightGBMError, ValueError) as error:
             raise ModelError(f"lightgbm can't read the model: {error}") from None
+        if path is None:
+            with _treelite_errors("this lightgbm model"):
+                self.imported = frontend.from_lightgbm(self.booster)
         names = tuple(self.booster.feature_name())
         self.names = None if names == tuple(f"Column_{i}" for i in range(len(names))) else names
-        self.own_categories = bool(self.booster.pandas_categorical)
-        with _treelite_errors("this lightgbm model"):
-            self.imported = frontend.from_lightgbm(self.booster)
+        self.own_categories = re.search(r"^pandas_categorical:\[\[", text, re.M) is not None
 
     def predict(self, matrix: Matrix, threads: int | None) -> Floats:
         raw = self.booster.predict(matrix, raw_score=True, num_threads=threads or 0)
@@ -193,20 +198,37 @@ class LightGBM(Source):
 
 def _check_lightgbm(text: str) -> None:
     """Refuse text that LightGBM or Treelite would crash on or read wrongly."""
-    sizes = [int(n) for n in " ".join(re.findall(r"^tree_sizes=([\d ]+)$", text, re.M)).split()]
-    start = text.find("\nTree=0\n") + 1
-    whole = 0 < len(sizes) == len(re.findall(r"^Tree=\d+$", text, re.M))
-    whole = whole and text[start + sum(sizes) :].lstrip().startswith("end of trees")
-    if not whole or ("\nparameters:" in text and "\nend of parameters" not in text):
+    try:
+        whole = _is_whole(text)
+        kinds = {int(kind) for kinds in _lines(text, "decision_type") for kind in kinds.split()}
+    except ValueError:  # of a number
+        whole, kinds = False, set()
+    if not whole:
         raise ModelError("the LightGBM model is cut short or damaged; save it again")
-    if re.search(r"^is_linear=1", text, re.M):
-        raise ModelError("the LightGBM model has linear leaves, which are no constants; "
-                         "fit with linear_tree=False")  # fmt: skip
-    kinds = set(" ".join(re.findall(r"^decision_type=(.*)$", text, re.M)).split())
-    if any(int(kind) >> 2 & 3 == 1 and not int(kind) & 1 for kind in kinds):
+    if "1" in _lines(text, "is_linear"):
+        raise ModelError("the LightGBM model has linear leaves, which are no constants; fit with linear_tree=False")
+    if any(kind >> 2 & 3 == 1 and not kind & 1 for kind in kinds):
         # Treelite sends zeros by the threshold, LightGBM by the default direction
-        raise ModelError("the LightGBM model treats zero as missing, which Treelite reads wrongly; "
-                         "fit with zero_as_missing=False")  # fmt: skip
+        raise ModelError(
+            "the LightGBM model treats zero as missing, which Treelite reads wrongly; fit with zero_as_missing=False"
+        )
+
+
+def _lines(text: str, name: str) -> list[str]:
+    return re.findall(rf"^{name}=(.*)$", text, re.M)
+
+
+def _is_whole(text: str) -> bool:
+    """Whether LightGBM text has all its trees, and each node and leaf has one parent."""
+    sizes = [int(size) for size in " ".join(_lines(text, "tree_sizes")).split()]
+    start = text.find("\nTree=0\n") + 1
+    whole = 0 < len(sizes) == len(_lines(text, "Tree"))
+    whole = whole and text[start + sum(sizes) :].lstrip().startswith("end of trees")
+    for left, right in zip(_lines(text, "left_child"), _lines(text, "right_child"), strict=True):
+        children = sorted(int(child) for child in f"{left} {right}".split())
+        leaves = len(children) // 2 + 1
+        whole = whole and (not children or children == [*range(-leaves, 0), *range(1, leaves - 1)])
+    return whole and ("\nparameters:" not in text or "\nend of parameters" in text)
 
 
 class ScikitLearn(Source):
@@ -313,7 +335,7 @@ def read_source(model: object) -> Source:
     """
     if isinstance(model, (str, Path)):
         try:
-            return _from_file(Path(model).read_bytes())
+            return _from_file(Path(model))
         except ModelError as error:
             raise ModelError(f"{model}: {error}") from None
     libraries = {base.__module__.partition(".")[0] for base in type(model).__mro__}
@@ -329,7 +351,8 @@ def read_source(model: object) -> Source:
                      "or Treelite model, or the path of one")  # fmt: skip
 
 
-def _from_file(raw: bytes) -> Source:
+def _from_file(path: Path) -> Source:
+    raw = path.read_bytes()
     if raw.startswith(PICKLES) or TEXT_PICKLE.match(raw):
         raise ModelError(
             "a pickle or an archive is never loaded, because it can run any code; save the model "
@@ -339,7 +362,7 @@ def _from_file(raw: bytes) -> Source:
         return XGBoost(raw)
     if raw.startswith(b"tree"):
         try:
-            return LightGBM(raw.decode())
+            return LightGBM(raw.decode(), path)
         except UnicodeDecodeError:
             raise ModelError("the LightGBM model is no text; save it again") from None
     version_numbers = struct.unpack_from("<iii", raw.ljust(12, b"\xff"))

@@ -219,7 +219,7 @@ def _compare_leaves(member: Member, rows: Rows, what: str, space: Space, threads
     def both(part: Rows) -> tuple[Any, Leaves]:
         matrix = member.encoding.transform(part, member.source.dtype)
         theirs = member.source.leaves(matrix, threads)
-        return theirs, member.forest.leaves(part)
+        return theirs, member.forest.leaves(part, threads=threads)
 
     if not parts or both(parts[0][:1])[0] is None:
         return 0
