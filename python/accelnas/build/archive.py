@@ -92,6 +92,9 @@ def read_archive(path: Path) -> Records:
 
 def _folder_members(folder: Path) -> Iterator[tuple[str, bytes]]:
     for file in sorted(folder.rglob("*.json")):
+        if RESULT_NAME.fullmatch(file.name) is None:
+            yield file.name, b""
+            continue
         with file.open("rb") as stream:
             yield file.name, _limited(file.name, stream)
 
@@ -110,10 +113,9 @@ def _tar_members(path: Path) -> Iterator[tuple[str, bytes]]:
                     name = member.name.rsplit("/", 1)[-1]
                     stream = archive.extractfile(member) if member.isreg() else None
                     if stream is None:
-                        raise DataError(
-                            f"{path}: member {name} is a link or device; only files are read"
-                        )
-                    yield name, _limited(name, stream)
+                        raise DataError(f"{path}: member {name} is a link or device; only files are read")
+                    # other files are named in the report, never read
+                    yield name, _limited(name, stream) if RESULT_NAME.fullmatch(name) else b""
     except (tarfile.TarError, EOFError, gzip.BadGzipFile) as error:
         raise DataError(f"{path} is not a readable tar archive: {error}") from error
     except OSError as error:
@@ -133,9 +135,7 @@ class _Limited:
         data = self._stream.read(size)
         self._left -= len(data)
         if self._left < 0:
-            raise DataError(
-                f"the archive holds more than {ARCHIVE_LIMIT} bytes; refusing to read on"
-            )
+            raise DataError(f"the archive holds more than {ARCHIVE_LIMIT} bytes; refusing to read on")
         return data
 
 
@@ -168,9 +168,7 @@ def _add(records: Records, number: int, result: dict[str, Any]) -> None:
     records.unknown.update(unknown)
 
 
-def _metric_values(
-    number: int, result: dict[str, Any]
-) -> tuple[dict[str, float | None], list[str]]:
+def _metric_values(number: int, result: dict[str, Any]) -> tuple[dict[str, float | None], list[str]]:
     values: dict[str, float | None] = {}
     unknown = [key for key in result if key not in {"architecture", *_SECTIONS}]
     for section in _SECTIONS:

@@ -96,6 +96,7 @@ def fit_benchmark(
     metrics: Iterable[str] | None = None,
     threads: int | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    verified_rows: int = 100_000,
 ) -> list[MetricResult]:
     """Fit, compile and write a benchmark directory.
 
@@ -115,6 +116,8 @@ def fit_benchmark(
         Members fitted at the same time; None means all cores.
     progress
         Called with (metric, members fitted, members in all).
+    verified_rows
+        Random architectures on which compiled and source models are compared, besides the data's.
 
     Returns
     -------
@@ -143,7 +146,7 @@ def fit_benchmark(
             predicted, members, trees = _write_exact(dataset, split, settings, metric, out, tell)
         else:
             ensemble = fit_ensemble(dataset, split, metric, settings, threads, tell)
-            _write_ensemble(dataset, split, settings, ensemble, out, threads)
+            _write_ensemble(dataset, split, settings, ensemble, out, threads, verified_rows)
             predicted = ensemble.predict(dataset.choices)
             members, trees = len(ensemble.members), sum(m.trees for m in ensemble.members)
         test = usable_rows(dataset, metric, split.test)
@@ -249,6 +252,7 @@ def _write_ensemble(
     ensemble: Ensemble,
     out: str | Path,
     threads: int | None,
+    verified_rows: int,
 ) -> None:
     from accelnas.build.compile import MetricSpec, compile_metric
 
@@ -269,6 +273,7 @@ def _write_ensemble(
         bias=[member.bias for member in ensemble.members],
         architectures=dataset.choices,
         provenance={**_provenance(dataset, split, settings), "recipe": _recipe(metric).name},
+        random_rows=verified_rows,
         threads=threads,
     )
 

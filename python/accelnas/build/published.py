@@ -86,8 +86,8 @@ NOTES = """\
 - XGBoost and LightGBM: all settings are those that the authors publish beside their code; targets
   are raw (accuracy in percent, which matters: the penalties lambda and alpha are not scale-free),
   inputs are choice indices, XGBoost's `base_score` is .5, the default of their version.
-- Random forest: of the published settings only the number of trees (122) is at hand; the others
-  are scikit-learn's defaults, so this row shows the family, not a reproduction.
+- Random forest: of the settings for accuracy only the number of trees (122) is at hand; the others
+  are those that the authors publish for their A100 forest (max_features .447, no bootstrap).
 - Library versions differ from the authors' (2023), and so do folds and random streams.
 """
 

@@ -1,0 +1,179 @@
+import io
+import json
+import tarfile
+
+import numpy as np
+import polars as pl
+import pytest
+
+import accelnas
+from accelnas.build import archive
+from accelnas.build.dataset import PUBLIC_ARCHIVE_SHA256, from_table, read_dataset
+from accelnas.errors import DataError
+from data_samples import public_dataset, sample_table, write_results
+
+
+@pytest.fixture(scope="module")
+def space():
+    return accelnas.mnasnet_space()
+
+
+def tar_of(path, files, mode="w:gz"):
+    with tarfile.open(path, mode) as tar:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return path
+
+
+def one_result(**change):
+    row = {k: v for k, v in sample_table(5).row(0, named=True).items() if k.startswith("block")}
+    result = {"architecture": row, "metrics": {"val_top1": 60.0}, **change}
+    return json.dumps(result).encode()
+
+
+def test_every_format_gives_the_same_content(tmp_path, space):
+    table = sample_table(200)
+    folder = tmp_path / "jsons"
+    write_results(table, folder)
+    files = {f"./x/{file.name}": file.read_bytes() for file in folder.iterdir()}
+    table.sample(fraction=1.0, shuffle=True, seed=1).write_parquet(tmp_path / "t.parquet")
+    table.write_csv(tmp_path / "t.csv")
+    sources = [
+        folder,
+        tar_of(tmp_path / "t.tar.gz", files),
+        tar_of(tmp_path / "t.tar", files, "w"),
+        tmp_path / "t.parquet",
+        tmp_path / "t.csv",
+    ]
+    datasets = [read_dataset(source, space) for source in sources]
+    assert len({dataset.sha256 for dataset in datasets}) == 1
+    datasets[0].to_parquet(tmp_path / "again.parquet")
+    assert read_dataset(tmp_path / "again.parquet").sha256 == datasets[0].sha256
+    first = datasets[0]
+    assert first.metrics == ("accuracy", "params", "throughput_a100")
+    assert np.array_equal(first.choices, space.encode(first.table))
+    # one other number anywhere is other content
+    other = table.with_columns(pl.col("accuracy") + pl.Series([0.0] * 202 + [1e-9]))
+    assert from_table(other, space).sha256 != first.sha256
+
+
+def test_report_finds_what_was_planted(space):
+    table = sample_table()
+    accuracy = table["accuracy"].to_list()
+    accuracy[7] += 40.0
+    accuracy[9] = None
+    noted = pl.Series("note", ["x"] * table.height)
+    table = table.with_columns(pl.Series("accuracy", accuracy), noted)
+    report = from_table(table, space).report
+    assert report.rows == 1203
+    assert report.architectures == 1200
+    assert report.repeats == ((0, 1200), (1, 1201), (2, 1202))
+    assert report.noise["accuracy"] == pytest.approx(np.sqrt(0.2**2 / 2))
+    assert report.noise["params"] == 0
+    assert report.nulls == {"accuracy": 1}
+    assert report.outliers["accuracy"] == (7,)
+    assert report.unknown == {"column note": 1203}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("block5_l", 5, "id 3: block5_l is 5; choose one of 1, 2, 3, 4"),
+        ("block0_k", 4.5, "id 3: block0_k is 4.5; choose one of 3, 5"),
+        ("block0_se", 2, "id 3: block0_se is 2; choose one of False, True"),
+        ("block0_e", None, "id 3: block0_e is None; choose one of 1, 4, 6"),
+        ("accuracy", float("inf"), "id 3: accuracy is infinite"),
+    ],
+)
+def test_wrong_values_name_row_and_variable(space, name, value, message):
+    table = sample_table(20)
+    column = table[name].to_list()
+    column = [int(v) if isinstance(v, bool) else v for v in column]
+    column[3] = value
+    with pytest.raises(DataError, match=message):
+        from_table(table.with_columns(pl.Series(name, column, strict=False)), space)
+
+
+def test_wrong_tables_are_refused(space):
+    table = sample_table(20)
+    wrong = {
+        "no column block2_e": table.drop("block2_e"),
+        "no rows": table.head(0),
+        "id 4 occurs twice": table.with_columns(pl.Series("id", [4, 4, *range(5, 26)])),
+        "column id is String": table.with_columns(pl.col("id").cast(pl.String)),
+        "no metric": table.drop("accuracy", "params", "throughput_a100"),
+        "block0_e is True": table.with_columns(pl.Series("block0_e", [True] * 23)),
+        "expected single values": table.with_columns(pl.Series("block0_e", [[1]] * 23)),
+    }
+    for message, content in wrong.items():
+        with pytest.raises(DataError, match=message):
+            from_table(content, space)
+    assert from_table(table.drop("id"), space).ids.tolist() == list(range(23))
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"result_1.json": b"{"}, "result_1.json is not valid JSON"),
+        ({"result_1.json": b"[" * 60_000}, "result_1.json is not valid JSON"),
+        ({"result_1.json": b"[]"}, "has no architecture"),
+        ({"result_1.json": b" " * 70_000}, "more than 65536 bytes"),
+        ({"other.json": b"{}"}, "holds no result_N.json"),
+        ({"a/result_1.json": one_result(), "b/result_1.json": one_result()}, "occurs twice"),
+        ({"result_1.json": one_result(architecture={"block9_e": 1})}, "unknown variable block9_e"),
+        ({"result_1.json": one_result(architecture={})}, "variable block0_e is missing"),
+        ({"result_1.json": one_result(metrics={"val_top1": "high"})}, "val_top1 is 'high'"),
+        ({"result_1.json": one_result(metrics=[])}, r"metrics is \[\]; expected an object"),
+    ],
+)
+def test_hostile_archives_are_refused(tmp_path, files, message):
+    with pytest.raises(DataError, match=message):
+        read_dataset(tar_of(tmp_path / "x.tar.gz", files))
+
+
+def test_archive_paths_links_and_bombs(tmp_path, monkeypatch):
+    # a path out of the archive is only a name: nothing is written
+    path = tar_of(tmp_path / "up.tar.gz", {"../../result_1.json": one_result(), "../evil": b"x"})
+    dataset = read_dataset(path)
+    assert dataset.report.unknown == {"file evil": 1}
+    assert sorted(tmp_path.parent.glob("**/evil")) == []
+    with tarfile.open(tmp_path / "link.tar", "w") as tar:
+        link = tarfile.TarInfo("result_1.json")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        tar.addfile(link)
+    with pytest.raises(DataError, match="link or device"):
+        read_dataset(tmp_path / "link.tar")
+    monkeypatch.setattr(archive, "ARCHIVE_LIMIT", 100_000)
+    bomb = tar_of(tmp_path / "bomb.tar.gz", {"big": bytes(1_000_000)})
+    with pytest.raises(DataError, match="more than 100000 bytes"):
+        read_dataset(bomb)
+    monkeypatch.undo()
+    content = bomb.read_bytes()
+    for name, broken in {"cut": content[: len(content) // 2], "junk": b"junk" * 999}.items():
+        (tmp_path / name).write_bytes(broken)
+        with pytest.raises(DataError, match="not a readable tar archive"):
+            read_dataset(tmp_path / name)
+
+
+def test_new_devices_and_unknown_fields(tmp_path):
+    perf = {"latency_phone": {"latency_mean": 3.5, "latency_std": 0.1, "battery": 1}}
+    content = one_result(platform_perf=perf, extra=1, metrics={"val_top1": 60.0, "loss": 2.0})
+    dataset = read_dataset(tar_of(tmp_path / "x.tar", {"result_1.json": content}, "w"))
+    assert dataset.metrics == ("accuracy", "latency_phone")
+    assert dataset.table["latency_phone_std"].to_list() == [0.1]
+    unknown = {"extra", "metrics.loss", "platform_perf.latency_phone.battery"}
+    assert set(dataset.report.unknown) == unknown
+
+
+def test_public_archive(data_folder):
+    dataset = public_dataset(data_folder)
+    assert dataset.file_sha256 == PUBLIC_ARCHIVE_SHA256
+    assert dataset.is_public
+    report = dataset.report
+    assert (report.rows, report.architectures, len(report.repeats)) == (5138, 5125, 13)
+    assert report.nulls["throughput_tpuv3"] == 44
+    assert report.nulls["throughput_tpuv2"] == 37
+    assert report.noise["accuracy"] == pytest.approx(0.27, abs=0.01)
+    assert len(dataset.metrics) == 13

@@ -1,0 +1,208 @@
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+import accelnas
+from accelnas.build.dataset import from_table
+from accelnas.build.families import FAMILIES, Sample, _path_groups
+from accelnas.build.fit import fit_benchmark, fit_ensemble, usable_rows
+from accelnas.build.settings import Recipe, Stage, read_settings, shipped_settings
+from accelnas.build.splits import random_split
+from accelnas.errors import DataError, ModelError
+from data_samples import sample_table
+
+SMALL = """
+name = "small"
+members = 3
+folds = 4
+[recipes.xgb]
+family = "xgboost"
+[[recipes.xgb.stages]]
+rounds = 60
+stop = 5
+max_blocks = 1
+parameters = { max_depth = 4, learning_rate = 0.3 }
+[[recipes.xgb.stages]]
+rounds = 60
+stop = 5
+parameters = { max_depth = 3, learning_rate = 0.3, subsample = 0.8 }
+[recipes.lgb]
+family = "lightgbm"
+[[recipes.lgb.stages]]
+rounds = 60
+stop = 5
+parameters = { max_depth = 3, learning_rate = 0.3 }
+[recipes.forest]
+family = "random_forest"
+[[recipes.forest.stages]]
+rounds = 10
+parameters = { max_depth = 4 }
+[recipes.boosting]
+family = "gradient_boosting"
+[[recipes.boosting.stages]]
+rounds = 60
+stop = 5
+parameters = { max_depth = 3, learning_rate = 0.3 }
+[metrics]
+params = { recipe = "exact" }
+throughput_a100 = { recipe = "xgb", link = "reciprocal" }
+accuracy = { recipe = "RECIPE" }
+"""
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return from_table(sample_table(), accelnas.mnasnet_space())
+
+
+@pytest.fixture(scope="module")
+def split(dataset):
+    return random_split(dataset, (0.8, 0.1, 0.1), seed=1)
+
+
+def settings_of(tmp_path, text=SMALL, recipe="xgb"):
+    path = tmp_path / "small.toml"
+    path.write_text(text.replace("RECIPE", recipe))
+    return read_settings(path)
+
+
+@pytest.mark.parametrize("recipe", ["xgb", "lgb", "forest", "boosting"])
+def test_benchmark_predicts_what_was_fitted(tmp_path, dataset, split, recipe):
+    settings = settings_of(tmp_path, recipe=recipe)
+    told = []
+    results = fit_benchmark(
+        dataset,
+        split,
+        settings,
+        tmp_path / "bench",
+        metrics=["params", "accuracy"] if recipe != "xgb" else None,
+        threads=2,
+        progress=lambda *state: told.append(state),
+        verified_rows=500,
+    )
+    bench = accelnas.load(tmp_path / "bench")
+    test = dataset.rows(split.test)
+    assert told[0] == ("params", 0, 1)
+    assert told[-1] == ("accuracy", 3, 3)
+    for result in results:
+        measured = dataset.values(result.name)[test]
+        predicted = bench.predict(dataset.choices[test], result.name, dtype="float64")
+        assert np.abs(measured - predicted).mean() == pytest.approx(result.figures.mae, rel=1e-4, abs=1e-9)
+        assert result.figures.r2 > 0.5
+        assert result.noise == pytest.approx(dataset.report.noise[result.name])
+    assert results[0].figures.mae == 0
+    assert bench.metrics["accuracy"].members == 3
+    assert bench.metrics["accuracy"].noise > 0
+    if recipe == "xgb":
+        assert bench.metrics["throughput_a100"].link == "reciprocal"
+        assert results[1].figures.r2 > 0.98
+
+
+def test_fit_depends_on_seed_and_data_not_on_threads(tmp_path, dataset, split):
+    settings = settings_of(tmp_path)
+    metric = settings.metrics["accuracy"]
+    one, two = (fit_ensemble(dataset, split, metric, settings, threads) for threads in (1, 2))
+    assert np.array_equal(one.predict(dataset.choices), two.predict(dataset.choices))
+    other = settings_of(tmp_path, SMALL.replace("folds = 4", "folds = 4\nseed = 7"))
+    three = fit_ensemble(dataset, split, metric, other)
+    assert not np.array_equal(one.predict(dataset.choices), three.predict(dataset.choices))
+    # the test part is never seen
+    accuracy = dataset.table["accuracy"].to_numpy().copy()
+    accuracy[dataset.rows(split.test)] += 1000
+    changed = from_table(dataset.table.with_columns(pl.Series("accuracy", accuracy)), dataset.space)
+    four = fit_ensemble(changed, split, metric, settings)
+    assert np.array_equal(one.predict(dataset.choices), four.predict(dataset.choices))
+
+
+def test_path_groups_limit_blocks_and_variables():
+    space = accelnas.mnasnet_space()
+    assert _path_groups(space, Stage({}, 1)) == [list(range(28))]
+    assert len(_path_groups(space, Stage({}, 1, max_blocks=2))) == 21
+    triples = _path_groups(space, Stage({}, 1, max_blocks=2, max_variables=3))
+    assert len(triples) == 7 * 4 + 42 * 6 * 4
+    assert all(len(group) == 3 and len({v // 4 for v in group}) <= 2 for group in triples)
+
+
+def test_paths_stay_within_their_groups():
+    space = accelnas.mnasnet_space()
+    rows = space.sample(1000, seed=0)
+    sample = Sample(rows.astype(np.float32), (rows[:, :4].prod(axis=1) + rows @ rows.T[:, 0]) * 1.0)
+    parameters = {"max_depth": 5, "learning_rate": 0.3}
+    limits = [{"max_blocks": 1}, {"max_blocks": 2, "max_variables": 3}, {"max_variables": 2}, {}]
+    stages = tuple(Stage(parameters, 5, **limit) for limit in limits)
+    recipe = Recipe("mine", "xgboost", stages)
+    model = FAMILIES["xgboost"].fit(sample, sample, recipe, space, 0)
+    paths = [leaf_paths(json.loads(tree)) for tree in model.get_dump(dump_format="json")]
+    blocks = [max(len({v // 4 for v in path}) for path in tree) for tree in paths]
+    variables = [max(len(path) for path in tree) for tree in paths]
+    assert max(blocks[:5]) == 1
+    assert max(variables[:5]) == 4
+    assert max(blocks[5:10]) == 2
+    assert max(variables[5:10]) == 3
+    assert max(variables[10:15]) == 2
+    assert max(variables[15:]) > 3  # a stage without limits does not inherit any
+
+
+def leaf_paths(node, path=frozenset()):
+    if "leaf" in node:
+        return [path]
+    path |= {int(node["split"][1:])}
+    return [leaf for child in node["children"] for leaf in leaf_paths(child, path)]
+
+
+def test_outliers_and_nulls_are_left_out(tmp_path, dataset, split):
+    settings = settings_of(tmp_path, SMALL.replace('"RECIPE"', '"xgb", drop_outliers = true'))
+    accuracy = dataset.table["accuracy"].to_list()
+    accuracy[int(split.train[0])] = None
+    accuracy[int(split.train[1])] += 50
+    table = dataset.table.with_columns(pl.Series("accuracy", accuracy))
+    marked = from_table(table, dataset.space)
+    rows = usable_rows(marked, settings.metrics["accuracy"], split.train)
+    assert set(split.train) - set(marked.ids[rows]) == {split.train[0], split.train[1]}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('name = "small"', ""), "settings small: name is missing"),
+        (("members = 3", "members = 0"), "members is 0; use 1 or more"),
+        (("members = 3", "members = true"), "members is True, of the wrong type"),
+        (("members = 3", "members = 3\nmembres = 4"), "unknown field membres"),
+        (('"xgboost"', '"xgbost"'), "family is 'xgbost'; choose one of xgboost, lightgbm"),
+        (('"reciprocal"', '"inverse"'), "link is 'inverse'; choose one of identity"),
+        (('"RECIPE"', '"nothing"'), "recipe is 'nothing'; choose one of exact, xgb"),
+        (('"exact"', '"exact", link = "log"'), "an exact metric has link identity, not log"),
+        (("accuracy =", "beauty ="), "metrics.beauty: direction is missing"),
+        (("[metrics]", "[metrics"), "not valid TOML"),
+    ],
+)
+def test_wrong_settings_name_the_field(tmp_path, change, message):
+    assert SMALL.count(change[0])
+    with pytest.raises(ModelError, match=message):
+        settings_of(tmp_path, SMALL.replace(*change, 1))
+
+
+def test_fit_refuses_what_cannot_be_fitted(tmp_path, dataset, split):
+    settings = settings_of(tmp_path)
+    with pytest.raises(ModelError, match="have no metric 'beauty'; they have params"):
+        fit_benchmark(dataset, split, settings, tmp_path / "b", metrics=["beauty"])
+    without = from_table(dataset.table.drop("accuracy"), dataset.space)
+    with pytest.raises(DataError, match="no metric 'accuracy'"):
+        fit_benchmark(without, split, settings, tmp_path / "b")
+    speeds = [0.0, *dataset.table["throughput_a100"].to_list()[1:]]
+    stopped = from_table(dataset.table.with_columns(pl.Series("throughput_a100", speeds)), dataset.space)
+    with pytest.raises(DataError, match=r"id 0: throughput_a100 is 0.0; link reciprocal needs"):
+        fit_benchmark(stopped, split, settings, tmp_path / "b", metrics=["throughput_a100"])
+    wrong = settings_of(tmp_path, SMALL.replace("max_depth = 4 }", "max_deep = 4 }"), "forest")
+    with pytest.raises(ModelError, match="random_forest refuses recipe forest"):
+        fit_benchmark(dataset, split, wrong, tmp_path / "b", metrics=["accuracy"])
+    with pytest.raises(ModelError, match="no settings 'nothing'; use the path of a TOML file or"):
+        read_settings("nothing")
+    assert not (tmp_path / "b").exists()
+
+
+def test_shipped_settings_are_valid():
+    for name in shipped_settings():
+        assert read_settings(name).name == name
