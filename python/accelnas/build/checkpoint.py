@@ -264,6 +264,8 @@ class _TreeFields:
         if len(operator) and not 0 <= operator.min() <= operator.max() < len(OPERATORS):
             raise ValueError("a comparison operator is unknown")
         node_type, left = self.node_field("node_type", np.int8), self.node_field("left", "<i4")
+        if not np.isin(node_type, (LEAF, NUMERICAL, CATEGORICAL)).all():
+            raise ValueError("a node is neither leaf nor split")
         if np.any((node_type == NUMERICAL) & (operator == 0)):
             raise ValueError("a split has no comparison operator")
         if np.any((node_type == LEAF) != (left < 0)):

@@ -117,9 +117,11 @@ class XGBoost(Source):
         self.imported = self._import(raw)  # first: XGBoost crashes on UBJSON that is cut short
         try:
             booster = xgboost.Booster(model_file=bytearray(raw))
+            names = booster.feature_names
         except (xgboost.core.XGBoostError, UnicodeDecodeError) as error:
             reason = str(error).partition("\n")[0]
             raise ModelError(f"xgboost can't read the model: {reason}") from None
+        self.names = tuple(names) if names else None
         best = booster.attr("best_iteration")
         if trim and best is not None and booster.attr("scikit_learn") is not None:
             # the scikit-learn interface predicts with the best iteration, the plain one with all
@@ -127,7 +129,6 @@ class XGBoost(Source):
             raw = bytes(booster.save_raw("ubj"))
             self.imported = self._import(raw)
         self.booster = booster
-        self.names = tuple(booster.feature_names) if booster.feature_names else None
         self.own_categories = OWN_CATEGORIES.search(raw) is not None
 
     def _import(self, raw: bytes) -> Any:
