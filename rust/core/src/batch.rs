@@ -116,3 +116,113 @@ fn avx2_enabled() -> bool {
     });
     *ENABLED
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lower::lower;
+    use crate::space::tests::{mnasnet, space_of};
+    use crate::testing::{RUNNING, forest, run, spaces};
+    use proptest::prelude::*;
+    use std::sync::atomic::AtomicBool;
+
+    fn predicted(space: &Space, predictor: &Predictor, rows: &[u8], run: &Run<'_>) -> (Vec<f32>, Vec<f32>) {
+        let n = rows.len() / space.width();
+        let (mut mean, mut std) = (vec![0f32; n], vec![0f32; n]);
+        let output = Output { predictor, mean: &mut mean, std: Some(&mut std) };
+        predict(space, &Packer::new(space), rows, &mut [output], run).unwrap();
+        (mean, std)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+
+        #[test]
+        fn float32_stays_within_its_bounds(
+            space in spaces(), depth in 1usize..6, variables in 1usize..6, members in 1usize..20, link in 0usize..3, seed: u64,
+        ) {
+            let link = [Link::Identity, Link::Reciprocal, Link::Log][link];
+            let forests: Vec<_> = (0..members).map(|m| forest(&space, 6, depth, variables, seed ^ m as u64)).collect();
+            let surrogate = lower(&space, &forests.iter().collect::<Vec<_>>()).unwrap();
+            let rows = space.sample(300, seed, false).unwrap();
+            let predictor = Predictor::new(surrogate, link).unwrap();
+            let (mean, std) = predicted(&space, &predictor, &rows, &run());
+            let (exact, exact_std) = predictor.predict_f64(&space, &rows, true, &run()).unwrap();
+            let modelled = predictor.surrogate().predict(&space, &rows, &run()).unwrap();
+            let bound = predictor.deviation_bound(&Packer::new(&space)).unwrap();
+            for i in 0..mean.len() {
+                // Slope of the link's inverse carries errors to the metric's scale.
+                let slope = match link {
+                    Link::Identity => 1.0,
+                    Link::Reciprocal => exact[i].powi(2),
+                    Link::Log => exact[i],
+                };
+                let error = (f64::from(mean[i]) - exact[i]).abs();
+                prop_assert!(error <= 1e-5 * slope + 1e-6 * exact[i].abs() || modelled[i].abs() < 0.1, "{error} at {}", exact[i]);
+                if link == Link::Identity {
+                    let error = (f64::from(std[i]) - exact_std.as_ref().unwrap()[i]).abs();
+                    prop_assert!(error <= 1.01 * bound + 1e-6, "{error} exceeds {bound}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bits_do_not_depend_on_batch_threads_or_path() {
+        let space = mnasnet();
+        for (depth, variables) in [(3, 3), (6, 8)] {
+            let forests: Vec<_> = (0..3).map(|m| forest(&space, 60, depth, variables, m)).collect();
+            let surrogate = lower(&space, &forests.iter().collect::<Vec<_>>()).unwrap();
+            let rows = space.sample(3 * ROWS + 77, 1, false).unwrap();
+            let predictor = Predictor::new(surrogate.clone(), Link::Identity).unwrap();
+            let all = predicted(&space, &predictor, &rows, &run());
+            let two = Run { threads: Some(2), cancelled: &RUNNING };
+            assert_eq!(all, predicted(&space, &predictor, &rows, &two));
+            let part = predicted(&space, &predictor, &rows[28 * 100..28 * 333], &run());
+            assert_eq!((&all.0[100..333], &all.1[100..333]), (&part.0[..], &part.1[..]));
+            let fresh = Predictor::new(surrogate, Link::Identity).unwrap();
+            let mut sparse = vec![0f32; 1000];
+            let output = Output { predictor: &fresh, mean: &mut sparse, std: None };
+            predict(&space, &Packer::new(&space), &rows[..28_000], &mut [output], &run()).unwrap();
+            assert_eq!(all.0[..1000], sparse);
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn both_packers_agree_and_find_the_first_bad_choice() {
+        if !std::is_x86_feature_detected!("avx2") {
+            return;
+        }
+        let wide: Vec<&[usize]> = vec![&[2, 2, 3], &[5, 7], &[2], &[250], &[3, 2, 3, 2]];
+        for blocks in [wide.repeat(5), wide[..2].to_vec(), wide[2..3].to_vec()] {
+            let space = space_of(&blocks);
+            let packer = Packer::new(&space);
+            for n in [1, 15, 16, 100, 1003] {
+                let mut rows = space.sample(n, n as u64, false).unwrap();
+                let make = || vec![0u8; packer.columns().len() * ROWS];
+                let (mut a, mut b) = (make(), make());
+                packer.pack(&rows, &mut a).unwrap();
+                // SAFETY: the processor has AVX2.
+                unsafe { packer.pack_avx2(&rows, &mut b) }.unwrap();
+                assert_eq!(a, b);
+                let at = rows.len() - 1;
+                rows[at] = 251;
+                let bad = BadChoice { row: n - 1, variable: space.width() - 1 };
+                assert_eq!(packer.pack(&rows, &mut a), Err(bad));
+                // SAFETY: the processor has AVX2.
+                assert_eq!(unsafe { packer.pack_avx2(&rows, &mut b) }, Err(bad));
+            }
+        }
+    }
+
+    #[test]
+    fn a_stopped_batch_says_so() {
+        let space = mnasnet();
+        let surrogate = lower(&space, &[&forest(&space, 10, 3, 3, 1)]).unwrap();
+        let stopped = Run { threads: Some(1), cancelled: &AtomicBool::new(true) };
+        let rows = space.sample(20_000, 1, false).unwrap();
+        let result = predict_link(&space, &surrogate, &rows, &stopped);
+        assert!(matches!(result, Err(crate::Error::Cancelled)));
+    }
+}

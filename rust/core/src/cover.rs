@@ -90,11 +90,14 @@ fn greedy(points: &[Point], sets: &[Vec<usize>], limit: usize) -> Vec<Vec<usize>
 
 /// Tries to cover with one group less by simulated annealing on the number of open sets.
 fn improve(points: &[Point], sets: &[Vec<usize>], limit: usize, groups: &[Vec<usize>]) -> Option<Vec<Vec<usize>>> {
+    if groups.len() < 2 {
+        return None;
+    }
     let mask = |group: &Vec<usize>| group.iter().fold(0u64, |m, p| m | 1 << p);
     let masks: Vec<u64> = sets.iter().map(mask).collect();
     let of_point: Vec<Vec<usize>> =
         (0..points.len()).map(|p| (0..sets.len()).filter(|&s| masks[s] >> p & 1 == 1).collect()).collect();
-    let mut members: Vec<u64> = groups.get(1..)?.iter().map(mask).collect();
+    let mut members: Vec<u64> = groups[1..].iter().map(mask).collect();
     let mut sizes: Vec<usize> = groups[1..].iter().map(|g| size(points, g)).collect();
     let covering = |members: &[u64], s: usize| members.iter().filter(|&&g| masks[s] & !g == 0).count() as u32;
     let mut covered: Vec<u32> = (0..sets.len()).map(|s| covering(&members, s)).collect();
@@ -178,10 +181,9 @@ mod tests {
 
     #[test]
     fn triples_of_half_blocks_need_fewer_groups_than_block_triples() {
-        for limit in [2048, 4096, 8192, 16384, 32768, 65536] {
-            let t = std::time::Instant::now();
-            let n = check(&points(14, 6), &subsets(14, 3), limit);
-            println!("{limit}: {n} {:?}", t.elapsed());
-        }
+        assert_eq!(check(&points(14, 6), &subsets(14, 3), 1 << 16), 25);
+        assert_eq!(check(&points(14, 6), &subsets(14, 3), 2048), 94);
+        // Without a known design the search still beats the 35 triples of seven blocks.
+        assert!(check(&points(15, 6), &subsets(15, 3), 1 << 16) < 45);
     }
 }

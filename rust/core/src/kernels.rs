@@ -60,8 +60,10 @@ impl Dense {
     pub(crate) fn add(&self, columns: &[u8], cells: &mut [u16], sums: &mut [f32]) {
         let cells = &mut cells[..sums.len()];
         self.terms.cells(columns, cells);
+        // A local reference: the sums can't alias it, so it is loaded once.
+        let table: &[f32; MAX_CELLS] = &self.table;
         for (sum, &cell) in sums.iter_mut().zip(&*cells) {
-            *sum += self.table[cell as usize];
+            *sum += table[cell as usize];
         }
     }
 }
@@ -98,13 +100,11 @@ impl DenseMembers {
     pub(crate) fn add(&self, run: usize, columns: &[u8], cells: &mut [u16], sums: &mut [[i16; LANES]]) {
         let cells = &mut cells[..sums.len()];
         self.terms.cells(columns, cells);
-        let table = &self.tables[run];
+        let table = self.tables[run].as_slice();
         for (sums, &cell) in sums.iter_mut().zip(&*cells) {
-            let cell = &table[cell as usize];
-            for lane in 0..LANES {
-                // The step is chosen so that no sum leaves 16 bits.
-                sums[lane] = sums[lane].wrapping_add(cell[lane]);
-            }
+            // The step is chosen so that no sum leaves 16 bits.
+            let (old, cell) = (*sums, table[cell as usize]);
+            *sums = std::array::from_fn(|lane| old[lane].wrapping_add(cell[lane]));
         }
     }
 }

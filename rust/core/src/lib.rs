@@ -18,6 +18,8 @@ pub mod sample;
 pub mod space;
 pub mod surrogate;
 pub mod tables;
+#[cfg(test)]
+mod testing;
 pub mod threads;
 
 pub use error::{Error, Result};

@@ -206,3 +206,99 @@ fn remaining(forest: &Forest, needs: &[Need]) -> Forest {
     }
     rest
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::space::tests::space_of;
+    use crate::testing::{forest, run, spaces};
+    use proptest::prelude::*;
+
+    /// All architectures of a small space, a sample of a large one.
+    fn rows(space: &Space) -> Vec<u8> {
+        match space.size() {
+            Some(size) if size < 4000 => space.range(0, size).unwrap(),
+            _ => space.sample(4000, 5, false).unwrap(),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(80))]
+
+        #[test]
+        fn tables_and_trees_equal_a_walk_of_the_source(
+            space in spaces(), trees in 0usize..12, depth in 0usize..6, variables in 1usize..6, members in 1usize..4, seed: u64,
+        ) {
+            let forests: Vec<Forest> =
+                (0..members).map(|m| forest(&space, trees, depth, variables, seed.wrapping_add(m as u64))).collect();
+            let surrogate = lower(&space, &forests.iter().collect::<Vec<_>>()).unwrap();
+            let rows = rows(&space);
+            let walks: Vec<Vec<f64>> =
+                forests.iter().map(|f| f.predict(space.width(), &rows, &run()).unwrap()).collect();
+            let lowered = surrogate.predict_members(&space, &rows, &run()).unwrap();
+            let means = surrogate.predict(&space, &rows, &run()).unwrap();
+            for (i, values) in lowered.chunks_exact(members).enumerate() {
+                for (m, value) in values.iter().enumerate() {
+                    prop_assert!((value - walks[m][i]).abs() < 1e-11, "row {i}: {value} is not {}", walks[m][i]);
+                }
+                let mean = walks.iter().map(|w| w[i]).sum::<f64>() / members as f64;
+                prop_assert!((means[i] - mean).abs() < 1e-11);
+            }
+        }
+
+        #[test]
+        fn purified_tables_have_zero_means_and_survive_the_compact_form(space in spaces(), seed: u64) {
+            let forest = forest(&space, 8, 3, 3, seed);
+            let surrogate = lower(&space, &[&forest]).unwrap();
+            let tables = &surrogate.tables;
+            let rows = rows(&space);
+            if space.size().is_some_and(|size| size < 4000) {
+                // Over the whole space the constant is the mean, whatever the tables.
+                let values = forest.predict(space.width(), &rows, &run()).unwrap();
+                let mean = values.iter().sum::<f64>() / values.len() as f64;
+                prop_assert!(!surrogate.forests.is_empty() || (mean - surrogate.constants[0]).abs() < 1e-11);
+            }
+            for (set, &offset) in tables.sets.iter().zip(&tables.offsets) {
+                let cells = &tables.cells[0][offset..offset + set.cells(&tables.cards)];
+                prop_assert!(cells.iter().sum::<f64>().abs() < 1e-11);
+            }
+            let mut restored = Tables::empty(tables.granularity, tables.cards.clone(), tables.sets.clone());
+            restored.push_compact(&tables.compact(0));
+            for (a, b) in restored.cells[0].iter().zip(&tables.cells[0]) {
+                prop_assert!((a - b).abs() < 1e-12);
+            }
+        }
+    }
+
+    #[test]
+    fn depth_and_blocks_decide_what_becomes_a_table() {
+        let space = space_of(&[&[2, 2, 2, 2, 2], &[3], &[3], &[3]]);
+        // A chain of splits on given variables: its deepest leaf depends on all of them.
+        let chain = |variables: &[u32]| {
+            let mut forest = Forest::constant(0.0);
+            for (i, &variable) in variables.iter().enumerate() {
+                let at = 2 * i as u32;
+                let leaf =
+                    Node { goes_left: ChoiceSet::EMPTY, variable: 0, left: Node::LEAF, right: Node::LEAF, value: 1.0 };
+                forest.nodes.push(Node {
+                    goes_left: ChoiceSet::first(1),
+                    variable,
+                    left: at + 2,
+                    right: at + 1,
+                    value: 0.0,
+                });
+                forest.nodes.push(leaf);
+                if i + 1 == variables.len() {
+                    forest.nodes.push(leaf);
+                }
+            }
+            forest.offsets.push(forest.nodes.len());
+            lower(&space, &[&forest]).unwrap()
+        };
+        let describe = |s: Surrogate| (s.tables.granularity.name(), s.tables.order(), s.forest_trees());
+        assert_eq!(describe(chain(&[0, 5, 6])), ("variables", 3, 0));
+        assert_eq!(describe(chain(&[0, 1, 5, 6])), ("variables", 4, 0));
+        assert_eq!(describe(chain(&[0, 1, 2, 5, 6])), ("blocks", 3, 0));
+        assert_eq!(describe(chain(&[0, 5, 6, 7])), ("variables", 0, 1));
+    }
+}

@@ -5,81 +5,106 @@
 //! parts; a part whose mask is empty does not hold the leaf and adds nothing.
 
 use crate::forest::Forest;
-use crate::lower::for_each_leaf;
+use crate::lower::{Path, for_each_leaf};
 use crate::space::Space;
 
+/// Leaves of a part: bits of a mask.
 const LEAVES: usize = u64::BITS as usize;
-
-/// Up to 64 leaves of one tree.
-#[derive(Debug)]
-struct Part {
-    /// Blocks the leaves depend on, and where their masks start.
-    blocks: Vec<(usize, usize)>,
-    /// First of 65 values: one a leaf, the last zero.
-    values: usize,
-}
+/// Values of a part: one a leaf, then zero for the empty mask.
+const VALUES: usize = LEAVES + 1;
+/// Bytes of masks and values that rows pass through before the next parts: they stay in the first cache.
+const RESIDENT: usize = 24 << 10;
 
 /// One member's forest.
 #[derive(Debug)]
 pub(crate) struct MaskForest {
-    parts: Vec<Part>,
+    /// First mask of each block inside a part.
+    blocks: Vec<usize>,
+    /// Masks of a part: the states of all blocks.
+    states: usize,
     masks: Vec<u64>,
     values: Vec<f64>,
 }
 
 impl MaskForest {
     pub(crate) fn new(space: &Space, forest: &Forest) -> MaskForest {
-        let mut out = MaskForest { parts: Vec::new(), masks: Vec::new(), values: Vec::new() };
+        let mut states = 0;
+        let first = |block: &crate::space::Block| {
+            states += block.states;
+            states - block.states
+        };
+        let blocks = space.blocks().iter().map(first).collect();
+        let mut out = MaskForest { blocks, states, masks: Vec::new(), values: Vec::new() };
         for t in 0..forest.tree_count() {
             let mut leaves = Vec::new();
             for_each_leaf(space, forest.tree(t), |path, value| leaves.push((path.clone(), value)));
-            for leaves in leaves.chunks(LEAVES) {
-                let mut blocks = Vec::new();
-                for (b, block) in space.blocks().iter().enumerate() {
-                    let all = leaves.len().checked_sub(1).map_or(0, |last| u64::MAX >> (LEAVES - 1 - last));
-                    let mut masks = vec![all; block.states];
-                    for (leaf, (path, _)) in leaves.iter().enumerate() {
-                        for &(v, choices) in path.iter().filter(|(v, _)| block.variables.contains(&(*v as usize))) {
-                            let (card, inner) = space.radix(v as usize);
-                            for (state, mask) in masks.iter_mut().enumerate() {
-                                if !choices.contains(state / inner % card) {
-                                    *mask &= !(1 << leaf);
-                                }
-                            }
-                        }
-                    }
-                    // A part of several needs one block at least, to know that its leaf is elsewhere.
-                    if masks.iter().any(|&m| m != all) || (blocks.is_empty() && b + 1 == space.blocks().len()) {
-                        blocks.push((b, out.masks.len()));
-                        out.masks.extend(masks);
-                    }
-                }
-                out.parts.push(Part { blocks, values: out.values.len() });
-                out.values.extend((0..=LEAVES).map(|i| leaves.get(i).map_or(0.0, |leaf| leaf.1)));
-            }
+            leaves.chunks(LEAVES).for_each(|leaves| out.push(space, leaves));
         }
         out
     }
 
-    /// Adds the trees' values for block states in columns of `stride` bytes.
-    #[inline(always)]
-    pub(crate) fn add(&self, blocks: &[u8], stride: usize, sums: &mut [f64]) {
-        for part in &self.parts {
-            let values = &self.values[part.values..part.values + LEAVES + 1];
-            let mut masks = [u64::MAX; 64];
-            for (start, sums) in sums.chunks_mut(masks.len()).enumerate().map(|(c, s)| (c * 64, s)) {
-                let masks = &mut masks[..sums.len()];
-                masks.fill(u64::MAX);
-                for &(b, at) in &part.blocks {
-                    let states = &blocks[b * stride + start..][..sums.len()];
-                    let table = &self.masks[at..];
-                    for (mask, &state) in masks.iter_mut().zip(states) {
-                        *mask &= table[state as usize];
+    fn push(&mut self, space: &Space, leaves: &[(Path, f64)]) {
+        let start = self.masks.len();
+        self.masks.resize(start + self.states, u64::MAX >> (LEAVES - leaves.len()));
+        for (leaf, (path, _)) in leaves.iter().enumerate() {
+            for &(v, choices) in path {
+                let block = space.variables()[v as usize].block;
+                let (card, inner) = space.radix(v as usize);
+                let masks = &mut self.masks[start + self.blocks[block]..][..space.blocks()[block].states];
+                for (state, mask) in masks.iter_mut().enumerate() {
+                    if !choices.contains(state / inner % card) {
+                        *mask &= !(1 << leaf);
                     }
                 }
-                for (sum, mask) in sums.iter_mut().zip(masks) {
-                    *sum += values[mask.trailing_zeros() as usize];
+            }
+        }
+        self.values.extend((0..VALUES).map(|i| leaves.get(i).map_or(0.0, |leaf| leaf.1)));
+    }
+
+    /// Adds the trees' values for block states in columns of `stride` bytes, tree by tree.
+    #[inline(always)]
+    pub(crate) fn add(&self, columns: &[u8], stride: usize, sums: &mut [f64]) {
+        // The number of blocks as a constant lets their masks' places stay in registers.
+        match self.blocks.len() {
+            1 => self.add_of::<1>(columns, stride, sums),
+            2 => self.add_of::<2>(columns, stride, sums),
+            3 => self.add_of::<3>(columns, stride, sums),
+            4 => self.add_of::<4>(columns, stride, sums),
+            5 => self.add_of::<5>(columns, stride, sums),
+            6 => self.add_of::<6>(columns, stride, sums),
+            7 => self.add_of::<7>(columns, stride, sums),
+            8 => self.add_of::<8>(columns, stride, sums),
+            _ => self.add_any(columns, stride, sums),
+        }
+    }
+
+    #[inline(always)]
+    fn add_of<const B: usize>(&self, columns: &[u8], stride: usize, sums: &mut [f64]) {
+        let columns: [&[u8]; B] = std::array::from_fn(|b| &columns[b * stride..][..sums.len()]);
+        let parts = (RESIDENT / (8 * (self.states + VALUES))).max(1);
+        for (masks, values) in self.masks.chunks(parts * self.states).zip(self.values.chunks(parts * VALUES)) {
+            for (row, sum) in sums.iter_mut().enumerate() {
+                let at: [usize; B] = std::array::from_fn(|b| self.blocks[b] + columns[b][row] as usize);
+                let mut total = *sum;
+                for (masks, values) in masks.chunks_exact(self.states).zip(values.chunks_exact(VALUES)) {
+                    // SAFETY: block states are below their block's states, whose masks lie inside the
+                    // part; a u64 has at most 64 trailing zeros and a part 65 values.
+                    unsafe {
+                        let mask = at.iter().fold(u64::MAX, |mask, &at| mask & masks.get_unchecked(at));
+                        total += values.get_unchecked(mask.trailing_zeros() as usize);
+                    }
                 }
+                *sum = total;
+            }
+        }
+    }
+
+    fn add_any(&self, columns: &[u8], stride: usize, sums: &mut [f64]) {
+        for (masks, values) in self.masks.chunks_exact(self.states).zip(self.values.chunks_exact(VALUES)) {
+            for (row, sum) in sums.iter_mut().enumerate() {
+                let mask = |(b, &first): (usize, &usize)| masks[first + columns[b * stride + row] as usize];
+                let mask = self.blocks.iter().enumerate().map(mask).fold(u64::MAX, |all, mask| all & mask);
+                *sum += values[mask.trailing_zeros() as usize];
             }
         }
     }

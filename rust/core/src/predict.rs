@@ -97,7 +97,7 @@ impl Predictor {
     }
 
     /// Largest error of a member's deviation in a float32 standard deviation: half a step a group, on the link's scale.
-    pub fn deviation_bound(&self, packer: &Packer) -> Result<f64> {
+    pub(crate) fn deviation_bound(&self, packer: &Packer) -> Result<f64> {
         let members = self.members(packer)?;
         Ok(0.5 * members.step * members.groups.len() as f64)
     }
@@ -224,30 +224,25 @@ impl Predictor {
         let Some(std) = std else { return Ok(()) };
         let members = self.members(packer)?;
         let count = self.surrogate.members();
-        // Deviations of every member: integers of the tables, then constants and forests in float64.
-        s.deviations.resize(ROWS * count, 0.0);
-        s.lanes.resize(ROWS, [0; LANES]);
-        let lanes = &mut s.lanes[..n];
-        for run in 0..count.div_ceil(LANES) {
+        let runs = count.div_ceil(LANES);
+        s.lanes.resize(runs * ROWS, [0; LANES]);
+        for (run, lanes) in s.lanes.chunks_exact_mut(ROWS).enumerate() {
+            let lanes = &mut lanes[..n];
             lanes.fill([0; LANES]);
-            for group in &members.groups {
-                group.add(run, columns, &mut s.cells, lanes);
-            }
-            for (deviations, lanes) in s.deviations.chunks_exact_mut(count).zip(&*lanes) {
-                let of_run = deviations[run * LANES..].iter_mut().zip(lanes).zip(&members.constants[run * LANES..]);
-                of_run.for_each(|((d, &lane), constant)| *d = f64::from(lane) * members.step + constant);
-            }
+            members.groups.iter().for_each(|group| group.add(run, columns, &mut s.cells, lanes));
         }
-        for (m, each) in each.chunks(ROWS).enumerate().take(forests.len()) {
-            for (i, deviations) in s.deviations.chunks_exact_mut(count).take(n).enumerate() {
-                deviations[m] += each[i] - total[i];
+        for (i, std) in std.iter_mut().enumerate() {
+            s.deviations.clear();
+            for (run, constants) in members.constants.chunks(LANES).enumerate() {
+                let lanes = &s.lanes[run * ROWS + i];
+                s.deviations.extend(lanes.iter().zip(constants).map(|(&lane, c)| f64::from(lane) * members.step + c));
             }
-        }
-        for (i, (std, deviations)) in std.iter_mut().zip(s.deviations.chunks_exact(count)).enumerate() {
+            let forests = each.chunks(ROWS).take(forests.len());
+            s.deviations.iter_mut().zip(forests).for_each(|(d, each)| *d += each[i] - total[i]);
             let value = f64::from(sums[i]) + self.constant + total[i];
             *std = match self.link {
-                Link::Identity => spread(deviations.iter().copied()),
-                link => spread(deviations.iter().map(|d| link.inverse(value + d))),
+                Link::Identity => spread(s.deviations.iter().copied()),
+                link => spread(s.deviations.iter().map(|d| link.inverse(value + d))),
             } as f32;
         }
         Ok(())

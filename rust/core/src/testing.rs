@@ -1,0 +1,61 @@
+//! Random spaces and forests for the tests of several modules.
+
+use std::sync::atomic::AtomicBool;
+
+use proptest::prelude::*;
+
+use crate::forest::{ChoiceSet, Forest, Node};
+use crate::sample::uniform;
+use crate::space::Space;
+use crate::space::tests::space_of;
+use crate::threads::Run;
+
+pub(crate) static RUNNING: AtomicBool = AtomicBool::new(false);
+
+/// A run on one thread that nobody stops.
+pub(crate) fn run() -> Run<'static> {
+    Run { threads: Some(1), cancelled: &RUNNING }
+}
+
+/// Spaces of one to five blocks of one to three variables of one to five choices.
+pub(crate) fn spaces() -> impl Strategy<Value = Space> {
+    prop::collection::vec(prop::collection::vec(1usize..6, 1..4), 1..6)
+        .prop_map(|blocks| space_of(&blocks.iter().map(Vec::as_slice).collect::<Vec<_>>()))
+}
+
+/// Random trees of at most `depth` levels that split on at most `variables` of the space's variables.
+pub(crate) fn forest(space: &Space, trees: usize, depth: usize, variables: usize, seed: u64) -> Forest {
+    let mut counter = 0;
+    let mut draw = |bound: usize| {
+        counter += 1;
+        uniform(seed, counter, bound as u64) as usize
+    };
+    let mut out = Forest::constant(draw(100) as f64 / 7.0);
+    out.scale = 0.5;
+    for _ in 0..trees {
+        let allowed: Vec<usize> = (0..variables).map(|_| draw(space.width())).collect();
+        let mut tree = vec![leaf(draw(2000) as f64 / 300.0 - 3.0)];
+        let mut open = vec![(0usize, 0usize)];
+        while let Some((at, level)) = open.pop() {
+            if level == depth || draw(8) == 0 {
+                continue;
+            }
+            let variable = allowed[draw(allowed.len())];
+            let card = space.variables()[variable].choices.len();
+            let goes_left = (0..card).filter(|_| draw(2) == 0).fold(ChoiceSet::EMPTY, ChoiceSet::with);
+            let (left, right) = (tree.len() as u32, tree.len() as u32 + 1);
+            tree[at] = Node { goes_left, variable: variable as u32, left, right, value: 0.0 };
+            for child in [left, right] {
+                tree.push(leaf(draw(2000) as f64 / 300.0 - 3.0));
+                open.push((child as usize, level + 1));
+            }
+        }
+        out.nodes.extend(tree);
+        out.offsets.push(out.nodes.len());
+    }
+    out
+}
+
+fn leaf(value: f64) -> Node {
+    Node { goes_left: ChoiceSet::EMPTY, variable: 0, left: Node::LEAF, right: Node::LEAF, value }
+}
