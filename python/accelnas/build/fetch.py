@@ -28,14 +28,10 @@ __all__ = [
 ]
 
 _REPOSITORY = "https://raw.githubusercontent.com/afzalxo/Accel-NASBench"
-ARCHIVE_URL = (
-    f"{_REPOSITORY}/dcd4d726b33197dd9bc3d74a20393013398600ae/anb_dataset/anb_dataset_jsons.tar.gz"
-)
+ARCHIVE_URL = f"{_REPOSITORY}/dcd4d726b33197dd9bc3d74a20393013398600ae/anb_dataset/anb_dataset_jsons.tar.gz"
 ARCHIVE_SHA256 = "3520992d42e368b7c08c99fc3f6612855b5b366bf98668a7f19d49f3131aa4ae"
 # folder of train_paths.json, val_paths.json and test_paths.json
-SPLIT_URL = (
-    f"{_REPOSITORY}/72369d4f2e0913dd73959bb3e4c271465d91ab96/configs/data_splits/default_split"
-)
+SPLIT_URL = f"{_REPOSITORY}/72369d4f2e0913dd73959bb3e4c271465d91ab96/configs/data_splits/default_split"
 # of the ids; see Split.sha256
 SPLIT_SHA256 = "ff5db1a8269e77ccf10e083f325e3667777f625ae1a681a3d5946e19e4742e9c"
 
@@ -159,10 +155,7 @@ def fetch(url: str, target: Path, sha256: str | None, progress: Progress | None 
         found = _sha256(part)
     if sha256 is not None and found != sha256:
         part.unlink()
-        raise DataError(
-            f"{url} has SHA-256 {found}; expected {sha256}: the file was changed or the address is "
-            "wrong"
-        )
+        raise DataError(f"{url} has SHA-256 {found}; expected {sha256}: the file was changed or the address is wrong")
     part.replace(target)
     return target
 
@@ -184,15 +177,12 @@ def _download(url: str, part: Path, progress: Progress | None) -> None:
         except (OSError, HTTPException) as error:
             if attempt == ATTEMPTS - 1:
                 reason = getattr(error, "reason", None) or error
-                raise DataError(
-                    f"{url}: {reason}; {_size(part)} bytes are kept, run again to resume"
-                ) from error
+                reason = getattr(reason, "strerror", None) or reason
+                raise DataError(f"{url}: {reason}; {_size(part)} bytes are kept, run again to resume") from error
             continue
         if total is None or _size(part) == total:
             return
-    raise DataError(
-        f"{url}: the connection ended after {_size(part)} of {total} bytes; run again to resume"
-    )
+    raise DataError(f"{url}: the connection ended after {_size(part)} of {total} bytes; run again to resume")
 
 
 def _receive(url: str, part: Path, have: int, progress: Progress | None) -> int | None:

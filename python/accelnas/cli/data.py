@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 DataArgument = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[DATA]",
+        metavar="DATA",
         help="The Accel-NASBench archive (.tar.gz or folder), or a .parquet or .csv table with "
         "a column for each variable and each metric.",
         show_default="the archive that `accelnas data fetch` downloaded",

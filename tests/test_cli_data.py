@@ -1,0 +1,79 @@
+"""The commands data and fit, end to end on a small data set."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+import accelnas
+from accelnas.cli import app
+from data_samples import sample_table
+
+SETTINGS = """
+name = "small"
+members = 2
+folds = 2
+[recipes.xgb]
+family = "xgboost"
+[[recipes.xgb.stages]]
+rounds = 20
+stop = 5
+parameters = { max_depth = 2 }
+[metrics]
+params = { recipe = "exact" }
+accuracy = { recipe = "xgb" }
+"""
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ACCELNAS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "200")
+    sample_table().write_parquet("data.parquet")
+
+    def call(*arguments, code=0):
+        result = CliRunner().invoke(app, list(arguments))
+        assert result.exit_code == code, result.output
+        return result.output
+
+    return call
+
+
+def test_info_split_convert_fit(run, tmp_path):
+    report = run("data", "info", "data.parquet")
+    assert "1,203 measurements of 1,200 architectures of mnasnet" in report
+    run("data", "convert", "data.parquet", "-o", "data.csv")
+    digest = next(line for line in report.splitlines() if line.startswith("content"))
+    assert digest in run("data", "info", "data.csv")
+    run("data", "split", "data.csv", "-o", "split.json", "--seed", "3", "--val", "0.2")
+    sizes = {part: len(ids) for part, ids in json.loads((tmp_path / "split.json").read_text()).items()}
+    assert abs(sizes["val"] - 240) < 5
+    run("data", "split", "data.csv", "-o", "folds", "--kind", "folds", "--k", "3")
+    assert len(list((tmp_path / "folds").iterdir())) == 3
+    (tmp_path / "small.toml").write_text(SETTINGS)
+    options = ("--settings", "small.toml", "--split", "split.json", "-o", "bench")
+    shown = run("fit", "data.csv", *options)
+    assert "bench: 2 metrics in" in shown
+    assert list(accelnas.load(tmp_path / "bench").metrics) == ["params", "accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("data", "info"), "run: accelnas data fetch"),
+        (("data", "info", "nothing.parquet"), "nothing.parquet does not exist"),
+        (("data", "convert", "data.parquet", "-o", "x.txt"), "choose one of .parquet, .csv"),
+        (("data", "fetch", "--url", "ftp://x"), "not an http or https address"),
+        (("fit", "data.parquet", "-o", "b"), "no official_split.json in"),
+        (("fit", "data.parquet", "-o", "b", "--settings", "x"), "no settings 'x'"),
+        (
+            ("fit", "data.parquet", "-o", "b", "--split", "random", "--metrics", "beauty"),
+            "have no metric 'beauty'",
+        ),
+    ],
+)
+def test_failures_are_one_line(run, arguments, message):
+    shown = run(*arguments, code=1)
+    assert message in shown
+    assert len(shown.strip().splitlines()) == 1
