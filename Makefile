@@ -73,8 +73,8 @@ smoke: $(VENV)/.developed ## build the wheel and try it in an empty environment
 wheel: $(VENV)/.developed ## build the abi3 wheel into dist/
 	VENV=$(VENV) scripts/wheel.sh dist
 
-fuzz: $(VENV)/.developed ## fuzz the artifact loader for FUZZ_SECONDS
-	cargo run --release --quiet --package accelnas-fuzz -- $(FUZZ_SECONDS)
+fuzz: ## fuzz the artifact loader for FUZZ_SECONDS
+	scripts/fuzz.sh $(FUZZ_SECONDS)
 
 bench: $(VENV)/.developed ## compare with the peers and draw docs/peers.svg
 	$(BIN)/python -m pip install --quiet 'accelnas[bench]'
