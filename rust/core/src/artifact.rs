@@ -344,3 +344,98 @@ pub(crate) fn read_file(path: &Path, sha256: &str) -> Result<memmap2::Mmap> {
     }
     Ok(map)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lower::lower;
+    use crate::space::tests::space_of;
+    use crate::testing::{forest, run, spaces};
+    use proptest::prelude::*;
+
+    fn header(space: &Space, surrogate: &Surrogate) -> Header {
+        Header {
+            format_version: FORMAT_VERSION,
+            metric: "m".to_owned(),
+            link: Link::Log,
+            granularity: surrogate.tables.granularity.name().to_owned(),
+            space_sha256: space.sha256().to_owned(),
+            provenance: BTreeMap::from([("data_sha256".to_owned(), "abc".to_owned())]),
+        }
+    }
+
+    fn artifact(space: &Space, depth: usize, seed: u64) -> (Header, Surrogate, Vec<u8>) {
+        let forests = [forest(space, 5, depth, 4, seed), forest(space, 5, depth, 4, !seed)];
+        let surrogate = lower(space, &[&forests[0], &forests[1]]).unwrap();
+        let header = header(space, &surrogate);
+        let bytes = to_bytes(space, &header, &surrogate).unwrap();
+        (header, surrogate, bytes)
+    }
+
+    fn read(space: &Space, bytes: &[u8]) -> Result<(Header, Surrogate)> {
+        from_bytes(Path::new("m.safetensors"), bytes, space)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+
+        #[test]
+        fn what_is_written_is_read_and_equal_input_gives_equal_bytes(space in spaces(), depth in 1usize..6, seed: u64) {
+            let (header, surrogate, bytes) = artifact(&space, depth, seed);
+            prop_assert_eq!(&bytes, &artifact(&space, depth, seed).2);
+            let (read_header, read) = read(&space, &bytes).unwrap();
+            prop_assert_eq!(read_header, header);
+            prop_assert_eq!(&read.forests, &surrogate.forests);
+            prop_assert_eq!(&read.groups, &surrogate.groups);
+            let rows = space.sample(100, 1, false).unwrap();
+            let [a, b] = [&read, &surrogate].map(|s| s.predict_members(&space, &rows, &run()).unwrap());
+            prop_assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-12));
+        }
+
+        #[test]
+        fn damaged_bytes_give_an_error_or_a_surrogate(cut in 0usize..4000, at in 0usize..4000, byte: u8, depth in 2usize..6) {
+            let space = space_of(&[&[3, 2], &[4], &[2, 2], &[3]]);
+            let (_, _, mut bytes) = artifact(&space, depth, 7);
+            let n = bytes.len();
+            bytes[at % n] = byte;
+            bytes.truncate(n - cut % n.min(200));
+            if let Ok((_, surrogate)) = read(&space, &bytes) {
+                let rows = space.sample(10, 0, false).unwrap();
+                surrogate.predict(&space, &rows, &run()).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn errors_state_the_field_at_fault() {
+        let space = space_of(&[&[3, 2], &[4], &[2, 2], &[3]]);
+        let (header, surrogate, bytes) = artifact(&space, 3, 7);
+        let message = |header: &Header, surrogate: &Surrogate| {
+            read(&space, &to_bytes(&space, header, surrogate).unwrap()).unwrap_err().to_string()
+        };
+        let newer = Header { format_version: 2, ..header.clone() };
+        assert_eq!(
+            message(&newer, &surrogate),
+            "m.safetensors: format version 2, this accelnas reads version 1; update accelnas"
+        );
+        let older = Header { format_version: 0, ..header.clone() };
+        assert!(
+            message(&older, &surrogate)
+                .ends_with("format version 0, this accelnas reads version 1; recompile the benchmark")
+        );
+        let other = Header { space_sha256: "abc".to_owned(), ..header.clone() };
+        assert!(message(&other, &surrogate).contains("compiled for the space abc"));
+        let unknown = Header { granularity: "layers".to_owned(), ..header.clone() };
+        assert!(message(&unknown, &surrogate).contains("granularity is \"layers\""));
+        let edit = |change: &dyn Fn(&mut Surrogate)| {
+            let mut surrogate = surrogate.clone();
+            change(&mut surrogate);
+            message(&header, &surrogate)
+        };
+        assert!(edit(&|s| s.constants[0] = f64::NAN).contains("not finite"));
+        assert!(edit(&|s| s.groups[0][0] = vec![0, 99]).contains("unknown axes"));
+        assert!(edit(&|s| s.groups[0][0] = vec![0]).contains("share a column"));
+        assert!(read(&space, &bytes[..100]).unwrap_err().to_string().contains("cut short"));
+        assert!(read(&space, b"hello").unwrap_err().to_string().contains("not a safetensors file"));
+    }
+}

@@ -233,3 +233,67 @@ pub fn write_metric(
     let text = toml::to_string(&file).map_err(|e| Error::artifact(&toml_path, e.to_string()))?;
     artifact::replace_file(&toml_path, text.as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lower::lower;
+    use crate::space::tests::space_of;
+    use crate::testing::{forest, run};
+
+    fn metric(name: &str) -> Metric {
+        Metric {
+            name: name.to_owned(),
+            unit: "ms".to_owned(),
+            direction: Direction::Minimise,
+            link: Link::Identity,
+            noise: None,
+            description: String::new(),
+            members: 0,
+            file: String::new(),
+            sha256: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_directory_is_written_read_updated_and_checked() {
+        let space = space_of(&[&[3, 2], &[4]]);
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        for (name, seed) in [("a", 1), ("b", 2), ("a", 3)] {
+            let surrogate = lower(&space, &[&forest(&space, 5, 3, 3, seed)]).unwrap();
+            write_metric(path, &space, metric(name), &surrogate, BTreeMap::new()).unwrap();
+        }
+        let bench = Benchmark::open(path).unwrap();
+        assert_eq!(bench.metrics().iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        assert!(bench.position("c").unwrap_err().to_string().contains("unknown metric \"c\"; the metrics are a, b"));
+        let rows = space.range(0, 24).unwrap();
+        let mut out = [(vec![0f32; 24], None)];
+        bench.predict(&[0], &rows, &mut out, &run()).unwrap();
+        let source = forest(&space, 5, 3, 3, 3).predict(space.width(), &rows, &run()).unwrap();
+        assert!(out[0].0.iter().zip(source).all(|(a, b)| (f64::from(*a) - b).abs() < 1e-4));
+
+        let other = space_of(&[&[3, 2], &[5]]);
+        let surrogate = lower(&other, &[&forest(&other, 5, 3, 3, 1)]).unwrap();
+        let message = write_metric(path, &other, metric("a"), &surrogate, BTreeMap::new()).unwrap_err().to_string();
+        assert!(message.contains("use another directory"), "{message}");
+
+        std::fs::write(path.join("b.safetensors"), b"changed").unwrap();
+        let message = bench.predictor(1).unwrap_err().to_string();
+        assert!(message.contains("benchmark.toml says"), "{message}");
+        assert!(bench.predictor(0).is_ok());
+
+        let toml = std::fs::read_to_string(path.join(BENCHMARK_FILE)).unwrap();
+        let reopened = |text: String| {
+            std::fs::write(path.join(BENCHMARK_FILE), text).unwrap();
+            Benchmark::open(path).unwrap_err().to_string()
+        };
+        assert!(
+            reopened(toml.replace("format_version = 1", "format_version = 7"))
+                .contains("format version 7, this accelnas reads version 1")
+        );
+        assert!(reopened(toml.replace("a.safetensors", "../a.safetensors")).contains("not a file name"));
+        assert!(reopened(toml.replace("name = \"b\"", "name = \"a\"")).contains("listed twice"));
+        assert!(reopened("garbage".to_owned()).contains("benchmark.toml"));
+    }
+}

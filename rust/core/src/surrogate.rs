@@ -85,7 +85,9 @@ impl Surrogate {
                     "group {axes:?} has {cells} cells or unknown axes, expected ascending axes and at most {MAX_CELLS} cells"
                 ));
             }
-            total = total.saturating_add(cells.saturating_mul(width));
+            // The mean's tables are padded to the most cells, see kernels::Dense.
+            let stored = if width == 1 { MAX_CELLS } else { cells.saturating_mul(width) };
+            total = total.saturating_add(stored);
         }
         if total > MAX_DENSE {
             return Err(format!(
