@@ -72,7 +72,7 @@ def aims(results: Results) -> list[tuple[str, str, str]]:
                 what = f"{workload}: against {engines[peer]['title']}" + (
                     ", the fastest on the same trees" if kind == "same trees" else ""
                 )
-                rows.append((what, f"{ratio(engines, peer, threads):,.0f} ×", f"{aim:,.0f} ×"))
+                rows.append((what, f"{number(ratio(engines, peer, threads))} ×", f"{aim:,.0f} ×"))
     return rows
 
 
@@ -103,7 +103,7 @@ def speed_table(engines: Results) -> str:
             row += [number(1e6 * seconds(engine, count, size)) for count in counts]
         row.append(f"{engine['rows']:,}")
         ours = OURS in engines
-        row += [f"{ratio(engines, name, count):,.0f} ×" if ours else "–" for count in counts]
+        row += [f"{number(ratio(engines, name, count))} ×" if ours else "–" for count in counts]
         rows.append(row)
     return table(header, rows)
 
