@@ -1,3 +1,4 @@
+import contextlib
 import io
 import json
 import tarfile
@@ -5,6 +6,8 @@ import tarfile
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import accelnas
 from accelnas.build import archive
@@ -125,6 +128,9 @@ def test_wrong_tables_are_refused(space):
         ({"result_1.json": one_result(architecture={"block9_e": 1})}, "unknown variable block9_e"),
         ({"result_1.json": one_result(architecture={})}, "variable block0_e is missing"),
         ({"result_1.json": one_result(metrics={"val_top1": "high"})}, "val_top1 is 'high'"),
+        ({"result_1.json": one_result(metrics={"val_top1": 10**400})}, "too many digits"),
+        ({"result_1.json": one_result(metrics={"val_top1": float("inf")})}, "is infinite"),
+        ({"result_1.json": one_result(metrics={"val_top1": float("nan")})}, "has no metric"),
         ({"result_1.json": one_result(metrics=[])}, r"metrics is \[\]; expected an object"),
     ],
 )
@@ -155,6 +161,19 @@ def test_archive_paths_links_and_bombs(tmp_path, monkeypatch):
         (tmp_path / name).write_bytes(broken)
         with pytest.raises(DataError, match="not a readable tar archive"):
             read_dataset(tmp_path / name)
+
+
+@given(seed=st.integers(0, 2**32 - 1), mode=st.sampled_from(["w", "w:gz"]))
+def test_damaged_archives_never_crash(tmp_path_factory, seed, mode):
+    path = tmp_path_factory.mktemp("damaged") / "x.tar"
+    tar_of(path, {f"result_{i}.json": one_result() for i in range(5)}, mode)
+    random = np.random.default_rng(seed)
+    content = bytearray(path.read_bytes())
+    for at in random.integers(len(content), size=5):
+        content[at] = random.integers(256)
+    path.write_bytes(content[: random.integers(1, len(content) + 1)])
+    with contextlib.suppress(DataError):
+        read_dataset(path)
 
 
 def test_new_devices_and_unknown_fields(tmp_path):

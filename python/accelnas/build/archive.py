@@ -6,9 +6,10 @@ import gzip
 import json
 import re
 import tarfile
+import zlib
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 from accelnas.errors import DataError
 
@@ -111,17 +112,23 @@ def _tar_members(path: Path) -> Iterator[tuple[str, bytes]]:
                     if member.isdir():
                         continue
                     name = member.name.rsplit("/", 1)[-1]
-                    stream = archive.extractfile(member) if member.isreg() else None
-                    if stream is None:
-                        raise DataError(f"{path}: member {name} is a link or device; only files are read")
-                    # other files are named in the report, never read
-                    yield name, _limited(name, stream) if RESULT_NAME.fullmatch(name) else b""
-    except (tarfile.TarError, EOFError, gzip.BadGzipFile) as error:
+                    yield name, _member_content(archive, member, name)
+    except DataError:
+        raise
+    except (tarfile.TarError, EOFError, zlib.error, ValueError) as error:
         raise DataError(f"{path} is not a readable tar archive: {error}") from error
     except OSError as error:
         if error.errno is not None:  # the file system's own errors keep their type
             raise
         raise DataError(f"{path} is not a readable tar archive: {error}") from error
+
+
+def _member_content(archive: tarfile.TarFile, member: tarfile.TarInfo, name: str) -> bytes:
+    stream = archive.extractfile(member) if member.isreg() else None
+    if stream is None:
+        raise DataError(f"member {name} is a link or device; only files are read")
+    # other files are named in the report, never read
+    return _limited(name, stream) if RESULT_NAME.fullmatch(name) else b""
 
 
 class _Limited:
@@ -139,7 +146,7 @@ class _Limited:
         return data
 
 
-def _limited(name: str, stream: BinaryIO) -> bytes:
+def _limited(name: str, stream: IO[bytes]) -> bytes:
     content = stream.read(FILE_LIMIT + 1)
     if len(content) > FILE_LIMIT:
         raise DataError(f"{name} has more than {FILE_LIMIT} bytes; a result file is far smaller")
@@ -209,4 +216,7 @@ def _number(number: int, name: str, value: Any) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise DataError(f"result_{number}.json: {name} is {value!r}; expected a number or null")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise DataError(f"result_{number}.json: {name} has too many digits") from error

@@ -111,9 +111,7 @@ class Dataset:
         digest.update(json.dumps(variables).encode() + b"\n")
         digest.update(self.ids.astype("<i8").tobytes())
         digest.update(np.ascontiguousarray(self.choices).tobytes())
-        for name in sorted(
-            set(self.table.columns) - {"id", *(v.name for v in self.space.variables)}
-        ):
+        for name in sorted(set(self.table.columns) - {"id", *(v.name for v in self.space.variables)}):
             values = self.table[name].fill_null(np.nan).to_numpy().astype("<f8") + 0.0  # no -0.0
             values[np.isnan(values)] = np.nan
             digest.update(name.encode() + b"\n" + values.tobytes())
@@ -158,9 +156,7 @@ def read_dataset(path: str | Path, space: Space | None = None) -> Dataset:
         space = mnasnet_space()
     path = Path(path)
     if not path.exists():
-        raise DataError(
-            f"{path} does not exist; `accelnas data fetch` downloads the public archive"
-        )
+        raise DataError(f"{path} does not exist; `accelnas data fetch` downloads the public archive")
     if path.suffix in {".parquet", ".csv"}:
         return from_table(_read_table(path), space, file_sha256=_file_sha256(path))
     records = read_archive(path)
@@ -203,7 +199,7 @@ def from_table(table: pl.DataFrame, space: Space, *, file_sha256: str | None = N
         space,
         ids.cast(pl.Int64).to_numpy(),
         {name: table[name].to_list() for name in names},
-        {name: table[name].cast(pl.Float64).fill_nan(None) for name in numeric},
+        {name: table[name].cast(pl.Float64) for name in numeric},
         Counter({f"column {name}": table.height for name in others if name not in numeric}),
         file_sha256,
     )
@@ -225,10 +221,9 @@ def _validate(
     choices = np.ascontiguousarray(np.stack(indices, axis=1)[order])
     columns = {"id": pl.Series("id", ids[order])}
     for i, variable in enumerate(space.variables):
-        columns[variable.name] = pl.Series(variable.name, list(variable.choices))[
-            choices[:, i].tolist()
-        ]
-    for name, series in values.items():
+        columns[variable.name] = pl.Series(variable.name, list(variable.choices))[choices[:, i].tolist()]
+    for name, column in values.items():
+        series = column.fill_nan(None)
         if series.null_count() == len(series):
             unknown[f"{name} (null in every row)"] += len(series)
             continue
@@ -262,9 +257,7 @@ def _architecture_columns(
     return {name: [architecture[name] for architecture in architectures] for name in names}
 
 
-def _choice_indices(
-    values: Sequence[Any], variable: Variable, ids: NDArray[np.int64]
-) -> NDArray[np.uint8]:
+def _choice_indices(values: Sequence[Any], variable: Variable, ids: NDArray[np.int64]) -> NDArray[np.uint8]:
     # bool apart from numbers: True must not pass as 1, but flags may be written 0 and 1
     lookup: dict[tuple[bool, Any], int] = {}
     for index, choice in enumerate(variable.choices):
@@ -280,9 +273,7 @@ def _choice_indices(
     if (found < 0).any():
         row = int(np.argmax(found < 0))
         allowed = ", ".join(str(choice) for choice in variable.choices)
-        raise DataError(
-            f"id {ids[row]}: {variable.name} is {values[row]!r}; choose one of {allowed}"
-        )
+        raise DataError(f"id {ids[row]}: {variable.name} is {values[row]!r}; choose one of {allowed}")
     return found.astype(np.uint8)
 
 

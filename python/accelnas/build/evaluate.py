@@ -24,7 +24,7 @@ class Figures:
     rows
         Number of measurements compared.
     r2
-        Coefficient of determination.
+        Coefficient of determination; NaN if all measurements are equal.
     tau
         Kendall's rank correlation (tau-b).
     mae, rmse
@@ -64,10 +64,10 @@ def evaluate(measured: NDArray[np.float64], predicted: NDArray[np.float64]) -> F
         raise DataError(f"{known.sum()} measurements to compare with; at least 2 are needed")
     measured, predicted = measured[known], predicted[known]
     error = measured - predicted
-    spread = measured - measured.mean()
+    spread = float(np.square(measured - measured.mean()).sum())
     return Figures(
         rows=len(measured),
-        r2=1.0 - float(error @ error) / float(spread @ spread),
+        r2=1.0 - float(error @ error) / spread if spread else np.nan,
         tau=float(kendalltau(measured, predicted).statistic),
         mae=float(np.abs(error).mean()),
         rmse=float(np.sqrt(np.square(error).mean())),

@@ -114,13 +114,16 @@ def _fit_lightgbm(train: Sample, val: Sample, recipe: Recipe, _space: Space, see
         [] if stage.stop is None else [lightgbm.early_stopping(stage.stop, verbose=False)]
     )
     fixed = {"num_threads": 1, "deterministic": True, "force_row_wise": True, "seed": seed}
-    return lightgbm.train(
-        {"objective": "regression", "metric": "rmse", **options, **stage.parameters, **fixed},
-        train_data,
-        stage.rounds,
-        valid_sets=[val_data],
-        callbacks=callbacks,
-    )
+    try:
+        return lightgbm.train(
+            {"objective": "regression", "metric": "rmse", **options, **stage.parameters, **fixed},
+            train_data,
+            stage.rounds,
+            valid_sets=[val_data],
+            callbacks=callbacks,
+        )
+    except lightgbm.basic.LightGBMError as error:  # no ValueError, as the other libraries raise
+        raise ValueError(str(error)) from error
 
 
 def _predict_directly(model: Any, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
