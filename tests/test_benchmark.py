@@ -84,7 +84,9 @@ def test_bits_do_not_depend_on_threads_batch_or_processor(bench: accelnas.Benchm
         " for x in v)).hexdigest())"
     )
     runs = [
-        subprocess.run([sys.executable, "-c", code], env={**os.environ, **extra}, capture_output=True, text=True, check=True)
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, **extra}, capture_output=True, text=True, check=True
+        )
         for extra in ({}, {"ACCELNAS_PORTABLE": "1"})
     ]
     assert runs[0].stdout == runs[1].stdout != ""
@@ -112,7 +114,9 @@ def test_wrong_arguments(bench: accelnas.Benchmark) -> None:
     wrong = bench.space.sample(100_000)
     wrong[77_777, 5] = 2
     for std in (False, True):
-        with pytest.raises(SpaceError, match=r"row 77777: block1_k has choice index 2; choose one of 0 to 1 \(choices 3, 5\)"):
+        with pytest.raises(
+            SpaceError, match=r"row 77777: block1_k has choice index 2; choose one of 0 to 1 \(choices 3, 5\)"
+        ):
             bench.predict(wrong, "accuracy", return_std=std)
 
 
@@ -139,7 +143,7 @@ def test_damaged_benchmarks(tmp_path: Path) -> None:
         damaged(file, None).predict(0, metric)
     with pytest.raises(ArtifactError, match="format version 2, this accelnas reads version 1; update accelnas"):
         damaged("benchmark.toml", toml.replace(b"format_version = 1", b"format_version = 2"))
-    with pytest.raises(FileError, match="benchmark.toml"):
+    with pytest.raises(FileError, match=r"benchmark\.toml"):
         accelnas.load(tmp_path / "nothing")
 
 
@@ -174,6 +178,12 @@ def test_threads_and_pickle(bench: accelnas.Benchmark) -> None:
     assert golden.name == accelnas.load(GOLDEN).name
 
 
+def _predict_for(seconds: float, bench: accelnas.Benchmark, rows: np.ndarray) -> None:
+    start = time.monotonic()
+    while time.monotonic() < start + seconds:
+        bench.predict(rows, return_std=True, threads=1)
+
+
 def test_ctrl_c_stops_a_long_call(bench: accelnas.Benchmark) -> None:
     rows = np.tile(bench.space.sample(1_000_000), (4, 1))
     bench.predict(rows[:10_000], return_std=True)
@@ -181,8 +191,8 @@ def test_ctrl_c_stops_a_long_call(bench: accelnas.Benchmark) -> None:
     start = time.monotonic()
     timer.start()
     with pytest.raises(KeyboardInterrupt):
-        while time.monotonic() < start + 60:
-            bench.predict(rows, return_std=True, threads=1)
+        _predict_for(60, bench, rows)
+    assert time.monotonic() < start + 30
     assert np.isfinite(bench.predict(rows[:10], "accuracy")).all()
 
 

@@ -105,8 +105,14 @@ WRONG = {
     "mixed": ([B0, 5], r"sequence of int, str"),
     "type": (object(), r"got a object"),
     "frame": (pl.DataFrame({"block0_e": [1]}), r"data frame lacks the columns block0_k"),
-    "frame value": (to_frame(MNASNET, MNASNET.sample(3)).with_columns(block2_k=pl.Series([3, 4, 5])), r"row 1: block2_k is 4"),
-    "frame null": (to_frame(MNASNET, MNASNET.sample(2)).with_columns(block2_k=pl.Series([3, None])), r"row 1: block2_k is None"),
+    "frame value": (
+        to_frame(MNASNET, MNASNET.sample(3)).with_columns(block2_k=pl.Series([3, 4, 5])),
+        r"row 1: block2_k is 4",
+    ),
+    "frame null": (
+        to_frame(MNASNET, MNASNET.sample(2)).with_columns(block2_k=pl.Series([3, None])),
+        r"row 1: block2_k is None",
+    ),
 }
 
 
@@ -117,7 +123,7 @@ def test_wrong_architectures_say_what_to_mend(name: str) -> None:
         MNASNET.check(value)
 
 
-@pytest.mark.parametrize("n, seed", [(-1, 0), (1.5, 0), (True, 0), (1, -1), (1, 2**64)])
+@pytest.mark.parametrize(("n", "seed"), [(-1, 0), (1.5, 0), (True, 0), (1, -1), (1, 2**64)])
 def test_wrong_counts_and_seeds(n: object, seed: int) -> None:
     with pytest.raises(SpaceError, match="choose an integer from 0 to"):
         MNASNET.sample(n, seed)  # type: ignore[arg-type]

@@ -7,6 +7,8 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ["FORMAT_VERSION", "Benchmark", "Forest", "Space", "Surrogate", "__version__", "write_metric"]
+
 __version__: str
 FORMAT_VERSION: int
 

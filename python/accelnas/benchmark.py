@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike, fspath
@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from accelnas import _core
 from accelnas.errors import MetricError
@@ -119,7 +118,7 @@ class Benchmark:
         return self._core.provenance(self._core.position(metric))
 
     @overload
-    def predict(
+    def predict(  # type: ignore[overload-overlap]
         self,
         archs: Architectures,
         metrics: str,
@@ -203,12 +202,12 @@ class Benchmark:
         if dtype not in ("float32", "float64"):
             raise MetricError(f"dtype is {dtype!r}; choose float32 or float64")
         run = self._core.predict if dtype == "float32" else self._core.predict_float64
-        one = _is_one(archs)
-        results: dict[str, Prediction] = {}
-        for name, (mean, std) in zip(names, run(rows, positions, return_std, threads), strict=True):
-            if one:
-                mean, std = mean[0], None if std is None else std[0]
-            results[name] = mean if std is None else (mean, std)
+        predictions: list[tuple[Any, Any]] = list(run(rows, positions, return_std, threads))
+        if _is_one(archs):
+            predictions = [(mean[0], None if std is None else std[0]) for mean, std in predictions]
+        results: dict[str, Prediction] = {
+            name: mean if std is None else (mean, std) for name, (mean, std) in zip(names, predictions, strict=True)
+        }
         return results[names[0]] if isinstance(metrics, str) else results
 
 

@@ -41,7 +41,9 @@ def encode_frame(space: Space, frame: polars.DataFrame) -> Rows:
     missing = [name for name in names if name not in frame.columns]
     if not missing:
         columns = [_encode_column(space, v, frame.get_column(name)) for v, name in enumerate(names)]
-        return np.ascontiguousarray(np.stack(columns, axis=1)) if columns[0].size else np.empty((0, len(names)), np.uint8)
+        return (
+            np.ascontiguousarray(np.stack(columns, axis=1)) if columns[0].size else np.empty((0, len(names)), np.uint8)
+        )
     if "architecture" in frame.columns:
         return space.parse(frame.get_column("architecture").to_list())
     if "index" in frame.columns:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -233,7 +233,7 @@ class Space:
         if hasattr(archs, "get_columns"):
             from accelnas.frames import encode_frame
 
-            return encode_frame(self, archs)
+            return encode_frame(self, cast("polars.DataFrame", archs))
         if isinstance(archs, Iterable):
             return self._encode_sequence(list(archs))
         raise SpaceError(f"got a {type(archs).__name__}; pass a dict, string, index, array or data frame")
