@@ -5,7 +5,7 @@ float width and comparison; they share no code with Treelite or with accelnas.
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 
 import lightgbm
@@ -48,8 +48,11 @@ class Sample:
     space: accelnas.Space
     encoding: Encoding
     categorical: tuple[int, ...]
-    rows: np.ndarray = field(repr=False)
-    target: np.ndarray = field(repr=False)
+    rows: np.ndarray
+    target: np.ndarray
+
+    def __repr__(self):  # short, for Hypothesis
+        return f"Sample({self.space}, {self.encoding.columns}, categorical={self.categorical})"
 
     def matrix(self, rows, dtype=np.float64):
         return self.encoding.transform(rows, dtype)

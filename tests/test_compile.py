@@ -131,7 +131,7 @@ def test_what_the_artifact_says_of_its_origin(models, tmp_path):
     assert found["verified_data_rows"] == "50"
     assert found["verified_random_rows"] == "3000"
     assert found["verified_leaf_pairs"] == str(2 * 40 * 3050)
-    assert re.fullmatch(r"[\d.e-]+ <= 1e-12", found["verified_float64_error"])
+    assert re.fullmatch(r"[\d.e-]+ <= [\d.e-]+", found["verified_float64_error"])
     with pytest.raises(ModelError, match="'versions' is written by accelnas itself"):
         compile_metric(models, space=SPACE, metric=SPEC, directory=tmp_path, provenance={"versions": ""})
 

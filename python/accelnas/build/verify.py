@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Member", "VerificationError", "VerifyReport", "verification_rows", "verify"]
 
-FLOAT64_BOUND = 1e-12  # compiled form in float64 against the float64 walk of the source trees
-FLOAT32_BOUND = 2e-6  # compiled form in float32 against the same
+# compiled form against the float64 walk of the source trees, in standard deviations; and, where
+# values are large beside their spread, roundings of the numbers that are added (ROUNDINGS64) or of
+# the result (ROUNDINGS32), which no form escapes
+FLOAT64_BOUND, ROUNDINGS64 = 1e-12, 8
+FLOAT32_BOUND, ROUNDINGS32 = 2e-6, 2
+EPS64 = float(np.finfo(np.float64).eps) / 2  # of one rounding
 CHUNK_ROWS = 8192
 CHUNK_PAIRS = 20_000_000
 LEAF_PAIRS = 50_000_000  # (row, tree) pairs a member whose leaves are compared, data set first
@@ -50,6 +54,12 @@ class Member:
     bias: float
 
     @property
+    def magnitude(self) -> float:
+        """Bound on the sum of absolute values of all numbers that the prediction adds."""
+        trees = self.source.trees
+        return abs(self.bias) + abs(self.scale) * (abs(trees.base_score) + trees.magnitude / trees.divisor)
+
+    @property
     def summation_bound(self) -> float:
         """Largest error that the library's own summation can make.
 
@@ -61,10 +71,10 @@ class Member:
         trees = self.source.trees
         unit = float(np.finfo(self.source.sum_dtype).eps) / 2
         roundings = (trees.tree_count + 8) * unit
-        total = abs(trees.base_score) + trees.magnitude / trees.divisor
+        total = self.magnitude
         if trees.postprocessor == "exponential":
-            total += 1.0  # a relative error of the exponential is an absolute one of its logarithm
-        return abs(self.scale) * total * roundings / (1 - roundings)
+            total += abs(self.scale)  # a relative error of the exponential is an absolute one of its logarithm
+        return total * roundings / (1 - roundings)
 
 
 @dataclass(frozen=True)
@@ -81,6 +91,8 @@ class VerifyReport:
         Standard deviation of the predictions, in link space.
     float64_error, float32_error
         Compiled form against the float64 walk of the source trees.
+    float64_bound, float32_bound
+        The most that was allowed, 1e-12 and 2e-6 plus the rounding of large values.
     library_error, library_bound
         Source library's own prediction against that walk, and the most that its summation allows.
     """
@@ -90,7 +102,9 @@ class VerifyReport:
     leaf_pairs: int
     sd: float
     float64_error: float
+    float64_bound: float
     float32_error: float
+    float32_bound: float
     library_error: float
     library_bound: float
 
@@ -101,8 +115,8 @@ class VerifyReport:
             "verified_random_rows": str(self.random_rows),
             "verified_leaf_pairs": str(self.leaf_pairs),
             "verified_sd": f"{self.sd:.6g}",
-            "verified_float64_error": f"{self.float64_error:.2g} <= {FLOAT64_BOUND:.2g}",
-            "verified_float32_error": f"{self.float32_error:.2g} <= {FLOAT32_BOUND:.2g}",
+            "verified_float64_error": f"{self.float64_error:.2g} <= {self.float64_bound:.2g}",
+            "verified_float32_error": f"{self.float32_error:.2g} <= {self.float32_bound:.2g}",
             "verified_library_error": f"{self.library_error:.2g} <= {self.library_bound:.2g}",
         }
 
@@ -155,16 +169,15 @@ def verify(
         library_bounds.append(member.summation_bound)
     compiled = surrogate.predict_members(rows, threads=threads).T
     for number, walk in enumerate(walks):
-        bound = FLOAT64_BOUND * sd + np.finfo(np.float64).eps * np.abs(walk)
+        bound = FLOAT64_BOUND * sd + ROUNDINGS64 * EPS64 * members[number].magnitude
         _within(compiled[number], walk, bound, f"compiled member {number}", rows, space)
     mean = walks.mean(axis=0)
-    bound = FLOAT64_BOUND * sd + np.finfo(np.float64).eps * np.abs(mean)
+    bound64 = FLOAT64_BOUND * sd + ROUNDINGS64 * EPS64 * max(member.magnitude for member in members)
     found = surrogate.predict(rows, threads=threads)
-    float64_error = _within(found, mean, bound, "compiled form in float64", rows, space)
-    # the rounding of the result itself is no error of the compiled form
-    bound = FLOAT32_BOUND * sd + np.finfo(np.float32).eps * np.abs(mean)
+    float64_error = _within(found, mean, bound64, "compiled form in float64", rows, space)
+    bound32 = FLOAT32_BOUND * sd + ROUNDINGS32 * float(np.finfo(np.float32).eps) / 2 * np.abs(mean)
     found = surrogate.predict_float32(rows, threads=threads).astype(np.float64)
-    float32_error = _within(found, mean, bound, "compiled form in float32", rows, space)
+    float32_error = _within(found, mean, bound32, "compiled form in float32", rows, space)
     unit = sd or 1.0
     return VerifyReport(
         data_rows=len(data),
@@ -172,7 +185,9 @@ def verify(
         leaf_pairs=leaf_pairs,
         sd=sd,
         float64_error=float64_error / unit,
+        float64_bound=bound64 / unit,
         float32_error=float32_error / unit,
+        float32_bound=float(bound32.max()) / unit,
         library_error=max(library_errors) / unit,
         library_bound=max(library_bounds) / unit,
     )
@@ -198,7 +213,7 @@ def _compare_library(member: Member, rows: Rows, walk: Floats, what: str, space:
         part = slice(start, start + CHUNK_ROWS)
         matrix = member.encoding.transform(rows[part], member.source.dtype)
         library = member.bias + member.scale * member.source.predict(matrix, threads)
-        bound = member.summation_bound + 4 * np.finfo(np.float64).eps * np.abs(walk[part])
+        bound = member.summation_bound + ROUNDINGS64 * EPS64 * member.magnitude
         worst = max(worst, _within(library, walk[part], bound, what, rows[part], space))
     return worst
 
