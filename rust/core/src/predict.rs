@@ -159,17 +159,24 @@ impl Predictor {
             let minus_mean = |cells: &Vec<f64>| cells.iter().zip(&self.mean_cells).map(|(c, m)| c - m).collect();
             let deviations: Vec<Vec<f64>> = tables.cells.iter().map(minus_mean).collect();
             let groups = assign_groups(&self.surrogate, 1)?;
-            let expanded: Vec<Vec<Vec<f64>>> =
-                groups.par_iter().map(|group| deviations.iter().map(|d| group.expand(d)).collect()).collect();
-            let largest = |members: &Vec<Vec<f64>>| members.iter().flatten().fold(0.0, |m: f64, v| m.max(v.abs()));
-            let total: f64 = expanded.iter().map(largest).sum();
-            // Rounding adds at most half a step a group; a sum of 0 stands for identical members.
-            let step = (total / (f64::from(i16::MAX) - groups.len() as f64).max(1.0)).max(f64::MIN_POSITIVE);
-            let build = |(group, members): (&Group, &Vec<Vec<f64>>)| {
-                DenseMembers::new(packer, tables.granularity, group, members, step)
+            // No deviation of the tables exceeds the sum of the largest cells of any partition of them into groups;
+            // the mean's groups are the coarsest at hand. Sums may wrap on the way: only the last has to fit.
+            let largest = |group: &Group| {
+                let of_member = |d: &Vec<f64>| group.expand(d).iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+                deviations.iter().map(of_member).collect()
             };
+            let largest: Vec<Vec<f64>> = self.groups.par_iter().map(largest).collect();
+            let of_member = |m: usize| largest.iter().map(|group| group[m]).sum::<f64>();
+            let bound = (0..deviations.len()).map(of_member).fold(0.0, f64::max);
+            // Rounding adds at most half a step a group; a bound of 0 stands for identical members.
+            let step = (bound / (f64::from(i16::MAX) - groups.len() as f64).max(1.0)).max(f64::MIN_POSITIVE);
+            let build = |group: &Group| {
+                let expanded: Vec<Vec<f64>> = deviations.iter().map(|d| group.expand(d)).collect();
+                DenseMembers::new(packer, tables.granularity, group, &expanded, step)
+            };
+            let groups = groups.par_iter().map(build).collect();
             Ok(Members {
-                groups: groups.par_iter().zip(&expanded).map(build).collect(),
+                groups,
                 step,
                 constants: self.surrogate.constants.iter().map(|c| c - self.constant).collect(),
             })

@@ -218,9 +218,9 @@ fn digits(mut cell: usize, cards: &[usize]) -> [usize; MAX_ORDER] {
 /// Fills a table from its free cells, one axis after the other.
 fn restore(table: &mut [f64], free: &[f64], cards: &[usize]) {
     let mut free = free.iter();
-    for cell in 0..table.len() {
+    for (cell, value) in table.iter_mut().enumerate() {
         if digits(cell, cards).iter().zip(cards).all(|(&d, &n)| d + 1 < n) {
-            table[cell] = free.next().copied().unwrap_or(0.0);
+            *value = free.next().copied().unwrap_or(0.0);
         }
     }
     for axis in 0..cards.len() {

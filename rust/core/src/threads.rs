@@ -18,7 +18,13 @@ pub struct Run<'a> {
     pub cancelled: &'a AtomicBool,
 }
 
-static POOLS: Mutex<Option<(u32, HashMap<usize, Arc<ThreadPool>>)>> = Mutex::new(None);
+/// The pools of one process, by thread count.
+struct Pools {
+    process: u32,
+    by_threads: HashMap<usize, Arc<ThreadPool>>,
+}
+
+static POOLS: Mutex<Option<Pools>> = Mutex::new(None);
 
 impl Run<'_> {
     /// An error once the call is stopped.
@@ -58,17 +64,17 @@ impl Run<'_> {
             return None;
         }
         let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
-        let pid = std::process::id();
+        let process = std::process::id();
         // A forked child has the pools but not their threads: forget them without joining.
-        if pools.as_ref().is_some_and(|(owner, _)| *owner != pid) {
+        if pools.as_ref().is_some_and(|pools| pools.process != process) {
             std::mem::forget(pools.take());
         }
-        let (_, by_threads) = pools.get_or_insert_with(|| (pid, HashMap::new()));
-        if let Some(pool) = by_threads.get(&threads) {
+        let pools = pools.get_or_insert_with(|| Pools { process, by_threads: HashMap::new() });
+        if let Some(pool) = pools.by_threads.get(&threads) {
             return Some(pool.clone());
         }
         let pool = Arc::new(ThreadPoolBuilder::new().num_threads(threads).build().ok()?);
-        by_threads.insert(threads, pool.clone());
+        pools.by_threads.insert(threads, pool.clone());
         Some(pool)
     }
 }

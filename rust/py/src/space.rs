@@ -119,7 +119,8 @@ impl Space {
         to_rows(py, states, self.core.blocks().len())
     }
 
-    fn from_block_states<'py>(
+    #[pyo3(name = "from_block_states")]
+    fn rows_of_block_states<'py>(
         &self,
         py: Python<'py>,
         states: PyReadonlyArray2<'py, u8>,
