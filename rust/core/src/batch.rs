@@ -1,5 +1,7 @@
 //! Batches: rows of choice indices in, several metrics out, chunk by chunk on many threads.
 
+use std::cell::RefCell;
+
 use crate::error::Result;
 use crate::link::Link;
 use crate::pack::{BadChoice, Packer, ROWS};
@@ -35,8 +37,8 @@ pub(crate) fn predict(
     if outputs.iter().all(|out| out.std.is_none() && out.predictor.stays_sparse(n)) {
         return predict_sparse(space, rows, outputs);
     }
-    for out in &*outputs {
-        run.install(|| out.predictor.prepare(space, packer, out.std.is_some()))?;
+    for out in outputs.iter().filter(|out| !out.predictor.is_prepared(out.std.is_some())) {
+        run.in_pool(|| out.predictor.prepare(space, packer, out.std.is_some()))?;
     }
     let mut tasks: Vec<Task<'_>> = rows
         .chunks(ROWS * width)
@@ -49,7 +51,16 @@ pub(crate) fn predict(
             task.outputs.push(Output { predictor: out.predictor, mean, std: stds.as_mut().and_then(Iterator::next) });
         }
     }
-    run.for_each(tasks, || Scratch::new(space, packer), |scratch, task| run_task(space, packer, scratch, task))
+    run.for_each(tasks, |task| {
+        SCRATCH.with_borrow_mut(|scratch| {
+            scratch.fit(packer.columns().len(), space.blocks().len());
+            run_task(space, packer, scratch, task)
+        })
+    })
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
 /// Mean over members of unchecked rows before the link is inverted.
@@ -176,7 +187,7 @@ mod tests {
             let rows = space.sample(3 * ROWS + 77, 1, false).unwrap();
             let predictor = Predictor::new(surrogate.clone(), Link::Identity).unwrap();
             let all = predicted(&space, &predictor, &rows, &run());
-            let two = Run { threads: Some(2), cancelled: &RUNNING };
+            let two = Run { threads: Some(2), rows: usize::MAX, cancelled: &RUNNING };
             assert_eq!(all, predicted(&space, &predictor, &rows, &two));
             let part = predicted(&space, &predictor, &rows[28 * 100..28 * 333], &run());
             assert_eq!((&all.0[100..333], &all.1[100..333]), (&part.0[..], &part.1[..]));
@@ -220,7 +231,7 @@ mod tests {
     fn a_stopped_batch_says_so() {
         let space = mnasnet();
         let surrogate = lower(&space, &[&forest(&space, 10, 3, 3, 1)]).unwrap();
-        let stopped = Run { threads: Some(1), cancelled: &AtomicBool::new(true) };
+        let stopped = Run { threads: Some(1), rows: usize::MAX, cancelled: &AtomicBool::new(true) };
         let rows = space.sample(20_000, 1, false).unwrap();
         let result = predict_link(&space, &surrogate, &rows, &stopped);
         assert!(matches!(result, Err(crate::Error::Cancelled)));

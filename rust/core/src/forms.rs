@@ -2,23 +2,20 @@
 //!
 //! Rows are flat, row-major bytes; every function that reads a foreign form checks it and names the row.
 
-use rayon::prelude::*;
-
 use crate::error::{Error, Result};
 use crate::space::{Block, Space};
-
-/// Rows a thread takes at a time.
-const CHUNK: usize = 1 << 14;
+use crate::threads::for_rows;
 
 impl Space {
     /// Checks rows of choice indices.
     pub fn check(&self, rows: &[u8]) -> Result<()> {
         let width = self.width();
-        let cards: Vec<u8> = self.cards().map(|n| (n - 1) as u8).collect();
-        rows.par_chunks(width * CHUNK).enumerate().try_for_each(|(chunk, rows)| {
+        let last: Vec<u8> = self.cards().map(|n| (n - 1) as u8).collect();
+        let mut nothing = vec![(); rows.len() / width];
+        for_rows((rows, width), (&mut nothing, 1), |first, _, rows| {
             for (i, row) in rows.chunks_exact(width).enumerate() {
-                if let Some(v) = row.iter().zip(&cards).position(|(x, last)| x > last) {
-                    return Err(self.choice_index_error(chunk * CHUNK + i, v, row[v]));
+                if let Some(v) = row.iter().zip(&last).position(|(x, last)| x > last) {
+                    return Err(self.choice_index_error(first + i, v, row[v]));
                 }
             }
             Ok(())
@@ -33,18 +30,19 @@ impl Space {
     }
 
     /// Block states of checked rows.
-    pub fn block_states(&self, rows: &[u8]) -> Vec<u8> {
+    pub fn block_states(&self, rows: &[u8]) -> Result<Vec<u8>> {
         let (width, blocks) = (self.width(), self.blocks().len());
         let cards: Vec<usize> = self.cards().collect();
         let mut out = vec![0u8; rows.len() / width * blocks];
-        out.par_chunks_mut(blocks * CHUNK).zip(rows.par_chunks(width * CHUNK)).for_each(|(out, rows)| {
+        for_rows((rows, width), (&mut out, blocks), |_, out, rows| {
             for (out, row) in out.chunks_exact_mut(blocks).zip(rows.chunks_exact(width)) {
                 for (state, block) in out.iter_mut().zip(self.blocks()) {
                     *state = block_state(block, row, &cards) as u8;
                 }
             }
-        });
-        out
+            Ok(())
+        })?;
+        Ok(out)
     }
 
     /// Rows of choice indices of block states.
@@ -52,21 +50,19 @@ impl Space {
         let (width, blocks) = (self.width(), self.blocks().len());
         let tables = self.state_tables();
         let mut out = vec![0u8; states.len() / blocks * width];
-        out.par_chunks_mut(width * CHUNK).zip(states.par_chunks(blocks * CHUNK)).enumerate().try_for_each(
-            |(chunk, (out, states))| {
-                for (i, (out, states)) in out.chunks_exact_mut(width).zip(states.chunks_exact(blocks)).enumerate() {
-                    for ((block, table), &state) in self.blocks().iter().zip(&tables).zip(states) {
-                        if state as usize >= block.states {
-                            let (row, last) = (chunk * CHUNK + i, block.states - 1);
-                            return Err(Error::BlockState { row, block: block.name.clone(), state, last });
-                        }
-                        let n = block.variables.len();
-                        out[block.variables.clone()].copy_from_slice(&table[state as usize * n..][..n]);
+        for_rows((states, blocks), (&mut out, width), |first, out, states| {
+            for (i, (out, states)) in out.chunks_exact_mut(width).zip(states.chunks_exact(blocks)).enumerate() {
+                for ((block, table), &state) in self.blocks().iter().zip(&tables).zip(states) {
+                    if state as usize >= block.states {
+                        let (row, last) = (first + i, block.states - 1);
+                        return Err(Error::BlockState { row, block: block.name.clone(), state, last });
                     }
+                    let n = block.variables.len();
+                    out[block.variables.clone()].copy_from_slice(&table[state as usize * n..][..n]);
                 }
-                Ok(())
-            },
-        )?;
+            }
+            Ok(())
+        })?;
         Ok(out)
     }
 
@@ -74,13 +70,14 @@ impl Space {
     pub fn index(&self, rows: &[u8]) -> Result<Vec<u64>> {
         self.indexed_size()?;
         let width = self.width();
-        let cards: Vec<usize> = self.cards().collect();
+        let cards: Vec<u64> = self.cards().map(|n| n as u64).collect();
         let mut out = vec![0u64; rows.len() / width];
-        out.par_chunks_mut(CHUNK).zip(rows.par_chunks(width * CHUNK)).for_each(|(out, rows)| {
+        for_rows((rows, width), (&mut out, 1), |_, out, rows| {
             for (out, row) in out.iter_mut().zip(rows.chunks_exact(width)) {
-                *out = row.iter().zip(&cards).fold(0, |n, (&x, &card)| n * card as u64 + u64::from(x));
+                *out = row.iter().zip(&cards).fold(0, |n, (&x, card)| n * card + u64::from(x));
             }
-        });
+            Ok(())
+        })?;
         Ok(out)
     }
 
@@ -90,7 +87,7 @@ impl Space {
         if let Some((row, &index)) = indices.iter().enumerate().find(|&(_, &index)| index >= size) {
             return Err(Error::Index { row, index, size });
         }
-        Ok(self.decode_with(indices.len(), |row| indices[row]))
+        self.decode_with(indices.len(), |row| indices[row])
     }
 
     /// Rows of the consecutive indices `start .. stop`.
@@ -99,17 +96,17 @@ impl Space {
         if stop > size || start > stop {
             return Err(Error::Index { row: 0, index: start.max(stop.saturating_sub(1)), size });
         }
-        Ok(self.decode_with((stop - start) as usize, |row| start + row as u64))
+        self.decode_with((stop - start) as usize, |row| start + row as u64)
     }
 
     /// Rows whose indices a function of the row number gives; the indices are below the size.
-    pub(crate) fn decode_with(&self, rows: usize, index_of: impl Fn(usize) -> u64 + Sync) -> Vec<u8> {
+    pub(crate) fn decode_with(&self, rows: usize, index_of: impl Fn(usize) -> u64 + Sync) -> Result<Vec<u8>> {
         let width = self.width();
         let tables = self.state_tables();
         let mut out = vec![0u8; rows * width];
-        out.par_chunks_mut(width * CHUNK).enumerate().for_each(|(chunk, out)| {
+        for_rows((&vec![(); rows], 1), (&mut out, width), |first, out, _| {
             for (i, out) in out.chunks_exact_mut(width).enumerate() {
-                let mut rest = index_of(chunk * CHUNK + i);
+                let mut rest = index_of(first + i);
                 for (block, table) in self.blocks().iter().zip(&tables).rev() {
                     let (n, states) = (block.variables.len(), block.states as u64);
                     let state = (rest % states) as usize;
@@ -117,13 +114,19 @@ impl Space {
                     out[block.variables.clone()].copy_from_slice(&table[state * n..][..n]);
                 }
             }
-        });
-        out
+            Ok(())
+        })?;
+        Ok(out)
     }
 
     /// Readable strings of checked rows.
-    pub fn format(&self, rows: &[u8]) -> Vec<String> {
-        rows.par_chunks_exact(self.width()).map(|row| self.format_row(row)).collect()
+    pub fn format(&self, rows: &[u8]) -> Result<Vec<String>> {
+        let mut out = vec![String::new(); rows.len() / self.width()];
+        for_rows((rows, self.width()), (&mut out, 1), |_, out, rows| {
+            out.iter_mut().zip(rows.chunks_exact(self.width())).for_each(|(out, row)| *out = self.format_row(row));
+            Ok(())
+        })?;
+        Ok(out)
     }
 
     fn format_row(&self, row: &[u8]) -> String {
@@ -141,15 +144,18 @@ impl Space {
     pub fn parse<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Result<Vec<u8>> {
         let width = self.width();
         let mut out = vec![0u8; texts.len() * width];
-        out.par_chunks_mut(width).zip(texts).enumerate().try_for_each(|(row, (out, text))| {
-            let text = text.as_ref().trim();
-            self.parse_row(text, out).map_err(|reason| Error::Text {
-                row,
-                text: text.chars().take(200).collect(),
-                space: self.name().to_owned(),
-                reason,
-                example: self.format_row(&vec![0; width]),
-            })
+        for_rows((texts, 1), (&mut out, width), |first, out, texts| {
+            for (i, (out, text)) in out.chunks_exact_mut(width).zip(texts).enumerate() {
+                let text = text.as_ref().trim();
+                self.parse_row(text, out).map_err(|reason| Error::Text {
+                    row: first + i,
+                    text: text.chars().take(200).collect(),
+                    space: self.name().to_owned(),
+                    reason,
+                    example: self.format_row(&vec![0; width]),
+                })?;
+            }
+            Ok(())
         })?;
         Ok(out)
     }
@@ -232,8 +238,8 @@ mod tests {
             let rows = space.sample(50, seed, false).unwrap();
             space.check(&rows).unwrap();
             prop_assert_eq!(&space.at(&space.index(&rows).unwrap()).unwrap(), &rows);
-            prop_assert_eq!(&space.from_block_states(&space.block_states(&rows)).unwrap(), &rows);
-            prop_assert_eq!(&space.parse(&space.format(&rows)).unwrap(), &rows);
+            prop_assert_eq!(&space.from_block_states(&space.block_states(&rows).unwrap()).unwrap(), &rows);
+            prop_assert_eq!(&space.parse(&space.format(&rows).unwrap()).unwrap(), &rows);
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use rayon::prelude::*;
+
 use crate::error::{Error, Result};
 use crate::forest::{ChoiceSet, Forest, Node};
 use crate::pack::{Column, columns};
@@ -34,23 +36,22 @@ pub fn lower(space: &Space, forests: &[&Forest]) -> Result<Surrogate> {
         return Err(Error::model("an ensemble needs at least one member"));
     }
     let columns = columns(space);
-    let needs: Vec<Vec<Need>> =
-        forests.iter().map(|f| (0..f.tree_count()).map(|t| tree_need(space, &columns, f.tree(t))).collect()).collect();
+    let needs: Vec<Vec<Need>> = forests
+        .iter()
+        .map(|f| (0..f.tree_count()).into_par_iter().map(|t| tree_need(space, &columns, f.tree(t))).collect())
+        .collect();
     let granularity = match needs.iter().flatten().any(|&need| need == Need::Blocks) {
         true => Granularity::Blocks,
         false => Granularity::Variables,
     };
     let cards = granularity.cards(space);
-    let mut members = Vec::new();
-    let mut constants = Vec::new();
-    let mut rest = Vec::new();
-    for (forest, needs) in forests.iter().zip(&needs) {
-        let (mut raw, mut constant) = collapse(space, forest, needs, granularity);
-        constant += forest.bias + purify(&mut raw, &cards);
-        constants.push(constant);
-        members.push(raw);
-        rest.push(remaining(forest, needs));
-    }
+    let member = |(forest, needs): (&&Forest, &Vec<Need>)| {
+        let (mut raw, constant) = collapse(space, forest, needs, granularity);
+        let constant = constant + forest.bias + purify(&mut raw, &cards);
+        (raw, (constant, remaining(forest, needs)))
+    };
+    let (members, (constants, rest)): (Vec<_>, (Vec<f64>, Vec<Forest>)) =
+        forests.par_iter().zip(&needs).map(member).unzip();
     let tables = Tables::align(granularity, cards, members);
     let forests = if rest.iter().all(|f| f.tree_count() == 0) { Vec::new() } else { rest };
     Surrogate::new(space, constants, tables, forests)

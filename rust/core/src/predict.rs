@@ -47,7 +47,8 @@ struct Members {
     constants: Vec<f64>,
 }
 
-/// Buffers of one thread.
+/// Buffers of one thread, kept between calls.
+#[derive(Default)]
 pub(crate) struct Scratch {
     pub(crate) columns: Vec<u8>,
     pub(crate) blocks: Vec<u8>,
@@ -59,16 +60,18 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    pub(crate) fn new(space: &Space, packer: &Packer) -> Scratch {
-        Scratch {
-            columns: vec![0; packer.columns().len() * ROWS],
-            blocks: vec![0; space.blocks().len() * ROWS],
-            cells: vec![0; ROWS],
-            sums: vec![0.0; ROWS],
-            lanes: Vec::new(),
-            deviations: Vec::new(),
-            forest: Vec::new(),
-        }
+    /// Makes room for a chunk of a space's rows.
+    pub(crate) fn fit(&mut self, columns: usize, blocks: usize) {
+        grow(&mut self.columns, columns * ROWS);
+        grow(&mut self.blocks, blocks * ROWS);
+        grow(&mut self.cells, ROWS);
+        grow(&mut self.sums, ROWS);
+    }
+}
+
+fn grow<T: Clone + Default>(buffer: &mut Vec<T>, len: usize) {
+    if buffer.len() < len {
+        buffer.resize(len, T::default());
     }
 }
 
@@ -187,6 +190,11 @@ impl Predictor {
         self.forests.get_or_init(|| self.surrogate.forests.par_iter().map(|f| MaskForest::new(space, f)).collect())
     }
 
+    /// Whether [`Predictor::prepare`] has nothing left to do.
+    pub(crate) fn is_prepared(&self, std: bool) -> bool {
+        self.forests.get().is_some() && self.dense.get().is_some() && (!std || self.members.get().is_some())
+    }
+
     /// Builds what a batch reads, so that threads do not wait for each other inside it.
     pub(crate) fn prepare(&self, space: &Space, packer: &Packer, std: bool) -> Result<()> {
         self.dense(packer)?;
@@ -215,7 +223,7 @@ impl Predictor {
             dense.add(columns, &mut s.cells, sums);
         }
         let forests = self.forests(space);
-        s.forest.resize((forests.len() + 1) * ROWS, 0.0);
+        grow(&mut s.forest, (forests.len() + 1) * ROWS);
         let (total, each) = s.forest.split_at_mut(ROWS);
         let total = &mut total[..n];
         total.fill(0.0);
@@ -232,8 +240,8 @@ impl Predictor {
         let members = self.members(packer)?;
         let count = self.surrogate.members();
         let runs = count.div_ceil(LANES);
-        s.lanes.resize(runs * ROWS, [0; LANES]);
-        for (run, lanes) in s.lanes.chunks_exact_mut(ROWS).enumerate() {
+        grow(&mut s.lanes, runs * ROWS);
+        for (run, lanes) in s.lanes.chunks_exact_mut(ROWS).take(runs).enumerate() {
             let lanes = &mut lanes[..n];
             lanes.fill([0; LANES]);
             members.groups.iter().for_each(|group| group.add(run, columns, &mut s.cells, lanes));

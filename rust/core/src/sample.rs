@@ -17,10 +17,10 @@ impl Space {
             if rows as u64 > size {
                 return Err(Error::TooManyDistinct { asked: rows as u64, size });
             }
-            return Ok(self.decode_with(rows, |row| permuted(row as u64, size, seed)));
+            return self.decode_with(rows, |row| permuted(row as u64, size, seed));
         }
         match self.size() {
-            Some(size) => Ok(self.decode_with(rows, |row| uniform(seed, row as u64, size))),
+            Some(size) => self.decode_with(rows, |row| uniform(seed, row as u64, size)),
             None => {
                 let cards: Vec<u64> = self.cards().map(|n| n as u64).collect();
                 let draw = |cell: usize| {

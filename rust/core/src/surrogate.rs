@@ -1,7 +1,5 @@
 //! A surrogate: for every member a constant, interaction tables and, where needed, a forest.
 
-use rayon::prelude::*;
-
 use crate::cover::{Point, cover};
 use crate::error::{Error, Result};
 use crate::forest::Forest;
@@ -10,7 +8,7 @@ use crate::lower::MAX_CELLS;
 use crate::pack::columns;
 use crate::space::Space;
 use crate::tables::{AxisSet, Granularity, RawTables, Tables, purify};
-use crate::threads::Run;
+use crate::threads::{Run, for_rows};
 
 /// Most cells of a dense table of member deviations: with 16 lanes it stays inside a core's second cache.
 pub const MEMBER_CELLS: usize = 2048;
@@ -145,22 +143,25 @@ impl Surrogate {
         self.forests.iter().map(|f| f.predict_row(row)).sum::<f64>() / self.members() as f64
     }
 
-    fn map_rows<T: Send>(
+    fn map_rows<T: Send + Clone + Default>(
         &self,
         space: &Space,
         rows: &[u8],
         run: &Run<'_>,
         f: impl Fn(&[u8], &[u8]) -> T + Sync,
     ) -> Result<Vec<T>> {
-        let granularity = self.tables.granularity;
-        rows.par_chunks_exact(space.width())
-            .with_min_len(64)
-            .map_init(Vec::new, |states, row| {
+        let width = space.width();
+        let mut out = vec![T::default(); rows.len() / width];
+        for_rows((rows, width), (&mut out, 1), |_, out, rows| {
+            let mut states = Vec::new();
+            for (out, row) in out.iter_mut().zip(rows.chunks_exact(width)) {
                 run.check()?;
-                granularity.states(space, row, states);
-                Ok(f(row, states))
-            })
-            .collect()
+                self.tables.granularity.states(space, row, &mut states);
+                *out = f(row, &states);
+            }
+            Ok(())
+        })?;
+        Ok(out)
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) static RUNNING: AtomicBool = AtomicBool::new(false);
 
 /// A run on one thread that nobody stops.
 pub(crate) fn run() -> Run<'static> {
-    Run { threads: Some(1), cancelled: &RUNNING }
+    Run { threads: Some(1), rows: usize::MAX, cancelled: &RUNNING }
 }
 
 /// Spaces of one to five blocks of one to three variables of one to five choices.

@@ -14,6 +14,8 @@ use crate::error::{Error, Result};
 pub struct Run<'a> {
     /// Number of threads; `None` is one a core.
     pub threads: Option<usize>,
+    /// Number of rows of the call.
+    pub rows: usize,
     /// Set by another thread to stop the call.
     pub cancelled: &'a AtomicBool,
 }
@@ -32,37 +34,30 @@ impl Run<'_> {
         if self.cancelled.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { Ok(()) }
     }
 
-    /// Runs a closure inside the pool of this many threads.
+    /// Runs work inside the pool of this many threads; on the caller's thread where the rows are few.
     pub fn install<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        if self.rows <= CHUNK { work() } else { self.in_pool(work) }
+    }
+
+    /// Runs work inside the pool of this many threads.
+    pub fn in_pool<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         match self.pool() {
             Some(pool) => pool.install(work),
             None => work(),
         }
     }
 
-    /// Hands every task to a thread, with a state of the thread's own, until one fails or the call is stopped.
-    pub(crate) fn for_each<T: Send, S: Send>(
-        &self,
-        tasks: Vec<T>,
-        state: impl Fn() -> S + Sync + Send,
-        work: impl Fn(&mut S, T) -> Result<()> + Sync + Send,
-    ) -> Result<()> {
-        let step = |state: &mut S, task: T| {
-            self.check()?;
-            work(state, task)
-        };
+    /// Hands every task to a thread, until one fails or the call is stopped.
+    pub(crate) fn for_each<T: Send>(&self, tasks: Vec<T>, work: impl Fn(T) -> Result<()> + Sync + Send) -> Result<()> {
+        let step = |task: T| self.check().and_then(|()| work(task));
         if tasks.len() <= 1 || self.threads == Some(1) {
-            let mut state = state();
-            return tasks.into_iter().try_for_each(|task| step(&mut state, task));
+            return tasks.into_iter().try_for_each(step);
         }
-        self.install(|| tasks.into_par_iter().try_for_each_init(state, step))
+        self.in_pool(|| tasks.into_par_iter().try_for_each(step))
     }
 
     fn pool(&self) -> Option<Arc<ThreadPool>> {
         let threads = self.threads.filter(|&n| n > 0).unwrap_or_else(cores);
-        if threads == 1 && rayon::current_num_threads() == 1 {
-            return None;
-        }
         let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
         let process = std::process::id();
         // A forked child has the pools but not their threads: forget them without joining.
@@ -77,6 +72,23 @@ impl Run<'_> {
         pools.by_threads.insert(threads, pool.clone());
         Some(pool)
     }
+}
+
+/// Rows that [`for_rows`] gives a thread at a time.
+const CHUNK: usize = 1 << 12;
+
+/// Calls with the number of the first row, the output and the input of every chunk of rows, in parallel
+/// on the current pool; few rows stay on the caller's thread, which costs them no hand-over.
+pub(crate) fn for_rows<In: Sync, Out: Send>(
+    (input, width): (&[In], usize),
+    (output, out_width): (&mut [Out], usize),
+    work: impl Fn(usize, &mut [Out], &[In]) -> Result<()> + Sync,
+) -> Result<()> {
+    if input.len() <= CHUNK * width {
+        return work(0, output, input);
+    }
+    let chunks = output.par_chunks_mut(out_width * CHUNK).zip(input.par_chunks(width * CHUNK));
+    chunks.enumerate().try_for_each(|(i, (output, input))| work(i * CHUNK, output, input))
 }
 
 fn cores() -> usize {

@@ -18,7 +18,7 @@ static SPACE: LazyLock<Space> = LazyLock::new(|| {
 static RUNNING: AtomicBool = AtomicBool::new(false);
 
 fuzz_target!(|bytes: &[u8]| {
-    let run = Run { threads: Some(1), cancelled: &RUNNING };
+    let run = Run { threads: Some(1), rows: usize::MAX, cancelled: &RUNNING };
     if let Ok((header, surrogate)) = from_bytes(Path::new("fuzz"), bytes, &SPACE) {
         let predictor = Predictor::new(surrogate, header.link);
         let rows = SPACE.sample(3, 0, false).expect("the space can be sampled");

@@ -66,7 +66,7 @@ impl Benchmark {
 
     /// Largest error of a member's deviation in float32 standard deviations, on the link's scale.
     fn deviation_bound(&self, py: Python<'_>, metric: usize) -> PyResult<f64> {
-        detached(py, 0, None, |_| self.core.deviation_bound(metric))
+        detached(py, 0, None, |run| run.in_pool(|| self.core.deviation_bound(metric)))
     }
 
     fn surrogate(&self, py: Python<'_>, metric: usize) -> PyResult<Surrogate> {

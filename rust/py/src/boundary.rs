@@ -23,7 +23,7 @@ pub(crate) fn detached<T: Send>(
     work: impl FnOnce(&Run<'_>) -> accelnas_core::Result<T> + Send,
 ) -> PyResult<T> {
     let cancelled = AtomicBool::new(false);
-    let run = Run { threads, cancelled: &cancelled };
+    let run = Run { threads, rows, cancelled: &cancelled };
     if rows < SHORT {
         return py.detach(|| work(&run)).map_err(|e| to_py(py, e));
     }

@@ -119,7 +119,7 @@ impl Surrogate {
         }
         let cores: Vec<&CoreForest> = forests.iter().map(|f| &f.core).collect();
         let space = space.get().core.clone();
-        let core = detached(py, 0, None, |_| lower(&space, &cores))?;
+        let core = detached(py, 0, None, |run| run.in_pool(|| lower(&space, &cores)))?;
         Ok(Surrogate { core, space })
     }
 

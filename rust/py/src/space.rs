@@ -115,7 +115,7 @@ impl Space {
         rows: PyReadonlyArray2<'py, u8>,
     ) -> PyResult<Bound<'py, PyArray2<u8>>> {
         let bytes = self.checked(py, &rows)?;
-        let states = detached(py, rows.shape()[0], None, |run| run.install(|| Ok(self.core.block_states(bytes))))?;
+        let states = detached(py, rows.shape()[0], None, |run| run.install(|| self.core.block_states(bytes)))?;
         to_rows(py, states, self.core.blocks().len())
     }
 
@@ -132,7 +132,7 @@ impl Space {
 
     fn format(&self, py: Python<'_>, rows: PyReadonlyArray2<'_, u8>) -> PyResult<Vec<String>> {
         let bytes = self.checked(py, &rows)?;
-        detached(py, rows.shape()[0], None, |run| run.install(|| Ok(self.core.format(bytes))))
+        detached(py, rows.shape()[0], None, |run| run.install(|| self.core.format(bytes)))
     }
 
     fn parse<'py>(&self, py: Python<'py>, texts: Vec<String>) -> PyResult<Bound<'py, PyArray2<u8>>> {
