@@ -32,7 +32,7 @@ FLOAT32_BOUND, ROUNDINGS32 = 2e-6, 2
 EPS64 = float(np.finfo(np.float64).eps) / 2  # of one rounding
 CHUNK_ROWS = 8192
 CHUNK_PAIRS = 20_000_000
-LEAF_PAIRS = 50_000_000  # (row, tree) pairs a member whose leaves are compared, data set first
+LEAF_PAIRS = 26_000_000  # (row, tree) pairs a member whose leaves are compared, data set first
 
 Rows = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
