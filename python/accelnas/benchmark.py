@@ -161,8 +161,9 @@ class Benchmark:
             Also give the population standard deviation of the ensemble members' predictions. It
             says how far the surrogates disagree, not how far a measurement is from them.
         dtype : {"float32", "float64"}
-            Precision. ``"float32"`` is the fast path, within 2e-6 standard deviations of the
-            metric plus the rounding of the result; ``"float64"`` sums in double precision.
+            Precision. ``"float32"`` is the fast path: on the scale of the link within 2e-6 standard
+            deviations plus one rounding, and a deviation of a member within a fraction of a percent
+            of the typical one. ``"float64"`` sums in double precision throughout.
         threads : int, optional
             Threads to use; one a core by default. No result depends on it, nor on how many
             architectures are passed at once.

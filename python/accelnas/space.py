@@ -229,7 +229,7 @@ class Space:
         if isinstance(archs, str):
             return self._core.parse([archs])
         if isinstance(archs, (int, np.integer)):
-            return self.at([int(archs)])
+            return self._core.at(np.array([self._valid_index(0, archs)], np.uint64))
         if hasattr(archs, "get_columns"):
             from accelnas.frames import encode_frame
 
@@ -308,10 +308,13 @@ class Space:
         array = np.asarray(indices)
         if array.dtype != np.uint64:
             for row, index in enumerate(array.tolist()):
-                if not isinstance(index, int) or not 0 <= index < self.size:
-                    last = self.size - 1
-                    raise SpaceError(f"row {row}: index {index} is outside the space; choose one of 0 to {last}")
+                self._valid_index(row, index)
         return self._core.at(np.ascontiguousarray(array, np.uint64))
+
+    def _valid_index(self, row: int, index: object) -> int:
+        if not isinstance(index, (int, np.integer)) or not 0 <= index < self.size:
+            raise SpaceError(f"row {row}: index {index} is outside the space; choose one of 0 to {self.size - 1}")
+        return int(index)
 
     def block_states(self, archs: Architectures) -> Rows:
         """Give each architecture's block states.

@@ -4,7 +4,7 @@ use accelnas_core::Error;
 use accelnas_core::space::{Choice, Space, Variable};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyString};
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
 
 /// A choice as the Python object of its kind.
 pub(crate) fn to_object(py: Python<'_>, choice: &Choice) -> PyResult<Py<PyAny>> {
@@ -20,17 +20,14 @@ pub(crate) fn to_object(py: Python<'_>, choice: &Choice) -> PyResult<Py<PyAny>> 
 pub(crate) fn position(variable: &Variable, value: &Bound<'_, PyAny>) -> Option<u8> {
     let choice = if let Ok(v) = value.cast::<PyBool>() {
         Choice::Bool(v.is_true())
+    } else if value.is_instance_of::<PyInt>() {
+        Choice::Int(value.extract().ok()?)
     } else if let Ok(v) = value.cast::<PyString>() {
         Choice::Text(v.to_cow().ok()?.into_owned())
-    } else if value.get_type().name().is_ok_and(|name| name == "bool") {
-        // numpy.bool
-        Choice::Bool(value.is_truthy().ok()?)
-    } else if value.is_exact_instance_of::<PyFloat>()
-        || value.hasattr("is_integer").ok()? && !value.hasattr("__index__").ok()?
-    {
+    } else if value.is_instance_of::<PyFloat>() {
         Choice::Float(value.extract().ok()?)
     } else {
-        Choice::Int(value.extract().ok()?)
+        numpy_scalar(value)?
     };
     let equal = |other: &Choice| match (&choice, other) {
         (Choice::Int(a), Choice::Float(b)) => *a as f64 == *b,
@@ -38,6 +35,17 @@ pub(crate) fn position(variable: &Variable, value: &Bound<'_, PyAny>) -> Option<
         (a, b) => a == b,
     };
     variable.choices.iter().position(equal).map(|c| c as u8)
+}
+
+/// A NumPy scalar as a choice of its kind.
+fn numpy_scalar(value: &Bound<'_, PyAny>) -> Option<Choice> {
+    let kind: String = value.getattr("dtype").and_then(|d| d.getattr("kind")).and_then(|k| k.extract()).ok()?;
+    match kind.as_str() {
+        "b" => value.is_truthy().ok().map(Choice::Bool),
+        "i" | "u" => value.extract().ok().map(Choice::Int),
+        "f" => value.extract().ok().map(Choice::Float),
+        _ => None,
+    }
 }
 
 /// The error for a value that is none of a variable's choices.
