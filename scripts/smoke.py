@@ -89,6 +89,8 @@ def check_python() -> None:
     bench = accelnas.load()
     mean, std = bench.predict(EFFICIENTNET_B0, "accuracy", return_std=True)
     check(65.2 <= mean <= 66.2 and 0 < std < 1, f"EfficientNet-B0 scores {mean} ± {std} %")
+    speed = bench.predict(EFFICIENTNET_B0, "throughput_tpuv2")
+    check(859 <= speed <= 909, f"EfficientNet-B0 runs at {speed} images/s on TPUv2")
     again = pickle.loads(pickle.dumps(bench))  # noqa: S301 (made in this line)
     check(again.predict(EFFICIENTNET_B0, "accuracy") == mean, "pickling changes a prediction")
 
