@@ -74,16 +74,12 @@ def check(
         repeats=tuple(sorted(repeats)),
         noise={name: sd for name, sd in noise.items() if sd is not None},
         nulls={name: int(n) for name in metrics if (n := table[name].null_count())},
-        outliers={
-            name: tuple(int(i) for i in found) for name, found in outliers.items() if found.size
-        },
+        outliers={name: tuple(int(i) for i in found) for name, found in outliers.items() if found.size},
         unknown=dict(unknown),
     )
 
 
-def _noise(
-    values: NDArray[np.float64], group: NDArray[np.intp], repeated: NDArray[np.intp]
-) -> float | None:
+def _noise(values: NDArray[np.float64], group: NDArray[np.intp], repeated: NDArray[np.intp]) -> float | None:
     squares, freedom = 0.0, 0
     for g in repeated:
         measured = values[group == g]

@@ -112,18 +112,14 @@ def main(arguments: list[str] | None = None) -> None:
     for result in reproduce(dataset, split, options.threads):
         lines.append(_row(*result))
         print(lines[-1], file=sys.stderr, flush=True)
-    libraries = ", ".join(
-        f"{name} {version(name)}" for name in ("xgboost", "lightgbm", "scikit-learn")
-    )
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("xgboost", "lightgbm", "scikit-learn"))
     text = (
         "# The published settings, fitted again\n\n"
         "R² · Kendall's tau · mean absolute error (points, images/s, ms) on the test part of the\n"
         f"official split. Made in {(time.perf_counter() - start) / 60:.0f} minutes by\n\n"
         "    python -m accelnas.build.published DATA --split SPLIT --output docs/published.md\n\n"
         f"with {libraries}; data {dataset.sha256[:12]}, split {split.sha256[:12]}.\n\n"
-        "| metric | family | paper | single | ensemble |\n|---|---|---|---|---|\n"
-        + "\n".join(lines)
-        + f"\n\n{NOTES}"
+        "| metric | family | paper | single | ensemble |\n|---|---|---|---|---|\n" + "\n".join(lines) + f"\n\n{NOTES}"
     )
     if options.output is None:
         print(text)

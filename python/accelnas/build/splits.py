@@ -106,9 +106,7 @@ def write_split(split: Split, path: str | Path) -> None:
     Path(path).write_text(json.dumps(parts) + "\n", encoding="utf-8")
 
 
-def random_split(
-    dataset: Dataset, fractions: tuple[float, float, float] = (0.8, 0.1, 0.1), seed: int = 0
-) -> Split:
+def random_split(dataset: Dataset, fractions: tuple[float, float, float] = (0.8, 0.1, 0.1), seed: int = 0) -> Split:
     """Divide the architectures at random; repeats stay together.
 
     Parameters
@@ -156,9 +154,7 @@ def k_fold(dataset: Dataset, k: int = 10, seed: int = 0) -> list[Split]:
     ]
 
 
-def fold_parts(
-    dataset: Dataset, ids: NDArray[np.int64], k: int, seed: int
-) -> list[NDArray[np.int64]]:
+def fold_parts(dataset: Dataset, ids: NDArray[np.int64], k: int, seed: int) -> list[NDArray[np.int64]]:
     """Divide some of the measurements into k folds that share no architecture.
 
     Parameters
