@@ -30,12 +30,24 @@ impl Terms {
     /// Cell number of every row; below 2^16 because a group has no more cells.
     #[inline(always)]
     fn cells(&self, columns: &[u8], out: &mut [u16]) {
-        out.fill(0);
-        for &(column, step) in &self.0 {
-            let column = &columns[column * ROWS..][..out.len()];
-            for (cell, &state) in out.iter_mut().zip(column) {
-                *cell = cell.wrapping_add(u16::from(state).wrapping_mul(step));
+        const VECTOR: usize = 16;
+        let (vectors, rest) = out.as_chunks_mut::<VECTOR>();
+        let start = vectors.len() * VECTOR;
+        for (v, out) in vectors.iter_mut().enumerate() {
+            // A vector of rows at a time, so that the sums stay in a register.
+            let mut cells = [0u16; VECTOR];
+            for &(column, step) in &self.0 {
+                let states: &[u8; VECTOR] = columns[column * ROWS + v * VECTOR..].first_chunk().unwrap_or(&[0; VECTOR]);
+                for (cell, &state) in cells.iter_mut().zip(states) {
+                    *cell = cell.wrapping_add(u16::from(state).wrapping_mul(step));
+                }
             }
+            *out = cells;
+        }
+        for (i, out) in rest.iter_mut().enumerate() {
+            let cell =
+                |&(column, step): &(usize, u16)| u16::from(columns[column * ROWS + start + i]).wrapping_mul(step);
+            *out = self.0.iter().fold(0, |sum: u16, term| sum.wrapping_add(cell(term)));
         }
     }
 }
@@ -73,7 +85,22 @@ impl Dense {
 pub(crate) struct DenseMembers {
     terms: Terms,
     /// For each run of [`LANES`] members, the cells.
-    tables: Vec<Vec<[i16; LANES]>>,
+    tables: Vec<Vec<Lanes>>,
+}
+
+/// Deviations of a run of members, a whole vector.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C, align(32))]
+pub(crate) struct Lanes(pub(crate) [i16; LANES]);
+
+impl Lanes {
+    /// The step is chosen so that no final sum leaves 16 bits; on the way it may wrap.
+    #[inline(always)]
+    fn add(&mut self, other: &Lanes) {
+        for lane in 0..LANES {
+            self.0[lane] = self.0[lane].wrapping_add(other.0[lane]);
+        }
+    }
 }
 
 impl DenseMembers {
@@ -86,7 +113,8 @@ impl DenseMembers {
         step: f64,
     ) -> DenseMembers {
         let table = |members: &[Vec<f64>]| {
-            let cell = |c: usize| std::array::from_fn(|m| members.get(m).map_or(0, |d| (d[c] / step).round() as i16));
+            let lane = |m: usize, c: usize| members.get(m).map_or(0, |d| (d[c] / step).round() as i16);
+            let cell = |c: usize| Lanes(std::array::from_fn(|m| lane(m, c)));
             (0..group.cells()).map(cell).collect()
         };
         DenseMembers {
@@ -95,16 +123,30 @@ impl DenseMembers {
         }
     }
 
-    /// Adds each row's cell to its lanes, for one run of members.
+    /// Adds each row's cells of one or two groups to its lanes, for one run of members.
     #[inline(always)]
-    pub(crate) fn add(&self, run: usize, columns: &[u8], cells: &mut [u16], sums: &mut [[i16; LANES]]) {
-        let cells = &mut cells[..sums.len()];
-        self.terms.cells(columns, cells);
-        let table = self.tables[run].as_slice();
-        for (sums, &cell) in sums.iter_mut().zip(&*cells) {
-            // The step is chosen so that no sum leaves 16 bits.
-            let (old, cell) = (*sums, table[cell as usize]);
-            *sums = std::array::from_fn(|lane| old[lane].wrapping_add(cell[lane]));
+    pub(crate) fn add(groups: &[DenseMembers], run: usize, columns: &[u8], cells: &mut [u16], sums: &mut [Lanes]) {
+        let (first, second) = cells.split_at_mut(ROWS);
+        let (first, second) = (&mut first[..sums.len()], &mut second[..sums.len()]);
+        groups[0].terms.cells(columns, first);
+        let table = groups[0].tables[run].as_slice();
+        match groups.get(1) {
+            None => {
+                for (sums, &cell) in sums.iter_mut().zip(&*first) {
+                    sums.add(&table[cell as usize]);
+                }
+            }
+            // Two at a time halve the traffic of the sums.
+            Some(other) => {
+                other.terms.cells(columns, second);
+                let other = other.tables[run].as_slice();
+                for ((sums, &cell), &other_cell) in sums.iter_mut().zip(&*first).zip(&*second) {
+                    let mut both = *sums;
+                    both.add(&table[cell as usize]);
+                    both.add(&other[other_cell as usize]);
+                    *sums = both;
+                }
+            }
         }
     }
 }
@@ -113,7 +155,11 @@ impl DenseMembers {
 #[inline(always)]
 pub(crate) fn finish(link: Link, constant: f64, sums: &[f32], forest: Option<&[f64]>, out: &mut [f32]) {
     match forest {
-        None => out.iter_mut().zip(sums).for_each(|(out, &sum)| *out = inverse(link, f64::from(sum) + constant)),
+        None => {
+            for (out, &sum) in out.iter_mut().zip(sums) {
+                *out = inverse(link, f64::from(sum) + constant);
+            }
+        }
         Some(forest) => {
             for ((out, &sum), &forest) in out.iter_mut().zip(sums).zip(forest) {
                 *out = inverse(link, f64::from(sum) + constant + forest);

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::expand::{Group, assign};
-use crate::kernels::{self, Dense, DenseMembers, LANES};
+use crate::kernels::{self, Dense, DenseMembers, LANES, Lanes};
 use crate::link::Link;
 use crate::masks::MaskForest;
 use crate::pack::{Packer, ROWS};
@@ -54,7 +54,7 @@ pub(crate) struct Scratch {
     pub(crate) blocks: Vec<u8>,
     cells: Vec<u16>,
     sums: Vec<f32>,
-    lanes: Vec<[i16; LANES]>,
+    lanes: Vec<Lanes>,
     deviations: Vec<f64>,
     forest: Vec<f64>,
 }
@@ -64,7 +64,7 @@ impl Scratch {
     pub(crate) fn fit(&mut self, columns: usize, blocks: usize) {
         grow(&mut self.columns, columns * ROWS);
         grow(&mut self.blocks, blocks * ROWS);
-        grow(&mut self.cells, ROWS);
+        grow(&mut self.cells, 2 * ROWS);
         grow(&mut self.sums, ROWS);
     }
 }
@@ -243,14 +243,17 @@ impl Predictor {
         grow(&mut s.lanes, runs * ROWS);
         for (run, lanes) in s.lanes.chunks_exact_mut(ROWS).take(runs).enumerate() {
             let lanes = &mut lanes[..n];
-            lanes.fill([0; LANES]);
-            members.groups.iter().for_each(|group| group.add(run, columns, &mut s.cells, lanes));
+            lanes.fill(Lanes::default());
+            // A plain loop: a closure would be compiled without AVX2.
+            for groups in members.groups.chunks(2) {
+                DenseMembers::add(groups, run, columns, &mut s.cells, lanes);
+            }
         }
         for (i, std) in std.iter_mut().enumerate() {
             s.deviations.clear();
             for (run, constants) in members.constants.chunks(LANES).enumerate() {
                 let lanes = &s.lanes[run * ROWS + i];
-                s.deviations.extend(lanes.iter().zip(constants).map(|(&lane, c)| f64::from(lane) * members.step + c));
+                s.deviations.extend(lanes.0.iter().zip(constants).map(|(&lane, c)| f64::from(lane) * members.step + c));
             }
             let forests = each.chunks(ROWS).take(forests.len());
             s.deviations.iter_mut().zip(forests).for_each(|(d, each)| *d += each[i] - total[i]);
