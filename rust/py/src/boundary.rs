@@ -22,19 +22,20 @@ pub(crate) fn detached<T: Send>(
     threads: Option<usize>,
     work: impl FnOnce(&Run<'_>) -> accelnas_core::Result<T> + Send,
 ) -> PyResult<T> {
-    let cancelled = AtomicBool::new(false);
+    let (cancelled, done) = (AtomicBool::new(false), AtomicBool::new(false));
     let run = Run { threads, rows, cancelled: &cancelled };
     if rows < SHORT {
         return py.detach(|| work(&run)).map_err(|e| to_py(py, e));
     }
     let mut interrupt = None;
     let result = std::thread::scope(|scope| {
-        let wake = Wake(std::thread::current());
+        let wake = Wake { caller: std::thread::current(), done: &done };
         let worker = scope.spawn(move || {
             let _wake = wake;
             work(&run)
         });
-        while !worker.is_finished() {
+        // Not `is_finished`: that turns true only after the wake-up, which would cost one more wait.
+        while !done.load(Ordering::Acquire) {
             py.detach(|| std::thread::park_timeout(POLL));
             if let Err(signal) = py.check_signals() {
                 cancelled.store(true, Ordering::Relaxed);
@@ -50,12 +51,16 @@ pub(crate) fn detached<T: Send>(
     }
 }
 
-/// Wakes the caller when the worker ends, also by a panic.
-struct Wake(std::thread::Thread);
+/// Tells the caller that the worker's work ended, also by a panic.
+struct Wake<'a> {
+    caller: std::thread::Thread,
+    done: &'a AtomicBool,
+}
 
-impl Drop for Wake {
+impl Drop for Wake<'_> {
     fn drop(&mut self) {
-        self.0.unpark();
+        self.done.store(true, Ordering::Release);
+        self.caller.unpark();
     }
 }
 
