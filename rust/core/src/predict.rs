@@ -21,7 +21,7 @@ use crate::tables::Granularity;
 use crate::threads::Run;
 
 /// Rows that are summed cell by cell before dense tables pay.
-const SPARSE_ROWS: usize = 2048;
+const SPARSE_ROWS: usize = 200;
 
 /// One metric, ready to predict.
 #[derive(Debug)]
