@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the wheel, installs it into an empty environment and tries what a user does first.
 set -euo pipefail
+export PIP_DISABLE_PIP_VERSION_CHECK=1
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 venv=$(cd "${VENV:-.venv}" && pwd)
 work=$(mktemp -d)
