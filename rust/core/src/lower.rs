@@ -12,7 +12,7 @@ use crate::surrogate::Surrogate;
 use crate::tables::{AxisSet, Granularity, MAX_ORDER, RawTables, Tables, purify};
 
 /// Most blocks that a table depends on.
-const MAX_BLOCKS: usize = 3;
+pub(crate) const MAX_BLOCKS: usize = 3;
 /// Most cells of a dense table, so that a cell number fits 16 bits; what needs a larger one stays a tree.
 pub const MAX_CELLS: usize = 1 << 16;
 

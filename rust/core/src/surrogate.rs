@@ -4,11 +4,12 @@ use crate::cover::{Point, cover};
 use crate::error::{Error, Result};
 use crate::forest::Forest;
 use crate::kernels::LANES;
-use crate::lower::MAX_CELLS;
-use crate::pack::columns;
+use crate::lower::{MAX_BLOCKS, MAX_CELLS};
+use crate::pack::{Column, columns};
 use crate::space::Space;
-use crate::tables::{AxisSet, Granularity, RawTables, Tables, purify};
+use crate::tables::{AxisSet, Granularity, MAX_ORDER, RawTables, Tables, purify};
 use crate::threads::{Run, for_rows};
+use rayon::prelude::*;
 
 /// Most cells of a dense table of member deviations: with 16 lanes it stays inside a core's second cache.
 pub const MEMBER_CELLS: usize = 2048;
@@ -53,6 +54,59 @@ impl Surrogate {
         let constant = constant + fixed + purify(&mut raw, &cards);
         let tables = Tables::align(Granularity::Blocks, cards, vec![raw]);
         Surrogate::new(space, vec![constant], tables, Vec::new())
+    }
+
+    /// A surrogate from tables over variables, purified on the way: for each set of variables the cells of
+    /// all members, member by member, row-major. A set may occur again; its tables add up.
+    pub fn from_tables(
+        space: &Space,
+        constants: &[f64],
+        sets: &[Vec<usize>],
+        cells: &[impl AsRef<[f64]> + Sync],
+    ) -> Result<Surrogate> {
+        if constants.is_empty() {
+            return Err(Error::model("a surrogate needs the constant of at least one member"));
+        }
+        if sets.len() != cells.len() {
+            let (sets, cells) = (sets.len(), cells.len());
+            return Err(Error::model(format!("{sets} sets of variables come with {cells} tables; give one each")));
+        }
+        let cards: Vec<usize> = space.cards().collect();
+        let mut axes = Vec::with_capacity(sets.len());
+        for (i, (set, cells)) in sets.iter().zip(cells).enumerate() {
+            let error = |reason: String| Error::model(format!("table {i}, of variables {set:?}: {reason}"));
+            let cells = cells.as_ref();
+            check_variables(space, set).map_err(error)?;
+            let expected = constants.len() * set.iter().map(|&v| cards[v]).product::<usize>();
+            if cells.len() != expected {
+                let found = cells.len();
+                return Err(error(format!("it has {found} cells, the choices and members make {expected}")));
+            }
+            if let Some(value) = cells.iter().find(|v| !v.is_finite()) {
+                return Err(error(format!("a cell is {value}; use finite numbers")));
+            }
+            // A variable of one choice leaves the cells as they are, and is no axis of a table.
+            let free: Vec<u16> = set.iter().filter(|&&v| cards[v] > 1).map(|&v| v as u16).collect();
+            axes.push(AxisSet::new(&free));
+        }
+        let member = |m: usize| {
+            let (mut raw, mut constant) = (RawTables::new(), constants[m]);
+            for (axes, cells) in axes.iter().zip(cells) {
+                let (cells, members) = (cells.as_ref(), constants.len());
+                let own = &cells[cells.len() / members * m..][..cells.len() / members];
+                match axes {
+                    None => constant += own[0],
+                    Some(set) => {
+                        let table = raw.entry(*set).or_insert_with(|| vec![0.0; own.len()]);
+                        table.iter_mut().zip(own).for_each(|(sum, cell)| *sum += cell);
+                    }
+                }
+            }
+            constant += purify(&mut raw, &cards);
+            (raw, constant)
+        };
+        let (members, constants): (Vec<_>, Vec<f64>) = (0..constants.len()).into_par_iter().map(member).unzip();
+        Surrogate::new(space, constants, Tables::align(Granularity::Variables, cards, members), Vec::new())
     }
 
     /// Whether the parts fit each other and a prediction's memory is bounded.
@@ -165,6 +219,30 @@ impl Surrogate {
     }
 }
 
+/// Whether a table may depend on these variables.
+fn check_variables(space: &Space, set: &[usize]) -> std::result::Result<(), String> {
+    let width = space.width();
+    if set.is_empty() || set.len() > MAX_ORDER {
+        return Err(format!("it has {} variables; use 1 to {MAX_ORDER}", set.len()));
+    }
+    if set.windows(2).any(|w| w[0] >= w[1]) || set[set.len() - 1] >= width {
+        return Err(format!("use ascending numbers of variables, 0 to {}", width - 1));
+    }
+    let mut blocks: Vec<usize> = set.iter().map(|&v| space.variables()[v].block).collect();
+    blocks.dedup();
+    if blocks.len() > MAX_BLOCKS {
+        return Err(format!("they are of {} blocks; use at most {MAX_BLOCKS}", blocks.len()));
+    }
+    let inside = |c: &&Column| set.iter().any(|&v| (c.first..c.first + c.len).contains(&v));
+    let cells = columns(space).iter().filter(inside).fold(1usize, |n, c| n.saturating_mul(c.states));
+    match cells > MAX_CELLS {
+        true => {
+            Err(format!("they have {cells} joint choices, with those they are packed with; at most {MAX_CELLS} fit"))
+        }
+        false => Ok(()),
+    }
+}
+
 /// Groups of axes, each of at most `limit` cells, that contain the axes of every table.
 fn choose_groups(space: &Space, tables: &Tables, limit: usize) -> Vec<Vec<u16>> {
     let points: Vec<Point> = match tables.granularity {
@@ -190,4 +268,68 @@ fn choose_groups(space: &Space, tables: &Tables, limit: usize) -> Vec<Vec<u16>> 
         .iter()
         .map(|group| group.iter().flat_map(|&p| points[p].axes.clone()).collect())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::uniform;
+    use crate::space::tests::{mnasnet, space_of};
+    use crate::testing::run;
+
+    #[test]
+    fn given_tables_predict_their_sums_and_are_purified() {
+        let space = space_of(&[&[3, 1], &[2, 4], &[5]]);
+        let cards: Vec<usize> = space.cards().collect();
+        let sets = [vec![0], vec![1], vec![0, 1, 3], vec![0, 2, 3, 4], vec![2, 4], vec![0]];
+        let table = |(s, set): (usize, &Vec<usize>)| -> Vec<f64> {
+            let cells = 2 * set.iter().map(|&v| cards[v]).product::<usize>();
+            (0..cells).map(|c| uniform(s as u64, c as u64, 1000) as f64 / 100.0).collect()
+        };
+        let cells: Vec<Vec<f64>> = sets.iter().enumerate().map(table).collect();
+        let surrogate = Surrogate::from_tables(&space, &[1.0, -2.0], &sets, &cells).unwrap();
+        let rows = space.range(0, space.size().unwrap()).unwrap();
+        let found = surrogate.predict_members(&space, &rows, &run()).unwrap();
+        for (row, found) in rows.chunks_exact(space.width()).zip(found.chunks_exact(2)) {
+            for (m, found) in found.iter().enumerate() {
+                let of_set = |(set, cells): (&Vec<usize>, &Vec<f64>)| {
+                    let cell = set.iter().fold(m, |i, &v| i * cards[v] + row[v] as usize);
+                    cells[cell]
+                };
+                let sum = [1.0, -2.0][m] + sets.iter().zip(&cells).map(of_set).sum::<f64>();
+                assert!((found - sum).abs() < 1e-12);
+            }
+        }
+        assert!(surrogate.tables.sets.iter().all(|set| !set.axes().contains(&1)), "an axis of one state");
+        let mut again = Tables::empty(Granularity::Variables, cards, surrogate.tables.sets.clone());
+        again.push_compact(&surrogate.tables.compact(1));
+        assert!(again.cells[0].iter().zip(&surrogate.tables.cells[1]).all(|(a, b)| (a - b).abs() < 1e-12));
+    }
+
+    #[test]
+    fn given_tables_that_do_not_fit_are_refused() {
+        let space = mnasnet();
+        let refused = |set: &[usize], cells: Vec<f64>| {
+            Surrogate::from_tables(&space, &[0.0], &[set.to_vec()], &[cells]).unwrap_err().to_string()
+        };
+        for (set, cells, expected) in [
+            (&[0, 1][..], vec![0.0; 5], "table 0, of variables [0, 1]: it has 5 cells, the choices and members make 6"),
+            (&[0], vec![0.0, f64::NAN, 0.0], "a cell is NaN; use finite numbers"),
+            (&[1, 0], vec![0.0; 6], "use ascending numbers of variables, 0 to 27"),
+            (&[28], vec![0.0; 6], "use ascending numbers of variables, 0 to 27"),
+            (&[0, 1, 2, 3, 4], vec![0.0; 6], "it has 5 variables; use 1 to 4"),
+            (&[], vec![0.0], "it has 0 variables"),
+            (&[0, 4, 8, 12], vec![0.0; 81], "they are of 4 blocks; use at most 3"),
+        ] {
+            let message = refused(set, cells);
+            assert!(message.contains(expected), "{message}");
+        }
+        let cells: [Vec<f64>; 0] = [];
+        assert!(Surrogate::from_tables(&space, &[], &[], &cells).unwrap_err().to_string().contains("one member"));
+        let message = Surrogate::from_tables(&space, &[0.0], &[vec![0]], &cells).unwrap_err().to_string();
+        assert!(message.contains("1 sets of variables come with 0 tables"), "{message}");
+        let wide = space_of(&[&[256], &[256], &[2]]);
+        let message = Surrogate::from_tables(&wide, &[0.0], &[vec![0, 1, 2]], &[vec![0.0; 1 << 17]]).unwrap_err();
+        assert!(message.to_string().contains("131072 joint choices"), "{message}");
+    }
 }

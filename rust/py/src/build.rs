@@ -131,6 +131,27 @@ impl Surrogate {
         Ok(Surrogate { core, space })
     }
 
+    /// Tables over sets of variables, cells of shape (members, product of the choices).
+    #[staticmethod]
+    fn from_tables(
+        py: Python<'_>,
+        space: Py<Space>,
+        constant: Vec<f64>,
+        sets: Vec<Vec<usize>>,
+        cells: Vec<PyReadonlyArray2<'_, f64>>,
+    ) -> PyResult<Surrogate> {
+        let space = space.get().core.clone();
+        if let Some((i, c)) = cells.iter().enumerate().find(|(_, c)| c.shape()[0] != constant.len()) {
+            let (members, rows) = (constant.len(), c.shape()[0]);
+            return Err(PyValueError::new_err(format!("table {i} has {rows} rows, there are {members} members")));
+        }
+        let contiguous = |_| PyValueError::new_err("cells must be C-contiguous; use numpy.ascontiguousarray");
+        let cells: Vec<&[f64]> = cells.iter().map(|c| c.as_slice().map_err(contiguous)).collect::<Result<_, _>>()?;
+        let core =
+            detached(py, 0, None, |run| run.in_pool(|| CoreSurrogate::from_tables(&space, &constant, &sets, &cells)))?;
+        Ok(Surrogate { core, space })
+    }
+
     #[getter]
     fn members(&self) -> usize {
         self.core.members()
