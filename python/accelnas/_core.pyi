@@ -51,6 +51,18 @@ class Benchmark:
     def provenance(self, metric: int) -> dict[str, str]: ...
     def deviation_bound(self, metric: int) -> float: ...
     def surrogate(self, metric: int) -> Surrogate: ...
+    def with_metric(
+        self,
+        name: str,
+        surrogate: Surrogate,
+        *,
+        unit: str,
+        direction: str,
+        link: str,
+        noise: float | None,
+        description: str,
+        provenance: Mapping[str, str],
+    ) -> Benchmark: ...
     def predict(
         self, rows: NDArray[np.uint8], metrics: Sequence[int], std: bool, threads: int | None
     ) -> list[tuple[NDArray[np.float32], NDArray[np.float32] | None]]: ...
@@ -95,6 +107,10 @@ class Surrogate:
     @staticmethod
     def from_tables(
         space: Space, constant: Sequence[float], sets: Sequence[Sequence[int]], cells: Sequence[NDArray[np.float64]]
+    ) -> Surrogate: ...
+    @staticmethod
+    def combine(
+        space: Space, surrogates: Sequence[Surrogate], weights: Sequence[float], constant: float
     ) -> Surrogate: ...
     @property
     def members(self) -> int: ...

@@ -66,7 +66,10 @@ pub struct Benchmark {
     space: Arc<Space>,
     packer: Packer,
     metrics: Vec<Metric>,
-    predictors: Vec<OnceLock<Predictor>>,
+    /// Shared with the benchmarks made from this one.
+    predictors: Vec<Arc<OnceLock<Predictor>>>,
+    /// Headers of metrics that are in memory alone.
+    in_memory: Vec<Option<Header>>,
 }
 
 fn read_toml(directory: &Path) -> Result<(BenchmarkToml, Space)> {
@@ -98,7 +101,8 @@ impl Benchmark {
     /// Reads `benchmark.toml`; artifacts are read when their metric is first used.
     pub fn open(directory: &Path) -> Result<Benchmark> {
         let (file, space) = read_toml(directory)?;
-        let predictors = file.metrics.iter().map(|_| OnceLock::new()).collect();
+        let predictors = file.metrics.iter().map(|_| Arc::default()).collect();
+        let in_memory = vec![None; file.metrics.len()];
         Ok(Benchmark {
             directory: directory.to_owned(),
             name: file.name,
@@ -106,6 +110,38 @@ impl Benchmark {
             space: Arc::new(space),
             metrics: file.metrics,
             predictors,
+            in_memory,
+        })
+    }
+
+    /// A benchmark with one more metric, which stays in memory.
+    pub fn with_metric(
+        &self,
+        space: &Space,
+        metric: Metric,
+        surrogate: &Surrogate,
+        provenance: BTreeMap<String, String>,
+    ) -> Result<Benchmark> {
+        let name = &metric.name;
+        if space.sha256() != self.space.sha256() {
+            let (found, own) = (space.name(), self.space.name());
+            let reason = format!("metric {name:?} is of another space ({found:?}) than the benchmark ({own:?})");
+            return Err(Error::model(format!("{reason}; make it for the benchmark's space")));
+        }
+        if name.is_empty() || self.metrics.iter().any(|m| m.name == *name) {
+            return Err(Error::model(format!("metric {name:?} is nameless or there already; choose another name")));
+        }
+        let header = new_header(space, &metric, surrogate, provenance);
+        let predictor = Predictor::new(surrogate.clone(), metric.link)?;
+        let metric = Metric { members: surrogate.members(), ..metric };
+        Ok(Benchmark {
+            directory: self.directory.clone(),
+            name: self.name.clone(),
+            packer: Packer::new(space),
+            space: self.space.clone(),
+            metrics: self.metrics.iter().cloned().chain([metric]).collect(),
+            predictors: self.predictors.iter().cloned().chain([Arc::new(OnceLock::from(predictor))]).collect(),
+            in_memory: self.in_memory.iter().cloned().chain([Some(header)]).collect(),
         })
     }
 
@@ -133,9 +169,12 @@ impl Benchmark {
         })
     }
 
-    /// The artifact's header.
+    /// The artifact's header, or that of a metric in memory.
     pub fn header(&self, metric: usize) -> Result<Header> {
-        Ok(self.read(metric)?.0)
+        match &self.in_memory[metric] {
+            Some(header) => Ok(header.clone()),
+            None => Ok(self.read(metric)?.0),
+        }
     }
 
     /// The metric's predictor, loaded and checked the first time.
@@ -184,6 +223,17 @@ impl Benchmark {
     }
 }
 
+fn new_header(space: &Space, metric: &Metric, surrogate: &Surrogate, provenance: BTreeMap<String, String>) -> Header {
+    Header {
+        format_version: FORMAT_VERSION,
+        metric: metric.name.clone(),
+        link: metric.link,
+        granularity: surrogate.tables.granularity.name().to_owned(),
+        space_sha256: space.sha256().to_owned(),
+        provenance,
+    }
+}
+
 /// Adds a metric to a benchmark directory, or replaces it; makes the directory where there is none.
 pub fn write_metric(
     directory: &Path,
@@ -214,14 +264,7 @@ pub fn write_metric(
             metrics: Vec::new(),
         },
     };
-    let header = Header {
-        format_version: FORMAT_VERSION,
-        metric: metric.name.clone(),
-        link: metric.link,
-        granularity: surrogate.tables.granularity.name().to_owned(),
-        space_sha256: space.sha256().to_owned(),
-        provenance,
-    };
+    let header = new_header(space, &metric, surrogate, provenance);
     let bytes = artifact::to_bytes(space, &header, surrogate)?;
     let name = format!("{}.safetensors", metric.name);
     let metric = Metric { members: surrogate.members(), sha256: sha256_hex(&bytes), file: name, ..metric };
@@ -273,7 +316,22 @@ mod tests {
         let source = forest(&space, 5, 3, 3, 3).predict(space.width(), &rows, &run()).unwrap();
         assert!(out[0].0.iter().zip(source).all(|(a, b)| (f64::from(*a) - b).abs() < 1e-4));
 
+        let source = forest(&space, 5, 3, 3, 9);
+        let added = lower(&space, &[&source]).unwrap();
+        let told = BTreeMap::from([("from".to_owned(), "a test".to_owned())]);
+        let more = bench.with_metric(&space, metric("c"), &added, told.clone()).unwrap();
+        assert_eq!(more.header(2).unwrap().provenance, told);
+        let mut out = [(vec![0f32; 24], None), (vec![0f32; 24], None)];
+        more.predict(&[2, 0], &rows, &mut out, &run()).unwrap();
+        let source = source.predict(space.width(), &rows, &run()).unwrap();
+        assert!(out[0].0.iter().zip(source).all(|(a, b)| (f64::from(*a) - b).abs() < 1e-4));
+        assert_eq!((bench.metrics().len(), more.metrics()[2].members), (2, 1));
+        let message = more.with_metric(&space, metric("c"), &added, told.clone()).unwrap_err().to_string();
+        assert!(message.contains("metric \"c\" is nameless or there already"), "{message}");
+
         let other = space_of(&[&[3, 2], &[5]]);
+        let message = bench.with_metric(&other, metric("d"), &added, told).unwrap_err().to_string();
+        assert!(message.contains("is of another space"), "{message}");
         let surrogate = lower(&other, &[&forest(&other, 5, 3, 3, 1)]).unwrap();
         let message = write_metric(path, &other, metric("a"), &surrogate, BTreeMap::new()).unwrap_err().to_string();
         assert!(message.contains("use another directory"), "{message}");

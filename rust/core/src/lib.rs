@@ -2,6 +2,7 @@
 pub mod artifact;
 pub mod batch;
 pub mod benchmark;
+pub mod combine;
 mod cover;
 pub mod error;
 mod expand;

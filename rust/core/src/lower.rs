@@ -161,7 +161,7 @@ fn add_box(table: &mut [f64], path: &Path, cards: &[usize], value: f64) {
 }
 
 /// Adds a table over variables to the table over their blocks.
-fn spread(space: &Space, raw: &mut RawTables, variables: &[u16], table: &[f64]) {
+pub(crate) fn spread(space: &Space, raw: &mut RawTables, variables: &[u16], table: &[f64]) {
     let cards: Vec<usize> = space.cards().collect();
     let mut blocks: Vec<u16> = variables.iter().map(|&v| space.variables()[v as usize].block as u16).collect();
     blocks.dedup();

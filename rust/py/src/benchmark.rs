@@ -69,6 +69,27 @@ impl Benchmark {
         detached(py, 0, None, |run| run.in_pool(|| self.core.deviation_bound(metric)))
     }
 
+    /// A benchmark with one more metric, which stays in memory.
+    #[pyo3(signature = (name, surrogate, *, unit, direction, link, noise, description, provenance))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
+    fn with_metric(
+        &self,
+        py: Python<'_>,
+        name: String,
+        surrogate: &Surrogate,
+        unit: String,
+        direction: &str,
+        link: &str,
+        noise: Option<f64>,
+        description: String,
+        provenance: BTreeMap<String, String>,
+    ) -> PyResult<Benchmark> {
+        let metric = metric_of(name, unit, direction, link, noise, description)?;
+        let core =
+            detached(py, 0, None, |_| self.core.with_metric(&surrogate.space, metric, &surrogate.core, provenance))?;
+        Ok(Benchmark { core, space: self.space.clone_ref(py) })
+    }
+
     fn surrogate(&self, py: Python<'_>, metric: usize) -> PyResult<Surrogate> {
         let predictor = detached(py, 0, None, |_| self.core.predictor(metric))?;
         Ok(Surrogate { core: predictor.surrogate().clone(), space: self.core.space().clone() })
@@ -135,20 +156,31 @@ pub(crate) fn write_metric(
     description: String,
     provenance: BTreeMap<String, String>,
 ) -> PyResult<()> {
-    let (direction, link) = (parse_direction(direction)?, parse_link(link)?);
-    let metric = Metric {
+    let metric = metric_of(name, unit, direction, link, noise, description)?;
+    detached(py, 0, None, |_| {
+        accelnas_core::benchmark::write_metric(&directory, &surrogate.space, metric, &surrogate.core, provenance)
+    })
+}
+
+/// A metric as Python describes it; its members, file and hash follow from its surrogate.
+fn metric_of(
+    name: String,
+    unit: String,
+    direction: &str,
+    link: &str,
+    noise: Option<f64>,
+    description: String,
+) -> PyResult<Metric> {
+    Ok(Metric {
         name,
         unit,
-        direction,
-        link,
+        direction: parse_direction(direction)?,
+        link: parse_link(link)?,
         noise,
         description,
         members: 0,
         file: String::new(),
         sha256: String::new(),
-    };
-    detached(py, 0, None, |_| {
-        accelnas_core::benchmark::write_metric(&directory, &surrogate.space, metric, &surrogate.core, provenance)
     })
 }
 

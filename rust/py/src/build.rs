@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use accelnas_core::combine::combine;
 use accelnas_core::forest::{Forest as CoreForest, SourceTrees};
 use accelnas_core::lower::lower;
 use accelnas_core::space::Space as CoreSpace;
@@ -128,6 +129,30 @@ impl Surrogate {
     fn additive(py: Python<'_>, space: Py<Space>, constant: f64, block_values: Vec<Vec<f64>>) -> PyResult<Surrogate> {
         let space = space.get().core.clone();
         let core = CoreSurrogate::additive(&space, constant, &block_values).map_err(|e| to_py(py, e))?;
+        Ok(Surrogate { core, space })
+    }
+
+    /// The weighted sum of surrogates and a constant, on the scale of the link.
+    #[staticmethod]
+    fn combine(
+        py: Python<'_>,
+        space: Py<Space>,
+        surrogates: Vec<PyRef<'_, Surrogate>>,
+        weights: Vec<f64>,
+        constant: f64,
+    ) -> PyResult<Surrogate> {
+        let space = space.get().core.clone();
+        if let Some(i) = surrogates.iter().position(|s| s.space.sha256() != space.sha256()) {
+            return Err(PyValueError::new_err(format!("surrogate {i} is of another space; make it for this one")));
+        }
+        if surrogates.len() != weights.len() {
+            let (surrogates, weights) = (surrogates.len(), weights.len());
+            return Err(PyValueError::new_err(format!(
+                "{surrogates} surrogates have {weights} weights; give one each"
+            )));
+        }
+        let parts: Vec<(f64, &CoreSurrogate)> = weights.iter().zip(&surrogates).map(|(w, s)| (*w, &s.core)).collect();
+        let core = detached(py, 0, None, |_| combine(&space, &parts, constant))?;
         Ok(Surrogate { core, space })
     }
 
