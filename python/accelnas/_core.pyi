@@ -69,6 +69,7 @@ class Benchmark:
     def predict_float64(
         self, rows: NDArray[np.uint8], metrics: Sequence[int], std: bool, threads: int | None
     ) -> list[tuple[NDArray[np.float64], NDArray[np.float64] | None]]: ...
+    def predict_members(self, rows: NDArray[np.uint8], metric: int, threads: int | None) -> NDArray[np.float64]: ...
 
 @final
 class Forest:

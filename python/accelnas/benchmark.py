@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike, fspath
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
 
-from accelnas import _core
+from accelnas import _core, derived
 from accelnas.errors import MetricError
 from accelnas.space import Architectures, Space
 
@@ -43,6 +43,11 @@ class Metric:
         What was measured.
     members : int
         Number of ensemble members.
+    expression : str or None
+        What `Benchmark.derive` computes the metric from; None for a metric of the benchmark's files.
+    exact : bool
+        Whether a surrogate of its own predicts it. False for a derived metric that no surrogate
+        holds: the expression is evaluated on predictions, and `link` says nothing.
     """
 
     name: str
@@ -52,6 +57,8 @@ class Metric:
     noise: float | None
     description: str
     members: int
+    expression: str | None = None
+    exact: bool = True
 
 
 class Benchmark:
@@ -71,7 +78,7 @@ class Benchmark:
 
     Notes
     -----
-    Benchmarks may be used from several threads, after a fork, and pickled (by path).
+    Benchmarks may be used from several threads, after a fork, and pickled (by path and derived metrics).
 
     Examples
     --------
@@ -85,8 +92,12 @@ class Benchmark:
     def __init__(self, path: str | PathLike[str]) -> None:
         self._path = Path(fspath(path))
         self._core = _core.Benchmark(self._path)
+        self._derived: Mapping[str, derived.Derivation] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if self._derived:
+            path = None if self._path == _BUNDLED else self._path.absolute()
+            return _derive_again, (path, tuple(self._derived.values()))
         return (load, ()) if self._path == _BUNDLED else (Benchmark, (self._path.absolute(),))
 
     def __repr__(self) -> str:
@@ -109,12 +120,77 @@ class Benchmark:
 
     @cached_property
     def metrics(self) -> Mapping[str, Metric]:
-        """Metrics by name, in the benchmark's order."""
-        metrics = [Metric(*fields) for fields in self._core.metrics]  # type: ignore[arg-type]
-        return MappingProxyType({metric.name: metric for metric in metrics})
+        """Metrics by name, in the benchmark's order, then derived ones."""
+        metrics = {fields[0]: Metric(*fields) for fields in self._core.metrics}  # type: ignore[arg-type]
+        for name, given in self._derived.items():
+            own = metrics.pop(name, None)
+            if own is None:
+                members = max(metrics[used].members for used in derived.metric_names(given.tree))
+                own = Metric(
+                    name, given.unit, given.direction, "identity", None, given.description, members, exact=False
+                )
+            metrics[name] = replace(own, expression=given.expression)
+        return MappingProxyType(metrics)
+
+    def derive(
+        self,
+        name: str,
+        expression: str,
+        *,
+        unit: str = "",
+        direction: Literal["maximise", "minimise"],
+        description: str = "",
+    ) -> Benchmark:
+        """Give a benchmark with one more metric, computed from others; this one stays as it is.
+
+        Parameters
+        ----------
+        name : str
+            Name of the new metric, a Python identifier.
+        expression : str
+            Numbers, names of metrics, ``+ - * / **`` and the functions abs, exp, log, max, min, sqrt.
+        unit, description : str
+            What the values are.
+        direction : {"maximise", "minimise"}
+            Whether more or less is better.
+
+        Returns
+        -------
+        Benchmark
+            Where the expression is a sum on the scale of a link, such as ``1000 / throughput_a100``
+            or ``macs + 2 * params``, the metric is a surrogate like any other (`Metric.exact`). Else
+            it is evaluated in float64 on the predictions of the metrics it names, member by member
+            for standard deviations. Derived metrics have no noise, and can be derived from.
+
+        Raises
+        ------
+        MetricError
+            If the expression holds anything else, names an unknown metric, or mixes ensembles of
+            different sizes. `predict` raises it where the expression is undefined.
+
+        Examples
+        --------
+        >>> bench = load().derive("time_a100", "1000 / throughput_a100", unit="ms", direction="minimise")
+        >>> bench.metrics["time_a100"].exact, bench.metrics["time_a100"].link
+        (True, 'identity')
+        >>> bench = bench.derive("reward", "accuracy * (time_a100 / 0.2) ** -0.07", direction="maximise")
+        >>> bench.metrics["reward"].exact
+        False
+        >>> values = bench.predict(bench.space.sample(5), ["time_a100", "reward"])
+        >>> values["reward"].shape, values["reward"].dtype
+        ((5,), dtype('float32'))
+        """
+        derivation = derived.Derivation(name, expression, unit, direction, description)
+        new = Benchmark.__new__(Benchmark)
+        new._path = self._path
+        new._core = derived.with_derivation(self._core, self.metrics, derivation)
+        new._derived = {**self._derived, name: derivation}
+        return new
 
     def provenance(self, metric: str) -> dict[str, str]:
         """Give what a metric was made from: hashes, library versions, settings and verified error bounds."""
+        if metric in self.metrics and not self.metrics[metric].exact:
+            return {"expression": self._derived[metric].expression}
         return self._core.provenance(self._core.position(metric))
 
     @overload
@@ -198,18 +274,33 @@ class Benchmark:
         names = list(self.metrics) if metrics is None else [metrics] if isinstance(metrics, str) else list(metrics)
         if threads is not None and threads < 1:
             raise MetricError(f"threads is {threads}; choose at least 1, or None for one a core")
-        positions = [self._core.position(name) for name in names]
+        positions = [] if self._derived else [self._core.position(name) for name in names]
         rows = self.space.encode(archs)
         if dtype not in ("float32", "float64"):
             raise MetricError(f"dtype is {dtype!r}; choose float32 or float64")
         run = self._core.predict if dtype == "float32" else self._core.predict_float64
-        predictions: list[tuple[Any, Any]] = list(run(rows, positions, return_std, threads))
+        predictions: list[tuple[Any, Any]]
+        if self._derived:
+            source = derived.Source(self.space, self._core, self.metrics, self._derived)
+            predictions = source.predict(rows, names, return_std, dtype, threads)
+        else:
+            predictions = list(run(rows, positions, return_std, threads))
         if _is_one(archs):
             predictions = [(mean[0], None if std is None else std[0]) for mean, std in predictions]
         results: dict[str, Prediction] = {
             name: mean if std is None else (mean, std) for name, (mean, std) in zip(names, predictions, strict=True)
         }
         return results[names[0]] if isinstance(metrics, str) else results
+
+
+def _derive_again(path: Path | None, derivations: Sequence[derived.Derivation]) -> Benchmark:
+    """Unpickle a benchmark with derived metrics."""
+    bench = load(path)
+    for given in derivations:
+        bench = bench.derive(
+            given.name, given.expression, unit=given.unit, direction=given.direction, description=given.description
+        )
+    return bench
 
 
 def _is_one(archs: Architectures) -> bool:

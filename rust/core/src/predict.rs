@@ -122,6 +122,12 @@ impl Predictor {
         Ok((mean, Some(members.chunks_exact(self.surrogate.members()).map(of_row).collect())))
     }
 
+    /// Every member's value of every checked row in float64, row-major, the link inverted.
+    pub fn predict_members(&self, space: &Space, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
+        let values = self.surrogate.predict_members(space, rows, run)?;
+        Ok(values.into_iter().map(|v| self.link.inverse(v)).collect())
+    }
+
     /// Whether block states are needed: the axes are blocks, or there is a forest.
     pub(crate) fn reads_blocks(&self) -> bool {
         self.surrogate.tables.granularity == Granularity::Blocks || !self.surrogate.forests.is_empty()

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use accelnas_core::benchmark::{Benchmark as CoreBenchmark, Direction, Metric};
 use accelnas_core::link::Link;
-use numpy::{PyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use numpy::{PyArray1, PyArray2, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::boundary::{detached, to_py};
+use crate::boundary::{detached, to_py, to_rows};
 use crate::build::Surrogate;
 use crate::space::Space;
 
@@ -133,6 +133,23 @@ impl Benchmark {
             metrics.iter().map(predict).collect::<accelnas_core::Result<Vec<_>>>()
         })?;
         Ok(out.into_iter().map(|(mean, std)| (array(py, mean), std.map(|std| array(py, std)))).collect())
+    }
+
+    /// Float64 predictions of every member of a metric, (n, members).
+    fn predict_members<'py>(
+        &self,
+        py: Python<'py>,
+        rows: PyReadonlyArray2<'py, u8>,
+        metric: usize,
+        threads: Option<usize>,
+    ) -> PyResult<Bound<'py, PyArray2<f64>>> {
+        let bytes = self.space.get().checked(py, &rows)?;
+        let (out, members) = detached(py, rows.shape()[0], threads, |run| {
+            let predictor = self.core.predictor(metric)?;
+            let out = run.install(|| predictor.predict_members(self.core.space(), bytes, run))?;
+            Ok((out, predictor.surrogate().members()))
+        })?;
+        to_rows(py, out, members)
     }
 }
 
