@@ -4,8 +4,8 @@ use crate::error::{Error, Result};
 use crate::forest::{Forest, Node};
 use crate::lower::{MAX_CELLS, spread};
 use crate::space::Space;
-use crate::surrogate::Surrogate;
-use crate::tables::{AxisSet, Granularity, RawTables, Tables};
+use crate::surrogate::{Surrogate, check_variables};
+use crate::tables::{AxisSet, Granularity, RawTables, Tables, purify};
 
 /// `constant + Σ weight · surrogate`, member by member. A surrogate of one member joins every member of the others.
 pub fn combine(space: &Space, parts: &[(f64, &Surrogate)], constant: f64) -> Result<Surrogate> {
@@ -13,19 +13,16 @@ pub fn combine(space: &Space, parts: &[(f64, &Surrogate)], constant: f64) -> Res
         return Err(Error::model(format!("a weight or the constant is {value}; use finite numbers")));
     }
     let members = common_members(parts)?;
-    let is_blocks = |(_, s): &(f64, &Surrogate)| s.tables.granularity == Granularity::Blocks;
-    let granularity = if parts.iter().any(is_blocks) { Granularity::Blocks } else { Granularity::Variables };
+    let granularity = common_granularity(space, parts)?;
+    let cards = granularity.cards(space);
     let mut constants = vec![constant; members];
     let mut tables = vec![RawTables::new(); members];
     let mut forests = vec![Forest::constant(0.0); members];
     for (weight, part) in parts {
-        if part.tables.granularity != granularity {
-            check_block_cells(space, &part.tables)?;
-        }
         for m in 0..members {
             let of_part = if part.members() == 1 { 0 } else { m };
             constants[m] += weight * part.constants[of_part];
-            add_tables(space, &mut tables[m], &part.tables, of_part, *weight, granularity);
+            constants[m] += add_tables(space, &mut tables[m], &part.tables, of_part, *weight, (granularity, &cards));
             if let Some(forest) = part.forests.get(of_part) {
                 constants[m] += weight * forest.bias;
                 add_trees(&mut forests[m], forest, *weight);
@@ -35,8 +32,8 @@ pub fn combine(space: &Space, parts: &[(f64, &Surrogate)], constant: f64) -> Res
     if forests.iter().all(|f| f.tree_count() == 0) {
         forests.clear();
     }
-    // Sums of purified tables, and block tables made of them, are purified.
-    Surrogate::new(space, constants, Tables::align(granularity, granularity.cards(space), tables), forests)
+    // Sums of purified tables are purified.
+    Surrogate::new(space, constants, Tables::align(granularity, cards, tables), forests)
 }
 
 /// The number of members that every part has, apart from those of one member.
@@ -51,9 +48,16 @@ fn common_members(parts: &[(f64, &Surrogate)]) -> Result<usize> {
     }
 }
 
-/// Whether every table over variables fits in one over their blocks.
-fn check_block_cells(space: &Space, tables: &Tables) -> Result<()> {
-    for set in &tables.sets {
+/// Variables where every table can be one over variables, which are smaller; else blocks.
+fn common_granularity(space: &Space, parts: &[(f64, &Surrogate)]) -> Result<Granularity> {
+    let of = |granularity| parts.iter().map(|(_, s)| &s.tables).filter(move |t| t.granularity == granularity);
+    let fits = |set: &AxisSet| variables_of(space, set).is_some();
+    if of(Granularity::Blocks).next().is_none()
+        || of(Granularity::Variables).next().is_some() && of(Granularity::Blocks).all(|t| t.sets.iter().all(fits))
+    {
+        return Ok(Granularity::Variables);
+    }
+    for set in of(Granularity::Variables).flat_map(|t| &t.sets) {
         let mut blocks: Vec<usize> = set.axes().iter().map(|&v| space.variables()[v as usize].block).collect();
         blocks.dedup();
         let cells = blocks.iter().fold(1usize, |n, &b| n.saturating_mul(space.blocks()[b].states));
@@ -64,24 +68,51 @@ fn check_block_cells(space: &Space, tables: &Tables) -> Result<()> {
             )));
         }
     }
-    Ok(())
+    Ok(Granularity::Blocks)
 }
 
-fn add_tables(space: &Space, sum: &mut RawTables, part: &Tables, member: usize, weight: f64, granularity: Granularity) {
+/// The variables of a table over blocks: it is one over them, cell by cell, where they are few enough.
+fn variables_of(space: &Space, blocks: &AxisSet) -> Option<AxisSet> {
+    let of_block = |&b: &u16| space.blocks()[b as usize].variables.clone();
+    let free = |&v: &usize| space.variables()[v].choices.len() > 1;
+    let variables: Vec<usize> = blocks.axes().iter().flat_map(of_block).filter(free).collect();
+    check_variables(space, &variables).ok()?;
+    AxisSet::new(&variables.iter().map(|&v| v as u16).collect::<Vec<_>>())
+}
+
+/// Adds a member's tables, and gives what they add to the constant.
+fn add_tables(
+    space: &Space,
+    sum: &mut RawTables,
+    part: &Tables,
+    member: usize,
+    weight: f64,
+    (granularity, cards): (Granularity, &[usize]),
+) -> f64 {
+    let mut added = RawTables::new();
     for (set, &offset) in part.sets.iter().zip(&part.offsets) {
         let cells = &part.cells[member][offset..offset + set.cells(&part.cards)];
-        let weighted = cells.iter().map(|cell| weight * cell);
-        if part.granularity == granularity {
-            add_table(sum, *set, weighted);
-        } else {
-            spread(space, sum, set.axes(), &weighted.collect::<Vec<_>>());
+        let weighted: Vec<f64> = cells.iter().map(|cell| weight * cell).collect();
+        match (part.granularity, granularity) {
+            (Granularity::Variables, Granularity::Blocks) => spread(space, &mut added, set.axes(), &weighted),
+            (Granularity::Blocks, Granularity::Variables) => {
+                if let Some(set) = variables_of(space, set) {
+                    added.insert(set, weighted);
+                }
+            }
+            _ => {
+                added.insert(*set, weighted);
+            }
         }
     }
-}
-
-fn add_table(sum: &mut RawTables, set: AxisSet, cells: impl ExactSizeIterator<Item = f64>) {
-    let table = sum.entry(set).or_insert_with(|| vec![0.0; cells.len()]);
-    table.iter_mut().zip(cells).for_each(|(sum, cell)| *sum += cell);
+    // A mean of zero along a block is one along its variables together, not along each.
+    let is_finer = part.granularity == Granularity::Blocks && granularity == Granularity::Variables;
+    let constant = if is_finer { purify(&mut added, cards) } else { 0.0 };
+    for (set, cells) in added {
+        let table = sum.entry(set).or_insert_with(|| vec![0.0; cells.len()]);
+        table.iter_mut().zip(cells).for_each(|(sum, cell)| *sum += cell);
+    }
+    constant
 }
 
 fn add_trees(sum: &mut Forest, part: &Forest, weight: f64) {
@@ -143,6 +174,25 @@ mod tests {
     }
 
     #[test]
+    fn block_tables_of_few_variables_join_tables_over_variables() {
+        let space = space_of(&[&[3, 2, 1, 2], &[4, 2]]);
+        let values: Vec<Vec<f64>> = [12, 8].map(|n| (0..n).map(|i| f64::from(i * i % 7)).collect()).into();
+        let blocks = Surrogate::additive(&space, 0.5, &values).unwrap();
+        let variables =
+            Surrogate::from_tables(&space, &[0.0], &[vec![1, 4]], &[(0..8).map(f64::from).collect::<Vec<_>>()]);
+        let variables = variables.unwrap();
+        let combined = combine(&space, &[(2.0, &blocks), (1.0, &variables)], 0.0).unwrap();
+        assert_eq!((combined.tables.granularity, combined.tables.order()), (Granularity::Variables, 3));
+        let rows = space.range(0, space.size().unwrap()).unwrap();
+        let [all, a, b] = [&combined, &blocks, &variables].map(|s| s.predict(&space, &rows, &run()).unwrap());
+        assert!(all.iter().zip(a.iter().zip(&b)).all(|(sum, (a, b))| (sum - 2.0 * a - b).abs() < 1e-12));
+        let mut restored = combined.tables.clone();
+        restored.cells.clear();
+        restored.push_compact(&combined.tables.compact(0));
+        assert!(restored.cells[0].iter().zip(&combined.tables.cells[0]).all(|(a, b)| (a - b).abs() < 1e-12));
+    }
+
+    #[test]
     fn what_does_not_fit_is_refused() {
         let space = space_of(&[&[3, 2], &[4]]);
         let ensemble = |members: usize| {
@@ -154,10 +204,10 @@ mod tests {
         assert!(message.contains("surrogates of 2 and of 3 members can't be combined"), "{message}");
         let message = combine(&space, &[(f64::INFINITY, &two)], 0.0).unwrap_err().to_string();
         assert!(message.contains("a weight or the constant is inf"), "{message}");
-        let wide = space_of(&[&[2, 100], &[2, 100], &[2, 100]]);
-        let variables = Surrogate::from_tables(&wide, &[0.0], &[vec![0, 2, 4]], &[vec![1.0; 8]]).unwrap();
-        let blocks = Surrogate::additive(&wide, 0.0, &[vec![1.0; 200], vec![0.0; 200], vec![0.0; 200]]).unwrap();
+        let wide = space_of(&[&[2, 2, 2, 2, 10], &[2, 2, 2, 2, 10], &[2, 2, 2, 2, 10]]);
+        let variables = Surrogate::from_tables(&wide, &[0.0], &[vec![0, 5, 10]], &[vec![1.0; 8]]).unwrap();
+        let blocks = Surrogate::additive(&wide, 0.0, &[vec![1.0; 160], vec![0.0; 160], vec![0.0; 160]]).unwrap();
         let message = combine(&wide, &[(1.0, &variables), (1.0, &blocks)], 0.0).unwrap_err().to_string();
-        assert!(message.contains("would have 8000000 cells over their blocks, at most 65536 fit"), "{message}");
+        assert!(message.contains("would have 4096000 cells over their blocks, at most 65536 fit"), "{message}");
     }
 }

@@ -220,7 +220,7 @@ impl Surrogate {
 }
 
 /// Whether a table may depend on these variables.
-fn check_variables(space: &Space, set: &[usize]) -> std::result::Result<(), String> {
+pub(crate) fn check_variables(space: &Space, set: &[usize]) -> std::result::Result<(), String> {
     let width = space.width();
     if set.is_empty() || set.len() > MAX_ORDER {
         return Err(format!("it has {} variables; use 1 to {MAX_ORDER}", set.len()));
