@@ -179,11 +179,12 @@ impl Surrogate {
     /// Every member's value of every checked row in float64, row-major, before the link is inverted.
     pub fn predict_members(&self, space: &Space, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
         let per_row = self.map_rows(space, rows, run, |row, states| {
-            let member = |m: usize| {
+            let mut values = self.tables.member_sums(states);
+            for (m, value) in values.iter_mut().enumerate() {
                 let forest = self.forests.get(m).map_or(0.0, |f| f.predict_row(row));
-                self.constants[m] + self.tables.sum(&self.tables.cells[m], states) + forest
-            };
-            (0..self.members()).map(member).collect::<Vec<f64>>()
+                *value = self.constants[m] + *value + forest;
+            }
+            values
         });
         Ok(per_row?.concat())
     }
