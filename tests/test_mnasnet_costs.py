@@ -7,9 +7,13 @@ import pytest
 
 import accelnas
 from accelnas.build.costs import block_costs
+from accelnas.build.dataset import from_table
+from accelnas.build.fit import fit_benchmark
 from accelnas.build.mnasnet import block_layers, block_sums, head_layers, peak_memory_surrogate, stem_layers
+from accelnas.build.settings import read_settings
+from accelnas.build.splits import random_split
 from accelnas.errors import ModelError
-from data_samples import public_dataset
+from data_samples import public_dataset, sample_table
 
 B0 = "e1_k3_l1_se1-e6_k3_l2_se1-e6_k5_l2_se1-e6_k3_l3_se1-e6_k5_l3_se1-e6_k5_l4_se1-e6_k3_l1_se1"
 SUMS = {"macs": block_sums(lambda layer: layer.macs), "params": block_sums(lambda layer: layer.params)}
@@ -116,6 +120,22 @@ def test_peak_memory_is_the_largest_over_all_products_of_block_states():
     early = rows.copy()
     early[:, 8:] = 0
     np.testing.assert_array_equal(surrogate.predict(rows), surrogate.predict(early))
+
+
+def test_fit_writes_the_formula_without_data_for_it(tmp_path):
+    dataset = from_table(sample_table(60), accelnas.mnasnet_space())
+    split = random_split(dataset, (0.8, 0.1, 0.1), seed=1)
+    (result,) = fit_benchmark(dataset, split, read_settings("bundled"), tmp_path / "bench", metrics=["peak_memory"])
+    assert (result.figures, result.members, result.noise) == (None, 1, 0)
+    bench, bundled = accelnas.load(tmp_path / "bench"), accelnas.load()
+    metric = bench.metrics["peak_memory"]
+    assert metric == bundled.metrics["peak_memory"]
+    assert (metric.unit, metric.direction, metric.noise) == ("MB", "minimise", 0)
+    rows = bench.space.sample(500)
+    expected = peak_memory_surrogate().predict(rows)
+    for one in (bench, bundled):
+        np.testing.assert_allclose(one.predict(rows, "peak_memory", dtype="float64"), expected, rtol=1e-14)
+        assert one.provenance("peak_memory")["recipe"] == "formula"
 
 
 def test_other_spaces_are_refused():

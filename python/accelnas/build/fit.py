@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from accelnas import Space
     from accelnas.build.dataset import Dataset
     from accelnas.build.settings import MetricSettings, Recipe, Settings
     from accelnas.build.splits import Split
 
-__all__ = ["Ensemble", "Member", "MetricResult", "fit_benchmark", "fit_ensemble", "fit_member"]
+__all__ = ["Ensemble", "Member", "MetricResult", "fit_benchmark", "fit_ensemble", "fit_member", "write_formula"]
 
 # link → (to the model's space, back to the metric)
 LINKS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
@@ -70,7 +71,7 @@ class MetricResult:
     name
         The metric.
     figures
-        Agreement with the test part; None where it is empty.
+        Agreement with the test part; None where it is empty, and for a formula.
     members, trees
         Number of models and of trees in all of them (no trees for an exact metric).
     noise
@@ -136,12 +137,19 @@ def fit_benchmark(
         if name not in settings.metrics:
             known = ", ".join(settings.metrics)
             raise ModelError(f"settings {settings.name} have no metric {name!r}; they have {known}")
-        dataset.values(name)  # complains early
+        if not settings.metrics[name].formula:
+            dataset.values(name)  # complains early
     tell = progress or (lambda *_: None)
     results = []
     for name in names:
         metric = settings.metrics[name]
         start = time.perf_counter()
+        if metric.formula:
+            tell(name, 0, 1)
+            write_formula(dataset.space, settings, metric, out)
+            tell(name, 1, 1)
+            results.append(MetricResult(name, None, 1, 0, 0.0, time.perf_counter() - start))
+            continue
         if metric.recipe is None:
             predicted, members, trees = _write_exact(dataset, split, settings, metric, out, tell)
         else:
@@ -275,6 +283,30 @@ def _write_ensemble(
         provenance={**_provenance(dataset, split, settings), "recipe": _recipe(metric).name},
         random_rows=verified_rows,
         threads=threads,
+    )
+
+
+def write_formula(space: Space, settings: Settings, metric: MetricSettings, out: str | Path) -> None:
+    """Write a metric that follows from the architecture alone.
+
+    Raises
+    ------
+    ModelError
+        If the formula does not know the space.
+    """
+    from accelnas import _core
+    from accelnas.build.mnasnet import FORMULAS
+
+    _core.write_metric(
+        str(out),
+        metric.name,
+        FORMULAS[metric.name](space),
+        unit=metric.unit,
+        direction=metric.direction,
+        link=metric.link,
+        noise=0.0,
+        description=metric.description,
+        provenance={"recipe": "formula", "settings": settings.name, "settings_sha256": settings.sha256},
     )
 
 

@@ -72,9 +72,11 @@ class MetricSettings:
     link
         What the model predicts: ``"identity"`` y, ``"reciprocal"`` 1/y, ``"log"`` ln y.
     recipe
-        How it is fitted; None for a metric that is an exact sum over blocks.
+        How it is fitted; None for a metric that is an exact sum over blocks, or has a formula.
     drop_outliers
         Leave the outliers that the data set's report names out of fit and test figures.
+    formula
+        It follows from the architecture alone and needs no data, see `accelnas.build.mnasnet.FORMULAS`.
     """
 
     name: str
@@ -84,6 +86,7 @@ class MetricSettings:
     link: str
     recipe: Recipe | None
     drop_outliers: bool = False
+    formula: bool = False
 
 
 @dataclass(frozen=True)
@@ -250,7 +253,9 @@ def _recipe(name: str, table: _Table) -> Recipe:
 
 
 def _metric(name: str, table: _Table, recipes: Mapping[str, Recipe], known: Mapping[str, str]) -> MetricSettings:
-    recipe = table.one_of("recipe", ("exact", *recipes))
+    from accelnas.build.mnasnet import FORMULAS
+
+    recipe = table.one_of("recipe", ("exact", "formula", *recipes))
     settings = MetricSettings(
         name=name,
         unit=table.take("unit", str, known.get("unit", "")),
@@ -259,8 +264,11 @@ def _metric(name: str, table: _Table, recipes: Mapping[str, Recipe], known: Mapp
         link=table.one_of("link", _LINKS, "identity"),
         recipe=recipes.get(recipe),
         drop_outliers=table.take("drop_outliers", bool, False),
+        formula=recipe == "formula",
     )
     table.finish()
     if settings.recipe is None and settings.link != "identity":
         raise ModelError(f"{table.name}: an exact metric has link identity, not {settings.link}")
+    if settings.formula and name not in FORMULAS:
+        raise ModelError(f"{table.name}: no formula is known for it; those with one are {', '.join(FORMULAS)}")
     return settings
