@@ -88,6 +88,22 @@ def test_info_of_an_architecture(bench):
     assert f"{bench.predict(EFFICIENTNET_B0, 'accuracy'):.5g}" in by_string
 
 
+def test_derived_metrics(tmp_path, bench):
+    time, value = "time_a100 [ms] = 1000 / throughput_a100", "maximise value=accuracy / time_a100"
+    text = " ".join(run("info", "--derive", time, "-d", value).stdout.split())
+    assert "time_a100 ms minimise 10 identity = 1000 / throughput_a100" in text
+    assert "value maximise 10 = accuracy / time_a100, evaluated on predictions" in text
+    assert "time_a100" in run("info", "--arch", 0, "-d", time).stdout
+    options = ("-d", time, "-d", value, "-m", "value,time_a100", "-o", tmp_path / "out.csv")
+    run("predict", "-", *options, stdin="index\n7\n")
+    found = pl.read_csv(tmp_path / "out.csv").row(0, named=True)
+    speed, accuracy = (float(bench.predict(7, name, dtype="float64")) for name in ("throughput_a100", "accuracy"))
+    assert found["time_a100"] == pytest.approx(1000 / speed, rel=1e-6)
+    assert found["value"] == pytest.approx(accuracy * speed / 1000, rel=1e-6)
+    assert "write 'NAME = EXPRESSION'" in " ".join(run("info", "-d", "1000 / macs", code=2).stderr.split())
+    assert 'unknown metric "speed"' in failure("info", "-d", "x = speed / 2")
+
+
 def test_info_of_a_wrong_architecture():
     assert "e9_k3" in failure("info", "--arch", "e9_k3")
 

@@ -23,7 +23,7 @@ def commands(text):
 
 
 def test_python_code_prints_what_it_says(capsys):
-    (code,) = blocks(README, "python")
+    code = "\n".join(blocks(README, "python"))
     expected = re.findall(r"^print\(.*\)  # (.*)$", code, re.MULTILINE)
     assert expected
     exec(compile(code, "README.md", "exec"), {})  # noqa: S102 (our own README)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from accelnas.cli.shared import BenchmarkOption, console, load_benchmark
+from accelnas.cli.shared import BenchmarkOption, DeriveOption, console, load_benchmark
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +20,8 @@ EPILOG = """Examples:
   accelnas info
 
   accelnas info --arch 31415926535
+
+  accelnas info --arch 31415926535 --derive 'time_a100 [ms] = 1000 / throughput_a100'
 
   accelnas sample -n 1 | tail -1 | xargs accelnas info --arch
 """
@@ -42,10 +44,11 @@ def info(
             show_default=False,
         ),
     ] = None,
+    derive: DeriveOption = None,
     benchmark: BenchmarkOption = None,
 ) -> None:
     """Show the benchmark's space and metrics, or predictions for single architectures."""
-    bench = load_benchmark(benchmark)
+    bench = load_benchmark(benchmark, derive)
     screen = console()
     if not arch:
         space = bench.space
@@ -85,18 +88,24 @@ def space_table(bench: Benchmark) -> Table:
 
 def metric_table(bench: Benchmark) -> Table:
     """Return a benchmark's metrics with what there is to know about each."""
+    from rich.markup import escape
+
     columns = ("metric", "unit", "direction", "noise", "members", "link", "description")
     table = new_table(*columns, numbers=("noise", "members"))
     for metric in bench.metrics.values():
+        description = metric.description
+        if metric.expression is not None:
+            how = "" if metric.exact else ", evaluated on predictions"
+            description = f"{description} = {metric.expression}{how}".lstrip()
         noise = f"{metric.noise:.3g}" if metric.noise else ""
         table.add_row(
             metric.name,
-            metric.unit,
+            escape(metric.unit),
             metric.direction,
             noise,
             str(metric.members),
-            metric.link,
-            metric.description,
+            metric.link if metric.exact else "",
+            escape(description),
         )
     return table
 

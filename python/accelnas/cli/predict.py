@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from accelnas.cli.shared import BenchmarkOption, ThreadsOption, load_benchmark, progress
+from accelnas.cli.shared import BenchmarkOption, DeriveOption, ThreadsOption, load_benchmark, progress
 from accelnas.errors import AccelnasError, DataError
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ EPILOG = """Examples:
   accelnas predict archs.parquet -o scored.parquet
 
   accelnas sample -n 1000 | accelnas predict - --metrics accuracy
+
+  accelnas predict archs.csv --derive 'time_a100 [ms] = 1000 / throughput_a100' --metrics time_a100
 """
 
 
@@ -60,6 +62,7 @@ def predict(
         ),
     ] = None,
     prefix: Annotated[str, typer.Option("--prefix", help="Put before the names of the new columns.")] = "",
+    derive: DeriveOption = None,
     threads: ThreadsOption = None,
     benchmark: BenchmarkOption = None,
 ) -> None:
@@ -70,7 +73,7 @@ def predict(
     from accelnas.cli.columns import ColumnEncoder
     from accelnas.cli.tables import open_reader, write_table
 
-    bench = load_benchmark(benchmark)
+    bench = load_benchmark(benchmark, derive)
     names = chosen_metrics(list(bench.metrics), metrics)
 
     def is_architecture(text: str) -> bool:

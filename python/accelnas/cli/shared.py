@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
@@ -38,6 +39,17 @@ BenchmarkOption = Annotated[
         "-b",
         metavar="DIRECTORY",
         help="Benchmark directory to use in place of the bundled one.",
+        show_default=False,
+    ),
+]
+DeriveOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--derive",
+        "-d",
+        metavar="'NAME [UNIT] = EXPRESSION'",
+        help="Add a metric computed from others, such as 'time_a100 [ms] = 1000 / throughput_a100'. Less is better "
+        "unless 'maximise' comes first. May be repeated, and may use metrics added before.",
         show_default=False,
     ),
 ]
@@ -75,11 +87,23 @@ class ErrorGroup(typer.core.TyperGroup):
         raise typer.Exit(1)
 
 
-def load_benchmark(path: Path | None) -> Benchmark:
-    """Load the benchmark in a directory, or the bundled one."""
+def load_benchmark(path: Path | None, derive: Sequence[str] | None = None) -> Benchmark:
+    """Load the benchmark in a directory, or the bundled one, and add derived metrics."""
     import accelnas
 
-    return accelnas.load() if path is None else accelnas.load(path)
+    bench = accelnas.load() if path is None else accelnas.load(path)
+    for text in derive or ():
+        found = re.fullmatch(r"\s*(?:(maximise|minimise)\s+)?(\w+)\s*(?:\[(.*?)\])?\s*=(.*)", text)
+        if found is None:
+            raise typer.BadParameter(f"--derive {text!r}; write 'NAME = EXPRESSION' or 'NAME [UNIT] = EXPRESSION'")
+        direction, name, unit, expression = found.groups()
+        bench = bench.derive(
+            name,
+            expression.strip(),
+            unit=unit or "",
+            direction="maximise" if direction == "maximise" else "minimise",
+        )
+    return bench
 
 
 def console(stderr: bool = False) -> Console:
