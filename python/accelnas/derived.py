@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Derivation", "Source", "metric_names", "with_derivation"]
 
-_CHUNK = 1 << 15  # rows whose members are held at a time
+_CHUNK = 1 << 17  # rows whose members are held at a time
 
 
 @dataclass(frozen=True)

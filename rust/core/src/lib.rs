@@ -17,6 +17,7 @@ mod pack;
 pub mod predict;
 pub mod sample;
 pub mod space;
+mod sums;
 pub mod surrogate;
 pub mod tables;
 #[cfg(test)]

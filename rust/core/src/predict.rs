@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
-use crate::expand::{Group, assign};
+use crate::expand::Group;
 use crate::kernels::{self, Dense, DenseMembers, LANES, Lanes};
 use crate::link::Link;
 use crate::masks::MaskForest;
@@ -81,7 +81,7 @@ impl Predictor {
         Ok(Predictor {
             constant: surrogate.mean_constant(),
             mean_cells: surrogate.tables.mean_cells(),
-            groups: assign_groups(&surrogate, 0)?,
+            groups: surrogate.assigned(0)?,
             link,
             surrogate,
             sparse_rows: AtomicUsize::new(0),
@@ -113,7 +113,8 @@ impl Predictor {
         std: bool,
         run: &Run<'_>,
     ) -> Result<(Vec<f64>, Option<Vec<f64>>)> {
-        let mean = self.surrogate.predict(space, rows, run)?.into_iter().map(|v| self.link.inverse(v)).collect();
+        let sums = self.surrogate.predict_grouped(space, &self.groups, &self.mean_cells, rows, run)?;
+        let mean = sums.into_iter().map(|v| self.link.inverse(v)).collect();
         if !std {
             return Ok((mean, None));
         }
@@ -167,7 +168,7 @@ impl Predictor {
             let tables = &self.surrogate.tables;
             let minus_mean = |cells: &Vec<f64>| cells.iter().zip(&self.mean_cells).map(|(c, m)| c - m).collect();
             let deviations: Vec<Vec<f64>> = tables.cells.iter().map(minus_mean).collect();
-            let groups = assign_groups(&self.surrogate, 1)?;
+            let groups = self.surrogate.assigned(1)?;
             // No deviation of the tables exceeds the sum of the largest cells of any partition of them into groups;
             // the mean's groups are the coarsest at hand. Sums may wrap on the way: only the last has to fit.
             let largest = |group: &Group| {
@@ -271,11 +272,6 @@ impl Predictor {
         }
         Ok(())
     }
-}
-
-fn assign_groups(surrogate: &Surrogate, purpose: usize) -> Result<Vec<Group>> {
-    assign(&surrogate.tables, &surrogate.groups[purpose])
-        .ok_or_else(|| Error::model("a table lies in no group of axes; recompile the model"))
 }
 
 /// The value of a cell, made by the first that needs it.

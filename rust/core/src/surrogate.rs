@@ -2,11 +2,13 @@
 
 use crate::cover::{Point, cover};
 use crate::error::{Error, Result};
+use crate::expand::{Group, assign};
 use crate::forest::Forest;
 use crate::kernels::LANES;
 use crate::lower::{MAX_BLOCKS, MAX_CELLS};
 use crate::pack::{Column, columns};
 use crate::space::Space;
+use crate::sums::Sums;
 use crate::tables::{AxisSet, Granularity, MAX_ORDER, RawTables, Tables, purify};
 use crate::threads::{Run, for_rows};
 use rayon::prelude::*;
@@ -169,17 +171,34 @@ impl Surrogate {
 
     /// Mean over members of every checked row in float64, before the link is inverted.
     pub fn predict(&self, space: &Space, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
-        let cells = self.tables.mean_cells();
+        self.predict_grouped(space, &self.assigned(0)?, &self.tables.mean_cells(), rows, run)
+    }
+
+    /// As [`Surrogate::predict`], from the means of the cells and the groups that have the tables.
+    pub(crate) fn predict_grouped(
+        &self,
+        space: &Space,
+        groups: &[Group],
+        mean_cells: &Vec<f64>,
+        rows: &[u8],
+        run: &Run<'_>,
+    ) -> Result<Vec<f64>> {
+        let sums = Sums::new(&self.tables, groups, std::slice::from_ref(mean_cells), rows.len() / space.width());
         let constant = self.mean_constant();
         self.map_rows(space, rows, run, |row, states| {
-            constant + self.tables.sum(&cells, states) + self.mean_forest(row)
+            let mut sum = [0.0];
+            sums.add(states, &mut sum);
+            constant + sum[0] + self.mean_forest(row)
         })
     }
 
     /// Every member's value of every checked row in float64, row-major, before the link is inverted.
     pub fn predict_members(&self, space: &Space, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
+        let groups = self.assigned(1)?;
+        let sums = Sums::new(&self.tables, &groups, &self.tables.cells, rows.len() / space.width());
         let per_row = self.map_rows(space, rows, run, |row, states| {
-            let mut values = self.tables.member_sums(states);
+            let mut values = vec![0.0; self.members()];
+            sums.add(states, &mut values);
             for (m, value) in values.iter_mut().enumerate() {
                 let forest = self.forests.get(m).map_or(0.0, |f| f.predict_row(row));
                 *value = self.constants[m] + *value + forest;
@@ -187,6 +206,12 @@ impl Surrogate {
             values
         });
         Ok(per_row?.concat())
+    }
+
+    /// Groups of axes for the mean (0) or the members (1), each with its tables.
+    pub(crate) fn assigned(&self, purpose: usize) -> Result<Vec<Group>> {
+        assign(&self.tables, &self.groups[purpose])
+            .ok_or_else(|| Error::model("a table lies in no group of axes; recompile the model"))
     }
 
     /// Mean of the members' constants.
@@ -305,6 +330,28 @@ mod tests {
         let mut again = Tables::empty(Granularity::Variables, cards, surrogate.tables.sets.clone());
         again.push_compact(&surrogate.tables.compact(1));
         assert!(again.cells[0].iter().zip(&surrogate.tables.cells[1]).all(|(a, b)| (a - b).abs() < 1e-12));
+    }
+
+    #[test]
+    fn bits_do_not_depend_on_the_number_of_rows() {
+        let space = mnasnet();
+        let sets: Vec<Vec<usize>> = (0..26).map(|v| vec![v, v + 1, v + 2]).collect();
+        let cards: Vec<usize> = space.cards().collect();
+        let table = |set: &Vec<usize>| -> Vec<f64> {
+            let cells = 3 * set.iter().map(|&v| cards[v]).product::<usize>();
+            (0..cells).map(|c| uniform(set[0] as u64, c as u64, 1 << 40) as f64 / 3e9).collect()
+        };
+        let cells: Vec<Vec<f64>> = sets.iter().map(table).collect();
+        let surrogate = Surrogate::from_tables(&space, &[0.1, 0.2, 0.3], &sets, &cells).unwrap();
+        let rows = space.sample(50_000, 2, false).unwrap();
+        let (means, members) = (
+            surrogate.predict(&space, &rows, &run()).unwrap(),
+            surrogate.predict_members(&space, &rows, &run()).unwrap(),
+        );
+        for (i, row) in rows.chunks_exact(space.width()).enumerate().step_by(997) {
+            assert_eq!(surrogate.predict(&space, row, &run()).unwrap(), [means[i]]);
+            assert_eq!(surrogate.predict_members(&space, row, &run()).unwrap(), members[3 * i..3 * i + 3]);
+        }
     }
 
     #[test]

@@ -146,27 +146,6 @@ impl Tables {
         self.sets.iter().map(AxisSet::order).max().unwrap_or(0)
     }
 
-    /// Sum of one member's tables at the states of the axes.
-    pub fn sum(&self, cells: &[f64], states: &[u8]) -> f64 {
-        self.cells_at(states).fold(0.0, |sum, cell| sum + cells[cell])
-    }
-
-    /// Sums of every member's tables at the states of the axes.
-    pub fn member_sums(&self, states: &[u8]) -> Vec<f64> {
-        let mut sums = vec![0.0; self.cells.len()];
-        for cell in self.cells_at(states) {
-            sums.iter_mut().zip(&self.cells).for_each(|(sum, cells)| *sum += cells[cell]);
-        }
-        sums
-    }
-
-    /// Cell of each table at the states of the axes.
-    fn cells_at(&self, states: &[u8]) -> impl Iterator<Item = usize> {
-        self.sets.iter().zip(&self.offsets).map(|(set, &offset)| {
-            offset + set.axes().iter().fold(0, |i, &a| i * self.cards[a as usize] + states[a as usize] as usize)
-        })
-    }
-
     /// Mean over members, cell by cell.
     pub fn mean_cells(&self) -> Vec<f64> {
         let mut mean = vec![0.0; self.cell_count()];
