@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from accelnas import Space
+    from accelnas.build.anova import Tables
+    from accelnas.build.uncertainty import Uncertainty
     from accelnas.space import Architectures
 
 __all__ = ["CompileReport", "Encoding", "MetricSpec", "compile_metric"]
@@ -108,13 +110,15 @@ def compile_metric(
     scale: float | Sequence[float] = 1.0,
     bias: float | Sequence[float] = 0.0,
     encoding: Encoding | None = None,
+    tables: Tables | None = None,
     architectures: Architectures | None = None,
+    uncertainty: Uncertainty | None = None,
     provenance: Mapping[str, str] | None = None,
     random_rows: int = 100_000,
     seed: int = 0,
     threads: int | None = None,
 ) -> CompileReport:
-    """Compile an ensemble of tree models, verify it and write it into a benchmark directory.
+    """Compile an ensemble of tree models, tables or sums of both, verify it and write it into a benchmark directory.
 
     Nothing is written unless every member and the compiled form agree with the library that made
     the models (see :mod:`accelnas.build.verify`). The same models and arguments give the same
@@ -124,7 +128,7 @@ def compile_metric(
     ----------
     models
         One model a member, in memory or as the path of a file; :func:`~accelnas.build.sources.
-        read_source` says which.
+        read_source` says which. None, if there are tables alone.
     space
         Space of the architectures.
     metric
@@ -137,8 +141,13 @@ def compile_metric(
     encoding
         What the models see of an architecture. By default the position of each choice, columns
         matched by the models' feature names if they have any, by position otherwise.
+    tables
+        Interaction tables on the link's scale, a function a member, to which the models add. Tables alone
+        are rounded to float32, half the size; the predictions move by 1e-7 standard deviations at most.
     architectures
         Architectures of the data set, in any form that ``space.encode`` takes, to verify on.
+    uncertainty
+        How far measurements lie from the predictions.
     provenance
         Further entries for the artifact.
     random_rows, seed
@@ -153,8 +162,10 @@ def compile_metric(
     VerificationError
         When the result doesn't say what a model says.
     """
-    if not models:
+    if not models and tables is None:
         raise ModelError("no model is given; give one for each member")
+    if models and tables is not None and len(tables.constants) != len(models):
+        raise ModelError(f"{len(models)} models come with tables of {len(tables.constants)} members; give one each")
     if metric.direction not in DIRECTIONS:
         raise ModelError(f"direction is {metric.direction!r}; choose {' or '.join(DIRECTIONS)}")
     if metric.link not in LINKS:
@@ -168,13 +179,16 @@ def compile_metric(
             _member(source, space, encoding, metric.link, scales[i], biases[i], i) for i, source in enumerate(sources)
         ]
     with _timed(seconds, "lower"):
-        surrogate = _core.Surrogate.lower(space._core, [member.forest for member in members])
+        surrogate = _lower(space, members, tables)
     with _timed(seconds, "verify"):
         empty = np.empty((0, len(space.variables)), np.uint8)
         data = empty if architectures is None else space.encode(architectures)
         random = verification_rows(space, random_rows, seed)
-        verification = verify(members, surrogate, space, data=data, random=random, threads=threads)
-    entries = _provenance(members, verification, data, seed, provenance or {})
+        verification = verify(members, surrogate, space, tables=tables, data=data, random=random, threads=threads)
+    given = dict(provenance or {})
+    if tables is not None:
+        given["tables_sha256"] = tables.sha256
+    entries = _provenance(members, verification, data, seed, given)
     with _timed(seconds, "write"):
         _core.write_metric(
             directory,
@@ -186,11 +200,12 @@ def compile_metric(
             noise=metric.noise,
             description=metric.description,
             provenance=entries,
+            uncertainty=None if uncertainty is None else uncertainty.as_dict(),
         )
     return CompileReport(
         metric=metric.name,
         directory=Path(directory),
-        members=len(members),
+        members=surrogate.members,
         granularity=surrogate.granularity,
         table_count=surrogate.table_count,
         cell_count=surrogate.cell_count,
@@ -242,6 +257,17 @@ def _member(
     except ModelError as error:
         raise ModelError(f"model {number} ({source.kind}): {error}") from None
     return Member(source, encoding, forest, scale, bias)
+
+
+def _lower(space: Space, members: Sequence[Member], tables: Tables | None) -> _core.Surrogate:
+    forests = [member.forest for member in members]
+    if tables is None:
+        return _core.Surrogate.lower(space._core, forests)
+    flat = [cells.reshape(len(cells), -1) for cells in tables.cells]
+    own = _core.Surrogate.from_tables(space._core, tables.constants, tables.sets, flat, tables.over)
+    if not members:
+        return own.rounded()
+    return _core.Surrogate.combine(space._core, [_core.Surrogate.lower(space._core, forests), own], [1.0, 1.0], 0.0)
 
 
 def _default_encoding(source: Source, space: Space) -> Encoding:

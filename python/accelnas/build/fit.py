@@ -1,65 +1,34 @@
-"""Fit every metric of a benchmark: members by fold and seed, then compile and write."""
+"""Fit every metric of a benchmark, compile it and write it."""
 
 from __future__ import annotations
 
-import os
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from accelnas import _core
+from accelnas.build.compile import MetricSpec, compile_metric
+from accelnas.build.costs import block_costs
+from accelnas.build.ensemble import LINKS, fit_ensemble, usable_rows
 from accelnas.build.evaluate import Figures, evaluate
-from accelnas.build.families import FAMILIES, Sample
-from accelnas.build.splits import fold_parts
-from accelnas.errors import DataError, ModelError
+from accelnas.build.families import FAMILIES
+from accelnas.build.uncertainty import estimate_uncertainty
+from accelnas.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from accelnas import Space
     from accelnas.build.dataset import Dataset
-    from accelnas.build.settings import MetricSettings, Recipe, Settings
+    from accelnas.build.ensemble import Ensemble
+    from accelnas.build.settings import MetricSettings, Settings
     from accelnas.build.splits import Split
+    from accelnas.build.uncertainty import Uncertainty
 
-__all__ = ["Ensemble", "Member", "MetricResult", "fit_benchmark", "fit_ensemble", "fit_member", "write_formula"]
-
-# link → (to the model's space, back to the metric)
-LINKS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
-    "identity": (lambda y: y, lambda z: z),
-    "reciprocal": (lambda y: 1.0 / y, lambda z: 1.0 / z),
-    "log": (np.log, np.exp),
-}
-
-
-@dataclass(frozen=True)
-class Member:
-    """One fitted model; its prediction in link space is ``bias + scale * model``."""
-
-    model: Any
-    scale: float
-    bias: float
-    trees: int
-
-
-@dataclass(frozen=True)
-class Ensemble:
-    """The fitted members of one metric."""
-
-    metric: MetricSettings
-    members: tuple[Member, ...]
-
-    def predict(self, choices: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Predict the metric, float64 (n,): the link's inverse of the members' mean."""
-        family = FAMILIES[_recipe(self.metric).family]
-        inputs = choices.astype(np.float32)
-        links = [m.bias + m.scale * family.predict(m.model, inputs) for m in self.members]
-        back = LINKS[self.metric.link][1]
-        return np.asarray(back(np.mean(links, axis=0)))
+__all__ = ["MetricResult", "fit_benchmark", "write_ensemble", "write_formula"]
 
 
 @dataclass(frozen=True)
@@ -72,18 +41,21 @@ class MetricResult:
         The metric.
     figures
         Agreement with the test part; None where it is empty, and for a formula.
-    members, trees
-        Number of models and of trees in all of them (no trees for an exact metric).
+    family
+        Model family; "exact" or "formula" where nothing is estimated.
+    members, size
+        Number of models, and of trees or table cells in all of them (0 for an exact metric).
     noise
-        Standard deviation of one measurement, from the repeats; None without repeats.
+        Standard deviation of one measurement, from repeats; None without repeats.
     seconds
         Time of the fit and of compiling and verifying.
     """
 
     name: str
     figures: Figures | None
+    family: str
     members: int
-    trees: int
+    size: int
     noise: float | None
     seconds: float
 
@@ -101,9 +73,10 @@ def fit_benchmark(
 ) -> list[MetricResult]:
     """Fit, compile and write a benchmark directory.
 
-    Members are trained on train and validation part together, each leaving out one fold for early
-    stopping; the test part is for the figures only. The result depends on data, split, settings
-    and library versions, not on `threads`.
+    Models are fitted on train and validation part together; folds of them serve early stopping and the
+    estimate of the uncertainty. The test part is for the figures only. The result depends on data,
+    split, settings, library versions and, in the last digits of Gaussian processes, on the kind of
+    processor, but not on `threads`.
 
     Parameters
     ----------
@@ -134,11 +107,7 @@ def fit_benchmark(
     """
     names = list(settings.metrics) if metrics is None else list(metrics)
     for name in names:
-        if name not in settings.metrics:
-            known = ", ".join(settings.metrics)
-            raise ModelError(f"settings {settings.name} have no metric {name!r}; they have {known}")
-        if not settings.metrics[name].formula:
-            dataset.values(name)  # complains early
+        _check_metric(dataset, settings, name)
     tell = progress or (lambda *_: None)
     results = []
     for name in names:
@@ -148,139 +117,89 @@ def fit_benchmark(
             tell(name, 0, 1)
             write_formula(dataset.space, settings, metric, out)
             tell(name, 1, 1)
-            results.append(MetricResult(name, None, 1, 0, 0.0, time.perf_counter() - start))
+            results.append(MetricResult(name, None, "formula", 1, 0, 0.0, time.perf_counter() - start))
             continue
+        noise: float | None = 0.0
         if metric.recipe is None:
-            predicted, members, trees = _write_exact(dataset, split, settings, metric, out, tell)
+            family, members, size = "exact", 1, 0
+            predicted = _write_exact(dataset, split, settings, metric, out, tell)
         else:
-            ensemble = fit_ensemble(dataset, split, metric, settings, threads, tell)
-            _write_ensemble(dataset, split, settings, ensemble, out, threads, verified_rows)
+            ids = np.concatenate([split.train, split.val])
+            ensemble = fit_ensemble(dataset, ids, metric, settings, threads, tell)
+            uncertainty = estimate_uncertainty(dataset, ensemble)
+            write_ensemble(dataset, split, settings, ensemble, uncertainty, out, threads, verified_rows)
             predicted = ensemble.predict(dataset.choices)
-            members, trees = len(ensemble.members), sum(m.trees for m in ensemble.members)
+            family, members, size = metric.recipe.family, ensemble.fit.models.count, ensemble.fit.models.size
+            noise = unit_noise(dataset, ensemble, uncertainty)
         test = usable_rows(dataset, metric, split.test)
         figures = evaluate(dataset.values(name)[test], predicted[test]) if test.size > 1 else None
-        seconds = time.perf_counter() - start
-        noise = dataset.report.noise.get(name)
-        results.append(MetricResult(name, figures, members, trees, noise, seconds))
+        results.append(MetricResult(name, figures, family, members, size, noise, time.perf_counter() - start))
     return results
 
 
-def usable_rows(dataset: Dataset, metric: MetricSettings, ids: NDArray[np.int64]) -> NDArray[np.intp]:
-    """Rows of `ids` that were measured, without outliers if the metric drops them."""
-    rows = dataset.rows(ids)
-    usable = ~np.isnan(dataset.values(metric.name)[rows])
-    if metric.drop_outliers:
-        usable &= ~np.isin(ids, dataset.report.outliers.get(metric.name, ()))
-    return rows[usable]
+def _check_metric(dataset: Dataset, settings: Settings, name: str) -> None:
+    """Complain before anything is fitted."""
+    if name not in settings.metrics:
+        known = ", ".join(settings.metrics)
+        raise ModelError(f"settings {settings.name} have no metric {name!r}; they have {known}")
+    metric = settings.metrics[name]
+    if not metric.formula:
+        dataset.values(name)
+    if metric.recipe is not None and not FAMILIES[metric.recipe.family].compiles:
+        raise ModelError(
+            f"{name}: {metric.recipe.family} does not compile into trees or tables; compare it with "
+            "`accelnas evaluate`, and fit a benchmark with another family"
+        )
 
 
-def fit_ensemble(
-    dataset: Dataset,
-    split: Split,
-    metric: MetricSettings,
-    settings: Settings,
-    threads: int | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
-) -> Ensemble:
-    """Fit the members of one metric on train and validation part; see `fit_benchmark`."""
-    tell = progress or (lambda *_: None)
-    both = np.sort(np.concatenate([split.train, split.val]))
-    folds = fold_parts(dataset, both, settings.folds, settings.seed)
-
-    def one(number: int) -> Member:
-        val = folds[number % len(folds)]
-        train = np.setdiff1d(both, val, assume_unique=True)
-        return fit_member(dataset, train, val, metric, settings, settings.seed + number)
-
-    members = []
-    tell(metric.name, 0, settings.members)
-    with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
-        for member in pool.map(one, range(settings.members)):
-            members.append(member)
-            tell(metric.name, len(members), settings.members)
-    return Ensemble(metric, tuple(members))
+def unit_noise(dataset: Dataset, ensemble: Ensemble, uncertainty: Uncertainty) -> float | None:
+    """Noise of one measurement in the metric's unit, at the median of the fitted values."""
+    if uncertainty.noise is None:
+        return None
+    values = dataset.values(ensemble.metric.name)[ensemble.rows]
+    return uncertainty.noise * float(LINKS[ensemble.metric.link].slope(np.median(values)))
 
 
-def fit_member(
-    dataset: Dataset,
-    train_ids: NDArray[np.int64],
-    val_ids: NDArray[np.int64],
-    metric: MetricSettings,
-    settings: Settings,
-    seed: int,
-) -> Member:
-    """Fit one model on `train_ids`, stopped early on `val_ids`."""
-    recipe = _recipe(metric)
-    train, val = (usable_rows(dataset, metric, ids) for ids in (train_ids, val_ids))
-    if not train.size or not val.size:
-        raise DataError(f"{metric.name} has {train.size} training and {val.size} validation rows; it needs both")
-    targets = _to_link(dataset.values(metric.name), metric, dataset.ids)
-    bias, scale = 0.0, 1.0
-    if settings.standardise:
-        bias = float(targets[train].mean())
-        scale = float(targets[train].std()) or 1.0  # a constant metric
-    inputs = dataset.choices.astype(np.float32)
-    family = FAMILIES[recipe.family]
-    samples = [Sample(inputs[rows], (targets[rows] - bias) / scale) for rows in (train, val)]
-    try:
-        model = family.fit(samples[0], samples[1], recipe, dataset.space, seed)
-    except (TypeError, ValueError) as error:  # what the libraries raise for wrong parameters
-        raise ModelError(f"{recipe.family} refuses recipe {recipe.name}: {error}") from error
-    return Member(model, scale, bias, family.size(model))
-
-
-def _recipe(metric: MetricSettings) -> Recipe:
-    if metric.recipe is None:
-        raise ModelError(f"{metric.name} is exact; it has no recipe to fit")
-    return metric.recipe
-
-
-def _to_link(values: NDArray[np.float64], metric: MetricSettings, ids: NDArray[np.int64]) -> NDArray[np.float64]:
-    if metric.link != "identity" and (values <= 0).any():  # NaN compares false
-        row = int(np.argmax(values <= 0))
-        raise DataError(f"id {ids[row]}: {metric.name} is {values[row]}; link {metric.link} needs values above 0")
-    return np.asarray(LINKS[metric.link][0](values))
-
-
-def _provenance(dataset: Dataset, split: Split, settings: Settings) -> dict[str, str]:
-    return {
-        "data_sha256": dataset.sha256,
-        "split": split.name,
-        "split_sha256": split.sha256,
-        "settings": settings.name,
-        "settings_sha256": settings.sha256,
-        "seed": str(settings.seed),
-    }
-
-
-def _write_ensemble(
+def write_ensemble(
     dataset: Dataset,
     split: Split,
     settings: Settings,
     ensemble: Ensemble,
+    uncertainty: Uncertainty,
     out: str | Path,
     threads: int | None,
     verified_rows: int,
 ) -> None:
-    from accelnas.build.compile import MetricSpec, compile_metric
+    """Compile an ensemble, verify it and write it into a benchmark directory.
 
-    metric = ensemble.metric
+    Raises
+    ------
+    ModelError
+        If it can't be compiled, or the compiled form says something else.
+    """
+    metric, models = ensemble.metric, ensemble.fit.models
+    tables = models.tables
+    if tables is not None:
+        # the bias joins the trees, where there are any
+        tables = tables.scaled(ensemble.scale, 0.0 if models.trees else ensemble.bias)
     compile_metric(
-        [member.model for member in ensemble.members],
+        models.trees,
+        tables=tables,
         space=dataset.space,
         metric=MetricSpec(
             name=metric.name,
             unit=metric.unit,
             direction=metric.direction,
             link=metric.link,
-            noise=dataset.report.noise.get(metric.name),
+            noise=unit_noise(dataset, ensemble, uncertainty),
             description=metric.description,
         ),
         directory=out,
-        scale=[member.scale for member in ensemble.members],
-        bias=[member.bias for member in ensemble.members],
+        scale=ensemble.scale,
+        bias=ensemble.bias,
         architectures=dataset.choices,
-        provenance={**_provenance(dataset, split, settings), "recipe": _recipe(metric).name},
+        uncertainty=uncertainty,
+        provenance=_provenance(dataset, split, settings, metric),
         random_rows=verified_rows,
         threads=threads,
     )
@@ -294,20 +213,10 @@ def write_formula(space: Space, settings: Settings, metric: MetricSettings, out:
     ModelError
         If the formula does not know the space.
     """
-    from accelnas import _core
     from accelnas.build.mnasnet import FORMULAS
 
-    _core.write_metric(
-        str(out),
-        metric.name,
-        FORMULAS[metric.name](space),
-        unit=metric.unit,
-        direction=metric.direction,
-        link=metric.link,
-        noise=0.0,
-        description=metric.description,
-        provenance={"recipe": "formula", "settings": settings.name, "settings_sha256": settings.sha256},
-    )
+    provenance = {"recipe": "formula", "settings": settings.name, "settings_sha256": settings.sha256}
+    _write_noiseless(metric, FORMULAS[metric.name](space), provenance, out)
 
 
 def _write_exact(
@@ -317,24 +226,43 @@ def _write_exact(
     metric: MetricSettings,
     out: str | Path,
     tell: Callable[[str, int, int], None],
-) -> tuple[NDArray[np.float64], int, int]:
-    from accelnas import _core
-    from accelnas.build.costs import block_costs
-
+) -> np.ndarray:
+    """Write a metric that is an exact sum over blocks, and give its values of all rows."""
     tell(metric.name, 0, 1)
     costs = block_costs(dataset, metric.name, np.concatenate([split.train, split.val]))
     constant, values = costs.scaled()
+    surrogate = _core.Surrogate.additive(dataset.space._core, constant, [v.tolist() for v in values])
+    _write_noiseless(metric, surrogate, _provenance(dataset, split, settings, metric), out)
+    tell(metric.name, 1, 1)
+    return np.asarray(costs.predict(dataset.space.block_states(dataset.choices)) / 10**costs.decimals)
+
+
+def _write_noiseless(
+    metric: MetricSettings, surrogate: _core.Surrogate, provenance: dict[str, str], out: str | Path
+) -> None:
     _core.write_metric(
         str(out),
         metric.name,
-        _core.Surrogate.additive(dataset.space._core, constant, [v.tolist() for v in values]),
+        surrogate,
         unit=metric.unit,
         direction=metric.direction,
         link=metric.link,
         noise=0.0,
         description=metric.description,
-        provenance={**_provenance(dataset, split, settings), "recipe": "exact"},
+        provenance=provenance,
+        uncertainty=None,
     )
-    tell(metric.name, 1, 1)
-    predicted = costs.predict(dataset.space.block_states(dataset.choices)) / 10**costs.decimals
-    return np.asarray(predicted), 1, 0
+
+
+def _provenance(dataset: Dataset, split: Split, settings: Settings, metric: MetricSettings) -> dict[str, str]:
+    recipe = metric.recipe
+    return {
+        "data_sha256": dataset.sha256,
+        "split": split.name,
+        "split_sha256": split.sha256,
+        "settings": settings.name,
+        "settings_sha256": settings.sha256,
+        "seed": str(settings.seed),
+        "recipe": "exact" if recipe is None else recipe.name,
+        "family": "exact" if recipe is None else recipe.family,
+    }

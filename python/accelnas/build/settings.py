@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,11 +52,25 @@ class Stage:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model is fitted: a family and its stages, each continuing the one before."""
+    """How a model is fitted.
+
+    Attributes
+    ----------
+    name, family
+        For the record, and the key of `accelnas.build.families.FAMILIES`.
+    stages
+        Of tree families, each continuing the one before.
+    parameters
+        Of the other families.
+    base
+        ``"blocks"``: trees are fitted to what a sum over blocks leaves over. None: to everything.
+    """
 
     name: str
     family: str
-    stages: tuple[Stage, ...]
+    stages: tuple[Stage, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    base: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +91,10 @@ class MetricSettings:
         Leave the outliers that the data set's report names out of fit and test figures.
     formula
         It follows from the architecture alone and needs no data, see `accelnas.build.mnasnet.FORMULAS`.
+    members
+        Number of members, if not that of all metrics.
+    noise
+        Standard deviation of one measurement in the unit, if better known than from the data's own repeats.
     """
 
     name: str
@@ -87,6 +105,8 @@ class MetricSettings:
     recipe: Recipe | None
     drop_outliers: bool = False
     formula: bool = False
+    members: int | None = None
+    noise: float | None = None
 
 
 @dataclass(frozen=True)
@@ -177,6 +197,9 @@ class _Table:
         self._content = dict(content)
         self.name = name
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._content
+
     def take(self, key: str, kind: type | tuple[type, ...], default: Any = ...) -> Any:
         if key not in self._content:
             if default is ...:
@@ -231,7 +254,7 @@ def _recipe(name: str, table: _Table) -> Recipe:
 
     family = table.one_of("family", tuple(FAMILIES))
     stages = []
-    for number, content in enumerate(table.take("stages", list), start=1):
+    for number, content in enumerate(table.take("stages", list, []), start=1):
         stage = _Table(content, f"{table.name}, stage {number}")
         stages.append(
             Stage(
@@ -243,13 +266,10 @@ def _recipe(name: str, table: _Table) -> Recipe:
             )
         )
         stage.finish()
+    base = None if "base" not in table else table.one_of("base", ("blocks",))
+    recipe = Recipe(name, family, tuple(stages), table.take("parameters", dict, {}), base)
     table.finish()
-    if not stages or (len(stages) > 1 and family != "xgboost"):
-        raise ModelError(f"{table.name}: {len(stages)} stages; use one (xgboost: one or more)")
-    limits = (stages[0].max_blocks, stages[0].max_variables)
-    if family != "xgboost" and limits != (None, None):
-        raise ModelError(f"{table.name}: limits on paths need family xgboost, not {family}")
-    return Recipe(name, family, tuple(stages))
+    return recipe
 
 
 def _metric(name: str, table: _Table, recipes: Mapping[str, Recipe], known: Mapping[str, str]) -> MetricSettings:
@@ -265,6 +285,8 @@ def _metric(name: str, table: _Table, recipes: Mapping[str, Recipe], known: Mapp
         recipe=recipes.get(recipe),
         drop_outliers=table.take("drop_outliers", bool, False),
         formula=recipe == "formula",
+        members=table.at_least("members", 1, None),
+        noise=table.take("noise", (float, int), None),
     )
     table.finish()
     if settings.recipe is None and settings.link != "identity":

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from accelnas import Space, _core
+    from accelnas.build.anova import Tables
     from accelnas.build.encoding import Encoding
     from accelnas.build.sources import Source
 
@@ -30,6 +31,8 @@ __all__ = ["Member", "VerificationError", "VerifyReport", "verification_rows", "
 FLOAT64_BOUND, ROUNDINGS64 = 1e-12, 8
 FLOAT32_BOUND, ROUNDINGS32 = 2e-6, 2
 EPS64 = float(np.finfo(np.float64).eps) / 2  # of one rounding
+ROUNDED_BOUND = 1e-7  # of tables alone, whose cells are stored in float32
+TABLE_ROWS = 20_000  # random architectures at which sums of cells are compared
 CHUNK_ROWS = 8192
 CHUNK_PAIRS = 20_000_000
 LEAF_PAIRS = 26_000_000  # (row, tree) pairs a member whose leaves are compared, data set first
@@ -133,6 +136,7 @@ def verify(
     surrogate: _core.Surrogate,
     space: Space,
     *,
+    tables: Tables | None = None,
     data: Rows,
     random: Rows,
     threads: int | None = None,
@@ -143,6 +147,8 @@ def verify(
     ----------
     members
         Source models with their forests.
+    tables
+        What the models add to, or all there is; compared with sums of their cells.
     surrogate
         The compiled form of all of them.
     space
@@ -157,22 +163,32 @@ def verify(
     VerificationError
         With what differs, the member, the architecture and both values.
     """
+    if tables is not None:
+        random = random[:TABLE_ROWS]
     rows = np.concatenate([data, random])
-    walks = np.stack([member.forest.predict(rows, threads=threads) for member in members])
-    sd = float(walks.mean(axis=0).std())
+    magnitudes = np.array([member.magnitude for member in members] or [0.0])
+    walks = np.zeros((surrogate.members, len(rows)))
+    if members:
+        walks += np.stack([member.forest.predict(rows, threads=threads) for member in members])
     leaf_pairs = 0
-    library_errors, library_bounds = [], []
-    for number, (member, walk) in enumerate(zip(members, walks, strict=True)):
+    library_errors, library_bounds = [0.0], [0.0]
+    for number, (member, walk) in enumerate(zip(members, walks[: len(members)], strict=True)):
         what = f"member {number} ({member.source.kind})"
         leaf_pairs += _compare_leaves(member, rows, what, space, threads)
         library_errors.append(_compare_library(member, rows, walk, what, space, threads))
         library_bounds.append(member.summation_bound)
+    if tables is not None:
+        walks += tables.predict(space.block_states(rows) if tables.over == "blocks" else rows)
+        magnitudes = magnitudes + tables.magnitude
+    sd = float(walks.mean(axis=0).std())
+    rounding = 0.0 if members else ROUNDED_BOUND * sd
     compiled = surrogate.predict_members(rows, threads=threads).T
     for number, walk in enumerate(walks):
-        bound = FLOAT64_BOUND * sd + ROUNDINGS64 * EPS64 * members[number].magnitude
+        magnitude = float(magnitudes[min(number, len(magnitudes) - 1)])
+        bound = FLOAT64_BOUND * sd + ROUNDINGS64 * EPS64 * magnitude + rounding
         _within(compiled[number], walk, bound, f"compiled member {number}", rows, space)
     mean = walks.mean(axis=0)
-    bound64 = FLOAT64_BOUND * sd + ROUNDINGS64 * EPS64 * max(member.magnitude for member in members)
+    bound64 = FLOAT64_BOUND * sd + ROUNDINGS64 * EPS64 * float(magnitudes.max()) + rounding
     found = surrogate.predict(rows, threads=threads)
     float64_error = _within(found, mean, bound64, "compiled form in float64", rows, space)
     bound32 = FLOAT32_BOUND * sd + ROUNDINGS32 * float(np.finfo(np.float32).eps) / 2 * np.abs(mean)

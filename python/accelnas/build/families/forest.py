@@ -1,0 +1,35 @@
+"""Random forests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accelnas.build.families.boosting import TreeFamily
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from accelnas.build.families.base import Sample
+
+__all__ = ["RandomForest"]
+
+
+class RandomForest(TreeFamily):
+    """scikit-learn's random forest (Breiman 2001)."""
+
+    name = "random_forest"
+
+    def fit_trees(self, train: Sample, val: Sample, seed: int) -> Any:  # noqa: ARG002 no early stopping
+        from sklearn.ensemble import RandomForestRegressor
+
+        (stage,) = self.recipe.stages
+        model = RandomForestRegressor(stage.rounds, **stage.parameters, random_state=seed, n_jobs=1)
+        return model.fit(train.choices.astype(np.float32), train.targets)
+
+    def predict(self, model: Any, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+        return np.asarray(model.predict(inputs), np.float64)
+
+    def size(self, model: Any) -> int:
+        return len(model.estimators_)
