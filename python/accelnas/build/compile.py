@@ -264,7 +264,7 @@ def _lower(space: Space, members: Sequence[Member], tables: Tables | None) -> _c
     if tables is None:
         return _core.Surrogate.lower(space._core, forests)
     flat = [cells.reshape(len(cells), -1) for cells in tables.cells]
-    own = _core.Surrogate.from_tables(space._core, tables.constants, tables.sets, flat, tables.over)
+    own = _core.Surrogate.from_tables(space._core, tables.constants.tolist(), tables.sets, flat, tables.over)
     if not members:
         return own.rounded()
     return _core.Surrogate.combine(space._core, [_core.Surrogate.lower(space._core, forests), own], [1.0, 1.0], 0.0)

@@ -73,7 +73,10 @@ def estimate_uncertainty(dataset: Dataset, ensemble: Ensemble) -> Uncertainty:
     unit = float(np.sqrt(np.mean(np.square(error)))) or 1.0
     levels = unit * np.concatenate([[0.0], np.geomspace(0.05, 2.0, 400)])
     misses = [
-        max(abs(found - level) for found, level in zip(coverage(error / _total(spread, r * of_row)), LEVELS, strict=True))
+        max(
+            abs(found - level)
+            for found, level in zip(coverage(error / _total(spread, r * of_row)), LEVELS, strict=True)
+        )
         for r in levels
     ]
     residual = float(levels[int(np.argmin(misses))])
@@ -93,7 +96,7 @@ def coverage(scores: Floats) -> list[float]:
 
 
 def repeat_noise(dataset: Dataset, metric: str, link: str) -> float | None:
-    """Standard deviation of one measurement on the link's scale, pooled over repeated architectures."""
+    """Pool the standard deviation of one measurement on the link's scale over repeated architectures."""
     values = LINKS[link].apply(dataset.values(metric))
     squares, freedom = 0.0, 0
     for ids in dataset.report.repeats:

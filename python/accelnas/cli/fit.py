@@ -46,7 +46,7 @@ def fit(
         typer.Option(
             "--settings",
             metavar="NAME|TOML",
-            help="Settings: bundled, published, published_lightgbm, published_forest, or a file.",
+            help="Settings: bundled, boosted, published, published_lightgbm, published_forest, or a file.",
         ),
     ] = "bundled",
     split: Annotated[
@@ -129,15 +129,15 @@ def _split(name: str, data: Path | None, dataset: Dataset) -> Split:
 
 
 def _table(results: Sequence[MetricResult]) -> Table:
-    numbers = ("R²", "tau", "MAE", "RMSE", "test rows", "noise", "models", "trees", "seconds")
-    table = new_table("metric", *numbers, numbers=numbers)
+    numbers = ("R²", "tau", "MAE", "RMSE", "test rows", "noise", "members", "size", "seconds")
+    table = new_table("metric", "family", *numbers, numbers=numbers)
     for result in results:
         figures = ["", "", "", "", "0"]
         if result.figures is not None:
             f = result.figures
             errors = (significant(f.mae, 4), significant(f.rmse, 4))
             figures = [f"{f.r2:.4f}", f"{f.tau:.4f}", *errors, str(f.rows)]
-        counts = (str(result.members), f"{result.trees:,}", f"{result.seconds:.1f}")
+        counts = (str(result.members), f"{result.size:,}", f"{result.seconds:.1f}")
         noise = "" if result.noise is None else significant(result.noise, 3)
-        table.add_row(result.name, *figures, noise, *counts)
+        table.add_row(result.name, result.family, *figures, noise, *counts)
     return table

@@ -11,64 +11,32 @@ and how many variables S has (Durrande et al., "ANOVA kernels and RKHS of zero m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import combinations, product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.sparse import csc_matrix
 
+from accelnas.build.anova.covariance import Block, Variable
 from accelnas.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from numpy.typing import DTypeLike, NDArray
+    from numpy.typing import NDArray
 
     from accelnas import Space
 
     Floats = NDArray[np.float64]
     States = NDArray[np.uint8]
+    Matrix = NDArray[Any]
+    Sums = Mapping[tuple[int, int], Matrix]
 
 __all__ = ["AnovaKernel"]
 
 MAX_VARIABLES = 4  # axes of a table
 MAX_BLOCKS = 3
 TILE_ROWS, TILE_COLUMNS = 512, 32  # a few tiles stay in a core's cache
-
-
-@dataclass(frozen=True)
-class _Variable:
-    """Where the parameters of a variable are: log w, then positions of the choices beyond the first."""
-
-    card: int
-    first: int
-
-    @property
-    def parameters(self) -> slice:
-        return slice(self.first, self.first + (1 if self.card == 2 else self.card))
-
-    def covariance(self, theta: Floats) -> tuple[Floats, list[Floats]]:
-        """``w · t``, float64 (card, card), and its derivative by each parameter.
-
-        Of two choices only the amplitude matters. More have positions on a line, the first at 0, and
-        an RBF of unit length between them.
-        """
-        own = theta[self.parameters]
-        w = float(np.exp(own[0]))
-        if self.card == 2:
-            t = w * np.array([[1.0, -1.0], [-1.0, 1.0]])
-            return t, [t]
-        at = np.concatenate([[0.0], own[1:]])
-        distance = at[:, None] - at
-        rbf = np.exp(-0.5 * distance**2)
-        centre = np.eye(self.card) - 1.0 / self.card
-        derivatives = [w * centre @ rbf @ centre]
-        for choice in range(1, self.card):
-            change = np.zeros((self.card, self.card))
-            change[choice] = -rbf[choice] * distance[choice]
-            derivatives.append(w * centre @ (change + change.T) @ centre)
-        return derivatives[0], derivatives
 
 
 class AnovaKernel:
@@ -105,22 +73,26 @@ class AnovaKernel:
         self.over = over
         if over == "blocks" and any(order not in (0, k) for k, order in enumerate(orders, start=1)):
             raise ModelError(f"orders over blocks are {list(orders)}; use [1], [1, 2] or [1, 2, 3]")
-        self.terms = [(k, v) for k, order in enumerate(orders, start=1) for v in range(k, order + 1)]
-        if not self.terms:
-            raise ModelError(f"orders {list(orders)} allow no interaction; allow at least one variable")
         self._block_variables: list[list[int]] = []
-        self._variables: list[_Variable] = []
+        self._variables: list[Variable] = []
         size = 0
         for block in space.blocks:
             self._block_variables.append([])
             for _ in block.variables:
                 number = len(self._variables)
-                variable = _Variable(len(space.variables[number].choices), size)
+                variable = Variable(len(space.variables[number].choices), size)
                 if variable.card > 1:
                     self._block_variables[-1].append(number)
                     size = variable.parameters.stop
                 self._variables.append(variable)
         self._block_cards = [[self._variables[v].card for v in block] for block in self._block_variables]
+        sizes = sorted(
+            (1 if over == "blocks" else len(block) for block in self._block_variables if block), reverse=True
+        )
+        wanted = ((k, v) for k, order in enumerate(orders, start=1) for v in range(k, order + 1))
+        self.terms = [(k, v) for k, v in wanted if k <= len(sizes) and v <= sum(sizes[:k])]
+        if not self.terms:
+            raise ModelError(f"orders {list(orders)} allow no interaction; allow at least one variable")
         most = max(k for k, _ in self.terms)
         largest = {k: max(v - (b - k) for b, v in self.terms if b >= k) for k in range(1, most + 1)}
         # the terms, and what they are built from
@@ -227,19 +199,17 @@ class AnovaKernel:
         """Scale s of each (blocks, variables)."""
         return dict(zip(self.terms, np.exp(theta[self.scales]).tolist(), strict=True))
 
-    def _blocks(self, theta: Floats) -> list[_Block]:
+    def _blocks(self, theta: Floats) -> list[Block]:
         most = None if self.over == "blocks" else max(v for _, v in self.terms)
-        return [_Block([self._variables[v] for v in block], theta, most) for block in self._block_variables]
+        return [Block([self._variables[v] for v in block], theta, most) for block in self._block_variables]
 
-    def _gather(self, factors: Sequence[NDArray[DTypeLike]], rows: States, columns: States) -> list[list[NDArray[DTypeLike]]]:
+    def _gather(self, factors: Sequence[Matrix], rows: States, columns: States) -> list[list[Matrix]]:
         """Each block's factors between architectures, (rows, columns), by number of variables."""
-        return [
-            [factor[:, columns[:, b]][rows[:, b]] for factor in block] for b, block in enumerate(factors)
-        ]
+        return [[factor[:, columns[:, b]][rows[:, b]] for factor in block] for b, block in enumerate(factors)]
 
-    def _sums(self, gathered: Sequence[Sequence[NDArray[DTypeLike]]]) -> list[Mapping[tuple[int, int], NDArray[DTypeLike]]]:
+    def _sums(self, gathered: Sequence[Sequence[Matrix]]) -> list[Sums]:
         """After each block, the sums of products by (blocks, variables) used so far; first of none."""
-        out: list[dict[tuple[int, int], NDArray[DTypeLike]]] = [{}]
+        out: list[Sums] = [{}]
         for factors in gathered:
             sums = dict(out[-1])
             for blocks, variables, own in self._steps(len(factors), out[-1]):
@@ -248,8 +218,6 @@ class AnovaKernel:
                     new = out[-1][blocks - 1, variables - own] * new
                 sums[blocks, variables] = sums[blocks, variables] + new if (blocks, variables) in sums else new
             out.append(sums)
-        zero = np.float32(0)
-        out[-1] = {term: out[-1].get(term, zero) for term in self.terms}
         return out
 
     def _steps(self, most: int, before: Mapping[tuple[int, int], object]) -> Iterator[tuple[int, int, int]]:
@@ -261,13 +229,13 @@ class AnovaKernel:
 
     def _adjoints(
         self,
-        factors: Sequence[NDArray[DTypeLike]],
-        sums: Mapping[tuple[int, int], NDArray[DTypeLike]],
-        after: Mapping[tuple[int, int], NDArray[DTypeLike]],
-        before: dict[tuple[int, int], NDArray[DTypeLike]],
-    ) -> list[NDArray[DTypeLike] | None]:
+        factors: Sequence[Matrix],
+        sums: Sums,
+        after: Sums,
+        before: dict[tuple[int, int], Matrix],
+    ) -> list[Matrix | None]:
         """Reverse of one block's step of `_sums`: adjoints of its factors; those of the sums go to `before`."""
-        out: list[NDArray[DTypeLike] | None] = [None] * len(factors)
+        out: list[Matrix | None] = [None] * len(factors)
         for blocks, variables, own in self._steps(len(factors), sums):
             if (blocks, variables) not in after:
                 continue
@@ -281,51 +249,6 @@ class AnovaKernel:
             known = out[own - 1]
             out[own - 1] = of_factor if known is None else known + of_factor
         return out
-
-
-class _Block:
-    """Covariances of a block between its joint states.
-
-    Attributes
-    ----------
-    factors
-        float64 (most, states, states): entry j − 1 sums the products over j of its variables. Where *most*
-        is None there is one entry, the sum over all numbers of variables.
-    """
-
-    def __init__(self, variables: Sequence[_Variable], theta: Floats, most: int | None) -> None:
-        self._variables = variables
-        self._most = most if most is None else min(most, len(variables))
-        cards = [variable.card for variable in variables]
-        self._digits = np.array(np.unravel_index(np.arange(int(np.prod(cards))), cards)) if cards else np.empty((0, 1))
-        covariances = [variable.covariance(theta) for variable in variables]
-        self._derivatives = [derivatives for _, derivatives in covariances]
-        self._full = [t[np.ix_(d, d)] for (t, _), d in zip(covariances, self._digits, strict=True)]
-        products = self._products(self._full)
-        self.factors = products - 1.0 if self._most is None else products[1:]
-
-    def _products(self, values: Sequence[Floats]) -> Floats:
-        """Sums of products over 0 to *most* variables each, or over any number of them."""
-        states = self._digits.shape[1]
-        if self._most is None:
-            out = np.ones((1, states, states))
-            for value in values:
-                out *= 1.0 + value
-            return out
-        out = np.zeros((self._most + 1, states, states))
-        out[0] = 1.0
-        for value in values:
-            out[1:] += out[:-1] * value
-        return out
-
-    def gradients(self, by_factor: Floats) -> Iterator[tuple[slice, Floats]]:
-        """Parameters of each variable and the gradient by them, from that by the factors."""
-        for i, (variable, digits) in enumerate(zip(self._variables, self._digits, strict=True)):
-            others = self._products(self._full[:i] + self._full[i + 1 :])
-            by_state = np.sum(by_factor * others[: len(by_factor)], axis=0)
-            one_hot = np.eye(variable.card)[digits]
-            by_choice = one_hot.T @ by_state @ one_hot
-            yield variable.parameters, np.array([np.sum(by_choice * d) for d in self._derivatives[i]])
 
 
 def _tiles(rows: int, columns: int, *, lower: bool = False) -> Iterator[tuple[slice, slice]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.linalg import cho_solve
@@ -44,7 +44,8 @@ class Tables:
         """Every function at the states of all axes (n, axes), float64 (functions, n)."""
         out = np.repeat(self.constants[:, None], len(axes), axis=1)
         for some, cells in zip(self.sets, self.cells, strict=True):
-            out += cells[(slice(None), *(axes[:, a] for a in some))]
+            at: tuple[Any, ...] = (slice(None), *(axes[:, a] for a in some))
+            out += cells[at]
         return out
 
     @property
@@ -125,7 +126,7 @@ def _update(process: GaussianProcess, alphas: Floats) -> Tables:
         shape = tuple(len(covariances[a]) for a in some)
         at = np.ravel_multi_index(tuple(process.axes[:, a] for a in some), shape)
         size = int(np.prod(shape))
-        sums = np.stack([np.bincount(at, weights=alpha, minlength=size) for alpha in alphas.T])
+        sums = np.stack([np.bincount(at, weights=alpha, minlength=size) for alpha in alphas.T], dtype=np.float64)
         cells = _along_axes(sums.reshape(-1, *shape), [covariances[a] for a in some])
         tables.append(cells * scales[term])
         sets.append(some)

@@ -74,7 +74,7 @@ def learn(
             theta[kernel.noise] = max(theta[kernel.noise], LEAST_NOISE)
             if step > (1 - AVERAGED) * total:
                 kept.append(theta)
-    return np.round(np.mean(kept, axis=0), DIGITS)
+    return np.asarray(np.round(np.mean(kept, axis=0), DIGITS))
 
 
 def _likelihood_gradient(kernel: AnovaKernel, theta: Floats, states: NDArray[np.uint8], targets: Floats) -> Floats:
@@ -120,8 +120,7 @@ class GaussianProcess:
         float64 (n,): the posterior mean is ``Σ_i alpha_i k(x, x_i)``.
     """
 
-    def __init__(
-        self, kernel: AnovaKernel, theta: Floats, choices: Choices, targets: Floats) -> None:
+    def __init__(self, kernel: AnovaKernel, theta: Floats, choices: Choices, targets: Floats) -> None:
         self.kernel, self.theta = kernel, theta
         self._targets = targets
         self.axes, self._states = kernel.axes(choices), kernel.states(choices)
@@ -133,7 +132,7 @@ class GaussianProcess:
 
     def predict(self, choices: Choices) -> Floats:
         """Posterior mean, float64 (n,)."""
-        return self.kernel.matrix(self.theta, self.kernel.states(choices), self._states) @ self.alpha
+        return np.asarray(self.kernel.matrix(self.theta, self.kernel.states(choices), self._states) @ self.alpha)
 
     def left_out(self, folds: Sequence[NDArray[np.intp]]) -> tuple[Floats, Floats]:
         """Mean and variance (noise included) of each row given the rows of the other folds, in closed form.

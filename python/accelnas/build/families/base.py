@@ -43,7 +43,7 @@ class Sample:
     targets: Floats
 
     def take(self, rows: Rows) -> Sample:
-        """Some of the rows."""
+        """Give some of the rows."""
         return Sample(self.choices[rows], self.targets[rows])
 
 

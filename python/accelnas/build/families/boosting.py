@@ -100,8 +100,8 @@ class TreeFamily(Family):
 
     def fit(self, train: Sample, val: Sample, seed: int) -> TreeMember:
         base = _block_base(train, self.space) if self.recipe.base == "blocks" else None
-        rest = (Sample(s.choices, s.targets - _base_values(base, s.choices)) for s in (train, val))
-        return TreeMember(self.fit_trees(*rest, seed), base)
+        train, val = (Sample(s.choices, s.targets - _base_values(base, s.choices)) for s in (train, val))
+        return TreeMember(self.fit_trees(train, val, seed), base)
 
     def gather(self, members: Sequence[TreeMember]) -> TreeModels:
         return TreeModels(self, members)
@@ -151,9 +151,7 @@ class XGBoost(TreeFamily):
     def fit_trees(self, train: Sample, val: Sample, seed: int) -> Any:
         import xgboost
 
-        matrices = [
-            xgboost.DMatrix(s.choices.astype(np.float32), label=s.targets, nthread=1) for s in (train, val)
-        ]
+        matrices = [xgboost.DMatrix(s.choices.astype(np.float32), label=s.targets, nthread=1) for s in (train, val)]
         model = None
         for stage in self.recipe.stages:
             parameters = {
@@ -196,7 +194,7 @@ class LightGBM(TreeFamily):
 
         (stage,) = self.recipe.stages
         # bin edges between all choices, also for variables with few rows a choice
-        options = {"min_data_in_bin": 1, "feature_pre_filter": False, "verbosity": -1}
+        options: dict[str, Any] = {"min_data_in_bin": 1, "feature_pre_filter": False, "verbosity": -1}
         if stage.max_blocks or stage.max_variables:
             groups = path_groups(self.space, stage)
             options["interaction_constraints"] = ",".join(f"[{','.join(map(str, group))}]" for group in groups)

@@ -1,0 +1,100 @@
+"""Noise of one training, from architectures trained with several seeds.
+
+``python -m accelnas.build.repeats DATA --seeds FOLDER`` prints what settings state as ``noise``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from accelnas.build.dataset import read_dataset
+from accelnas.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from accelnas.build.dataset import Dataset
+
+__all__ = ["main", "pooled_noise", "read_seeds"]
+
+SEED_FILES = "proxified-seed*.csv"
+SEED_COLUMNS = {"accuracy": 4, "accuracy_top5": 5, "train_time": 8}  # of 9 columns before the architecture
+ARCHITECTURE = 9
+
+
+def read_seeds(folder: Path) -> dict[str, list[NDArray[np.float64]]]:
+    """Read one table a seed, without header, as Accel-NASBench publishes them.
+
+    Parameters
+    ----------
+    folder
+        Holds ``proxified-seed1.csv``, ``proxified-seed2.csv``, …: the same architectures, trained with
+        the cheap scheme and one seed each.
+
+    Returns
+    -------
+    dict of lists of float64 (seeds,)
+        Metric to the values of each architecture.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than two tables, or they don't hold the same architectures.
+    """
+    paths = sorted(folder.glob(SEED_FILES))
+    if len(paths) < 2:
+        raise DataError(f"{folder} has {len(paths)} files {SEED_FILES}; noise needs at least 2")
+    tables = [pl.read_csv(path, has_header=False) for path in paths]
+    names = tables[0].columns[ARCHITECTURE:]
+    keys = [table.select(pl.concat_str(names, separator=",").alias("key"))["key"] for table in tables]
+    if any(set(key) != set(keys[0]) for key in keys):
+        raise DataError(f"the files of {folder} hold different architectures; they must be the same in each")
+    sorted_tables = [table.with_columns(key=key).sort("key") for table, key in zip(tables, keys, strict=True)]
+    return {
+        metric: list(np.stack([t[t.columns[column]].to_numpy() for t in sorted_tables], axis=1).astype(np.float64))
+        for metric, column in SEED_COLUMNS.items()
+    }
+
+
+def pooled_noise(groups: Iterable[Sequence[float] | NDArray[np.float64]]) -> float:
+    """Give the standard deviation within groups, the root of the pooled variance.
+
+    Examples
+    --------
+    >>> pooled_noise([[1.0, 3.0], [5.0, 5.0]])
+    1.0
+    """
+    groups = [np.asarray(group, np.float64) for group in groups]
+    squares = sum(float(np.square(group - group.mean()).sum()) for group in groups)
+    return float(np.sqrt(squares / sum(len(group) - 1 for group in groups)))
+
+
+def _repeated(dataset: Dataset, metric: str) -> list[NDArray[np.float64]]:
+    values = dataset.values(metric)
+    groups = (values[dataset.rows(np.array(ids, np.int64))] for ids in dataset.report.repeats)
+    return [group[~np.isnan(group)] for group in groups if (~np.isnan(group)).sum() > 1]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run from the command line; ``--help`` lists the options."""
+    parser = argparse.ArgumentParser(prog="python -m accelnas.build.repeats", description=__doc__)
+    parser.add_argument("data", type=Path, help="the Accel-NASBench archive, folder or table")
+    parser.add_argument("--seeds", type=Path, required=True, help="folder of proxified-seed*.csv")
+    options = parser.parse_args(arguments)
+    dataset, seeds = read_dataset(options.data), read_seeds(options.seeds)
+    for metric, groups in seeds.items():
+        own = _repeated(dataset, metric)
+        both, theirs = pooled_noise([*groups, *own]), pooled_noise(groups)
+        print(f"{metric}: {both:.4g} ({len(groups)} architectures × seeds: {theirs:.4g}; "
+              f"{len(own)} repeats: {pooled_noise(own):.4g})")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
