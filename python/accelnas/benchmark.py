@@ -43,6 +43,8 @@ class Metric:
         What was measured.
     members : int
         Number of ensemble members.
+    calibrated : bool
+        Whether the benchmark says how far measurements lie from predictions.
     expression : str or None
         What `Benchmark.derive` computes the metric from; None for a metric of the benchmark's files.
     exact : bool
@@ -57,6 +59,7 @@ class Metric:
     noise: float | None
     description: str
     members: int
+    calibrated: bool = False
     expression: str | None = None
     exact: bool = True
 

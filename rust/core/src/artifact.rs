@@ -17,6 +17,7 @@ use crate::link::Link;
 use crate::space::Space;
 use crate::surrogate::Surrogate;
 use crate::tables::{AxisSet, Granularity, MAX_ORDER, Tables};
+use crate::uncertainty::Uncertainty;
 
 /// Version of the format that this code writes, and the newest it reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -41,8 +42,19 @@ pub struct Header {
     pub provenance: BTreeMap<String, String>,
 }
 
-/// Serialises a surrogate and its header; equal input gives equal bytes.
-pub fn to_bytes(space: &Space, header: &Header, surrogate: &Surrogate) -> Result<Vec<u8>> {
+/// A tensor's name, type, shape and bytes.
+type Tensor = (String, Dtype, Vec<usize>, Vec<u8>);
+
+/// Serialises a metric's parts; equal input gives equal bytes.
+pub fn to_bytes(
+    space: &Space,
+    header: &Header,
+    surrogate: &Surrogate,
+    uncertainty: Option<&Uncertainty>,
+) -> Result<Vec<u8>> {
+    if let Some(uncertainty) = uncertainty {
+        uncertainty.check(space).map_err(Error::model)?;
+    }
     let tables = &surrogate.tables;
     let members = surrogate.members();
     let axes: Vec<u16> = tables
@@ -50,11 +62,11 @@ pub fn to_bytes(space: &Space, header: &Header, surrogate: &Surrogate) -> Result
         .iter()
         .flat_map(|set| (0..MAX_ORDER).map(|i| set.axes().get(i).copied().unwrap_or(NO_AXIS)))
         .collect();
-    let cells: Vec<f64> = (0..members).flat_map(|m| tables.compact(m)).collect();
-    let mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = vec![
+    let (dtype, cells) = cell_bytes(&(0..members).flat_map(|m| tables.compact(m)).collect::<Vec<_>>());
+    let mut tensors: Vec<Tensor> = vec![
         ("constants".into(), Dtype::F64, vec![members], bytes_of(&surrogate.constants, f64::to_le_bytes)),
         ("table_axes".into(), Dtype::U16, vec![tables.sets.len(), MAX_ORDER], bytes_of(&axes, u16::to_le_bytes)),
-        ("table_cells".into(), Dtype::F64, vec![members, tables.compact_len()], bytes_of(&cells, f64::to_le_bytes)),
+        ("table_cells".into(), dtype, vec![members, tables.compact_len()], cells),
     ];
     for (name, groups) in GROUPS.iter().zip(&surrogate.groups) {
         let axes: Vec<u16> = groups.concat();
@@ -74,6 +86,7 @@ pub fn to_bytes(space: &Space, header: &Header, surrogate: &Surrogate) -> Result
     if !surrogate.forests.is_empty() {
         tensors.extend(forest_tensors(space, &surrogate.forests));
     }
+    tensors.extend(uncertainty.into_iter().flat_map(|uncertainty| uncertainty_tensors(space, uncertainty)));
     let json = serde_json::to_string(header).map_err(|e| Error::model(e.to_string()))?;
     let metadata = std::collections::HashMap::from([(METADATA_KEY.to_owned(), json)]);
     let views = tensors
@@ -85,7 +98,31 @@ pub fn to_bytes(space: &Space, header: &Header, surrogate: &Surrogate) -> Result
     views.and_then(|views| safetensors::serialize(views, Some(metadata))).map_err(|e| Error::model(e.to_string()))
 }
 
-fn forest_tensors(space: &Space, forests: &[Forest]) -> Vec<(String, Dtype, Vec<usize>, Vec<u8>)> {
+/// Cells in the narrowest type that holds every one of them exactly.
+fn cell_bytes(cells: &[f64]) -> (Dtype, Vec<u8>) {
+    match cells.iter().all(|&cell| f64::from(cell as f32) == cell) {
+        true => (Dtype::F32, cells.iter().flat_map(|&cell| (cell as f32).to_le_bytes()).collect()),
+        false => (Dtype::F64, bytes_of(cells, f64::to_le_bytes)),
+    }
+}
+
+fn uncertainty_tensors(space: &Space, uncertainty: &Uncertainty) -> Vec<Tensor> {
+    let f64s = |name: &str, values: &[f64]| {
+        (format!("uncertainty.{name}"), Dtype::F64, vec![values.len()], bytes_of(values, f64::to_le_bytes))
+    };
+    let (scores, training) = (&uncertainty.scores, &uncertainty.training);
+    let shape = vec![training.len() / space.width(), space.width()];
+    let mut out = vec![
+        f64s("residual", &[uncertainty.residual]),
+        f64s("factors", &uncertainty.factors),
+        ("uncertainty.scores".into(), Dtype::F32, vec![scores.len()], bytes_of(scores, f32::to_le_bytes)),
+        ("uncertainty.training".into(), Dtype::U8, shape, training.clone()),
+    ];
+    out.extend(uncertainty.noise.map(|noise| f64s("noise", &[noise])));
+    out
+}
+
+fn forest_tensors(space: &Space, forests: &[Forest]) -> Vec<Tensor> {
     let nodes: Vec<&Node> = forests.iter().flat_map(|f| &f.nodes).collect();
     let (mut member_trees, mut tree_nodes) = (vec![0u32], vec![0u32]);
     for forest in forests {
@@ -125,7 +162,7 @@ fn bytes_of<T: Copy, const N: usize>(values: &[T], to_bytes: fn(T) -> [u8; N]) -
 }
 
 /// Reads and checks the artifact of a metric of a space.
-pub fn from_bytes(path: &Path, bytes: &[u8], space: &Space) -> Result<(Header, Surrogate)> {
+pub fn from_bytes(path: &Path, bytes: &[u8], space: &Space) -> Result<(Header, Surrogate, Option<Uncertainty>)> {
     let fail = |reason: String| Error::artifact(path, reason);
     let header = read_header(path, bytes)?;
     if header.space_sha256 != space.sha256() {
@@ -136,9 +173,11 @@ pub fn from_bytes(path: &Path, bytes: &[u8], space: &Space) -> Result<(Header, S
         )));
     }
     let file = SafeTensors::deserialize(bytes).map_err(|e| fail(format!("not a safetensors file: {e}")))?;
-    let surrogate = Reader { file: &file }.surrogate(space, &header).map_err(fail)?;
+    let reader = Reader { file: &file };
+    let surrogate = reader.surrogate(space, &header).map_err(fail)?;
     surrogate.check(space).map_err(fail)?;
-    Ok((header, surrogate))
+    let uncertainty = reader.uncertainty(space).map_err(fail)?;
+    Ok((header, surrogate, uncertainty))
 }
 
 fn read_header(path: &Path, bytes: &[u8]) -> Result<Header> {
@@ -200,16 +239,47 @@ impl Reader<'_> {
         Ok(self.tensor(name, Dtype::U32, 1, u32::from_le_bytes)?.1)
     }
 
+    fn f64s(&self, name: &str) -> Read<Vec<f64>> {
+        Ok(self.tensor(name, Dtype::F64, 1, f64::from_le_bytes)?.1)
+    }
+
+    fn has(&self, prefix: &str) -> bool {
+        self.file.names().iter().any(|name| name.starts_with(prefix))
+    }
+
+    fn uncertainty(&self, space: &Space) -> Read<Option<Uncertainty>> {
+        if !self.has("uncertainty.") {
+            return Ok(None);
+        }
+        let number = |name: &str| match self.f64s(name)?.as_slice() {
+            [value] => Ok(*value),
+            values => Err(format!("tensor {name} has {} numbers, expected one", values.len())),
+        };
+        let (shape, training) = self.tensor("uncertainty.training", Dtype::U8, 2, u8::from_le_bytes)?;
+        if shape[1] != space.width() {
+            let (found, expected) = (shape[1], space.width());
+            return Err(format!("tensor uncertainty.training has rows of {found}, the space has {expected} variables"));
+        }
+        let uncertainty = Uncertainty {
+            noise: self.has("uncertainty.noise").then(|| number("uncertainty.noise")).transpose()?,
+            residual: number("uncertainty.residual")?,
+            factors: self.f64s("uncertainty.factors")?,
+            scores: self.tensor("uncertainty.scores", Dtype::F32, 1, f32::from_le_bytes)?.1,
+            training,
+        };
+        uncertainty.check(space).map_err(|reason| format!("tensor {reason}"))?;
+        Ok(Some(uncertainty))
+    }
+
     fn surrogate(&self, space: &Space, header: &Header) -> Read<Surrogate> {
-        let (_, constants) = self.tensor("constants", Dtype::F64, 1, f64::from_le_bytes)?;
+        let constants = self.f64s("constants")?;
         if constants.is_empty() || constants.len() > MAX_MEMBERS {
             return Err(format!("tensor constants has {} members, expected 1 to {MAX_MEMBERS}", constants.len()));
         }
         let tables = self.tables(space, header, constants.len())?;
         let [mean, member] = GROUPS.map(|name| self.groups(name));
         let groups = [mean?, member?];
-        let has_forest = self.file.names().iter().any(|name| name.starts_with("forest."));
-        let forests = if has_forest { self.forests(space, constants.len())? } else { Vec::new() };
+        let forests = if self.has("forest.") { self.forests(space, constants.len())? } else { Vec::new() };
         Ok(Surrogate { constants, tables, forests, groups })
     }
 
@@ -237,7 +307,7 @@ impl Reader<'_> {
             return Err(format!("tensor table_axes has rows of another length than {MAX_ORDER}"));
         }
         let mut tables = Tables::empty(granularity, cards, sets);
-        let (shape, cells) = self.tensor("table_cells", Dtype::F64, 2, f64::from_le_bytes)?;
+        let (shape, cells) = self.cells("table_cells")?;
         let expected = [members, tables.compact_len()];
         if shape != expected {
             return Err(format!("tensor table_cells has shape {shape:?}, the axes ask for {expected:?}"));
@@ -246,6 +316,14 @@ impl Reader<'_> {
             tables.push_compact(&cells[m * expected[1]..][..expected[1]]);
         }
         Ok(tables)
+    }
+
+    /// Float64 cells that were written in either type.
+    fn cells(&self, name: &str) -> Read<(Vec<usize>, Vec<f64>)> {
+        match self.file.tensor(name).map(|view| view.dtype()) {
+            Ok(Dtype::F32) => self.tensor(name, Dtype::F32, 2, |bytes| f64::from(f32::from_le_bytes(bytes))),
+            _ => self.tensor(name, Dtype::F64, 2, f64::from_le_bytes),
+        }
     }
 
     fn groups(&self, name: &str) -> Read<Vec<Vec<u16>>> {
@@ -260,7 +338,7 @@ impl Reader<'_> {
         let tree_nodes = self.u32s("forest.tree_nodes")?;
         let variable = self.u32s("forest.variable")?;
         let (left, right) = (self.u32s("forest.left")?, self.u32s("forest.right")?);
-        let (_, value) = self.tensor("forest.value", Dtype::F64, 1, f64::from_le_bytes)?;
+        let value = self.f64s("forest.value")?;
         let (shape, masks) = self.tensor("forest.goes_left", Dtype::U8, 2, u8::from_le_bytes)?;
         let n = value.len();
         let width = mask_bytes(space);
@@ -350,7 +428,7 @@ mod tests {
     use super::*;
     use crate::lower::lower;
     use crate::space::tests::space_of;
-    use crate::testing::{forest, run, spaces};
+    use crate::testing::{forest, run, spaces, uncertainty_of};
     use proptest::prelude::*;
 
     fn header(space: &Space, surrogate: &Surrogate) -> Header {
@@ -368,11 +446,11 @@ mod tests {
         let forests = [forest(space, 5, depth, 4, seed), forest(space, 5, depth, 4, !seed)];
         let surrogate = lower(space, &[&forests[0], &forests[1]]).unwrap();
         let header = header(space, &surrogate);
-        let bytes = to_bytes(space, &header, &surrogate).unwrap();
+        let bytes = to_bytes(space, &header, &surrogate, Some(&uncertainty_of(space))).unwrap();
         (header, surrogate, bytes)
     }
 
-    fn read(space: &Space, bytes: &[u8]) -> Result<(Header, Surrogate)> {
+    fn read(space: &Space, bytes: &[u8]) -> Result<(Header, Surrogate, Option<Uncertainty>)> {
         from_bytes(Path::new("m.safetensors"), bytes, space)
     }
 
@@ -383,7 +461,8 @@ mod tests {
         fn what_is_written_is_read_and_equal_input_gives_equal_bytes(space in spaces(), depth in 1usize..6, seed: u64) {
             let (header, surrogate, bytes) = artifact(&space, depth, seed);
             prop_assert_eq!(&bytes, &artifact(&space, depth, seed).2);
-            let (read_header, read) = read(&space, &bytes).unwrap();
+            let (read_header, read, uncertainty) = read(&space, &bytes).unwrap();
+            prop_assert_eq!(uncertainty, Some(uncertainty_of(&space)));
             prop_assert_eq!(read_header, header);
             prop_assert_eq!(&read.forests, &surrogate.forests);
             prop_assert_eq!(&read.groups, &surrogate.groups);
@@ -399,10 +478,49 @@ mod tests {
             let n = bytes.len();
             bytes[at % n] = byte;
             bytes.truncate(n - cut % n.min(200));
-            if let Ok((_, surrogate)) = read(&space, &bytes) {
+            if let Ok((_, surrogate, _)) = read(&space, &bytes) {
                 let rows = space.sample(10, 0, false).unwrap();
                 surrogate.predict(&space, &rows, &run()).unwrap();
             }
+        }
+    }
+
+    #[test]
+    fn cells_of_float32_are_stored_in_half_the_bytes_and_come_back_exactly() {
+        let space = space_of(&[&[3, 2], &[4], &[2, 2], &[3]]);
+        let (header, surrogate, wide) = artifact(&space, 3, 7);
+        let rounded = surrogate.rounded_to_float32(&space).unwrap();
+        let bytes = to_bytes(&space, &header, &rounded, Some(&uncertainty_of(&space))).unwrap();
+        let cells = surrogate.members() * surrogate.tables.compact_len();
+        assert!(wide.len() - bytes.len() >= 4 * cells - 8, "{} and {}, {cells}", wide.len(), bytes.len());
+        let (_, again, _) = read(&space, &bytes).unwrap();
+        assert_eq!(again, rounded);
+        let largest = surrogate.tables.cells.iter().flatten().fold(0.0, |m: f64, c| m.max(c.abs()));
+        let moved =
+            |m: usize| rounded.tables.cells[m].iter().zip(&surrogate.tables.cells[m]).map(|(a, b)| (a - b).abs());
+        assert!((0..2).flat_map(moved).all(|d| d < 4.0 * largest * f64::from(f32::EPSILON)));
+    }
+
+    #[test]
+    fn damaged_uncertainty_names_the_tensor() {
+        let space = space_of(&[&[3, 2], &[4], &[2, 2], &[3]]);
+        let (_, _, bytes) = artifact(&space, 3, 7);
+        let uncertainty = uncertainty_of(&space);
+        let damaged = |old: &[u8], new: &[u8]| {
+            let at = bytes.windows(old.len()).rposition(|w| w == old).unwrap();
+            let bytes = [&bytes[..at], new, &bytes[at + new.len()..]].concat();
+            read(&space, &bytes).unwrap_err().to_string()
+        };
+        let factor = uncertainty.factors[3].to_le_bytes();
+        for (old, new, expected) in [
+            (&factor[..], &f64::INFINITY.to_le_bytes()[..], "tensor uncertainty.factors has inf"),
+            (&0.1f64.to_le_bytes(), &(-0.1f64).to_le_bytes(), "tensor uncertainty.residual is -0.1"),
+            (&2.0f32.to_le_bytes(), &9.0f32.to_le_bytes(), "tensor uncertainty.scores is not sorted: 2.025 follows 9"),
+            (&uncertainty.training, &[3], "tensor uncertainty.training: row 0"),
+            (b"uncertainty.residual", b"uncertainty.Residual", "tensor uncertainty.residual"),
+        ] {
+            let message = damaged(old, new);
+            assert!(message.contains(expected), "{message}");
         }
     }
 
@@ -411,7 +529,7 @@ mod tests {
         let space = space_of(&[&[3, 2], &[4], &[2, 2], &[3]]);
         let (header, surrogate, bytes) = artifact(&space, 3, 7);
         let message = |header: &Header, surrogate: &Surrogate| {
-            read(&space, &to_bytes(&space, header, surrogate).unwrap()).unwrap_err().to_string()
+            read(&space, &to_bytes(&space, header, surrogate, None).unwrap()).unwrap_err().to_string()
         };
         let newer = Header { format_version: 2, ..header.clone() };
         assert_eq!(

@@ -65,7 +65,7 @@ thread_local! {
 
 /// Mean over members of unchecked rows before the link is inverted.
 pub fn predict_link(space: &Space, surrogate: &Surrogate, rows: &[u8], run: &Run<'_>) -> Result<Vec<f32>> {
-    let predictor = Predictor::new(surrogate.clone(), Link::Identity)?;
+    let predictor = Predictor::new(surrogate.clone(), Link::Identity, None)?;
     let mut mean = vec![0f32; rows.len() / space.width()];
     let output = Output { predictor: &predictor, mean: &mut mean, std: None };
     predict(space, &Packer::new(space), rows, &mut [output], run)?;
@@ -156,7 +156,7 @@ mod tests {
             let forests: Vec<_> = (0..members).map(|m| forest(&space, 6, depth, variables, seed ^ m as u64)).collect();
             let surrogate = lower(&space, &forests.iter().collect::<Vec<_>>()).unwrap();
             let rows = space.sample(300, seed, false).unwrap();
-            let predictor = Predictor::new(surrogate, link).unwrap();
+            let predictor = Predictor::new(surrogate, link, None).unwrap();
             let (mean, std) = predicted(&space, &predictor, &rows, &run());
             let (exact, exact_std) = predictor.predict_f64(&space, &rows, true, &run()).unwrap();
             let modelled = predictor.surrogate().predict(&space, &rows, &run()).unwrap();
@@ -185,13 +185,13 @@ mod tests {
             let forests: Vec<_> = (0..3).map(|m| forest(&space, 60, depth, variables, m)).collect();
             let surrogate = lower(&space, &forests.iter().collect::<Vec<_>>()).unwrap();
             let rows = space.sample(3 * ROWS + 77, 1, false).unwrap();
-            let predictor = Predictor::new(surrogate.clone(), Link::Identity).unwrap();
+            let predictor = Predictor::new(surrogate.clone(), Link::Identity, None).unwrap();
             let all = predicted(&space, &predictor, &rows, &run());
             let two = Run { threads: Some(2), rows: usize::MAX, cancelled: &RUNNING };
             assert_eq!(all, predicted(&space, &predictor, &rows, &two));
             let part = predicted(&space, &predictor, &rows[28 * 100..28 * 333], &run());
             assert_eq!((&all.0[100..333], &all.1[100..333]), (&part.0[..], &part.1[..]));
-            let fresh = Predictor::new(surrogate, Link::Identity).unwrap();
+            let fresh = Predictor::new(surrogate, Link::Identity, None).unwrap();
             let mut sparse = vec![0f32; 200];
             let output = Output { predictor: &fresh, mean: &mut sparse, std: None };
             predict(&space, &Packer::new(&space), &rows[..5600], &mut [output], &run()).unwrap();

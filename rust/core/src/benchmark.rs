@@ -16,6 +16,7 @@ use crate::predict::Predictor;
 use crate::space::{Space, SpaceDefinition, one_line};
 use crate::surrogate::Surrogate;
 use crate::threads::Run;
+use crate::uncertainty::Uncertainty;
 
 /// Name of the file that makes a directory a benchmark.
 pub const BENCHMARK_FILE: &str = "benchmark.toml";
@@ -42,6 +43,9 @@ pub struct Metric {
     #[serde(default)]
     pub description: String,
     pub members: usize,
+    /// Whether the metric's file says how far measurements lie from predictions.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub calibrated: bool,
     #[serde(default)]
     pub file: String,
     #[serde(default)]
@@ -120,6 +124,7 @@ impl Benchmark {
         space: &Space,
         metric: Metric,
         surrogate: &Surrogate,
+        uncertainty: Option<Uncertainty>,
         provenance: BTreeMap<String, String>,
     ) -> Result<Benchmark> {
         let name = &metric.name;
@@ -132,8 +137,11 @@ impl Benchmark {
             return Err(Error::model(format!("metric {name:?} is nameless or there already; choose another name")));
         }
         let header = new_header(space, &metric, surrogate, provenance);
-        let predictor = Predictor::new(surrogate.clone(), metric.link)?;
-        let metric = Metric { members: surrogate.members(), ..metric };
+        if let Some(uncertainty) = &uncertainty {
+            uncertainty.check(space).map_err(Error::model)?;
+        }
+        let metric = Metric { members: surrogate.members(), calibrated: uncertainty.is_some(), ..metric };
+        let predictor = Predictor::new(surrogate.clone(), metric.link, uncertainty)?;
         Ok(Benchmark {
             directory: self.directory.clone(),
             name: self.name.clone(),
@@ -182,8 +190,8 @@ impl Benchmark {
         if let Some(predictor) = self.predictors[metric].get() {
             return Ok(predictor);
         }
-        let (header, surrogate) = self.read(metric)?;
-        let predictor = Predictor::new(surrogate, header.link)?;
+        let (header, surrogate, uncertainty) = self.read(metric)?;
+        let predictor = Predictor::new(surrogate, header.link, uncertainty)?;
         Ok(self.predictors[metric].get_or_init(|| predictor))
     }
 
@@ -192,19 +200,19 @@ impl Benchmark {
         self.predictor(metric)?.deviation_bound(&self.packer)
     }
 
-    fn read(&self, metric: usize) -> Result<(Header, Surrogate)> {
+    fn read(&self, metric: usize) -> Result<(Header, Surrogate, Option<Uncertainty>)> {
         let entry = &self.metrics[metric];
         let path = self.directory.join(&entry.file);
         let bytes = artifact::read_file(&path, &entry.sha256)?;
-        let (header, surrogate) = artifact::from_bytes(&path, &bytes, &self.space)?;
-        let found = (header.metric.as_str(), header.link, surrogate.members());
-        if found != (entry.name.as_str(), entry.link, entry.members) {
-            let said = (entry.name.as_str(), entry.link, entry.members);
-            let reason =
-                format!("metric, link and members are {found:?}, {BENCHMARK_FILE} says {said:?}; recompile it");
+        let (header, surrogate, uncertainty) = artifact::from_bytes(&path, &bytes, &self.space)?;
+        let found = (header.metric.as_str(), header.link, surrogate.members(), uncertainty.is_some());
+        let said = (entry.name.as_str(), entry.link, entry.members, entry.calibrated);
+        if found != said {
+            let what = "metric, link, members and whether it is calibrated";
+            let reason = format!("{what} are {found:?}, {BENCHMARK_FILE} says {said:?}; recompile it");
             return Err(Error::artifact(&path, reason));
         }
-        Ok((header, surrogate))
+        Ok((header, surrogate, uncertainty))
     }
 
     /// Predicts metrics of unchecked rows: means, and standard deviations where there is a place for them.
@@ -240,6 +248,7 @@ pub fn write_metric(
     space: &Space,
     metric: Metric,
     surrogate: &Surrogate,
+    uncertainty: Option<&Uncertainty>,
     provenance: BTreeMap<String, String>,
 ) -> Result<()> {
     std::fs::create_dir_all(directory).map_err(Error::io(directory))?;
@@ -265,9 +274,10 @@ pub fn write_metric(
         },
     };
     let header = new_header(space, &metric, surrogate, provenance);
-    let bytes = artifact::to_bytes(space, &header, surrogate)?;
+    let bytes = artifact::to_bytes(space, &header, surrogate, uncertainty)?;
     let name = format!("{}.safetensors", metric.name);
-    let metric = Metric { members: surrogate.members(), sha256: sha256_hex(&bytes), file: name, ..metric };
+    let (members, sha256, calibrated) = (surrogate.members(), sha256_hex(&bytes), uncertainty.is_some());
+    let metric = Metric { members, sha256, calibrated, file: name, ..metric };
     artifact::replace_file(&directory.join(&metric.file), &bytes)?;
     match file.metrics.iter_mut().find(|m| m.name == metric.name) {
         Some(old) => *old = metric,
@@ -293,6 +303,7 @@ mod tests {
             noise: None,
             description: String::new(),
             members: 0,
+            calibrated: false,
             file: String::new(),
             sha256: String::new(),
         }
@@ -305,7 +316,7 @@ mod tests {
         let path = directory.path();
         for (name, seed) in [("a", 1), ("b", 2), ("a", 3)] {
             let surrogate = lower(&space, &[&forest(&space, 5, 3, 3, seed)]).unwrap();
-            write_metric(path, &space, metric(name), &surrogate, BTreeMap::new()).unwrap();
+            write_metric(path, &space, metric(name), &surrogate, None, BTreeMap::new()).unwrap();
         }
         let bench = Benchmark::open(path).unwrap();
         assert_eq!(bench.metrics().iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
@@ -319,21 +330,22 @@ mod tests {
         let source = forest(&space, 5, 3, 3, 9);
         let added = lower(&space, &[&source]).unwrap();
         let told = BTreeMap::from([("from".to_owned(), "a test".to_owned())]);
-        let more = bench.with_metric(&space, metric("c"), &added, told.clone()).unwrap();
+        let more = bench.with_metric(&space, metric("c"), &added, None, told.clone()).unwrap();
         assert_eq!(more.header(2).unwrap().provenance, told);
         let mut out = [(vec![0f32; 24], None), (vec![0f32; 24], None)];
         more.predict(&[2, 0], &rows, &mut out, &run()).unwrap();
         let source = source.predict(space.width(), &rows, &run()).unwrap();
         assert!(out[0].0.iter().zip(source).all(|(a, b)| (f64::from(*a) - b).abs() < 1e-4));
         assert_eq!((bench.metrics().len(), more.metrics()[2].members), (2, 1));
-        let message = more.with_metric(&space, metric("c"), &added, told.clone()).unwrap_err().to_string();
+        let message = more.with_metric(&space, metric("c"), &added, None, told.clone()).unwrap_err().to_string();
         assert!(message.contains("metric \"c\" is nameless or there already"), "{message}");
 
         let other = space_of(&[&[3, 2], &[5]]);
-        let message = bench.with_metric(&other, metric("d"), &added, told).unwrap_err().to_string();
+        let message = bench.with_metric(&other, metric("d"), &added, None, told).unwrap_err().to_string();
         assert!(message.contains("is of another space"), "{message}");
         let surrogate = lower(&other, &[&forest(&other, 5, 3, 3, 1)]).unwrap();
-        let message = write_metric(path, &other, metric("a"), &surrogate, BTreeMap::new()).unwrap_err().to_string();
+        let message =
+            write_metric(path, &other, metric("a"), &surrogate, None, BTreeMap::new()).unwrap_err().to_string();
         assert!(message.contains("use another directory"), "{message}");
 
         std::fs::write(path.join("b.safetensors"), b"changed").unwrap();

@@ -178,8 +178,13 @@ mod tests {
         let space = space_of(&[&[3, 2, 1, 2], &[4, 2]]);
         let values: Vec<Vec<f64>> = [12, 8].map(|n| (0..n).map(|i| f64::from(i * i % 7)).collect()).into();
         let blocks = Surrogate::additive(&space, 0.5, &values).unwrap();
-        let variables =
-            Surrogate::from_tables(&space, &[0.0], &[vec![1, 4]], &[(0..8).map(f64::from).collect::<Vec<_>>()]);
+        let variables = Surrogate::from_tables(
+            &space,
+            Granularity::Variables,
+            &[0.0],
+            &[vec![1, 4]],
+            &[(0..8).map(f64::from).collect::<Vec<_>>()],
+        );
         let variables = variables.unwrap();
         let combined = combine(&space, &[(2.0, &blocks), (1.0, &variables)], 0.0).unwrap();
         assert_eq!((combined.tables.granularity, combined.tables.order()), (Granularity::Variables, 3));
@@ -205,7 +210,8 @@ mod tests {
         let message = combine(&space, &[(f64::INFINITY, &two)], 0.0).unwrap_err().to_string();
         assert!(message.contains("a weight or the constant is inf"), "{message}");
         let wide = space_of(&[&[2, 2, 2, 2, 10], &[2, 2, 2, 2, 10], &[2, 2, 2, 2, 10]]);
-        let variables = Surrogate::from_tables(&wide, &[0.0], &[vec![0, 5, 10]], &[vec![1.0; 8]]).unwrap();
+        let variables =
+            Surrogate::from_tables(&wide, Granularity::Variables, &[0.0], &[vec![0, 5, 10]], &[vec![1.0; 8]]).unwrap();
         let blocks = Surrogate::additive(&wide, 0.0, &[vec![1.0; 160], vec![0.0; 160], vec![0.0; 160]]).unwrap();
         let message = combine(&wide, &[(1.0, &variables), (1.0, &blocks)], 0.0).unwrap_err().to_string();
         assert!(message.contains("would have 4096000 cells over their blocks, at most 65536 fit"), "{message}");

@@ -23,5 +23,6 @@ pub mod tables;
 #[cfg(test)]
 mod testing;
 pub mod threads;
+pub mod uncertainty;
 
 pub use error::{Error, Result};

@@ -19,6 +19,7 @@ use crate::space::Space;
 use crate::surrogate::Surrogate;
 use crate::tables::Granularity;
 use crate::threads::Run;
+use crate::uncertainty::Uncertainty;
 
 /// Rows that are summed cell by cell before dense tables pay.
 const SPARSE_ROWS: usize = 200;
@@ -28,6 +29,7 @@ const SPARSE_ROWS: usize = 200;
 pub struct Predictor {
     surrogate: Surrogate,
     link: Link,
+    uncertainty: Option<Uncertainty>,
     constant: f64,
     mean_cells: Vec<f64>,
     groups: Vec<Group>,
@@ -77,12 +79,13 @@ fn grow<T: Clone + Default>(buffer: &mut Vec<T>, len: usize) {
 
 impl Predictor {
     /// Prepares a surrogate whose groups contain all its tables.
-    pub fn new(surrogate: Surrogate, link: Link) -> Result<Predictor> {
+    pub fn new(surrogate: Surrogate, link: Link, uncertainty: Option<Uncertainty>) -> Result<Predictor> {
         Ok(Predictor {
             constant: surrogate.mean_constant(),
             mean_cells: surrogate.tables.mean_cells(),
             groups: surrogate.assigned(0)?,
             link,
+            uncertainty,
             surrogate,
             sparse_rows: AtomicUsize::new(0),
             dense: OnceLock::new(),
@@ -93,6 +96,10 @@ impl Predictor {
 
     pub fn surrogate(&self) -> &Surrogate {
         &self.surrogate
+    }
+
+    pub fn uncertainty(&self) -> Option<&Uncertainty> {
+        self.uncertainty.as_ref()
     }
 
     pub fn link(&self) -> Link {

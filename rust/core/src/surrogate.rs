@@ -58,10 +58,11 @@ impl Surrogate {
         Surrogate::new(space, vec![constant], tables, Vec::new())
     }
 
-    /// A surrogate from tables over variables, purified on the way: for each set of variables the cells of
-    /// all members, member by member, row-major. A set may occur again; its tables add up.
+    /// A surrogate from tables over variables or blocks, purified on the way: for each set of axes the cells
+    /// of all members, member by member, row-major. A set may occur again; its tables add up.
     pub fn from_tables(
         space: &Space,
+        granularity: Granularity,
         constants: &[f64],
         sets: &[Vec<usize>],
         cells: &[impl AsRef<[f64]> + Sync],
@@ -71,24 +72,31 @@ impl Surrogate {
         }
         if sets.len() != cells.len() {
             let (sets, cells) = (sets.len(), cells.len());
-            return Err(Error::model(format!("{sets} sets of variables come with {cells} tables; give one each")));
+            let axes = granularity.name();
+            return Err(Error::model(format!("{sets} sets of {axes} come with {cells} tables; give one each")));
         }
-        let cards: Vec<usize> = space.cards().collect();
+        let cards = granularity.cards(space);
         let mut axes = Vec::with_capacity(sets.len());
         for (i, (set, cells)) in sets.iter().zip(cells).enumerate() {
-            let error = |reason: String| Error::model(format!("table {i}, of variables {set:?}: {reason}"));
+            let error =
+                |reason: String| Error::model(format!("table {i}, of {} {set:?}: {reason}", granularity.name()));
             let cells = cells.as_ref();
-            check_variables(space, set).map_err(error)?;
-            let expected = constants.len() * set.iter().map(|&v| cards[v]).product::<usize>();
+            match granularity {
+                Granularity::Variables => check_variables(space, set),
+                Granularity::Blocks => check_blocks(space, set),
+            }
+            .map_err(error)?;
+            let expected = constants.len() * set.iter().map(|&a| cards[a]).product::<usize>();
             if cells.len() != expected {
+                let states = if granularity == Granularity::Blocks { "states" } else { "choices" };
                 let found = cells.len();
-                return Err(error(format!("it has {found} cells, the choices and members make {expected}")));
+                return Err(error(format!("it has {found} cells, the {states} and members make {expected}")));
             }
             if let Some(value) = cells.iter().find(|v| !v.is_finite()) {
                 return Err(error(format!("a cell is {value}; use finite numbers")));
             }
-            // A variable of one choice leaves the cells as they are, and is no axis of a table.
-            let free: Vec<u16> = set.iter().filter(|&&v| cards[v] > 1).map(|&v| v as u16).collect();
+            // An axis of one state leaves the cells as they are, and tables have none.
+            let free: Vec<u16> = set.iter().filter(|&&a| cards[a] > 1).map(|&a| a as u16).collect();
             axes.push(AxisSet::new(&free));
         }
         let member = |m: usize| {
@@ -108,7 +116,19 @@ impl Surrogate {
             (raw, constant)
         };
         let (members, constants): (Vec<_>, Vec<f64>) = (0..constants.len()).into_par_iter().map(member).unzip();
-        Surrogate::new(space, constants, Tables::align(Granularity::Variables, cards, members), Vec::new())
+        Surrogate::new(space, constants, Tables::align(granularity, cards, members), Vec::new())
+    }
+
+    /// With the cells that artifacts store rounded to float32, and the tables that follow from them.
+    pub fn rounded_to_float32(&self, space: &Space) -> Result<Surrogate> {
+        let mut rounded = self.clone();
+        rounded.tables.cells.clear();
+        for member in 0..self.members() {
+            let cells: Vec<f64> = self.tables.compact(member).iter().map(|&cell| f64::from(cell as f32)).collect();
+            rounded.tables.push_compact(&cells);
+        }
+        rounded.check(space).map_err(Error::model)?;
+        Ok(rounded)
     }
 
     /// Whether the parts fit each other and a prediction's memory is bounded.
@@ -269,6 +289,22 @@ pub(crate) fn check_variables(space: &Space, set: &[usize]) -> std::result::Resu
     }
 }
 
+/// Whether a table may depend on these blocks.
+fn check_blocks(space: &Space, set: &[usize]) -> std::result::Result<(), String> {
+    let count = space.blocks().len();
+    if set.is_empty() || set.len() > MAX_BLOCKS {
+        return Err(format!("it has {} blocks; use 1 to {MAX_BLOCKS}", set.len()));
+    }
+    if set.windows(2).any(|w| w[0] >= w[1]) || set[set.len() - 1] >= count {
+        return Err(format!("use ascending numbers of blocks, 0 to {}", count - 1));
+    }
+    let cells = set.iter().fold(1usize, |n, &b| n.saturating_mul(space.blocks()[b].states));
+    match cells > MAX_CELLS {
+        true => Err(format!("they have {cells} joint states; at most {MAX_CELLS} fit")),
+        false => Ok(()),
+    }
+}
+
 /// Groups of axes, each of at most `limit` cells, that contain the axes of every table.
 fn choose_groups(space: &Space, tables: &Tables, limit: usize) -> Vec<Vec<u16>> {
     let points: Vec<Point> = match tables.granularity {
@@ -313,7 +349,7 @@ mod tests {
             (0..cells).map(|c| uniform(s as u64, c as u64, 1000) as f64 / 100.0).collect()
         };
         let cells: Vec<Vec<f64>> = sets.iter().enumerate().map(table).collect();
-        let surrogate = Surrogate::from_tables(&space, &[1.0, -2.0], &sets, &cells).unwrap();
+        let surrogate = Surrogate::from_tables(&space, Granularity::Variables, &[1.0, -2.0], &sets, &cells).unwrap();
         let rows = space.range(0, space.size().unwrap()).unwrap();
         let found = surrogate.predict_members(&space, &rows, &run()).unwrap();
         for (row, found) in rows.chunks_exact(space.width()).zip(found.chunks_exact(2)) {
@@ -333,6 +369,46 @@ mod tests {
     }
 
     #[test]
+    fn given_tables_over_blocks_predict_their_sums() {
+        let space = space_of(&[&[3, 1], &[2, 4], &[1], &[5]]);
+        let cards = Granularity::Blocks.cards(&space);
+        let sets = [vec![0, 1, 3], vec![1, 2], vec![2]];
+        let table = |set: &Vec<usize>| -> Vec<f64> {
+            let cells = 2 * set.iter().map(|&b| cards[b]).product::<usize>();
+            (0..cells).map(|c| uniform(set.len() as u64, c as u64, 1000) as f64 / 100.0).collect()
+        };
+        let cells: Vec<Vec<f64>> = sets.iter().map(table).collect();
+        let made = |sets: &[Vec<usize>], cells: &[Vec<f64>]| {
+            Surrogate::from_tables(&space, Granularity::Blocks, &[1.0, -2.0], sets, cells)
+        };
+        let surrogate = made(&sets, &cells).unwrap();
+        let rows = space.range(0, space.size().unwrap()).unwrap();
+        let found = surrogate.predict_members(&space, &rows, &run()).unwrap();
+        let mut states = Vec::new();
+        for (row, found) in rows.chunks_exact(space.width()).zip(found.chunks_exact(2)) {
+            Granularity::Blocks.states(&space, row, &mut states);
+            for (m, found) in found.iter().enumerate() {
+                let of_set = |(set, cells): (&Vec<usize>, &Vec<f64>)| {
+                    cells[set.iter().fold(m, |i, &b| i * cards[b] + states[b] as usize)]
+                };
+                let sum = [1.0, -2.0][m] + sets.iter().zip(&cells).map(of_set).sum::<f64>();
+                assert!((found - sum).abs() < 1e-12);
+            }
+        }
+        for (set, cells, expected) in [
+            (vec![0, 4], 6, "table 0, of blocks [0, 4]: use ascending numbers of blocks, 0 to 3"),
+            (vec![0, 1, 2, 3], 6, "it has 4 blocks; use 1 to 3"),
+            (vec![0], 5, "it has 5 cells, the states and members make 6"),
+        ] {
+            let message = made(&[set], &[vec![0.0; cells]]).unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+        let wide = space_of(&[&[256], &[256], &[2]]);
+        let refused = Surrogate::from_tables(&wide, Granularity::Blocks, &[0.0], &[vec![0, 1, 2]], &[vec![]]);
+        assert!(refused.unwrap_err().to_string().contains("131072 joint states"));
+    }
+
+    #[test]
     fn bits_do_not_depend_on_the_number_of_rows() {
         let space = mnasnet();
         let sets: Vec<Vec<usize>> = (0..26).map(|v| vec![v, v + 1, v + 2]).collect();
@@ -342,7 +418,8 @@ mod tests {
             (0..cells).map(|c| uniform(set[0] as u64, c as u64, 1 << 40) as f64 / 3e9).collect()
         };
         let cells: Vec<Vec<f64>> = sets.iter().map(table).collect();
-        let surrogate = Surrogate::from_tables(&space, &[0.1, 0.2, 0.3], &sets, &cells).unwrap();
+        let surrogate =
+            Surrogate::from_tables(&space, Granularity::Variables, &[0.1, 0.2, 0.3], &sets, &cells).unwrap();
         let rows = space.sample(50_000, 2, false).unwrap();
         let (means, members) = (
             surrogate.predict(&space, &rows, &run()).unwrap(),
@@ -358,7 +435,9 @@ mod tests {
     fn given_tables_that_do_not_fit_are_refused() {
         let space = mnasnet();
         let refused = |set: &[usize], cells: Vec<f64>| {
-            Surrogate::from_tables(&space, &[0.0], &[set.to_vec()], &[cells]).unwrap_err().to_string()
+            Surrogate::from_tables(&space, Granularity::Variables, &[0.0], &[set.to_vec()], &[cells])
+                .unwrap_err()
+                .to_string()
         };
         for (set, cells, expected) in [
             (&[0, 1][..], vec![0.0; 5], "table 0, of variables [0, 1]: it has 5 cells, the choices and members make 6"),
@@ -373,11 +452,19 @@ mod tests {
             assert!(message.contains(expected), "{message}");
         }
         let cells: [Vec<f64>; 0] = [];
-        assert!(Surrogate::from_tables(&space, &[], &[], &cells).unwrap_err().to_string().contains("one member"));
-        let message = Surrogate::from_tables(&space, &[0.0], &[vec![0]], &cells).unwrap_err().to_string();
+        assert!(
+            Surrogate::from_tables(&space, Granularity::Variables, &[], &[], &cells)
+                .unwrap_err()
+                .to_string()
+                .contains("one member")
+        );
+        let message =
+            Surrogate::from_tables(&space, Granularity::Variables, &[0.0], &[vec![0]], &cells).unwrap_err().to_string();
         assert!(message.contains("1 sets of variables come with 0 tables"), "{message}");
         let wide = space_of(&[&[256], &[256], &[2]]);
-        let message = Surrogate::from_tables(&wide, &[0.0], &[vec![0, 1, 2]], &[vec![0.0; 1 << 17]]).unwrap_err();
+        let message =
+            Surrogate::from_tables(&wide, Granularity::Variables, &[0.0], &[vec![0, 1, 2]], &[vec![0.0; 1 << 17]])
+                .unwrap_err();
         assert!(message.to_string().contains("131072 joint choices"), "{message}");
     }
 }

@@ -9,6 +9,7 @@ use crate::sample::uniform;
 use crate::space::Space;
 use crate::space::tests::space_of;
 use crate::threads::Run;
+use crate::uncertainty::Uncertainty;
 
 pub(crate) static RUNNING: AtomicBool = AtomicBool::new(false);
 
@@ -58,4 +59,16 @@ pub(crate) fn forest(space: &Space, trees: usize, depth: usize, variables: usize
 
 fn leaf(value: f64) -> Node {
     Node { goes_left: ChoiceSet::EMPTY, variable: 0, left: Node::LEAF, right: Node::LEAF, value }
+}
+
+/// A valid uncertainty of a space.
+pub(crate) fn uncertainty_of(space: &Space) -> Uncertainty {
+    let choices: usize = space.cards().sum();
+    Uncertainty {
+        noise: Some(0.02),
+        residual: 0.1,
+        factors: (0..choices).map(|c| 0.5 + c as f64 / choices as f64).collect(),
+        scores: (0..99).map(|i| i as f32 / 40.0).collect(),
+        training: space.range(0, 5.min(space.size().unwrap_or(5))).unwrap(),
+    }
 }

@@ -19,8 +19,8 @@ static RUNNING: AtomicBool = AtomicBool::new(false);
 
 fuzz_target!(|bytes: &[u8]| {
     let run = Run { threads: Some(1), rows: usize::MAX, cancelled: &RUNNING };
-    if let Ok((header, surrogate)) = from_bytes(Path::new("fuzz"), bytes, &SPACE) {
-        let predictor = Predictor::new(surrogate, header.link);
+    if let Ok((header, surrogate, uncertainty)) = from_bytes(Path::new("fuzz"), bytes, &SPACE) {
+        let predictor = Predictor::new(surrogate, header.link, uncertainty);
         let rows = SPACE.sample(3, 0, false).expect("the space can be sampled");
         if let Ok(predictor) = predictor {
             predictor.predict_f64(&SPACE, &rows, true, &run).expect("nobody stops the run");

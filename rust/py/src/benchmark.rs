@@ -8,13 +8,15 @@ use accelnas_core::link::Link;
 use numpy::{PyArray1, PyArray2, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use crate::boundary::{detached, to_py, to_rows};
 use crate::build::Surrogate;
 use crate::space::Space;
+use crate::uncertainty::{Uncertainty, to_dict};
 
-/// A metric as Python gets it: name, unit, direction, link, noise, description, members.
-type MetricTuple = (String, String, &'static str, &'static str, Option<f64>, String, usize);
+/// A metric as Python gets it: name, unit, direction, link, noise, description, members, calibrated.
+type MetricTuple = (String, String, &'static str, &'static str, Option<f64>, String, usize, bool);
 
 /// Mean and, where asked for, standard deviation: float32 or float64 arrays.
 type Prediction<'py> = (Bound<'py, PyAny>, Option<Bound<'py, PyAny>>);
@@ -48,7 +50,7 @@ impl Benchmark {
     fn metrics(&self) -> Vec<MetricTuple> {
         let tuple = |m: &Metric| {
             let (direction, link) = (direction_name(m.direction), link_name(m.link));
-            (m.name.clone(), m.unit.clone(), direction, link, m.noise, m.description.clone(), m.members)
+            (m.name.clone(), m.unit.clone(), direction, link, m.noise, m.description.clone(), m.members, m.calibrated)
         };
         self.core.metrics().iter().map(tuple).collect()
     }
@@ -70,7 +72,8 @@ impl Benchmark {
     }
 
     /// A benchmark with one more metric, which stays in memory.
-    #[pyo3(signature = (name, surrogate, *, unit, direction, link, noise, description, provenance))]
+    #[pyo3(signature = (name, surrogate, *, unit, direction, link, noise, description, provenance,
+        uncertainty = None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn with_metric(
         &self,
@@ -83,11 +86,20 @@ impl Benchmark {
         noise: Option<f64>,
         description: String,
         provenance: BTreeMap<String, String>,
+        uncertainty: Option<Uncertainty<'_>>,
     ) -> PyResult<Benchmark> {
         let metric = metric_of(name, unit, direction, link, noise, description)?;
-        let core =
-            detached(py, 0, None, |_| self.core.with_metric(&surrogate.space, metric, &surrogate.core, provenance))?;
+        let uncertainty = uncertainty.map(|u| u.core(py, surrogate.space.width())).transpose()?;
+        let core = detached(py, 0, None, |_| {
+            self.core.with_metric(&surrogate.space, metric, &surrogate.core, uncertainty, provenance)
+        })?;
         Ok(Benchmark { core, space: self.space.clone_ref(py) })
+    }
+
+    /// What a metric's file says of its errors, as `write_metric` takes it.
+    fn uncertainty<'py>(&self, py: Python<'py>, metric: usize) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let uncertainty = detached(py, 0, None, |_| Ok(self.core.predictor(metric)?.uncertainty().cloned()))?;
+        uncertainty.map(|u| to_dict(py, u, self.core.space().width())).transpose()
     }
 
     fn surrogate(&self, py: Python<'_>, metric: usize) -> PyResult<Surrogate> {
@@ -159,7 +171,8 @@ fn array<T: numpy::Element>(py: Python<'_>, values: Vec<T>) -> Bound<'_, PyAny> 
 
 /// Adds a metric to a benchmark directory, or replaces it.
 #[pyfunction]
-#[pyo3(signature = (directory, name, surrogate, *, unit, direction, link, noise, description, provenance))]
+#[pyo3(signature = (directory, name, surrogate, *, unit, direction, link, noise, description, provenance,
+    uncertainty = None))]
 #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
 pub(crate) fn write_metric(
     py: Python<'_>,
@@ -172,10 +185,13 @@ pub(crate) fn write_metric(
     noise: Option<f64>,
     description: String,
     provenance: BTreeMap<String, String>,
+    uncertainty: Option<Uncertainty<'_>>,
 ) -> PyResult<()> {
     let metric = metric_of(name, unit, direction, link, noise, description)?;
+    let (space, core) = (&surrogate.space, &surrogate.core);
+    let uncertainty = uncertainty.map(|u| u.core(py, space.width())).transpose()?;
     detached(py, 0, None, |_| {
-        accelnas_core::benchmark::write_metric(&directory, &surrogate.space, metric, &surrogate.core, provenance)
+        accelnas_core::benchmark::write_metric(&directory, space, metric, core, uncertainty.as_ref(), provenance)
     })
 }
 
@@ -196,6 +212,7 @@ fn metric_of(
         noise,
         description,
         members: 0,
+        calibrated: false,
         file: String::new(),
         sha256: String::new(),
     })

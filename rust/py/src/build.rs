@@ -7,6 +7,7 @@ use accelnas_core::forest::{Forest as CoreForest, SourceTrees};
 use accelnas_core::lower::lower;
 use accelnas_core::space::Space as CoreSpace;
 use accelnas_core::surrogate::Surrogate as CoreSurrogate;
+use accelnas_core::tables::Granularity;
 use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -156,14 +157,16 @@ impl Surrogate {
         Ok(Surrogate { core, space })
     }
 
-    /// Tables over sets of variables, cells of shape (members, product of the choices).
+    /// Tables over sets of variables or of blocks, cells of shape (members, joint states of the set).
     #[staticmethod]
+    #[pyo3(signature = (space, constant, sets, cells, granularity = "variables"))]
     fn from_tables(
         py: Python<'_>,
         space: Py<Space>,
         constant: Vec<f64>,
         sets: Vec<Vec<usize>>,
         cells: Vec<PyReadonlyArray2<'_, f64>>,
+        granularity: &str,
     ) -> PyResult<Surrogate> {
         let space = space.get().core.clone();
         if let Some((i, c)) = cells.iter().enumerate().find(|(_, c)| c.shape()[0] != constant.len()) {
@@ -172,9 +175,20 @@ impl Surrogate {
         }
         let contiguous = |_| PyValueError::new_err("cells must be C-contiguous; use numpy.ascontiguousarray");
         let cells: Vec<&[f64]> = cells.iter().map(|c| c.as_slice().map_err(contiguous)).collect::<Result<_, _>>()?;
-        let core =
-            detached(py, 0, None, |run| run.in_pool(|| CoreSurrogate::from_tables(&space, &constant, &sets, &cells)))?;
+        let granularity =
+            [Granularity::Variables, Granularity::Blocks].into_iter().find(|g| g.name() == granularity).ok_or_else(
+                || PyValueError::new_err(format!("granularity is {granularity:?}; choose variables or blocks")),
+            )?;
+        let core = detached(py, 0, None, |run| {
+            run.in_pool(|| CoreSurrogate::from_tables(&space, granularity, &constant, &sets, &cells))
+        })?;
         Ok(Surrogate { core, space })
+    }
+
+    /// With the cells that files hold rounded to float32, which halves the file.
+    fn rounded(&self, py: Python<'_>) -> PyResult<Surrogate> {
+        let core = detached(py, 0, None, |_| self.core.rounded_to_float32(&self.space))?;
+        Ok(Surrogate { core, space: self.space.clone() })
     }
 
     #[getter]

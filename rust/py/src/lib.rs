@@ -5,6 +5,7 @@ mod boundary;
 mod build;
 mod choices;
 mod space;
+mod uncertainty;
 
 use pyo3::prelude::*;
 

@@ -1,0 +1,49 @@
+//! What Python says of a metric's errors, as `accelnas.build` estimates it.
+
+use accelnas_core::uncertainty::Uncertainty as CoreUncertainty;
+use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::boundary::{row_bytes, to_rows};
+
+/// A dict of these.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct Uncertainty<'py> {
+    noise: Option<f64>,
+    residual: f64,
+    factors: PyReadonlyArray1<'py, f64>,
+    scores: PyReadonlyArray1<'py, f32>,
+    training: PyReadonlyArray2<'py, u8>,
+}
+
+impl Uncertainty<'_> {
+    /// The core's form; the core checks the values.
+    pub(crate) fn core(&self, py: Python<'_>, width: usize) -> PyResult<CoreUncertainty> {
+        let contiguous = |_| PyValueError::new_err("uncertainty must hold contiguous arrays");
+        Ok(CoreUncertainty {
+            noise: self.noise,
+            residual: self.residual,
+            factors: self.factors.as_slice().map_err(contiguous)?.to_vec(),
+            scores: self.scores.as_slice().map_err(contiguous)?.to_vec(),
+            training: row_bytes(py, &self.training, width, "variables", "space.variables")?.to_vec(),
+        })
+    }
+}
+
+/// The dict that gives the same again.
+pub(crate) fn to_dict<'py>(
+    py: Python<'py>,
+    uncertainty: CoreUncertainty,
+    width: usize,
+) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("noise", uncertainty.noise)?;
+    dict.set_item("residual", uncertainty.residual)?;
+    dict.set_item("factors", PyArray1::from_vec(py, uncertainty.factors))?;
+    dict.set_item("scores", PyArray1::from_vec(py, uncertainty.scores))?;
+    dict.set_item("training", to_rows(py, uncertainty.training, width)?)?;
+    Ok(dict)
+}
