@@ -6,8 +6,10 @@ import pytest
 
 import accelnas
 from accelnas.build.dataset import from_table
-from accelnas.build.families import FAMILIES, Sample, _path_groups
-from accelnas.build.fit import fit_benchmark, fit_ensemble, usable_rows
+from accelnas.build.ensemble import fit_ensemble, usable_rows
+from accelnas.build.families import FAMILIES, Sample
+from accelnas.build.families.boosting import path_groups
+from accelnas.build.fit import fit_benchmark
 from accelnas.build.settings import Recipe, Stage, read_settings, shipped_settings
 from accelnas.build.splits import random_split
 from accelnas.errors import DataError, ModelError
@@ -34,6 +36,25 @@ family = "lightgbm"
 rounds = 60
 stop = 5
 parameters = { max_depth = 3, learning_rate = 0.3 }
+[recipes.limited]
+family = "lightgbm"
+base = "blocks"
+[[recipes.limited.stages]]
+rounds = 60
+stop = 5
+max_blocks = 2
+parameters = { max_depth = 4, learning_rate = 0.3 }
+[recipes.process]
+family = "anova_process"
+parameters = { orders = [2, 2], steps = [[150, 15]], processes = 3 }
+[recipes.block_process]
+family = "anova_process"
+parameters = { orders = [1, 2], over = "blocks", steps = [[150, 15]], processes = 1 }
+[recipes.svr]
+family = "epsilon_svr"
+parameters = { C = 10.0 }
+[recipes.nu]
+family = "nu_svr"
 [recipes.forest]
 family = "random_forest"
 [[recipes.forest.stages]]
@@ -68,7 +89,7 @@ def settings_of(tmp_path, text=SMALL, recipe="xgb"):
     return read_settings(path)
 
 
-@pytest.mark.parametrize("recipe", ["xgb", "lgb", "forest", "boosting"])
+@pytest.mark.parametrize("recipe", ["xgb", "lgb", "limited", "forest", "boosting", "process", "block_process"])
 def test_benchmark_predicts_what_was_fitted(tmp_path, dataset, split, recipe):
     settings = settings_of(tmp_path, recipe=recipe)
     told = []
@@ -85,13 +106,13 @@ def test_benchmark_predicts_what_was_fitted(tmp_path, dataset, split, recipe):
     bench = accelnas.load(tmp_path / "bench")
     test = dataset.rows(split.test)
     assert told[0] == ("params", 0, 1)
-    assert told[-1] == ("accuracy", 3, 3)
+    assert ("accuracy", 3, 3) in told
     for result in results:
         measured = dataset.values(result.name)[test]
         predicted = bench.predict(dataset.choices[test], result.name, dtype="float64")
         assert np.abs(measured - predicted).mean() == pytest.approx(result.figures.mae, rel=1e-4, abs=1e-9)
         assert result.figures.r2 > 0.5
-        assert result.noise == pytest.approx(dataset.report.noise[result.name])
+        assert result.noise == pytest.approx(dataset.report.noise[result.name], rel=0.5)  # here at the median
     assert results[0].figures.mae == 0
     assert bench.metrics["accuracy"].members == 3
     assert bench.metrics["accuracy"].noise > 0
@@ -100,27 +121,30 @@ def test_benchmark_predicts_what_was_fitted(tmp_path, dataset, split, recipe):
         assert results[1].figures.r2 > 0.98
 
 
-def test_fit_depends_on_seed_and_data_not_on_threads(tmp_path, dataset, split):
-    settings = settings_of(tmp_path)
+@pytest.mark.parametrize("recipe", ["xgb", "process"])
+def test_fit_depends_on_seed_and_data_not_on_threads(tmp_path, dataset, split, recipe):
+    settings = settings_of(tmp_path, recipe=recipe)
     metric = settings.metrics["accuracy"]
-    one, two = (fit_ensemble(dataset, split, metric, settings, threads) for threads in (1, 2))
+    ids = np.concatenate([split.val, split.train])
+    one, two = (fit_ensemble(dataset, ids, metric, settings, threads) for threads in (1, 2))
     assert np.array_equal(one.predict(dataset.choices), two.predict(dataset.choices))
-    other = settings_of(tmp_path, SMALL.replace("folds = 4", "folds = 4\nseed = 7"))
-    three = fit_ensemble(dataset, split, metric, other)
+    assert all(np.array_equal(a, b) for a, b in zip(one.left_out, two.left_out, strict=True))
+    other = settings_of(tmp_path, SMALL.replace("folds = 4", "folds = 4\nseed = 7"), recipe)
+    three = fit_ensemble(dataset, ids, metric, other)
     assert not np.array_equal(one.predict(dataset.choices), three.predict(dataset.choices))
     # the test part is never seen
     accuracy = dataset.table["accuracy"].to_numpy().copy()
     accuracy[dataset.rows(split.test)] += 1000
     changed = from_table(dataset.table.with_columns(pl.Series("accuracy", accuracy)), dataset.space)
-    four = fit_ensemble(changed, split, metric, settings)
+    four = fit_ensemble(changed, ids, metric, settings)
     assert np.array_equal(one.predict(dataset.choices), four.predict(dataset.choices))
 
 
-def test_path_groups_limit_blocks_and_variables():
+def testpath_groups_limit_blocks_and_variables():
     space = accelnas.mnasnet_space()
-    assert _path_groups(space, Stage({}, 1)) == [list(range(28))]
-    assert len(_path_groups(space, Stage({}, 1, max_blocks=2))) == 21
-    triples = _path_groups(space, Stage({}, 1, max_blocks=2, max_variables=3))
+    assert path_groups(space, Stage({}, 1)) == [list(range(28))]
+    assert len(path_groups(space, Stage({}, 1, max_blocks=2))) == 21
+    triples = path_groups(space, Stage({}, 1, max_blocks=2, max_variables=3))
     assert len(triples) == 7 * 4 + 42 * 6 * 4
     assert all(len(group) == 3 and len({v // 4 for v in group}) <= 2 for group in triples)
 
@@ -128,12 +152,12 @@ def test_path_groups_limit_blocks_and_variables():
 def test_paths_stay_within_their_groups():
     space = accelnas.mnasnet_space()
     rows = space.sample(1000, seed=0)
-    sample = Sample(rows.astype(np.float32), (rows[:, :4].prod(axis=1) + rows @ rows.T[:, 0]) * 1.0)
+    sample = Sample(rows, (rows[:, :4].prod(axis=1) + rows @ rows.T[:, 0]) * 1.0)
     parameters = {"max_depth": 5, "learning_rate": 0.3}
     limits = [{"max_blocks": 1}, {"max_blocks": 2, "max_variables": 3}, {"max_variables": 2}, {}]
     stages = tuple(Stage(parameters, 5, **limit) for limit in limits)
     recipe = Recipe("mine", "xgboost", stages)
-    model = FAMILIES["xgboost"].fit(sample, sample, recipe, space, 0)
+    model = FAMILIES["xgboost"](recipe, space).fit(sample, sample, 0).model
     paths = [leaf_paths(json.loads(tree)) for tree in model.get_dump(dump_format="json")]
     blocks = [max(len({v // 4 for v in path}) for path in tree) for tree in paths]
     variables = [max(len(path) for path in tree) for tree in paths]
@@ -143,6 +167,24 @@ def test_paths_stay_within_their_groups():
     assert max(variables[5:10]) == 3
     assert max(variables[10:15]) == 2
     assert max(variables[15:]) > 3  # a stage without limits does not inherit any
+
+
+def test_left_out_rows_are_predicted_by_models_that_did_not_see_them(tmp_path, dataset, split):
+    ids = np.concatenate([split.train, split.val])
+    for recipe in ("xgb", "process", "svr", "nu"):
+        settings = settings_of(tmp_path, recipe=recipe)
+        ensemble = fit_ensemble(dataset, ids, settings.metrics["accuracy"], settings)
+        test = dataset.rows(split.test)
+        unseen = np.abs(dataset.values("accuracy")[test] - ensemble.predict(dataset.choices[test])).mean()
+        left_out = np.abs(ensemble.targets - ensemble.left_out[0]).mean()
+        assert 0.7 < left_out / unseen < 1.6
+
+
+def test_support_vector_machines_say_that_they_do_not_compile(tmp_path, dataset, split):
+    for recipe in ("svr", "nu"):
+        settings = settings_of(tmp_path, recipe=recipe)
+        with pytest.raises(ModelError, match=r"svr does not compile into trees or tables; compare it"):
+            fit_benchmark(dataset, split, settings, tmp_path / "b", metrics=["accuracy"])
 
 
 def leaf_paths(node, path=frozenset()):
@@ -170,13 +212,14 @@ def test_outliers_and_nulls_are_left_out(tmp_path, dataset, split):
         (("members = 3", "members = 0"), "members is 0; use 1 or more"),
         (("members = 3", "members = true"), "members is True, of the wrong type"),
         (("members = 3", "members = 3\nmembres = 4"), "unknown field membres"),
-        (('"xgboost"', '"xgbost"'), "family is 'xgbost'; choose one of xgboost, lightgbm"),
+        (('"xgboost"', '"xgbost"'), "family is 'xgbost'; choose one of anova_process, xgboost, lightgbm"),
         (('"reciprocal"', '"inverse"'), "link is 'inverse'; choose one of identity"),
         (('"RECIPE"', '"nothing"'), "recipe is 'nothing'; choose one of exact, formula, xgb"),
         (('"exact"', '"formula"'), "params: no formula is known for it; those with one are peak_memory"),
         (('"exact"', '"exact", link = "log"'), "an exact metric has link identity, not log"),
         (("accuracy =", "beauty ="), "metrics.beauty: direction is missing"),
         (("[metrics]", "[metrics"), "not valid TOML"),
+        (('base = "blocks"', 'base = "layers"'), "base is 'layers'; choose one of blocks"),
     ],
 )
 def test_wrong_settings_name_the_field(tmp_path, change, message):
@@ -199,6 +242,12 @@ def test_fit_refuses_what_cannot_be_fitted(tmp_path, dataset, split):
     wrong = settings_of(tmp_path, SMALL.replace("max_depth = 4 }", "max_deep = 4 }"), "forest")
     with pytest.raises(ModelError, match="random_forest refuses recipe forest"):
         fit_benchmark(dataset, split, wrong, tmp_path / "b", metrics=["accuracy"])
+    deep = settings_of(tmp_path, SMALL.replace("orders = [2, 2]", "orders = [5]"), "process")
+    with pytest.raises(ModelError, match=r"orders are \[5\]"):
+        fit_benchmark(dataset, split, deep, tmp_path / "b", metrics=["accuracy"])
+    shared = settings_of(tmp_path, SMALL.replace("processes = 3", "processes = 2"), "process")
+    with pytest.raises(ModelError, match="3 members from 2 processes; use a divisor"):
+        fit_benchmark(dataset, split, shared, tmp_path / "b", metrics=["accuracy"])
     with pytest.raises(ModelError, match="no settings 'nothing'; use the path of a TOML file or"):
         read_settings("nothing")
     assert not (tmp_path / "b").exists()
