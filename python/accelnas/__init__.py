@@ -20,6 +20,7 @@ from accelnas.errors import (
     ModelError,
     SpaceError,
 )
+from accelnas.importances import Importances, Share
 from accelnas.space import Block, Space, Variable, mnasnet_space
 
 __all__ = [
@@ -29,10 +30,12 @@ __all__ = [
     "Block",
     "DataError",
     "FileError",
+    "Importances",
     "Metric",
     "MetricError",
     "MissingExtraError",
     "ModelError",
+    "Share",
     "Space",
     "SpaceError",
     "Variable",

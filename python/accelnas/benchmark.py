@@ -14,6 +14,7 @@ import numpy as np
 
 from accelnas import _core, derived
 from accelnas.errors import MetricError
+from accelnas.importances import Importances, importances
 from accelnas.space import Architectures, Space
 
 __all__ = ["Benchmark", "Metric", "load"]
@@ -195,6 +196,35 @@ class Benchmark:
         if metric in self.metrics and not self.metrics[metric].exact:
             return {"expression": self._derived[metric].expression}
         return self._core.provenance(self._core.position(metric))
+
+    def importances(self, metric: str) -> Importances:
+        """Say exactly which variables decide a metric, over the whole space.
+
+        Parameters
+        ----------
+        metric : str
+            A metric that a surrogate predicts.
+
+        Returns
+        -------
+        Importances
+            Moments, Sobol indices and interactions on the scale of the metric's link.
+
+        Raises
+        ------
+        MetricError
+            If there is no such metric, an expression evaluates it, or part of it is a forest.
+
+        Examples
+        --------
+        >>> found = load().importances("accuracy")
+        >>> 0.3 < found.first_order["block6_e"].value + found.first_order["block5_e"].value < 1
+        True
+        """
+        if metric in self.metrics and not self.metrics[metric].exact:
+            raise MetricError(f"{metric} is evaluated on predictions and has no tables; ask for the metrics it names")
+        surrogate = self._core.surrogate(self._core.position(metric))
+        return importances(surrogate, self.space, metric, self.metrics[metric].link)
 
     @overload
     def predict(  # type: ignore[overload-overlap]

@@ -16,6 +16,7 @@ mod masks;
 mod pack;
 pub mod predict;
 pub mod sample;
+pub mod sobol;
 pub mod space;
 mod sums;
 pub mod surrogate;

@@ -233,6 +233,18 @@ impl Surrogate {
         self.core.forest_trees()
     }
 
+    /// Constant of each member: its mean over the space.
+    #[getter]
+    fn constants(&self) -> Vec<f64> {
+        self.core.constants.clone()
+    }
+
+    /// Variables of each interaction, and its variance in the members' mean and in each member, (sets, 1 + members).
+    fn variances<'py>(&self, py: Python<'py>) -> PyResult<(Vec<Vec<usize>>, Bound<'py, PyArray2<f64>>)> {
+        let found = detached(py, 0, None, |run| run.in_pool(|| self.core.variances(&self.space)))?;
+        Ok((found.sets, to_rows(py, found.values.concat(), 1 + self.core.members())?))
+    }
+
     /// Mean over members before the link is inverted, float64.
     #[pyo3(signature = (rows, threads = None))]
     fn predict<'py>(

@@ -1,0 +1,171 @@
+"""Functional ANOVA: how much of a metric's variance over the whole space each variable explains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from accelnas.errors import MetricError, ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import polars
+    from numpy.typing import NDArray
+
+    from accelnas import _core
+    from accelnas.space import Space
+
+__all__ = ["Importances", "Share", "importances"]
+
+
+@dataclass(frozen=True, order=True)
+class Share:
+    """Part of a variance.
+
+    Attributes
+    ----------
+    value : float
+        Of the variance of the members' mean, 0 to 1.
+    std : float
+        Population standard deviation of the members' own shares, each of its own variance.
+    """
+
+    value: float
+    std: float
+
+
+@dataclass(frozen=True)
+class Importances:
+    """Exact Sobol indices of a metric's surrogate, under the uniform distribution over its space.
+
+    All numbers are on the scale of the metric's link, on which the surrogate is a sum of tables.
+
+    Attributes
+    ----------
+    metric, link : str
+        The metric, and the scale.
+    mean, variance : float
+        Moments of the members' mean over all architectures.
+    first_order : mapping of str to Share
+        Each variable's own part: the variance of the mean given the variable (Sobol' 1993).
+    total : mapping of str to Share
+        Each variable's part with all interactions that it takes part in (Homma & Saltelli 1996).
+    blocks : mapping of str to Share
+        What each block explains alone, with the interactions between its variables (closed index).
+    block_totals : mapping of str to Share
+        Each block's part with all interactions that one of its variables takes part in.
+    by_order : mapping of int to Share
+        The part of all interactions of so many variables; 1 is that of the single variables.
+    interactions : mapping of tuple of str to Share
+        Every set of variables and its part, the largest first; the parts add up to 1.
+
+    Examples
+    --------
+    >>> import accelnas
+    >>> found = accelnas.load().importances("params")
+    >>> max(found.total, key=found.total.get)
+    'block6_e'
+    >>> round(sum(share.value for share in found.interactions.values()), 12)
+    1.0
+    """
+
+    metric: str
+    link: str
+    mean: float
+    variance: float
+    first_order: Mapping[str, Share]
+    total: Mapping[str, Share]
+    blocks: Mapping[str, Share]
+    block_totals: Mapping[str, Share]
+    by_order: Mapping[int, Share]
+    interactions: Mapping[tuple[str, ...], Share]
+
+    def to_polars(self) -> polars.DataFrame:
+        """Give all numbers as a table: ``kind``, ``name``, ``order``, ``share``, ``std``, ``variance``.
+
+        Needs the extra ``[polars]``. Names of interactions are joined by ``" × "``; ``kind`` is
+        ``"first order"``, ``"total"``, ``"block"``, ``"block total"``, ``"order"`` or ``"interaction"``.
+        """
+        import polars as pl
+
+        kinds: dict[str, Mapping[str, Share]] = {
+            "first order": self.first_order,
+            "total": self.total,
+            "block": self.blocks,
+            "block total": self.block_totals,
+            "order": {str(order): share for order, share in self.by_order.items()},
+            "interaction": {" × ".join(names): share for names, share in self.interactions.items()},
+        }
+        rows = [
+            (kind, name, _order(kind, name), share.value, share.std, share.value * self.variance)
+            for kind, shares in kinds.items()
+            for name, share in shares.items()
+        ]
+        schema = {
+            "kind": pl.String,
+            "name": pl.String,
+            "order": pl.Int64,
+            "share": pl.Float64,
+            "std": pl.Float64,
+            "variance": pl.Float64,
+        }
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _order(kind: str, name: str) -> int | None:
+    """Give the number of variables that interact; None where a share stands for several interactions."""
+    if kind == "order":
+        return int(name)
+    return {"first order": 1, "interaction": name.count(" × ") + 1}.get(kind)
+
+
+def importances(surrogate: _core.Surrogate, space: Space, metric: str, link: str) -> Importances:
+    """Divide the variance of a surrogate; see `Benchmark.importances`.
+
+    Raises
+    ------
+    MetricError
+        If part of the surrogate is a forest.
+    """
+    try:
+        sets, variances = surrogate.variances()
+    except ModelError as error:
+        raise MetricError(f"{metric} has no exact importances: {error}") from error
+    totals = variances.sum(axis=0)
+    # a constant has nothing to divide
+    shares: NDArray[np.float64] = variances / np.where(totals > 0, totals, 1.0)
+    names = [variable.name for variable in space.variables]
+    blocks = {block.name: {names.index(name) for name in block.variables} for block in space.blocks}
+    members_of = [set(some) for some in sets]
+
+    def share(belongs: Callable[[set[int]], bool]) -> Share:
+        chosen = shares[[belongs(some) for some in members_of]].sum(axis=0)
+        return Share(float(chosen[0]), float(chosen[1:].std()))
+
+    every = [Share(float(row[0]), float(row[1:].std())) for row in shares]
+    largest = sorted(range(len(sets)), key=lambda i: (-every[i].value, sets[i]))
+    first_order, total = {}, {}
+    for v, name in enumerate(names):
+        first_order[name] = share(lambda some, v=v: some == {v})  # type: ignore[misc]
+        total[name] = share(lambda some, v=v: v in some)  # type: ignore[misc]
+    inside, touching = {}, {}
+    for name, block in blocks.items():
+        inside[name] = share(block.issuperset)
+        touching[name] = share(lambda some, block=block: not block.isdisjoint(some))  # type: ignore[misc]
+    by_order = {n: share(lambda some, n=n: len(some) == n) for n in sorted({len(some) for some in sets})}  # type: ignore[misc]
+    return Importances(
+        metric=metric,
+        link=link,
+        mean=float(np.mean(surrogate.constants)),
+        variance=float(totals[0]),
+        first_order=MappingProxyType(first_order),
+        total=MappingProxyType(total),
+        blocks=MappingProxyType(inside),
+        block_totals=MappingProxyType(touching),
+        by_order=MappingProxyType(by_order),
+        interactions=MappingProxyType({tuple(names[v] for v in sets[i]): every[i] for i in largest}),
+    )
