@@ -71,9 +71,9 @@ def pooled_noise(groups: Iterable[Sequence[float] | NDArray[np.float64]]) -> flo
     >>> pooled_noise([[1.0, 3.0], [5.0, 5.0]])
     1.0
     """
-    groups = [np.asarray(group, np.float64) for group in groups]
-    squares = sum(float(np.square(group - group.mean()).sum()) for group in groups)
-    return float(np.sqrt(squares / sum(len(group) - 1 for group in groups)))
+    arrays = [np.asarray(group, np.float64) for group in groups]
+    squares = [float(np.square(array - array.mean()).sum()) for array in arrays]
+    return float(np.sqrt(sum(squares) / sum(len(array) - 1 for array in arrays)))
 
 
 def _repeated(dataset: Dataset, metric: str) -> list[NDArray[np.float64]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accelnas.build.ensemble import LINKS
+from accelnas.build.repeats import pooled_noise
 
 if TYPE_CHECKING:
     from typing import Any
@@ -98,14 +99,10 @@ def coverage(scores: Floats) -> list[float]:
 def repeat_noise(dataset: Dataset, metric: str, link: str) -> float | None:
     """Pool the standard deviation of one measurement on the link's scale over repeated architectures."""
     values = LINKS[link].apply(dataset.values(metric))
-    squares, freedom = 0.0, 0
-    for ids in dataset.report.repeats:
-        measured = values[dataset.rows(np.array(ids, np.int64))]
-        measured = measured[~np.isnan(measured)]
-        if measured.size > 1:
-            squares += float(np.square(measured - measured.mean()).sum())
-            freedom += measured.size - 1
-    return float(np.sqrt(squares / freedom)) if freedom else None
+    groups = (values[dataset.rows(np.array(ids, np.int64))] for ids in dataset.report.repeats)
+    measured = [group[~np.isnan(group)] for group in groups]
+    repeated = [group for group in measured if len(group) > 1]
+    return pooled_noise(repeated) if repeated else None
 
 
 def _total(spread: Floats, residual: Floats) -> Floats:
