@@ -19,9 +19,19 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["MetricSettings", "Recipe", "Settings", "Stage", "read_settings", "shipped_settings"]
+__all__ = [
+    "LINK_NAMES",
+    "MetricSettings",
+    "Recipe",
+    "Settings",
+    "Stage",
+    "known_metrics",
+    "read_recipe",
+    "read_settings",
+    "shipped_settings",
+]
 
-_LINKS = ("identity", "reciprocal", "log")
+LINK_NAMES = ("identity", "reciprocal", "log")
 _DIRECTIONS = ("maximise", "minimise")
 _FOLDER = files("accelnas.build") / "settings"
 
@@ -186,8 +196,29 @@ def read_settings(source: str | Path) -> Settings:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ModelError(f"settings {source} are not valid TOML: {error}") from error
-    known_metrics = tomllib.loads((_FOLDER / _METRICS).read_text(encoding="utf-8"))
-    return _settings(_Table(content, f"settings {Path(source).stem}"), text, known_metrics)
+    return _settings(_Table(content, f"settings {Path(source).stem}"), text, known_metrics())
+
+
+def known_metrics() -> dict[str, dict[str, str]]:
+    """Return unit, direction and description of the metrics of Accel-NASBench, by name.
+
+    Examples
+    --------
+    >>> known_metrics()["accuracy"]["unit"]
+    '%'
+    """
+    return tomllib.loads((_FOLDER / _METRICS).read_text(encoding="utf-8"))
+
+
+def read_recipe(name: str, content: Mapping[str, Any]) -> Recipe:
+    """Return the recipe that a settings file's table ``[recipes.NAME]`` states.
+
+    Raises
+    ------
+    ModelError
+        If a field is missing, unknown or of the wrong type.
+    """
+    return _recipe(name, _Table(content, f"recipe {name}"))
 
 
 class _Table:
@@ -281,7 +312,7 @@ def _metric(name: str, table: _Table, recipes: Mapping[str, Recipe], known: Mapp
         unit=table.take("unit", str, known.get("unit", "")),
         direction=table.one_of("direction", _DIRECTIONS, known.get("direction", ...)),
         description=table.take("description", str, known.get("description", "")),
-        link=table.one_of("link", _LINKS, "identity"),
+        link=table.one_of("link", LINK_NAMES, "identity"),
         recipe=recipes.get(recipe),
         drop_outliers=table.take("drop_outliers", bool, False),
         formula=recipe == "formula",

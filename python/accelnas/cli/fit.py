@@ -31,6 +31,15 @@ EPILOG = """Examples:
   accelnas fit --metrics accuracy --settings published -o published
 """
 
+SplitOption = Annotated[
+    str,
+    typer.Option(
+        "--split",
+        metavar="official|random|JSON",
+        help="Parts of the data: the published split, a random one (seed 0), or a file.",
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
@@ -49,14 +58,7 @@ def fit(
             help="Settings: bundled, boosted, published, published_lightgbm, published_forest, or a file.",
         ),
     ] = "bundled",
-    split: Annotated[
-        str,
-        typer.Option(
-            "--split",
-            metavar="official|random|JSON",
-            help="Parts of the data: the published split, a random one (seed 0), or a file.",
-        ),
-    ] = "official",
+    split: SplitOption = "official",
     metrics: Annotated[
         str | None,
         typer.Option(
@@ -79,7 +81,7 @@ def fit(
 
     chosen = read_settings(settings)
     dataset = read(data, space)
-    parts = _split(split, data, dataset)
+    parts = read_parts(split, data, dataset)
     names = None if metrics is None else [name.strip() for name in metrics.split(",")]
     with ExitStack() as bars:
         results = fit_benchmark(
@@ -110,7 +112,8 @@ def _progress(bars: ExitStack) -> Callable[[str, int, int], None]:
     return tell
 
 
-def _split(name: str, data: Path | None, dataset: Dataset) -> Split:
+def read_parts(name: str, data: Path | None, dataset: Dataset) -> Split:
+    """Read the named split; the official one lies beside the data or in the cache folder."""
     from accelnas.build.fetch import cache_folder
     from accelnas.build.splits import random_split, read_split
 

@@ -1,0 +1,145 @@
+"""``accelnas tune``: search the settings of a metric's models."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from accelnas.cli.data import DataArgument, SpaceOption, read
+from accelnas.cli.fit import SplitOption, read_parts
+from accelnas.cli.shared import console, progress, text_output
+
+if TYPE_CHECKING:
+    from accelnas.build.tuning import TuningResult
+
+EPILOG = """Examples:
+
+  accelnas tune --metric accuracy --family xgboost --trials 50 --storage study.db -o tuned.toml
+
+  accelnas fit --settings tuned.toml --metrics accuracy -o mybench
+"""
+
+
+class EngineName(Enum):
+    """Optimisers."""
+
+    optuna = "optuna"
+    smac = "smac"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("tune", epilog=EPILOG)(tune)
+
+
+def tune(
+    metric: Annotated[str, typer.Option("--metric", "-m", help="Metric whose models are tuned.")],
+    family: Annotated[
+        str,
+        typer.Option(
+            "--family",
+            metavar="NAME|TOML",
+            help="Search space: anova_process, xgboost, xgboost_blocks, lightgbm, lightgbm_blocks, gradient_boosting, "
+            "random_forest, epsilon_svr, nu_svr, or a file.",
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Settings file to write, for accelnas fit.")],
+    data: DataArgument = None,
+    space: SpaceOption = None,
+    settings: Annotated[
+        str,
+        typer.Option(
+            "--settings",
+            metavar="NAME|TOML",
+            help="Settings that link, outliers and members are from, and to compare with.",
+        ),
+    ] = "bundled",
+    split: SplitOption = "official",
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            "--trials",
+            "-n",
+            min=1,
+            help="Trials in all, those of the storage included.",
+            show_default="50, or no limit with --seconds",
+        ),
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", min=0, help="Begin no trial after so many.", show_default="no limit")
+    ] = None,
+    engine: Annotated[
+        EngineName, typer.Option("--engine", help="Optuna prunes; SMAC is the optimiser of the Accel-NASBench paper.")
+    ] = EngineName.optuna,
+    storage: Annotated[
+        Path | None,
+        typer.Option(
+            "--storage", help="File that keeps the trials; the same command goes on from it.", show_default=False
+        ),
+    ] = None,
+    folds: Annotated[int, typer.Option("--folds", min=2, help="Folds of the cross-validation.")] = 5,
+    seed: Annotated[int, typer.Option("--seed", "-s", min=0, help="Seed of the search.")] = 0,
+    threads: Annotated[
+        int,
+        typer.Option(
+            "--threads", "-t", min=1, help="Trials at the same time; only one gives the same result every time."
+        ),
+    ] = 1,
+    compare: Annotated[
+        bool, typer.Option("--compare/--no-compare", help="Judge the recipe of the settings on the same folds, too.")
+    ] = True,
+) -> None:
+    """Search the settings of a metric's models by cross-validation, and write the best ones.
+
+    The search uses the training and validation part; the test part is for the figures of accelnas fit. Ctrl-C ends
+    the search and keeps what was found.
+    """
+    from accelnas.build.settings import read_settings
+    from accelnas.build.tuning import settings_error
+    from accelnas.build.tuning import tune as search
+
+    chosen = read_settings(settings)
+    dataset = read(data, space)
+    parts = read_parts(split, data, dataset)
+    if trials is None and seconds is None:
+        trials = 50
+    with text_output(output) as file, ExitStack() as bars:
+        done = bars.enter_context(progress(f"{metric} {Path(family).stem}", trials, "trials"))
+        result = search(
+            dataset,
+            parts,
+            chosen,
+            metric,
+            family,
+            trials=trials,
+            seconds=seconds,
+            folds=folds,
+            seed=seed,
+            threads=threads,
+            engine=engine.value,
+            storage=storage,
+            progress=lambda ended, _best: done(ended),
+        )
+        file.write(result.settings)
+    _show(result, output)
+    if result.interrupted:
+        raise typer.Exit(130)
+    if compare:
+        with progress(f"{metric} of settings {chosen.name}", None, "trials"):
+            error = settings_error(dataset, parts, chosen, metric, folds)
+        console(stderr=str(output) == "-").print(
+            f"error {result.error:.5g}; settings {chosen.name} on the same folds: {error:.5g}"
+        )
+
+
+def _show(result: TuningResult, output: Path) -> None:
+    count = result.count
+    ends = f"{count('complete')} trials completed, {count('pruned')} pruned, {count('failed')} failed"
+    console(stderr=str(output) == "-").print(
+        f"{output}: {result.space} for {result.metric}, error {result.error:.5g}; {ends}"
+        + (", interrupted" if result.interrupted else "")
+    )
