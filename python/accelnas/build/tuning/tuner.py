@@ -234,12 +234,17 @@ def _alone(storage: Path | None) -> Iterator[None]:
         return
     if not storage.parent.is_dir():
         raise FileError(f"folder {storage.parent} does not exist; create it first")
-    lock = sqlite3.connect(f"{storage}.lock", timeout=0, isolation_level=None)
+    lock = None
     try:
-        try:
-            lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            raise FileError(f"{storage} is used by another run ({error}); wait for it or name another file") from None
+        lock = sqlite3.connect(f"{storage}.lock", timeout=0, isolation_level=None)
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        if lock is not None:
+            lock.close()
+        raise FileError(
+            f"{storage} can't be locked ({error}); wait for the run that uses it, or name another file"
+        ) from None
+    try:
         yield
     finally:
         lock.close()
