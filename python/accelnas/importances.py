@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from accelnas.errors import MetricError, ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     import polars
     from numpy.typing import NDArray
@@ -134,38 +134,36 @@ def importances(surrogate: _core.Surrogate, space: Space, metric: str, link: str
     try:
         sets, variances = surrogate.variances()
     except ModelError as error:
-        raise MetricError(f"{metric} has no exact importances: {error}") from error
+        raise MetricError(f"{metric} has no exact importances: {str(error).removeprefix('model: ')}") from error
     totals = variances.sum(axis=0)
     # a constant has nothing to divide
     shares: NDArray[np.float64] = variances / np.where(totals > 0, totals, 1.0)
     names = [variable.name for variable in space.variables]
-    blocks = {block.name: {names.index(name) for name in block.variables} for block in space.blocks}
-    members_of = [set(some) for some in sets]
+    holds = np.zeros((len(sets), len(names)), bool)  # which variables are in which set
+    for row, some in zip(holds, sets, strict=True):
+        row[some] = True
+    order = holds.sum(axis=1)
 
-    def share(belongs: Callable[[set[int]], bool]) -> Share:
-        chosen = shares[[belongs(some) for some in members_of]].sum(axis=0)
-        return Share(float(chosen[0]), float(chosen[1:].std()))
+    def share(chosen: Any) -> Share:
+        sums = shares[chosen].sum(axis=0)
+        return Share(float(sums[0]), float(sums[1:].std()))
 
     every = [Share(float(row[0]), float(row[1:].std())) for row in shares]
     largest = sorted(range(len(sets)), key=lambda i: (-every[i].value, sets[i]))
-    first_order, total = {}, {}
-    for v, name in enumerate(names):
-        first_order[name] = share(lambda some, v=v: some == {v})  # type: ignore[misc]
-        total[name] = share(lambda some, v=v: v in some)  # type: ignore[misc]
     inside, touching = {}, {}
-    for name, block in blocks.items():
-        inside[name] = share(block.issuperset)
-        touching[name] = share(lambda some, block=block: not block.isdisjoint(some))  # type: ignore[misc]
-    by_order = {n: share(lambda some, n=n: len(some) == n) for n in sorted({len(some) for some in sets})}  # type: ignore[misc]
+    for block in space.blocks:
+        own = np.isin(names, block.variables)
+        inside[block.name] = share(~holds[:, ~own].any(axis=1))
+        touching[block.name] = share(holds[:, own].any(axis=1))
     return Importances(
         metric=metric,
         link=link,
         mean=float(np.mean(surrogate.constants)),
         variance=float(totals[0]),
-        first_order=MappingProxyType(first_order),
-        total=MappingProxyType(total),
+        first_order=MappingProxyType({v: share(holds[:, i] & (order == 1)) for i, v in enumerate(names)}),
+        total=MappingProxyType({v: share(holds[:, i]) for i, v in enumerate(names)}),
         blocks=MappingProxyType(inside),
         block_totals=MappingProxyType(touching),
-        by_order=MappingProxyType(by_order),
+        by_order=MappingProxyType({int(n): share(order == n) for n in np.unique(order)}),
         interactions=MappingProxyType({tuple(names[v] for v in sets[i]): every[i] for i in largest}),
     )

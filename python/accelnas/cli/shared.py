@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 EXTRAS = {
     "ConfigSpace": "configspace",
     "lightgbm": "build",
+    "matplotlib": "report",
     "polars": "polars",
     "scipy": "build",
     "sklearn": "build",

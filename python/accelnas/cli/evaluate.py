@@ -1,0 +1,174 @@
+"""``accelnas evaluate``: how well settings predict held-out measurements."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from accelnas.cli.data import DataArgument, SpaceOption, read
+from accelnas.cli.fit import SplitOption, read_parts
+from accelnas.cli.info import new_table, significant
+from accelnas.cli.shared import BenchmarkOption, ThreadsOption, console, load_benchmark, progress
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from accelnas.build.evaluation import Evaluation
+    from accelnas.importances import Importances
+
+EPILOG = """Examples:
+
+  accelnas data fetch && accelnas evaluate
+
+  accelnas evaluate --settings bundled --settings published --metrics accuracy -o report
+
+  accelnas evaluate measured.parquet --space space.toml --settings mine.toml --split random \
+--runs official,cross-validation,learning-curve -o report
+"""
+
+
+FIGURES = ("r2", "tau", "spearman", "mae", "rmse", "overlap_50", "rows")  # averaged on the screen
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("evaluate", epilog=EPILOG)(evaluate)
+
+
+def evaluate(
+    data: DataArgument = None,
+    space: SpaceOption = None,
+    split: SplitOption = "official",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--settings",
+            metavar="NAME|TOML",
+            help="Settings to compare, as of `accelnas fit`. May be repeated.",
+            show_default="bundled",
+        ),
+    ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option("--metrics", "-m", metavar="A,B,…", help="Metrics.", show_default="all that are not exact"),
+    ] = None,
+    runs: Annotated[
+        str,
+        typer.Option(
+            "--runs",
+            metavar="A,B,…",
+            help="official: fit train and val, predict test. cross-validation: folds of all rows. "
+            "learning-curve: fit draws of train and val of growing size.",
+        ),
+    ] = "official",
+    folds: Annotated[int, typer.Option("--folds", min=2, help="Folds of the cross-validation.")] = 10,
+    sizes: Annotated[
+        str, typer.Option("--sizes", metavar="N,M,…", help="Rows fitted on in learning curves.")
+    ] = "500,1000,2000,3000,4100",
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Draws of each size in learning curves.")] = 5,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Folder for report.md, results.parquet and figures.",
+            show_default="only the table on the screen",
+        ),
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            "--cache",
+            help="SQLite file of finished fits: a report that is interrupted goes on from there.",
+            show_default="evaluation.sqlite in the cache folder",
+        ),
+    ] = None,
+    benchmark: BenchmarkOption = None,
+    threads: ThreadsOption = None,
+) -> None:
+    """Compare settings on measurements that they did not see, and write a report.
+
+    Finished fits are kept, so only what is new or changed is fitted again. Importances in the report are those
+    of the metrics of a benchmark, bundled or named, if it is of the data's space.
+    """
+    from accelnas.build.evaluation import Cache, Plan, plan_cells, run_evaluation, write_report
+    from accelnas.build.fetch import cache_folder
+    from accelnas.build.settings import read_settings
+
+    chosen = [read_settings(name) for name in settings or ["bundled"]]
+    dataset = read(data, space)
+    parts = read_parts(split, data, dataset)
+    names = None if metrics is None else _listed(metrics)
+    plan = Plan(chosen, names, _listed(runs), folds, _sizes(sizes), seeds)
+    store = Cache(cache or cache_folder() / "evaluation.sqlite")
+    with progress("fits", len(plan_cells(dataset, parts, plan)), "fits") as done:
+        evaluation = run_evaluation(dataset, parts, plan, store, threads, done)
+    screen = console()
+    screen.print(_table(evaluation))
+    if output is not None:
+        found = _importances(benchmark, dataset.space.sha256, names)
+        screen.print(f"{write_report(evaluation, output, found)}: {len(evaluation.cells)} fits")
+
+
+def _listed(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _sizes(text: str) -> list[int]:
+    try:
+        sizes = sorted({int(size) for size in _listed(text)})
+    except ValueError:
+        sizes = []
+    if not sizes or sizes[0] < 1:
+        raise typer.BadParameter(f"--sizes {text!r}; give numbers of rows, such as 500,1000,2000")
+    return sizes
+
+
+def _importances(path: Path | None, space_sha256: str, wanted: list[str] | None) -> list[Importances]:
+    """Give importances of the wanted or all metrics of a benchmark, if it is of the space; a forest has none."""
+    from accelnas.errors import MetricError
+
+    bench = load_benchmark(path)
+    if bench.space.sha256 != space_sha256:
+        return []
+    found = []
+    for metric in bench.metrics:
+        if wanted is not None and metric not in wanted:
+            continue
+        try:
+            found.append(bench.importances(metric))
+        except MetricError:
+            continue
+    return found
+
+
+def _table(evaluation: Evaluation) -> Table:
+    numbers = ("R²", "tau", "Spearman", "MAE", "RMSE", "top 50", "rows", "MAE / noise's", "seconds")
+    table = new_table("metric", "settings", "run", *numbers, numbers=numbers)
+    rows: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for row, predictions in zip(evaluation.results.iter_rows(named=True), evaluation.predictions, strict=True):
+        key = (row["metric"], row["settings"], _run_name(row["run"], row["part"]))
+        rows.setdefault(key, []).append({**row, "seconds": predictions.seconds})
+    for key, cells in rows.items():
+        mean = {name: sum(cell[name] for cell in cells) / len(cells) for name in FIGURES}
+        ceiling = cells[0]["ceiling_mae"]
+        table.add_row(
+            *key,
+            *(f"{mean[name]:.4f}" for name in ("r2", "tau", "spearman")),
+            significant(mean["mae"], 4),
+            significant(mean["rmse"], 4),
+            f"{mean['overlap_50']:.2f}",
+            f"{mean['rows']:.0f}",
+            f"{mean['mae'] / ceiling:.2f}" if ceiling else "",
+            f"{sum(cell['seconds'] for cell in cells):.1f}",
+        )
+    return table
+
+
+def _run_name(run: str, part: str) -> str:
+    """Name what a line of the table averages over."""
+    if run == "official":
+        return run if part == "ensemble" else f"{run}, {part}"
+    return f"mean of {part.partition(' of ')[2]} folds" if run == "cross-validation" else part.partition(",")[0]
