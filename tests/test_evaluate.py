@@ -214,7 +214,8 @@ def stored(cache):
 
 def test_report_through_the_command_line(folder, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    arguments = f"evaluate {OPTIONS} --runs {','.join(RUNS)} -o report --cache cache.sqlite --threads 1"
+    monkeypatch.setenv("ACCELNAS_CACHE", str(folder))
+    arguments = f"evaluate {OPTIONS} --runs official --runs two=cross-validation,learning-curve -o report -t 1"
     result = CliRunner().invoke(app, arguments.split())
     assert result.exit_code == 0, result.output
     assert "mean of 3 folds" in result.output
@@ -232,6 +233,7 @@ def test_report_through_the_command_line(folder, monkeypatch):
         assert len(content) < 150_000
         assert b"dc:date" not in content
     results = pl.read_parquet(folder / "report" / "results.parquet")
+    assert results.filter(settings="one")["run"].to_list() == ["official"]
     row = results.filter(settings="two", run="official").row(0, named=True)
     assert f"| two | {row['r2']:.4f} | {row['tau']:.4f} |" in text
     folds = results.filter(settings="two", run="cross-validation")["mae"].to_numpy()
@@ -242,7 +244,10 @@ def test_report_through_the_command_line(folder, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"runs": ("official", "guess")}, "runs are official, guess; choose among official, cross-validation"),
+        (
+            {"further": {"two": ("official", "guess")}},
+            "runs are official, guess; choose among official",
+        ),
         ({"metrics": ("params",)}, "no settings fit params; they fit accuracy"),
         ({"metrics": ("beauty",)}, "no metric 'beauty'"),
         ({"runs": ("learning-curve",), "sizes": (5000,)}, "train and val have 1083 rows; learning curves need"),
@@ -257,6 +262,8 @@ def test_settings_of_one_name_and_other_files_are_refused(tmp_path, dataset, spl
     settings = settings_of(tmp_path)
     with pytest.raises(ModelError, match="two settings are named 'two'"):
         plan_cells(dataset, split, Plan([settings, settings]))
+    with pytest.raises(ModelError, match="runs are asked of settings 'three'; choose among two"):
+        plan_cells(dataset, split, Plan([settings], further={"three": ["official"]}))
     (tmp_path / "notes.sqlite").write_text("no database, but more than a header's worth of text " * 5)
     with pytest.raises(FileError, match=r"notes.sqlite is no cache of an evaluation: .*; name another file"):
         Cache(tmp_path / "notes.sqlite")

@@ -24,6 +24,8 @@ EPILOG = """Examples:
 
   accelnas evaluate --settings bundled --settings published --metrics accuracy -o report
 
+  accelnas evaluate --settings bundled --settings boosted --runs bundled=cross-validation,learning-curve -o report
+
   accelnas evaluate measured.parquet --space space.toml --settings mine.toml --split random \
 --runs official,cross-validation,learning-curve -o report
 """
@@ -55,14 +57,16 @@ def evaluate(
         typer.Option("--metrics", "-m", metavar="A,B,…", help="Metrics.", show_default="all that are not exact"),
     ] = None,
     runs: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
             "--runs",
-            metavar="A,B,…",
+            metavar="[NAME=]A,B,…",
             help="official: fit train and val, predict test. cross-validation: folds of all rows. "
-            "learning-curve: fit draws of train and val of growing size.",
+            "learning-curve: fit draws of train and val of growing size. May be repeated; with a name, for "
+            "the settings of this name only.",
+            show_default="official",
         ),
-    ] = "official",
+    ] = None,
     folds: Annotated[int, typer.Option("--folds", min=2, help="Folds of the cross-validation.")] = 10,
     sizes: Annotated[
         str, typer.Option("--sizes", metavar="N,M,…", help="Rows fitted on in learning curves.")
@@ -101,7 +105,8 @@ def evaluate(
     dataset = read(data, space)
     parts = read_parts(split, data, dataset)
     names = None if metrics is None else _listed(metrics)
-    plan = Plan(chosen, names, _listed(runs), folds, _sizes(sizes), seeds)
+    of_all, further = _runs(runs or ["official"])
+    plan = Plan(chosen, names, of_all, further, folds, _sizes(sizes), seeds)
     store = Cache(cache or cache_folder() / "evaluation.sqlite")
     with progress("fits", len(plan_cells(dataset, parts, plan)), "fits") as done:
         evaluation = run_evaluation(dataset, parts, plan, store, threads, done)
@@ -114,6 +119,19 @@ def evaluate(
 
 def _listed(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _runs(texts: list[str]) -> tuple[list[str], dict[str, list[str]]]:
+    """Divide runs of all settings from runs of settings of one name."""
+    of_all: list[str] = []
+    further: dict[str, list[str]] = {}
+    for text in texts:
+        name, equals, runs = text.rpartition("=")
+        if equals:
+            further.setdefault(name.strip(), []).extend(_listed(runs))
+        else:
+            of_all += _listed(text)
+    return of_all or ["official"], further
 
 
 def _sizes(text: str) -> list[int]:

@@ -137,6 +137,7 @@ def _text(evaluation: Evaluation, drawn: set[str], importances: Sequence[Importa
     parts = ", ".join(f"{name} {len(ids):,}" for name, ids in evaluation.split.parts().items())
     public = " (the public Accel-NASBench data)" if dataset.is_public else ""
     options = [f"--settings {s.name}" for s in plan.settings] + [f"--runs {','.join(plan.runs)}"]
+    options += [f"--runs {name}={','.join(runs)}" for name, runs in plan.further.items()]
     if plan.metrics is not None:
         options.append(f"--metrics {','.join(plan.metrics)}")
     command = f"accelnas evaluate DATA {' '.join(options)} --output FOLDER"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,7 @@ from accelnas.build.splits import k_fold
 from accelnas.errors import DataError, ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from accelnas.build.dataset import Dataset
     from accelnas.build.evaluation.cache import Cache
@@ -43,6 +43,8 @@ class Plan:
         Some of `RUNS`. ``"official"`` fits train and val part of the split and predicts its test part;
         ``"cross-validation"`` predicts every row by fits that leave out its fold; ``"learning-curve"``
         fits part of train and val and predicts the test part.
+    further
+        Name of settings to runs that they have besides, such as long ones of the settings to publish.
     folds
         Of the cross-validation.
     sizes, seeds
@@ -52,9 +54,15 @@ class Plan:
     settings: Sequence[Settings]
     metrics: Sequence[str] | None = None
     runs: Sequence[str] = ("official",)
+    further: Mapping[str, Sequence[str]] = field(default_factory=dict)
     folds: int = 10
     sizes: Sequence[int] = SIZES
     seeds: int = 5
+
+    def runs_of(self, settings: str) -> list[str]:
+        """Return the runs of settings of this name, in the order of `RUNS`."""
+        wanted = {*self.runs, *self.further.get(settings, ())}
+        return [run for run in RUNS if run in wanted]
 
 
 def plan_cells(dataset: Dataset, split: Split, plan: Plan) -> list[Cell]:
@@ -67,20 +75,22 @@ def plan_cells(dataset: Dataset, split: Split, plan: Plan) -> list[Cell]:
     ModelError
         If no settings fit a metric, or two have one name.
     """
-    unknown = [run for run in plan.runs if run not in RUNS]
-    if unknown or not plan.runs:
-        raise DataError(f"runs are {', '.join(plan.runs) or 'none'}; choose among {', '.join(RUNS)}")
     names = [settings.name for settings in plan.settings]
     for name in names:
         if names.count(name) > 1:
             raise ModelError(f"two settings are named {name!r}; change the name in one of the files")
+    for name in plan.further:
+        if name not in names:
+            raise ModelError(f"runs are asked of settings {name!r}; choose among {', '.join(names)}")
+    for runs in (plan.runs, *plan.further.values()):
+        if any(run not in RUNS for run in runs) or not runs:
+            raise DataError(f"runs are {', '.join(runs) or 'none'}; choose among {', '.join(RUNS)}")
     cells = [
         cell
         for metric in _metrics(dataset, plan)
         for settings in plan.settings
         if metric in settings.metrics and settings.metrics[metric].recipe is not None
-        for run in RUNS
-        if run in plan.runs
+        for run in plan.runs_of(settings.name)
         for cell in _cells_of_run(dataset, split, plan, settings, metric, run)
     ]
     if not cells:

@@ -68,7 +68,7 @@ def _triple(row: dict[str, Any]) -> str:
 
 
 def overview(results: pl.DataFrame) -> str:
-    """Give R², tau and MAE of all settings on the official test part, or over folds where that is all there is."""
+    """Give R², tau and MAE of all settings on the test part."""
     rows = _official(results)
     if rows.is_empty():
         return ""
@@ -77,11 +77,11 @@ def overview(results: pl.DataFrame) -> str:
     for metric in rows["metric"].unique(maintain_order=True):
         found = {row["settings"]: _triple(row) for row in rows.filter(metric=metric).iter_rows(named=True)}
         lines.append([metric, *(found.get(name, "") for name in names)])
-    return "R² · τ · MAE on the official test part:\n\n" + markdown(["metric", *names], lines)
+    return "R² · τ · MAE on the test part:\n\n" + markdown(["metric", *names], lines)
 
 
 def ceilings(results: pl.DataFrame, dataset: Dataset, split: Split, cells: Sequence[Cell]) -> str:
-    """Say how far each of the settings is from the noise ceiling, on the official test part."""
+    """Say how far each of the settings is from the noise ceiling, on the test part."""
     rows = _official(results)
     lines = []
     by_name = {(cell.metric, cell.settings.name): cell.of_metric for cell in cells}
@@ -127,7 +127,7 @@ def beside_paper(results: pl.DataFrame) -> str:
 
 
 def of_metric(results: pl.DataFrame, metric: str) -> str:
-    """Give all figures of one metric: the official test part, then folds of all rows."""
+    """Give all figures of one metric: the test part, then folds of all rows."""
     rows = results.filter(metric=metric)
     lines = []
     for row in rows.filter(run="official").iter_rows(named=True):
@@ -140,7 +140,7 @@ def of_metric(results: pl.DataFrame, metric: str) -> str:
     if not official.is_empty() and official["ceiling_r2"][0] is not None:
         ceiling, mae = official["ceiling_r2"][0], official["ceiling_mae"][0]
         lines.append(["*noise ceiling*", f"{ceiling:.4f}", *[""] * 4, number(mae), *[""] * 4])
-    header = ["official test part", "R²", "τ", "τ₂", "τ₁", "Spearman", "MAE", "RMSE", "top 10", "top 50", "regret"]
+    header = ["test part", "R²", "τ", "τ₂", "τ₁", "Spearman", "MAE", "RMSE", "top 10", "top 50", "regret"]
     return "\n\n".join(text for text in (markdown(header, lines), _folds(rows)) if text)
 
 
@@ -151,7 +151,7 @@ def _figures(row: dict[str, Any]) -> list[str]:
 
 
 def _folds(rows: pl.DataFrame) -> str:
-    """Give figures over folds with their intervals, next to those of the official test part."""
+    """Give figures over folds with their intervals, next to those of the test part."""
     folds = rows.filter(run="cross-validation")
     lines = []
     for name in folds["settings"].unique(maintain_order=True):
@@ -163,12 +163,12 @@ def _folds(rows: pl.DataFrame) -> str:
             digits = [f"{v:.4f}" for v in values] if figure in {"r2", "tau"} else [number(v, 3) for v in values]
             stated = "" if official.is_empty() else number(official[figure][0])
             lines.append([name, shown, stated, f"{digits[0]} ± {digits[1]}", f"{digits[2]} to {digits[3]}"])
-    header = ["cross-validation", "", "official test part", "mean ± sd over folds", "95 % interval of the mean"]
+    header = ["cross-validation", "", "test part", "mean ± sd over folds", "95 % interval of the mean"]
     return markdown(header, lines, words=2)
 
 
 def calibration(results: pl.DataFrame) -> str:
-    """Give the share of the official test part inside conformal intervals of 50, 80 and 95 %."""
+    """Give the share of the test part inside conformal intervals of 50, 80 and 95 %."""
     rows = results.filter(pl.col("coverage_50").is_not_null())
     lines = [
         [row["metric"], row["settings"], *(f"{100 * row[f'coverage_{level}']:.1f}" for level in COVERED)]
@@ -190,7 +190,7 @@ def learning_curves(results: pl.DataFrame) -> str:
         first = own.row(0, named=True)
         lines.append([first["metric"], first["settings"], f"{first['wanted']:,}", *shown, mae])
     header = ["metric", "settings", "rows", "R²", "τ", "MAE"]
-    return "Official test part, mean ± standard deviation over draws:\n\n" + markdown(header, lines, words=2)
+    return "Test part, mean ± standard deviation over draws:\n\n" + markdown(header, lines, words=2)
 
 
 def _mean(values: pl.Series) -> float:
