@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from accelnas.build.evaluation.paper import PAPER
+from accelnas.build.evaluation.paper import NOTES, PAPER
 from accelnas.build.evaluation.results import noise_ceiling, spread_over_folds
 
 if TYPE_CHECKING:
@@ -120,10 +120,12 @@ def beside_paper(results: pl.DataFrame) -> str:
     if not lines:
         return ""
     text = (
-        "R² · τ · MAE; *single* and *ensemble* are fitted here with the settings that the authors publish, support "
-        "vector machines with tuned ones. The paper's figures are those of the public data's official test part.\n\n"
+        "R² · τ · MAE; *single* and *ensemble* are fitted here. The paper's figures are those of the public data's "
+        "official test part."
     )
-    return text + markdown(header, lines, words=6)
+    names = results["settings"].unique(maintain_order=True)
+    notes = "\n".join(f"- {name}: {NOTES[name]}" for name in names if name in NOTES)
+    return "\n\n".join(part for part in (text, markdown(header, lines, words=6), notes) if part)
 
 
 def of_metric(results: pl.DataFrame, metric: str) -> str:
