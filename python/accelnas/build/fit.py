@@ -67,6 +67,7 @@ def fit_benchmark(
     out: str | Path,
     *,
     metrics: Iterable[str] | None = None,
+    members: int | None = None,
     threads: int | None = None,
     progress: Callable[[str, int, int], None] | None = None,
     verified_rows: int = 100_000,
@@ -86,6 +87,8 @@ def fit_benchmark(
         The benchmark directory, created or updated metric by metric.
     metrics
         Names to fit; None means all of the settings.
+    members
+        Ensemble members of every metric; the settings' number by default.
     threads
         Members fitted at the same time; None means all cores.
     progress
@@ -121,19 +124,19 @@ def fit_benchmark(
             continue
         noise: float | None = 0.0
         if metric.recipe is None:
-            family, members, size = "exact", 1, 0
+            family, count, size = "exact", 1, 0
             predicted = _write_exact(dataset, split, settings, metric, out, tell)
         else:
             ids = np.concatenate([split.train, split.val])
-            ensemble = fit_ensemble(dataset, ids, metric, settings, threads, tell)
+            ensemble = fit_ensemble(dataset, ids, metric, settings, threads, tell, members)
             uncertainty = estimate_uncertainty(dataset, ensemble)
             write_ensemble(dataset, split, settings, ensemble, uncertainty, out, threads, verified_rows)
             predicted = ensemble.predict(dataset.choices)
-            family, members, size = metric.recipe.family, ensemble.fit.models.count, ensemble.fit.models.size
+            family, count, size = metric.recipe.family, ensemble.fit.models.count, ensemble.fit.models.size
             noise = unit_noise(dataset, ensemble, uncertainty)
         test = usable_rows(dataset, metric, split.test)
         figures = evaluate(dataset.values(name)[test], predicted[test]) if test.size > 1 else None
-        results.append(MetricResult(name, figures, family, members, size, noise, time.perf_counter() - start))
+        results.append(MetricResult(name, figures, family, count, size, noise, time.perf_counter() - start))
     return results
 
 

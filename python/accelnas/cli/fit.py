@@ -69,6 +69,10 @@ def fit(
             show_default="all of the settings",
         ),
     ] = None,
+    members: Annotated[
+        int | None,
+        typer.Option("--members", min=1, help="Ensemble members of every metric.", show_default="as in the settings"),
+    ] = None,
     threads: ThreadsOption = None,
 ) -> None:
     """Fit models to measured data, compile them, and write a benchmark.
@@ -90,6 +94,7 @@ def fit(
             chosen,
             output,
             metrics=names,
+            members=members,
             threads=threads,
             progress=_progress(bars),
         )
