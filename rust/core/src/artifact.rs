@@ -3,6 +3,8 @@
 //! Files may come from strangers: every length, index and value is checked before use, and memory
 //! stays within a small multiple of the file.
 
+mod trees;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
@@ -11,7 +13,6 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::forest::{ChoiceSet, Forest, Node, check_tree};
 use crate::hash::sha256_hex;
 use crate::link::Link;
 use crate::space::Space;
@@ -62,7 +63,7 @@ pub fn to_bytes(
         .iter()
         .flat_map(|set| (0..MAX_ORDER).map(|i| set.axes().get(i).copied().unwrap_or(NO_AXIS)))
         .collect();
-    let (dtype, cells) = cell_bytes(&(0..members).flat_map(|m| tables.compact(m)).collect::<Vec<_>>());
+    let (dtype, cells) = narrow_bytes(&(0..members).flat_map(|m| tables.compact(m)).collect::<Vec<_>>());
     let mut tensors: Vec<Tensor> = vec![
         ("constants".into(), Dtype::F64, vec![members], bytes_of(&surrogate.constants, f64::to_le_bytes)),
         ("table_axes".into(), Dtype::U16, vec![tables.sets.len(), MAX_ORDER], bytes_of(&axes, u16::to_le_bytes)),
@@ -84,7 +85,7 @@ pub fn to_bytes(
         ));
     }
     if !surrogate.forests.is_empty() {
-        tensors.extend(forest_tensors(space, &surrogate.forests));
+        tensors.extend(trees::tensors(space, &surrogate.forests));
     }
     tensors.extend(uncertainty.into_iter().flat_map(|uncertainty| uncertainty_tensors(space, uncertainty)));
     let json = serde_json::to_string(header).map_err(|e| Error::model(e.to_string()))?;
@@ -98,8 +99,8 @@ pub fn to_bytes(
     views.and_then(|views| safetensors::serialize(views, Some(metadata))).map_err(|e| Error::model(e.to_string()))
 }
 
-/// Cells in the narrowest type that holds every one of them exactly.
-fn cell_bytes(cells: &[f64]) -> (Dtype, Vec<u8>) {
+/// Numbers in the narrowest type that holds every one of them exactly.
+fn narrow_bytes(cells: &[f64]) -> (Dtype, Vec<u8>) {
     match cells.iter().all(|&cell| f64::from(cell as f32) == cell) {
         true => (Dtype::F32, cells.iter().flat_map(|&cell| (cell as f32).to_le_bytes()).collect()),
         false => (Dtype::F64, bytes_of(cells, f64::to_le_bytes)),
@@ -120,41 +121,6 @@ fn uncertainty_tensors(space: &Space, uncertainty: &Uncertainty) -> Vec<Tensor> 
     ];
     out.extend(uncertainty.noise.map(|noise| f64s("noise", &[noise])));
     out
-}
-
-fn forest_tensors(space: &Space, forests: &[Forest]) -> Vec<Tensor> {
-    let nodes: Vec<&Node> = forests.iter().flat_map(|f| &f.nodes).collect();
-    let (mut member_trees, mut tree_nodes) = (vec![0u32], vec![0u32]);
-    for forest in forests {
-        for t in 0..forest.tree_count() {
-            tree_nodes.push(tree_nodes[tree_nodes.len() - 1] + forest.tree(t).len() as u32);
-        }
-        member_trees.push(tree_nodes.len() as u32 - 1);
-    }
-    let width = mask_bytes(space);
-    let masks: Vec<u8> = nodes.iter().flat_map(|n| n.goes_left.to_bytes().into_iter().take(width)).collect();
-    let u32s = |values: Vec<u32>| (vec![values.len()], bytes_of(&values, u32::to_le_bytes));
-    let column = |f: fn(&Node) -> u32| u32s(nodes.iter().map(|n| f(n)).collect());
-    let values: Vec<f64> = nodes.iter().map(|n| n.value).collect();
-    let mut out = vec![
-        ("forest.goes_left".into(), Dtype::U8, vec![nodes.len(), width], masks),
-        ("forest.value".into(), Dtype::F64, vec![nodes.len()], bytes_of(&values, f64::to_le_bytes)),
-    ];
-    for (name, (shape, data)) in [
-        ("forest.member_trees", u32s(member_trees)),
-        ("forest.tree_nodes", u32s(tree_nodes)),
-        ("forest.variable", column(|n| n.variable)),
-        ("forest.left", column(|n| n.left)),
-        ("forest.right", column(|n| n.right)),
-    ] {
-        out.push((name.into(), Dtype::U32, shape, data));
-    }
-    out
-}
-
-/// Bytes that hold a node's set of choices.
-fn mask_bytes(space: &Space) -> usize {
-    space.cards().max().unwrap_or(1).div_ceil(8)
 }
 
 fn bytes_of<T: Copy, const N: usize>(values: &[T], to_bytes: fn(T) -> [u8; N]) -> Vec<u8> {
@@ -279,7 +245,7 @@ impl Reader<'_> {
         let tables = self.tables(space, header, constants.len())?;
         let [mean, member] = GROUPS.map(|name| self.groups(name));
         let groups = [mean?, member?];
-        let forests = if self.has("forest.") { self.forests(space, constants.len())? } else { Vec::new() };
+        let forests = if self.has("forest.") { trees::read(self, space, constants.len())? } else { Vec::new() };
         Ok(Surrogate { constants, tables, forests, groups })
     }
 
@@ -307,7 +273,7 @@ impl Reader<'_> {
             return Err(format!("tensor table_axes has rows of another length than {MAX_ORDER}"));
         }
         let mut tables = Tables::empty(granularity, cards, sets);
-        let (shape, cells) = self.cells("table_cells")?;
+        let (shape, cells) = self.floats("table_cells", 2)?;
         let expected = [members, tables.compact_len()];
         if shape != expected {
             return Err(format!("tensor table_cells has shape {shape:?}, the axes ask for {expected:?}"));
@@ -318,11 +284,11 @@ impl Reader<'_> {
         Ok(tables)
     }
 
-    /// Float64 cells that were written in either type.
-    fn cells(&self, name: &str) -> Read<(Vec<usize>, Vec<f64>)> {
+    /// Float64 numbers that were written in either type.
+    fn floats(&self, name: &str, dimensions: usize) -> Read<(Vec<usize>, Vec<f64>)> {
         match self.file.tensor(name).map(|view| view.dtype()) {
-            Ok(Dtype::F32) => self.tensor(name, Dtype::F32, 2, |bytes| f64::from(f32::from_le_bytes(bytes))),
-            _ => self.tensor(name, Dtype::F64, 2, f64::from_le_bytes),
+            Ok(Dtype::F32) => self.tensor(name, Dtype::F32, dimensions, |bytes| f64::from(f32::from_le_bytes(bytes))),
+            _ => self.tensor(name, Dtype::F64, dimensions, f64::from_le_bytes),
         }
     }
 
@@ -331,50 +297,6 @@ impl Reader<'_> {
         let offsets = self.u32s(&format!("{name}.offsets"))?;
         check_offsets(&format!("{name}.offsets"), &offsets, axes.len())?;
         Ok(offsets.windows(2).map(|w| axes[w[0] as usize..w[1] as usize].to_vec()).collect())
-    }
-
-    fn forests(&self, space: &Space, members: usize) -> Read<Vec<Forest>> {
-        let member_trees = self.u32s("forest.member_trees")?;
-        let tree_nodes = self.u32s("forest.tree_nodes")?;
-        let variable = self.u32s("forest.variable")?;
-        let (left, right) = (self.u32s("forest.left")?, self.u32s("forest.right")?);
-        let value = self.f64s("forest.value")?;
-        let (shape, masks) = self.tensor("forest.goes_left", Dtype::U8, 2, u8::from_le_bytes)?;
-        let n = value.len();
-        let width = mask_bytes(space);
-        if [variable.len(), left.len(), right.len()] != [n; 3] || shape != [n, width] {
-            return Err(format!("the forest tensors describe different numbers of nodes than forest.value, {n}"));
-        }
-        check_offsets("forest.tree_nodes", &tree_nodes, n)?;
-        check_offsets("forest.member_trees", &member_trees, tree_nodes.len() - 1)?;
-        if member_trees.len() != members + 1 {
-            return Err(format!(
-                "tensor forest.member_trees has {} members, constants {members}",
-                member_trees.len() - 1
-            ));
-        }
-        let node = |i: usize| Node {
-            goes_left: ChoiceSet::from_bytes(&masks[i * width..][..width]),
-            variable: variable[i],
-            left: left[i],
-            right: right[i],
-            value: value[i],
-        };
-        let mut out = Vec::new();
-        for trees in member_trees.windows(2) {
-            let mut forest = Forest::constant(0.0);
-            for t in trees[0] as usize..trees[1] as usize {
-                let tree: Vec<Node> = (tree_nodes[t] as usize..tree_nodes[t + 1] as usize).map(node).collect();
-                if let Some(node) = tree.iter().find(|n| !n.is_leaf() && n.variable as usize >= space.width()) {
-                    return Err(format!("tree {t} splits on variable {} of {}", node.variable, space.width()));
-                }
-                check_tree(&tree).map_err(|reason| format!("tree {t}: {reason}"))?;
-                forest.nodes.extend(tree);
-                forest.offsets.push(forest.nodes.len());
-            }
-            out.push(forest);
-        }
-        Ok(out)
     }
 }
 

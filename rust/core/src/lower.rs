@@ -202,10 +202,30 @@ pub(crate) fn spread(space: &Space, raw: &mut RawTables, variables: &[u16], tabl
 fn remaining(forest: &Forest, needs: &[Need]) -> Forest {
     let mut rest = Forest::constant(0.0);
     for (t, _) in needs.iter().enumerate().filter(|(_, need)| **need == Need::Tree) {
-        rest.nodes.extend(forest.tree(t).iter().map(|n| Node { value: n.value * forest.scale, ..*n }));
+        rest.nodes.extend(in_preorder(forest.tree(t)).map(|n| Node { value: n.value * forest.scale, ..n }));
         rest.offsets.push(rest.nodes.len());
     }
     rest
+}
+
+/// The nodes of a tree so that a split's left child follows it, as artifacts store them.
+fn in_preorder(tree: &[Node]) -> impl Iterator<Item = Node> {
+    let mut order: Vec<usize> = Vec::with_capacity(tree.len());
+    let mut position = vec![0u32; tree.len()];
+    let mut stack = vec![0usize];
+    while let Some(at) = stack.pop() {
+        position[at] = order.len() as u32;
+        order.push(at);
+        if !tree[at].is_leaf() {
+            stack.extend([tree[at].right as usize, tree[at].left as usize]);
+        }
+    }
+    let renumbered = move |node: Node| match node.is_leaf() {
+        true => Node { goes_left: ChoiceSet::EMPTY, variable: 0, ..node },
+        false => Node { left: position[node.left as usize], right: position[node.right as usize], value: 0.0, ..node },
+    };
+    let nodes: Vec<Node> = order.into_iter().map(|at| tree[at]).collect();
+    nodes.into_iter().map(renumbered)
 }
 
 #[cfg(test)]
