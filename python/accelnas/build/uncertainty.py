@@ -72,14 +72,9 @@ def estimate_uncertainty(dataset: Dataset, ensemble: Ensemble) -> Uncertainty:
     factors = _factors(error, choices, cards)
     of_row = np.prod([factors[start + choices[:, v]] for v, start in enumerate(_starts(cards))], axis=0)
     unit = float(np.sqrt(np.mean(np.square(error)))) or 1.0
-    levels = unit * np.concatenate([[0.0], np.geomspace(0.05, 2.0, 400)])
-    misses = [
-        max(
-            abs(found - level)
-            for found, level in zip(coverage(error / _total(spread, r * of_row)), LEVELS, strict=True)
-        )
-        for r in levels
-    ]
+    levels = unit * np.geomspace(0.05, 2.0, 400)
+    found = np.array([coverage(error / _total(spread, level * of_row)) for level in levels])
+    misses = np.abs(found - LEVELS).max(axis=1)
     residual = float(levels[int(np.argmin(misses))])
     scores = np.sort(error / _total(spread, residual * of_row)).astype(np.float32)
     noise = ensemble.metric.noise
