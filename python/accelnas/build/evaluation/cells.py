@@ -138,10 +138,16 @@ def fit_cell(dataset: Dataset, cell: Cell) -> Predictions:
 
 
 def _members_of_mean(cell: Cell) -> int | None:
-    """Return the fewest members whose mean is the ensemble's; None where it takes them all."""
+    """Return the fewest members whose mean is the ensemble's; None where it takes them all.
+
+    Cross-validation and learning curves fit one Gaussian process: what averaging several adds is small, and
+    left out of the figures.
+    """
     recipe = cell.of_metric.recipe
     if recipe is None or recipe.family != "anova_process":
         return None
+    if cell.run != "official":
+        return 1
     members = cell.of_metric.members or cell.settings.members
     return min(members, int(recipe.parameters.get("processes", DEFAULTS["processes"])))  # one draw each: its mean
 
