@@ -5,13 +5,13 @@ import polars as pl
 import pytest
 
 import accelnas
-from accelnas.build.dataset import from_table
+from accelnas.build.dataset import from_table, read_dataset
 from accelnas.build.ensemble import fit_ensemble, usable_rows
 from accelnas.build.families import FAMILIES, Sample
 from accelnas.build.families.boosting import path_groups
 from accelnas.build.fit import fit_benchmark
 from accelnas.build.settings import Recipe, Stage, read_settings, shipped_settings
-from accelnas.build.splits import random_split
+from accelnas.build.splits import random_split, read_split
 from accelnas.errors import DataError, ModelError
 from data_samples import sample_table
 
@@ -256,3 +256,17 @@ def test_fit_refuses_what_cannot_be_fitted(tmp_path, dataset, split):
 def test_shipped_settings_are_valid():
     for name in shipped_settings():
         assert read_settings(name).name == name
+
+
+def test_the_bundled_benchmark_is_reproduced_bit_for_bit(tmp_path, data_folder):
+    measured = read_dataset(data_folder / "anb_dataset_jsons.tar.gz")
+    official = read_split(data_folder / "official_split.json", measured)
+    name = "throughput_3090"  # the fastest fit
+    fit_benchmark(measured, official, read_settings("bundled"), tmp_path / "b", metrics=[name])
+    ours, again = accelnas.load(), accelnas.load(tmp_path / "b")
+    rows = ours.space.sample(10_000, seed=0)
+    expected = ours.predict(rows, name, dtype="float64")
+    np.testing.assert_allclose(again.predict(rows, name, dtype="float64"), expected, rtol=1e-6)
+    if ours.provenance(name)["versions"] == again.provenance(name)["versions"]:
+        files = [bench.path / f"{name}.safetensors" for bench in (ours, again)]
+        assert files[0].read_bytes() == files[1].read_bytes()
