@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 # a missing library and the extra that brings it
 EXTRAS = {
     "ConfigSpace": "configspace",
+    "joblib": "build",
     "lightgbm": "build",
     "matplotlib": "report",
     "polars": "polars",
     "scipy": "build",
     "sklearn": "build",
+    "threadpoolctl": "build",
     "treelite": "build",
     "xgboost": "build",
 }
