@@ -79,11 +79,11 @@ def test_expressions_equal_numpy_on_predictions(bench, members, expression, link
 
     names = metric_names(parse(expression))
     means = {name: bench.predict(ROWS, name, dtype="float64") for name in names}
-    mean, std = more.predict(ROWS, "it", dtype="float64", return_std=True)
+    mean, std = more.predict(ROWS, "it", dtype="float64", return_std="members")
     np.testing.assert_allclose(mean, compute(expression, means), rtol=1e-9, atol=1e-12)
     each = compute(expression, {name: members[name] for name in names})
     np.testing.assert_allclose(std, np.std(each, axis=1), rtol=1e-6, atol=1e-9 * np.abs(mean).max())
-    fast, fast_std = more.predict(ROWS, "it", return_std=True)
+    fast, fast_std = more.predict(ROWS, "it", return_std="members")
     assert fast.dtype == fast_std.dtype == np.float32
     np.testing.assert_allclose(fast, mean, rtol=1e-4, atol=1e-6 * np.abs(mean).max())
     np.testing.assert_allclose(fast_std, std, rtol=0.05, atol=1e-5 * np.abs(mean).max())

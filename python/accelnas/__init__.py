@@ -9,7 +9,7 @@ Examples
 """
 
 from accelnas._core import __version__
-from accelnas.benchmark import Benchmark, Metric, load
+from accelnas.benchmark import Benchmark, load
 from accelnas.errors import (
     AccelnasError,
     ArtifactError,
@@ -21,6 +21,7 @@ from accelnas.errors import (
     SpaceError,
 )
 from accelnas.importances import Importances, Share
+from accelnas.metric import Metric
 from accelnas.space import Block, Space, Variable, mnasnet_space
 
 __all__ = [

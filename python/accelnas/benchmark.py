@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from os import PathLike, fspath
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias, overload
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from accelnas import _core, derived
 from accelnas.errors import MetricError
 from accelnas.importances import Importances, importances
+from accelnas.measurements import Measurements, check_threads, chosen, unpack
+from accelnas.metric import Metric
 from accelnas.space import Architectures, Space
 
-__all__ = ["Benchmark", "Metric", "load"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Benchmark", "load"]
 
 _DATA = Path(__file__).parent / "data"
 _BUNDLED = {"anova_process": _DATA / "mnasnet", "xgboost": _DATA / "mnasnet-xgboost"}
@@ -27,46 +29,7 @@ Values: TypeAlias = Any
 Prediction: TypeAlias = "Values | tuple[Values, Values]"
 
 
-@dataclass(frozen=True)
-class Metric:
-    """What a benchmark predicts.
-
-    Attributes
-    ----------
-    name, unit : str
-        Name and unit, such as ``"latency_zcu102"`` and ``"ms"``.
-    direction : {"maximise", "minimise"}
-        Whether more or less is better.
-    link : {"identity", "reciprocal", "log"}
-        Scale on which the surrogate models the metric; predictions are on the metric's own scale.
-    noise : float or None
-        Standard deviation of one measurement, in the unit, where it is known.
-    description : str
-        What was measured.
-    members : int
-        Number of ensemble members.
-    calibrated : bool
-        Whether the benchmark says how far measurements lie from predictions.
-    expression : str or None
-        What `Benchmark.derive` computes the metric from; None for a metric of the benchmark's files.
-    exact : bool
-        Whether a surrogate of its own predicts it. False for a derived metric that no surrogate
-        holds: the expression is evaluated on predictions, and `link` says nothing.
-    """
-
-    name: str
-    unit: str
-    direction: Literal["maximise", "minimise"]
-    link: Literal["identity", "reciprocal", "log"]
-    noise: float | None
-    description: str
-    members: int
-    calibrated: bool = False
-    expression: str | None = None
-    exact: bool = True
-
-
-class Benchmark:
+class Benchmark(Measurements):
     """A benchmark directory, its metrics loaded when first used.
 
     Parameters
@@ -165,7 +128,8 @@ class Benchmark:
             Where the expression is a sum on the scale of a link, such as ``1000 / throughput_a100``
             or ``macs + 2 * params``, the metric is a surrogate like any other (`Metric.exact`). Else
             it is evaluated in float64 on the predictions of the metrics it names, member by member
-            for standard deviations. Derived metrics have no noise, and can be derived from.
+            for standard deviations, which are calibrated only where the expression is a sum of one
+            calibrated metric. Derived metrics can be queried and derived from.
 
         Raises
         ------
@@ -233,7 +197,7 @@ class Benchmark:
         archs: Architectures,
         metrics: str,
         *,
-        return_std: bool = ...,
+        return_std: bool | Literal["members"] = ...,
         dtype: Literal["float32", "float64"] = ...,
         threads: int | None = ...,
     ) -> Prediction: ...
@@ -244,7 +208,7 @@ class Benchmark:
         archs: Architectures,
         metrics: Sequence[str] | None = ...,
         *,
-        return_std: bool = ...,
+        return_std: bool | Literal["members"] = ...,
         dtype: Literal["float32", "float64"] = ...,
         threads: int | None = ...,
     ) -> dict[str, Prediction]: ...
@@ -254,7 +218,7 @@ class Benchmark:
         archs: Architectures,
         metrics: str | Sequence[str] | None = None,
         *,
-        return_std: bool = False,
+        return_std: bool | Literal["members"] = False,
         dtype: Literal["float32", "float64"] = "float32",
         threads: int | None = None,
     ) -> Prediction | dict[str, Prediction]:
@@ -267,9 +231,11 @@ class Benchmark:
             read in place; other forms are first turned into one.
         metrics : str or sequence of str, optional
             A metric's name, or several, predicted in one pass; all of them by default.
-        return_std : bool
-            Also give the population standard deviation of the ensemble members' predictions. It
-            says how far the surrogates disagree, not how far a measurement is from them.
+        return_std : bool or "members"
+            Also give the standard deviation of a measurement around the prediction, which was calibrated on
+            held-out measurements: how far the ensemble members disagree, and what they all miss. With
+            ``"members"``, and for metrics that are not `Metric.calibrated`, the members' population
+            standard deviation alone, which understates the error.
         dtype : {"float32", "float64"}
             Precision. ``"float32"`` is the fast path: on the scale of the link within 2e-6 standard
             deviations plus one rounding, and a deviation of a member within a fraction of a percent
@@ -305,9 +271,11 @@ class Benchmark:
         >>> bool(55 < mean < 75 and 0 < std < 2)
         True
         """
-        names = list(self.metrics) if metrics is None else [metrics] if isinstance(metrics, str) else list(metrics)
-        if threads is not None and threads < 1:
-            raise MetricError(f"threads is {threads}; choose at least 1, or None for one a core")
+        names = chosen(self.metrics, metrics)
+        check_threads(threads)
+        if return_std not in (False, True, "members"):
+            raise MetricError(f"return_std is {return_std!r}; choose True, False or 'members'")
+        std = "members" if return_std == "members" else "total" if return_std else None
         positions = [] if self._derived else [self._core.position(name) for name in names]
         rows = self.space.encode(archs)
         if dtype not in ("float32", "float64"):
@@ -316,13 +284,12 @@ class Benchmark:
         predictions: list[tuple[Any, Any]]
         if self._derived:
             source = derived.Source(self.space, self._core, self.metrics, self._derived)
-            predictions = source.predict(rows, names, return_std, dtype, threads)
+            predictions = source.predict(rows, names, std, dtype, threads)
         else:
-            predictions = list(run(rows, positions, return_std, threads))
-        if _is_one(archs):
-            predictions = [(mean[0], None if std is None else std[0]) for mean, std in predictions]
+            predictions = list(run(rows, positions, std, threads))
         results: dict[str, Prediction] = {
-            name: mean if std is None else (mean, std) for name, (mean, std) in zip(names, predictions, strict=True)
+            name: unpack(archs, mean) if std is None else (unpack(archs, mean), unpack(archs, std))
+            for name, (mean, std) in zip(names, predictions, strict=True)
         }
         return results[names[0]] if isinstance(metrics, str) else results
 
@@ -335,13 +302,6 @@ def _derive_again(path: Path | None, family: str | None, derivations: Sequence[d
             given.name, given.expression, unit=given.unit, direction=given.direction, description=given.description
         )
     return bench
-
-
-def _is_one(archs: Architectures) -> bool:
-    """Whether a form stands for one architecture rather than a list of one."""
-    if isinstance(archs, np.ndarray):
-        return archs.dtype == np.uint8 and archs.ndim == 1
-    return isinstance(archs, (Mapping, str, int, np.integer))
 
 
 def load(path: str | PathLike[str] | None = None, family: str | None = None) -> Benchmark:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from accelnas.benchmark import Metric
+    from accelnas.metric import Metric
     from accelnas.space import Space
 
 __all__ = ["Derivation", "Source", "metric_names", "with_derivation"]
@@ -66,7 +66,20 @@ def with_derivation(core: _core.Benchmark, metrics: Mapping[str, Metric], deriva
         noise=None,
         description=derivation.description,
         provenance={"expression": derivation.expression},
+        uncertainty=_uncertainty(core, form),
     )
+
+
+def _uncertainty(core: _core.Benchmark, form: LinkedSum) -> dict[str, Any] | None:
+    """Give the uncertainty of a multiple of one metric; sums of several have none, their errors may be related."""
+    if len(form.weights) != 1:
+        return None
+    ((name, weight),) = form.weights.items()
+    known = core.uncertainty(core.position(name))
+    if known is None:
+        return None
+    noise = None if known["noise"] is None else abs(weight) * known["noise"]
+    return {**known, "noise": noise, "residual": abs(weight) * known["residual"]}
 
 
 def _check(metrics: Mapping[str, Metric], derivation: Derivation) -> None:
@@ -102,7 +115,7 @@ class Source:
     derivations: Mapping[str, Derivation]
 
     def predict(
-        self, rows: NDArray[np.uint8], names: Sequence[str], return_std: bool, dtype: str, threads: int | None
+        self, rows: NDArray[np.uint8], names: Sequence[str], std: str | None, dtype: str, threads: int | None
     ) -> list[tuple[Any, Any]]:
         """Predict checked metrics as `Benchmark.predict` does: those with a surrogate in one pass, then the others."""
         for name in names:
@@ -111,13 +124,13 @@ class Source:
         exact = [name for name in names if self.metrics[name].exact]
         run = self.core.predict if dtype == "float32" else self.core.predict_float64
         positions = [self.core.position(name) for name in exact]
-        found: dict[str, tuple[Any, Any]] = dict(zip(exact, run(rows, positions, return_std, threads), strict=True))
+        found: dict[str, tuple[Any, Any]] = dict(zip(exact, run(rows, positions, std, threads), strict=True))
         for name in names:
             if name not in found:
-                values = self._pointwise(rows, name, return_std, threads)
+                values = self._pointwise(rows, name, std is not None, threads)
                 with np.errstate(over="ignore"):  # refused below
-                    mean, std = (None if v is None else v.astype(dtype) for v in values)
-                found[name] = mean, std
+                    mean, spread = (None if v is None else v.astype(dtype) for v in values)
+                found[name] = mean, spread
             if name in self.derivations:
                 for value in found[name]:
                     if value is not None:
@@ -138,6 +151,12 @@ class Source:
                 stds[chunk] = evaluation.values(name, members=True).std(axis=1)
         return means, stds
 
+    def query(self, rows: NDArray[np.uint8], name: str, seed: int, threads: int | None) -> NDArray[np.float64]:
+        """Simulate measurements as `Benchmark.query` does: derived metrics from those of the metrics they name."""
+        if name not in self.metrics:
+            raise MetricError(_unknown(self.metrics, name))
+        return _Evaluation(self, rows, threads, seed).values(name, members=False)[:, 0].copy()
+
     def require_finite(self, name: str, rows: NDArray[np.uint8], values: NDArray[Any]) -> None:
         """Refuse values, (n,) or (n, members), whose sum of tables is 0 or too large for the link or the dtype."""
         finite = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
@@ -150,26 +169,29 @@ class Source:
 
 
 class _Evaluation:
-    """Values of metrics for some rows in float64, each computed once."""
+    """Values of metrics for some rows in float64, each computed once: predictions, or with a seed measurements."""
 
-    def __init__(self, source: Source, rows: NDArray[np.uint8], threads: int | None) -> None:
-        self._source, self._rows, self._threads = source, rows, threads
+    def __init__(self, source: Source, rows: NDArray[np.uint8], threads: int | None, seed: int | None = None) -> None:
+        self._source, self._rows, self._threads, self._seed = source, rows, threads, seed
         self._known: dict[tuple[str, bool], NDArray[np.float64]] = {}
 
     def values(self, name: str, members: bool) -> NDArray[np.float64]:
         """Means (n, 1), or values of the members (n, members)."""
         if (name, members) not in self._known:
-            exact = self._source.metrics[name].exact
-            self._known[name, members] = (self._predicted if exact else self._evaluated)(name, members)
+            is_measured = self._seed is not None and name in self._source.derivations
+            evaluated = is_measured or not self._source.metrics[name].exact
+            self._known[name, members] = (self._evaluated if evaluated else self._predicted)(name, members)
         return self._known[name, members]
 
     def _predicted(self, name: str, members: bool) -> NDArray[np.float64]:
         core = self._source.core
         position = core.position(name)
+        if self._seed is not None:
+            return core.query(self._rows, position, self._seed, self._threads)[:, None]
         if members:
             values = core.predict_members(self._rows, position, self._threads)
         else:
-            ((mean, _),) = core.predict_float64(self._rows, [position], False, self._threads)
+            ((mean, _),) = core.predict_float64(self._rows, [position], None, self._threads)
             values = mean[:, None]
         if name in self._source.derivations:
             self._source.require_finite(name, self._rows, values)

@@ -21,7 +21,7 @@ class SpaceError(AccelnasError, ValueError):
 
 
 class MetricError(AccelnasError, ValueError):
-    """A benchmark has no such metric."""
+    """A benchmark has no such metric, or it can't give what was asked of it."""
 
 
 class ArtifactError(AccelnasError, ValueError):

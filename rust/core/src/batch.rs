@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use crate::error::Result;
 use crate::link::Link;
 use crate::pack::{BadChoice, Packer, ROWS};
-use crate::predict::{Predictor, Scratch};
+use crate::predict::{Predictor, Scratch, Std};
 use crate::space::Space;
 use crate::surrogate::Surrogate;
 use crate::threads::Run;
@@ -14,7 +14,7 @@ use crate::threads::Run;
 pub struct Output<'a> {
     pub predictor: &'a Predictor,
     pub mean: &'a mut [f32],
-    pub std: Option<&'a mut [f32]>,
+    pub std: Option<(Std, &'a mut [f32])>,
 }
 
 /// One chunk of rows and where its results go.
@@ -37,8 +37,11 @@ pub(crate) fn predict(
     if outputs.iter().all(|out| out.std.is_none() && out.predictor.stays_sparse(n)) {
         return predict_sparse(space, rows, outputs);
     }
-    for out in outputs.iter().filter(|out| !out.predictor.is_prepared(out.std.is_some())) {
-        run.in_pool(|| out.predictor.prepare(space, packer, out.std.is_some()))?;
+    for out in outputs.iter() {
+        let std = out.std.as_ref().map(|(std, _)| *std);
+        if !out.predictor.is_prepared(std) {
+            run.in_pool(|| out.predictor.prepare(space, packer, std))?;
+        }
     }
     let mut tasks: Vec<Task<'_>> = rows
         .chunks(ROWS * width)
@@ -46,9 +49,10 @@ pub(crate) fn predict(
         .map(|(i, rows)| Task { first: i * ROWS, rows, outputs: Vec::with_capacity(outputs.len()) })
         .collect();
     for out in outputs {
-        let mut stds = out.std.as_mut().map(|std| std.chunks_mut(ROWS));
+        let mut stds = out.std.as_mut().map(|(kind, std)| (*kind, std.chunks_mut(ROWS)));
         for (task, mean) in tasks.iter_mut().zip(out.mean.chunks_mut(ROWS)) {
-            task.outputs.push(Output { predictor: out.predictor, mean, std: stds.as_mut().and_then(Iterator::next) });
+            let std = stds.as_mut().and_then(|(kind, chunks)| Some((*kind, chunks.next()?)));
+            task.outputs.push(Output { predictor: out.predictor, mean, std });
         }
     }
     run.for_each(tasks, |task| {
@@ -133,14 +137,14 @@ mod tests {
     use super::*;
     use crate::lower::lower;
     use crate::space::tests::{mnasnet, space_of};
-    use crate::testing::{RUNNING, forest, run, spaces};
+    use crate::testing::{RUNNING, forest, run, spaces, uncertainty_of};
     use proptest::prelude::*;
     use std::sync::atomic::AtomicBool;
 
     fn predicted(space: &Space, predictor: &Predictor, rows: &[u8], run: &Run<'_>) -> (Vec<f32>, Vec<f32>) {
         let n = rows.len() / space.width();
         let (mut mean, mut std) = (vec![0f32; n], vec![0f32; n]);
-        let output = Output { predictor, mean: &mut mean, std: Some(&mut std) };
+        let output = Output { predictor, mean: &mut mean, std: Some((Std::Total, &mut std)) };
         predict(space, &Packer::new(space), rows, &mut [output], run).unwrap();
         (mean, std)
     }
@@ -150,15 +154,17 @@ mod tests {
 
         #[test]
         fn float32_stays_within_its_bounds(
-            space in spaces(), depth in 1usize..6, variables in 1usize..6, members in 1usize..20, link in 0usize..3, seed: u64,
+            space in spaces(), depth in 1usize..6, variables in 1usize..6, members in 1usize..20, link in 0usize..3,
+            calibrated: bool, seed: u64,
         ) {
             let link = [Link::Identity, Link::Reciprocal, Link::Log][link];
             let forests: Vec<_> = (0..members).map(|m| forest(&space, 6, depth, variables, seed ^ m as u64)).collect();
             let surrogate = lower(&space, &forests.iter().collect::<Vec<_>>()).unwrap();
             let rows = space.sample(300, seed, false).unwrap();
-            let predictor = Predictor::new(surrogate, link, None).unwrap();
+            let uncertainty = calibrated.then(|| uncertainty_of(&space));
+            let predictor = Predictor::new(surrogate, link, uncertainty).unwrap();
             let (mean, std) = predicted(&space, &predictor, &rows, &run());
-            let (exact, exact_std) = predictor.predict_f64(&space, &rows, true, &run()).unwrap();
+            let (exact, exact_std) = predictor.predict_f64(&space, &rows, Some(Std::Total), &run()).unwrap();
             let modelled = predictor.surrogate().predict(&space, &rows, &run()).unwrap();
             let bound = predictor.deviation_bound(&Packer::new(&space)).unwrap();
             for i in 0..mean.len() {
@@ -185,7 +191,8 @@ mod tests {
             let forests: Vec<_> = (0..3).map(|m| forest(&space, 60, depth, variables, m)).collect();
             let surrogate = lower(&space, &forests.iter().collect::<Vec<_>>()).unwrap();
             let rows = space.sample(3 * ROWS + 77, 1, false).unwrap();
-            let predictor = Predictor::new(surrogate.clone(), Link::Identity, None).unwrap();
+            let uncertainty = Some(uncertainty_of(&space));
+            let predictor = Predictor::new(surrogate.clone(), Link::Identity, uncertainty).unwrap();
             let all = predicted(&space, &predictor, &rows, &run());
             let two = Run { threads: Some(2), rows: usize::MAX, cancelled: &RUNNING };
             assert_eq!(all, predicted(&space, &predictor, &rows, &two));

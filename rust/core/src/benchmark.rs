@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::hash::sha256_hex;
 use crate::link::Link;
 use crate::pack::Packer;
-use crate::predict::Predictor;
+use crate::predict::{Predictor, Std};
 use crate::space::{Space, SpaceDefinition, one_line};
 use crate::surrogate::Surrogate;
 use crate::threads::Run;
@@ -215,19 +215,22 @@ impl Benchmark {
         Ok((header, surrogate, uncertainty))
     }
 
-    /// Predicts metrics of unchecked rows: means, and standard deviations where there is a place for them.
+    /// Predicts metrics of unchecked rows: means, and standard deviations where they are asked for.
     pub fn predict(
         &self,
         metrics: &[usize],
         rows: &[u8],
-        out: &mut [(Vec<f32>, Option<Vec<f32>>)],
+        std: Option<Std>,
         run: &Run<'_>,
-    ) -> Result<()> {
+    ) -> Result<Vec<(Vec<f32>, Option<Vec<f32>>)>> {
+        let n = rows.len() / self.space.width();
+        let mut out: Vec<_> = metrics.iter().map(|_| (vec![0f32; n], std.map(|_| vec![0f32; n]))).collect();
         let mut outputs = Vec::with_capacity(metrics.len());
-        for (&metric, (mean, std)) in metrics.iter().zip(out) {
-            outputs.push(Output { predictor: self.predictor(metric)?, mean, std: std.as_deref_mut() });
+        for (&metric, (mean, of_mean)) in metrics.iter().zip(&mut out) {
+            outputs.push(Output { predictor: self.predictor(metric)?, mean, std: std.zip(of_mean.as_deref_mut()) });
         }
-        predict(&self.space, &self.packer, rows, &mut outputs, run)
+        predict(&self.space, &self.packer, rows, &mut outputs, run)?;
+        Ok(out)
     }
 }
 
@@ -322,8 +325,7 @@ mod tests {
         assert_eq!(bench.metrics().iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         assert!(bench.position("c").unwrap_err().to_string().contains("unknown metric \"c\"; the metrics are a, b"));
         let rows = space.range(0, 24).unwrap();
-        let mut out = [(vec![0f32; 24], None)];
-        bench.predict(&[0], &rows, &mut out, &run()).unwrap();
+        let out = bench.predict(&[0], &rows, None, &run()).unwrap();
         let source = forest(&space, 5, 3, 3, 3).predict(space.width(), &rows, &run()).unwrap();
         assert!(out[0].0.iter().zip(source).all(|(a, b)| (f64::from(*a) - b).abs() < 1e-4));
 
@@ -332,8 +334,7 @@ mod tests {
         let told = BTreeMap::from([("from".to_owned(), "a test".to_owned())]);
         let more = bench.with_metric(&space, metric("c"), &added, None, told.clone()).unwrap();
         assert_eq!(more.header(2).unwrap().provenance, told);
-        let mut out = [(vec![0f32; 24], None), (vec![0f32; 24], None)];
-        more.predict(&[2, 0], &rows, &mut out, &run()).unwrap();
+        let out = more.predict(&[2, 0], &rows, None, &run()).unwrap();
         let source = source.predict(space.width(), &rows, &run()).unwrap();
         assert!(out[0].0.iter().zip(source).all(|(a, b)| (f64::from(*a) - b).abs() < 1e-4));
         assert_eq!((bench.metrics().len(), more.metrics()[2].members), (2, 1));

@@ -49,6 +49,9 @@ pub enum Error {
     /// A metric the benchmark does not have.
     #[error("unknown metric {name:?}; the metrics are {known}")]
     UnknownMetric { name: String, known: String },
+    /// A metric that can't do what was asked.
+    #[error("metric {name:?} {reason}")]
+    Metric { name: String, reason: String },
     /// A file that is not what it should be.
     #[error("{path}: {reason}", path = path.display())]
     Artifact { path: PathBuf, reason: String },

@@ -52,7 +52,14 @@ impl Terms {
     }
 }
 
-/// A group's dense table of means.
+/// A table as long as cell numbers can get.
+fn padded(cells: &[f64]) -> Option<Box<[f32; MAX_CELLS]>> {
+    let mut table = vec![0f32; MAX_CELLS];
+    table.iter_mut().zip(cells).for_each(|(to, &from)| *to = from as f32);
+    table.into_boxed_slice().try_into().ok()
+}
+
+/// A dense table of a group's means, or of products of factors.
 #[derive(Debug)]
 pub(crate) struct Dense {
     terms: Terms,
@@ -62,9 +69,36 @@ pub(crate) struct Dense {
 
 impl Dense {
     pub(crate) fn new(packer: &Packer, granularity: Granularity, group: &Group, cells: &[f64]) -> Option<Dense> {
-        let mut table = vec![0f32; MAX_CELLS];
-        table.iter_mut().zip(cells).for_each(|(to, &from)| *to = from as f32);
-        Some(Dense { terms: Terms::new(packer, granularity, group), table: table.into_boxed_slice().try_into().ok()? })
+        Some(Dense { terms: Terms::new(packer, granularity, group), table: padded(cells)? })
+    }
+
+    /// Tables of the products of every column's factors, a factor a state: few, and small enough for the first cache.
+    pub(crate) fn of_factors(columns: &[Vec<f64>]) -> Option<Vec<Dense>> {
+        const CELLS: usize = 4096;
+        let mut out = Vec::new();
+        let mut next = 0;
+        while next < columns.len() {
+            let (mut terms, mut products, first) = (Vec::new(), vec![1.0], next);
+            while next < columns.len() && (next == first || products.len() * columns[next].len() <= CELLS) {
+                // The first column of a table advances by one cell.
+                terms.push((next, products.len() as u16));
+                products = columns[next].iter().flat_map(|f| products.iter().map(move |p| p * f)).collect();
+                next += 1;
+            }
+            out.push(Dense { terms: Terms(terms), table: padded(&products)? });
+        }
+        Some(out)
+    }
+
+    /// Multiplies each row's product by its cell.
+    #[inline(always)]
+    pub(crate) fn multiply(&self, columns: &[u8], cells: &mut [u16], products: &mut [f32]) {
+        let cells = &mut cells[..products.len()];
+        self.terms.cells(columns, cells);
+        let table: &[f32; MAX_CELLS] = &self.table;
+        for (product, &cell) in products.iter_mut().zip(&*cells) {
+            *product *= table[cell as usize];
+        }
     }
 
     /// Adds each row's cell to its sum.
@@ -163,6 +197,28 @@ pub(crate) fn finish(link: Link, constant: f64, sums: &[f32], forest: Option<&[f
         Some(forest) => {
             for ((out, &sum), &forest) in out.iter_mut().zip(sums).zip(forest) {
                 *out = inverse(link, f64::from(sum) + constant + forest);
+            }
+        }
+    }
+}
+
+/// Turns products of factors into standard deviations in the metric's unit, at its values.
+#[inline(always)]
+pub(crate) fn scale_residuals(link: Link, residual: f32, mean: &[f32], products: &mut [f32]) {
+    match link {
+        Link::Identity => {
+            for product in products {
+                *product *= residual;
+            }
+        }
+        Link::Reciprocal => {
+            for (product, &y) in products.iter_mut().zip(mean) {
+                *product *= residual * y * y;
+            }
+        }
+        Link::Log => {
+            for (product, &y) in products.iter_mut().zip(mean) {
+                *product *= residual * y;
             }
         }
     }

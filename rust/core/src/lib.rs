@@ -2,8 +2,10 @@
 pub mod artifact;
 pub mod batch;
 pub mod benchmark;
+mod calibrated;
 pub mod combine;
 mod cover;
+mod distance;
 pub mod error;
 mod expand;
 pub mod forest;
@@ -13,6 +15,7 @@ mod kernels;
 pub mod link;
 pub mod lower;
 mod masks;
+mod noise;
 mod pack;
 pub mod predict;
 pub mod sample;

@@ -26,6 +26,16 @@ impl Link {
         }
     }
 
+    /// Size of the slope of the inverse at a modelled value.
+    #[inline]
+    pub fn slope(self, value: f64) -> f64 {
+        match self {
+            Link::Identity => 1.0,
+            Link::Reciprocal => 1.0 / (value * value),
+            Link::Log => libm::exp(value),
+        }
+    }
+
     /// The modelled value of a metric's value.
     #[inline]
     pub fn apply(self, y: f64) -> f64 {

@@ -159,6 +159,27 @@ impl Packer {
         &self.columns
     }
 
+    /// From a number for each choice, variable after variable, their products by column and state.
+    pub(crate) fn by_column(&self, of_choices: &[f64]) -> Vec<Vec<f64>> {
+        let mut rest = of_choices;
+        let mut of_variable = |v: usize| {
+            let (own, tail) = rest.split_at(self.last[v] as usize + 1);
+            rest = tail;
+            own
+        };
+        let of_column = |column: &Column| {
+            let first = of_variable(column.first);
+            match column.len {
+                2 => {
+                    let second = of_variable(column.first + 1);
+                    first.iter().flat_map(|a| second.iter().map(move |b| a * b)).collect()
+                }
+                _ => first.to_vec(),
+            }
+        };
+        self.columns.iter().map(of_column).collect()
+    }
+
     /// Fills columns of stride [`ROWS`] from at most that many rows.
     #[inline(always)]
     pub(crate) fn pack(&self, rows: &[u8], out: &mut [u8]) -> Result<(), BadChoice> {

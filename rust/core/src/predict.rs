@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
+use crate::distance::Training;
 use crate::error::{Error, Result};
 use crate::expand::Group;
 use crate::kernels::{self, Dense, DenseMembers, LANES, Lanes};
@@ -19,10 +20,19 @@ use crate::space::Space;
 use crate::surrogate::Surrogate;
 use crate::tables::Granularity;
 use crate::threads::Run;
-use crate::uncertainty::Uncertainty;
+use crate::uncertainty::{Uncertainty, variance};
 
 /// Rows that are summed cell by cell before dense tables pay.
 const SPARSE_ROWS: usize = 200;
+
+/// Which standard deviation is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Std {
+    /// Of the members' predictions.
+    Members,
+    /// Of a measurement, where the metric has an uncertainty; else of the members' predictions.
+    Total,
+}
 
 /// One metric, ready to predict.
 #[derive(Debug)]
@@ -37,6 +47,8 @@ pub struct Predictor {
     dense: OnceLock<Vec<Dense>>,
     members: OnceLock<Members>,
     forests: OnceLock<Vec<MaskForest>>,
+    factors: OnceLock<Vec<Dense>>,
+    pub(crate) training: OnceLock<Training>,
 }
 
 /// The members' deviations from the mean.
@@ -56,6 +68,7 @@ pub(crate) struct Scratch {
     pub(crate) blocks: Vec<u8>,
     cells: Vec<u16>,
     sums: Vec<f32>,
+    residuals: Vec<f32>,
     lanes: Vec<Lanes>,
     deviations: Vec<f64>,
     forest: Vec<f64>,
@@ -68,6 +81,7 @@ impl Scratch {
         grow(&mut self.blocks, blocks * ROWS);
         grow(&mut self.cells, 2 * ROWS);
         grow(&mut self.sums, ROWS);
+        grow(&mut self.residuals, ROWS);
     }
 }
 
@@ -91,6 +105,8 @@ impl Predictor {
             dense: OnceLock::new(),
             members: OnceLock::new(),
             forests: OnceLock::new(),
+            factors: OnceLock::new(),
+            training: OnceLock::new(),
         })
     }
 
@@ -112,22 +128,36 @@ impl Predictor {
         Ok(0.5 * members.step * members.groups.len() as f64)
     }
 
+    /// Mean of checked rows in float64, on the scale of the link.
+    pub(crate) fn predict_linked(&self, space: &Space, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
+        self.surrogate.predict_grouped(space, &self.groups, &self.mean_cells, rows, run)
+    }
+
     /// Mean (and standard deviation) of checked rows in float64, the link inverted.
     pub fn predict_f64(
         &self,
         space: &Space,
         rows: &[u8],
-        std: bool,
+        std: Option<Std>,
         run: &Run<'_>,
     ) -> Result<(Vec<f64>, Option<Vec<f64>>)> {
-        let sums = self.surrogate.predict_grouped(space, &self.groups, &self.mean_cells, rows, run)?;
-        let mean = sums.into_iter().map(|v| self.link.inverse(v)).collect();
-        if !std {
-            return Ok((mean, None));
-        }
+        let linked = self.predict_linked(space, rows, run)?;
+        let mean = linked.iter().map(|&v| self.link.inverse(v)).collect();
+        let Some(std) = std else { return Ok((mean, None)) };
         let members = self.surrogate.predict_members(space, rows, run)?;
-        let of_row = |row: &[f64]| spread(row.iter().map(|&v| self.link.inverse(v)));
-        Ok((mean, Some(members.chunks_exact(self.surrogate.members()).map(of_row).collect())))
+        let uncertainty = self.uncertainty_for(std);
+        let cards: Vec<usize> = space.cards().collect();
+        let of_row = |((row, members), &mean): ((&[u8], &[f64]), &f64)| {
+            let residual = uncertainty.map_or(0.0, |u| u.residual_of(&cards, row) * self.link.slope(mean));
+            (variance(members.iter().map(|&v| self.link.inverse(v))) + residual * residual).sqrt()
+        };
+        let rows = rows.chunks_exact(space.width()).zip(members.chunks_exact(self.surrogate.members()));
+        Ok((mean, Some(rows.zip(&linked).map(of_row).collect())))
+    }
+
+    /// What a standard deviation has besides the members' spread.
+    fn uncertainty_for(&self, std: Std) -> Option<&Uncertainty> {
+        self.uncertainty.as_ref().filter(|_| std == Std::Total)
     }
 
     /// Every member's value of every checked row in float64, row-major, the link inverted.
@@ -200,20 +230,36 @@ impl Predictor {
         })
     }
 
+    /// Products of the choices' factors over packed columns.
+    fn factors(&self, packer: &Packer, uncertainty: &Uncertainty) -> Result<&[Dense]> {
+        let build = || {
+            let columns: Vec<Vec<f64>> = packer.by_column(&uncertainty.factors);
+            Dense::of_factors(&columns).ok_or_else(|| Error::model("a column has too many states; recompile the model"))
+        };
+        fill(&self.factors, build).map(Vec::as_slice)
+    }
+
     fn forests(&self, space: &Space) -> &[MaskForest] {
         self.forests.get_or_init(|| self.surrogate.forests.par_iter().map(|f| MaskForest::new(space, f)).collect())
     }
 
     /// Whether [`Predictor::prepare`] has nothing left to do.
-    pub(crate) fn is_prepared(&self, std: bool) -> bool {
-        self.forests.get().is_some() && self.dense.get().is_some() && (!std || self.members.get().is_some())
+    pub(crate) fn is_prepared(&self, std: Option<Std>) -> bool {
+        let has_factors = |std| self.uncertainty_for(std).is_none() || self.factors.get().is_some();
+        let has_std = std.is_none_or(|std| self.members.get().is_some() && has_factors(std));
+        self.forests.get().is_some() && self.dense.get().is_some() && has_std
     }
 
     /// Builds what a batch reads, so that threads do not wait for each other inside it.
-    pub(crate) fn prepare(&self, space: &Space, packer: &Packer, std: bool) -> Result<()> {
+    pub(crate) fn prepare(&self, space: &Space, packer: &Packer, std: Option<Std>) -> Result<()> {
         self.dense(packer)?;
         self.forests(space);
-        if std { self.members(packer).map(|_| ()) } else { Ok(()) }
+        let Some(std) = std else { return Ok(()) };
+        self.members(packer)?;
+        match self.uncertainty_for(std) {
+            Some(uncertainty) => self.factors(packer, uncertainty).map(|_| ()),
+            None => Ok(()),
+        }
     }
 
     /// A chunk of packed rows.
@@ -224,7 +270,7 @@ impl Predictor {
         packer: &Packer,
         s: &mut Scratch,
         mean: &mut [f32],
-        std: Option<&mut [f32]>,
+        std: Option<(Std, &mut [f32])>,
     ) -> Result<()> {
         let n = mean.len();
         let columns = match self.surrogate.tables.granularity {
@@ -250,7 +296,18 @@ impl Predictor {
             total.iter_mut().for_each(|t| *t /= self.count());
         }
         kernels::finish(self.link, self.constant, sums, (!forests.is_empty()).then_some(&*total), mean);
-        let Some(std) = std else { return Ok(()) };
+        let Some((kind, std)) = std else { return Ok(()) };
+        let residuals = &mut s.residuals[..n];
+        match self.uncertainty_for(kind) {
+            None => residuals.fill(0.0),
+            Some(uncertainty) => {
+                residuals.fill(1.0);
+                for dense in self.factors(packer, uncertainty)? {
+                    dense.multiply(&s.columns, &mut s.cells, residuals);
+                }
+                kernels::scale_residuals(self.link, uncertainty.residual as f32, mean, residuals);
+            }
+        }
         let members = self.members(packer)?;
         let count = self.surrogate.members();
         let runs = count.div_ceil(LANES);
@@ -272,10 +329,12 @@ impl Predictor {
             let forests = each.chunks(ROWS).take(forests.len());
             s.deviations.iter_mut().zip(forests).for_each(|(d, each)| *d += each[i] - total[i]);
             let value = f64::from(sums[i]) + self.constant + total[i];
-            *std = match self.link {
-                Link::Identity => spread(s.deviations.iter().copied()),
-                link => spread(s.deviations.iter().map(|d| link.inverse(value + d))),
-            } as f32;
+            let variance = match self.link {
+                Link::Identity => variance(s.deviations.iter().copied()),
+                link => variance(s.deviations.iter().map(|d| link.inverse(value + d))),
+            };
+            let residual = f64::from(residuals[i]);
+            *std = (variance + residual * residual).sqrt() as f32;
         }
         Ok(())
     }
@@ -287,12 +346,4 @@ fn fill<T>(cell: &OnceLock<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
         Some(value) => Ok(value),
         None => make().map(|value| cell.get_or_init(|| value)),
     }
-}
-
-/// Population standard deviation.
-#[inline(always)]
-fn spread(values: impl Iterator<Item = f64> + Clone) -> f64 {
-    let (n, sum) = values.clone().fold((0.0, 0.0), |(n, sum), v| (n + 1.0, sum + v));
-    let mean = sum / n;
-    (values.map(|v| (v - mean) * (v - mean)).sum::<f64>() / n).sqrt()
 }

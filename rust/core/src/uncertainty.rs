@@ -23,6 +23,28 @@ pub struct Uncertainty {
 }
 
 impl Uncertainty {
+    /// Standard deviation of a measurement of a checked row that the members' spread leaves over.
+    pub(crate) fn residual_of(&self, cards: &[usize], row: &[u8]) -> f64 {
+        let (mut residual, mut first) = (self.residual, 0);
+        for (&card, &choice) in cards.iter().zip(row) {
+            residual *= self.factors[first + choice as usize];
+            first += card;
+        }
+        residual
+    }
+
+    /// Standard deviation of a measurement of a checked row around the members' mean.
+    pub(crate) fn total(&self, cards: &[usize], row: &[u8], members: &[f64]) -> f64 {
+        (variance(members.iter().copied()) + self.residual_of(cards, row).powi(2)).sqrt()
+    }
+
+    /// The score that so large a share of further ones stays within; `None` where the scores are too few to say.
+    pub(crate) fn quantile(&self, level: f64) -> Option<f64> {
+        // Rounding must not ask for one score more than the level does.
+        let rank = ((self.scores.len() + 1) as f64 * level * (1.0 - 1e-12)).ceil() as usize;
+        self.scores.get(rank.max(1) - 1).map(|&score| f64::from(score))
+    }
+
     /// Whether the values make sense in a space; the reason names the value at fault.
     pub(crate) fn check(&self, space: &Space) -> Result<(), String> {
         for (name, value) in [("noise", self.noise.unwrap_or(0.0)), ("residual", self.residual)] {
@@ -82,11 +104,31 @@ impl Uncertainty {
     }
 }
 
+/// Population variance.
+#[inline(always)]
+pub(crate) fn variance(values: impl Iterator<Item = f64> + Clone) -> f64 {
+    let (n, sum) = values.clone().fold((0.0, 0.0), |(n, sum), v| (n + 1.0, sum + v));
+    let mean = sum / n;
+    values.map(|v| (v - mean) * (v - mean)).sum::<f64>() / n
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::space::tests::space_of;
     use crate::testing::uncertainty_of;
+
+    #[test]
+    fn quantiles_are_the_smallest_scores_that_guarantee_the_level() {
+        let space = space_of(&[&[3, 2]]);
+        let scores = (1..=19).map(|i| i as f32).collect();
+        let uncertainty = Uncertainty { scores, ..uncertainty_of(&space) };
+        for (level, expected) in [(0.9, 18.0), (0.95, 19.0), (0.5, 10.0), (0.501, 11.0), (0.01, 1.0), (1e-300, 1.0)] {
+            assert_eq!(uncertainty.quantile(level), Some(expected), "{level}");
+        }
+        assert_eq!(uncertainty.quantile(19.0 / 20.0), Some(19.0));
+        assert_eq!(uncertainty.quantile(0.951), None);
+    }
 
     #[test]
     fn values_that_make_no_sense_are_refused() {

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::AtomicBool;
 
 use accelnas_core::artifact::from_bytes;
-use accelnas_core::predict::Predictor;
+use accelnas_core::predict::{Predictor, Std};
 use accelnas_core::space::Space;
 use accelnas_core::threads::Run;
 use libfuzzer_sys::fuzz_target;
@@ -23,7 +23,7 @@ fuzz_target!(|bytes: &[u8]| {
         let predictor = Predictor::new(surrogate, header.link, uncertainty);
         let rows = SPACE.sample(3, 0, false).expect("the space can be sampled");
         if let Ok(predictor) = predictor {
-            predictor.predict_f64(&SPACE, &rows, true, &run).expect("nobody stops the run");
+            predictor.predict_f64(&SPACE, &rows, Some(Std::Total), &run).expect("nobody stops the run");
         }
     }
 });

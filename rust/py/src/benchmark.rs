@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use accelnas_core::benchmark::{Benchmark as CoreBenchmark, Direction, Metric};
 use accelnas_core::link::Link;
+use accelnas_core::predict::Std;
 use numpy::{PyArray1, PyArray2, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -113,17 +114,12 @@ impl Benchmark {
         py: Python<'py>,
         rows: PyReadonlyArray2<'py, u8>,
         metrics: Vec<usize>,
-        std: bool,
+        std: Option<&str>,
         threads: Option<usize>,
     ) -> PyResult<Vec<Prediction<'py>>> {
-        let n = rows.shape()[0];
         let bytes = self.space.get().bytes(py, &rows)?;
-        let out = detached(py, n, threads, |run| {
-            let empty = || (vec![0f32; n], std.then(|| vec![0f32; n]));
-            let mut out: Vec<_> = metrics.iter().map(|_| empty()).collect();
-            self.core.predict(&metrics, bytes, &mut out, run)?;
-            Ok(out)
-        })?;
+        let std = std.map(parse_std).transpose()?;
+        let out = detached(py, rows.shape()[0], threads, |run| self.core.predict(&metrics, bytes, std, run))?;
         Ok(out.into_iter().map(|(mean, std)| (array(py, mean), std.map(|std| array(py, std)))).collect())
     }
 
@@ -133,10 +129,11 @@ impl Benchmark {
         py: Python<'py>,
         rows: PyReadonlyArray2<'py, u8>,
         metrics: Vec<usize>,
-        std: bool,
+        std: Option<&str>,
         threads: Option<usize>,
     ) -> PyResult<Vec<Prediction<'py>>> {
         let bytes = self.space.get().checked(py, &rows)?;
+        let std = std.map(parse_std).transpose()?;
         let out = detached(py, rows.shape()[0], threads, |run| {
             let predict = |&m: &usize| {
                 let predictor = self.core.predictor(m)?;
@@ -162,6 +159,56 @@ impl Benchmark {
             Ok((out, predictor.surrogate().members()))
         })?;
         to_rows(py, out, members)
+    }
+
+    /// One simulated measurement of every row, float64.
+    fn query<'py>(
+        &self,
+        py: Python<'py>,
+        rows: PyReadonlyArray2<'py, u8>,
+        metric: usize,
+        seed: u64,
+        threads: Option<usize>,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let bytes = self.space.get().checked(py, &rows)?;
+        let out =
+            detached(py, rows.shape()[0], threads, |run| run.install(|| self.core.query(metric, bytes, seed, run)))?;
+        Ok(PyArray1::from_vec(py, out))
+    }
+
+    /// Lower and upper ends of conformal intervals, float64.
+    fn predict_interval<'py>(
+        &self,
+        py: Python<'py>,
+        rows: PyReadonlyArray2<'py, u8>,
+        metric: usize,
+        level: f64,
+        threads: Option<usize>,
+    ) -> PyResult<(Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>)> {
+        let bytes = self.space.get().checked(py, &rows)?;
+        let (lower, upper) = detached(py, rows.shape()[0], threads, |run| {
+            run.install(|| self.core.intervals(metric, bytes, level, run))
+        })?;
+        Ok((PyArray1::from_vec(py, lower), PyArray1::from_vec(py, upper)))
+    }
+
+    /// Number of variables in which every row differs from the nearest fitted one.
+    fn distance<'py>(
+        &self,
+        py: Python<'py>,
+        rows: PyReadonlyArray2<'py, u8>,
+        metric: usize,
+        threads: Option<usize>,
+    ) -> PyResult<Bound<'py, PyArray1<u16>>> {
+        let bytes = self.space.get().checked(py, &rows)?;
+        let out =
+            detached(py, rows.shape()[0], threads, |run| run.in_pool(|| self.core.distances(metric, bytes, run)))?;
+        Ok(PyArray1::from_vec(py, out))
+    }
+
+    /// The distance to the nearest other row that 99 % of the fitted rows stay within.
+    fn distance_limit(&self, py: Python<'_>, metric: usize) -> PyResult<u16> {
+        detached(py, 0, None, |run| run.in_pool(|| self.core.distance_limit(metric, run)))
     }
 }
 
@@ -230,6 +277,14 @@ fn link_name(link: Link) -> &'static str {
         Link::Identity => "identity",
         Link::Reciprocal => "reciprocal",
         Link::Log => "log",
+    }
+}
+
+fn parse_std(text: &str) -> PyResult<Std> {
+    match text {
+        "members" => Ok(Std::Members),
+        "total" => Ok(Std::Total),
+        _ => Err(PyValueError::new_err(format!("std is {text:?}; choose members or total"))),
     }
 }
 

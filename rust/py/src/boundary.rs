@@ -79,7 +79,7 @@ pub(crate) fn to_py(py: Python<'_>, error: Error) -> PyErr {
         | Error::MissingVariable { .. }
         | Error::Width { .. } => "SpaceError",
         Error::Model { .. } => "ModelError",
-        Error::UnknownMetric { .. } => "MetricError",
+        Error::UnknownMetric { .. } | Error::Metric { .. } => "MetricError",
         Error::Artifact { .. } | Error::Version { .. } | Error::Hash { .. } => "ArtifactError",
         Error::Io { .. } => "FileError",
         Error::Cancelled => return PyKeyboardInterrupt::new_err(()),
