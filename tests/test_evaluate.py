@@ -21,7 +21,7 @@ from accelnas.build.ensemble import fit_ensemble
 from accelnas.build.evaluate import evaluate
 from accelnas.build.evaluation import Cache, Plan, plan_cells, run_evaluation, write_report
 from accelnas.build.evaluation.paper import PAPER
-from accelnas.build.evaluation.results import noise_ceiling
+from accelnas.build.evaluation.results import best_known_noise, noise_ceiling
 from accelnas.build.settings import read_settings
 from accelnas.build.splits import random_split
 from accelnas.cli import app
@@ -126,6 +126,9 @@ def test_a_perfect_model_meets_the_noise_ceiling(tmp_path, split):
     pooled = noise_ceiling(data, split, settings_of(tmp_path).metrics["accuracy"], data.ids)
     assert pooled.noise == pytest.approx(data.report.noise["accuracy"])
     assert pooled.repeats == 3
+    # what one of the settings states holds for all that are compared
+    plan = Plan([settings_of(tmp_path, name="mine"), read_settings(tmp_path / "stated.toml")])
+    assert {metric.noise for metric in best_known_noise(plan_cells(data, split, plan)).values()} == {0.5}
 
 
 def test_cells_predict_what_ensembles_predict(tmp_path, dataset, split):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["Ceiling", "Spread", "noise_ceiling", "results_table", "spread_over_folds"]
+__all__ = ["Ceiling", "Spread", "best_known_noise", "noise_ceiling", "results_table", "spread_over_folds"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,12 @@ class Spread:
     high: float
 
 
+def best_known_noise(cells: Sequence[Cell]) -> dict[Cell, MetricSettings]:
+    """Give each cell's settings of its metric with the noise that any of the settings state: it is one for all."""
+    stated = {cell.metric: cell.of_metric.noise for cell in reversed(cells) if cell.of_metric.noise is not None}
+    return {cell: replace(cell.of_metric, noise=stated.get(cell.metric)) for cell in cells}
+
+
 def noise_ceiling(dataset: Dataset, split: Split, metric: MetricSettings, test: NDArray[np.int64]) -> Ceiling | None:
     """Say how good a perfect model would look on the rows `test`; None without repeated measurements.
 
@@ -103,8 +109,9 @@ def results_table(dataset: Dataset, split: Split, cells: Sequence[Cell], found: 
     ``ceiling_r2`` and ``ceiling_mae``.
     """
     rows: list[dict[str, Any]] = []
+    with_noise = best_known_noise(cells)
     for cell, predictions in zip(cells, found, strict=True):
-        metric = cell.of_metric
+        metric = with_noise[cell]
         measured = dataset.values(cell.metric)[dataset.rows(predictions.ids)]
         figures = evaluate(measured, predictions.predicted, metric.direction)
         ceiling = noise_ceiling(dataset, split, metric, predictions.ids)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from accelnas.build.evaluation.paper import NOTES, PAPER
-from accelnas.build.evaluation.results import noise_ceiling, spread_over_folds
+from accelnas.build.evaluation.results import best_known_noise, noise_ceiling, spread_over_folds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +84,7 @@ def ceilings(results: pl.DataFrame, dataset: Dataset, split: Split, cells: Seque
     """Say how far each of the settings is from the noise ceiling, on the test part."""
     rows = _official(results)
     lines = []
-    by_name = {(cell.metric, cell.settings.name): cell.of_metric for cell in cells}
+    by_name = {(cell.metric, cell.settings.name): metric for cell, metric in best_known_noise(cells).items()}
     for row in rows.iter_rows(named=True):
         metric = by_name[row["metric"], row["settings"]]
         ceiling = noise_ceiling(dataset, split, metric, split.test)
