@@ -62,6 +62,9 @@ struct BenchmarkToml {
     metrics: Vec<Metric>,
 }
 
+/// Means of one metric, and standard deviations where they are asked for.
+pub type MeanAndStd = (Vec<f32>, Option<Vec<f32>>);
+
 /// An open benchmark.
 #[derive(Debug)]
 pub struct Benchmark {
@@ -216,13 +219,7 @@ impl Benchmark {
     }
 
     /// Predicts metrics of unchecked rows: means, and standard deviations where they are asked for.
-    pub fn predict(
-        &self,
-        metrics: &[usize],
-        rows: &[u8],
-        std: Option<Std>,
-        run: &Run<'_>,
-    ) -> Result<Vec<(Vec<f32>, Option<Vec<f32>>)>> {
+    pub fn predict(&self, metrics: &[usize], rows: &[u8], std: Option<Std>, run: &Run<'_>) -> Result<Vec<MeanAndStd>> {
         let n = rows.len() / self.space.width();
         let mut out: Vec<_> = metrics.iter().map(|_| (vec![0f32; n], std.map(|_| vec![0f32; n]))).collect();
         let mut outputs = Vec::with_capacity(metrics.len());

@@ -22,6 +22,9 @@ type MetricTuple = (String, String, &'static str, &'static str, Option<f64>, Str
 /// Mean and, where asked for, standard deviation: float32 or float64 arrays.
 type Prediction<'py> = (Bound<'py, PyAny>, Option<Bound<'py, PyAny>>);
 
+/// Lower and upper ends of intervals.
+type Interval<'py> = (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>);
+
 #[pyclass(frozen, module = "accelnas._core")]
 pub(crate) struct Benchmark {
     core: CoreBenchmark,
@@ -184,7 +187,7 @@ impl Benchmark {
         metric: usize,
         level: f64,
         threads: Option<usize>,
-    ) -> PyResult<(Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>)> {
+    ) -> PyResult<Interval<'py>> {
         let bytes = self.space.get().checked(py, &rows)?;
         let (lower, upper) = detached(py, rows.shape()[0], threads, |run| {
             run.install(|| self.core.intervals(metric, bytes, level, run))

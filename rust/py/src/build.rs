@@ -103,6 +103,9 @@ impl Forest {
     }
 }
 
+/// Axes of each table, and the variances of its mean and of every member.
+type Variances<'py> = (Vec<Vec<usize>>, Bound<'py, PyArray2<f64>>);
+
 #[pyclass(frozen, module = "accelnas._core")]
 pub(crate) struct Surrogate {
     pub(crate) core: CoreSurrogate,
@@ -240,7 +243,7 @@ impl Surrogate {
     }
 
     /// Variables of each interaction, and its variance in the members' mean and in each member, (sets, 1 + members).
-    fn variances<'py>(&self, py: Python<'py>) -> PyResult<(Vec<Vec<usize>>, Bound<'py, PyArray2<f64>>)> {
+    fn variances<'py>(&self, py: Python<'py>) -> PyResult<Variances<'py>> {
         let found = detached(py, 0, None, |run| run.in_pool(|| self.core.variances(&self.space)))?;
         Ok((found.sets, to_rows(py, found.values.concat(), 1 + self.core.members())?))
     }
