@@ -143,6 +143,22 @@ def test_predict_every_form_and_format(tmp_path, bench, form, suffix, out):
         assert np.array_equal(scored[f"{name}_std"].to_numpy().astype(np.float32), std)
 
 
+def test_predict_measurements(bench):
+    archs = bench.space.sample(20, seed=3)
+    options = ("-m", "accuracy", "--interval", 0.8, "--query", 7)
+    scored = rows_of(run("predict", "-", *options, stdin="\n".join(bench.space.format(archs))).stdout)
+    lower, upper = bench.predict_interval(archs, "accuracy", level=0.8)
+    for suffix, expected in (
+        ("", bench.predict(archs, "accuracy")),
+        ("_lower", lower),
+        ("_upper", upper),
+        ("_measured", bench.query(archs, "accuracy", seed=7)),
+    ):
+        assert np.array_equal(np.array([row[f"accuracy{suffix}"] for row in scored], expected.dtype), expected)
+    text = "index,accuracy_lower\n1,2\n"
+    assert "already has a column accuracy_lower" in failure("predict", "-", *options, stdin=text)
+
+
 def test_predict_from_stdin_to_stdout(bench):
     sampled = run("sample", "-n", 20).stdout
     scored = rows_of(run("predict", "-", "-m", "accuracy", stdin=sampled).stdout)

@@ -213,6 +213,8 @@ def test_what_a_metric_can_not_give_is_refused(bench):
         for method in (bench.distance, bench.is_far):
             with pytest.raises(MetricError, match=f'metric "{name}" comes without fitted architectures; fit it'):
                 method(ROWS, name)
+    with pytest.raises(MetricError, match='metric "exact" is exact, without held-out errors; use its predictions'):
+        bench.predict_interval(ROWS, "exact")
     for seed in (-1, 2**64, None, 0.5):
         with pytest.raises(MetricError, match=r"seed is .*; choose an integer of 0 to 2\*\*64 - 1"):
             bench.query(ROWS, "log_blocks", seed=seed)

@@ -123,7 +123,7 @@ def prediction_table(bench: Benchmark, archs: npt.NDArray[np.uint8]) -> Table:
     table = new_table("metric", "predicted", "±", "unit", numbers=("predicted", "±"))
     for name, (mean, std) in bench.predict(archs, None, return_std=True).items():
         metric = bench.metrics[name]
-        spread = significant(float(std[0])) if metric.members > 1 else ""
+        spread = significant(float(std[0])) if metric.members > 1 or metric.calibrated else ""
         table.add_row(name, significant(float(mean[0]), 5), spread, metric.unit)
     return table
 

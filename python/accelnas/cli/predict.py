@@ -19,6 +19,8 @@ EPILOG = """Examples:
 
   accelnas predict archs.csv --metrics accuracy,throughput_a100 --std -o scored.csv
 
+  accelnas predict archs.csv --metrics accuracy --interval 0.9 --query 1
+
   accelnas predict archs.parquet -o scored.parquet
 
   accelnas sample -n 1000 | accelnas predict - --metrics accuracy
@@ -49,8 +51,26 @@ def predict(
     ] = None,
     std: Annotated[
         bool,
-        typer.Option("--std", help="Add the standard deviation over members of every metric."),
+        typer.Option("--std", help="Add the standard deviation of a measurement around every prediction, NAME_std."),
     ] = False,
+    interval: Annotated[
+        float | None,
+        typer.Option(
+            "--interval",
+            metavar="LEVEL",
+            help="Add the ends of intervals that hold a measurement with this probability, NAME_lower and NAME_upper.",
+            show_default=False,
+        ),
+    ] = None,
+    query: Annotated[
+        int | None,
+        typer.Option(
+            "--query",
+            metavar="SEED",
+            help="Add one simulated noisy measurement of every metric, NAME_measured.",
+            show_default=False,
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -81,19 +101,23 @@ def predict(
 
     with open_reader(table, is_architecture) as reader:
         encode = ColumnEncoder(bench.space, reader.names)
-        check_new_columns(reader.names, names, prefix, std)
+        asked = {"": True, "_std": std, "_lower": interval, "_upper": interval, "_measured": query}
+        suffixes = [suffix for suffix, value in asked.items() if value is not None and value is not False]
+        check_new_columns(reader.names, [prefix + name + suffix for name in names for suffix in suffixes])
         with progress("scoring", reader.total, reader.unit) as show:
 
             def scored() -> Iterator[Mapping[str, Sequence[Any]]]:
                 for batch in reader.batches():
                     archs = encode(batch.columns, batch.locate)
                     values = bench.predict(archs, names, return_std=std, threads=threads)
-                    new = {}
+                    new: dict[str, Any] = {}
                     for name in names:
-                        if std:
-                            new[prefix + name], new[f"{prefix}{name}_std"] = values[name]
-                        else:
-                            new[prefix + name] = values[name]
+                        found = list(values[name]) if std else [values[name]]
+                        if interval is not None:
+                            found += bench.predict_interval(archs, name, level=interval, threads=threads)
+                        if query is not None:
+                            found.append(bench.query(archs, name, seed=query, threads=threads))
+                        new |= zip((prefix + name + suffix for suffix in suffixes), found, strict=True)
                     yield {**batch.columns, **new}
                     show(reader.position())
 
@@ -109,12 +133,11 @@ def chosen_metrics(known: list[str], text: str | None) -> list[str]:
     return names
 
 
-def check_new_columns(present: list[str], names: list[str], prefix: str, std: bool) -> None:
+def check_new_columns(present: list[str], new: list[str]) -> None:
     """Refuse to overwrite a column of the input."""
-    for name in names:
-        for column in (prefix + name, f"{prefix}{name}_std")[: 1 + std]:
-            if column in present:
-                raise DataError(f"the input already has a column {column}; name the new one with --prefix")
+    for column in new:
+        if column in present:
+            raise DataError(f"the input already has a column {column}; name the new one with --prefix")
 
 
 def parses(space: Space, text: str) -> bool:

@@ -73,7 +73,11 @@ impl Benchmark {
 
     fn uncertainty(&self, metric: usize, has: fn(&Uncertainty) -> bool, what: &str) -> Result<&Uncertainty> {
         let uncertainty = self.predictor(metric)?.uncertainty().filter(|u| has(u));
-        uncertainty.ok_or_else(|| self.lacks(metric, what, "fit it with accelnas.build, which records them"))
+        let is_exact = self.metrics()[metric].noise == Some(0.0);
+        uncertainty.ok_or_else(|| match is_exact {
+            true => self.refuses(metric, format!("is exact, without {what}; use its predictions")),
+            false => self.lacks(metric, what, "fit it with accelnas.build, which records them"),
+        })
     }
 
     fn lacks(&self, metric: usize, what: &str, remedy: &str) -> Error {
