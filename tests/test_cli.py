@@ -29,7 +29,8 @@ def _small_batches(monkeypatch):
 
 
 def run(*arguments, stdin=None, code=0):
-    result = CliRunner().invoke(app, [str(a) for a in arguments], input=stdin)
+    # wide enough for every table, whatever the terminal that pytest runs in
+    result = CliRunner(env={"COLUMNS": "160"}).invoke(app, [str(a) for a in arguments], input=stdin)
     assert result.exit_code == code, result.output
     if code and not isinstance(result.exception, SystemExit):
         raise result.exception
