@@ -67,7 +67,8 @@ def test_help(command):
 def test_help_imports_no_optional_library():
     code = (
         "import sys; from accelnas.cli import app; app(['--help'], standalone_mode=False); "
-        "heavy = {'polars', 'xgboost', 'lightgbm', 'sklearn', 'treelite', 'ConfigSpace'}; "
+        "heavy = {'polars', 'xgboost', 'lightgbm', 'sklearn', 'treelite', 'ConfigSpace', 'scipy', 'joblib', "
+        "'optuna', 'smac', 'matplotlib'}; "
         "sys.exit(len(heavy & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

@@ -24,7 +24,7 @@ __all__ = ["GaussianProcess", "learn"]
 
 LEARNING_RATE = 0.1
 DECAYS = 0.9, 0.95  # of Adam's moments
-LARGEST_STEP = 6.0  # of a parameter, from 0
+LEAST_PARAMETER, LARGEST_PARAMETER = -14.0, 6.0
 LEAST_NOISE = np.log(1e-7)
 AVERAGED = 0.2  # last part of the steps, whose mean is the result
 DIGITS = 3  # of a learned parameter: fewer than the digits in which machines differ
@@ -70,7 +70,7 @@ def learn(
             second += (1 - DECAYS[1]) * (gradient**2 - second)
             size = LEARNING_RATE * min(1.0, 2 * (1 - (step - 1) / total))
             update = first / (1 - DECAYS[0] ** step) / (np.sqrt(second / (1 - DECAYS[1] ** step)) + 1e-10)
-            theta = np.clip(theta + size * update, -14.0, LARGEST_STEP)
+            theta = np.clip(theta + size * update, LEAST_PARAMETER, LARGEST_PARAMETER)
             theta[kernel.noise] = max(theta[kernel.noise], LEAST_NOISE)
             if step > (1 - AVERAGED) * total:
                 kept.append(theta)
