@@ -18,6 +18,7 @@ from accelnas.errors import (
     MetricError,
     MissingExtraError,
     ModelError,
+    SearchError,
     SpaceError,
 )
 from accelnas.importances import Importances, Share
@@ -36,6 +37,7 @@ __all__ = [
     "MetricError",
     "MissingExtraError",
     "ModelError",
+    "SearchError",
     "Share",
     "Space",
     "SpaceError",

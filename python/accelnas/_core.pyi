@@ -79,6 +79,36 @@ class Benchmark:
     def distance_limit(self, metric: int) -> int: ...
     def predict_members(self, rows: NDArray[np.uint8], metric: int, threads: int | None) -> NDArray[np.float64]: ...
 
+class Search:
+    def __new__(
+        cls,
+        benchmark: Benchmark,
+        kind: str,
+        objectives: list[tuple[int, str]],
+        constraints: list[tuple[int, float, float]],
+        allowed: list[list[int]] | None = None,
+        *,
+        k: int = 1,
+        threads: int | None = None,
+    ) -> Self: ...
+    @property
+    def jobs(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def metrics(self) -> list[int]: ...
+    def start(self, threads: int | None) -> str: ...
+    def run(
+        self,
+        state: str,
+        first: int,
+        last: int,
+        threads: int | None = None,
+        report: Callable[[int], object] | None = None,
+    ) -> str: ...
+    def merge(self, a: str, b: str) -> str: ...
+    def result(self, state: str) -> dict[str, Any]: ...
+
 @final
 class Forest:
     def __new__(

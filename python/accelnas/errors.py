@@ -8,6 +8,7 @@ __all__ = [
     "MetricError",
     "MissingExtraError",
     "ModelError",
+    "SearchError",
     "SpaceError",
 ]
 
@@ -34,6 +35,10 @@ class FileError(AccelnasError, OSError):
 
 class ModelError(AccelnasError, ValueError):
     """A source model can't be compiled, or its compiled form does not equal it."""
+
+
+class SearchError(AccelnasError, ValueError):
+    """A search of the whole space can't be done, resumed or merged as asked."""
 
 
 class DataError(AccelnasError, ValueError):

@@ -52,6 +52,9 @@ pub enum Error {
     /// A metric that can't do what was asked.
     #[error("metric {name:?} {reason}")]
     Metric { name: String, reason: String },
+    /// A search of the whole space that can't be done.
+    #[error("search: {reason}")]
+    Search { reason: String },
     /// A file that is not what it should be.
     #[error("{path}: {reason}", path = path.display())]
     Artifact { path: PathBuf, reason: String },

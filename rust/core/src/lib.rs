@@ -7,6 +7,7 @@ pub mod combine;
 mod cover;
 mod distance;
 pub mod error;
+pub mod exact;
 mod expand;
 pub mod forest;
 pub mod forms;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use accelnas_core::benchmark::{Benchmark as CoreBenchmark, Direction, Metric};
 use accelnas_core::link::Link;
@@ -27,7 +28,7 @@ type Interval<'py> = (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>);
 
 #[pyclass(frozen, module = "accelnas._core")]
 pub(crate) struct Benchmark {
-    core: CoreBenchmark,
+    pub(crate) core: Arc<CoreBenchmark>,
     space: Py<Space>,
 }
 
@@ -37,7 +38,7 @@ impl Benchmark {
     fn new(py: Python<'_>, directory: PathBuf) -> PyResult<Benchmark> {
         let core = CoreBenchmark::open(&directory).map_err(|e| to_py(py, e))?;
         let space = Py::new(py, Space::wrap(py, core.space().clone()))?;
-        Ok(Benchmark { core, space })
+        Ok(Benchmark { core: Arc::new(core), space })
     }
 
     #[getter]
@@ -97,7 +98,7 @@ impl Benchmark {
         let core = detached(py, 0, None, |_| {
             self.core.with_metric(&surrogate.space, metric, &surrogate.core, uncertainty, provenance)
         })?;
-        Ok(Benchmark { core, space: self.space.clone_ref(py) })
+        Ok(Benchmark { core: Arc::new(core), space: self.space.clone_ref(py) })
     }
 
     /// What a metric's file says of its errors, as `write_metric` takes it.
@@ -291,7 +292,7 @@ fn parse_std(text: &str) -> PyResult<Std> {
     }
 }
 
-fn parse_direction(text: &str) -> PyResult<Direction> {
+pub(crate) fn parse_direction(text: &str) -> PyResult<Direction> {
     [Direction::Maximise, Direction::Minimise]
         .into_iter()
         .find(|&d| direction_name(d) == text)

@@ -22,6 +22,17 @@ pub(crate) fn detached<T: Send>(
     threads: Option<usize>,
     work: impl FnOnce(&Run<'_>) -> accelnas_core::Result<T> + Send,
 ) -> PyResult<T> {
+    watched(py, rows, threads, |_| Ok(()), work)
+}
+
+/// As [`detached`]; a long call also ticks while it waits, and stops where that fails.
+pub(crate) fn watched<T: Send>(
+    py: Python<'_>,
+    rows: usize,
+    threads: Option<usize>,
+    tick: impl Fn(Python<'_>) -> PyResult<()>,
+    work: impl FnOnce(&Run<'_>) -> accelnas_core::Result<T> + Send,
+) -> PyResult<T> {
     let (cancelled, done) = (AtomicBool::new(false), AtomicBool::new(false));
     let run = Run { threads, rows, cancelled: &cancelled };
     if rows < SHORT {
@@ -37,7 +48,7 @@ pub(crate) fn detached<T: Send>(
         // Not `is_finished`: that turns true only after the wake-up, which would cost one more wait.
         while !done.load(Ordering::Acquire) {
             py.detach(|| std::thread::park_timeout(POLL));
-            if let Err(signal) = py.check_signals() {
+            if let Err(signal) = py.check_signals().and_then(|()| tick(py)) {
                 cancelled.store(true, Ordering::Relaxed);
                 interrupt = Some(signal);
                 break;
@@ -79,6 +90,7 @@ pub(crate) fn to_py(py: Python<'_>, error: Error) -> PyErr {
         | Error::MissingVariable { .. }
         | Error::Width { .. } => "SpaceError",
         Error::Model { .. } => "ModelError",
+        Error::Search { .. } => "SearchError",
         Error::UnknownMetric { .. } | Error::Metric { .. } => "MetricError",
         Error::Artifact { .. } | Error::Version { .. } | Error::Hash { .. } => "ArtifactError",
         Error::Io { .. } => "FileError",

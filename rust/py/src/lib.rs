@@ -4,6 +4,7 @@ mod benchmark;
 mod boundary;
 mod build;
 mod choices;
+mod exact;
 mod space;
 mod uncertainty;
 
@@ -15,6 +16,8 @@ mod _core {
     use super::benchmark::{Benchmark, write_metric};
     #[pymodule_export]
     use super::build::{Forest, Surrogate};
+    #[pymodule_export]
+    use super::exact::Search;
     #[pymodule_export]
     use super::space::Space;
 

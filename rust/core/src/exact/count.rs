@@ -1,0 +1,109 @@
+//! How many architectures meet constraints.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::exact::kernels::classify;
+use crate::exact::network::Network;
+use crate::exact::problem::{Problem, Term, clamp};
+use crate::exact::tree::{Goal, Tile, Tree, Verdict};
+use crate::threads::Run;
+
+/// Doubtful architectures that are evaluated in float64 at once.
+const BATCH: usize = 4096;
+
+/// Number of architectures so far.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Count {
+    pub(crate) feasible: u64,
+    #[serde(skip)]
+    pending: Vec<u8>,
+}
+
+/// The count. Functions are the constraints, then their opposites, whose bounds say when all architectures meet them.
+pub(crate) struct CountGoal<'a> {
+    problem: &'a Problem,
+    tree: &'a Tree,
+    /// For each constraint the steps from which on it may be, and surely is, met.
+    limits: Vec<(i32, i32)>,
+    run: Run<'a>,
+}
+
+/// The functions of a count.
+pub(crate) fn functions(problem: &Problem, terms: &[Term]) -> Vec<Network> {
+    let opposite = |term: &Term| Term { sign: -term.sign, ..*term };
+    terms.iter().map(|t| problem.function(t)).chain(terms.iter().map(|t| problem.function(&opposite(t)))).collect()
+}
+
+impl<'a> CountGoal<'a> {
+    pub(crate) fn new(problem: &'a Problem, tree: &'a Tree, run: Run<'a>) -> CountGoal<'a> {
+        let limit = |(f, term): (usize, &Term)| {
+            let lattice = tree.lattice(f);
+            (problem.least(term, lattice), clamp(lattice.surely_at_least(term.threshold)))
+        };
+        let limits = problem.constraint_terms().iter().enumerate().map(limit).collect();
+        CountGoal { problem, tree, limits, run }
+    }
+}
+
+impl Goal for CountGoal<'_> {
+    type Found = Count;
+    type View = ();
+
+    fn view(&self, _: &Count) {}
+
+    fn judge(&self, _: &Count, (): (), bounds: &[i32]) -> Verdict<()> {
+        let (upper, lower) = bounds.split_at(self.limits.len());
+        if upper.iter().zip(&self.limits).any(|(bound, (least, _))| bound < least) {
+            return Verdict::Prune;
+        }
+        match lower.iter().zip(&self.limits).all(|(bound, (_, sure))| bound.saturating_neg() >= *sure) {
+            true => Verdict::Whole,
+            false => Verdict::Descend(()),
+        }
+    }
+
+    fn seed(&self, _: &Count) -> Count {
+        Count::default()
+    }
+
+    fn whole(&self, found: &mut Count, size: u64) {
+        found.feasible += size;
+    }
+
+    fn tile(&self, found: &mut Count, (): (), tile: &mut Tile<'_>) -> Result<()> {
+        (0..self.limits.len()).for_each(|f| tile.evaluate(f));
+        let (rows, columns, padded) = tile.shape();
+        let values: Vec<&[i32]> = (0..self.limits.len()).map(|f| tile.values(f)).collect();
+        let (met, doubtful) = classify(&values, &self.limits, columns);
+        found.feasible += met * self.tree.levels.free_size;
+        if !doubtful {
+            return Ok(());
+        }
+        for cell in (0..rows).flat_map(|a| a * padded..a * padded + columns) {
+            let class = |(f, (least, sure)): (usize, &(i32, i32))| {
+                let value = tile.values(f)[cell];
+                u8::from(value >= *least) + u8::from(value >= *sure)
+            };
+            if self.limits.iter().enumerate().map(class).min() == Some(1) {
+                found.pending.extend(tile.row(cell / padded, cell % padded));
+            }
+        }
+        match found.pending.len() >= BATCH * self.problem.bench.space().width() {
+            true => self.finish(found),
+            false => Ok(()),
+        }
+    }
+
+    fn finish(&self, found: &mut Count) -> Result<()> {
+        let rows = std::mem::take(&mut found.pending);
+        let values = self.problem.values(&rows, &self.run)?;
+        let met = (0..values[0].len()).filter(|&i| self.problem.is_feasible(|m| values[m][i])).count();
+        found.feasible += met as u64 * self.tree.levels.free_size;
+        Ok(())
+    }
+
+    fn merge(&self, into: &mut Count, from: Count) {
+        into.feasible += from.feasible;
+    }
+}

@@ -1,0 +1,160 @@
+//! The part of a space that is searched, and its division into levels.
+//!
+//! A level is a few variables of one or more blocks whose joint choice is one number. Variables that
+//! no table depends on are free: they multiply every count and are in no level.
+
+use crate::error::{Error, Result};
+use crate::space::Space;
+
+/// Blocks are joined into one level up to so many joint choices.
+const JOINED: usize = 64;
+/// Fewest levels; spaces of fewer blocks get levels of one state.
+const LEVELS: usize = 4;
+
+/// The architectures whose choices are all among the allowed ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Domain {
+    allowed: Vec<Vec<u8>>,
+    size: u64,
+}
+
+impl Domain {
+    /// The allowed choices of every variable, ascending.
+    pub fn new(space: &Space, allowed: Vec<Vec<u8>>) -> Result<Domain> {
+        let invalid = |reason: String| Error::InvalidSpace { space: space.name().to_owned(), reason };
+        if allowed.len() != space.width() {
+            let (found, width) = (allowed.len(), space.width());
+            return Err(invalid(format!("{width} variables are restricted by {found} lists; give one each")));
+        }
+        for (v, choices) in allowed.iter().enumerate() {
+            let variable = &space.variables()[v];
+            if choices.is_empty() || choices.windows(2).any(|w| w[0] >= w[1]) {
+                let reason = format!("{:?} is restricted to {choices:?}; give ascending choices", variable.name);
+                return Err(invalid(reason));
+            }
+            if let Some(&index) = choices.iter().find(|&&c| c as usize >= variable.choices.len()) {
+                return Err(space.choice_index_error(0, v, index));
+            }
+        }
+        let size = allowed.iter().try_fold(1u64, |n, choices| n.checked_mul(choices.len() as u64));
+        let size = size.ok_or_else(|| Error::NoIndex { space: space.name().to_owned() })?;
+        Ok(Domain { allowed, size })
+    }
+
+    /// The whole space.
+    pub fn whole(space: &Space) -> Result<Domain> {
+        Domain::new(space, space.cards().map(|n| (0..n).map(|c| c as u8).collect()).collect())
+    }
+
+    /// Number of architectures.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Allowed choices of every variable.
+    pub fn allowed(&self) -> &[Vec<u8>] {
+        &self.allowed
+    }
+
+    /// The first architecture.
+    pub(crate) fn first(&self) -> Vec<u8> {
+        self.allowed.iter().map(|choices| choices[0]).collect()
+    }
+}
+
+/// A few variables and their joint choices.
+#[derive(Clone, Debug)]
+pub(crate) struct Level {
+    pub(crate) variables: Vec<usize>,
+    /// Choice indices of the variables, state by state.
+    pub(crate) choices: Vec<u8>,
+    pub(crate) states: usize,
+}
+
+impl Level {
+    /// Choices of the level's variables in a state.
+    pub(crate) fn state(&self, state: usize) -> &[u8] {
+        &self.choices[state * self.variables.len()..][..self.variables.len()]
+    }
+
+    fn empty() -> Level {
+        Level { variables: Vec::new(), choices: Vec::new(), states: 1 }
+    }
+
+    /// Every state of this level with every state of the next variables.
+    fn joined(&self, other: &Level) -> Level {
+        let both = (0..self.states).flat_map(|a| (0..other.states).map(move |b| (a, b)));
+        Level {
+            variables: [&self.variables[..], &other.variables].concat(),
+            choices: both.flat_map(|(a, b)| [self.state(a), other.state(b)].concat()).collect(),
+            states: self.states * other.states,
+        }
+    }
+}
+
+/// The levels of a domain.
+#[derive(Clone, Debug)]
+pub(crate) struct Levels {
+    pub(crate) levels: Vec<Level>,
+    /// Variables of no level that have several allowed choices.
+    pub(crate) free: Vec<usize>,
+    /// Number of joint choices of the free variables.
+    pub(crate) free_size: u64,
+    /// The first architecture.
+    pub(crate) first: Vec<u8>,
+}
+
+impl Levels {
+    /// Levels of the relevant variables.
+    pub(crate) fn new(space: &Space, domain: &Domain, relevant: &[bool]) -> Levels {
+        let several = |v: &usize| domain.allowed[*v].len() > 1;
+        let mut levels: Vec<Level> = Vec::new();
+        for block in space.blocks() {
+            let inside = block.variables.clone().filter(several).filter(|&v| relevant[v]);
+            let level = inside.fold(Level::empty(), |level, v| {
+                let choices = domain.allowed[v].clone();
+                level.joined(&Level { variables: vec![v], states: choices.len(), choices })
+            });
+            if level.states > 1 {
+                levels.push(level);
+            }
+        }
+        join_small(&mut levels);
+        levels.resize_with(levels.len().max(LEVELS), Level::empty);
+        let free: Vec<usize> = (0..space.width()).filter(several).filter(|&v| !relevant[v]).collect();
+        let free_size = free.iter().map(|&v| domain.allowed[v].len() as u64).product();
+        Levels { levels, free, free_size, first: domain.first() }
+    }
+
+    /// Puts the choices of a level's state into a row.
+    pub(crate) fn write(&self, level: usize, state: usize, row: &mut [u8]) {
+        let level = &self.levels[level];
+        level.variables.iter().zip(level.state(state)).for_each(|(&v, &choice)| row[v] = choice);
+    }
+
+    /// The first architecture with these states.
+    pub(crate) fn row(&self, states: &[usize]) -> Vec<u8> {
+        let mut row = self.first.clone();
+        states.iter().enumerate().for_each(|(level, &state)| self.write(level, state, &mut row));
+        row
+    }
+
+    /// Levels in another order: position `i` gets level `order[i]`.
+    pub(crate) fn permuted(&self, order: &[usize]) -> Levels {
+        Levels { levels: order.iter().map(|&l| self.levels[l].clone()).collect(), ..self.clone() }
+    }
+}
+
+/// Joins neighbours, the smallest first, while they stay small.
+fn join_small(levels: &mut Vec<Level>) {
+    while levels.len() > LEVELS {
+        let states = |i: usize| levels[i].states * levels[i + 1].states;
+        match (0..levels.len() - 1).min_by_key(|&i| states(i)) {
+            Some(i) if states(i) <= JOINED => {
+                let next = levels.remove(i + 1);
+                levels[i] = levels[i].joined(&next);
+            }
+            _ => return,
+        }
+    }
+}

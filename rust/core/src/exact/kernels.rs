@@ -1,0 +1,183 @@
+//! The inner loops over matrices of two levels: plain loops, compiled for AVX2 and for any processor.
+//!
+//! Rows are padded to whole vectors with copies of their last column, so that a maximum needs no care.
+
+/// Lanes of a vector; rows are padded to a multiple of it.
+pub(crate) const LANES: usize = 8;
+
+type Vector = [i32; LANES];
+
+/// Length of a padded row.
+pub(crate) fn padded(columns: usize) -> usize {
+    columns.next_multiple_of(LANES)
+}
+
+/// Whether the AVX2 build of the kernels runs.
+pub(crate) fn has_avx2() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::sync::OnceLock;
+        static FOUND: OnceLock<bool> = OnceLock::new();
+        return *FOUND
+            .get_or_init(|| std::is_x86_feature_detected!("avx2") && std::env::var_os("ACCELNAS_PORTABLE").is_none());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+/// Defines a function that is compiled twice and picks the build that the processor runs.
+macro_rules! compiled_twice {
+    ($(#[$doc:meta])* pub(crate) fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $out:ty)? $body:block) => {
+        $(#[$doc])*
+        #[expect(clippy::too_many_arguments, clippy::allow_attributes, reason = "matrices come with their sides")]
+        pub(crate) fn $name($($arg: $type),*) $(-> $out)? {
+            #[inline(always)]
+            fn portable($($arg: $type),*) $(-> $out)? $body
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx2")]
+                fn avx2($($arg: $type),*) $(-> $out)? {
+                    portable($($arg),*)
+                }
+                if $crate::exact::kernels::has_avx2() {
+                    // SAFETY: the processor has AVX2.
+                    return unsafe { avx2($($arg),*) };
+                }
+            }
+            portable($($arg),*)
+        }
+    };
+}
+pub(crate) use compiled_twice;
+
+#[inline(always)]
+fn vectors(row: &[i32]) -> &[Vector] {
+    row.as_chunks().0
+}
+
+#[inline(always)]
+fn highest(v: &Vector) -> i32 {
+    v.iter().fold(i32::MIN, |m, &x| m.max(x))
+}
+
+compiled_twice! {
+    /// Largest of `matrix + column shares` in each row.
+    pub(crate) fn row_maxima(matrix: &[i32], column_shares: &[i32], maxima: &mut [i32]) {
+        let shares = vectors(column_shares);
+        for (row, out) in matrix.chunks_exact(column_shares.len()).zip(maxima) {
+            let mut best = [i32::MIN; LANES];
+            for (values, shares) in vectors(row).iter().zip(shares) {
+                for l in 0..LANES {
+                    best[l] = best[l].max(values[l] + shares[l]);
+                }
+            }
+            *out = highest(&best);
+        }
+    }
+}
+
+compiled_twice! {
+    /// Writes `left + right`, and the largest of `left + right + column shares` in each row.
+    pub(crate) fn add_row_maxima(
+        left: &[i32], right: &[i32], column_shares: &[i32], sum: &mut [i32], maxima: &mut [i32],
+    ) {
+        let columns = column_shares.len();
+        let shares = vectors(column_shares);
+        let rows = left.chunks_exact(columns).zip(right.chunks_exact(columns)).zip(sum.chunks_exact_mut(columns));
+        for (((left, right), sum), out) in rows.zip(maxima) {
+            let mut best = [i32::MIN; LANES];
+            let sums = sum.as_chunks_mut::<LANES>().0;
+            for (((left, right), sum), shares) in vectors(left).iter().zip(vectors(right)).zip(sums).zip(shares) {
+                for l in 0..LANES {
+                    sum[l] = left[l] + right[l];
+                    best[l] = best[l].max(sum[l] + shares[l]);
+                }
+            }
+            *out = highest(&best);
+        }
+    }
+}
+
+compiled_twice! {
+    /// Largest of `left + right + row + column` over a tile; `right` may be empty.
+    pub(crate) fn tile_maximum(left: &[i32], right: &[i32], row: &[i32], column: &[i32]) -> i32 {
+        let columns = vectors(column);
+        let mut best = [i32::MIN; LANES];
+        for (a, (left, &of_row)) in left.chunks_exact(column.len()).zip(row).enumerate() {
+            let mut inside = [i32::MIN; LANES];
+            if right.is_empty() {
+                for (left, column) in vectors(left).iter().zip(columns) {
+                    for l in 0..LANES {
+                        inside[l] = inside[l].max(left[l].wrapping_add(column[l]));
+                    }
+                }
+            } else {
+                let right = &right[a * column.len()..][..column.len()];
+                for ((left, right), column) in vectors(left).iter().zip(vectors(right)).zip(columns) {
+                    for l in 0..LANES {
+                        inside[l] = inside[l].max(left[l].wrapping_add(right[l]).wrapping_add(column[l]));
+                    }
+                }
+            }
+            for l in 0..LANES {
+                best[l] = best[l].max(inside[l].wrapping_add(of_row));
+            }
+        }
+        highest(&best)
+    }
+}
+
+compiled_twice! {
+    /// Writes `left + right + row + column`, modulo 2^32; `right` may be empty.
+    pub(crate) fn tile_values(left: &[i32], right: &[i32], row: &[i32], column: &[i32], out: &mut [i32]) {
+        let columns = vectors(column);
+        let rows = left.chunks_exact(column.len()).zip(out.chunks_exact_mut(column.len())).zip(row);
+        for (a, ((left, out), &of_row)) in rows.enumerate() {
+            let out = out.as_chunks_mut::<LANES>().0;
+            if right.is_empty() {
+                for ((left, column), out) in vectors(left).iter().zip(columns).zip(out) {
+                    for l in 0..LANES {
+                        out[l] = left[l].wrapping_add(column[l]).wrapping_add(of_row);
+                    }
+                }
+            } else {
+                let right = &right[a * column.len()..][..column.len()];
+                for (((left, right), column), out) in vectors(left).iter().zip(vectors(right)).zip(columns).zip(out) {
+                    for l in 0..LANES {
+                        out[l] = left[l].wrapping_add(right[l]).wrapping_add(column[l]).wrapping_add(of_row);
+                    }
+                }
+            }
+        }
+    }
+}
+
+compiled_twice! {
+    /// For the cells of a tile that all functions have reached surely: their number; and whether one is doubtful.
+    ///
+    /// A limit is the value from which on a cell possibly, and the one from which on it surely, counts.
+    pub(crate) fn classify(values: &[&[i32]], limits: &[(i32, i32)], columns: usize) -> (u64, bool) {
+        let row_vectors = padded(columns) / LANES;
+        let inside = |lane: usize| -i32::from(lane + LANES * (row_vectors - 1) < columns);
+        let last: Vector = std::array::from_fn(inside);
+        let (mut met, mut doubtful) = ([0i32; LANES], [0i32; LANES]);
+        let all: [&[Vector]; 8] = std::array::from_fn(|f| values.get(f).map_or(&[][..], |v| vectors(v)));
+        for first in (0..all[0].len()).step_by(row_vectors) {
+            for at in first..first + row_vectors {
+                let (mut sure, mut possible) = if at + 1 == first + row_vectors { (last, last) } else { ([-1; LANES], [-1; LANES]) };
+                for (values, &(least, surely)) in all.iter().zip(limits) {
+                    let values = &values[at];
+                    for l in 0..LANES {
+                        sure[l] &= -i32::from(values[l] >= surely);
+                        possible[l] &= -i32::from(values[l] >= least);
+                    }
+                }
+                for l in 0..LANES {
+                    met[l] -= sure[l];
+                    doubtful[l] |= possible[l] ^ sure[l];
+                }
+            }
+        }
+        (met.iter().map(|&n| n as u64).sum(), doubtful.iter().any(|&d| d != 0))
+    }
+}

@@ -1,0 +1,163 @@
+//! A metric in 32-bit fixed point: sums are exact in any order, and differ from float64 by a proven margin.
+//!
+//! Every cell of a network is rounded to a multiple of one unit. A value is the sum of one cell a table,
+//! so its distance from the network's is at most half a unit a table; the float64 sum that defines the
+//! metric is within `Network::rounding` of the network's. `margin` adds the two, and one unit more.
+//! No sum of cells overflows where the unit is at least `Network::magnitude() / 2^30`; where only
+//! whole values have to be right, sums modulo 2^32 are, and the unit may be as small as their range / 2^31.
+
+use rayon::prelude::*;
+
+use crate::exact::kernels::{LANES, padded};
+use crate::exact::network::Network;
+use crate::tables::AxisSet;
+
+/// Tables of whole units. Absent tables are empty.
+#[derive(Clone, Debug)]
+pub(crate) struct Lattice {
+    pub(crate) cards: Vec<usize>,
+    /// Value of 0 on the link's scale.
+    pub(crate) offset: f64,
+    /// Value of one step.
+    pub(crate) unit: f64,
+    /// Largest distance, in steps, between a value and the float64 sum that it stands for.
+    pub(crate) margin: i32,
+    /// By level, padded with copies of the last state.
+    pub(crate) unary: Vec<Vec<i32>>,
+    /// By pair of levels, see [`pair`]; padded rows.
+    pub(crate) pairs: Vec<Vec<i32>>,
+    /// By triple of levels, see [`triple`]: for each state of the first a matrix of padded rows.
+    pub(crate) triples: Vec<Vec<i32>>,
+    /// For each triple the largest cell by state of the first level.
+    pub(crate) triple_maxima: Vec<Vec<i32>>,
+    /// For each depth, the largest cells of the triples of deeper levels alone.
+    pub(crate) suffix: Vec<i32>,
+}
+
+/// Position of a pair `i < j` of levels.
+pub(crate) fn pair(i: usize, j: usize) -> usize {
+    j * (j - 1) / 2 + i
+}
+
+/// Position of a triple `i < j < k` of levels.
+pub(crate) fn triple(i: usize, j: usize, k: usize) -> usize {
+    k * (k - 1) * (k - 2) / 6 + pair(i, j)
+}
+
+impl Lattice {
+    /// The unit at which no sum of cells overflows.
+    pub(crate) fn safe_unit(network: &Network) -> f64 {
+        (network.magnitude() / f64::from(1 << 30)).max(network.rounding).max(f64::MIN_POSITIVE)
+    }
+
+    pub(crate) fn new(network: &Network, unit: f64) -> Lattice {
+        let cards = network.cards.clone();
+        let n = cards.len();
+        // Adding and taking away 1.5 · 2^52 rounds to a whole number.
+        let (steps, whole) = (1.0 / unit, 1.5 * 2f64.powi(52));
+        let round = move |cell: f64| (cell * steps + whole - whole) as i64 as i32;
+        let get = |axes: &[u16]| AxisSet::new(axes).and_then(|set| network.tables.get(&set));
+        let matrix = |cells: Option<&Vec<f64>>, columns: usize| {
+            let mut out = Vec::with_capacity(cells.map_or(0, |t| t.len() / columns * padded(columns)));
+            for row in cells.iter().flat_map(|t| t.chunks_exact(columns)) {
+                out.extend(row.iter().map(|&cell| round(cell)));
+                out.resize(out.len().next_multiple_of(LANES), out.last().copied().unwrap_or(0));
+            }
+            out
+        };
+        let unary = (0..n).map(|i| match get(&[i as u16]) {
+            None => vec![0; padded(cards[i])],
+            some => matrix(some, cards[i]),
+        });
+        let unary = unary.collect();
+        let mut pairs = vec![Vec::new(); n * (n - 1) / 2];
+        for k in 0..n {
+            for j in 0..k {
+                pairs[pair(j, k)] = matrix(get(&[j as u16, k as u16]), cards[k]);
+            }
+        }
+        let all = (0..n).flat_map(|k| (0..k).flat_map(move |j| (0..j).map(move |i| (i, j, k))));
+        let tables = all.collect::<Vec<_>>().into_par_iter().map(|(i, j, k)| {
+            let table = matrix(get(&[i as u16, j as u16, k as u16]), cards[k]);
+            let slabs = table.chunks_exact(cards[j] * padded(cards[k]));
+            (i, slabs.map(|s| s.iter().fold(i32::MIN, |m, &c| m.max(c))).collect::<Vec<i32>>(), table)
+        });
+        let mut suffix = vec![0; n + 1];
+        let (mut triples, mut triple_maxima) = (Vec::new(), Vec::new());
+        for (i, maxima, table) in tables.collect::<Vec<_>>() {
+            let largest = maxima.iter().copied().max().unwrap_or(0);
+            suffix[..=i].iter_mut().for_each(|s| *s += largest);
+            triples.push(table);
+            triple_maxima.push(maxima);
+        }
+        let tables = network.tables.len();
+        let margin = tables.div_ceil(2) + (network.rounding / unit).ceil() as usize + 1;
+        Lattice {
+            offset: network.constant,
+            unit,
+            margin: margin as i32,
+            unary,
+            pairs,
+            triples,
+            triple_maxima,
+            suffix,
+            cards,
+        }
+    }
+
+    /// Bound on the size of any value, on the link's scale.
+    pub(crate) fn magnitude(&self) -> f64 {
+        self.unit * f64::from(1 << 30)
+    }
+
+    /// Least number of steps that a value of at least `value` can have.
+    pub(crate) fn possibly_at_least(&self, value: f64) -> i64 {
+        let steps = (value - self.offset) / self.unit;
+        saturating(steps.floor()) - i64::from(self.margin) - self.slack(value)
+    }
+
+    /// Number of steps from which on a value is at least `value` for sure.
+    pub(crate) fn surely_at_least(&self, value: f64) -> i64 {
+        let steps = (value - self.offset) / self.unit;
+        saturating(steps.ceil()) + i64::from(self.margin) + self.slack(value)
+    }
+
+    /// Steps for the rounding of a threshold, of its link, and of the division above.
+    fn slack(&self, value: f64) -> i64 {
+        let ulps = 16.0 * f64::EPSILON * (value.abs() + self.offset.abs());
+        saturating((ulps / self.unit).ceil()) + 1
+    }
+
+    /// The matrix of a triple at a state of its first level; empty where there is no such table.
+    #[inline]
+    pub(crate) fn slab(&self, i: usize, j: usize, k: usize, state: usize) -> &[i32] {
+        let table = &self.triples[triple(i, j, k)];
+        if table.is_empty() {
+            return &[];
+        }
+        let size = self.cards[j] * padded(self.cards[k]);
+        &table[state * size..][..size]
+    }
+
+    /// Value at the levels' states, modulo 2^32.
+    pub(crate) fn value(&self, states: &[usize]) -> i32 {
+        let mut sum = 0i32;
+        for k in 0..self.cards.len() {
+            sum = sum.wrapping_add(self.unary[k][states[k]]);
+            for j in 0..k {
+                let cell = states[j] * padded(self.cards[k]) + states[k];
+                sum = sum.wrapping_add(self.pairs[pair(j, k)].get(cell).copied().unwrap_or(0));
+                for i in 0..j {
+                    let slab = self.slab(i, j, k, states[i]);
+                    sum = sum.wrapping_add(slab.get(cell).copied().unwrap_or(0));
+                }
+            }
+        }
+        sum
+    }
+}
+
+/// A whole number far inside the range of i64.
+fn saturating(value: f64) -> i64 {
+    value.clamp(-(2f64.powi(60)), 2f64.powi(60)) as i64
+}

@@ -1,0 +1,23 @@
+//! The whole space, exactly: proven optima, Pareto fronts, counts, ranks and distributions.
+//!
+//! Values are sums of small tables, so bounds on whole subtrees cost as much as a few architectures.
+//! Searches run in 32-bit fixed point with a proven margin (`lattice`) and decide in float64.
+
+mod best;
+mod climb;
+mod count;
+mod domain;
+mod kernels;
+mod lattice;
+mod network;
+mod order;
+mod problem;
+mod search;
+mod task;
+mod tree;
+
+pub use best::Item;
+pub use domain::Domain;
+pub use problem::{Constraint, Question};
+pub use task::{Kind, Outcome, State, Task};
+pub use tree::Counts;

@@ -1,0 +1,230 @@
+//! A metric as a sum of float64 tables over levels.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::exact::domain::{Domain, Levels};
+use crate::forms::block_state;
+use crate::space::Space;
+use crate::surrogate::Surrogate;
+use crate::tables::{AxisSet, Granularity, RawTables, purify};
+
+/// Most cells of the tables of a metric over levels.
+const MAX_CELLS: usize = 1 << 25;
+
+/// A function of the levels' states: a constant and tables over one, two or three levels.
+#[derive(Clone, Debug)]
+pub(crate) struct Network {
+    pub(crate) cards: Vec<usize>,
+    pub(crate) constant: f64,
+    pub(crate) tables: RawTables,
+    /// No value, computed in float64 in any order, is farther from the tables' sum.
+    pub(crate) rounding: f64,
+}
+
+/// Which variables some table depends on.
+pub(crate) fn relevant_variables(space: &Space, surrogate: &Surrogate, relevant: &mut [bool]) {
+    let (tables, cells) = (&surrogate.tables, surrogate.tables.mean_cells());
+    for (set, window) in tables.sets.iter().zip(tables.offsets.windows(2)) {
+        if cells[window[0]..window[1]].iter().all(|&cell| cell == 0.0) {
+            continue;
+        }
+        for &axis in set.axes() {
+            match tables.granularity {
+                Granularity::Variables => relevant[axis as usize] = true,
+                Granularity::Blocks => space.blocks()[axis as usize].variables.clone().for_each(|v| relevant[v] = true),
+            }
+        }
+    }
+}
+
+/// A surrogate's table on its way to one over levels.
+struct Part {
+    first: usize,
+    /// Steps through the cells by the state of each level of the target.
+    steps: Vec<Vec<usize>>,
+}
+
+impl Network {
+    /// The mean of a surrogate's members, which must be tables alone, within a domain.
+    pub(crate) fn new(space: &Space, surrogate: &Surrogate, domain: &Domain, levels: &Levels) -> Result<Network> {
+        let cards: Vec<usize> = levels.levels.iter().map(|l| l.states).collect();
+        let cells = surrogate.tables.mean_cells();
+        let mut constant = surrogate.mean_constant();
+        let axes = axis_states(space, surrogate.tables.granularity, domain, levels);
+        let tables = &surrogate.tables;
+        let mut parts: BTreeMap<AxisSet, Vec<Part>> = BTreeMap::new();
+        let mut magnitude = constant.abs();
+        for (set, &offset) in tables.sets.iter().zip(&tables.offsets) {
+            let count = set.cells(&tables.cards);
+            let largest = cells[offset..offset + count].iter().fold(0.0f64, |m, c| m.max(c.abs()));
+            if largest == 0.0 {
+                continue;
+            }
+            magnitude += largest;
+            let (mut first, mut stride) = (offset, 1);
+            let mut steps: Vec<(u16, Vec<usize>)> = Vec::new();
+            for &axis in set.axes().iter().rev() {
+                match &axes[axis as usize] {
+                    (None, digits) => first += digits[0] * stride,
+                    (Some(level), digits) => {
+                        let scaled = digits.iter().map(|d| d * stride);
+                        match steps.iter_mut().find(|(l, _)| l == level) {
+                            Some((_, steps)) => steps.iter_mut().zip(scaled).for_each(|(s, d)| *s += d),
+                            None => steps.push((*level, scaled.collect())),
+                        }
+                    }
+                }
+                stride *= tables.cards[axis as usize];
+            }
+            steps.sort_by_key(|(level, _)| *level);
+            let target: Vec<u16> = steps.iter().map(|(level, _)| *level).collect();
+            match AxisSet::new(&target) {
+                None => constant += cells[first],
+                Some(target) => {
+                    let steps = steps.into_iter().map(|(_, steps)| steps).collect();
+                    parts.entry(target).or_default().push(Part { first, steps });
+                }
+            }
+        }
+        let total: usize = parts.keys().map(|set| set.cells(&cards)).fold(0, usize::saturating_add);
+        if total > MAX_CELLS {
+            return Err(Error::model(format!(
+                "its interactions span {total} joint states of blocks, at most {MAX_CELLS} fit; restrict some variables"
+            )));
+        }
+        let filled = parts.into_par_iter().map(|(set, parts)| (set, fill(&set, &cards, parts, &cells)));
+        let mut network = Network { tables: filled.collect(), constant, cards, rounding: 0.0 };
+        // Every way to add up the cells, and the sums below, round less often than this a value.
+        network.rounding = (tables.sets.len() + (1 << 13)) as f64 * f64::EPSILON * magnitude;
+        // Within the whole space the tables have zero means already.
+        if domain.size() < space.size().unwrap_or(u64::MAX) {
+            network.constant += purify(&mut network.tables, &network.cards);
+        }
+        Ok(network)
+    }
+
+    /// Weighted sum of networks over the same levels.
+    pub(crate) fn combined(parts: &[(f64, &Network)]) -> Network {
+        let mut out =
+            Network { cards: parts[0].1.cards.clone(), constant: 0.0, tables: RawTables::new(), rounding: 0.0 };
+        for &(weight, part) in parts {
+            out.constant += weight * part.constant;
+            out.rounding += 2.0 * weight.abs() * part.rounding;
+            for (set, cells) in &part.tables {
+                let target = out.tables.entry(*set).or_insert_with(|| vec![0.0; cells.len()]);
+                target.iter_mut().zip(cells).for_each(|(sum, cell)| *sum += weight * cell);
+            }
+        }
+        out
+    }
+
+    /// The same function of levels in another order: position `i` has level `order[i]`.
+    pub(crate) fn permuted(&self, order: &[usize]) -> Network {
+        let cards: Vec<usize> = order.iter().map(|&l| self.cards[l]).collect();
+        let moved = |(set, cells): (&AxisSet, &Vec<f64>)| {
+            let place = |axis: u16| order.iter().position(|&l| l == axis as usize).unwrap_or(0) as u16;
+            let mut axes: Vec<(u16, usize)> = set.axes().iter().enumerate().map(|(i, &a)| (place(a), i)).collect();
+            axes.sort_unstable();
+            let old: Vec<usize> = set.axes().iter().map(|&a| self.cards[a as usize]).collect();
+            let strides: Vec<usize> = axes.iter().map(|&(_, i)| old[i + 1..].iter().product()).collect();
+            let mut out = vec![0.0];
+            let mut at = vec![0usize];
+            for (&(_, i), &stride) in axes.iter().zip(&strides) {
+                at = at.iter().flat_map(|&a| (0..old[i]).map(move |s| a + s * stride)).collect();
+            }
+            out.clear();
+            out.extend(at.iter().map(|&a| cells[a]));
+            let new: Vec<u16> = axes.iter().map(|&(place, _)| place).collect();
+            AxisSet::new(&new).map(|set| (set, out))
+        };
+        Network { tables: self.tables.par_iter().filter_map(moved).collect(), cards, ..*self }
+    }
+
+    /// Value at the levels' states.
+    pub(crate) fn value(&self, states: &[usize]) -> f64 {
+        let cell = |(set, cells): (&AxisSet, &Vec<f64>)| {
+            cells[set.axes().iter().fold(0, |at, &a| at * self.cards[a as usize] + states[a as usize])]
+        };
+        self.constant + self.tables.iter().map(cell).sum::<f64>()
+    }
+
+    /// Sum of the tables' largest absolute cells: no sum of some of them is larger.
+    pub(crate) fn magnitude(&self) -> f64 {
+        self.tables.values().map(|cells| cells.iter().fold(0.0f64, |m, c| m.max(c.abs()))).sum()
+    }
+}
+
+/// For each axis its level, if it has one, and its state by the level's state.
+fn axis_states(
+    space: &Space,
+    granularity: Granularity,
+    domain: &Domain,
+    levels: &Levels,
+) -> Vec<(Option<u16>, Vec<usize>)> {
+    let cards: Vec<usize> = space.cards().collect();
+    let of_axis = |axis: usize| {
+        let inside = match granularity {
+            Granularity::Variables => axis..axis + 1,
+            Granularity::Blocks => space.blocks()[axis].variables.clone(),
+        };
+        let digit = |row: &[u8]| match granularity {
+            Granularity::Variables => row[axis] as usize,
+            Granularity::Blocks => block_state(&space.blocks()[axis], row, &cards),
+        };
+        let mut row = domain.first();
+        match levels.levels.iter().position(|level| level.variables.iter().any(|v| inside.contains(v))) {
+            None => (None, vec![digit(&row)]),
+            Some(level) => {
+                let states = 0..levels.levels[level].states;
+                let digits = states.map(|state| {
+                    levels.write(level, state, &mut row);
+                    digit(&row)
+                });
+                (Some(level as u16), digits.collect())
+            }
+        }
+    };
+    let axes = match granularity {
+        Granularity::Variables => space.width(),
+        Granularity::Blocks => space.blocks().len(),
+    };
+    (0..axes).map(of_axis).collect()
+}
+
+/// Adds up the parts of one table, a row of its last level at a time.
+fn fill(set: &AxisSet, cards: &[usize], parts: Vec<Part>, cells: &[f64]) -> Vec<f64> {
+    let mut out = vec![0.0; set.cells(cards)];
+    let Some(&last) = set.axes().last() else { return out };
+    let columns = cards[last as usize];
+    // Parts that read the same variables of the last level take the same few steps there.
+    let mut alike: BTreeMap<Vec<usize>, Vec<Part>> = BTreeMap::new();
+    for mut part in parts {
+        alike.entry(part.steps.pop().unwrap_or_default()).or_default().push(part);
+    }
+    for (steps, parts) in alike {
+        let mut distinct = steps.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let place: Vec<usize> = steps.iter().map(|s| distinct.partition_point(|d| d < s)).collect();
+        let mut sums = vec![0.0; distinct.len()];
+        let mut states = vec![0; set.order() - 1];
+        for row in out.chunks_exact_mut(columns) {
+            sums.fill(0.0);
+            for part in &parts {
+                let first = part.steps.iter().zip(&states).fold(part.first, |at, (steps, &s)| at + steps[s]);
+                sums.iter_mut().zip(&distinct).for_each(|(sum, step)| *sum += cells[first + step]);
+            }
+            row.iter_mut().zip(&place).for_each(|(cell, &p)| *cell += sums[p]);
+            for (state, &axis) in states.iter_mut().zip(set.axes()).rev() {
+                *state = (*state + 1) % cards[axis as usize];
+                if *state > 0 {
+                    break;
+                }
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,196 @@
+//! A question about a space: a domain, objectives and constraints, made ready for the search.
+
+use std::sync::Arc;
+
+use crate::benchmark::{Benchmark, Direction};
+use crate::error::{Error, Result};
+use crate::exact::domain::{Domain, Levels};
+use crate::exact::lattice::Lattice;
+use crate::exact::network::{Network, relevant_variables};
+use crate::link::Link;
+use crate::threads::Run;
+
+/// Bounds on a metric's predicted value, in its unit, both inclusive.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Constraint {
+    pub metric: usize,
+    pub lower: f64,
+    pub upper: f64,
+}
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub struct Question {
+    pub domain: Domain,
+    /// Metrics and which of their ends is sought.
+    pub objectives: Vec<(usize, Direction)>,
+    pub constraints: Vec<Constraint>,
+}
+
+/// A function that must be large: a metric on the scale of its link, times 1 or -1.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Term {
+    /// Position in [`Problem::networks`].
+    pub(crate) network: usize,
+    pub(crate) sign: f64,
+    /// What the function has to reach; objectives have nothing to reach.
+    pub(crate) threshold: f64,
+}
+
+/// A question with the tables of its metrics.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    pub(crate) bench: Arc<Benchmark>,
+    pub(crate) question: Question,
+    pub(crate) levels: Levels,
+    /// Metrics that the question names, each once.
+    pub(crate) metrics: Vec<usize>,
+    pub(crate) networks: Vec<Network>,
+    /// Objectives first, then the constraints that can fail.
+    pub(crate) terms: Vec<Term>,
+    /// Whether a constraint can't be met at all.
+    pub(crate) impossible: bool,
+}
+
+impl Problem {
+    /// Builds the tables over levels; refuses metrics with trees.
+    pub(crate) fn new(bench: Arc<Benchmark>, question: Question) -> Result<Problem> {
+        let named = question.objectives.iter().map(|o| o.0).chain(question.constraints.iter().map(|c| c.metric));
+        let mut metrics: Vec<usize> = Vec::new();
+        named.for_each(|m| metrics.extend((!metrics.contains(&m)).then_some(m)));
+        let space = bench.space().clone();
+        let mut relevant = vec![false; space.width()];
+        for &metric in &metrics {
+            let surrogate = bench.predictor(metric)?.surrogate();
+            let trees = surrogate.forest_trees();
+            if trees > 0 {
+                let name = bench.metrics()[metric].name.clone();
+                let reason = format!(
+                    "has {trees} trees that are no interaction tables, so nothing exact is known of the whole space; \
+                     refit it with limited interactions (max_variables or max_blocks), or ask for an estimate by sampling"
+                );
+                return Err(Error::Metric { name, reason });
+            }
+            relevant_variables(&space, surrogate, &mut relevant);
+        }
+        let levels = Levels::new(&space, &question.domain, &relevant);
+        let network = |&m: &usize| {
+            let named = |e: Error| match e {
+                Error::Model { reason } => Error::Metric { name: bench.metrics()[m].name.clone(), reason },
+                other => other,
+            };
+            Network::new(&space, bench.predictor(m)?.surrogate(), &question.domain, &levels).map_err(named)
+        };
+        let networks = metrics.iter().map(network).collect::<Result<Vec<_>>>()?;
+        let mut problem = Problem { bench, question, levels, metrics, networks, terms: Vec::new(), impossible: false };
+        problem.set_terms();
+        Ok(problem)
+    }
+
+    fn set_terms(&mut self) {
+        let place = |metric: usize| self.metrics.iter().position(|&m| m == metric).unwrap_or(0);
+        for &(metric, direction) in &self.question.objectives {
+            let sign = match direction {
+                Direction::Maximise => 1.0,
+                Direction::Minimise => -1.0,
+            };
+            let sign = sign * slope(self.link(metric));
+            self.terms.push(Term { network: place(metric), sign, threshold: f64::NEG_INFINITY });
+        }
+        for constraint in &self.question.constraints {
+            let link = self.link(constraint.metric);
+            for (bound, up) in [(constraint.lower, 1.0), (constraint.upper, -1.0)] {
+                let sign = up * slope(link);
+                let threshold = match (link, bound > 0.0) {
+                    _ if bound == -up * f64::INFINITY => continue,
+                    (Link::Identity, _) | (_, true) => sign * link.apply(bound),
+                    // The metric is positive: nothing to reach from below, nothing to stay under.
+                    (_, false) if up > 0.0 => continue,
+                    (_, false) => f64::INFINITY,
+                };
+                self.impossible |= threshold == f64::INFINITY || threshold.is_nan();
+                self.terms.push(Term { network: place(constraint.metric), sign, threshold });
+            }
+        }
+    }
+
+    fn link(&self, metric: usize) -> Link {
+        self.bench.metrics()[metric].link
+    }
+
+    /// Number of objectives: the first terms.
+    pub(crate) fn objectives(&self) -> usize {
+        self.question.objectives.len()
+    }
+
+    /// The terms of constraints.
+    pub(crate) fn constraint_terms(&self) -> &[Term] {
+        &self.terms[self.objectives()..]
+    }
+
+    /// The function of a term, before levels are ordered.
+    pub(crate) fn function(&self, term: &Term) -> Network {
+        Network::combined(&[(term.sign, &self.networks[term.network])])
+    }
+
+    /// Values of all metrics of the question in rows, in float64 and their units: metric by metric.
+    pub(crate) fn values(&self, rows: &[u8], run: &Run<'_>) -> Result<Vec<Vec<f64>>> {
+        let space = self.bench.space();
+        let value = |&m: &usize| Ok(self.bench.predictor(m)?.predict_f64(space, rows, None, run)?.0);
+        self.metrics.iter().map(value).collect()
+    }
+
+    /// Adds the first `k` of the architectures that differ from a row in free variables alone, and that row.
+    pub(crate) fn first_ties(&self, row: &[u8], k: usize, out: &mut Vec<u8>) {
+        let count = self.levels.free_size.min(k as u64);
+        for number in 0..count {
+            let (mut row, mut rest) = (row.to_vec(), number);
+            for &v in self.levels.free.iter().rev() {
+                let choices = &self.question.domain.allowed()[v];
+                row[v] = choices[(rest % choices.len() as u64) as usize];
+                rest /= choices.len() as u64;
+            }
+            out.extend(row);
+        }
+    }
+
+    /// Whether an architecture meets the constraints, given its metrics' values.
+    pub(crate) fn is_feasible(&self, value_of: impl Fn(usize) -> f64) -> bool {
+        let place = |metric: usize| self.metrics.iter().position(|&m| m == metric).unwrap_or(0);
+        self.question.constraints.iter().all(|c| {
+            let value = value_of(place(c.metric));
+            c.lower <= value && value <= c.upper
+        })
+    }
+
+    /// An objective's value as a score: more is better.
+    pub(crate) fn score(&self, objective: usize, value: f64) -> f64 {
+        match self.question.objectives[objective].1 {
+            Direction::Maximise => value,
+            Direction::Minimise => -value,
+        }
+    }
+
+    /// The value on the scale of a term that stands for a metric's value.
+    pub(crate) fn on_term(&self, term: &Term, value: f64) -> f64 {
+        term.sign * self.link(self.metrics[term.network]).apply(value)
+    }
+
+    /// Fewest steps at which a term can reach its threshold.
+    pub(crate) fn least(&self, term: &Term, lattice: &Lattice) -> i32 {
+        clamp(lattice.possibly_at_least(term.threshold))
+    }
+}
+
+/// Whether the metric rises or falls with its modelled value.
+fn slope(link: Link) -> f64 {
+    match link {
+        Link::Identity | Link::Log => 1.0,
+        Link::Reciprocal => -1.0,
+    }
+}
+
+/// A number of steps inside the range of values.
+pub(crate) fn clamp(steps: i64) -> i32 {
+    steps.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32
+}

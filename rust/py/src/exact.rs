@@ -1,0 +1,137 @@
+//! Python's view of searches of the whole space: questions in, states as JSON text, results as dictionaries.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use accelnas_core::exact::{Constraint, Domain, Item, Kind, Outcome, Question, State, Task};
+use numpy::PyArray1;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::benchmark::{Benchmark, parse_direction};
+use crate::boundary::{detached, to_py, to_rows, watched};
+
+/// A question about the whole space and its search as jobs.
+#[pyclass(frozen, module = "accelnas._core")]
+pub(crate) struct Search {
+    task: Task,
+    width: usize,
+}
+
+#[pymethods]
+impl Search {
+    /// Objectives are (metric, direction), constraints (metric, lower, upper); `allowed` lists the choices of every variable.
+    #[new]
+    #[pyo3(signature = (benchmark, kind, objectives, constraints, allowed = None, *, k = 1, threads = None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
+    fn new(
+        py: Python<'_>,
+        benchmark: &Benchmark,
+        kind: &str,
+        objectives: Vec<(usize, String)>,
+        constraints: Vec<(usize, f64, f64)>,
+        allowed: Option<Vec<Vec<u8>>>,
+        k: usize,
+        threads: Option<usize>,
+    ) -> PyResult<Search> {
+        let bench = benchmark.core.clone();
+        let space = bench.space().clone();
+        let kind = match kind {
+            "best" => Kind::Best { k },
+            "count" => Kind::Count,
+            other => return Err(PyValueError::new_err(format!("unknown kind {other:?}"))),
+        };
+        let objectives = objectives.iter().map(|(m, direction)| Ok((*m, parse_direction(direction)?)));
+        let objectives = objectives.collect::<PyResult<Vec<_>>>()?;
+        let constraint = |(metric, lower, upper)| Constraint { metric, lower, upper };
+        let constraints = constraints.into_iter().map(constraint).collect();
+        let task = detached(py, usize::MAX, threads, |run| {
+            let domain = allowed.map_or_else(|| Domain::whole(&space), |allowed| Domain::new(&space, allowed))?;
+            Task::new(bench, Question { domain, objectives, constraints }, kind, run)
+        })?;
+        Ok(Search { task, width: space.width() })
+    }
+
+    /// Number of jobs.
+    #[getter]
+    fn jobs(&self) -> usize {
+        self.task.jobs()
+    }
+
+    /// Number of architectures.
+    #[getter]
+    fn size(&self) -> u64 {
+        self.task.size()
+    }
+
+    /// Metrics whose values results have, by position in the benchmark.
+    #[getter]
+    fn metrics(&self) -> Vec<usize> {
+        self.task.metrics().to_vec()
+    }
+
+    /// The state before the first job.
+    fn start(&self, py: Python<'_>, threads: Option<usize>) -> PyResult<String> {
+        let state = detached(py, usize::MAX, threads, |run| self.task.start(run))?;
+        Ok(state.to_json())
+    }
+
+    /// Does the jobs `first .. last`; tells `report` how many architectures are settled now and then.
+    #[pyo3(signature = (state, first, last, threads = None, report = None))]
+    fn run(
+        &self,
+        py: Python<'_>,
+        state: &str,
+        first: usize,
+        last: usize,
+        threads: Option<usize>,
+        report: Option<Py<PyAny>>,
+    ) -> PyResult<String> {
+        let settled = AtomicU64::new(0);
+        let tick = |py: Python<'_>| match &report {
+            Some(report) => report.call1(py, (settled.load(Ordering::Relaxed),)).map(|_| ()),
+            None => Ok(()),
+        };
+        let state = watched(py, usize::MAX, threads, tick, |run| {
+            let state = State::from_json(state)?;
+            Ok(self.task.run(state, first..last, &settled, run)?.to_json())
+        })?;
+        tick(py)?;
+        Ok(state)
+    }
+
+    /// Puts together what different jobs found.
+    fn merge(&self, py: Python<'_>, a: &str, b: &str) -> PyResult<String> {
+        let merged = detached(py, 0, None, |run| self.task.merge(State::from_json(a)?, State::from_json(b)?, run))?;
+        Ok(merged.to_json())
+    }
+
+    /// What a state says: always `complete`, `done`, `evaluated`, `pruned`, `settled`, and what the kind finds.
+    fn result<'py>(&self, py: Python<'py>, state: &str) -> PyResult<Bound<'py, PyDict>> {
+        let state = State::from_json(state).map_err(|e| to_py(py, e))?;
+        let out = PyDict::new(py);
+        let counts = state.counts();
+        out.set_item("complete", self.task.is_complete(&state))?;
+        out.set_item("done", state.done().to_vec())?;
+        out.set_item("evaluated", counts.evaluated)?;
+        out.set_item("pruned", counts.pruned)?;
+        out.set_item("settled", counts.settled)?;
+        match self.task.outcome(&state).map_err(|e| to_py(py, e))? {
+            Outcome::Items(items) => self.set_items(py, &out, &items)?,
+            Outcome::Count(count) => out.set_item("count", count)?,
+        }
+        Ok(out)
+    }
+}
+
+impl Search {
+    /// Architectures (n, variables) and values (n, metrics) of a result.
+    fn set_items(&self, py: Python<'_>, out: &Bound<'_, PyDict>, items: &[Item]) -> PyResult<()> {
+        let rows: Vec<u8> = items.iter().flat_map(|item| item.row.iter().copied()).collect();
+        let values: Vec<f64> = items.iter().flat_map(|item| item.values.iter().copied()).collect();
+        out.set_item("rows", to_rows(py, rows, self.width)?)?;
+        out.set_item("values", to_rows(py, values, self.task.metrics().len())?)?;
+        let ties: Vec<u64> = items.iter().map(|item| item.ties).collect();
+        out.set_item("ties", PyArray1::from_vec(py, ties))
+    }
+}
