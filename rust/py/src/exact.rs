@@ -38,6 +38,7 @@ impl Search {
         let space = bench.space().clone();
         let kind = match kind {
             "best" => Kind::Best { k },
+            "front" => Kind::Front,
             "count" => Kind::Count,
             other => return Err(PyValueError::new_err(format!("unknown kind {other:?}"))),
         };
@@ -116,7 +117,7 @@ impl Search {
         out.set_item("evaluated", counts.evaluated)?;
         out.set_item("pruned", counts.pruned)?;
         out.set_item("settled", counts.settled)?;
-        match self.task.outcome(&state).map_err(|e| to_py(py, e))? {
+        match detached(py, 0, None, |run| self.task.outcome(&state, run))? {
             Outcome::Items(items) => self.set_items(py, &out, &items)?,
             Outcome::Count(count) => out.set_item("count", count)?,
         }

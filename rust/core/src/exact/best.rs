@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::exact::climb::climb;
 use crate::exact::lattice::Lattice;
 use crate::exact::problem::{Problem, clamp};
+use crate::exact::seeds::shortage;
 use crate::exact::tree::{Goal, Tile, Tree, Verdict};
 use crate::sample::uniform;
 use crate::threads::Run;
@@ -150,14 +151,8 @@ const STARTS: u64 = 64;
 pub(crate) fn start_best(goal: &BestGoal<'_>) -> Result<Best> {
     let tree = goal.tree;
     let lattices: Vec<&Lattice> = (0..goal.least.len()).map(|f| tree.lattice(f)).collect();
-    // First reach the constraints, each on its own scale, then improve.
-    let score = |values: &[i32]| {
-        let short = |((&value, &least), lattice): ((&i32, &i32), &&Lattice)| {
-            (f64::from(value) - f64::from(least)).min(0.0) * lattice.unit / lattice.magnitude()
-        };
-        let shortage: f64 = values.iter().zip(&goal.least).zip(&lattices).skip(1).map(short).sum();
-        (shortage, values[0])
-    };
+    // First reach the constraints, then improve.
+    let score = |values: &[i32]| (shortage(&values[1..], &goal.least[1..], &lattices[1..]), values[0]);
     let climbed = |start: u64| {
         let draw = |(level, &states): (usize, &usize)| uniform(start, level as u64, states as u64) as usize;
         let mut states: Vec<usize> = tree.cards.iter().enumerate().map(draw).collect();

@@ -1,10 +1,10 @@
 //! Local search over levels: good architectures to start from, which let bounds exclude most of a space.
 
 use crate::exact::kernels::padded;
-use crate::exact::lattice::{Lattice, pair};
+use crate::exact::lattice::{Lattice, pair, triple};
 
 /// The parts of a function's value that change with one level, by state of that level.
-fn responses(lattice: &Lattice, states: &[usize], level: usize, out: &mut [i32]) {
+pub(crate) fn responses(lattice: &Lattice, states: &[usize], level: usize, out: &mut [i32]) {
     let n = states.len();
     out.copy_from_slice(&lattice.unary[level][..out.len()]);
     let mut add = |table: &[i32], first: usize, step: usize| {
@@ -22,9 +22,9 @@ fn responses(lattice: &Lattice, states: &[usize], level: usize, out: &mut [i32])
             let slab = lattice.cards[j] * width(k);
             let (at_i, at_j, at_k) = (states[i] * slab, states[j] * width(k), states[k]);
             match level {
-                l if l == i => add(&lattice.triples[crate::exact::lattice::triple(i, j, k)], at_j + at_k, slab),
-                l if l == j => add(&lattice.triples[crate::exact::lattice::triple(i, j, k)], at_i + at_k, width(k)),
-                l if l == k => add(&lattice.triples[crate::exact::lattice::triple(i, j, k)], at_i + at_j, 1),
+                l if l == i => add(&lattice.triples[triple(i, j, k)], at_j + at_k, slab),
+                l if l == j => add(&lattice.triples[triple(i, j, k)], at_i + at_k, width(k)),
+                l if l == k => add(&lattice.triples[triple(i, j, k)], at_i + at_j, 1),
                 _ => {}
             }
         }

@@ -181,3 +181,30 @@ compiled_twice! {
         (met.iter().map(|&n| n as u64).sum(), doubtful.iter().any(|&d| d != 0))
     }
 }
+
+compiled_twice! {
+    /// Numbers of the vectors of a tile in which a cell reaches a corner and all least values of constraints.
+    pub(crate) fn matches(
+        values: &[&[i32]], corners: &[[i32; 3]], constraints: &[&[i32]], least: &[i32], out: &mut Vec<usize>,
+    ) {
+        let all: [&[Vector]; 3] = std::array::from_fn(|j| values.get(j).map_or(vectors(values[0]), |v| vectors(v)));
+        for at in 0..all[0].len() {
+            let mut hit = [0i32; LANES];
+            for corner in corners {
+                for l in 0..LANES {
+                    let inside = (all[0][at][l] >= corner[0]) & (all[1][at][l] >= corner[1]) & (all[2][at][l] >= corner[2]);
+                    hit[l] |= i32::from(inside);
+                }
+            }
+            for (values, &least) in constraints.iter().zip(least) {
+                let values: &Vector = values[at * LANES..].first_chunk().unwrap_or(&[i32::MIN; LANES]);
+                for l in 0..LANES {
+                    hit[l] &= i32::from(values[l] >= least);
+                }
+            }
+            if hit.iter().fold(0, |any, h| any | h) != 0 {
+                out.push(at);
+            }
+        }
+    }
+}

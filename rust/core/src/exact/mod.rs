@@ -7,14 +7,17 @@ mod best;
 mod climb;
 mod count;
 mod domain;
+mod front;
 mod kernels;
 mod lattice;
 mod network;
 mod order;
 mod problem;
 mod search;
+mod seeds;
 mod task;
 mod tree;
+mod zones;
 
 pub use best::Item;
 pub use domain::Domain;

@@ -151,6 +151,12 @@ impl Network {
         self.constant + self.tables.iter().map(cell).sum::<f64>()
     }
 
+    /// Standard deviation over all states, where the tables have zero means.
+    pub(crate) fn deviation(&self) -> f64 {
+        let variance = |cells: &Vec<f64>| cells.iter().map(|c| c * c).sum::<f64>() / cells.len() as f64;
+        self.tables.values().map(variance).sum::<f64>().sqrt()
+    }
+
     /// Sum of the tables' largest absolute cells: no sum of some of them is larger.
     pub(crate) fn magnitude(&self) -> f64 {
         self.tables.values().map(|cells| cells.iter().fold(0.0f64, |m, c| m.max(c.abs()))).sum()

@@ -128,6 +128,11 @@ impl Problem {
         &self.terms[self.objectives()..]
     }
 
+    /// The functions of terms, before levels are ordered.
+    pub(crate) fn functions(&self, terms: &[Term]) -> Vec<Network> {
+        terms.iter().map(|term| self.function(term)).collect()
+    }
+
     /// The function of a term, before levels are ordered.
     pub(crate) fn function(&self, term: &Term) -> Network {
         Network::combined(&[(term.sign, &self.networks[term.network])])

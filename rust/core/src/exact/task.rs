@@ -10,11 +10,13 @@ use crate::benchmark::Benchmark;
 use crate::error::{Error, Result};
 use crate::exact::best::{Best, BestGoal, Item, start_best};
 use crate::exact::count::{self, Count, CountGoal};
+use crate::exact::front::{Front, FrontGoal};
 use crate::exact::lattice::Lattice;
 use crate::exact::network::Network;
 use crate::exact::order::by_variance;
 use crate::exact::problem::{Problem, Question};
 use crate::exact::search::search;
+use crate::exact::seeds::{Landscape, directions, guiding_weights};
 use crate::exact::tree::{Counts, Goal, Tree};
 use crate::hash::sha256_hex;
 use crate::threads::Run;
@@ -24,6 +26,8 @@ use crate::threads::Run;
 pub enum Kind {
     /// The k best of one objective.
     Best { k: usize },
+    /// Those that none is better than in all objectives.
+    Front,
     /// Their number.
     Count,
 }
@@ -32,6 +36,7 @@ pub enum Kind {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 enum Found {
     Best(Best),
+    Front(Front),
     Count(Count),
 }
 
@@ -53,12 +58,21 @@ pub enum Outcome {
     Count(u64),
 }
 
+/// What helps the search for a front.
+#[derive(Debug, Default)]
+struct Guide {
+    weights: Vec<Vec<f64>>,
+    seeds: Vec<u8>,
+}
+
 /// A question, ready to be searched.
 #[derive(Debug)]
 pub struct Task {
     problem: Problem,
     kind: Kind,
     tree: Tree,
+    /// Of a front: weights of the sums that bound it, and points near it.
+    guide: Guide,
     key: String,
 }
 
@@ -68,12 +82,13 @@ impl Task {
         let key = key(&bench, &question, &kind);
         run.in_pool(|| {
             let problem = Problem::new(bench, question)?;
-            let functions = match kind {
-                Kind::Best { .. } => problem.terms.iter().map(|t| problem.function(t)).collect(),
-                Kind::Count => count::functions(&problem, problem.constraint_terms()),
+            let (functions, guide) = match kind {
+                Kind::Best { .. } => (problem.functions(&problem.terms), Guide::default()),
+                Kind::Front => front_functions(&problem)?,
+                Kind::Count => (count::functions(&problem, problem.constraint_terms()), Guide::default()),
             };
-            let tree = tree(&problem, functions);
-            Ok(Task { problem, kind, tree, key })
+            let tree = tree(&problem, &functions);
+            Ok(Task { problem, kind, tree, guide, key })
         })
     }
 
@@ -96,6 +111,10 @@ impl Task {
     pub fn start(&self, run: &Run<'_>) -> Result<State> {
         let found = match self.kind {
             Kind::Best { k } => Found::Best(start_best(&BestGoal::new(&self.problem, &self.tree, k, *run))?),
+            Kind::Front => {
+                let goal = FrontGoal::new(&self.problem, &self.tree, &self.guide.weights, *run);
+                Found::Front(goal.planted(&self.guide.seeds)?)
+            }
             Kind::Count => Found::Count(Count::default()),
         };
         Ok(State { key: self.key.clone(), done: Vec::new(), counts: Counts::default(), found })
@@ -113,6 +132,11 @@ impl Task {
                 let goal = BestGoal::new(&self.problem, &self.tree, *k, *run);
                 let (found, counts) = self.search(&goal, goal.resumed(found), jobs, settled, run)?;
                 (Found::Best(found), counts)
+            }
+            (Found::Front(found), Kind::Front) => {
+                let goal = FrontGoal::new(&self.problem, &self.tree, &self.guide.weights, *run);
+                let (found, counts) = self.search(&goal, goal.resumed(found), jobs, settled, run)?;
+                (Found::Front(found), counts)
             }
             (Found::Count(found), Kind::Count) => {
                 let goal = CountGoal::new(&self.problem, &self.tree, *run);
@@ -147,6 +171,12 @@ impl Task {
                 BestGoal::new(&self.problem, &self.tree, *k, *run).merge(&mut into, from);
                 Found::Best(into)
             }
+            (Found::Front(into), Found::Front(from), Kind::Front) => {
+                let goal = FrontGoal::new(&self.problem, &self.tree, &self.guide.weights, *run);
+                let mut into = goal.resumed(into);
+                goal.merge(&mut into, from);
+                Found::Front(into)
+            }
             (Found::Count(mut into), Found::Count(from), Kind::Count) => {
                 CountGoal::new(&self.problem, &self.tree, *run).merge(&mut into, from);
                 Found::Count(into)
@@ -159,10 +189,14 @@ impl Task {
     }
 
     /// What a state says.
-    pub fn outcome(&self, state: &State) -> Result<Outcome> {
+    pub fn outcome(&self, state: &State, run: &Run<'_>) -> Result<Outcome> {
         self.check(state)?;
         Ok(match &state.found {
             Found::Best(best) => Outcome::Items(best.items.clone()),
+            Found::Front(front) => {
+                let goal = FrontGoal::new(&self.problem, &self.tree, &self.guide.weights, *run);
+                Outcome::Items(goal.outcome(front, self.is_complete(state)))
+            }
             Found::Count(count) => Outcome::Count(count.feasible),
         })
     }
@@ -200,13 +234,37 @@ impl State {
     }
 }
 
-fn tree(problem: &Problem, functions: Vec<Network>) -> Tree {
+fn tree(problem: &Problem, functions: &[Network]) -> Tree {
     let order = match functions.is_empty() {
         true => (0..problem.levels.levels.len()).collect(),
-        false => by_variance(&functions),
+        false => by_variance(&functions[..functions.len().min(problem.terms.len())]),
     };
     let lattice = |f: &Network| Lattice::new(&f.permuted(&order), Lattice::safe_unit(f));
     Tree::new(functions.iter().map(lattice).collect(), problem.levels.permuted(&order))
+}
+
+/// Objectives, constraints and weighted sums of the objectives, which follow a front that local search finds.
+fn front_functions(problem: &Problem) -> Result<(Vec<Network>, Guide)> {
+    let mut functions = problem.functions(&problem.terms);
+    let m = problem.objectives();
+    let lattices: Vec<Lattice> = functions.iter().map(|f| Lattice::new(f, Lattice::safe_unit(f))).collect();
+    let (objectives, constraints) = lattices.split_at(m);
+    let least: Vec<i32> =
+        problem.constraint_terms().iter().zip(constraints).map(|(term, lattice)| problem.least(term, lattice)).collect();
+    let landscape =
+        Landscape { objectives: objectives.iter().collect(), constraints: constraints.iter().collect(), least: &least };
+    let scale: Vec<f64> = functions[..m].iter().map(|f| f.deviation().max(f64::MIN_POSITIVE)).collect();
+    let scaled = |weights: Vec<f64>| weights.iter().zip(&scale).map(|(w, s)| w / s).collect();
+    let start: Vec<Vec<f64>> = directions(m, if m == 2 { 32 } else { 8 }).into_iter().map(scaled).collect();
+    let seeds = landscape.seeds(&start);
+    let points: Vec<Vec<f64>> = seeds.iter().map(|s| functions[..m].iter().map(|f| f.value(s)).collect()).collect();
+    let weights = guiding_weights(&points, &scale);
+    for weights in &weights {
+        let parts: Vec<(f64, &Network)> = weights.iter().copied().zip(&functions[..m]).collect();
+        functions.push(Network::combined(&parts));
+    }
+    let seeds = seeds.iter().flat_map(|states| problem.levels.row(states)).collect();
+    Ok((functions, Guide { weights, seeds }))
 }
 
 /// Tells questions, benchmarks and engines apart.
