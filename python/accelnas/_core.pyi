@@ -89,6 +89,8 @@ class Search:
         allowed: list[list[int]] | None = None,
         *,
         k: int = 1,
+        bins: int = 4096,
+        rows: NDArray[np.uint8] | None = None,
         threads: int | None = None,
     ) -> Self: ...
     @property

@@ -180,6 +180,14 @@ impl Benchmark {
         })
     }
 
+    /// What tells a metric from others of any benchmark: its file's hash, or that of what it is made of in memory.
+    pub(crate) fn identity(&self, metric: usize) -> String {
+        match &self.in_memory[metric] {
+            Some(header) => format!("{header:?} of {:?}", self.metrics.iter().map(|m| &m.sha256).collect::<Vec<_>>()),
+            None => self.metrics[metric].sha256.clone(),
+        }
+    }
+
     /// The artifact's header, or that of a metric in memory.
     pub fn header(&self, metric: usize) -> Result<Header> {
         match &self.in_memory[metric] {

@@ -17,6 +17,7 @@ use crate::link::Link;
 use crate::masks::MaskForest;
 use crate::pack::{Packer, ROWS};
 use crate::space::Space;
+use crate::sums::{DenseSums, Sums};
 use crate::surrogate::Surrogate;
 use crate::tables::Granularity;
 use crate::threads::Run;
@@ -45,6 +46,7 @@ pub struct Predictor {
     groups: Vec<Group>,
     sparse_rows: AtomicUsize,
     dense: OnceLock<Vec<Dense>>,
+    dense_sums: OnceLock<DenseSums>,
     members: OnceLock<Members>,
     forests: OnceLock<Vec<MaskForest>>,
     factors: OnceLock<Vec<Dense>>,
@@ -103,6 +105,7 @@ impl Predictor {
             surrogate,
             sparse_rows: AtomicUsize::new(0),
             dense: OnceLock::new(),
+            dense_sums: OnceLock::new(),
             members: OnceLock::new(),
             forests: OnceLock::new(),
             factors: OnceLock::new(),
@@ -130,7 +133,13 @@ impl Predictor {
 
     /// Mean of checked rows in float64, on the scale of the link.
     pub(crate) fn predict_linked(&self, space: &Space, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
-        self.surrogate.predict_grouped(space, &self.groups, &self.mean_cells, rows, run)
+        let (tables, mean) = (&self.surrogate.tables, std::slice::from_ref(&self.mean_cells));
+        let pays = DenseSums::pay(tables, &self.groups, 1, rows.len() / space.width());
+        let dense = match pays {
+            true => Some(self.dense_sums.get_or_init(|| DenseSums::new(&self.groups, mean))),
+            false => self.dense_sums.get(),
+        };
+        self.surrogate.predict_sums(space, &Sums::prepared(&self.groups, mean, dense), rows, run)
     }
 
     /// Mean (and standard deviation) of checked rows in float64, the link inverted.

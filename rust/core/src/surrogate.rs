@@ -191,19 +191,12 @@ impl Surrogate {
 
     /// Mean over members of every checked row in float64, before the link is inverted.
     pub fn predict(&self, space: &Space, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
-        self.predict_grouped(space, &self.assigned(0)?, &self.tables.mean_cells(), rows, run)
+        let (groups, mean) = (self.assigned(0)?, [self.tables.mean_cells()]);
+        self.predict_sums(space, &Sums::new(&self.tables, &groups, &mean, rows.len() / space.width()), rows, run)
     }
 
-    /// As [`Surrogate::predict`], from the means of the cells and the groups that have the tables.
-    pub(crate) fn predict_grouped(
-        &self,
-        space: &Space,
-        groups: &[Group],
-        mean_cells: &Vec<f64>,
-        rows: &[u8],
-        run: &Run<'_>,
-    ) -> Result<Vec<f64>> {
-        let sums = Sums::new(&self.tables, groups, std::slice::from_ref(mean_cells), rows.len() / space.width());
+    /// As [`Surrogate::predict`], given the sums of the means of the cells.
+    pub(crate) fn predict_sums(&self, space: &Space, sums: &Sums<'_>, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
         let constant = self.mean_constant();
         self.map_rows(space, rows, run, |row, states| {
             let mut sum = [0.0];

@@ -216,6 +216,13 @@ impl Benchmark {
     }
 }
 
+impl Benchmark {
+    /// Checked rows of choice indices of the benchmark's space.
+    pub(crate) fn checked<'a>(&self, py: Python<'_>, rows: &'a PyReadonlyArray2<'_, u8>) -> PyResult<&'a [u8]> {
+        self.space.get().checked(py, rows)
+    }
+}
+
 fn array<T: numpy::Element>(py: Python<'_>, values: Vec<T>) -> Bound<'_, PyAny> {
     PyArray1::from_vec(py, values).into_any()
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use accelnas_core::exact::{Constraint, Domain, Item, Kind, Outcome, Question, State, Task};
-use numpy::PyArray1;
+use numpy::{PyArray1, PyReadonlyArray2};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -22,7 +22,8 @@ pub(crate) struct Search {
 impl Search {
     /// Objectives are (metric, direction), constraints (metric, lower, upper); `allowed` lists the choices of every variable.
     #[new]
-    #[pyo3(signature = (benchmark, kind, objectives, constraints, allowed = None, *, k = 1, threads = None))]
+    #[pyo3(signature = (benchmark, kind, objectives, constraints, allowed = None, *, k = 1, bins = 4096, rows = None,
+        threads = None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn new(
         py: Python<'_>,
@@ -32,6 +33,8 @@ impl Search {
         constraints: Vec<(usize, f64, f64)>,
         allowed: Option<Vec<Vec<u8>>>,
         k: usize,
+        bins: usize,
+        rows: Option<PyReadonlyArray2<'_, u8>>,
         threads: Option<usize>,
     ) -> PyResult<Search> {
         let bench = benchmark.core.clone();
@@ -40,6 +43,11 @@ impl Search {
             "best" => Kind::Best { k },
             "front" => Kind::Front,
             "count" => Kind::Count,
+            "histogram" => Kind::Histogram { bins },
+            "ranks" => {
+                let rows = rows.ok_or_else(|| PyValueError::new_err("ranks need rows"))?;
+                Kind::Ranks { rows: benchmark.checked(py, &rows)?.to_vec() }
+            }
             other => return Err(PyValueError::new_err(format!("unknown kind {other:?}"))),
         };
         let objectives = objectives.iter().map(|(m, direction)| Ok((*m, parse_direction(direction)?)));
@@ -120,6 +128,14 @@ impl Search {
         match detached(py, 0, None, |run| self.task.outcome(&state, run))? {
             Outcome::Items(items) => self.set_items(py, &out, &items)?,
             Outcome::Count(count) => out.set_item("count", count)?,
+            Outcome::Histogram { counts, edges } => {
+                out.set_item("counts", PyArray1::from_vec(py, counts))?;
+                out.set_item("edges", PyArray1::from_vec(py, edges))?;
+            }
+            Outcome::Ranks { better, equal } => {
+                out.set_item("better", PyArray1::from_vec(py, better))?;
+                out.set_item("equal", PyArray1::from_vec(py, equal))?;
+            }
         }
         Ok(out)
     }

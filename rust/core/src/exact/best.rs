@@ -4,16 +4,18 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::exact::climb::climb;
+use crate::exact::climb::{climb, random_states};
 use crate::exact::lattice::Lattice;
 use crate::exact::problem::{Problem, clamp};
 use crate::exact::seeds::shortage;
+use crate::exact::task::Outcome;
 use crate::exact::tree::{Goal, Tile, Tree, Verdict};
-use crate::sample::uniform;
 use crate::threads::Run;
 
 /// Candidates that are evaluated in float64 at once.
 const BATCH: usize = 256;
+/// Random architectures to climb from.
+const STARTS: u64 = 64;
 
 /// An architecture and the float64 values of the question's metrics.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,13 +78,8 @@ impl<'a> BestGoal<'a> {
         Some(clamp(self.tree.lattice(0).possibly_at_least(value)))
     }
 
-    /// What was found before, ready to go on.
-    pub(crate) fn resumed(&self, found: Best) -> Best {
-        Best { least: self.least_of(&found.items), ..found }
-    }
-
     /// Puts an architecture among the best if it belongs there.
-    pub(crate) fn offer(&self, found: &mut Best, rows: &[u8]) -> Result<()> {
+    fn offer(&self, found: &mut Best, rows: &[u8]) -> Result<()> {
         let values = self.problem.values(rows, &self.run)?;
         for (i, row) in rows.chunks_exact(self.problem.bench.space().width()).enumerate() {
             if self.problem.is_feasible(|m| values[m][i]) {
@@ -98,9 +95,44 @@ impl Goal for BestGoal<'_> {
     type Found = Best;
     type View = ();
 
+    /// The best architectures that local search finds.
+    fn start(&self) -> Result<Best> {
+        let tree = self.tree;
+        let lattices: Vec<&Lattice> = (0..self.least.len()).map(|f| tree.lattice(f)).collect();
+        // First reach the constraints, then improve.
+        let score = |values: &[i32]| (shortage(&values[1..], &self.least[1..], &lattices[1..]), values[0]);
+        let climbed = |start: u64| {
+            let mut states = random_states(&tree.cards, start);
+            climb(&lattices, &mut states, score);
+            states
+        };
+        let mut optima: Vec<Vec<usize>> = self.run.in_pool(|| (0..STARTS).into_par_iter().map(climbed).collect());
+        optima.sort_unstable();
+        optima.dedup();
+        let mut rows = Vec::new();
+        for states in optima {
+            self.problem.first_ties(&tree.levels.row(&states), self.k, &mut rows);
+            // Several are wanted: those one step away are good, too.
+            for (level, &count) in tree.cards.iter().enumerate().filter(|_| self.k > 1) {
+                for state in (0..count).filter(|&state| state != states[level]) {
+                    let mut near = states.clone();
+                    near[level] = state;
+                    self.problem.first_ties(&tree.levels.row(&near), self.k, &mut rows);
+                }
+            }
+        }
+        let mut found = Best::default();
+        self.offer(&mut found, &rows)?;
+        Ok(found)
+    }
+
+    fn resumed(&self, found: Best) -> Best {
+        Best { least: self.least_of(&found.items), ..found }
+    }
+
     fn view(&self, _: &Best) {}
 
-    fn judge(&self, found: &Best, (): (), bounds: &[i32]) -> Verdict<()> {
+    fn judge(&self, found: &mut Best, (): (), bounds: &[i32], _: u64) -> Verdict<()> {
         let reaches = bounds.iter().zip(&self.least).all(|(bound, least)| bound >= least);
         match reaches && found.least.is_none_or(|least| bounds[0] >= least) {
             true => Verdict::Descend(()),
@@ -111,8 +143,6 @@ impl Goal for BestGoal<'_> {
     fn seed(&self, found: &Best) -> Best {
         found.clone()
     }
-
-    fn whole(&self, _: &mut Best, _: u64) {}
 
     fn tile(&self, found: &mut Best, (): (), tile: &mut Tile<'_>) -> Result<()> {
         if found.least.is_some_and(|least| tile.maximum(0) < least) {
@@ -142,39 +172,8 @@ impl Goal for BestGoal<'_> {
     fn merge(&self, into: &mut Best, from: Best) {
         from.items.into_iter().for_each(|item| self.insert(into, item));
     }
-}
 
-/// Random architectures to climb from.
-const STARTS: u64 = 64;
-
-/// The best architectures that local search finds.
-pub(crate) fn start_best(goal: &BestGoal<'_>) -> Result<Best> {
-    let tree = goal.tree;
-    let lattices: Vec<&Lattice> = (0..goal.least.len()).map(|f| tree.lattice(f)).collect();
-    // First reach the constraints, then improve.
-    let score = |values: &[i32]| (shortage(&values[1..], &goal.least[1..], &lattices[1..]), values[0]);
-    let climbed = |start: u64| {
-        let draw = |(level, &states): (usize, &usize)| uniform(start, level as u64, states as u64) as usize;
-        let mut states: Vec<usize> = tree.cards.iter().enumerate().map(draw).collect();
-        climb(&lattices, &mut states, score);
-        states
-    };
-    let mut optima: Vec<Vec<usize>> = goal.run.in_pool(|| (0..STARTS).into_par_iter().map(climbed).collect());
-    optima.sort_unstable();
-    optima.dedup();
-    let mut found = Best::default();
-    let mut rows = Vec::new();
-    for states in optima {
-        goal.problem.first_ties(&tree.levels.row(&states), goal.k, &mut rows);
-        // Several are wanted: those one step away are good, too.
-        for (level, &count) in tree.cards.iter().enumerate().filter(|_| goal.k > 1) {
-            for state in (0..count).filter(|&state| state != states[level]) {
-                let mut near = states.clone();
-                near[level] = state;
-                goal.problem.first_ties(&tree.levels.row(&near), goal.k, &mut rows);
-            }
-        }
+    fn outcome(&self, found: &Best, _: bool) -> Outcome {
+        Outcome::Items(found.items.clone())
     }
-    goal.offer(&mut found, &rows)?;
-    Ok(found)
 }

@@ -2,6 +2,12 @@
 
 use crate::exact::kernels::padded;
 use crate::exact::lattice::{Lattice, pair, triple};
+use crate::sample::uniform;
+
+/// A random state of every level.
+pub(crate) fn random_states(cards: &[usize], seed: u64) -> Vec<usize> {
+    cards.iter().enumerate().map(|(level, &n)| uniform(seed, level as u64, n as u64) as usize).collect()
+}
 
 /// The parts of a function's value that change with one level, by state of that level.
 pub(crate) fn responses(lattice: &Lattice, states: &[usize], level: usize, out: &mut [i32]) {

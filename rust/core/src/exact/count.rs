@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::exact::kernels::classify;
 use crate::exact::network::Network;
-use crate::exact::problem::{Problem, Term, clamp};
+use crate::exact::problem::{Problem, Term};
+use crate::exact::task::Outcome;
 use crate::exact::tree::{Goal, Tile, Tree, Verdict};
 use crate::threads::Run;
 
@@ -29,19 +30,15 @@ pub(crate) struct CountGoal<'a> {
     run: Run<'a>,
 }
 
-/// The functions of a count.
-pub(crate) fn functions(problem: &Problem, terms: &[Term]) -> Vec<Network> {
+/// The functions of terms, then their opposites, whose upper bounds are lower bounds.
+pub(crate) fn with_opposites(problem: &Problem, terms: &[Term]) -> Vec<Network> {
     let opposite = |term: &Term| Term { sign: -term.sign, ..*term };
     terms.iter().map(|t| problem.function(t)).chain(terms.iter().map(|t| problem.function(&opposite(t)))).collect()
 }
 
 impl<'a> CountGoal<'a> {
     pub(crate) fn new(problem: &'a Problem, tree: &'a Tree, run: Run<'a>) -> CountGoal<'a> {
-        let limit = |(f, term): (usize, &Term)| {
-            let lattice = tree.lattice(f);
-            (problem.least(term, lattice), clamp(lattice.surely_at_least(term.threshold)))
-        };
-        let limits = problem.constraint_terms().iter().enumerate().map(limit).collect();
+        let limits = problem.limits(|c| tree.lattice(c));
         CountGoal { problem, tree, limits, run }
     }
 }
@@ -50,25 +47,28 @@ impl Goal for CountGoal<'_> {
     type Found = Count;
     type View = ();
 
+    fn start(&self) -> Result<Count> {
+        Ok(Count::default())
+    }
+
     fn view(&self, _: &Count) {}
 
-    fn judge(&self, _: &Count, (): (), bounds: &[i32]) -> Verdict<()> {
+    fn judge(&self, found: &mut Count, (): (), bounds: &[i32], size: u64) -> Verdict<()> {
         let (upper, lower) = bounds.split_at(self.limits.len());
         if upper.iter().zip(&self.limits).any(|(bound, (least, _))| bound < least) {
             return Verdict::Prune;
         }
         match lower.iter().zip(&self.limits).all(|(bound, (_, sure))| bound.saturating_neg() >= *sure) {
-            true => Verdict::Whole,
+            true => {
+                found.feasible += size;
+                Verdict::Whole
+            }
             false => Verdict::Descend(()),
         }
     }
 
     fn seed(&self, _: &Count) -> Count {
         Count::default()
-    }
-
-    fn whole(&self, found: &mut Count, size: u64) {
-        found.feasible += size;
     }
 
     fn tile(&self, found: &mut Count, (): (), tile: &mut Tile<'_>) -> Result<()> {
@@ -105,5 +105,9 @@ impl Goal for CountGoal<'_> {
 
     fn merge(&self, into: &mut Count, from: Count) {
         into.feasible += from.feasible;
+    }
+
+    fn outcome(&self, found: &Count, _: bool) -> Outcome {
+        Outcome::Count(found.feasible)
     }
 }

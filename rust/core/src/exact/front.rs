@@ -8,7 +8,10 @@ use crate::error::Result;
 use crate::exact::best::Item;
 use crate::exact::kernels::{LANES, matches};
 use crate::exact::lattice::Lattice;
+use crate::exact::network::Network;
 use crate::exact::problem::{Problem, clamp};
+use crate::exact::seeds::{Guide, Landscape, directions, guiding_weights};
+use crate::exact::task::Outcome;
 use crate::exact::tree::{Goal, Tile, Tree, Verdict};
 use crate::exact::zones::{Corner, MAX_BOUNDS, MAX_OBJECTIVES, Zones};
 use crate::threads::Run;
@@ -43,17 +46,17 @@ pub(crate) struct Reached {
 pub(crate) struct FrontGoal<'a> {
     problem: &'a Problem,
     tree: &'a Tree,
-    weights: &'a [Vec<f64>],
+    guide: &'a Guide,
     /// Least steps of the constraints.
     least: Vec<i32>,
     run: Run<'a>,
 }
 
 impl<'a> FrontGoal<'a> {
-    pub(crate) fn new(problem: &'a Problem, tree: &'a Tree, weights: &'a [Vec<f64>], run: Run<'a>) -> FrontGoal<'a> {
+    pub(crate) fn new(problem: &'a Problem, tree: &'a Tree, guide: &'a Guide, run: Run<'a>) -> FrontGoal<'a> {
         let least = |(c, term)| problem.least(term, tree.lattice(problem.objectives() + c));
         let least = problem.constraint_terms().iter().enumerate().map(least).collect();
-        FrontGoal { problem, tree, weights, least, run }
+        FrontGoal { problem, tree, guide, least, run }
     }
 
     fn objectives(&self) -> usize {
@@ -74,7 +77,7 @@ impl<'a> FrontGoal<'a> {
         };
         let mut needs = [i32::MIN; MAX_BOUNDS];
         needs[..m].copy_from_slice(&corner[..m]);
-        for (k, weights) in self.weights.iter().enumerate() {
+        for (k, weights) in self.guide.weights.iter().enumerate() {
             let value = weights.iter().enumerate().map(|(j, w)| w * least_value(j)).sum();
             needs[m + k] = clamp(self.lattice(m + self.least.len() + k).possibly_at_least(value));
         }
@@ -127,16 +130,9 @@ impl<'a> FrontGoal<'a> {
         let rows = rows.chunks_exact(self.problem.bench.space().width()).enumerate();
         let feasible = rows.filter(|(i, _)| self.problem.is_feasible(|m| values[m][*i]));
         let ties = self.tree.levels.free_size;
-        Ok(feasible.map(|(i, row)| Item { row: row.to_vec(), values: values.iter().map(|v| v[i]).collect(), ties }).collect())
-    }
-
-    /// What was found before, ready to go on.
-    pub(crate) fn resumed(&self, mut found: Front) -> Front {
-        found.zones = Arc::new(Zones::new(|corner| self.needs(corner)));
-        for item in found.seeds.iter().chain(&found.items) {
-            self.exclude(&mut found.zones, item);
-        }
-        found
+        Ok(feasible
+            .map(|(i, row)| Item { row: row.to_vec(), values: values.iter().map(|v| v[i]).collect(), ties })
+            .collect())
     }
 
     /// Whether an architecture with these values of objectives and constraints may belong to the front.
@@ -146,32 +142,28 @@ impl<'a> FrontGoal<'a> {
         constraints.iter().zip(&self.least).all(|(value, least)| value >= least)
             && zones.all.iter().any(|zone| inside(&zone.corner))
     }
-
-    /// Everything is open but what the seeds exclude.
-    pub(crate) fn planted(&self, rows: &[u8]) -> Result<Front> {
-        let mut found = Front::default();
-        for item in self.evaluate(rows)? {
-            self.insert(&mut found.seeds, item);
-        }
-        Ok(found)
-    }
-
-    /// The points found, best first in the first objective; before the last job with the seeds among them.
-    pub(crate) fn outcome(&self, found: &Front, complete: bool) -> Vec<Item> {
-        let mut items = found.items.clone();
-        for seed in found.seeds.iter().filter(|_| !complete) {
-            if !items.iter().any(|item| item.values == seed.values) {
-                self.insert(&mut items, seed.clone());
-            }
-        }
-        items.sort_by(|a, b| self.score(b, 0).total_cmp(&self.score(a, 0)).then_with(|| a.row.cmp(&b.row)));
-        items
-    }
 }
 
 impl Goal for FrontGoal<'_> {
     type Found = Front;
     type View = Reached;
+
+    /// Everything is open but what the seeds exclude.
+    fn start(&self) -> Result<Front> {
+        let mut found = Front::default();
+        for item in self.evaluate(&self.guide.seeds)? {
+            self.insert(&mut found.seeds, item);
+        }
+        Ok(found)
+    }
+
+    fn resumed(&self, mut found: Front) -> Front {
+        found.zones = Arc::new(Zones::new(|corner| self.needs(corner)));
+        for item in found.seeds.iter().chain(&found.items) {
+            self.exclude(&mut found.zones, item);
+        }
+        found
+    }
 
     fn view(&self, found: &Front) -> Reached {
         Reached { first: 0, last: found.zones.all.len(), version: found.zones.version }
@@ -181,22 +173,20 @@ impl Goal for FrontGoal<'_> {
         Front { zones: found.zones.clone(), ..Front::default() }
     }
 
-    fn judge(&self, found: &Front, view: Reached, bounds: &[i32]) -> Verdict<Reached> {
+    fn judge(&self, found: &mut Front, view: Reached, bounds: &[i32], _: u64) -> Verdict<Reached> {
         let (m, c) = (self.objectives(), self.least.len());
         if bounds[m..m + c].iter().zip(&self.least).any(|(bound, least)| bound < least) {
             return Verdict::Prune;
         }
         let mut of_zones = [i32::MAX; MAX_BOUNDS];
         of_zones[..m].copy_from_slice(&bounds[..m]);
-        of_zones[m..m + self.weights.len()].copy_from_slice(&bounds[m + c..]);
+        of_zones[m..m + self.guide.weights.len()].copy_from_slice(&bounds[m + c..]);
         let view = if view.version == found.zones.version { view } else { self.view(found) };
         match found.zones.reached(view.first..view.last, &of_zones) {
             Some(range) => Verdict::Descend(Reached { first: range.start, last: range.end, ..view }),
             None => Verdict::Prune,
         }
     }
-
-    fn whole(&self, _: &mut Front, _: u64) {}
 
     fn tile(&self, found: &mut Front, view: Reached, tile: &mut Tile<'_>) -> Result<()> {
         let evaluated = self.objectives() + self.least.len();
@@ -247,4 +237,41 @@ impl Goal for FrontGoal<'_> {
             }
         }
     }
+
+    /// The points, best first in the first objective; before the last job with the seeds among them.
+    fn outcome(&self, found: &Front, complete: bool) -> Outcome {
+        let mut items = found.items.clone();
+        for seed in found.seeds.iter().filter(|_| !complete) {
+            if !items.iter().any(|item| item.values == seed.values) {
+                self.insert(&mut items, seed.clone());
+            }
+        }
+        items.sort_by(|a, b| self.score(b, 0).total_cmp(&self.score(a, 0)).then_with(|| a.row.cmp(&b.row)));
+        Outcome::Items(items)
+    }
+}
+
+/// Functions, and weighted sums of the objectives, which follow a front that local search finds.
+pub(crate) fn bounding_functions(problem: &Problem, mut functions: Vec<Network>) -> (Vec<Network>, Guide) {
+    let m = problem.objectives();
+    let lattices: Vec<Lattice> = functions.iter().map(|f| Lattice::new(f, Lattice::safe_unit(f))).collect();
+    let (objectives, constraints) = lattices.split_at(m);
+    let least = problem.constraint_terms().iter().zip(constraints).map(|(term, lattice)| problem.least(term, lattice));
+    let landscape = Landscape {
+        objectives: objectives.iter().collect(),
+        constraints: constraints.iter().collect(),
+        least: &least.collect::<Vec<i32>>(),
+    };
+    let scale: Vec<f64> = functions[..m].iter().map(|f| f.deviation().max(f64::MIN_POSITIVE)).collect();
+    let scaled = |weights: Vec<f64>| weights.iter().zip(&scale).map(|(w, s)| w / s).collect();
+    let start: Vec<Vec<f64>> = directions(m, if m == 2 { 32 } else { 8 }).into_iter().map(scaled).collect();
+    let seeds = landscape.seeds(&start);
+    let points: Vec<Vec<f64>> = seeds.iter().map(|s| functions[..m].iter().map(|f| f.value(s)).collect()).collect();
+    let weights = guiding_weights(&points, &scale);
+    for weights in &weights {
+        let parts: Vec<(f64, &Network)> = weights.iter().copied().zip(&functions[..m]).collect();
+        functions.push(Network::combined(&parts));
+    }
+    let seeds = seeds.iter().flat_map(|states| problem.levels.row(states)).collect();
+    (functions, Guide { weights, seeds })
 }

@@ -208,3 +208,39 @@ compiled_twice! {
         }
     }
 }
+
+compiled_twice! {
+    /// Whether a value is within the margin of an edge: a multiple of 2^shift above the first.
+    pub(crate) fn near_edges(values: &[i32], first: i32, shift: u32, margin: i32) -> bool {
+        let (start, mask) = (first.wrapping_sub(margin), (1u32 << shift) - 1);
+        let near = |value: i32| u32::from((value.wrapping_sub(start) as u32 & mask) <= 2 * margin as u32);
+        let (vectors, rest) = values.as_chunks::<LANES>();
+        let mut any = [0u32; LANES];
+        for values in vectors {
+            for l in 0..LANES {
+                any[l] |= near(values[l]);
+            }
+        }
+        any.iter().fold(0, |a, b| a | b) | rest.iter().fold(0, |a, &v| a | near(v)) != 0
+    }
+}
+
+compiled_twice! {
+    /// Counts values by their bin; there is a power of two of counts.
+    pub(crate) fn to_bins(values: &[i32], first: i32, shift: u32, counts: &mut [u32]) {
+        let last = counts.len() - 1;
+        let (vectors, rest) = values.as_chunks::<LANES>();
+        for values in vectors {
+            let mut bins = [0u32; LANES];
+            for l in 0..LANES {
+                bins[l] = (values[l].wrapping_sub(first) as u32) >> shift;
+            }
+            for bin in bins {
+                counts[bin as usize & last] += 1;
+            }
+        }
+        for &value in rest {
+            counts[((value.wrapping_sub(first) as u32) >> shift) as usize & last] += 1;
+        }
+    }
+}

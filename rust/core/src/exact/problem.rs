@@ -181,6 +181,19 @@ impl Problem {
         term.sign * self.link(self.metrics[term.network]).apply(value)
     }
 
+    /// For every constraint the steps from which on it may be, and surely is, met.
+    pub(crate) fn limits<'l>(&self, lattice: impl Fn(usize) -> &'l Lattice) -> Vec<(i32, i32)> {
+        let limit = |(c, term): (usize, &Term)| {
+            (self.least(term, lattice(c)), clamp(lattice(c).surely_at_least(term.threshold)))
+        };
+        self.constraint_terms().iter().enumerate().map(limit).collect()
+    }
+
+    /// Link of a metric of the question.
+    pub(crate) fn link_of(&self, network: usize) -> Link {
+        self.link(self.metrics[network])
+    }
+
     /// Fewest steps at which a term can reach its threshold.
     pub(crate) fn least(&self, term: &Term, lattice: &Lattice) -> i32 {
         clamp(lattice.possibly_at_least(term.threshold))

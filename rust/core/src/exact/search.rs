@@ -35,7 +35,7 @@ pub(crate) fn search<G: Goal>(
             run.in_pool(|| wave.into_par_iter().map_init(|| tree.worker(), job).collect::<Result<Vec<_>>>())?;
         for (of_job, count) in results {
             goal.merge(&mut found, of_job);
-            counts.add(count);
+            counts = counts.plus(count);
         }
     }
     Ok((found, counts))

@@ -2,14 +2,20 @@
 
 use rayon::prelude::*;
 
-use crate::exact::climb::{climb, responses};
+use crate::exact::climb::{climb, random_states, responses};
 use crate::exact::lattice::Lattice;
-use crate::sample::uniform;
 
 /// Random architectures that every weighted sum is climbed from.
 const STARTS: u64 = 4;
 /// Most points whose neighbours are looked at.
 const EXPANDED: usize = 1500;
+
+/// What helps the search for a front: weights of sums that bound it, and architectures near it.
+#[derive(Debug, Default)]
+pub(crate) struct Guide {
+    pub(crate) weights: Vec<Vec<f64>>,
+    pub(crate) seeds: Vec<u8>,
+}
 
 /// Objectives that must be large, and constraints with the least values that meet them.
 pub(crate) struct Landscape<'a> {
@@ -74,8 +80,7 @@ impl Landscape<'_> {
     /// Climbs to the constraints first, then up a weighted sum.
     fn climbed(&self, start: u64, weights: &[f64]) -> Option<Point> {
         let lattices = self.all();
-        let draw = |(level, &n): (usize, &usize)| uniform(start, level as u64, n as u64) as usize;
-        let mut states: Vec<usize> = lattices[0].cards.iter().enumerate().map(draw).collect();
+        let mut states = random_states(&lattices[0].cards, start);
         let m = self.objectives.len();
         let score = |values: &[i32]| {
             let sum: f64 = (0..m).map(|j| weights[j] * lattices[j].unit * f64::from(values[j])).sum();

@@ -5,18 +5,21 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::benchmark::Benchmark;
+use crate::benchmark::{Benchmark, Direction};
 use crate::error::{Error, Result};
-use crate::exact::best::{Best, BestGoal, Item, start_best};
-use crate::exact::count::{self, Count, CountGoal};
-use crate::exact::front::{Front, FrontGoal};
+use crate::exact::best::{BestGoal, Item};
+use crate::exact::count::{CountGoal, with_opposites};
+use crate::exact::front::{FrontGoal, bounding_functions};
+use crate::exact::histogram::{Bins, HistogramGoal};
 use crate::exact::lattice::Lattice;
 use crate::exact::network::Network;
 use crate::exact::order::by_variance;
 use crate::exact::problem::{Problem, Question};
+use crate::exact::ranks::{Given, RanksGoal};
 use crate::exact::search::search;
-use crate::exact::seeds::{Landscape, directions, guiding_weights};
+use crate::exact::seeds::Guide;
 use crate::exact::tree::{Counts, Goal, Tree};
 use crate::hash::sha256_hex;
 use crate::threads::Run;
@@ -30,14 +33,10 @@ pub enum Kind {
     Front,
     /// Their number.
     Count,
-}
-
-/// What a search found so far.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-enum Found {
-    Best(Best),
-    Front(Front),
-    Count(Count),
+    /// Their number by value of the objective, in so many bins of even width on the link's scale.
+    Histogram { bins: usize },
+    /// How many are better than given architectures in the objective, and how many equal; without constraints.
+    Ranks { rows: Vec<u8> },
 }
 
 /// Jobs that are done and what they found.
@@ -48,47 +47,81 @@ pub struct State {
     /// Ascending, disjoint ranges of jobs.
     done: Vec<(usize, usize)>,
     counts: Counts,
-    found: Found,
+    found: Value,
 }
 
 /// What is known once some or all jobs are done.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     Items(Vec<Item>),
     Count(u64),
+    /// Counts between edges; both ascend with the metric.
+    Histogram {
+        counts: Vec<u64>,
+        edges: Vec<f64>,
+    },
+    /// Architectures that are better than, and that equal, each given one.
+    Ranks {
+        better: Vec<u64>,
+        equal: Vec<u64>,
+    },
 }
 
-/// What helps the search for a front.
-#[derive(Debug, Default)]
-struct Guide {
-    weights: Vec<Vec<f64>>,
-    seeds: Vec<u8>,
+/// A kind with what its search needs.
+#[derive(Debug)]
+enum Plan {
+    Best { k: usize },
+    Front(Guide),
+    Count,
+    Histogram(Bins),
+    Ranks(Given),
 }
 
 /// A question, ready to be searched.
 #[derive(Debug)]
 pub struct Task {
     problem: Problem,
-    kind: Kind,
+    plan: Plan,
     tree: Tree,
-    /// Of a front: weights of the sums that bound it, and points near it.
-    guide: Guide,
     key: String,
+}
+
+/// Something to do with the goal of a task.
+trait Visit {
+    type Out;
+    fn visit<G: Goal>(self, task: &Task, goal: &G) -> Result<Self::Out>;
 }
 
 impl Task {
     /// Prepares tables, the order of levels and bounds.
     pub fn new(bench: Arc<Benchmark>, question: Question, kind: Kind, run: &Run<'_>) -> Result<Task> {
+        check(&bench, &question, &kind)?;
         let key = key(&bench, &question, &kind);
         run.in_pool(|| {
-            let problem = Problem::new(bench, question)?;
-            let (functions, guide) = match kind {
-                Kind::Best { .. } => (problem.functions(&problem.terms), Guide::default()),
-                Kind::Front => front_functions(&problem)?,
-                Kind::Count => (count::functions(&problem, problem.constraint_terms()), Guide::default()),
+            let problem = Problem::new(bench.clone(), question)?;
+            let functions = problem.functions(&problem.terms);
+            let (plan, tree) = match kind {
+                Kind::Best { k } => (Plan::Best { k }, tree(&problem, &functions, None)),
+                Kind::Count => {
+                    let functions = with_opposites(&problem, problem.constraint_terms());
+                    (Plan::Count, tree(&problem, &functions, None))
+                }
+                Kind::Front => {
+                    let (functions, guide) = bounding_functions(&problem, functions);
+                    (Plan::Front(guide), tree(&problem, &functions, None))
+                }
+                Kind::Histogram { bins } => {
+                    let range = range(bench, &problem, run)?;
+                    let bins = Bins::new(&problem, &functions[0], bins, range);
+                    let tree = tree(&problem, &functions, Some(bins.unit));
+                    (Plan::Histogram(bins), tree)
+                }
+                Kind::Ranks { rows } => {
+                    let given = Given::new(&problem, &rows, run)?;
+                    (Plan::Ranks(given), tree(&problem, &with_opposites(&problem, &problem.terms), None))
+                }
             };
-            let tree = tree(&problem, &functions);
-            Ok(Task { problem, kind, tree, guide, key })
+            Ok(Task { problem, plan, tree, key })
         })
     }
 
@@ -109,96 +142,66 @@ impl Task {
 
     /// The state before the first job.
     pub fn start(&self, run: &Run<'_>) -> Result<State> {
-        let found = match self.kind {
-            Kind::Best { k } => Found::Best(start_best(&BestGoal::new(&self.problem, &self.tree, k, *run))?),
-            Kind::Front => {
-                let goal = FrontGoal::new(&self.problem, &self.tree, &self.guide.weights, *run);
-                Found::Front(goal.planted(&self.guide.seeds)?)
+        struct Start;
+        impl Visit for Start {
+            type Out = State;
+            fn visit<G: Goal>(self, task: &Task, goal: &G) -> Result<State> {
+                let found = stored(&goal.start()?)?;
+                Ok(State { key: task.key.clone(), done: Vec::new(), counts: Counts::default(), found })
             }
-            Kind::Count => Found::Count(Count::default()),
-        };
-        Ok(State { key: self.key.clone(), done: Vec::new(), counts: Counts::default(), found })
+        }
+        self.with_goal(Start, run)
     }
 
     /// Does jobs; `settled` grows by the number of architectures that are dealt with.
     pub fn run(&self, state: State, jobs: Range<usize>, settled: &AtomicU64, run: &Run<'_>) -> Result<State> {
-        self.check(&state)?;
+        struct Do<'a>(State, Range<usize>, &'a AtomicU64, &'a Run<'a>);
+        impl Visit for Do<'_> {
+            type Out = State;
+            fn visit<G: Goal>(self, task: &Task, goal: &G) -> Result<State> {
+                let Do(state, jobs, settled, run) = self;
+                let done = joined(&state.done, &[(jobs.start, jobs.end)])?;
+                let found = goal.resumed(loaded(&state.found)?);
+                let (found, counts) = search(&task.tree, goal, found, jobs, settled, run)?;
+                Ok(State { done, counts: state.counts.plus(counts), found: stored(&found)?, ..state })
+            }
+        }
         if jobs.end > self.jobs() || jobs.is_empty() {
             return Err(refused(format!("jobs {jobs:?} are not among the {}; choose some of them", self.jobs())));
         }
-        let done = joined(&state.done, &[(jobs.start, jobs.end)])?;
-        let (found, counts) = match (state.found, &self.kind) {
-            (Found::Best(found), Kind::Best { k }) => {
-                let goal = BestGoal::new(&self.problem, &self.tree, *k, *run);
-                let (found, counts) = self.search(&goal, goal.resumed(found), jobs, settled, run)?;
-                (Found::Best(found), counts)
-            }
-            (Found::Front(found), Kind::Front) => {
-                let goal = FrontGoal::new(&self.problem, &self.tree, &self.guide.weights, *run);
-                let (found, counts) = self.search(&goal, goal.resumed(found), jobs, settled, run)?;
-                (Found::Front(found), counts)
-            }
-            (Found::Count(found), Kind::Count) => {
-                let goal = CountGoal::new(&self.problem, &self.tree, *run);
-                let (found, counts) = self.search(&goal, found, jobs, settled, run)?;
-                (Found::Count(found), counts)
-            }
-            _ => return Err(foreign()),
-        };
-        let mut total = state.counts;
-        total.add(counts);
-        Ok(State { key: state.key, done, counts: total, found })
-    }
-
-    fn search<G: Goal>(
-        &self,
-        goal: &G,
-        found: G::Found,
-        jobs: Range<usize>,
-        settled: &AtomicU64,
-        run: &Run<'_>,
-    ) -> Result<(G::Found, Counts)> {
-        search(&self.tree, goal, found, jobs, settled, run)
+        self.check(&state)?;
+        self.with_goal(Do(state, jobs, settled, run), run)
     }
 
     /// Puts together what different jobs found.
     pub fn merge(&self, a: State, b: State, run: &Run<'_>) -> Result<State> {
+        struct Merge(State, State);
+        impl Visit for Merge {
+            type Out = State;
+            fn visit<G: Goal>(self, _: &Task, goal: &G) -> Result<State> {
+                let Merge(a, b) = self;
+                let mut found = goal.resumed(loaded(&a.found)?);
+                goal.merge(&mut found, loaded(&b.found)?);
+                let done = joined(&a.done, &b.done)?;
+                Ok(State { done, counts: a.counts.plus(b.counts), found: stored(&found)?, ..a })
+            }
+        }
         self.check(&a)?;
         self.check(&b)?;
-        let done = joined(&a.done, &b.done)?;
-        let found = match (a.found, b.found, &self.kind) {
-            (Found::Best(mut into), Found::Best(from), Kind::Best { k }) => {
-                BestGoal::new(&self.problem, &self.tree, *k, *run).merge(&mut into, from);
-                Found::Best(into)
-            }
-            (Found::Front(into), Found::Front(from), Kind::Front) => {
-                let goal = FrontGoal::new(&self.problem, &self.tree, &self.guide.weights, *run);
-                let mut into = goal.resumed(into);
-                goal.merge(&mut into, from);
-                Found::Front(into)
-            }
-            (Found::Count(mut into), Found::Count(from), Kind::Count) => {
-                CountGoal::new(&self.problem, &self.tree, *run).merge(&mut into, from);
-                Found::Count(into)
-            }
-            _ => return Err(foreign()),
-        };
-        let mut counts = a.counts;
-        counts.add(b.counts);
-        Ok(State { key: a.key, done, counts, found })
+        self.with_goal(Merge(a, b), run)
     }
 
     /// What a state says.
     pub fn outcome(&self, state: &State, run: &Run<'_>) -> Result<Outcome> {
-        self.check(state)?;
-        Ok(match &state.found {
-            Found::Best(best) => Outcome::Items(best.items.clone()),
-            Found::Front(front) => {
-                let goal = FrontGoal::new(&self.problem, &self.tree, &self.guide.weights, *run);
-                Outcome::Items(goal.outcome(front, self.is_complete(state)))
+        struct Tell<'a>(&'a State);
+        impl Visit for Tell<'_> {
+            type Out = Outcome;
+            fn visit<G: Goal>(self, task: &Task, goal: &G) -> Result<Outcome> {
+                Ok(goal.outcome(&loaded(&self.0.found)?, task.is_complete(self.0)))
             }
-            Found::Count(count) => Outcome::Count(count.feasible),
-        })
+        }
+        self.check(state)?;
+        self.with_goal(Tell(state), run)
     }
 
     /// Whether all jobs are done.
@@ -206,11 +209,22 @@ impl Task {
         state.done == [(0, self.jobs())]
     }
 
+    fn with_goal<V: Visit>(&self, visit: V, run: &Run<'_>) -> Result<V::Out> {
+        let (problem, tree) = (&self.problem, &self.tree);
+        match &self.plan {
+            Plan::Best { k } => visit.visit(self, &BestGoal::new(problem, tree, *k, *run)),
+            Plan::Front(guide) => visit.visit(self, &FrontGoal::new(problem, tree, guide, *run)),
+            Plan::Count => visit.visit(self, &CountGoal::new(problem, tree, *run)),
+            Plan::Histogram(bins) => visit.visit(self, &HistogramGoal::new(problem, tree, bins, *run)),
+            Plan::Ranks(given) => visit.visit(self, &RanksGoal::new(problem, tree, given, *run)),
+        }
+    }
+
     /// Whether a state is of this question, benchmark and engine.
     fn check(&self, state: &State) -> Result<()> {
         match state.key == self.key {
             true => Ok(()),
-            false => Err(foreign()),
+            false => Err(refused("the state is of another question, benchmark or version; start again".to_owned())),
         }
     }
 }
@@ -230,47 +244,83 @@ impl State {
     }
 
     pub fn from_json(text: &str) -> Result<State> {
-        serde_json::from_str(text).map_err(|e| refused(format!("the state is not readable: {e}; start again")))
+        serde_json::from_str(text).map_err(unreadable)
     }
 }
 
-fn tree(problem: &Problem, functions: &[Network]) -> Tree {
+fn stored<T: Serialize>(found: &T) -> Result<Value> {
+    serde_json::to_value(found).map_err(unreadable)
+}
+
+fn loaded<'a, T: Deserialize<'a>>(found: &'a Value) -> Result<T> {
+    T::deserialize(found).map_err(unreadable)
+}
+
+fn unreadable(error: serde_json::Error) -> Error {
+    refused(format!("the state is not readable: {error}; start again"))
+}
+
+/// Functions as lattices over levels in a good order; the first one with a unit of its own, where it has one.
+fn tree(problem: &Problem, functions: &[Network], unit: Option<f64>) -> Tree {
     let order = match functions.is_empty() {
         true => (0..problem.levels.levels.len()).collect(),
         false => by_variance(&functions[..functions.len().min(problem.terms.len())]),
     };
-    let lattice = |f: &Network| Lattice::new(&f.permuted(&order), Lattice::safe_unit(f));
-    Tree::new(functions.iter().map(lattice).collect(), problem.levels.permuted(&order))
+    let lattice = |(f, network): (usize, &Network)| {
+        let unit = unit.filter(|_| f == 0).unwrap_or_else(|| Lattice::safe_unit(network));
+        Lattice::new(&network.permuted(&order), unit)
+    };
+    Tree::new(functions.iter().enumerate().map(lattice).collect(), problem.levels.permuted(&order))
 }
 
-/// Objectives, constraints and weighted sums of the objectives, which follow a front that local search finds.
-fn front_functions(problem: &Problem) -> Result<(Vec<Network>, Guide)> {
-    let mut functions = problem.functions(&problem.terms);
-    let m = problem.objectives();
-    let lattices: Vec<Lattice> = functions.iter().map(|f| Lattice::new(f, Lattice::safe_unit(f))).collect();
-    let (objectives, constraints) = lattices.split_at(m);
-    let least: Vec<i32> =
-        problem.constraint_terms().iter().zip(constraints).map(|(term, lattice)| problem.least(term, lattice)).collect();
-    let landscape =
-        Landscape { objectives: objectives.iter().collect(), constraints: constraints.iter().collect(), least: &least };
-    let scale: Vec<f64> = functions[..m].iter().map(|f| f.deviation().max(f64::MIN_POSITIVE)).collect();
-    let scaled = |weights: Vec<f64>| weights.iter().zip(&scale).map(|(w, s)| w / s).collect();
-    let start: Vec<Vec<f64>> = directions(m, if m == 2 { 32 } else { 8 }).into_iter().map(scaled).collect();
-    let seeds = landscape.seeds(&start);
-    let points: Vec<Vec<f64>> = seeds.iter().map(|s| functions[..m].iter().map(|f| f.value(s)).collect()).collect();
-    let weights = guiding_weights(&points, &scale);
-    for weights in &weights {
-        let parts: Vec<(f64, &Network)> = weights.iter().copied().zip(&functions[..m]).collect();
-        functions.push(Network::combined(&parts));
+/// Lowest and highest value of the objective's function without constraints.
+fn range(bench: Arc<Benchmark>, problem: &Problem, run: &Run<'_>) -> Result<(f64, f64)> {
+    let metric = problem.question.objectives[0].0;
+    let end = |direction| {
+        let question = Question {
+            domain: problem.question.domain.clone(),
+            objectives: vec![(metric, direction)],
+            constraints: Vec::new(),
+        };
+        let task = Task::new(bench.clone(), question, Kind::Best { k: 1 }, run)?;
+        let state = task.run(task.start(run)?, 0..task.jobs(), &AtomicU64::new(0), run)?;
+        match task.outcome(&state, run)? {
+            Outcome::Items(items) => Ok(problem.on_term(&problem.terms[0], items[0].values[0])),
+            _ => Err(refused("a search for the best has no items".to_owned())),
+        }
+    };
+    let ends: (f64, f64) = (end(Direction::Minimise)?, end(Direction::Maximise)?);
+    Ok((ends.0.min(ends.1), ends.0.max(ends.1)))
+}
+
+/// Whether a question has what its kind needs.
+fn check(bench: &Benchmark, question: &Question, kind: &Kind) -> Result<()> {
+    let (objectives, constraints) = (question.objectives.len(), question.constraints.len());
+    let (what, wanted) = match kind {
+        Kind::Front => ("2 or 3", 2..=3),
+        Kind::Count => ("no", 0..=0),
+        _ => ("one", 1..=1),
+    };
+    if !wanted.contains(&objectives) {
+        return Err(refused(format!("{objectives} objectives are given; give {what}")));
     }
-    let seeds = seeds.iter().flat_map(|states| problem.levels.row(states)).collect();
-    Ok((functions, Guide { weights, seeds }))
+    if matches!(kind, Kind::Ranks { .. }) && constraints > 0 {
+        return Err(refused(format!("ranks are given {constraints} constraints; restrict choices, or count instead")));
+    }
+    match kind {
+        Kind::Best { k: 0 } => Err(refused("the 0 best are asked for; ask for 1 or more".to_owned())),
+        Kind::Histogram { bins } if !(1..=1 << 16).contains(bins) => {
+            Err(refused(format!("{bins} bins are asked for; choose 1 to {}", 1 << 16)))
+        }
+        Kind::Ranks { rows } => bench.space().check(rows),
+        _ => Ok(()),
+    }
 }
 
 /// Tells questions, benchmarks and engines apart.
 fn key(bench: &Benchmark, question: &Question, kind: &Kind) -> String {
     let metrics = question.objectives.iter().map(|o| o.0).chain(question.constraints.iter().map(|c| c.metric));
-    let hashes: Vec<&str> = metrics.map(|m| bench.metrics()[m].sha256.as_str()).collect();
+    let hashes: Vec<String> = metrics.map(|m| bench.identity(m)).collect();
     let text = format!("{} {} {hashes:?} {question:?} {kind:?}", env!("CARGO_PKG_VERSION"), bench.space().sha256());
     sha256_hex(text.as_bytes())
 }
@@ -290,10 +340,6 @@ fn joined(a: &[(usize, usize)], b: &[(usize, usize)]) -> Result<Vec<(usize, usiz
         }
     }
     Ok(out)
-}
-
-fn foreign() -> Error {
-    refused("the state is of another question, benchmark or version; start again".to_owned())
 }
 
 fn refused(reason: String) -> Error {

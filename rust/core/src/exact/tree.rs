@@ -6,29 +6,32 @@
 //! of the largest cells of the tables over three open levels. The last two levels are a tile, which is
 //! evaluated whole.
 
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
 use crate::error::Result;
 use crate::exact::domain::Levels;
 use crate::exact::kernels::{add_row_maxima, padded, row_maxima, tile_maximum, tile_values};
 use crate::exact::lattice::{Lattice, pair, triple};
+use crate::exact::task::Outcome;
 use crate::threads::Run;
 
 /// What becomes of a subtree.
 pub(crate) enum Verdict<V> {
     /// None of its architectures matters.
     Prune,
-    /// All of them count, and nothing else about them matters.
+    /// The bounds say all about them.
     Whole,
     Descend(V),
 }
 
 /// How many architectures were settled in which way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Evaluated one by one.
     pub evaluated: u64,
     /// Excluded by a bound.
     pub pruned: u64,
-    /// Counted by a bound.
+    /// Included by bounds.
     pub settled: u64,
 }
 
@@ -37,30 +40,38 @@ impl Counts {
         self.evaluated + self.pruned + self.settled
     }
 
-    pub(crate) fn add(&mut self, other: Counts) {
-        self.evaluated += other.evaluated;
-        self.pruned += other.pruned;
-        self.settled += other.settled;
+    pub(crate) fn plus(self, other: Counts) -> Counts {
+        Counts {
+            evaluated: self.evaluated + other.evaluated,
+            pruned: self.pruned + other.pruned,
+            settled: self.settled + other.settled,
+        }
     }
 }
 
 /// What is looked for.
 pub(crate) trait Goal: Sync {
     /// What was found so far; later jobs start from it.
-    type Found: Clone + Send + Sync;
+    type Found: Clone + Send + Sync + Serialize + DeserializeOwned;
     /// What a node tells its children.
     type View: Copy;
 
+    /// Before the first job.
+    fn start(&self) -> Result<Self::Found>;
+
+    /// What was found and stored before, ready to go on.
+    fn resumed(&self, found: Self::Found) -> Self::Found {
+        found
+    }
+
+    /// What the root tells its children.
     fn view(&self, found: &Self::Found) -> Self::View;
 
     /// What a job starts from, given what all before it found.
     fn seed(&self, found: &Self::Found) -> Self::Found;
 
-    /// Judges a subtree by an upper bound of every function.
-    fn judge(&self, found: &Self::Found, view: Self::View, bounds: &[i32]) -> Verdict<Self::View>;
-
-    /// All of so many architectures count.
-    fn whole(&self, found: &mut Self::Found, size: u64);
+    /// Judges a subtree of so many architectures by an upper bound of every function.
+    fn judge(&self, found: &mut Self::Found, view: Self::View, bounds: &[i32], size: u64) -> Verdict<Self::View>;
 
     /// Looks at the architectures of a tile.
     fn tile(&self, found: &mut Self::Found, view: Self::View, tile: &mut Tile<'_>) -> Result<()>;
@@ -70,6 +81,9 @@ pub(crate) trait Goal: Sync {
 
     /// Adds what another job found.
     fn merge(&self, into: &mut Self::Found, from: Self::Found);
+
+    /// What is known so far, or once all jobs are done.
+    fn outcome(&self, found: &Self::Found, complete: bool) -> Outcome;
 }
 
 /// A function and where its matrices live at every depth.
@@ -355,12 +369,9 @@ impl Tree {
         let mut bounds = vec![0; self.functions.len()];
         for state in states {
             bounds.iter_mut().zip(&worker.frames).for_each(|(b, frames)| *b = frames[depth].children[state]);
-            match goal.judge(found, view, &bounds) {
+            match goal.judge(found, view, &bounds, size) {
                 Verdict::Prune => worker.counts.pruned += size,
-                Verdict::Whole => {
-                    worker.counts.settled += size;
-                    goal.whole(found, size);
-                }
+                Verdict::Whole => worker.counts.settled += size,
                 Verdict::Descend(view) => {
                     worker.states[depth] = state;
                     if depth == self.bottom() {

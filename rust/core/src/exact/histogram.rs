@@ -1,0 +1,189 @@
+//! How a metric is distributed: exact counts of architectures between edges.
+//!
+//! Edges are even on the scale of the link and lie on multiples of a power of two of the lattice's steps,
+//! so a shift finds the bin. Values within the margin of an edge are decided in float64.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::exact::kernels::{near_edges, to_bins};
+use crate::exact::lattice::Lattice;
+use crate::exact::network::Network;
+use crate::exact::problem::Problem;
+use crate::exact::task::Outcome;
+use crate::exact::tree::{Goal, Tile, Tree, Verdict};
+use crate::threads::Run;
+
+/// Doubtful architectures that are evaluated in float64 at once.
+const BATCH: usize = 8192;
+
+/// Counts by bin, in the order of the modelled value.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Counted {
+    pub(crate) bins: Vec<u64>,
+    #[serde(skip)]
+    pending: Vec<u8>,
+    /// Not yet added to `bins`: a word a count, for speed.
+    #[serde(skip)]
+    recent: Vec<u32>,
+    #[serde(skip)]
+    tiles: u32,
+}
+
+/// Bins of even width on the link's scale.
+#[derive(Clone, Debug)]
+pub(crate) struct Bins {
+    pub(crate) count: usize,
+    /// A bin is 2^shift steps wide.
+    shift: u32,
+    /// Step at which the first bin starts.
+    first: i32,
+    pub(crate) unit: f64,
+    /// Edges in the metric's unit, in the order of the modelled value.
+    pub(crate) edges: Vec<f64>,
+    margin: i32,
+}
+
+impl Bins {
+    /// Bins that hold all values from `lowest` to `highest`, on the link's scale.
+    pub(crate) fn new(problem: &Problem, network: &Network, count: usize, (lowest, highest): (f64, f64)) -> Bins {
+        let safe = Lattice::safe_unit(network);
+        let span = (highest - lowest).max(safe * count as f64);
+        let shift = (span / count as f64 / safe).log2().floor().clamp(0.0, 30.0) as u32;
+        // Room for the margin of the first and the last value.
+        let steps = count as f64 * f64::from(shift).exp2();
+        let margin = f64::from(network.tables.len() as u32) + 4.0;
+        let unit = span / (steps - 2.0 * margin).max(steps / 2.0);
+        let first = ((lowest - network.constant) / unit - margin).floor();
+        let (link, sign) = (problem.link_of(0), problem.terms[0].sign);
+        let edge = |i: usize| {
+            let value = network.constant + unit * (first + i as f64 * f64::from(shift).exp2());
+            link.inverse(sign * value)
+        };
+        Bins { count, shift, first: first as i32, unit, edges: (0..=count).map(edge).collect(), margin: margin as i32 }
+    }
+}
+
+/// The count of every bin. Function 0 is the metric, the others are the constraints.
+pub(crate) struct HistogramGoal<'a> {
+    problem: &'a Problem,
+    tree: &'a Tree,
+    bins: &'a Bins,
+    /// Steps from which on a constraint may be, and surely is, met.
+    limits: Vec<(i32, i32)>,
+    run: Run<'a>,
+}
+
+impl<'a> HistogramGoal<'a> {
+    pub(crate) fn new(problem: &'a Problem, tree: &'a Tree, bins: &'a Bins, run: Run<'a>) -> HistogramGoal<'a> {
+        let limits = problem.limits(|c| tree.lattice(1 + c));
+        HistogramGoal { problem, tree, bins, limits, run }
+    }
+
+    /// Bin of a value in the metric's unit.
+    fn bin_of(&self, value: f64) -> usize {
+        let edges = &self.bins.edges;
+        let falls = edges[0] > edges[edges.len() - 1];
+        let below = edges.partition_point(|&edge| if falls { edge > value } else { edge <= value });
+        below.saturating_sub(1).min(self.bins.count - 1)
+    }
+
+    fn flush(&self, found: &mut Counted) {
+        found.tiles = 0;
+        for (bin, recent) in found.bins.iter_mut().zip(&mut found.recent) {
+            *bin += u64::from(std::mem::take(recent)) * self.tree.levels.free_size;
+        }
+    }
+}
+
+impl Goal for HistogramGoal<'_> {
+    type Found = Counted;
+    type View = ();
+
+    fn start(&self) -> Result<Counted> {
+        Ok(Counted { bins: vec![0; self.bins.count], ..Counted::default() })
+    }
+
+    fn view(&self, _: &Counted) {}
+
+    fn seed(&self, _: &Counted) -> Counted {
+        let words = self.bins.count.next_power_of_two();
+        Counted { bins: vec![0; self.bins.count], recent: vec![0; words], ..Counted::default() }
+    }
+
+    fn judge(&self, _: &mut Counted, (): (), bounds: &[i32], _: u64) -> Verdict<()> {
+        match bounds[1..].iter().zip(&self.limits).all(|(bound, (least, _))| bound >= least) {
+            true => Verdict::Descend(()),
+            false => Verdict::Prune,
+        }
+    }
+
+    fn tile(&self, found: &mut Counted, (): (), tile: &mut Tile<'_>) -> Result<()> {
+        (0..=self.limits.len()).for_each(|f| tile.evaluate(f));
+        let (rows, columns, padded) = tile.shape();
+        let bins = self.bins;
+        for a in 0..rows {
+            let row = a * padded..(a + 1) * padded;
+            let values = &tile.values(0)[row.clone()];
+            let plain = self.limits.is_empty() && !near_edges(values, bins.first, bins.shift, bins.margin);
+            if plain {
+                to_bins(&values[..columns], bins.first, bins.shift, &mut found.recent);
+                continue;
+            }
+            for b in 0..columns {
+                let met = |(f, (least, sure)): (usize, &(i32, i32))| {
+                    let value = tile.values(1 + f)[row.start + b];
+                    u8::from(value >= *least) + u8::from(value >= *sure)
+                };
+                let met = self.limits.iter().enumerate().map(met).min().unwrap_or(2);
+                let value = &values[b..b + 1];
+                match (met, near_edges(value, bins.first, bins.shift, bins.margin)) {
+                    (0, _) => {}
+                    (2, false) => to_bins(value, bins.first, bins.shift, &mut found.recent),
+                    _ => found.pending.extend(tile.row(a, b)),
+                }
+            }
+        }
+        found.tiles += 1;
+        // No count of a word overflows: a tile has fewer than 2^16 cells.
+        if found.tiles == 1 << 16 {
+            self.flush(found);
+        }
+        match found.pending.len() >= BATCH * self.problem.bench.space().width() {
+            true => self.decide(found),
+            false => Ok(()),
+        }
+    }
+
+    fn finish(&self, found: &mut Counted) -> Result<()> {
+        self.flush(found);
+        self.decide(found)
+    }
+
+    fn merge(&self, into: &mut Counted, from: Counted) {
+        into.bins.iter_mut().zip(from.bins).for_each(|(sum, count)| *sum += count);
+    }
+
+    fn outcome(&self, found: &Counted, _: bool) -> Outcome {
+        let (mut counts, mut edges) = (found.bins.clone(), self.bins.edges.clone());
+        if edges[0] > edges[edges.len() - 1] {
+            counts.reverse();
+            edges.reverse();
+        }
+        Outcome::Histogram { counts, edges }
+    }
+}
+
+impl HistogramGoal<'_> {
+    /// Counts the doubtful ones by their float64 values.
+    fn decide(&self, found: &mut Counted) -> Result<()> {
+        let rows = std::mem::take(&mut found.pending);
+        let values = self.problem.values(&rows, &self.run)?;
+        for i in 0..values[0].len() {
+            if self.problem.is_feasible(|m| values[m][i]) {
+                found.bins[self.bin_of(values[0][i])] += self.tree.levels.free_size;
+            }
+        }
+        Ok(())
+    }
+}
