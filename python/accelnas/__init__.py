@@ -23,6 +23,7 @@ from accelnas.errors import (
 )
 from accelnas.importances import Importances, Share
 from accelnas.metric import Metric
+from accelnas.neighbourhood import Estimate, Neighbourhood
 from accelnas.space import Block, Space, Variable, mnasnet_space
 
 __all__ = [
@@ -31,12 +32,14 @@ __all__ = [
     "Benchmark",
     "Block",
     "DataError",
+    "Estimate",
     "FileError",
     "Importances",
     "Metric",
     "MetricError",
     "MissingExtraError",
     "ModelError",
+    "Neighbourhood",
     "SearchError",
     "Share",
     "Space",

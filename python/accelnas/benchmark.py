@@ -14,6 +14,7 @@ from accelnas.errors import MetricError
 from accelnas.importances import Importances, importances
 from accelnas.measurements import Measurements, check_threads, chosen, unpack
 from accelnas.metric import Metric
+from accelnas.neighbourhood import Neighbourhood, neighbourhood
 from accelnas.space import Architectures, Space
 
 if TYPE_CHECKING:
@@ -186,10 +187,67 @@ class Benchmark(Measurements):
         >>> 0.3 < found.first_order["block6_e"].value + found.first_order["block5_e"].value < 1
         True
         """
+        return importances(self._surrogate(metric), self.space, metric, self.metrics[metric].link)
+
+    def neighbourhood(
+        self,
+        metric: str,
+        *,
+        starts: int = 10_000,
+        samples: int = 100_000,
+        optimum: Architectures | None = None,
+        seed: int = 0,
+        threads: int | None = None,
+    ) -> Neighbourhood:
+        """Say what a metric's landscape is like: how rugged, how many local optima, how far they draw.
+
+        Parameters
+        ----------
+        metric : str
+            A metric that a surrogate predicts.
+        starts : int
+            Uniform architectures to climb from, at least 2.
+        samples : int
+            Further uniform architectures, for the correlations with distance and for neutrality, at least 10.
+        optimum : any form of one architecture that `Space.encode` takes, optional
+            Where distances are measured to; the best local optimum that the climbs reach by default.
+        seed : int
+            0 to 2**64 - 1. The starts are ``space.sample(starts, seed)``.
+        threads : int, optional
+            Threads to use; one a core by default. No result depends on it.
+
+        Returns
+        -------
+        Neighbourhood
+            Numbers that are exact, or come with 95 % intervals.
+
+        Raises
+        ------
+        MetricError
+            If there is no such metric, an expression evaluates it, part of it is a forest, it is the same for
+            all architectures, or a number is out of range.
+        SpaceError
+            If `optimum` is not one architecture of the space.
+
+        Notes
+        -----
+        The interpreter lock is released; Ctrl-C stops a long call.
+
+        Examples
+        --------
+        >>> found = load().neighbourhood("accuracy", starts=1000, samples=1000)
+        >>> bool(0.9 < found.autocorrelation[0] < 1), found.counts.sum()
+        (True, np.int64(1000))
+        """
+        surrogate = self._surrogate(metric)
+        check_threads(threads)
+        return neighbourhood(self, surrogate, metric, starts, samples, optimum, seed, threads)
+
+    def _surrogate(self, metric: str) -> _core.Surrogate:
+        """Surrogate of a metric that has one."""
         if metric in self.metrics and not self.metrics[metric].exact:
             raise MetricError(f"{metric} is evaluated on predictions and has no tables; ask for the metrics it names")
-        surrogate = self._core.surrogate(self._core.position(metric))
-        return importances(surrogate, self.space, metric, self.metrics[metric].link)
+        return self._core.surrogate(self._core.position(metric))
 
     @overload
     def predict(  # type: ignore[overload-overlap]

@@ -1,4 +1,4 @@
-"""The command line: ``accelnas info|sample|predict|data|fit|tune|evaluate|importances|compile``."""
+"""The command line: ``accelnas info|sample|predict|data|fit|tune|evaluate|importances|neighbourhood|compile``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from accelnas.cli import compile as compile_command
-from accelnas.cli import data, evaluate, fit, importances, info, predict, sample, tune
+from accelnas.cli import data, evaluate, fit, importances, info, neighbourhood, predict, sample, tune
 from accelnas.cli.shared import ErrorGroup
 
 __all__ = ["app", "main"]
@@ -43,7 +43,7 @@ def _accelnas(
     """Query a neural architecture search benchmark compiled to small exact tables."""
 
 
-for command in (info, sample, predict, data, fit, tune, evaluate, importances, compile_command):
+for command in (info, sample, predict, data, fit, tune, evaluate, importances, neighbourhood, compile_command):
     command.register(app)
 
 

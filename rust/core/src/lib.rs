@@ -3,6 +3,7 @@ pub mod artifact;
 pub mod batch;
 pub mod benchmark;
 mod calibrated;
+pub mod climb;
 pub mod combine;
 mod cover;
 mod distance;

@@ -31,6 +31,25 @@ impl Space {
             }
         }
     }
+
+    /// A uniform neighbour of each checked row: a variable of two choices or more, then another choice of it.
+    pub fn random_neighbours(&self, rows: &[u8], seed: u64) -> Result<Vec<u8>> {
+        let cards: Vec<usize> = self.cards().collect();
+        let free: Vec<usize> = (0..cards.len()).filter(|&v| cards[v] > 1).collect();
+        if free.is_empty() {
+            let reason = "its one architecture has no neighbours; give a variable two choices".to_owned();
+            return Err(Error::InvalidSpace { space: self.name().to_owned(), reason });
+        }
+        // No variable has such a number, so `sample` draws from other streams.
+        let streams = [u64::MAX, u64::MAX - 1].map(|tag| mix(seed ^ mix(tag)));
+        let mut out = rows.to_vec();
+        for (i, row) in out.chunks_exact_mut(cards.len()).enumerate() {
+            let v = free[uniform(streams[0], i as u64, free.len() as u64) as usize];
+            let other = uniform(streams[1], i as u64, cards[v] as u64 - 1) as u8;
+            row[v] = other + u8::from(other >= row[v]);
+        }
+        Ok(out)
+    }
 }
 
 /// SplitMix64's finaliser (Steele, Lea and Flood 2014).
@@ -103,6 +122,21 @@ mod tests {
             let chi2: f64 = counts.iter().map(|c| (c - 100.0) * (c - 100.0) / 100.0).sum();
             assert!((107.0..311.0).contains(&chi2), "{chi2}");
         }
+    }
+
+    #[test]
+    fn random_neighbours_are_uniform() {
+        let space = space_of(&[&[3, 1], &[2, 4]]);
+        let rows = space.at(&vec![13; 60_000]).unwrap();
+        let all = space.neighbours(&rows[..4]);
+        let found = space.random_neighbours(&rows, 5).unwrap();
+        assert_ne!(found, space.random_neighbours(&rows, 6).unwrap());
+        for (neighbour, expected) in all.chunks_exact(4).zip([1e4, 1e4, 2e4, 2e4 / 3.0, 2e4 / 3.0, 2e4 / 3.0]) {
+            let count = found.chunks_exact(4).filter(|row| row == &neighbour).count() as f64;
+            assert!((count - expected).abs() < 5.0 * expected.sqrt(), "{count} is not {expected}");
+        }
+        let alone = space_of(&[&[1], &[1]]).random_neighbours(&[0, 0], 0).unwrap_err().to_string();
+        assert!(alone.contains("has no neighbours"), "{alone}");
     }
 
     #[test]

@@ -23,6 +23,10 @@ type MetricTuple = (String, String, &'static str, &'static str, Option<f64>, Str
 /// Mean and, where asked for, standard deviation: float32 or float64 arrays.
 type Prediction<'py> = (Bound<'py, PyAny>, Option<Bound<'py, PyAny>>);
 
+/// Rows and values of local optima, which of them each start reached, and in how many moves.
+type Optima<'py> =
+    (Bound<'py, PyArray2<u8>>, Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<u32>>);
+
 /// Lower and upper ends of intervals.
 type Interval<'py> = (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>);
 
@@ -208,6 +212,30 @@ impl Benchmark {
         let out =
             detached(py, rows.shape()[0], threads, |run| run.in_pool(|| self.core.distances(metric, bytes, run)))?;
         Ok(PyArray1::from_vec(py, out))
+    }
+
+    /// Local optima that steepest climbs from the rows reach, best first.
+    fn climb<'py>(
+        &self,
+        py: Python<'py>,
+        rows: PyReadonlyArray2<'py, u8>,
+        metric: usize,
+        threads: Option<usize>,
+    ) -> PyResult<Optima<'py>> {
+        let space = self.space.get();
+        let bytes = space.checked(py, &rows)?;
+        // every climb evaluates all neighbours at least once
+        let work = rows.shape()[0].saturating_mul(space.core.cards().sum());
+        let direction = self.core.metrics()[metric].direction;
+        let found = detached(py, work, threads, |run| {
+            self.core.predictor(metric)?.climb(&space.core, direction, bytes.to_vec(), run)
+        })?;
+        Ok((
+            to_rows(py, found.rows, space.core.width())?,
+            PyArray1::from_vec(py, found.values),
+            PyArray1::from_vec(py, found.reached),
+            PyArray1::from_vec(py, found.steps),
+        ))
     }
 
     /// The distance to the nearest other row that 99 % of the fitted rows stay within.

@@ -144,6 +144,18 @@ impl Space {
         to_rows(py, self.core.neighbours(self.checked(py, &row)?), self.core.width())
     }
 
+    /// A uniform neighbour of every row.
+    fn random_neighbours<'py>(
+        &self,
+        py: Python<'py>,
+        rows: PyReadonlyArray2<'py, u8>,
+        seed: u64,
+    ) -> PyResult<Bound<'py, PyArray2<u8>>> {
+        let bytes = self.checked(py, &rows)?;
+        let out = detached(py, rows.shape()[0], None, |_| self.core.random_neighbours(bytes, seed))?;
+        to_rows(py, out, self.core.width())
+    }
+
     /// Choice index of a value of one variable, or the error that names the row.
     fn choice_index(&self, py: Python<'_>, variable: usize, value: &Bound<'_, PyAny>, row: usize) -> PyResult<u8> {
         let variable = &self.core.variables()[variable];
