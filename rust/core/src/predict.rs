@@ -45,6 +45,8 @@ pub struct Predictor {
     mean_cells: Vec<f64>,
     groups: Vec<Group>,
     sparse_rows: AtomicUsize,
+    /// Rows summed in float64 so far.
+    summed_rows: AtomicUsize,
     dense: OnceLock<Vec<Dense>>,
     dense_sums: OnceLock<DenseSums>,
     members: OnceLock<Members>,
@@ -104,6 +106,7 @@ impl Predictor {
             uncertainty,
             surrogate,
             sparse_rows: AtomicUsize::new(0),
+            summed_rows: AtomicUsize::new(0),
             dense: OnceLock::new(),
             dense_sums: OnceLock::new(),
             members: OnceLock::new(),
@@ -134,7 +137,9 @@ impl Predictor {
     /// Mean of checked rows in float64, on the scale of the link.
     pub(crate) fn predict_linked(&self, space: &Space, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
         let (tables, mean) = (&self.surrogate.tables, std::slice::from_ref(&self.mean_cells));
-        let pays = DenseSums::pay(tables, &self.groups, 1, rows.len() / space.width());
+        let asked = rows.len() / space.width();
+        let asked = self.summed_rows.fetch_add(asked, Ordering::Relaxed) + asked;
+        let pays = DenseSums::pay(tables, &self.groups, 1, asked);
         let dense = match pays {
             true => Some(self.dense_sums.get_or_init(|| DenseSums::new(&self.groups, mean))),
             false => self.dense_sums.get(),

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::exact::kernels::{near_edges, to_bins};
+use crate::exact::kernels::{bin_of, count_bins};
 use crate::exact::lattice::Lattice;
 use crate::exact::network::Network;
 use crate::exact::problem::Problem;
@@ -47,20 +47,28 @@ pub(crate) struct Bins {
 impl Bins {
     /// Bins that hold all values from `lowest` to `highest`, on the link's scale.
     pub(crate) fn new(problem: &Problem, network: &Network, count: usize, (lowest, highest): (f64, f64)) -> Bins {
-        let safe = Lattice::safe_unit(network);
-        let span = (highest - lowest).max(safe * count as f64);
-        let shift = (span / count as f64 / safe).log2().floor().clamp(0.0, 30.0) as u32;
-        // Room for the margin of the first and the last value.
+        // Whole values lie in a range of at most 2^31 steps, so sums modulo 2^32 find them.
+        let shift = (1u32 << 31).ilog2() - count.next_power_of_two().ilog2();
         let steps = count as f64 * f64::from(shift).exp2();
-        let margin = f64::from(network.tables.len() as u32) + 4.0;
-        let unit = span / (steps - 2.0 * margin).max(steps / 2.0);
+        // Not so narrow that the rounding of float64 takes more than a few of them.
+        let span = (highest - lowest).max(network.rounding * steps / 1024.0).max(f64::MIN_POSITIVE * steps);
+        // Room for the margin of the first and the last value.
+        let margin = f64::from(Lattice::margin(network, span / steps)) + 2.0;
+        let unit = span / (steps - 2.0 * margin);
         let first = ((lowest - network.constant) / unit - margin).floor();
         let (link, sign) = (problem.link_of(0), problem.terms[0].sign);
         let edge = |i: usize| {
             let value = network.constant + unit * (first + i as f64 * f64::from(shift).exp2());
             link.inverse(sign * value)
         };
-        Bins { count, shift, first: first as i32, unit, edges: (0..=count).map(edge).collect(), margin: margin as i32 }
+        Bins {
+            count,
+            shift,
+            first: first as i64 as i32,
+            unit,
+            edges: (0..=count).map(edge).collect(),
+            margin: margin as i32,
+        }
     }
 }
 
@@ -121,27 +129,23 @@ impl Goal for HistogramGoal<'_> {
     fn tile(&self, found: &mut Counted, (): (), tile: &mut Tile<'_>) -> Result<()> {
         (0..=self.limits.len()).for_each(|f| tile.evaluate(f));
         let (rows, columns, padded) = tile.shape();
-        let bins = self.bins;
-        for a in 0..rows {
-            let row = a * padded..(a + 1) * padded;
-            let values = &tile.values(0)[row.clone()];
-            let plain = self.limits.is_empty() && !near_edges(values, bins.first, bins.shift, bins.margin);
-            if plain {
-                to_bins(&values[..columns], bins.first, bins.shift, &mut found.recent);
-                continue;
-            }
-            for b in 0..columns {
-                let met = |(f, (least, sure)): (usize, &(i32, i32))| {
-                    let value = tile.values(1 + f)[row.start + b];
-                    u8::from(value >= *least) + u8::from(value >= *sure)
-                };
-                let met = self.limits.iter().enumerate().map(met).min().unwrap_or(2);
-                let value = &values[b..b + 1];
-                match (met, near_edges(value, bins.first, bins.shift, bins.margin)) {
-                    (0, _) => {}
-                    (2, false) => to_bins(value, bins.first, bins.shift, &mut found.recent),
-                    _ => found.pending.extend(tile.row(a, b)),
-                }
+        let Bins { first, shift, margin, .. } = *self.bins;
+        let mut rest: Vec<usize> = Vec::new();
+        let constrained = !self.limits.is_empty();
+        match self.limits.is_empty() {
+            true => count_bins(tile.values(0), columns, first, shift, margin, &mut found.recent, &mut rest),
+            false => rest.extend(0..rows),
+        }
+        for cell in rest.iter().flat_map(|a| a * padded..a * padded + columns) {
+            let met = |(f, (least, sure)): (usize, &(i32, i32))| {
+                let value = tile.values(1 + f)[cell];
+                u8::from(value >= *least) + u8::from(value >= *sure)
+            };
+            let met = if constrained { self.limits.iter().enumerate().map(met).min().unwrap_or(2) } else { 2 };
+            match (met, bin_of(tile.values(0)[cell], first, shift, margin)) {
+                (0, _) => {}
+                (2, Some(bin)) => found.recent[bin] += 1,
+                _ => found.pending.extend(tile.row(cell / padded, cell % padded)),
             }
         }
         found.tiles += 1;

@@ -68,7 +68,7 @@ compiled_twice! {
             let mut best = [i32::MIN; LANES];
             for (values, shares) in vectors(row).iter().zip(shares) {
                 for l in 0..LANES {
-                    best[l] = best[l].max(values[l] + shares[l]);
+                    best[l] = best[l].max(values[l].wrapping_add(shares[l]));
                 }
             }
             *out = highest(&best);
@@ -89,8 +89,8 @@ compiled_twice! {
             let sums = sum.as_chunks_mut::<LANES>().0;
             for (((left, right), sum), shares) in vectors(left).iter().zip(vectors(right)).zip(sums).zip(shares) {
                 for l in 0..LANES {
-                    sum[l] = left[l] + right[l];
-                    best[l] = best[l].max(sum[l] + shares[l]);
+                    sum[l] = left[l].wrapping_add(right[l]);
+                    best[l] = best[l].max(sum[l].wrapping_add(shares[l]));
                 }
             }
             *out = highest(&best);
@@ -210,37 +210,41 @@ compiled_twice! {
 }
 
 compiled_twice! {
-    /// Whether a value is within the margin of an edge: a multiple of 2^shift above the first.
-    pub(crate) fn near_edges(values: &[i32], first: i32, shift: u32, margin: i32) -> bool {
-        let (start, mask) = (first.wrapping_sub(margin), (1u32 << shift) - 1);
-        let near = |value: i32| u32::from((value.wrapping_sub(start) as u32 & mask) <= 2 * margin as u32);
-        let (vectors, rest) = values.as_chunks::<LANES>();
-        let mut any = [0u32; LANES];
-        for values in vectors {
-            for l in 0..LANES {
-                any[l] |= near(values[l]);
+    /// Counts the values of a tile by their bin, but for rows with a value near an edge, whose numbers are told.
+    ///
+    /// There is a power of two of counts.
+    pub(crate) fn count_bins(
+        values: &[i32], columns: usize, first: i32, shift: u32, margin: i32, counts: &mut [u32], near: &mut Vec<usize>,
+    ) {
+        let (start, mask, width) = (first.wrapping_sub(margin), (1u32 << shift) - 1, 2 * margin as u32);
+        assert!(counts.len().is_power_of_two(), "a mask finds the bin");
+        let last = counts.len() - 1;
+        let mut bins = [[0u32; LANES]; 32];
+        for (number, row) in values.chunks_exact(padded(columns)).enumerate() {
+            let bins = &mut bins[..row.len() / LANES];
+            let mut any = [0u32; LANES];
+            for (values, bins) in vectors(row).iter().zip(&mut *bins) {
+                for l in 0..LANES {
+                    let steps = values[l].wrapping_sub(start) as u32;
+                    any[l] |= u32::from((steps & mask) <= width);
+                    bins[l] = steps.wrapping_sub(margin as u32) >> shift;
+                }
+            }
+            if any.iter().fold(0, |a, b| a | b) != 0 {
+                near.push(number);
+                continue;
+            }
+            for &bin in &bins.as_flattened()[..columns] {
+                // SAFETY: whatever is and-ed with the last index is an index.
+                *unsafe { counts.get_unchecked_mut(bin as usize & last) } += 1;
             }
         }
-        any.iter().fold(0, |a, b| a | b) | rest.iter().fold(0, |a, &v| a | near(v)) != 0
     }
 }
 
-compiled_twice! {
-    /// Counts values by their bin; there is a power of two of counts.
-    pub(crate) fn to_bins(values: &[i32], first: i32, shift: u32, counts: &mut [u32]) {
-        let last = counts.len() - 1;
-        let (vectors, rest) = values.as_chunks::<LANES>();
-        for values in vectors {
-            let mut bins = [0u32; LANES];
-            for l in 0..LANES {
-                bins[l] = (values[l].wrapping_sub(first) as u32) >> shift;
-            }
-            for bin in bins {
-                counts[bin as usize & last] += 1;
-            }
-        }
-        for &value in rest {
-            counts[((value.wrapping_sub(first) as u32) >> shift) as usize & last] += 1;
-        }
-    }
+/// Bin of a value, if it is not near an edge.
+pub(crate) fn bin_of(value: i32, first: i32, shift: u32, margin: i32) -> Option<usize> {
+    let steps = value.wrapping_sub(first.wrapping_sub(margin)) as u32;
+    let near = steps & ((1u32 << shift) - 1) <= 2 * margin as u32;
+    (!near).then_some((steps.wrapping_sub(margin as u32) >> shift) as usize)
 }

@@ -50,6 +50,11 @@ impl Lattice {
         (network.magnitude() / f64::from(1 << 30)).max(network.rounding).max(f64::MIN_POSITIVE)
     }
 
+    /// Largest distance, in steps, between a value and the float64 sum that it stands for.
+    pub(crate) fn margin(network: &Network, unit: f64) -> i32 {
+        network.tables.len().div_ceil(2) as i32 + (network.rounding / unit).ceil() as i32 + 1
+    }
+
     pub(crate) fn new(network: &Network, unit: f64) -> Lattice {
         let cards = network.cards.clone();
         let n = cards.len();
@@ -86,7 +91,7 @@ impl Lattice {
         let (mut triples, mut triple_maxima) = (Vec::new(), Vec::new());
         for (i, maxima, table) in tables.collect::<Vec<_>>() {
             let largest = maxima.iter().copied().max().unwrap_or(0);
-            suffix[..=i].iter_mut().for_each(|s| *s += largest);
+            suffix[..=i].iter_mut().for_each(|s: &mut i32| *s = s.wrapping_add(largest));
             triples.push(table);
             triple_maxima.push(maxima);
         }

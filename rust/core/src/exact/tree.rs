@@ -168,14 +168,14 @@ impl Function {
         let n = self.lattice.cards.len();
         let (above, below) = frames.split_at_mut(depth + 1);
         let (here, next) = (&above[depth], &mut below[0]);
-        next.constant = here.constant + here.unary[depth][state];
+        next.constant = here.constant.wrapping_add(here.unary[depth][state]);
         for j in depth + 1..n {
             next.unary[j].copy_from_slice(&here.unary[j]);
             let matrix = self.matrix(above, depth, depth, j);
             if !matrix.is_empty() {
                 let columns = next.unary[j].len();
                 let row = &matrix[state * columns..][..columns];
-                next.unary[j].iter_mut().zip(row).for_each(|(sum, cell)| *sum += cell);
+                next.unary[j].iter_mut().zip(row).for_each(|(sum, cell)| *sum = sum.wrapping_add(*cell));
             }
         }
         self.assess(frames, depth + 1, Some(state));
@@ -187,7 +187,8 @@ impl Function {
         let n = lattice.cards.len();
         let (above, at) = frames.split_at_mut(depth);
         let node = &mut at[0];
-        let mut rest = node.constant + lattice.suffix[depth + 1];
+        // Wraps only where no bound is asked for: see `Lattice`.
+        let mut rest = node.constant.wrapping_add(lattice.suffix[depth + 1]);
         let mut children = std::mem::take(&mut node.children);
         children.fill(0);
         let partners = &self.partners[depth];
@@ -195,8 +196,8 @@ impl Function {
             if partners[i].is_empty() {
                 let own = &node.unary[i][..lattice.cards[i]];
                 match i == depth {
-                    true => children.iter_mut().zip(own).for_each(|(child, value)| *child += value),
-                    false => rest += own.iter().copied().max().unwrap_or(0),
+                    true => children.iter_mut().zip(own).for_each(|(child, value)| *child = child.wrapping_add(*value)),
+                    false => rest = rest.wrapping_add(own.iter().copied().max().unwrap_or(0)),
                 }
             }
         }
@@ -236,18 +237,20 @@ impl Function {
                         }
                     }
                 }
-                let of_rows = maxima.iter().zip(&shares.0).map(|(m, s)| m + s);
+                let of_rows = maxima.iter().zip(&shares.0).map(|(m, s)| m.wrapping_add(*s));
                 match i == depth {
-                    true => children.iter_mut().zip(of_rows).for_each(|(child, value)| *child += value),
-                    false => rest += of_rows.max().unwrap_or(0),
+                    true => {
+                        children.iter_mut().zip(of_rows).for_each(|(child, value)| *child = child.wrapping_add(value))
+                    }
+                    false => rest = rest.wrapping_add(of_rows.max().unwrap_or(0)),
                 }
             }
         }
         for (j, k) in (depth + 1..n).flat_map(|k| (depth + 1..k).map(move |j| (j, k))) {
             let maxima = &lattice.triple_maxima[triple(depth, j, k)];
-            children.iter_mut().zip(maxima).for_each(|(child, value)| *child += value);
+            children.iter_mut().zip(maxima).for_each(|(child, value)| *child = child.wrapping_add(*value));
         }
-        children.iter_mut().for_each(|child| *child += rest);
+        children.iter_mut().for_each(|child| *child = child.wrapping_add(rest));
         node.children = children;
     }
 }
@@ -257,7 +260,7 @@ fn share(unary: &[i32], partners: &[usize], partner: usize, out: &mut Vec<i32>) 
     let count = partners.len() as i32;
     out.clear();
     match partners.last() == Some(&partner) {
-        true => out.extend(unary.iter().map(|u| u - u / count * (count - 1))),
+        true => out.extend(unary.iter().map(|u| u.wrapping_sub(u / count * (count - 1)))),
         false => out.extend(unary.iter().map(|u| u / count)),
     }
 }
