@@ -125,7 +125,7 @@ fn run_task_with(
 
 /// Whether the AVX2 build of the loops runs: the processor has it and `ACCELNAS_PORTABLE` is not set.
 #[cfg(target_arch = "x86_64")]
-fn avx2_enabled() -> bool {
+pub(crate) fn avx2_enabled() -> bool {
     static ENABLED: std::sync::LazyLock<bool> = std::sync::LazyLock::new(|| {
         std::is_x86_feature_detected!("avx2") && std::env::var_os("ACCELNAS_PORTABLE").is_none()
     });

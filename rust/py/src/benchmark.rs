@@ -69,6 +69,12 @@ impl Benchmark {
         self.core.position(name).map_err(|e| to_py(py, e))
     }
 
+    /// File of a metric and its hash; both empty for a metric in memory.
+    fn artifact(&self, metric: usize) -> (&str, &str) {
+        let metric = &self.core.metrics()[metric];
+        (&metric.file, &metric.sha256)
+    }
+
     /// Hashes, versions and bounds recorded in a metric's artifact.
     fn provenance(&self, py: Python<'_>, metric: usize) -> PyResult<BTreeMap<String, String>> {
         let header = detached(py, 0, None, |_| self.core.header(metric))?;

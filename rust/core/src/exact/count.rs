@@ -97,6 +97,9 @@ impl Goal for CountGoal<'_> {
 
     fn finish(&self, found: &mut Count) -> Result<()> {
         let rows = std::mem::take(&mut found.pending);
+        if rows.is_empty() {
+            return Ok(());
+        }
         let values = self.problem.values(&rows, &self.run)?;
         let met = (0..values[0].len()).filter(|&i| self.problem.is_feasible(|m| values[m][i])).count();
         found.feasible += met as u64 * self.tree.levels.free_size;

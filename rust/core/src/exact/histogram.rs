@@ -12,6 +12,7 @@ use crate::exact::network::Network;
 use crate::exact::problem::Problem;
 use crate::exact::task::Outcome;
 use crate::exact::tree::{Goal, Tile, Tree, Verdict};
+use crate::link::Link;
 use crate::threads::Run;
 
 /// Doubtful architectures that are evaluated in float64 at once.
@@ -50,13 +51,16 @@ impl Bins {
         // Whole values lie in a range of at most 2^31 steps, so sums modulo 2^32 find them.
         let shift = (1u32 << 31).ilog2() - count.next_power_of_two().ilog2();
         let steps = count as f64 * f64::from(shift).exp2();
-        // Not so narrow that the rounding of float64 takes more than a few of them.
-        let span = (highest - lowest).max(network.rounding * steps / 1024.0).max(f64::MIN_POSITIVE * steps);
+        // Not so narrow that edges coincide in float64, or that its rounding takes more than a few steps.
+        let link = problem.link_of(0);
+        let size = lowest.abs().max(highest.abs()).max(if link == Link::Log { 1.0 } else { 0.0 });
+        let distinct = 16.0 * f64::EPSILON * count as f64 * if size > 0.0 { size } else { 1.0 };
+        let span = (highest - lowest).max(network.rounding * steps / 1024.0).max(distinct);
         // Room for the margin of the first and the last value.
         let margin = f64::from(Lattice::margin(network, span / steps)) + 2.0;
         let unit = span / (steps - 2.0 * margin);
         let first = ((lowest - network.constant) / unit - margin).floor();
-        let (link, sign) = (problem.link_of(0), problem.terms[0].sign);
+        let sign = problem.terms[0].sign;
         let edge = |i: usize| {
             let value = network.constant + unit * (first + i as f64 * f64::from(shift).exp2());
             link.inverse(sign * value)
@@ -182,10 +186,13 @@ impl HistogramGoal<'_> {
     /// Counts the doubtful ones by their float64 values.
     fn decide(&self, found: &mut Counted) -> Result<()> {
         let rows = std::mem::take(&mut found.pending);
+        if rows.is_empty() {
+            return Ok(());
+        }
         let values = self.problem.values(&rows, &self.run)?;
-        for i in 0..values[0].len() {
+        for (i, &value) in values[0].iter().enumerate() {
             if self.problem.is_feasible(|m| values[m][i]) {
-                found.bins[self.bin_of(values[0][i])] += self.tree.levels.free_size;
+                found.bins[self.bin_of(value)] += self.tree.levels.free_size;
             }
         }
         Ok(())

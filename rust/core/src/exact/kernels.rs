@@ -12,24 +12,10 @@ pub(crate) fn padded(columns: usize) -> usize {
     columns.next_multiple_of(LANES)
 }
 
-/// Whether the AVX2 build of the kernels runs.
-pub(crate) fn has_avx2() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::sync::OnceLock;
-        static FOUND: OnceLock<bool> = OnceLock::new();
-        return *FOUND
-            .get_or_init(|| std::is_x86_feature_detected!("avx2") && std::env::var_os("ACCELNAS_PORTABLE").is_none());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    false
-}
-
 /// Defines a function that is compiled twice and picks the build that the processor runs.
 macro_rules! compiled_twice {
     ($(#[$doc:meta])* pub(crate) fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $out:ty)? $body:block) => {
         $(#[$doc])*
-        #[expect(clippy::too_many_arguments, clippy::allow_attributes, reason = "matrices come with their sides")]
         pub(crate) fn $name($($arg: $type),*) $(-> $out)? {
             #[inline(always)]
             fn portable($($arg: $type),*) $(-> $out)? $body
@@ -39,7 +25,7 @@ macro_rules! compiled_twice {
                 fn avx2($($arg: $type),*) $(-> $out)? {
                     portable($($arg),*)
                 }
-                if $crate::exact::kernels::has_avx2() {
+                if $crate::batch::avx2_enabled() {
                     // SAFETY: the processor has AVX2.
                     return unsafe { avx2($($arg),*) };
                 }
@@ -48,7 +34,6 @@ macro_rules! compiled_twice {
         }
     };
 }
-pub(crate) use compiled_twice;
 
 #[inline(always)]
 fn vectors(row: &[i32]) -> &[Vector] {

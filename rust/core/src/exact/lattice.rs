@@ -147,15 +147,13 @@ impl Lattice {
     /// Value at the levels' states, modulo 2^32.
     pub(crate) fn value(&self, states: &[usize]) -> i32 {
         let mut sum = 0i32;
-        for k in 0..self.cards.len() {
-            sum = sum.wrapping_add(self.unary[k][states[k]]);
-            for j in 0..k {
-                let cell = states[j] * padded(self.cards[k]) + states[k];
-                sum = sum.wrapping_add(self.pairs[pair(j, k)].get(cell).copied().unwrap_or(0));
-                for i in 0..j {
-                    let slab = self.slab(i, j, k, states[i]);
-                    sum = sum.wrapping_add(slab.get(cell).copied().unwrap_or(0));
-                }
+        let mut add = |cell: Option<&i32>| sum = sum.wrapping_add(cell.copied().unwrap_or(0));
+        for (k, &of_k) in states.iter().enumerate() {
+            add(self.unary[k].get(of_k));
+            for (j, &of_j) in states[..k].iter().enumerate() {
+                let cell = of_j * padded(self.cards[k]) + of_k;
+                add(self.pairs[pair(j, k)].get(cell));
+                states[..j].iter().enumerate().for_each(|(i, &of_i)| add(self.slab(i, j, k, of_i).get(cell)));
             }
         }
         sum

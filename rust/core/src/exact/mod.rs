@@ -18,6 +18,8 @@ mod ranks;
 mod search;
 mod seeds;
 mod task;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod zones;
 

@@ -10,6 +10,9 @@ use crate::exact::network::{Network, relevant_variables};
 use crate::link::Link;
 use crate::threads::Run;
 
+/// Most bounds that a question has.
+const MAX_BOUNDS: usize = 8;
+
 /// Bounds on a metric's predicted value, in its unit, both inclusive.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Constraint {
@@ -48,8 +51,6 @@ pub(crate) struct Problem {
     pub(crate) networks: Vec<Network>,
     /// Objectives first, then the constraints that can fail.
     pub(crate) terms: Vec<Term>,
-    /// Whether a constraint can't be met at all.
-    pub(crate) impossible: bool,
 }
 
 impl Problem {
@@ -82,8 +83,14 @@ impl Problem {
             Network::new(&space, bench.predictor(m)?.surrogate(), &question.domain, &levels).map_err(named)
         };
         let networks = metrics.iter().map(network).collect::<Result<Vec<_>>>()?;
-        let mut problem = Problem { bench, question, levels, metrics, networks, terms: Vec::new(), impossible: false };
+        let mut problem = Problem { bench, question, levels, metrics, networks, terms: Vec::new() };
         problem.set_terms();
+        if problem.constraint_terms().len() > MAX_BOUNDS {
+            let found = problem.constraint_terms().len();
+            let reason =
+                format!("{found} bounds are given, at most {MAX_BOUNDS} are supported; join those of a metric");
+            return Err(Error::Search { reason });
+        }
         Ok(problem)
     }
 
@@ -108,7 +115,6 @@ impl Problem {
                     (_, false) if up > 0.0 => continue,
                     (_, false) => f64::INFINITY,
                 };
-                self.impossible |= threshold == f64::INFINITY || threshold.is_nan();
                 self.terms.push(Term { network: place(constraint.metric), sign, threshold });
             }
         }

@@ -112,6 +112,9 @@ impl<'a> RanksGoal<'a> {
     /// Decides the doubtful ones by their float64 values.
     fn decide(&self, found: &mut Ranked) -> Result<()> {
         let rows = std::mem::take(&mut found.pending);
+        if rows.is_empty() {
+            return Ok(());
+        }
         let values = self.problem.values(&rows, &self.run)?;
         for (&value, against) in values[0].iter().zip(std::mem::take(&mut found.against)) {
             let (score, size) = (self.problem.score(0, value), self.tree.levels.free_size);

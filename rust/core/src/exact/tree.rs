@@ -182,86 +182,76 @@ impl Function {
     }
 
     /// Bounds the children of a node, whose matrices it makes where the level above was just fixed at a state.
+    ///
+    /// Sums wrap only where no bound is asked for, see `Lattice`.
     fn assess(&self, frames: &mut [Frame], depth: usize, entered: Option<usize>) {
         let lattice = &self.lattice;
         let n = lattice.cards.len();
         let (above, at) = frames.split_at_mut(depth);
         let node = &mut at[0];
-        // Wraps only where no bound is asked for: see `Lattice`.
         let mut rest = node.constant.wrapping_add(lattice.suffix[depth + 1]);
-        let mut children = std::mem::take(&mut node.children);
-        children.fill(0);
-        let partners = &self.partners[depth];
-        for i in depth..n {
-            if partners[i].is_empty() {
-                let own = &node.unary[i][..lattice.cards[i]];
-                match i == depth {
-                    true => children.iter_mut().zip(own).for_each(|(child, value)| *child = child.wrapping_add(*value)),
-                    false => rest = rest.wrapping_add(own.iter().copied().max().unwrap_or(0)),
-                }
+        let mut children = vec![0i32; lattice.cards[depth]];
+        let add = |children: &mut [i32], values: &[i32]| {
+            children.iter_mut().zip(values).for_each(|(child, value)| *child = child.wrapping_add(*value));
+        };
+        for (level, partners) in self.partners[depth].iter().enumerate().skip(depth) {
+            let own = &node.unary[level][..lattice.cards[level]];
+            match (partners.is_empty(), level == depth) {
+                (true, true) => add(&mut children, own),
+                (true, false) => rest = rest.wrapping_add(own.iter().copied().max().unwrap_or(0)),
+                (false, _) => {}
             }
-        }
-        let mut maxima = [0i32; 256];
-        let mut shares = (Vec::new(), Vec::new());
-        for i in depth..n {
-            for &j in partners[i].iter().filter(|&&j| j > i) {
-                share(&node.unary[i], &partners[i], j, &mut shares.0);
-                share(&node.unary[j], &partners[j], i, &mut shares.1);
-                let rows = lattice.cards[i];
-                let maxima = &mut maxima[..rows];
-                let p = pair(i, j);
-                let slab = match entered {
-                    Some(state) if depth > 0 => lattice.slab(depth - 1, i, j, state),
-                    _ => &[],
-                };
-                match slab.is_empty() {
-                    true => {
-                        let matrix = match self.homes[depth][p] {
-                            Some(0) => &lattice.pairs[p],
-                            Some(home) if home < depth => &above[home].pairs[p],
-                            _ => &node.pairs[p],
-                        };
-                        row_maxima(matrix, &shares.1, maxima);
-                    }
-                    false => {
-                        let matrix = match self.homes[depth - 1][p] {
-                            None => &[][..],
-                            Some(0) => &lattice.pairs[p],
-                            Some(home) => &above[home].pairs[p],
-                        };
-                        if matrix.is_empty() {
-                            node.pairs[p].copy_from_slice(slab);
-                            row_maxima(slab, &shares.1, maxima);
-                        } else {
-                            add_row_maxima(matrix, slab, &shares.1, &mut node.pairs[p], maxima);
-                        }
-                    }
-                }
-                let of_rows = maxima.iter().zip(&shares.0).map(|(m, s)| m.wrapping_add(*s));
-                match i == depth {
-                    true => {
-                        children.iter_mut().zip(of_rows).for_each(|(child, value)| *child = child.wrapping_add(value))
-                    }
-                    false => rest = rest.wrapping_add(of_rows.max().unwrap_or(0)),
+            let mut maxima = vec![0i32; lattice.cards[level]];
+            for &partner in partners.iter().filter(|&&partner| partner > level) {
+                self.row_maxima(above, node, (depth, entered), (level, partner), &mut maxima);
+                match level == depth {
+                    true => add(&mut children, &maxima),
+                    false => rest = rest.wrapping_add(maxima.iter().copied().max().unwrap_or(0)),
                 }
             }
         }
         for (j, k) in (depth + 1..n).flat_map(|k| (depth + 1..k).map(move |j| (j, k))) {
-            let maxima = &lattice.triple_maxima[triple(depth, j, k)];
-            children.iter_mut().zip(maxima).for_each(|(child, value)| *child = child.wrapping_add(*value));
+            add(&mut children, &lattice.triple_maxima[triple(depth, j, k)]);
         }
         children.iter_mut().for_each(|child| *child = child.wrapping_add(rest));
         node.children = children;
     }
+
+    /// Largest value in each row of the matrix of two levels, with their shares of the tables over one level.
+    fn row_maxima(
+        &self,
+        above: &[Frame],
+        node: &mut Frame,
+        (depth, entered): (usize, Option<usize>),
+        (i, j): (usize, usize),
+        maxima: &mut [i32],
+    ) {
+        let partners = &self.partners[depth];
+        let row_share = share(&node.unary[i], &partners[i], j);
+        let column_share = share(&node.unary[j], &partners[j], i);
+        let slab = entered.map_or(&[][..], |state| self.lattice.slab(depth - 1, i, j, state));
+        match slab.is_empty() {
+            true => row_maxima(self.matrix(above, depth, i, j), &column_share, maxima),
+            false => {
+                let (matrix, sum) = (self.matrix(above, depth - 1, i, j), &mut node.pairs[pair(i, j)]);
+                if matrix.is_empty() {
+                    sum.copy_from_slice(slab);
+                    row_maxima(sum, &column_share, maxima);
+                } else {
+                    add_row_maxima(matrix, slab, &column_share, sum, maxima);
+                }
+            }
+        }
+        maxima.iter_mut().zip(&row_share).for_each(|(m, s)| *m = m.wrapping_add(*s));
+    }
 }
 
 /// The part of a level's table that goes to its matrix with a partner: the parts add up to the table.
-fn share(unary: &[i32], partners: &[usize], partner: usize, out: &mut Vec<i32>) {
+fn share(unary: &[i32], partners: &[usize], partner: usize) -> Vec<i32> {
     let count = partners.len() as i32;
-    out.clear();
     match partners.last() == Some(&partner) {
-        true => out.extend(unary.iter().map(|u| u.wrapping_sub(u / count * (count - 1)))),
-        false => out.extend(unary.iter().map(|u| u / count)),
+        true => unary.iter().map(|u| u.wrapping_sub(u / count * (count - 1))).collect(),
+        false => unary.iter().map(|u| u / count).collect(),
     }
 }
 

@@ -1,0 +1,280 @@
+//! Every kind of question against plain enumeration, on random spaces and tables of many shapes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use proptest::prelude::*;
+
+use super::{Constraint, Domain, Kind, Outcome, Question, State, Task};
+use crate::benchmark::{Benchmark, Direction, Metric, write_metric};
+use crate::link::Link;
+use crate::sample::uniform;
+use crate::space::Space;
+use crate::space::tests::space_of;
+use crate::surrogate::Surrogate;
+use crate::tables::Granularity;
+use crate::testing::{RUNNING, run};
+use crate::threads::Run;
+
+/// Most architectures of a random space.
+const LARGEST: usize = 20_000;
+
+/// One to twelve blocks of one or two variables of 1 to 200 choices.
+fn shapes() -> impl Strategy<Value = Vec<Vec<usize>>> {
+    let card = prop_oneof![4 => 1usize..5, 2 => 5usize..17, 1 => 17usize..201];
+    prop::collection::vec(prop::collection::vec(card, 1..3), 1..13).prop_map(|mut blocks| {
+        let mut size = 1;
+        for card in blocks.iter_mut().flatten() {
+            *card = (*card).min(LARGEST / size).max(1);
+            size *= *card;
+        }
+        for block in &mut blocks {
+            if block.iter().product::<usize>() > 256 {
+                block[1] = 1;
+            }
+        }
+        blocks
+    })
+}
+
+/// Random tables over up to three variables; whole numbers where values shall tie.
+fn surrogate(space: &Space, whole: bool, constant: f64, seed: u64) -> Surrogate {
+    let mut counter = 0;
+    let mut draw = |bound: usize| {
+        counter += 1;
+        uniform(seed, counter, bound as u64) as usize
+    };
+    let (mut sets, mut cells) = (Vec::new(), Vec::new());
+    for _ in 0..draw(9) {
+        let mut set: Vec<usize> = (0..1 + draw(3)).map(|_| draw(space.width())).collect();
+        set.sort_unstable();
+        set.dedup();
+        let count: usize = set.iter().map(|&v| space.variables()[v].choices.len()).product();
+        if count > 8000 {
+            continue;
+        }
+        let cell = |x: usize| if whole { (x % 3) as f64 } else { x as f64 / 997.0 };
+        cells.push((0..count).map(|_| cell(draw(3000))).collect::<Vec<f64>>());
+        sets.push(set);
+    }
+    Surrogate::from_tables(space, Granularity::Variables, &[constant], &sets, &cells).unwrap()
+}
+
+struct Case {
+    bench: Arc<Benchmark>,
+    domain: Domain,
+    rows: Vec<u8>,
+    /// By metric, the value of every architecture of the domain.
+    values: Vec<Vec<f64>>,
+    _directory: tempfile::TempDir,
+}
+
+/// Three metrics of each link and a random part of the space.
+fn case(blocks: &[Vec<usize>], whole: bool, seed: u64) -> Case {
+    let space = space_of(&blocks.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    let directory = tempfile::tempdir().unwrap();
+    for (m, link) in [Link::Identity, Link::Reciprocal, Link::Log].into_iter().enumerate() {
+        let metric = Metric {
+            name: format!("m{m}"),
+            unit: String::new(),
+            direction: Direction::Maximise,
+            link,
+            noise: None,
+            description: String::new(),
+            members: 0,
+            calibrated: false,
+            file: String::new(),
+            sha256: String::new(),
+        };
+        // The reciprocal of a positive value.
+        let constant = if link == Link::Reciprocal { 40.0 } else { 0.0 };
+        let surrogate = surrogate(&space, whole, constant, seed ^ m as u64);
+        write_metric(directory.path(), &space, metric, &surrogate, None, BTreeMap::new()).unwrap();
+    }
+    let allowed = space.cards().enumerate().map(|(v, n)| {
+        let kept: Vec<u8> = (0..n).filter(|&c| uniform(seed, (v * 256 + c) as u64, 5) > 0).map(|c| c as u8).collect();
+        if kept.is_empty() { vec![0] } else { kept }
+    });
+    let domain = Domain::new(&space, allowed.collect()).unwrap();
+    let all = space.range(0, space.size().unwrap()).unwrap();
+    let inside = |row: &&[u8]| row.iter().zip(domain.allowed()).all(|(x, allowed)| allowed.contains(x));
+    let rows: Vec<u8> = all.chunks_exact(space.width()).filter(inside).flatten().copied().collect();
+    let bench = Arc::new(Benchmark::open(directory.path()).unwrap());
+    let value = |m: usize| bench.predictor(m).unwrap().predict_f64(&space, &rows, None, &run()).unwrap().0;
+    let values = (0..3).map(value).collect();
+    Case { bench, domain, rows, values, _directory: directory }
+}
+
+impl Case {
+    fn count(&self) -> usize {
+        self.values[0].len()
+    }
+
+    fn row(&self, i: usize) -> &[u8] {
+        let width = self.bench.space().width();
+        &self.rows[i * width..][..width]
+    }
+
+    /// Random bounds near values that occur, some of them exactly those.
+    fn constraints(&self, seed: u64) -> Vec<Constraint> {
+        let bounds = (0..uniform(seed, 1, 3)).map(|c| {
+            let metric = uniform(seed, 10 + c, 3) as usize;
+            let at = |i: u64| self.values[metric][uniform(seed, 20 + 2 * c + i, self.count() as u64) as usize];
+            let (a, b) = (at(0), at(1));
+            let open = uniform(seed, 40 + c, 3);
+            let lower = if open == 0 { f64::NEG_INFINITY } else { a.min(b) };
+            Constraint { metric, lower, upper: if open == 1 { f64::INFINITY } else { a.max(b) } }
+        });
+        bounds.collect()
+    }
+
+    fn feasible(&self, constraints: &[Constraint]) -> Vec<usize> {
+        let met = |i: &usize| constraints.iter().all(|c| (c.lower..=c.upper).contains(&self.values[c.metric][*i]));
+        (0..self.count()).filter(met).collect()
+    }
+
+    /// The outcome in one piece; in pieces, on two threads, through text, the same has to come out.
+    fn ask(&self, objectives: &[(usize, Direction)], constraints: &[Constraint], kind: Kind) -> Outcome {
+        let (domain, objectives, constraints) = (self.domain.clone(), objectives.to_vec(), constraints.to_vec());
+        let question = Question { domain, objectives, constraints };
+        let task = Task::new(self.bench.clone(), question, kind, &run()).unwrap();
+        let settled = AtomicU64::new(0);
+        let state = task.run(task.start(&run()).unwrap(), 0..task.jobs(), &settled, &run()).unwrap();
+        assert!(task.is_complete(&state));
+        assert_eq!((state.counts().total(), settled.into_inner()), (task.size(), task.size()));
+        let outcome = task.outcome(&state, &run()).unwrap();
+        let two = Run { threads: Some(2), ..run() };
+        let half = task.jobs() / 2;
+        if half > 0 {
+            let part = |jobs| {
+                let state = task.run(task.start(&two).unwrap(), jobs, &AtomicU64::new(0), &two).unwrap();
+                State::from_json(&state.to_json()).unwrap()
+            };
+            let (first, second) = (part(0..half), part(half..task.jobs()));
+            assert!(task.merge(first.clone(), first.clone(), &run()).is_err());
+            let merged = task.merge(second, first, &run()).unwrap();
+            assert_eq!(task.outcome(&merged, &run()).unwrap(), outcome);
+        }
+        outcome
+    }
+
+    fn direction(seed: u64) -> Direction {
+        if uniform(seed, 77, 2) == 0 { Direction::Maximise } else { Direction::Minimise }
+    }
+
+    fn score(&self, (metric, direction): (usize, Direction), i: usize) -> f64 {
+        let sign = if direction == Direction::Maximise { 1.0 } else { -1.0 };
+        sign * self.values[metric][i]
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn the_k_best_are_those_of_enumeration(blocks in shapes(), whole: bool, k in 1usize..30, metric in 0usize..3, seed: u64) {
+        let case = case(&blocks, whole, seed);
+        let (objective, constraints) = ((metric, Case::direction(seed)), case.constraints(seed));
+        let mut expected = case.feasible(&constraints);
+        expected.sort_by(|&a, &b| case.score(objective, b).total_cmp(&case.score(objective, a)).then(a.cmp(&b)));
+        expected.truncate(k);
+        let Outcome::Items(items) = case.ask(&[objective], &constraints, Kind::Best { k }) else { unreachable!() };
+        let found: Vec<&[u8]> = items.iter().map(|item| &item.row[..]).collect();
+        prop_assert_eq!(found, expected.iter().map(|&i| case.row(i)).collect::<Vec<_>>());
+        for (item, i) in items.iter().zip(expected) {
+            prop_assert_eq!(item.values[0], case.values[metric][i]);
+        }
+    }
+
+    #[test]
+    fn fronts_are_those_of_enumeration(blocks in shapes(), whole: bool, three: bool, seed: u64) {
+        let case = case(&blocks, whole, seed);
+        let objectives: Vec<_> = (0..if three { 3 } else { 2 }).map(|m| (m, Case::direction(seed ^ m as u64))).collect();
+        let constraints = case.constraints(seed);
+        let feasible = case.feasible(&constraints);
+        let scores: Vec<Vec<f64>> =
+            feasible.iter().map(|&i| objectives.iter().map(|&o| case.score(o, i)).collect()).collect();
+        let mut distinct: BTreeMap<Vec<u64>, (usize, usize)> = BTreeMap::new();
+        for (s, scores) in scores.iter().enumerate() {
+            distinct.entry(scores.iter().map(|x| x.to_bits()).collect()).or_insert((s, 0)).1 += 1;
+        }
+        let dominated = |s: usize| distinct.values().any(|&(o, _)| {
+            let pairs = || scores[o].iter().zip(&scores[s]);
+            pairs().all(|(a, b)| a >= b) && pairs().any(|(a, b)| a > b)
+        });
+        let mut expected: Vec<(Vec<u8>, u64)> = distinct
+            .values()
+            .filter(|(s, _)| !dominated(*s))
+            .map(|&(s, ties)| (case.row(feasible[s]).to_vec(), ties as u64))
+            .collect();
+        expected.sort();
+        let Outcome::Items(items) = case.ask(&objectives, &constraints, Kind::Front) else { unreachable!() };
+        let mut found: Vec<(Vec<u8>, u64)> = items.into_iter().map(|item| (item.row, item.ties)).collect();
+        found.sort();
+        prop_assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn counts_histograms_and_ranks_are_those_of_enumeration(
+        blocks in shapes(), whole: bool, metric in 0usize..3, bins in 1usize..300, seed: u64,
+    ) {
+        let case = case(&blocks, whole, seed);
+        let (objective, constraints) = ((metric, Case::direction(seed)), case.constraints(seed));
+        let feasible = case.feasible(&constraints);
+        let counted = case.ask(&[], &constraints, Kind::Count);
+        prop_assert_eq!(counted, Outcome::Count(feasible.len() as u64));
+
+        let Outcome::Histogram { counts, edges } = case.ask(&[objective], &constraints, Kind::Histogram { bins })
+        else { unreachable!() };
+        prop_assert!(edges.windows(2).all(|w| w[0] < w[1]) && counts.len() == bins);
+        let mut expected = vec![0; bins];
+        for &i in &feasible {
+            let value = case.values[metric][i];
+            prop_assert!(edges[0] <= value && value <= edges[bins]);
+            expected[(edges.partition_point(|&e| e <= value) - 1).min(bins - 1)] += 1;
+        }
+        prop_assert_eq!(counts, expected);
+
+        let given: Vec<usize> = (0..1 + seed % 20).map(|i| uniform(seed, i, case.count() as u64) as usize).collect();
+        let rows: Vec<u8> = given.iter().flat_map(|&i| case.row(i).to_vec()).collect();
+        let Outcome::Ranks { better, equal } = case.ask(&[objective], &[], Kind::Ranks { rows }) else { unreachable!() };
+        for (n, &i) in given.iter().enumerate() {
+            let own = case.score(objective, i);
+            let count = |f: &dyn Fn(f64) -> bool| (0..case.count()).filter(|&j| f(case.score(objective, j))).count();
+            prop_assert_eq!(better[n], count(&|s| s > own) as u64);
+            prop_assert_eq!(equal[n], count(&|s| s == own) as u64);
+        }
+    }
+}
+
+#[test]
+fn questions_that_make_no_sense_are_refused() {
+    let case = case(&[vec![3, 2], vec![4]], false, 1);
+    let domain = case.domain.clone();
+    let ask = |objectives: usize, constraints: Vec<Constraint>, kind: Kind| {
+        let objectives = (0..objectives).map(|m| (m % 3, Direction::Maximise)).collect();
+        let question = Question { domain: domain.clone(), objectives, constraints };
+        Task::new(case.bench.clone(), question, kind, &run()).unwrap_err().to_string()
+    };
+    let bound = || Constraint { metric: 0, lower: 0.0, upper: 1.0 };
+    let cases = [
+        (ask(1, Vec::new(), Kind::Best { k: 0 }), "0 best"),
+        (ask(4, Vec::new(), Kind::Front), "4 objectives"),
+        (ask(1, Vec::new(), Kind::Front), "1 objectives are given; give 2 or 3"),
+        (ask(1, Vec::new(), Kind::Count), "give no"),
+        (ask(1, Vec::new(), Kind::Histogram { bins: 0 }), "0 bins"),
+        (ask(1, vec![bound()], Kind::Ranks { rows: Vec::new() }), "ranks are given 1 constraints"),
+        (ask(1, vec![bound(); 9], Kind::Best { k: 1 }), "at most 8"),
+    ];
+    for (message, part) in cases {
+        assert!(message.contains(part), "{message}");
+    }
+    let question = Question { domain, objectives: Vec::new(), constraints: Vec::new() };
+    let task = Task::new(case.bench.clone(), question, Kind::Count, &run()).unwrap();
+    let stopped = std::sync::atomic::AtomicBool::new(true);
+    let stopped = Run { cancelled: &stopped, ..run() };
+    let result = task.run(task.start(&run()).unwrap(), 0..1, &AtomicU64::new(0), &stopped);
+    assert!(matches!(result, Err(crate::Error::Cancelled)));
+    assert!(!RUNNING.load(std::sync::atomic::Ordering::Relaxed));
+}
