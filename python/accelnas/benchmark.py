@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from accelnas import _core, derived
 from accelnas.errors import MetricError
+from accelnas.exact.whole_space import WholeSpace
 from accelnas.importances import Importances, importances
 from accelnas.measurements import Measurements, check_threads, chosen, unpack
 from accelnas.metric import Metric
@@ -30,7 +31,7 @@ Values: TypeAlias = Any
 Prediction: TypeAlias = "Values | tuple[Values, Values]"
 
 
-class Benchmark(Measurements):
+class Benchmark(Measurements, WholeSpace):
     """A benchmark directory, its metrics loaded when first used.
 
     Parameters

@@ -1,0 +1,59 @@
+"""What a metric's values come from: files and their hashes, or an expression."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from accelnas.derived import metric_names
+from accelnas.errors import FileError, MetricError
+from accelnas.expressions import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from accelnas.benchmark import Benchmark
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["artifact", "described", "sources"]
+
+
+def artifact(bench: Benchmark, metric: str) -> tuple[Path, str]:
+    """Give the file of a metric that is not derived, and the SHA-256 that the benchmark says it has."""
+    path = bench.path / "benchmark.toml"
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8"))["metrics"]
+    except OSError as error:
+        raise FileError(f"{path}: {error.strerror}") from error
+    for entry in entries:
+        if entry["name"] == metric:
+            return bench.path / entry["file"], entry["sha256"]
+    raise MetricError(f"{metric} has no file in {bench.path}; write it with accelnas compile")
+
+
+def sources(bench: Benchmark, metric: str) -> list[str]:
+    """Metrics with files that a metric is computed from, itself or through expressions."""
+    expression = bench.metrics[metric].expression
+    if expression is None:
+        return [metric]
+    found = (source for name in metric_names(parse(expression)) for source in sources(bench, name))
+    return list(dict.fromkeys(found))
+
+
+def described(bench: Benchmark, metrics: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Give all that decides the values of metrics, and of those that they are computed from, as plain data."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in metrics:
+        metric = bench.metrics[name]
+        if metric.expression is None:
+            origin = {"sha256": artifact(bench, name)[1], "expression": None}
+        else:
+            found |= described(bench, metric_names(parse(metric.expression)))
+            origin = {"sha256": None, "expression": metric.expression}
+        found[name] = {**origin, "unit": metric.unit, "direction": metric.direction, "link": metric.link}
+    return found

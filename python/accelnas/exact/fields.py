@@ -1,0 +1,117 @@
+"""Reads plain data from a stranger: every field has its type, none is missing, none is unknown."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from accelnas.errors import SearchError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Fields"]
+
+
+class Fields:
+    """Fields of an object of a JSON file.
+
+    Examples
+    --------
+    >>> fields = Fields({"k": 3}, "part.json")
+    >>> fields.integer("k", least=1)
+    3
+    >>> fields.end()
+    """
+
+    def __init__(self, content: object, where: str) -> None:
+        if not isinstance(content, dict):
+            raise SearchError(f"{where} is {_shown(content)}; expected an object")
+        self._open: dict[str, Any] = dict(content)
+        self._where = where
+
+    def _take(self, name: str, kind: type | tuple[type, ...], expected: str) -> Any:
+        if name not in self._open:
+            raise SearchError(f"{self._where} lacks the field {name}; make it again")
+        value = self._open.pop(name)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise self.wrong(name, value, expected)
+        return value
+
+    def wrong(self, name: str, value: object, expected: str) -> SearchError:
+        """Give the error of a field."""
+        return SearchError(f"{self._where}: {name} is {_shown(value)}; expected {expected}")
+
+    def text(self, name: str, choices: tuple[str, ...] = ()) -> str:
+        """Take a text, one of the choices where there are any."""
+        expected = " or ".join(choices) or "a text"
+        value: str = self._take(name, str, expected)
+        if choices and value not in choices:
+            raise self.wrong(name, value, expected)
+        return value
+
+    def digest(self, name: str) -> str:
+        """Take a SHA-256 in hexadecimal."""
+        value = self.text(name)
+        if len(value) != 64 or value.strip("0123456789abcdef"):
+            raise self.wrong(name, value, "64 hexadecimal digits")
+        return value
+
+    def integer(self, name: str, *, least: int = 0, most: int = 2**64 - 1) -> int:
+        """Take an integer of a range."""
+        value: int = self._take(name, int, f"an integer of {least} to {most}")
+        if not least <= value <= most:
+            raise self.wrong(name, value, f"an integer of {least} to {most}")
+        return value
+
+    def truth(self, name: str) -> bool:
+        """Take true or false."""
+        value: bool = self._take(name, bool, "true or false")
+        return value
+
+    def number(self, name: str, *, least: float = -math.inf) -> float:
+        """Take a finite number."""
+        value = float(self._take(name, (int, float), "a number"))
+        if not math.isfinite(value) or value < least:
+            raise self.wrong(name, value, "a finite number" + ("" if least == -math.inf else f" of at least {least:g}"))
+        return value
+
+    def nothing(self, name: str) -> None:
+        """Take null."""
+        self._take(name, type(None), "null")
+
+    def texts(self, name: str) -> list[str]:
+        """Take a list of texts."""
+        return self._list(name, str, "texts")
+
+    def numbers(self, name: str, length: int) -> list[float]:
+        """Take a list of so many finite numbers."""
+        values = [float(value) for value in self._list(name, (int, float), "numbers")]
+        if len(values) != length or not all(map(math.isfinite, values)):
+            raise self.wrong(name, values, f"{length} finite numbers")
+        return values
+
+    def _list(self, name: str, kind: type | tuple[type, ...], what: str) -> list[Any]:
+        values: list[Any] = self._take(name, list, f"a list of {what}")
+        if not all(isinstance(value, kind) and not isinstance(value, bool) for value in values):
+            raise self.wrong(name, values, f"a list of {what}")
+        return values
+
+    def object(self, name: str) -> Fields:
+        """Take an object."""
+        return Fields(self._take(name, dict, "an object"), f"{self._where}: {name}")
+
+    def mapping(self, name: str) -> Mapping[str, Any]:
+        """Take an object whose names are not known beforehand."""
+        value: dict[str, Any] = self._take(name, dict, "an object")
+        return value
+
+    def end(self) -> None:
+        """Refuse what was not taken."""
+        if self._open:
+            raise SearchError(f"{self._where} has an unknown field {next(iter(self._open))}; make it again")
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,109 @@
+"""How many architectures meet constraints."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from accelnas.errors import SearchError
+from accelnas.exact import checks
+from accelnas.exact.case import failed, passed
+from accelnas.exact.fields import Fields
+from accelnas.exact.kinds.base import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from accelnas.benchmark import Benchmark
+    from accelnas.exact.case import Case, Finding
+    from accelnas.exact.certificate import Certificate
+    from accelnas.exact.question import Question
+
+__all__ = ["Count", "CountResult"]
+
+
+@dataclass(frozen=True, repr=False)
+class CountResult:
+    """How many architectures meet the constraints; ``int(result)`` is the count.
+
+    Attributes
+    ----------
+    count : int
+        Architectures that do.
+    size : int
+        Architectures of the (sub)space.
+    certificate : Certificate
+        What was proven, and all that it depends on.
+    """
+
+    count: int
+    size: int
+    certificate: Certificate
+
+    @property
+    def fraction(self) -> float:
+        """Part of the architectures, 0 to 1."""
+        return self.count / self.size
+
+    def __int__(self) -> int:
+        return self.count
+
+    __index__ = __int__
+
+    def __repr__(self) -> str:
+        return f"<CountResult: {self.count:,} of {self.size:,} architectures, {100 * self.fraction:.4g} %>"
+
+
+class Count(Kind):
+    """The number of architectures that meet the constraints."""
+
+    name: ClassVar[str] = "count"
+    objectives: ClassVar[range] = range(1)
+
+    def check_options(self, options: Mapping[str, Any], where: str) -> None:
+        """Expect none."""
+        Fields(dict(options), where).end()
+
+    def findings(self, bench: Benchmark, question: Question, outcome: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the count."""
+        return {"count": int(outcome["count"])}
+
+    def check_result(self, fields: Fields, certificate: Certificate) -> None:
+        """Expect a count of the architectures."""
+        count = fields.integer("count")
+        fields.end()
+        counts = certificate.counts
+        if not counts.settled <= count <= counts.settled + counts.evaluated:
+            raise SearchError(
+                f"certificate counts {count} architectures of {counts.settled} counted by bounds and "
+                f"{counts.evaluated} evaluated; make it again"
+            )
+
+    def bound(self, question: Mapping[str, Any], findings: Mapping[str, Any], size: int) -> str:
+        """Say that the others do not meet the constraints."""
+        return f"none of the other {size - findings['count']:,} architectures meets the constraints"
+
+    def result(self, bench: Benchmark, certificate: Certificate) -> CountResult:
+        """Give the count."""
+        return CountResult(certificate.result["count"], certificate.size, certificate)
+
+    def checks(self) -> Mapping[str, Callable[[Case], Finding]]:
+        """Hold random architectures against the count."""
+        return {"recomputation": checks.recomputation, "samples": _fraction}
+
+
+def _fraction(case: Case) -> Finding:
+    """Compare the part of random architectures that meet the constraints: 5 standard deviations are allowed."""
+    n = len(case.sampled)
+    if not n:
+        return passed("no samples were asked for")
+    found = int(np.count_nonzero(case.feasible(case.predict(case.sampled))))
+    expected = n * case.certificate.result["count"] / case.certificate.size
+    spread = math.sqrt(expected * (1 - expected / n))
+    # one architecture more or less says nothing, unless none or all should
+    allowed = 5 * spread + 1 if spread else 0
+    reason = f"{found:,} of {n:,} random architectures meet the constraints, {expected:,.1f} ± {spread:.1f} expected"
+    return passed(reason) if abs(found - expected) <= allowed else failed(reason)

@@ -1,0 +1,89 @@
+"""Runs searches on a Ray cluster. Needs the extra ``[ray]``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from accelnas.errors import MissingExtraError, SearchError
+from accelnas.exact.question import Question
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from accelnas import _core
+    from accelnas.benchmark import Benchmark
+    from accelnas.exact.engine import RunOptions
+
+__all__ = ["advance"]
+
+_RETRIES = 10  # of a chunk whose worker dies
+
+
+def advance(
+    bench: Benchmark,
+    question: Question,
+    search: _core.Search,
+    state: str,
+    chunks: Sequence[tuple[int, int]],
+    options: RunOptions,
+    finished: Callable[[tuple[int, int]], None],
+) -> Iterator[str]:
+    """Give the state after each chunk that a worker did, in the order in which they end.
+
+    Every chunk starts from the state before the first job, so counts do not depend on the cluster.
+
+    Raises
+    ------
+    MissingExtraError
+        If Ray is not installed.
+    SearchError
+        If workers keep dying on a chunk.
+    """
+    ray = _connected()
+    task = ray.remote(num_cpus=options.threads or 1, max_retries=_RETRIES)(_do_chunk)
+    asked = ray.put((bench, question.to_json(bench.space)))
+    start = ray.put(search.start(options.threads))
+    waiting = {task.remote(asked, start, *chunk, options.threads or 1): chunk for chunk in chunks}
+    try:
+        while waiting:
+            (reference, *_), _ = ray.wait(list(waiting), num_returns=1)
+            state = search.merge(state, _result(ray, reference))
+            finished(waiting.pop(reference))
+            yield state
+    finally:
+        for reference in waiting:
+            ray.cancel(reference, force=True)
+
+
+def _connected() -> Any:
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(f"{error.name} is not installed; run: pip install 'accelnas[ray]'") from error
+    if not ray.is_initialized():
+        ray.init(log_to_driver=False, include_dashboard=False)
+    return ray
+
+
+def _result(ray: Any, reference: Any) -> str:
+    try:
+        state: str = ray.get(reference)
+    except ray.exceptions.WorkerCrashedError as error:
+        raise SearchError(
+            f"workers died {_RETRIES + 1} times on one chunk: {error}; look for too little memory, and start again"
+        ) from error
+    return state
+
+
+_searches: dict[str, _core.Search] = {}  # of this worker: preparing one takes longer than many chunks
+
+
+def _do_chunk(asked: tuple[Benchmark, Mapping[str, Any]], start: str, first: int, last: int, threads: int) -> str:
+    """Do one chunk in a worker."""
+    bench, content = asked
+    question = Question.from_json(bench, content)
+    key = question.key(bench)
+    if key not in _searches:
+        _searches.clear()
+        _searches[key] = question.search(bench, threads)
+    return _searches[key].run(start, first, last, threads)

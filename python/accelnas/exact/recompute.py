@@ -1,0 +1,119 @@
+"""Predicts metrics with NumPy alone, straight from the files: an independent witness for the Rust core.
+
+`docs/FORMAT.md` describes the files. Slow, and only for surrogates without trees.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from accelnas.derived import metric_names
+from accelnas.errors import ArtifactError, MetricError
+from accelnas.exact.artifacts import artifact
+from accelnas.expressions import evaluate, parse
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from accelnas.benchmark import Benchmark
+    from accelnas.space import Space
+
+__all__ = ["recompute"]
+
+_DTYPES = {"F64": "<f8", "F32": "<f4", "U32": "<u4", "U16": "<u2", "U8": "u1"}
+_NO_AXIS = 65535
+
+
+def recompute(bench: Benchmark, metric: str, rows: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Give a metric's values in its unit, in float64.
+
+    Raises
+    ------
+    ArtifactError
+        If a file is not the one that the benchmark names.
+    MetricError
+        If the metric has trees, or its expression is undefined.
+
+    Examples
+    --------
+    >>> import accelnas
+    >>> bench = accelnas.load()
+    >>> rows = bench.space.sample(10)
+    >>> own = recompute(bench, "throughput_a100", rows)
+    >>> bool(np.allclose(own, bench.predict(rows, "throughput_a100", dtype="float64"), rtol=1e-12))
+    True
+    """
+    expression = bench.metrics[metric].expression
+    if expression is None:
+        return _from_file(bench, metric, rows)
+    tree = parse(expression)
+    values = {name: recompute(bench, name, rows)[:, None] for name in metric_names(tree)}
+
+    def refuse(what: str, _position: int, _shape: tuple[int, ...]) -> NoReturn:
+        raise MetricError(f"{metric} = {expression}: {what}; keep to where it is defined")
+
+    return np.broadcast_to(evaluate(tree, values, refuse), (len(rows), 1))[:, 0]
+
+
+def _from_file(bench: Benchmark, metric: str, rows: NDArray[np.uint8]) -> NDArray[np.float64]:
+    path, sha256 = artifact(bench, metric)
+    data = path.read_bytes()
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256:
+        raise ArtifactError(f"{path} has SHA-256 {found}, benchmark.toml says {sha256}; compile it again")
+    tensors, header = _tensors(data)
+    if "forest.member_trees" in tensors:
+        raise MetricError(f"{metric} has trees, which are not computed again; use interaction tables")
+    states, cards = _states(bench.space, rows, header["granularity"])
+    sums = np.full(len(rows), tensors["constants"].mean())
+    cells = tensors["table_cells"].astype(np.float64).mean(axis=0)
+    axes = [[int(axis) for axis in row if axis != _NO_AXIS] for row in tensors["table_axes"]]
+    free = [tuple(cards[axis] - 1 for axis in some) for some in axes]
+    offsets = np.concatenate([[0], np.cumsum([np.prod(shape, dtype=int) for shape in free])]).astype(int)
+    for some, shape, (start, stop) in zip(axes, free, pairwise(offsets.tolist()), strict=True):
+        sums += _expanded(cells[start:stop].reshape(shape))[tuple(states[axis] for axis in some)]
+    if header["link"] == "identity":
+        return sums
+    return 1.0 / sums if header["link"] == "reciprocal" else np.exp(sums)
+
+
+def _tensors(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Arrays of a safetensors file, and accelnas's own header in it."""
+    length = int.from_bytes(data[:8], "little")
+    entries = json.loads(data[8 : 8 + length])
+    header: dict[str, Any] = json.loads(entries.pop("__metadata__")["accelnas"])
+    body = data[8 + length :]
+    tensors = {}
+    for name, entry in entries.items():
+        start, stop = entry["data_offsets"]
+        flat = np.frombuffer(body[start:stop], _DTYPES[entry["dtype"]])
+        tensors[name] = flat.reshape(entry["shape"])
+    return tensors, header
+
+
+def _states(space: Space, rows: NDArray[np.uint8], granularity: str) -> tuple[list[NDArray[np.int64]], list[int]]:
+    """Give the state of every axis, and its number of states."""
+    choices = {v.name: len(v.choices) for v in space.variables}
+    columns = {v.name: rows[:, i].astype(np.int64) for i, v in enumerate(space.variables)}
+    if granularity == "variables":
+        return list(columns.values()), list(choices.values())
+    states, cards = [], []
+    for block in space.blocks:
+        state, card = np.zeros(len(rows), np.int64), 1
+        for name in block.variables:
+            state, card = state * choices[name] + columns[name], card * choices[name]
+        states.append(state)
+        cards.append(card)
+    return states, cards
+
+
+def _expanded(free: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Add the last state of every axis: minus the sum of the others."""
+    for axis in range(free.ndim):
+        free = np.concatenate([free, -free.sum(axis=axis, keepdims=True)], axis=axis)
+    return free

@@ -1,0 +1,169 @@
+"""Shards: parts of a search that run anywhere, as files that merge."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+from accelnas.errors import SearchError
+from accelnas.exact.certificate import checked_question
+from accelnas.exact.engine import Finished, RunOptions, run
+from accelnas.exact.fields import Fields
+from accelnas.exact.files import read_json, write_json
+from accelnas.exact.question import Question
+from accelnas.exact.whole_space import conclude
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from os import PathLike
+
+    from accelnas.benchmark import Benchmark
+
+__all__ = ["Part", "merge_shards", "run_shard"]
+
+FORMAT = "accelnas part"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one shard of a search found.
+
+    Attributes
+    ----------
+    question : mapping
+        The whole question as plain data.
+    key : str
+        SHA-256 of all that the result depends on.
+    part, parts : int
+        Which shard of how many, 1 to `parts`.
+    state : str
+        What the core found, as JSON text.
+    seconds : float
+        Time of the search.
+    threads : int
+        Threads that searched.
+    engine : str
+        Name of the engine.
+    """
+
+    question: Mapping[str, Any]
+    key: str
+    part: int
+    parts: int
+    state: str
+    seconds: float
+    threads: int
+    engine: str
+
+    def __repr__(self) -> str:
+        return f"<Part {self.part} of {self.parts} of {self.question['kind']}>"
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write a JSON file, in place of an older one only when complete."""
+        write_json(path, {"format": FORMAT, "version": VERSION, **asdict(self)})
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Part:
+        """Read a file of `save`.
+
+        Raises
+        ------
+        FileError
+            If it can't be read.
+        SearchError
+            If it is no part of a search, or of another version.
+        """
+        fields = Fields(read_json(path), str(path))
+        fields.text("format", (FORMAT,))
+        fields.integer("version", least=VERSION, most=VERSION)
+        parts = fields.integer("parts", least=1)
+        part = cls(
+            question=checked_question(fields.object("question"), str(path)),
+            key=fields.digest("key"),
+            part=fields.integer("part", least=1, most=parts),
+            parts=parts,
+            state=fields.text("state"),
+            seconds=fields.number("seconds", least=0),
+            threads=fields.integer("threads", least=1),
+            engine=fields.text("engine", ("threads", "ray")),
+        )
+        fields.end()
+        return part
+
+
+def run_shard(bench: Benchmark, question: Question, part: int, parts: int, options: RunOptions | None = None) -> Part:
+    """Run one shard of a search; shards may run at any time, on any machine.
+
+    Parameters
+    ----------
+    bench : Benchmark
+        The benchmark.
+    question : Question
+        What `accelnas.exact.best_question` and the like give.
+    part, parts : int
+        Which shard of how many, 1 to `parts`.
+    options : RunOptions, optional
+        Threads, checkpoint, progress.
+
+    Returns
+    -------
+    Part
+        To be saved, or merged by `merge_shards`.
+
+    Examples
+    --------
+    >>> import accelnas
+    >>> from accelnas.exact import count_question
+    >>> bench = accelnas.load()
+    >>> question = count_question(bench, "accuracy >= 55", within={f"block{b}_l": 1 for b in range(7)})
+    >>> shards = [run_shard(bench, question, part, 3) for part in (1, 2, 3)]
+    >>> found = merge_shards(bench, shards)
+    >>> found.count == bench.count("accuracy >= 55", within={f"block{b}_l": 1 for b in range(7)}).count
+    True
+    """
+    given = options or RunOptions()
+    options = RunOptions(given.engine, given.threads, given.checkpoint, (part, parts), given.time_limit, given.progress)
+    found = run(bench, question, question.search(bench, options.threads), options)
+    content = question.to_json(bench.space)
+    return Part(content, question.key(bench), part, parts, found.state, found.seconds, found.threads, found.engine)
+
+
+def merge_shards(bench: Benchmark, parts: Sequence[Part | str | PathLike[str]]) -> Any:
+    """Put all shards of a search together.
+
+    Parameters
+    ----------
+    bench : Benchmark
+        The benchmark that they were made with.
+    parts : sequence of Part, str or path
+        Shards, or files that `Part.save` wrote; each once.
+
+    Returns
+    -------
+    BestResult, CountResult, ...
+        What the whole search gives; the counts of pruned architectures may differ from it, because
+        shards don't know of each other's finds. The seconds of all shards are added up.
+
+    Raises
+    ------
+    SearchError
+        If a shard is missing, given twice, or of another question, benchmark or version.
+    """
+    given = [part if isinstance(part, Part) else Part.load(part) for part in parts]
+    if not given:
+        raise SearchError("no shards to merge; give all that were made")
+    question = Question.from_json(bench, given[0].question)
+    key = question.key(bench)
+    if foreign := [part for part in given if (part.key, part.parts) != (key, given[0].parts)]:
+        raise SearchError(f"{foreign[0]!r} is of another question, benchmark or version; merge shards of one search")
+    numbers, total = [part.part for part in given], given[0].parts
+    if repeated := sorted({n for n in numbers if numbers.count(n) > 1}):
+        raise SearchError(f"shard {repeated[0]} of {total} is given twice; give each once")
+    if missing := sorted(set(range(1, total + 1)) - set(numbers)):
+        raise SearchError(f"shards {', '.join(map(str, missing))} of {total} are missing; run them first")
+    search = question.search(bench, None)
+    state = reduce(search.merge, [part.state for part in given])
+    seconds, threads = sum(part.seconds for part in given), max(part.threads for part in given)
+    return conclude(bench, question, search, Finished(state, seconds, threads, given[0].engine, total))

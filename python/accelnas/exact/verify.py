@@ -1,0 +1,145 @@
+"""Checks certificates against a benchmark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from accelnas import _core
+from accelnas.errors import AccelnasError
+from accelnas.exact.artifacts import described
+from accelnas.exact.case import Case, failed, passed, skipped
+from accelnas.exact.certificate import engine_sha256
+from accelnas.exact.kinds import KINDS
+from accelnas.exact.question import Question
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from accelnas.benchmark import Benchmark
+    from accelnas.exact.case import Finding
+    from accelnas.exact.certificate import Certificate
+
+__all__ = ["Check", "Verification", "verify"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One claim of a certificate, checked.
+
+    Attributes
+    ----------
+    name : str
+        What was checked; `docs/certificates.md` lists them.
+    status : {"passed", "failed", "skipped"}
+        Whether the claim holds.
+    reason : str
+        What was found.
+    """
+
+    name: str
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """All checks of a certificate."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check failed."""
+        return all(check.status != "failed" for check in self.checks)
+
+    def __repr__(self) -> str:
+        failures = [check.name for check in self.checks if check.status == "failed"]
+        held = f"{', '.join(failures)} failed" if failures else "passed"
+        return f"<Verification: {held}, {len(self.checks)} checks>"
+
+
+def verify(
+    certificate: Certificate, bench: Benchmark, *, rerun: bool, samples: int, threads: int | None
+) -> Verification:
+    """Check a certificate; see `Certificate.verify`."""
+    checks = [_check("benchmark", lambda: _benchmark(certificate, bench))]
+    if checks[0].status == "failed":
+        return Verification(tuple(checks))
+    bench = _with_derived(certificate, bench)
+    question = Question.from_json(bench, certificate.question)
+    case = Case(certificate, bench, question, samples, threads)
+    claims: dict[str, Callable[[Case], Finding]] = {
+        "engine": _engine,
+        "counts": _counts,
+        **KINDS[question.kind].checks(),
+        "rerun": _rerun if rerun else lambda _case: skipped("not asked for"),
+    }
+    checks += [_check(name, lambda claim=claim: claim(case)) for name, claim in claims.items()]  # type: ignore[misc]
+    return Verification(tuple(checks))
+
+
+def _check(name: str, claim: Callable[[], Finding]) -> Check:
+    try:
+        return Check(name, *claim())
+    except AccelnasError as error:
+        return Check(name, "failed", str(error))
+
+
+def _with_derived(certificate: Certificate, bench: Benchmark) -> Benchmark:
+    """Derive metrics again that the certificate describes and the benchmark lacks."""
+    for name, entry in certificate.metrics.items():
+        if entry["expression"] is not None and name not in bench.metrics:
+            bench = bench.derive(name, entry["expression"], unit=entry["unit"], direction=entry["direction"])
+    return bench
+
+
+def _benchmark(certificate: Certificate, bench: Benchmark) -> Finding:
+    """Compare the space and the metrics with those of the certificate."""
+    space = bench.space
+    if dict(certificate.space) != {"name": space.name, "sha256": space.sha256, "size": space.size}:
+        return failed(f"the certificate is about the space {certificate.space['name']}, this is another one")
+    bench = _with_derived(certificate, bench)
+    question = Question.from_json(bench, certificate.question)
+    own = described(bench, question.metrics)
+    for name in own.keys() | certificate.metrics.keys():
+        if own.get(name) != certificate.metrics.get(name):
+            return failed(f"{name} is {own.get(name)}, in the certificate {certificate.metrics.get(name)}")
+    return passed(f"the space and the files of {len(own)} metrics are those of the certificate")
+
+
+def _engine(case: Case) -> Finding:
+    """Say whether this engine is the one that searched; another one can check all the same."""
+    theirs = case.certificate.engine
+    if theirs["accelnas"] == _core.__version__ and theirs["extension_sha256"] == engine_sha256():
+        return passed(f"accelnas {_core.__version__}, the same compiled module")
+    return skipped(f"made by accelnas {theirs['accelnas']}, another compiled module than this one")
+
+
+def _counts(case: Case) -> Finding:
+    """Expect every architecture dealt with once, and a bound that says what the result says."""
+    certificate, size = case.certificate, case.question.size
+    if certificate.size != size:
+        return failed(f"the (sub)space has {size} architectures, the certificate says {certificate.size}")
+    if not certificate.complete:
+        return skipped(f"the search was interrupted: {certificate.counts.total:,} of {size:,} architectures")
+    bound = KINDS[case.question.kind].bound(certificate.question, certificate.result, size)
+    if certificate.counts.total != size or certificate.bound != bound:
+        return failed(f"{certificate.counts.total:,} of {size:,} architectures; {certificate.bound}")
+    return passed(f"{size:,} architectures: evaluated, pruned and counted ones add up")
+
+
+def _rerun(case: Case) -> Finding:
+    """Search from the beginning."""
+    from accelnas.exact.engine import RunOptions
+    from accelnas.exact.whole_space import solve
+
+    old = case.certificate
+    new = solve(case.bench, case.question, RunOptions(threads=case.threads)).certificate
+    if new.result != old.result or new.complete != old.complete:
+        return failed("the search finds another result")
+    same = old.engine == new.engine
+    if same and new.counts != old.counts:
+        return failed(f"the search settles {new.counts}, the certificate says {old.counts}")
+    counts = "and the same counts" if same else "(counts are not compared: another engine or division)"
+    return passed(f"the same result {counts} in {new.seconds:.1f} s")

@@ -1,0 +1,177 @@
+"""What a benchmark says of its whole space: exact, with certificates."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from accelnas import _core
+from accelnas.exact.artifacts import described
+from accelnas.exact.certificate import Certificate, Counts, engine_sha256
+from accelnas.exact.engine import Finished, RunOptions, run
+from accelnas.exact.kinds import KINDS
+from accelnas.exact.question import best_question, count_question
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from accelnas.benchmark import Benchmark
+    from accelnas.exact.constraints import Constraints
+    from accelnas.exact.engine import Progress
+    from accelnas.exact.kinds import BestResult, CountResult
+    from accelnas.exact.question import Question, Within
+
+__all__ = ["WholeSpace", "conclude", "solve"]
+
+
+class WholeSpace:
+    """The part of `accelnas.Benchmark` that is about all architectures at once."""
+
+    def best(
+        self,
+        objective: str,
+        *,
+        subject_to: Constraints = (),
+        within: Within | None = None,
+        k: int = 1,
+        threads: int | None = None,
+        engine: Literal["threads", "ray"] = "threads",
+        checkpoint: str | PathLike[str] | None = None,
+        time_limit: float | None = None,
+        progress: Progress | None = None,
+    ) -> BestResult:
+        """Find the k best architectures of the whole space, or of a part, and prove it.
+
+        Parameters
+        ----------
+        objective : str
+            A metric's name; its `Metric.direction` says which end is sought.
+        subject_to : str, sequence of str, or mapping of str to (lower, upper)
+            Constraints on predicted metrics in float64: ``"latency_zcu102 <= 5"``,
+            ``"200 <= macs < 300"``, or pairs of inclusive bounds, None for none.
+        within : mapping of str to a choice or several, optional
+            What variables are fixed or restricted to; others have all their choices.
+        k : int
+            How many; 1 to 100,000.
+        threads : int, optional
+            Threads to use; one a core by default.
+        engine : {"threads", "ray"}
+            This process, or a Ray cluster (extra ``[ray]``): the one that this process is connected to,
+            else that of ``RAY_ADDRESS``, else a new one on this machine.
+        checkpoint : str or path, optional
+            SQLite file that holds the state after every chunk of jobs. The same question goes on from
+            it, also after a crash.
+        time_limit : float, optional
+            Seconds that the search may take; what an early estimate says will take longer is refused.
+        progress : callable, optional
+            Called with the number of architectures dealt with and their total, about 20 times a second.
+
+        Returns
+        -------
+        BestResult
+            Architectures, float64 values and a certificate. It does not depend on threads or engine.
+
+        Raises
+        ------
+        SearchError
+            If a constraint can't be read or met by any value, the time limit would be exceeded, or the
+            checkpoint is of another question.
+        MetricError
+            If a metric is unknown or no sum of tables: an expression of others, or with trees.
+        SpaceError
+            If `within` names an unknown variable or choice, or the space has more than 2**64 architectures.
+        FileError
+            If the checkpoint can't be read or written.
+        MissingExtraError
+            If Ray is asked for and not installed.
+
+        Examples
+        --------
+        >>> import accelnas
+        >>> bench = accelnas.load()
+        >>> found = bench.best("accuracy", subject_to=["latency_zcu102 <= 5"], within={"block6_e": 6, "block5_k": 3})
+        >>> found.architectures.shape, bool(found.metric_values["latency_zcu102"][0] <= 5)
+        ((1, 28), True)
+        """
+        question = best_question(cast("Benchmark", self), objective, subject_to=subject_to, within=within, k=k)
+        options = RunOptions(engine, threads, checkpoint, time_limit=time_limit, progress=progress)
+        result: BestResult = solve(cast("Benchmark", self), question, options)
+        return result
+
+    def count(
+        self,
+        subject_to: Constraints,
+        *,
+        within: Within | None = None,
+        threads: int | None = None,
+        engine: Literal["threads", "ray"] = "threads",
+        checkpoint: str | PathLike[str] | None = None,
+        time_limit: float | None = None,
+        progress: Progress | None = None,
+    ) -> CountResult:
+        """Count the architectures of the whole space, or of a part, that meet constraints.
+
+        Parameters
+        ----------
+        subject_to, within, threads, engine, checkpoint, time_limit, progress
+            As for `best`.
+
+        Returns
+        -------
+        CountResult
+            The exact count, with a certificate.
+
+        Raises
+        ------
+        SearchError, MetricError, SpaceError, FileError, MissingExtraError
+            As `best`.
+
+        Examples
+        --------
+        >>> import accelnas
+        >>> bench = accelnas.load()
+        >>> smallest = {f"block{b}_{v}": bench.space.variables[4 * b].choices[0] for b in range(7) for v in "e"}
+        >>> found = bench.count("macs <= 100", within=smallest)
+        >>> 0 < int(found) < found.size
+        True
+        """
+        question = count_question(cast("Benchmark", self), subject_to, within=within)
+        options = RunOptions(engine, threads, checkpoint, time_limit=time_limit, progress=progress)
+        result: CountResult = solve(cast("Benchmark", self), question, options)
+        return result
+
+
+def solve(bench: Benchmark, question: Question, options: RunOptions) -> Any:
+    """Search, and give the result that the kind of question has."""
+    search = question.search(bench, options.threads)
+    anytime = KINDS[question.kind].anytime
+    return conclude(bench, question, search, run(bench, question, search, options, anytime=anytime))
+
+
+def conclude(bench: Benchmark, question: Question, search: _core.Search, finished: Finished) -> Any:
+    """Give the result of a state, with its certificate."""
+    kind, space = KINDS[question.kind], bench.space
+    outcome = search.result(finished.state)
+    content, findings = question.to_json(space), kind.findings(bench, question, outcome)
+    complete = outcome["complete"]
+    bound = kind.bound(content, findings, question.size) if complete else "nothing: the search was interrupted"
+    certificate = Certificate(
+        question=content,
+        space={"name": space.name, "sha256": space.sha256, "size": space.size},
+        size=question.size,
+        metrics=described(bench, question.metrics),
+        engine={
+            "name": finished.engine,
+            "accelnas": _core.__version__,
+            "extension_sha256": engine_sha256(),
+            "shards": finished.shards,
+        },
+        result=findings,
+        counts=Counts(outcome["evaluated"], outcome["pruned"], outcome["settled"]),
+        bound=bound,
+        complete=complete,
+        seconds=finished.seconds,
+        threads=finished.threads,
+        date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    )
+    return kind.result(bench, certificate)

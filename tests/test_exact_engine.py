@@ -1,0 +1,336 @@
+"""Searches that are interrupted, killed, divided and put together find the same as whole ones."""
+
+import json
+import os
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+import accelnas
+from accelnas import FileError, MissingExtraError, SearchError
+from accelnas.exact import Part, RunOptions, best_question, count_question, merge_shards, run_shard
+from accelnas.exact.engine import CHUNK, run
+from accelnas.exact.whole_space import conclude
+
+WITHIN = {"block0_e": 1, "block1_e": [4, 6], "block2_e": [4, 6], "block3_e": 6}
+CONSTRAINT = "accuracy >= 60"
+
+
+@pytest.fixture(scope="module")
+def bench():
+    return accelnas.load()
+
+
+@pytest.fixture(scope="module")
+def whole(bench):
+    return bench.count(CONSTRAINT, within=WITHIN)
+
+
+@pytest.fixture
+def question(bench):
+    return count_question(bench, CONSTRAINT, within=WITHIN)
+
+
+def same(found, expected):
+    assert found.certificate.result == expected.certificate.result
+    assert found.certificate.counts == expected.certificate.counts
+    assert found.certificate.bound == expected.certificate.bound
+    assert found.certificate.complete
+
+
+class Interrupt:
+    """Progress that interrupts once so many architectures are settled."""
+
+    def __init__(self, after):
+        self.after, self.calls = after, []
+
+    def __call__(self, done, total):
+        self.calls.append((done, total))
+        if done >= self.after:
+            raise KeyboardInterrupt
+
+
+def counting(checkpoint, threads=2):
+    """Start a process that counts and says how far it is."""
+    code = f"""
+        import accelnas
+        bench = accelnas.load()
+        tell = lambda done, total: print(done, flush=True)
+        found = bench.count({CONSTRAINT!r}, within={WITHIN!r}, checkpoint={str(checkpoint)!r}, threads={threads},
+                            progress=tell)
+        print("count", int(found), flush=True)
+    """
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_progress_rises_to_the_size(bench, whole):
+    calls = []
+    found = bench.count(CONSTRAINT, within=WITHIN, progress=lambda *call: calls.append(call))
+    same(found, whole)
+    done = [call[0] for call in calls]
+    assert done == sorted(done)
+    assert calls[-1] == (found.size, found.size)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_threads_change_nothing(bench, whole, threads):
+    same(bench.count(CONSTRAINT, within=WITHIN, threads=threads), whole)
+    limits = {"subject_to": "latency_zcu102 <= 5", "within": WITHIN, "k": 7}
+    same(bench.best("accuracy", threads=threads, **limits), bench.best("accuracy", threads=2, **limits))
+
+
+def test_killed_runs_go_on(bench, whole, tmp_path):
+    checkpoint = tmp_path / "count.sqlite"
+    for part in (0.25, 0.6):
+        with counting(checkpoint) as process:
+            for line in process.stdout:
+                if int(line) > part * whole.size:
+                    break
+            process.kill()
+        assert process.returncode == -signal.SIGKILL
+    calls = []
+    found = bench.count(CONSTRAINT, within=WITHIN, checkpoint=checkpoint, progress=lambda *call: calls.append(call))
+    assert calls[0][0] > 0.4 * whole.size  # nothing was done twice
+    same(found, whole)
+    again = bench.count(CONSTRAINT, within=WITHIN, checkpoint=checkpoint, progress=lambda *call: calls.append(call))
+    same(again, whole)
+    assert again.certificate.seconds == pytest.approx(found.certificate.seconds, abs=0.2)  # of the file, not its own
+
+
+def test_ctrl_c_raises_and_keeps_the_checkpoint(bench, whole, tmp_path):
+    checkpoint = tmp_path / "count.sqlite"
+    interrupt = Interrupt(whole.size // 3)
+    with pytest.raises(KeyboardInterrupt):
+        bench.count(CONSTRAINT, within=WITHIN, checkpoint=checkpoint, progress=interrupt)
+    calls = []
+    found = bench.count(CONSTRAINT, within=WITHIN, checkpoint=checkpoint, progress=lambda *call: calls.append(call))
+    assert calls[0][0] > 0.2 * whole.size
+    same(found, whole)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals differ on Windows")
+def test_a_signal_stops_within_a_fifth_of_a_second(tmp_path):
+    with counting(tmp_path / "count.sqlite") as process:
+        process.stdout.readline()
+        sent = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate()
+        assert "KeyboardInterrupt" in errors
+        assert time.monotonic() - sent < 1  # the interpreter's end included, on a busy machine
+
+
+def test_anytime_searches_give_what_they_have(bench, question):
+    search = question.search(bench, None)
+    half = Interrupt(question.size // 2)
+    partial = run(bench, question, search, RunOptions(progress=half), anytime=True)
+    found = conclude(bench, question, search, partial)
+    certificate = found.certificate
+    assert not certificate.complete
+    assert 0 < certificate.counts.total < certificate.size
+    assert certificate.bound == "nothing: the search was interrupted"
+    checks = {check.name: check.status for check in certificate.verify(bench).checks}
+    assert checks["counts"] == "skipped"
+
+
+@pytest.mark.parametrize("parts", [2, 5])
+def test_shards_equal_the_whole(bench, whole, question, parts, tmp_path):
+    files = []
+    for part in range(1, parts + 1):
+        files.append(tmp_path / f"{part}.json")
+        run_shard(bench, question, part, parts).save(files[-1])
+    same(merge_shards(bench, files[::-1]), whole)
+    assert Part.load(files[0]).parts == parts
+
+
+def test_shards_of_the_best(bench):
+    limits = {"subject_to": ["latency_zcu102 <= 5", "macs < 300"], "within": WITHIN, "k": 20}
+    question = best_question(bench, "accuracy", **limits)
+    jobs = question.search(bench, None).jobs
+    more = jobs // CHUNK + 3  # the last ones have nothing to do
+    found = merge_shards(bench, [run_shard(bench, question, part, more) for part in range(1, more + 1)])
+    expected = bench.best("accuracy", **limits)
+    assert found.certificate.result == expected.certificate.result
+    assert found.certificate.counts.total == question.size
+    assert found.certificate.verify(bench, rerun=True).passed
+
+
+def test_shards_have_checkpoints_and_progress_of_their_own(bench, question, tmp_path):
+    calls = []
+    options = RunOptions(checkpoint=tmp_path / "a", progress=lambda *call: calls.append(call))
+    first = run_shard(bench, question, 1, 3, options)
+    assert calls[-1][0] == calls[-1][1] < question.size
+    assert run_shard(bench, question, 1, 3, options).state == first.state
+    with pytest.raises(SearchError, match="is the checkpoint of another question, benchmark or version"):
+        run_shard(bench, question, 2, 3, options)
+
+
+def test_shards_at_fault_are_refused(bench, question, tmp_path):
+    one, two = (run_shard(bench, question, part, 2) for part in (1, 2))
+    other = run_shard(bench, count_question(bench, "accuracy >= 61", within=WITHIN), 2, 2)
+    for parts, message in [
+        ([], "no shards to merge"),
+        ([one], "shards 2 of 2 are missing; run them first"),
+        ([one, one, two], "shard 1 of 2 is given twice; give each once"),
+        ([one, other], "<Part 2 of 2 of count> is of another question, benchmark or version"),
+        ([one, Part(**{**vars(two), "state": one.state})], "jobs 0 to 63 are done twice"),
+        ([one, Part(**{**vars(two), "state": other.state})], "the state is of another question"),
+        ([one, Part(**{**vars(two), "state": "{}"})], "the state is not readable"),
+    ]:
+        with pytest.raises(SearchError, match=message):
+            merge_shards(bench, parts)
+    path = tmp_path / "part.json"
+    one.save(path)
+    content = json.loads(path.read_text())
+    for field, value in {"part": 3, "version": 2, "key": "x", "seconds": -1, "engine": "spark", "state": 3}.items():
+        path.write_text(json.dumps({**content, field: value}))
+        with pytest.raises(SearchError, match=f"{field} is "):
+            Part.load(path)
+    path.write_text(json.dumps({**content, "more": 1}))
+    with pytest.raises(SearchError, match="unknown field more"):
+        Part.load(path)
+
+
+def test_checkpoints_at_fault_are_refused(bench, whole, tmp_path):
+    checkpoint = tmp_path / "count.sqlite"
+
+    def count(constraint=CONSTRAINT, **more):
+        return bench.count(constraint, within=WITHIN, checkpoint=checkpoint, **more)
+
+    same(count(), whole)
+    with pytest.raises(SearchError, match="another question, benchmark or version; name another file, or remove it"):
+        count("accuracy >= 61")
+    with sqlite3.connect(checkpoint) as connection:
+        connection.execute("UPDATE search SET state = 'nothing'")
+    connection.close()
+    with pytest.raises(SearchError, match="the state is not readable"):
+        count()
+    with sqlite3.connect(checkpoint) as connection:
+        connection.execute("PRAGMA user_version = 7")
+    connection.close()
+    with pytest.raises(SearchError, match="has version 7, this is 1; name another checkpoint"):
+        count()
+    checkpoint.write_bytes(b"no database" * 1000)
+    with pytest.raises(SearchError, match="is no checkpoint: file is not a database; remove it or name another file"):
+        count()
+    data = tmp_path / "data.sqlite"
+    with sqlite3.connect(data) as connection:
+        connection.execute("CREATE TABLE precious (a)")
+    connection.close()
+    checkpoint = data
+    with pytest.raises(SearchError, match="has version 0, this is 1"):
+        count()
+    checkpoint = tmp_path / "none" / "count.sqlite"
+    with pytest.raises(FileError, match="unable to open database file"):
+        count()
+
+
+def test_one_run_at_a_time_uses_a_checkpoint(bench, tmp_path):
+    checkpoint = tmp_path / "count.sqlite"
+
+    def second(*_call):
+        bench.count(CONSTRAINT, within=WITHIN, checkpoint=checkpoint)
+
+    with pytest.raises(FileError, match="database is locked; another run may be using it"):
+        bench.count(CONSTRAINT, within=WITHIN, checkpoint=checkpoint, progress=second)
+
+
+@pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="no limit of file sizes here")
+def test_a_full_disk_is_reported(tmp_path):
+    code = f"""
+        import resource, accelnas
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+        try:
+            accelnas.load().count({CONSTRAINT!r}, within={WITHIN!r}, checkpoint={str(tmp_path / "c.sqlite")!r})
+        except accelnas.FileError as error:
+            print(error)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, capture_output=True, text=True)
+    assert "c.sqlite: " in done.stdout
+
+
+def test_a_time_limit_refuses_long_searches(bench):
+    with pytest.raises(SearchError, match=r"time_limit is 1.5 s, but about \d.* are needed \(.* % are done after 1"):
+        bench.count(CONSTRAINT, time_limit=1.5)
+    assert bench.count(CONSTRAINT, within={**WITHIN, "block4_e": 1}, time_limit=100).certificate.complete
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"threads": 0}, "threads is 0; choose at least 1"),
+        ({"engine": "spark"}, "engine is 'spark'; choose threads or ray"),
+        ({"time_limit": 0}, "time_limit is 0; choose seconds above 0"),
+    ],
+)
+def test_options_at_fault_are_refused(bench, options, message):
+    with pytest.raises((SearchError, accelnas.MetricError), match=message):
+        bench.count(CONSTRAINT, **options)
+    with pytest.raises(SearchError, match="shard is 3 of 2; choose 1 to 2"):
+        run_shard(bench, count_question(bench, CONSTRAINT), 3, 2)
+
+
+def test_missing_ray_names_the_extra(bench, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingExtraError, match=r"ray is not installed; run: pip install 'accelnas\[ray\]'"):
+        bench.count(CONSTRAINT, within=WITHIN, engine="ray")
+
+
+RAY = """
+    import os, signal, sys
+    from pathlib import Path
+    import ray, accelnas
+
+    ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False)
+    bench, killed = accelnas.load(), []
+    whole = bench.count({constraint!r}, within={within!r})
+
+    def workers():
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if (process / "cmdline").read_bytes().startswith(b"ray::_do_chunk"):
+                    yield int(process.name)
+            except OSError:
+                continue
+
+    def kill_one(done, total):
+        if not killed:
+            killed.extend(list(workers())[:1])
+            os.kill(killed[0], signal.SIGKILL)
+
+    found = bench.count({constraint!r}, within={within!r}, engine="ray", checkpoint={checkpoint!r}, progress=kill_one)
+    assert killed
+    assert found.certificate.result == whole.certificate.result
+    assert found.certificate.counts == whole.certificate.counts
+    assert found.certificate.complete
+
+    limits = dict(subject_to="latency_zcu102 <= 5", within={within!r}, k=9)
+    best = bench.best("accuracy", engine="ray", **limits)
+    assert best.certificate.result == bench.best("accuracy", **limits).certificate.result
+    assert best.certificate.counts.total == best.certificate.size
+
+    calls = []
+    tell = lambda *call: calls.append(call)
+    again = bench.count({constraint!r}, within={within!r}, checkpoint={checkpoint!r}, progress=tell)
+    assert again.certificate.counts == whole.certificate.counts and not calls
+    ray.shutdown()
+    print("all equal")
+"""
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="workers are found in /proc")
+def test_ray_survives_a_killed_worker(tmp_path):
+    pytest.importorskip("ray")
+    code = textwrap.dedent(RAY).format(constraint=CONSTRAINT, within=WITHIN, checkpoint=str(tmp_path / "ray.sqlite"))
+    # Ray keeps files of its own in the home folder
+    environment = {**os.environ, "HOME": str(tmp_path), "RAY_USAGE_STATS_ENABLED": "0"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
+    assert done.stdout.endswith("all equal\n"), done.stderr
