@@ -1,4 +1,4 @@
-"""The command line: ``accelnas info|sample|predict|data|fit|tune|evaluate|importances|neighbourhood|compile``."""
+"""The command line: ``accelnas info|sample|predict|importances|neighbourhood|best|count|verify|merge|data|…``."""
 
 from __future__ import annotations
 
@@ -6,8 +6,21 @@ from typing import Annotated
 
 import typer
 
+from accelnas.cli import (
+    best,
+    count,
+    data,
+    evaluate,
+    fit,
+    importances,
+    info,
+    neighbourhood,
+    predict,
+    sample,
+    tune,
+    verify,
+)
 from accelnas.cli import compile as compile_command
-from accelnas.cli import data, evaluate, fit, importances, info, neighbourhood, predict, sample, tune
 from accelnas.cli.shared import ErrorGroup
 
 __all__ = ["app", "main"]
@@ -43,7 +56,8 @@ def _accelnas(
     """Query a neural architecture search benchmark compiled to small exact tables."""
 
 
-for command in (info, sample, predict, data, fit, tune, evaluate, importances, neighbourhood, compile_command):
+_QUERIES = (info, sample, predict, importances, neighbourhood, best, count, verify)
+for command in (*_QUERIES, data, fit, tune, evaluate, compile_command):
     command.register(app)
 
 

@@ -28,6 +28,7 @@ EXTRAS = {
     "lightgbm": "build",
     "matplotlib": "report",
     "polars": "polars",
+    "ray": "ray",
     "scipy": "build",
     "sklearn": "build",
     "threadpoolctl": "build",

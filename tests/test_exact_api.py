@@ -1,0 +1,519 @@
+"""Exact answers against plain enumeration; certificates against everything that could be wrong with them."""
+
+import copy
+import csv
+import hashlib
+import json
+import math
+import shutil
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import accelnas
+from accelnas import ArtifactError, FileError, MetricError, SearchError, SpaceError
+from accelnas.cli import app
+from accelnas.exact import Certificate, best_question
+from accelnas.exact.constraints import parse_constraints
+from accelnas.exact.question import Question, parse_within
+from accelnas.exact.recompute import recompute
+
+WITHIN = {"block0_e": 1, "block1_e": [4, 6], "block2_e": [4, 6], "block3_e": 6, "block4_k": 3, "block6_se": True}
+LIMITS = {"subject_to": ["latency_zcu102 <= 5.0", "macs >= 150"], "within": WITHIN, "k": 3}
+
+
+@pytest.fixture(scope="module")
+def bench():
+    bench = accelnas.load()
+    return bench.derive("time_a100", "1000 / throughput_a100", unit="ms", direction="minimise")
+
+
+@pytest.fixture(scope="module")
+def found(bench):
+    return bench.best("accuracy", **LIMITS)
+
+
+@pytest.fixture(scope="module")
+def counted(bench):
+    return bench.count(["accuracy >= 62", "time_a100 <= 0.2"], within=WITHIN)
+
+
+# --- constraints and restrictions -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("subject_to", "expected"),
+    [
+        ("macs <= 300", (-math.inf, 300.0)),
+        ("300>=macs", (-math.inf, 300.0)),
+        ("macs < 300", (-math.inf, math.nextafter(300, -math.inf))),
+        ("macs > 3e2", (math.nextafter(300, math.inf), math.inf)),
+        ("+1_0.5e1 <= macs", (105.0, math.inf)),
+        ("macs == 300", (300.0, 300.0)),
+        ("300 == macs", (300.0, 300.0)),
+        ("2 <= macs < 3", (2.0, math.nextafter(3, -math.inf))),
+        ("3 > macs >= 2", (2.0, math.nextafter(3, -math.inf))),
+        (["macs <= 300", "macs >= 1", "macs <= 200"], (1.0, 200.0)),
+        ({"macs": (None, 5)}, (-math.inf, 5.0)),
+        ({"macs": (1, 5)}, (1.0, 5.0)),
+    ],
+)
+def test_constraints_are_closed_ranges(bench, subject_to, expected):
+    (constraint,) = parse_constraints(bench.metrics, subject_to)
+    assert (constraint.metric, constraint.lower, constraint.upper) == ("macs", *expected)
+    assert parse_constraints(bench.metrics, str(constraint)) == (constraint,)
+
+
+@pytest.mark.parametrize("subject_to", [[], (), {}, "macs <= inf", {"macs": (None, None)}])
+def test_open_ranges_are_no_constraints(bench, subject_to):
+    assert parse_constraints(bench.metrics, subject_to) == ()
+
+
+@pytest.mark.parametrize(
+    ("subject_to", "error", "message"),
+    [
+        ("macs = 3", SearchError, "constraint 'macs = 3' can't be read; write it like 'latency_zcu102 <= 5'"),
+        ("macs", SearchError, "constraint 'macs' can't be read"),
+        ("", SearchError, "constraint '' can't be read"),
+        ("1 < macs > 3", SearchError, "can't be read"),
+        ("1 == macs == 3", SearchError, "can't be read"),
+        ("macs <= params", SearchError, "constraint 'macs <= params': 'params' is no number"),
+        ("macs <= nan", SearchError, "constraint 'macs <= nan': 'nan' bounds nothing"),
+        ({"macs": (math.nan, 3)}, SearchError, "bounds nothing"),
+        ({"macs": 3}, SearchError, "constraint 'macs: 3' is no pair; give a lower and an upper bound, None for none"),
+        ([3], SearchError, "constraint 3 is a int; write it like"),
+        (
+            ["macs <= 1", "macs >= 2"],
+            SearchError,
+            "'macs >= 2' can't be met: macs would be at least 2.0 and",
+        ),
+        ("macs >= inf", SearchError, "can't be met"),
+        ("3 <= macs < 3", SearchError, "can't be met"),
+        (
+            "speed <= 3",
+            MetricError,
+            "unknown metric \"speed\" in the constraint 'speed <= 3'; the metrics are",
+        ),
+        ({"speed": (1, 2)}, MetricError, "unknown metric"),
+        ("3 <= 5", MetricError, 'unknown metric "5"'),
+    ],
+)
+def test_constraints_at_fault_are_refused(bench, subject_to, error, message):
+    with pytest.raises(error, match=message):
+        bench.best("accuracy", subject_to=subject_to)
+
+
+def test_metrics_without_tables_are_refused(bench):
+    more = bench.derive("reward", "accuracy * time_a100", direction="maximise")
+    for question in ({"objective": "reward"}, {"objective": "accuracy", "subject_to": "reward > 3"}):
+        with pytest.raises(MetricError, match=r"reward = accuracy \* time_a100 is evaluated on predictions .* sample"):
+            more.best(**question)
+    with pytest.raises(MetricError, match='unknown metric "speed"; the metrics are accuracy'):
+        more.best("speed")
+
+
+@pytest.mark.parametrize("k", [0, -1, 1.0, True, 10**6])
+def test_k_at_fault_is_refused(bench, k):
+    with pytest.raises(SearchError, match=r"k is .*; choose an integer of 1 to 100000"):
+        bench.best("accuracy", k=k)
+
+
+def test_restrictions_are_choice_indices(bench):
+    allowed = parse_within(bench.space, {"block0_e": 6, "block1_k": [5, 3, 5], "block2_se": True, "block3_l": (1,)})
+    assert allowed[0] == (2,)
+    assert allowed[5] == (0, 1)
+    assert allowed[11] == (1,)
+    assert allowed[14] == (0,)
+    assert math.prod(map(len, parse_within(bench.space, None))) == bench.space.size
+
+
+@pytest.mark.parametrize(
+    ("within", "message"),
+    [
+        ({"block0_e": 7}, "within: block0_e is 7; choose from 1, 4, 6"),
+        ({"block0_e": [1, "4"]}, "block0_e is '4'; choose from 1, 4, 6"),
+        ({"block0_se": 1}, "block0_se is 1; choose from False, True"),
+        ({"block0_e": True}, "block0_e is True; choose from 1, 4, 6"),
+        ({"block0_e": []}, "within leaves block0_e no choice; give at least one of 1, 4, 6"),
+        ({"block9_e": 1}, "within names 'block9_e'; the variables are block0_e, block0_k"),
+    ],
+)
+def test_restrictions_at_fault_are_refused(bench, within, message):
+    with pytest.raises(SpaceError, match=message):
+        bench.best("accuracy", within=within)
+
+
+# --- plain enumeration ----------------------------------------------------------------------------------------------
+
+
+def random_within(space, draw, largest):
+    """Restrict variables at random until few architectures are left."""
+    allowed = [list(range(len(v.choices))) for v in space.variables]
+    while math.prod(map(len, allowed)) > largest:
+        some = allowed[draw.integers(len(allowed))]
+        if len(some) > 1:
+            some.pop(draw.integers(len(some)))
+    return {v.name: [v.choices[i] for i in some] for v, some in zip(space.variables, allowed, strict=True)}, allowed
+
+
+def enumerate_all(allowed):
+    """All architectures, ascending by index."""
+    grid = np.meshgrid(*[np.array(some, np.uint8) for some in allowed], indexing="ij", copy=False)
+    return np.ascontiguousarray(np.stack([axis.ravel() for axis in grid], axis=1))
+
+
+def random_constraints(draw, names, values):
+    """Ranges between random quantiles, at exact values; the last kind can't be met by chance alone."""
+    limits, met = [], np.ones(len(next(iter(values.values()))), bool)
+    for name in names:
+        lower, upper = sorted(draw.choice(values[name], 2))
+        text, range_met = [
+            (f"{name} <= {upper!r}", values[name] <= upper),
+            (f"{name} > {lower!r}", values[name] > lower),
+            (f"{lower!r} <= {name} <= {upper!r}", (lower <= values[name]) & (values[name] <= upper)),
+            (f"{name} == {upper!r}", values[name] == upper),
+            (f"{name} < {values[name].min()!r}", np.zeros(len(met), bool)),
+        ][draw.choice(5, p=[0.3, 0.3, 0.25, 0.1, 0.05])]
+        limits.append(text.replace("np.float64(", "").replace(")", ""))
+        met &= range_met
+    return limits, met
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_random_sub_spaces_equal_enumeration(bench, seed):
+    draw = np.random.default_rng(seed)
+    within, allowed = random_within(bench.space, draw, int(draw.choice([1, 50, 3_000, 200_000])))
+    rows = enumerate_all(allowed)
+    metrics = [*draw.permutation(list(bench.metrics))[: draw.integers(1, 5)].tolist()]
+    if seed % 3 == 0:  # many ties
+        metrics[0] = ["peak_memory", "params", "macs"][seed // 3 % 3]
+    objective, names = metrics[0], metrics[1:] if seed % 4 else metrics
+    values = bench.predict(rows, metrics, dtype="float64")
+    limits, met = random_constraints(draw, names, values)
+    score = values[objective] * (1 if bench.metrics[objective].direction == "maximise" else -1)
+    k = int(draw.choice([1, 2, 7, 40, 3000]))
+    expected = np.flatnonzero(met)[np.argsort(-score[met], kind="stable")][:k]
+
+    found = bench.best(objective, subject_to=limits, within=within, k=k)
+    np.testing.assert_array_equal(found.architectures, rows[expected])
+    np.testing.assert_array_equal(found.values, values[objective][expected])
+    for name in {objective, *names}:
+        np.testing.assert_array_equal(found.metric_values[name], values[name][expected])
+    assert found.certificate.counts.total == found.certificate.size == len(rows)
+    assert found.certificate.verify(bench, samples=500).passed
+    count = bench.count(limits, within=within)
+    assert (count.count, count.size) == (np.count_nonzero(met), len(rows))
+    assert count.certificate.verify(bench, samples=500).passed
+
+
+def test_the_published_family_equals_enumeration():
+    bench = accelnas.load(family="xgboost")
+    draw = np.random.default_rng(0)
+    within, allowed = random_within(bench.space, draw, 100_000)
+    rows = enumerate_all(allowed)
+    values = bench.predict(rows, dtype="float64")
+    limit = float(np.median(values["latency_zcu102"]))
+    met = values["latency_zcu102"] <= limit
+    expected = np.flatnonzero(met)[np.argsort(-values["accuracy"][met], kind="stable")][:25]
+    found = bench.best("accuracy", subject_to={"latency_zcu102": (None, limit)}, within=within, k=25)
+    np.testing.assert_array_equal(found.architectures, rows[expected])
+    assert int(bench.count({"latency_zcu102": (None, limit)}, within=within)) == np.count_nonzero(met)
+    assert found.certificate.verify(bench, samples=1000).passed
+
+
+# --- results --------------------------------------------------------------------------------------------------------
+
+
+def test_results(bench, found, counted):
+    assert repr(found).startswith("<BestResult: 3 architectures, accuracy 6")
+    assert list(found.metric_values) == ["accuracy", "macs", "latency_zcu102"]
+    np.testing.assert_array_equal(found.values, bench.predict(found.architectures, "accuracy", dtype="float64"))
+    with pytest.raises(ValueError, match="read-only"):
+        found.values[0] = 0
+    frame = found.to_polars()
+    assert frame.columns == ["architecture", "accuracy", "macs", "latency_zcu102"]
+    np.testing.assert_array_equal(bench.space.encode(frame), found.architectures)
+    assert int(counted) == counted.count == round(counted.fraction * counted.size)
+    assert repr(counted).startswith(f"<CountResult: {counted.count:,} of {counted.size:,} architectures, ")
+    nothing = bench.best("accuracy", subject_to="accuracy >= 90")
+    assert len(nothing) == 0
+    assert repr(nothing) == "<BestResult: no architecture meets the constraints>"
+    assert nothing.to_polars().shape == (0, 2)
+    assert nothing.certificate.bound == "none of the other 104,485,552,128 architectures meets the constraints"
+    assert nothing.certificate.verify(bench, samples=1000).passed
+
+
+def test_the_optimum_of_the_whole_space_is_verified(bench):
+    found = bench.best("time_a100", subject_to=["accuracy >= 66", "params <= 6"], k=5)
+    verification = found.certificate.verify(bench, rerun=True)
+    assert [check.status for check in verification.checks] == ["passed"] * 11, verification.checks
+
+
+def test_questions_are_the_same_in_any_wording(bench):
+    key = best_question(bench, "accuracy", subject_to=["macs <= 300", "params > 2"]).key(bench)
+    again = best_question(bench, "accuracy", subject_to=["params > 2", "macs <= 400", "300 >= macs"])
+    assert again.key(bench) == key
+    assert Question.from_json(bench, again.to_json(bench.space)) == again
+    others = [
+        best_question(bench, "accuracy", subject_to=["macs <= 300", "params >= 2"]),
+        best_question(bench, "accuracy", subject_to=["macs <= 300", "params > 2"], k=2),
+        best_question(bench, "accuracy", subject_to=["macs <= 300", "params > 2"], within={"block0_e": 1}),
+    ]
+    assert key not in [other.key(bench) for other in others]
+    milli = accelnas.load().derive("time_a100", "1000 / throughput_a100", unit="ms", direction="minimise")
+    micro = accelnas.load().derive("time_a100", "1e6 / throughput_a100", unit="ms", direction="minimise")
+    assert best_question(milli, "time_a100").key(milli) != best_question(micro, "time_a100").key(micro)
+
+
+def test_recomputation_covers_all_metrics(bench):
+    rows = bench.space.sample(200, seed=3)
+    for name in bench.metrics:
+        np.testing.assert_allclose(
+            recompute(bench, name, rows), bench.predict(rows, name, dtype="float64"), rtol=1e-11, err_msg=name
+        )
+    theirs = accelnas.load(family="xgboost")
+    for name in theirs.metrics:
+        np.testing.assert_allclose(
+            recompute(theirs, name, rows), theirs.predict(rows, name, dtype="float64"), rtol=1e-11, err_msg=name
+        )
+
+
+# --- certificates ---------------------------------------------------------------------------------------------------
+
+
+def leaves(content, path=()):
+    """Paths of all values of plain data."""
+    if isinstance(content, (dict, list)) and content:
+        for key, value in content.items() if isinstance(content, dict) else enumerate(content):
+            yield from leaves(value, (*path, key))
+    else:
+        yield path, content
+
+
+def replaced(content, path, value):
+    content = copy.deepcopy(content)
+    inner = content
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    return content
+
+
+def sealed(content):
+    """Give a changed certificate the digest of its fields, as a forger would."""
+    fields = {name: value for name, value in content.items() if name not in ("format", "version", "sha256")}
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return {**content, "sha256": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def changed(bench, path, value):
+    """Another value, of the same type where it has one."""
+    if path[:2] == ("question", "constraints"):
+        return 1e-6 if path[-1] else 1e9  # what no architecture meets
+    opposites = {"maximise": "minimise", "minimise": "maximise", "identity": "log", "reciprocal": "log"}
+    if value is None or value == {}:
+        return 160.0
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value + 1
+    if isinstance(value, float):
+        return math.nextafter(value, 0) if value > 30 else value * 1.05
+    if value.count("-") == 6:  # an architecture
+        return bench.space.format(bench.space.neighbours(value)[:1])[0]
+    if len(value) == 64:
+        return value[:-1] + ("0" if value[-1] != "0" else "1")
+    return opposites.get(value, value + "x")
+
+
+@pytest.mark.parametrize("kind", ["found", "counted"])
+def test_certificates_survive_a_round_trip(kind, request, tmp_path):
+    certificate = request.getfixturevalue(kind).certificate
+    certificate.save(tmp_path / "c.json")
+    again = Certificate.load(tmp_path / "c.json")
+    assert again == certificate
+    assert again.sha256 == certificate.sha256
+    verification = again.verify(accelnas.load(), rerun=True)
+    assert verification.passed
+    assert repr(verification) == f"<Verification: passed, {len(verification.checks)} checks>"
+    assert [c.name for c in verification.checks if c.status != "passed"] == []
+    again.save(tmp_path / "c.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["c.json"]
+
+
+@pytest.mark.parametrize("kind", ["found", "counted"])
+def test_any_altered_field_is_noticed(bench, kind, request):
+    content = request.getfixturevalue(kind).certificate.to_json()
+    assert Certificate.from_json(content).sha256 == content["sha256"]
+    for path, value in leaves(content):
+        with pytest.raises(SearchError):
+            Certificate.from_json(replaced(content, path, changed(bench, path, value)))
+        with pytest.raises(SearchError):
+            Certificate.from_json(replaced(content, path, [value]))
+
+
+# what a forger may say without being caught: nothing of it is a claim about architectures
+HARMLESS = {"seconds", "threads", "date", "engine"}
+
+
+@pytest.mark.parametrize("kind", ["found", "counted"])
+def test_forged_claims_are_refused_or_refuted(bench, kind, request):
+    content = request.getfixturevalue(kind).certificate.to_json()
+    for path, value in leaves(content):
+        if path[0] in HARMLESS or path == ("sha256",):
+            continue
+        forged = sealed(replaced(content, path, changed(bench, path, value)))
+        try:
+            certificate = Certificate.from_json(forged)
+        except SearchError:
+            continue
+        assert not certificate.verify(bench, rerun=True, samples=2000).passed, path
+
+
+def test_forged_results_are_refuted_without_a_rerun(bench, found):
+    content = found.certificate.to_json()
+    texts, values = content["result"]["architectures"], content["result"]["values"]
+
+    def failures(result, **more):
+        forged = {**content, "result": result, **more}
+        last = result["values"]["accuracy"][-1] if result["architectures"] else None
+        forged["bound"] = content["bound"].replace(repr(values["accuracy"][-1]), repr(last))
+        certificate = Certificate.from_json(sealed(forged))
+        return {check.name for check in certificate.verify(bench).checks if check.status == "failed"}
+
+    def reordered(order):
+        picked = {metric: [column[i] for i in order] for metric, column in values.items()}
+        return {"architectures": [texts[i] for i in order], "values": picked}
+
+    assert failures(reordered([0, 1, 2])) == set()
+    assert failures(reordered([1, 0, 2])) == {"order"}
+    assert "architectures" in failures(reordered([0, 0, 1]))
+    others = bench.space.format(bench.space.sample(3, seed=1))
+    assert {"architectures", "values"} <= failures({"architectures": others, "values": values})
+    worse = bench.best("accuracy", **{**LIMITS, "k": 60}).certificate.result
+    tail = {"architectures": worse["architectures"][-3:], "values": {m: v[-3:] for m, v in worse["values"].items()}}
+    assert "neighbours" in failures(tail)
+    far = bench.best("accuracy", **{**LIMITS, "subject_to": "accuracy <= 62"}).certificate.result
+    rows = bench.space.parse(far["architectures"])
+    predicted = {m: v.tolist() for m, v in bench.predict(rows, list(values), dtype="float64").items()}
+    assert "samples" in failures({"architectures": far["architectures"], "values": predicted})
+
+
+def test_certificates_of_other_benchmarks_fail(bench, found, tmp_path):
+    theirs = accelnas.load(family="xgboost")
+    shutil.copytree(bench.path, tmp_path / "copy")
+    path = tmp_path / "copy" / "accuracy.safetensors"
+    for other, message in [(theirs, "macs"), (accelnas.load(tmp_path / "copy"), None)]:
+        checks = found.certificate.verify(other, samples=100).checks
+        if message is None:
+            assert all(check.status != "failed" for check in checks)
+        else:
+            assert [(check.name, check.status) for check in checks] == [("benchmark", "failed")]
+            assert message in checks[0].reason
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ArtifactError, match=r"accuracy\.safetensors has SHA-256"):
+        recompute(accelnas.load(tmp_path / "copy"), "accuracy", bench.space.sample(1))
+
+
+def test_files_at_fault_are_refused(tmp_path, found):
+    path = tmp_path / "c.json"
+    with pytest.raises(FileError, match="No such file"):
+        Certificate.load(path)
+    with pytest.raises(FileError, match="No such file"):
+        found.certificate.save(tmp_path / "none" / "c.json")
+    for text, message in [
+        (b"\xff", "is no text"),
+        (b"{", "is no JSON"),
+        (b'{"seconds": NaN}', "is no JSON: NaN is no number"),
+        (b"[" * 100_000, "is no JSON"),
+        (b"[]", r"c.json is \[\]; expected an object"),
+        (b"{}", "lacks the field format"),
+        (b'{"format": "a"}', "format is 'a'; expected accelnas certificate"),
+    ]:
+        path.write_bytes(text)
+        with pytest.raises(SearchError, match=message):
+            Certificate.load(path)
+    newer = {**found.certificate.to_json(), "version": 2}
+    with pytest.raises(SearchError, match="has version 2, this accelnas reads 1; use a newer one"):
+        Certificate.from_json(newer)
+    with pytest.raises(SearchError, match="unknown field more"):
+        Certificate.from_json({**found.certificate.to_json(), "more": 1})
+
+
+# --- command line ---------------------------------------------------------------------------------------------------
+
+
+def run(*arguments, code=0):
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, [str(a) for a in arguments])
+    assert result.exit_code == code, result.output
+    return result
+
+
+WITHIN_OPTIONS = [
+    "-w", "block0_e=1", "-w", "block1_e=4,6", "-w", "block2_e=6,4", "-w", "block3_e=6", "-w", "block4_k=3",
+    "-w", "block6_se=true",
+]  # fmt: skip
+BEST = ["best", "accuracy", "-s", "latency_zcu102 <= 5", "-s", "macs >= 150", *WITHIN_OPTIONS, "-k", 3]
+
+
+def test_best_command(found, tmp_path):
+    table, certificate = tmp_path / "best.csv", tmp_path / "best.json"
+    text = run(*BEST, "-o", table, "-c", certificate).stdout
+    for arch in found.certificate.result["architectures"]:
+        assert arch in text
+    assert f"proven: {found.certificate.bound}" in text
+    with table.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["architecture"] for row in rows] == found.certificate.result["architectures"]
+    assert [float(row["accuracy"]) for row in rows] == found.values.tolist()
+    assert Certificate.load(certificate).result == found.certificate.result
+    assert json.loads(run(*BEST, "--json").stdout)["result"] == found.certificate.result
+    run(*BEST, "-o", tmp_path / "best.parquet")
+    assert (tmp_path / "best.parquet").stat().st_size > 0
+    assert "100.0" not in run("best", "accuracy", "-s", "accuracy > 90").stdout
+
+
+def test_verify_command(found, tmp_path):
+    path = tmp_path / "c.json"
+    found.certificate.save(path)
+    text = run("verify", path, "--rerun", "--samples", 1000).stdout
+    assert text.count("passed") == 11
+    forged = replaced(found.certificate.to_json(), ("result", "values", "accuracy", 0), 99.0)
+    path.write_text(json.dumps(sealed(forged)))
+    assert "failed" in run("verify", path, code=1).stdout
+    assert json.loads(run("verify", path, "--json", code=1).stdout)["passed"] is False
+    path.write_text(json.dumps(forged))
+    assert "was altered" in run("verify", path, code=1).stderr
+
+
+def test_count_and_merge_commands(counted, tmp_path):
+    derive = ["-d", "time_a100 [ms] = 1000 / throughput_a100"]
+    count = ["count", "-s", "accuracy >= 62", "-s", "time_a100 <= 0.2", *WITHIN_OPTIONS, *derive]
+    assert f"{counted.count:,} of {counted.size:,} architectures" in run(*count).stdout
+    parts = [tmp_path / "1.json", tmp_path / "2.json"]
+    for i, part in enumerate(parts, start=1):
+        assert run(*count, "--shard", f"{i}/2", "-o", part, "--checkpoint", tmp_path / f"{i}.sqlite").stdout == ""
+    merged = run("merge", *parts, *derive, "-c", tmp_path / "c.json").stdout
+    assert f"{counted.count:,} of {counted.size:,} architectures" in merged
+    assert json.loads(run("merge", *parts, *derive, "--json").stdout)["engine"]["shards"] == 2
+    run("verify", tmp_path / "c.json", "--rerun")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["best", "speed"], 1, 'unknown metric "speed"; the metrics are'),
+        (["best", "accuracy", "-s", "macs"], 1, "constraint 'macs' can't be read"),
+        (["best", "accuracy", "-w", "block0_e"], 2, "write VARIABLE=CHOICE"),
+        (["best", "accuracy", "-w", "block0_e=7"], 2, "block0_e is one of 1, 4, 6, not '7'"),
+        (["best", "accuracy", "--shard", "3/2", "-o", "x"], 2, "write I/N with I from 1 to N"),
+        (["best", "accuracy", "--shard", "1/2"], 2, "--shard needs --output FILE"),
+        (["count"], 2, "nothing to count"),
+        (["verify", "nowhere.json"], 1, "nowhere.json: No such file or directory"),
+    ],
+)
+def test_commands_at_fault(arguments, code, message):
+    assert message in run(*arguments, code=code).stderr
