@@ -53,6 +53,8 @@ pub struct Predictor {
     forests: OnceLock<Vec<MaskForest>>,
     factors: OnceLock<Vec<Dense>>,
     pub(crate) training: OnceLock<Training>,
+    /// Lowest modelled value over the whole space, where it was asked for.
+    pub(crate) lowest: OnceLock<f64>,
 }
 
 /// The members' deviations from the mean.
@@ -113,6 +115,7 @@ impl Predictor {
             forests: OnceLock::new(),
             factors: OnceLock::new(),
             training: OnceLock::new(),
+            lowest: OnceLock::new(),
         })
     }
 

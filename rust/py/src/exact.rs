@@ -22,7 +22,7 @@ pub(crate) struct Search {
 impl Search {
     /// Objectives are (metric, direction), constraints (metric, lower, upper); `allowed` lists the choices of every variable.
     #[new]
-    #[pyo3(signature = (benchmark, kind, objectives, constraints, allowed = None, *, k = 1, bins = 4096, rows = None,
+    #[pyo3(signature = (benchmark, kind, objectives, constraints, allowed = None, *, k = 1, prune = true, bins = 4096, rows = None,
         threads = None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn new(
@@ -33,6 +33,7 @@ impl Search {
         constraints: Vec<(usize, f64, f64)>,
         allowed: Option<Vec<Vec<u8>>>,
         k: usize,
+        prune: bool,
         bins: usize,
         rows: Option<PyReadonlyArray2<'_, u8>>,
         threads: Option<usize>,
@@ -40,7 +41,7 @@ impl Search {
         let bench = benchmark.core.clone();
         let space = bench.space().clone();
         let kind = match kind {
-            "best" => Kind::Best { k },
+            "best" => Kind::Best { k, prune },
             "front" => Kind::Front,
             "count" => Kind::Count,
             "histogram" => Kind::Histogram { bins },

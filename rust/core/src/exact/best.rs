@@ -42,14 +42,16 @@ pub(crate) struct BestGoal<'a> {
     problem: &'a Problem,
     tree: &'a Tree,
     k: usize,
+    /// Otherwise there is one more function: the objective in 16-bit steps.
+    prune: bool,
     least: Vec<i32>,
     run: Run<'a>,
 }
 
 impl<'a> BestGoal<'a> {
-    pub(crate) fn new(problem: &'a Problem, tree: &'a Tree, k: usize, run: Run<'a>) -> BestGoal<'a> {
+    pub(crate) fn new(problem: &'a Problem, tree: &'a Tree, (k, prune): (usize, bool), run: Run<'a>) -> BestGoal<'a> {
         let least = problem.terms.iter().enumerate().map(|(f, term)| problem.least(term, tree.lattice(f))).collect();
-        BestGoal { problem, tree, k, least, run }
+        BestGoal { problem, tree, k, prune, least, run }
     }
 
     /// Whether a comes before b.
@@ -134,7 +136,7 @@ impl Goal for BestGoal<'_> {
 
     fn judge(&self, found: &mut Best, (): (), bounds: &[i32], _: u64) -> Verdict<()> {
         let reaches = bounds.iter().zip(&self.least).all(|(bound, least)| bound >= least);
-        match reaches && found.least.is_none_or(|least| bounds[0] >= least) {
+        match !self.prune || reaches && found.least.is_none_or(|least| bounds[0] >= least) {
             true => Verdict::Descend(()),
             false => Verdict::Prune,
         }
@@ -142,6 +144,16 @@ impl Goal for BestGoal<'_> {
 
     fn seed(&self, found: &Best) -> Best {
         found.clone()
+    }
+
+    fn coarse(&self, found: &Best) -> Option<(usize, i16)> {
+        let function = self.least.len();
+        let least = |least: i32| {
+            let (fine, coarse) = (self.tree.lattice(0), self.tree.lattice(function));
+            let value = fine.offset + fine.unit * (f64::from(least) - f64::from(fine.margin));
+            coarse.possibly_at_least(value).clamp(i64::from(i16::MIN), i64::from(i16::MAX)) as i16
+        };
+        (!self.prune).then(|| (function, found.least.map_or(i16::MIN, least)))
     }
 
     fn tile(&self, found: &mut Best, (): (), tile: &mut Tile<'_>) -> Result<()> {

@@ -35,6 +35,8 @@ macro_rules! compiled_twice {
     };
 }
 
+pub(crate) use compiled_twice;
+
 #[inline(always)]
 fn vectors(row: &[i32]) -> &[Vector] {
     row.as_chunks().0

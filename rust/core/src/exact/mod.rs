@@ -15,6 +15,7 @@ mod network;
 mod order;
 mod problem;
 mod ranks;
+mod scan;
 mod search;
 mod seeds;
 mod task;

@@ -30,6 +30,16 @@ pub struct Question {
     pub constraints: Vec<Constraint>,
 }
 
+impl Question {
+    /// Metrics that the question names, each once, objectives first.
+    pub(crate) fn metrics(&self) -> Vec<usize> {
+        let named = self.objectives.iter().map(|o| o.0).chain(self.constraints.iter().map(|c| c.metric));
+        let mut metrics: Vec<usize> = Vec::new();
+        named.for_each(|m| metrics.extend((!metrics.contains(&m)).then_some(m)));
+        metrics
+    }
+}
+
 /// A function that must be large: a metric on the scale of its link, times 1 or -1.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Term {
@@ -56,9 +66,7 @@ pub(crate) struct Problem {
 impl Problem {
     /// Builds the tables over levels; refuses metrics with trees.
     pub(crate) fn new(bench: Arc<Benchmark>, question: Question) -> Result<Problem> {
-        let named = question.objectives.iter().map(|o| o.0).chain(question.constraints.iter().map(|c| c.metric));
-        let mut metrics: Vec<usize> = Vec::new();
-        named.for_each(|m| metrics.extend((!metrics.contains(&m)).then_some(m)));
+        let metrics = question.metrics();
         let space = bench.space().clone();
         let mut relevant = vec![false; space.width()];
         for &metric in &metrics {

@@ -7,10 +7,11 @@ use std::sync::atomic::AtomicU64;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::benchmark::{Benchmark, Direction};
+use crate::benchmark::{Benchmark, Direction, Metric};
 use crate::error::{Error, Result};
 use crate::exact::best::{BestGoal, Item};
 use crate::exact::count::{CountGoal, with_opposites};
+use crate::exact::domain::Domain;
 use crate::exact::front::{FrontGoal, bounding_functions};
 use crate::exact::histogram::{Bins, HistogramGoal};
 use crate::exact::lattice::Lattice;
@@ -18,17 +19,19 @@ use crate::exact::network::Network;
 use crate::exact::order::by_variance;
 use crate::exact::problem::{Problem, Question};
 use crate::exact::ranks::{Given, RanksGoal};
+use crate::exact::scan::{coarse_unit, scan_order};
 use crate::exact::search::search;
 use crate::exact::seeds::Guide;
 use crate::exact::tree::{Counts, Goal, Tree};
 use crate::hash::sha256_hex;
+use crate::link::Link;
 use crate::threads::Run;
 
 /// What is wanted of the architectures that meet the constraints.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
-    /// The k best of one objective.
-    Best { k: usize },
+    /// The k best of one objective; without pruning every architecture is evaluated.
+    Best { k: usize, prune: bool },
     /// Those that none is better than in all objectives.
     Front,
     /// Their number.
@@ -70,7 +73,7 @@ pub enum Outcome {
 /// A kind with what its search needs.
 #[derive(Debug)]
 enum Plan {
-    Best { k: usize },
+    Best { k: usize, prune: bool },
     Front(Guide),
     Count,
     Histogram(Bins),
@@ -96,29 +99,41 @@ impl Task {
     /// Prepares tables, the order of levels and bounds.
     pub fn new(bench: Arc<Benchmark>, question: Question, kind: Kind, run: &Run<'_>) -> Result<Task> {
         check(&bench, &question, &kind)?;
+        for metric in question.metrics() {
+            require_rates(&bench, metric, &question.domain, run)?;
+        }
         let key = key(&bench, &question, &kind);
         run.in_pool(|| {
             let problem = Problem::new(bench.clone(), question)?;
-            let functions = problem.functions(&problem.terms);
+            let mut functions = problem.functions(&problem.terms);
             let (plan, tree) = match kind {
-                Kind::Best { k } => (Plan::Best { k }, tree(&problem, &functions, None)),
+                Kind::Best { k, prune: true } => (Plan::Best { k, prune: true }, tree(&problem, &functions, &[])),
+                Kind::Best { k, prune: false } => {
+                    let unit = coarse_unit(&functions[0]);
+                    functions.push(functions[0].clone());
+                    let units: Vec<_> = functions[1..].iter().map(|_| None).chain([Some(unit)]).collect();
+                    (
+                        Plan::Best { k, prune: false },
+                        tree_in(scan_order(&functions[0].cards), &problem, &functions, &units),
+                    )
+                }
                 Kind::Count => {
                     let functions = with_opposites(&problem, problem.constraint_terms());
-                    (Plan::Count, tree(&problem, &functions, None))
+                    (Plan::Count, tree(&problem, &functions, &[]))
                 }
                 Kind::Front => {
                     let (functions, guide) = bounding_functions(&problem, functions);
-                    (Plan::Front(guide), tree(&problem, &functions, None))
+                    (Plan::Front(guide), tree(&problem, &functions, &[]))
                 }
                 Kind::Histogram { bins } => {
                     let range = range(bench, &problem, run)?;
                     let bins = Bins::new(&problem, &functions[0], bins, range);
-                    let tree = tree(&problem, &functions, Some(bins.unit));
+                    let tree = tree(&problem, &functions, &[Some(bins.unit)]);
                     (Plan::Histogram(bins), tree)
                 }
                 Kind::Ranks { rows } => {
                     let given = Given::new(&problem, &rows, run)?;
-                    (Plan::Ranks(given), tree(&problem, &with_opposites(&problem, &problem.terms), None))
+                    (Plan::Ranks(given), tree(&problem, &with_opposites(&problem, &problem.terms), &[]))
                 }
             };
             Ok(Task { problem, plan, tree, key })
@@ -212,7 +227,7 @@ impl Task {
     fn with_goal<V: Visit>(&self, visit: V, run: &Run<'_>) -> Result<V::Out> {
         let (problem, tree) = (&self.problem, &self.tree);
         match &self.plan {
-            Plan::Best { k } => visit.visit(self, &BestGoal::new(problem, tree, *k, *run)),
+            Plan::Best { k, prune } => visit.visit(self, &BestGoal::new(problem, tree, (*k, *prune), *run)),
             Plan::Front(guide) => visit.visit(self, &FrontGoal::new(problem, tree, guide, *run)),
             Plan::Count => visit.visit(self, &CountGoal::new(problem, tree, *run)),
             Plan::Histogram(bins) => visit.visit(self, &HistogramGoal::new(problem, tree, bins, *run)),
@@ -260,14 +275,19 @@ fn unreadable(error: serde_json::Error) -> Error {
     refused(format!("the state is not readable: {error}; start again"))
 }
 
-/// Functions as lattices over levels in a good order; the first one with a unit of its own, where it has one.
-fn tree(problem: &Problem, functions: &[Network], unit: Option<f64>) -> Tree {
+/// Functions as lattices over levels in the order that prunes best.
+fn tree(problem: &Problem, functions: &[Network], units: &[Option<f64>]) -> Tree {
     let order = match functions.is_empty() {
         true => (0..problem.levels.levels.len()).collect(),
         false => by_variance(&functions[..functions.len().min(problem.terms.len())]),
     };
+    tree_in(order, problem, functions, units)
+}
+
+/// Functions as lattices over levels in an order; some with units of their own.
+fn tree_in(order: Vec<usize>, problem: &Problem, functions: &[Network], units: &[Option<f64>]) -> Tree {
     let lattice = |(f, network): (usize, &Network)| {
-        let unit = unit.filter(|_| f == 0).unwrap_or_else(|| Lattice::safe_unit(network));
+        let unit = units.get(f).copied().flatten().unwrap_or_else(|| Lattice::safe_unit(network));
         Lattice::new(&network.permuted(&order), unit)
     };
     Tree::new(functions.iter().enumerate().map(lattice).collect(), problem.levels.permuted(&order))
@@ -282,7 +302,7 @@ fn range(bench: Arc<Benchmark>, problem: &Problem, run: &Run<'_>) -> Result<(f64
             objectives: vec![(metric, direction)],
             constraints: Vec::new(),
         };
-        let task = Task::new(bench.clone(), question, Kind::Best { k: 1 }, run)?;
+        let task = Task::new(bench.clone(), question, Kind::Best { k: 1, prune: true }, run)?;
         let state = task.run(task.start(run)?, 0..task.jobs(), &AtomicU64::new(0), run)?;
         match task.outcome(&state, run)? {
             Outcome::Items(items) => Ok(problem.on_term(&problem.terms[0], items[0].values[0])),
@@ -291,6 +311,52 @@ fn range(bench: Arc<Benchmark>, problem: &Problem, run: &Run<'_>) -> Result<(f64
     };
     let ends: (f64, f64) = (end(Direction::Minimise)?, end(Direction::Maximise)?);
     Ok((ends.0.min(ends.1), ends.0.max(ends.1)))
+}
+
+/// Refuses a reciprocal metric that has architectures of no or negative time: its order would not be that of time.
+fn require_rates(bench: &Arc<Benchmark>, metric: usize, domain: &Domain, run: &Run<'_>) -> Result<()> {
+    let entry = &bench.metrics()[metric];
+    if entry.link != Link::Reciprocal || bench.predictor(metric)?.surrogate().forest_trees() > 0 {
+        return Ok(());
+    }
+    let predictor = bench.predictor(metric)?;
+    let lowest = |domain: Domain| {
+        let modelled = Metric {
+            name: format!("1 / {}", entry.name),
+            link: Link::Identity,
+            direction: Direction::Minimise,
+            ..entry.clone()
+        };
+        let space = bench.space().clone();
+        let with = bench.with_metric(&space, modelled, predictor.surrogate(), None, Default::default())?;
+        let objectives = vec![(with.metrics().len() - 1, Direction::Minimise)];
+        let question = Question { domain, objectives, constraints: Vec::new() };
+        let task = Task::new(Arc::new(with), question, Kind::Best { k: 1, prune: true }, run)?;
+        let state = task.run(task.start(run)?, 0..task.jobs(), &AtomicU64::new(0), run)?;
+        match task.outcome(&state, run)? {
+            Outcome::Items(mut items) if !items.is_empty() => Ok(items.swap_remove(0)),
+            _ => Err(refused("a search for the best has no items".to_owned())),
+        }
+    };
+    // What holds for the whole space holds for its parts.
+    if let (None, Some(_)) = (predictor.lowest.get(), bench.space().size()) {
+        let value = lowest(Domain::whole(bench.space())?)?.values[0];
+        predictor.lowest.get_or_init(|| value);
+    }
+    if predictor.lowest.get().is_some_and(|&value| value > 0.0) {
+        return Ok(());
+    }
+    let item = lowest(domain.clone())?;
+    if item.values[0] > 0.0 {
+        return Ok(());
+    }
+    let architecture = bench.space().format(&item.row)?.swap_remove(0);
+    let reason = format!(
+        "has a modelled reciprocal of {} at architecture {architecture}, so values there mean nothing; \
+         restrict choices to where it is above 0, or refit",
+        item.values[0]
+    );
+    Err(Error::Metric { name: entry.name.clone(), reason })
 }
 
 /// Whether a question has what its kind needs.
@@ -308,7 +374,7 @@ fn check(bench: &Benchmark, question: &Question, kind: &Kind) -> Result<()> {
         return Err(refused(format!("ranks are given {constraints} constraints; restrict choices, or count instead")));
     }
     match kind {
-        Kind::Best { k: 0 } => Err(refused("the 0 best are asked for; ask for 1 or more".to_owned())),
+        Kind::Best { k: 0, .. } => Err(refused("the 0 best are asked for; ask for 1 or more".to_owned())),
         Kind::Histogram { bins } if !(1..=1 << 16).contains(bins) => {
             Err(refused(format!("{bins} bins are asked for; choose 1 to {}", 1 << 16)))
         }
@@ -319,8 +385,7 @@ fn check(bench: &Benchmark, question: &Question, kind: &Kind) -> Result<()> {
 
 /// Tells questions, benchmarks and engines apart.
 fn key(bench: &Benchmark, question: &Question, kind: &Kind) -> String {
-    let metrics = question.objectives.iter().map(|o| o.0).chain(question.constraints.iter().map(|c| c.metric));
-    let hashes: Vec<String> = metrics.map(|m| bench.identity(m)).collect();
+    let hashes: Vec<String> = question.metrics().into_iter().map(|m| bench.identity(m)).collect();
     let text = format!("{} {} {hashes:?} {question:?} {kind:?}", env!("CARGO_PKG_VERSION"), bench.space().sha256());
     sha256_hex(text.as_bytes())
 }

@@ -70,8 +70,13 @@ struct Case {
     _directory: tempfile::TempDir,
 }
 
-/// Three metrics of each link and a random part of the space.
+/// A metric of each link and a random part of the space.
 fn case(blocks: &[Vec<usize>], whole: bool, seed: u64) -> Case {
+    case_with(blocks, whole, 40.0, seed)
+}
+
+/// The same with another constant of the reciprocal of a metric.
+fn case_with(blocks: &[Vec<usize>], whole: bool, constant: f64, seed: u64) -> Case {
     let space = space_of(&blocks.iter().map(Vec::as_slice).collect::<Vec<_>>());
     let directory = tempfile::tempdir().unwrap();
     for (m, link) in [Link::Identity, Link::Reciprocal, Link::Log].into_iter().enumerate() {
@@ -87,8 +92,7 @@ fn case(blocks: &[Vec<usize>], whole: bool, seed: u64) -> Case {
             file: String::new(),
             sha256: String::new(),
         };
-        // The reciprocal of a positive value.
-        let constant = if link == Link::Reciprocal { 40.0 } else { 0.0 };
+        let constant = if link == Link::Reciprocal { constant } else { 0.0 };
         let surrogate = surrogate(&space, whole, constant, seed ^ m as u64);
         write_metric(directory.path(), &space, metric, &surrogate, None, BTreeMap::new()).unwrap();
     }
@@ -173,13 +177,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
-    fn the_k_best_are_those_of_enumeration(blocks in shapes(), whole: bool, k in 1usize..30, metric in 0usize..3, seed: u64) {
+    fn the_k_best_are_those_of_enumeration(blocks in shapes(), whole: bool, k in 1usize..30, prune: bool, metric in 0usize..3, seed: u64) {
         let case = case(&blocks, whole, seed);
         let (objective, constraints) = ((metric, Case::direction(seed)), case.constraints(seed));
         let mut expected = case.feasible(&constraints);
         expected.sort_by(|&a, &b| case.score(objective, b).total_cmp(&case.score(objective, a)).then(a.cmp(&b)));
         expected.truncate(k);
-        let Outcome::Items(items) = case.ask(&[objective], &constraints, Kind::Best { k }) else { unreachable!() };
+        let Outcome::Items(items) = case.ask(&[objective], &constraints, Kind::Best { k, prune }) else { unreachable!() };
         let found: Vec<&[u8]> = items.iter().map(|item| &item.row[..]).collect();
         prop_assert_eq!(found, expected.iter().map(|&i| case.row(i)).collect::<Vec<_>>());
         for (item, i) in items.iter().zip(expected) {
@@ -259,17 +263,26 @@ fn questions_that_make_no_sense_are_refused() {
     };
     let bound = || Constraint { metric: 0, lower: 0.0, upper: 1.0 };
     let cases = [
-        (ask(1, Vec::new(), Kind::Best { k: 0 }), "0 best"),
+        (ask(1, Vec::new(), Kind::Best { k: 0, prune: true }), "0 best"),
         (ask(4, Vec::new(), Kind::Front), "4 objectives"),
         (ask(1, Vec::new(), Kind::Front), "1 objectives are given; give 2 or 3"),
         (ask(1, Vec::new(), Kind::Count), "give no"),
         (ask(1, Vec::new(), Kind::Histogram { bins: 0 }), "0 bins"),
         (ask(1, vec![bound()], Kind::Ranks { rows: Vec::new() }), "ranks are given 1 constraints"),
-        (ask(1, vec![bound(); 9], Kind::Best { k: 1 }), "at most 8"),
+        (ask(1, vec![bound(); 9], Kind::Best { k: 1, prune: true }), "at most 8"),
     ];
     for (message, part) in cases {
         assert!(message.contains(part), "{message}");
     }
+    let negative = case_with(&[vec![3, 2], vec![4]], false, -40.0, 1);
+    let question = Question {
+        domain: negative.domain.clone(),
+        objectives: vec![(1, Direction::Maximise)],
+        constraints: Vec::new(),
+    };
+    let message =
+        Task::new(negative.bench.clone(), question, Kind::Best { k: 1, prune: true }, &run()).unwrap_err().to_string();
+    assert!(message.contains("has a modelled reciprocal of -"), "{message}");
     let question = Question { domain, objectives: Vec::new(), constraints: Vec::new() };
     let task = Task::new(case.bench.clone(), question, Kind::Count, &run()).unwrap();
     let stopped = std::sync::atomic::AtomicBool::new(true);

@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::exact::domain::Levels;
 use crate::exact::kernels::{add_row_maxima, padded, row_maxima, tile_maximum, tile_values};
 use crate::exact::lattice::{Lattice, pair, triple};
+use crate::exact::scan::{Node, Scratch};
 use crate::exact::task::Outcome;
 use crate::threads::Run;
 
@@ -72,6 +73,11 @@ pub(crate) trait Goal: Sync {
 
     /// Judges a subtree of so many architectures by an upper bound of every function.
     fn judge(&self, found: &mut Self::Found, view: Self::View, bounds: &[i32], size: u64) -> Verdict<Self::View>;
+
+    /// For an unpruned scan, the function in 16-bit steps, and the least of them at which a tile matters.
+    fn coarse(&self, _: &Self::Found) -> Option<(usize, i16)> {
+        None
+    }
 
     /// Looks at the architectures of a tile.
     fn tile(&self, found: &mut Self::Found, view: Self::View, tile: &mut Tile<'_>) -> Result<()>;
@@ -276,6 +282,7 @@ pub(crate) struct Worker {
     values: Vec<Vec<i32>>,
     /// Tables over the last two levels, see [`Tree::parts`].
     edges: (Vec<i32>, Vec<i32>),
+    scratch: Scratch,
     pub(crate) counts: Counts,
 }
 
@@ -315,6 +322,7 @@ impl Tree {
             entered: Vec::new(),
             values: vec![vec![0; tile]; self.functions.len()],
             edges: Default::default(),
+            scratch: Scratch::default(),
             counts: Counts::default(),
         }
     }
@@ -354,6 +362,11 @@ impl Tree {
         run: &Run<'_>,
     ) -> Result<()> {
         run.check()?;
+        if depth + 1 == self.bottom()
+            && let Some((function, least)) = goal.coarse(found)
+        {
+            return self.scan(goal, worker, found, prefix, (function, least, view));
+        }
         let states = match prefix.get(depth) {
             Some(&state) => state..state + 1,
             None => 0..self.cards[depth],
@@ -379,6 +392,48 @@ impl Tree {
             }
         }
         Ok(())
+    }
+
+    /// Evaluates all architectures of a node above the last four levels; shows the goal the tiles that may matter.
+    fn scan<G: Goal>(
+        &self,
+        goal: &G,
+        worker: &mut Worker,
+        found: &mut G::Found,
+        prefix: &[usize],
+        (function, mut least, view): (usize, i16, G::View),
+    ) -> Result<()> {
+        let p = self.bottom() - 1;
+        let mut scratch = std::mem::take(&mut worker.scratch);
+        scratch.enter(&self.node(function, worker));
+        let states = prefix.get(p).map_or(0..self.cards[p], |&state| state..state + 1);
+        for state in states {
+            for q in 0..self.cards[p + 1] {
+                worker.counts.evaluated += self.sizes[p + 2];
+                if scratch.maximum(&self.node(function, worker), state, q) >= least {
+                    (worker.states[p], worker.states[p + 1]) = (state, q);
+                    self.enter(worker, p, state);
+                    goal.tile(found, view, &mut Tile { tree: self, worker })?;
+                    least = goal.coarse(found).map_or(least, |(_, least)| least);
+                }
+            }
+        }
+        worker.scratch = scratch;
+        Ok(())
+    }
+
+    /// The tables of a function at a node above the last four levels.
+    fn node<'a>(&'a self, function: usize, worker: &'a Worker) -> Node<'a> {
+        let (depth, n) = (self.bottom() - 1, self.cards.len());
+        let (function, frames) = (&self.functions[function], &worker.frames[function]);
+        let [p, q, a, b] = [n - 4, n - 3, n - 2, n - 1];
+        let matrix = |(i, j)| function.matrix(frames, depth, i, j);
+        Node {
+            lattice: &function.lattice,
+            constant: frames[depth].constant,
+            unary: [p, q, a, b].map(|level| &frames[depth].unary[level][..]),
+            pairs: [(p, q), (p, a), (p, b), (q, a), (q, b), (a, b)].map(matrix),
+        }
     }
 
     /// Fixes a level, unless the frames have it fixed already.
