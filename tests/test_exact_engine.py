@@ -178,7 +178,7 @@ def test_shards_at_fault_are_refused(bench, question, tmp_path):
     other = run_shard(bench, count_question(bench, "accuracy >= 61", within=WITHIN), 2, 2)
     for parts, message in [
         ([], "no shards to merge"),
-        ([one], "shards 2 of 2 are missing; run them first"),
+        ([one], "shard 2 of 2 is missing, 1 are given; run it first"),
         ([one, one, two], "shard 1 of 2 is given twice; give each once"),
         ([one, other], "<Part 2 of 2 of count> is of another question, benchmark or version"),
         ([one, Part(**{**vars(two), "state": one.state})], "jobs 0 to 63 are done twice"),

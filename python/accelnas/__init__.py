@@ -21,6 +21,7 @@ from accelnas.errors import (
     SearchError,
     SpaceError,
 )
+from accelnas.exact import BestResult, Certificate, CountResult, Verification
 from accelnas.importances import Importances, Share
 from accelnas.metric import Metric
 from accelnas.neighbourhood import Estimate, Neighbourhood
@@ -30,7 +31,10 @@ __all__ = [
     "AccelnasError",
     "ArtifactError",
     "Benchmark",
+    "BestResult",
     "Block",
+    "Certificate",
+    "CountResult",
     "DataError",
     "Estimate",
     "FileError",
@@ -45,6 +49,7 @@ __all__ = [
     "Space",
     "SpaceError",
     "Variable",
+    "Verification",
     "__version__",
     "load",
     "mnasnet_space",

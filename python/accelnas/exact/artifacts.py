@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from accelnas.derived import metric_names
-from accelnas.errors import FileError, MetricError
 from accelnas.expressions import parse
 
 if TYPE_CHECKING:
@@ -15,25 +13,13 @@ if TYPE_CHECKING:
 
     from accelnas.benchmark import Benchmark
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 __all__ = ["artifact", "described", "sources"]
 
 
 def artifact(bench: Benchmark, metric: str) -> tuple[Path, str]:
     """Give the file of a metric that is not derived, and the SHA-256 that the benchmark says it has."""
-    path = bench.path / "benchmark.toml"
-    try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8"))["metrics"]
-    except OSError as error:
-        raise FileError(f"{path}: {error.strerror}") from error
-    for entry in entries:
-        if entry["name"] == metric:
-            return bench.path / entry["file"], entry["sha256"]
-    raise MetricError(f"{metric} has no file in {bench.path}; write it with accelnas compile")
+    name, sha256 = bench._core.artifact(bench._core.position(metric))
+    return bench.path / name, sha256
 
 
 def sources(bench: Benchmark, metric: str) -> list[str]:

@@ -177,6 +177,7 @@ class _Monitor:
         """Count a chunk as done."""
         self._done += self._architectures(chunk)
         self._tell(self._done)
+        self._check(self._done)
 
     def settled_in_chunk(self, architectures: int) -> None:
         """Show the progress inside a chunk."""
@@ -196,7 +197,7 @@ class _Monitor:
     def _check(self, done: int) -> None:
         limit, spent = self._options.time_limit, time.monotonic() - self._started
         # an estimate from less than that would be worth little
-        if limit is None or spent < min(max(limit / 10, 1), 30, limit):
+        if limit is None or done >= self._expected or spent < min(max(limit / 10, 1), 30, limit):
             return
         estimate = spent * self._expected / done if done else float("inf")
         if max(spent, estimate) > limit:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from accelnas.benchmark import Benchmark
     from accelnas.space import Choice, Space
 
-__all__ = ["Objective", "Question", "Within", "best_question", "count_question", "parse_within"]
+__all__ = ["MOST", "Objective", "Question", "Within", "best_question", "count_question", "parse_within"]
+
+MOST = 10_000  # architectures that are kept sorted in memory; more are no answer but a scan
 
 Within: TypeAlias = "Mapping[str, Choice | Sequence[Choice]]"
 """A choice, or several, by the name of the variable; other variables have all of theirs."""
@@ -136,8 +138,8 @@ def best_question(
     >>> str(best_question(accelnas.load(), "accuracy", subject_to="latency_zcu102 <= 5"))
     'maximise accuracy subject to latency_zcu102 <= 5.0'
     """
-    if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= _MOST:
-        raise SearchError(f"k is {k!r}; choose an integer of 1 to {_MOST}")
+    if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= MOST:
+        raise SearchError(f"k is {k!r}; choose an integer of 1 to {MOST}")
     sought = Objective(require_tables(bench.metrics, objective), bench.metrics[objective].direction)
     limits = parse_constraints(bench.metrics, subject_to)
     return Question("best", (sought,), limits, parse_within(bench.space, within), MappingProxyType({"k": k}))
@@ -147,10 +149,6 @@ def count_question(bench: Benchmark, subject_to: Constraints, *, within: Within 
     """Ask how many architectures meet constraints; see `Benchmark.count`."""
     limits = parse_constraints(bench.metrics, subject_to)
     return Question("count", (), limits, parse_within(bench.space, within))
-
-
-# more are no answer but a scan: their list would be kept sorted in memory
-_MOST = 100_000
 
 
 def parse_within(space: Space, within: Within | None) -> tuple[tuple[int, ...], ...]:

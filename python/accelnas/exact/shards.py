@@ -161,8 +161,8 @@ def merge_shards(bench: Benchmark, parts: Sequence[Part | str | PathLike[str]]) 
     numbers, total = [part.part for part in given], given[0].parts
     if repeated := sorted({n for n in numbers if numbers.count(n) > 1}):
         raise SearchError(f"shard {repeated[0]} of {total} is given twice; give each once")
-    if missing := sorted(set(range(1, total + 1)) - set(numbers)):
-        raise SearchError(f"shards {', '.join(map(str, missing))} of {total} are missing; run them first")
+    if missing := next((n for n in range(1, total + 1) if n not in numbers), None):
+        raise SearchError(f"shard {missing} of {total} is missing, {len(given)} are given; run it first")
     search = question.search(bench, None)
     state = reduce(search.merge, [part.state for part in given])
     seconds, threads = sum(part.seconds for part in given), max(part.threads for part in given)

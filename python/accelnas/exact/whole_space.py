@@ -52,7 +52,7 @@ class WholeSpace:
         within : mapping of str to a choice or several, optional
             What variables are fixed or restricted to; others have all their choices.
         k : int
-            How many; 1 to 100,000.
+            How many; 1 to 10,000.
         threads : int, optional
             Threads to use; one a core by default.
         engine : {"threads", "ray"}

@@ -13,6 +13,7 @@ from accelnas.exact import checks
 from accelnas.exact.case import failed, passed
 from accelnas.exact.fields import Fields
 from accelnas.exact.kinds.base import Kind
+from accelnas.exact.question import MOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -78,7 +79,7 @@ class Best(Kind):
     def check_options(self, options: Mapping[str, Any], where: str) -> None:
         """Expect k."""
         fields = Fields(dict(options), where)
-        fields.integer("k", least=1)
+        fields.integer("k", least=1, most=MOST)
         fields.end()
 
     def findings(self, bench: Benchmark, question: Question, outcome: Mapping[str, Any]) -> dict[str, Any]:

@@ -100,7 +100,8 @@ def _fraction(case: Case) -> Finding:
     n = len(case.sampled)
     if not n:
         return passed("no samples were asked for")
-    found = int(np.count_nonzero(case.feasible(case.predict(case.sampled))))
+    met = case.feasible(case.predict(case.sampled)) if case.question.constraints else np.ones(n, bool)
+    found = int(np.count_nonzero(met))
     expected = n * case.certificate.result["count"] / case.certificate.size
     spread = math.sqrt(expected * (1 - expected / n))
     # one architecture more or less says nothing, unless none or all should
