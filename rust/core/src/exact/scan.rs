@@ -29,17 +29,22 @@ pub(crate) fn scan_order(cards: &[usize]) -> Vec<usize> {
     order
 }
 
-/// Tables of the last four levels as 16-bit words.
+/// Tables of the last four levels as 16-bit words. Rows are padded to whole vectors.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    /// Those of the node: by state of q, or one matrix for all.
+    /// The matrix over a and b by state of q, or one for all.
     left: Vec<i16>,
-    /// The table over p, a and b, which no node changes; empty where there is none.
+    /// Tables over p and two more levels, which no node changes: p, a, b (may be empty), p, q, a and p, q, b.
     right: Vec<i16>,
+    to_rows: Vec<i16>,
+    to_columns: Vec<i16>,
+    /// Of p and of q: what a state adds to rows and to columns.
     rows: [Vec<i16>; 2],
     columns: [Vec<i16>; 2],
-    row: Vec<i16>,
-    column: Vec<i16>,
+    /// Largest value of a tile by state of q.
+    maxima: Vec<i16>,
+    /// A row and a column of zeros.
+    zeros: Vec<i16>,
 }
 
 /// What a node knows of the last four levels: the constant, tables over one level and matrices of two.
@@ -61,11 +66,16 @@ fn narrowed(matrix: &[i32], columns: usize, out: &mut Vec<i16>) {
     }
 }
 
-/// Adds a row of a matrix of 32-bit words, if there is one.
-fn add_row(matrix: &[i32], state: usize, columns: usize, out: &mut [i16]) {
-    if !matrix.is_empty() {
-        let row = &matrix[state * padded(columns)..][..columns];
-        out.iter_mut().zip(row).for_each(|(sum, &x)| *sum = sum.wrapping_add(x as i16));
+/// A padded row for each state of a level: what it shares with another level, if anything, and what every state has.
+fn edges(matrix: &[i32], states: usize, every: &[i32], own: impl Fn(usize) -> i32, columns: usize, out: &mut Vec<i16>) {
+    let width = padded(columns);
+    out.clear();
+    for state in 0..states {
+        let shared = |column: usize| matrix.get(state * width + column).copied().unwrap_or(0);
+        let common = |column: usize| every.get(column).copied().unwrap_or(0);
+        let cell = |column: usize| shared(column).wrapping_add(common(column)).wrapping_add(own(state)) as i16;
+        out.extend((0..columns).map(cell));
+        out.resize(out.len().next_multiple_of(LANES), cell(columns - 1));
     }
 }
 
@@ -74,94 +84,110 @@ impl Scratch {
     pub(crate) fn enter(&mut self, node: &Node<'_>) {
         let (lattice, n) = (node.lattice, node.lattice.cards.len());
         let [p, q, a, b] = [n - 4, n - 3, n - 2, n - 1];
-        let cards = |level: usize| lattice.cards[level];
-        let width = cards(b).next_multiple_of(LANES);
-        if self.right.is_empty() && !lattice.slab(p, a, b, 0).is_empty() {
-            (0..cards(p)).for_each(|s| narrowed(lattice.slab(p, a, b, s), cards(b), &mut self.right));
+        let [of_p, of_q, of_a, of_b] = [p, q, a, b].map(|level| lattice.cards[level]);
+        if self.maxima.is_empty() {
+            for state in 0..of_p {
+                narrowed(lattice.slab(p, a, b, state), of_b, &mut self.right);
+                narrowed(lattice.slab(p, q, a, state), of_a, &mut self.to_rows);
+                narrowed(lattice.slab(p, q, b, state), of_b, &mut self.to_columns);
+            }
+            self.maxima.resize(of_q, 0);
+            self.zeros.resize(of_a.max(of_b).next_multiple_of(LANES), 0);
         }
         self.left.clear();
-        let states = if lattice.slab(q, a, b, 0).is_empty() { 1 } else { cards(q) };
         let mut slab = Vec::new();
-        for state in 0..states {
+        for state in 0..if lattice.slab(q, a, b, 0).is_empty() { 1 } else { of_q } {
             let first = self.left.len();
             match node.pairs[5].is_empty() {
-                true => self.left.resize(first + cards(a) * width, 0),
-                false => narrowed(node.pairs[5], cards(b), &mut self.left),
+                true => self.left.resize(first + of_a * of_b.next_multiple_of(LANES), 0),
+                false => narrowed(node.pairs[5], of_b, &mut self.left),
             }
             slab.clear();
-            narrowed(lattice.slab(q, a, b, state), cards(b), &mut slab);
+            narrowed(lattice.slab(q, a, b, state), of_b, &mut slab);
             self.left[first..].iter_mut().zip(&slab).for_each(|(sum, x)| *sum = sum.wrapping_add(*x));
         }
-        for (of, level) in [p, q].into_iter().enumerate() {
-            let (to_a, to_b) = (node.pairs[1 + 2 * of], node.pairs[2 + 2 * of]);
-            self.rows[of].clear();
-            self.columns[of].clear();
-            for state in 0..cards(level) {
-                let own = node.unary[of][state].wrapping_add(if of == 0 { node.constant } else { 0 }) as i16;
-                let row = self.rows[of].len();
-                self.rows[of].resize(row + cards(a), own);
-                add_row(to_a, state, cards(a), &mut self.rows[of][row..]);
-                let column = self.columns[of].len();
-                self.columns[of].resize(column + cards(b), 0);
-                add_row(to_b, state, cards(b), &mut self.columns[of][column..]);
-                if of == 0 {
-                    let add = |sums: &mut [i16], values: &[i32]| {
-                        sums.iter_mut().zip(values).for_each(|(sum, &x)| *sum = sum.wrapping_add(x as i16));
-                    };
-                    add(&mut self.rows[0][row..], node.unary[2]);
-                    add(&mut self.columns[0][column..], node.unary[3]);
-                }
-            }
-        }
+        let [_, pa, pb, qa, qb, _] = node.pairs;
+        let own = |state: usize| node.unary[0][state].wrapping_add(node.constant);
+        edges(pa, of_p, node.unary[2], own, of_a, &mut self.rows[0]);
+        edges(pb, of_p, node.unary[3], |_| 0, of_b, &mut self.columns[0]);
+        edges(qa, of_q, &[], |state| node.unary[1][state], of_a, &mut self.rows[1]);
+        edges(qb, of_q, &[], |_| 0, of_b, &mut self.columns[1]);
     }
 
-    /// Largest value of a tile.
-    pub(crate) fn maximum(&mut self, node: &Node<'_>, p: usize, q: usize) -> i16 {
+    /// Largest values of the tiles of a state of p, by state of q.
+    pub(crate) fn maxima(&mut self, node: &Node<'_>, p: usize) -> &[i16] {
         let (lattice, n) = (node.lattice, node.lattice.cards.len());
-        let (rows, columns) = (lattice.cards[n - 2], lattice.cards[n - 1]);
-        let width = columns.next_multiple_of(LANES);
-        let pq = node.pairs[0].get(p * padded(lattice.cards[n - 3]) + q).map_or(0, |&x| x as i16);
-        let sum = |a: &[i16], b: &[i16], out: &mut Vec<i16>, more: i16| {
-            out.clear();
-            out.extend(a.iter().zip(b).map(|(x, y)| x.wrapping_add(*y).wrapping_add(more)));
+        let (of_q, rows, columns) = (lattice.cards[n - 3], lattice.cards[n - 2], lattice.cards[n - 1]);
+        let (row, column) = (rows.next_multiple_of(LANES), columns.next_multiple_of(LANES));
+        let part = |all: &[i16], size: usize, at: usize| -> std::ops::Range<usize> {
+            if all.len() > size { at * size..(at + 1) * size } else { 0..all.len() }
         };
-        sum(&self.rows[0][p * rows..][..rows], &self.rows[1][q * rows..][..rows], &mut self.row, pq);
-        add_row(lattice.slab(n - 4, n - 3, n - 2, p), q, rows, &mut self.row);
-        sum(
-            &self.columns[0][p * columns..][..columns],
-            &self.columns[1][q * columns..][..columns],
-            &mut self.column,
-            0,
-        );
-        add_row(lattice.slab(n - 4, n - 3, n - 1, p), q, columns, &mut self.column);
-        self.column.resize(width, self.column[columns - 1]);
-        let size = rows * width;
-        let left = if self.left.len() > size { &self.left[q * size..][..size] } else { &self.left[..] };
-        let right = if self.right.is_empty() { &[][..] } else { &self.right[p * size..][..size] };
-        coarse_maximum(left, right, &self.row, &self.column)
+        for q in 0..of_q {
+            let step = |all: &'_ [i16], width: usize| match all.is_empty() {
+                true => 0..0,
+                false => (p * of_q + q) * width..(p * of_q + q + 1) * width,
+            };
+            let or_zeros = |words: &'_ [i16]| words.is_empty();
+            let to_rows = &self.to_rows[step(&self.to_rows, row)];
+            let to_columns = &self.to_columns[step(&self.to_columns, column)];
+            self.maxima[q] = coarse_maximum(
+                &self.left[part(&self.left, rows * column, q)],
+                &self.right[part(&self.right, rows * column, p)],
+                [
+                    &self.rows[0][p * row..][..row],
+                    &self.rows[1][q * row..][..row],
+                    if or_zeros(to_rows) { &self.zeros[..row] } else { to_rows },
+                ],
+                [
+                    &self.columns[0][p * column..][..column],
+                    &self.columns[1][q * column..][..column],
+                    if or_zeros(to_columns) { &self.zeros[..column] } else { to_columns },
+                ],
+                rows,
+            );
+        }
+        let pq = node.pairs[0];
+        for (q, maximum) in self.maxima.iter_mut().enumerate() {
+            *maximum = maximum.wrapping_add(pq.get(p * padded(of_q) + q).map_or(0, |&x| x as i16));
+        }
+        &self.maxima
     }
 }
 
 compiled_twice! {
-    /// Largest of `left + right + row + column` over a tile; `right` may be empty.
-    pub(crate) fn coarse_maximum(left: &[i16], right: &[i16], row: &[i16], column: &[i16]) -> i16 {
-        let columns: &[Vector] = column.as_chunks().0;
+    /// Largest of `left + right + row + column` over a tile; `right` may be empty, a row and a column have three parts.
+    pub(crate) fn coarse_maximum(
+        left: &[i16], right: &[i16], row_parts: [&[i16]; 3], column_parts: [&[i16]; 3], rows: usize,
+    ) -> i16 {
+        let mut edges = [[[0i16; LANES]; 16]; 2];
+        for (edge, parts) in edges.iter_mut().zip([row_parts, column_parts]) {
+            for part in parts {
+                for (sum, part) in edge.iter_mut().zip(part.as_chunks::<LANES>().0) {
+                    for l in 0..LANES {
+                        sum[l] = sum[l].wrapping_add(part[l]);
+                    }
+                }
+            }
+        }
+        let [row, column] = &edges;
+        let row = &row.as_flattened()[..rows];
+        let width = column_parts[0].len() / LANES;
+        let column: &[Vector] = &column[..width];
         let mut best = [i16::MIN; LANES];
-        let (left, _): (&[Vector], _) = left.as_chunks();
-        let (right, _): (&[Vector], _) = right.as_chunks();
+        let left: &[Vector] = left.as_chunks().0;
+        let right: &[Vector] = right.as_chunks().0;
         for (a, &of_row) in row.iter().enumerate() {
-            let first = a * columns.len();
             let mut inside = [i16::MIN; LANES];
-            let left = &left[first..first + columns.len()];
+            let left = &left[a * width..][..width];
             if right.is_empty() {
-                for (left, column) in left.iter().zip(columns) {
+                for (left, column) in left.iter().zip(column) {
                     for l in 0..LANES {
                         inside[l] = inside[l].max(left[l].wrapping_add(column[l]));
                     }
                 }
             } else {
-                let right = &right[first..first + columns.len()];
-                for ((left, right), column) in left.iter().zip(right).zip(columns) {
+                let right = &right[a * width..][..width];
+                for ((left, right), column) in left.iter().zip(right).zip(column) {
                     for l in 0..LANES {
                         inside[l] = inside[l].max(left[l].wrapping_add(right[l]).wrapping_add(column[l]));
                     }

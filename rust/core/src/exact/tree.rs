@@ -408,14 +408,16 @@ impl Tree {
         scratch.enter(&self.node(function, worker));
         let states = prefix.get(p).map_or(0..self.cards[p], |&state| state..state + 1);
         for state in states {
-            for q in 0..self.cards[p + 1] {
-                worker.counts.evaluated += self.sizes[p + 2];
-                if scratch.maximum(&self.node(function, worker), state, q) >= least {
-                    (worker.states[p], worker.states[p + 1]) = (state, q);
-                    self.enter(worker, p, state);
-                    goal.tile(found, view, &mut Tile { tree: self, worker })?;
-                    least = goal.coarse(found).map_or(least, |(_, least)| least);
+            let maxima = scratch.maxima(&self.node(function, worker), state);
+            worker.counts.evaluated += self.sizes[p + 1];
+            for (q, &maximum) in maxima.iter().enumerate() {
+                if maximum < least {
+                    continue;
                 }
+                (worker.states[p], worker.states[p + 1]) = (state, q);
+                self.enter(worker, p, state);
+                goal.tile(found, view, &mut Tile { tree: self, worker })?;
+                least = goal.coarse(found).map_or(least, |(_, least)| least);
             }
         }
         worker.scratch = scratch;
