@@ -70,7 +70,7 @@ impl<'a> BestGoal<'a> {
         }
         found.items.insert(at, item);
         found.items.truncate(self.k);
-        found.least = self.least_of(&found.items);
+        found.least = found.least.max(self.least_of(&found.items));
     }
 
     /// Steps from which on an architecture may be among the k best.
@@ -143,7 +143,7 @@ impl Goal for BestGoal<'_> {
     }
 
     fn seed(&self, found: &Best) -> Best {
-        found.clone()
+        Best { least: found.least, ..Best::default() }
     }
 
     fn coarse(&self, found: &Best) -> Option<(usize, i16)> {

@@ -254,7 +254,9 @@ impl Goal for FrontGoal<'_> {
 /// Functions, and weighted sums of the objectives, which follow a front that local search finds.
 pub(crate) fn bounding_functions(problem: &Problem, mut functions: Vec<Network>) -> (Vec<Network>, Guide) {
     let m = problem.objectives();
-    let lattices: Vec<Lattice> = functions.iter().map(|f| Lattice::new(f, Lattice::safe_unit(f))).collect();
+    let order: Vec<usize> = (0..problem.levels.levels.len()).collect();
+    let lattice = |f: &Network| Lattice::new(f, &order, Lattice::safe_unit(f));
+    let lattices: Vec<Lattice> = functions.iter().map(lattice).collect();
     let (objectives, constraints) = lattices.split_at(m);
     let least = problem.constraint_terms().iter().zip(constraints).map(|(term, lattice)| problem.least(term, lattice));
     let landscape = Landscape {

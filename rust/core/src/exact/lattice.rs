@@ -10,7 +10,6 @@ use rayon::prelude::*;
 
 use crate::exact::kernels::{LANES, padded};
 use crate::exact::network::Network;
-use crate::tables::AxisSet;
 
 /// Tables of whole units. Absent tables are empty.
 #[derive(Clone, Debug)]
@@ -52,38 +51,36 @@ impl Lattice {
 
     /// Largest distance, in steps, between a value and the float64 sum that it stands for.
     pub(crate) fn margin(network: &Network, unit: f64) -> i32 {
-        network.tables.len().div_ceil(2) as i32 + (network.rounding / unit).ceil() as i32 + 1
+        network.tables().div_ceil(2) as i32 + (network.rounding / unit).ceil() as i32 + 1
     }
 
-    pub(crate) fn new(network: &Network, unit: f64) -> Lattice {
-        let cards = network.cards.clone();
+    /// Rounds a network whose levels are put in another order: position `i` gets level `order[i]`.
+    pub(crate) fn new(network: &Network, order: &[usize], unit: f64) -> Lattice {
+        let cards: Vec<usize> = order.iter().map(|&level| network.cards[level]).collect();
         let n = cards.len();
         // Adding and taking away 1.5 · 2^52 rounds to a whole number.
-        let (steps, whole) = (1.0 / unit, 1.5 * 2f64.powi(52));
+        let (steps, whole) = (network.scale() / unit, 1.5 * 2f64.powi(52));
         let round = move |cell: f64| (cell * steps + whole - whole) as i64 as i32;
-        let get = |axes: &[u16]| AxisSet::new(axes).and_then(|set| network.tables.get(&set));
-        let matrix = |cells: Option<&Vec<f64>>, columns: usize| {
-            let mut out = Vec::with_capacity(cells.map_or(0, |t| t.len() / columns * padded(columns)));
-            for row in cells.iter().flat_map(|t| t.chunks_exact(columns)) {
+        let matrix = |levels: &[usize]| {
+            let cells = network.table(&levels.iter().map(|&l| order[l]).collect::<Vec<_>>()).unwrap_or_default();
+            let columns = levels.last().map_or(1, |&l| cards[l]);
+            let mut out = Vec::with_capacity(cells.len() / columns * padded(columns));
+            for row in cells.chunks_exact(columns) {
                 out.extend(row.iter().map(|&cell| round(cell)));
                 out.resize(out.len().next_multiple_of(LANES), out.last().copied().unwrap_or(0));
             }
             out
         };
-        let unary = (0..n).map(|i| match get(&[i as u16]) {
-            None => vec![0; padded(cards[i])],
-            some => matrix(some, cards[i]),
+        let unary = (0..n).map(|i| {
+            let table = matrix(&[i]);
+            if table.is_empty() { vec![0; padded(cards[i])] } else { table }
         });
         let unary = unary.collect();
-        let mut pairs = vec![Vec::new(); n * (n - 1) / 2];
-        for k in 0..n {
-            for j in 0..k {
-                pairs[pair(j, k)] = matrix(get(&[j as u16, k as u16]), cards[k]);
-            }
-        }
+        let pairs = (0..n).flat_map(|k| (0..k).map(move |j| (j, k))).collect::<Vec<_>>();
+        let pairs = pairs.into_par_iter().map(|(j, k)| matrix(&[j, k])).collect();
         let all = (0..n).flat_map(|k| (0..k).flat_map(move |j| (0..j).map(move |i| (i, j, k))));
         let tables = all.collect::<Vec<_>>().into_par_iter().map(|(i, j, k)| {
-            let table = matrix(get(&[i as u16, j as u16, k as u16]), cards[k]);
+            let table = matrix(&[i, j, k]);
             let slabs = table.chunks_exact(cards[j] * padded(cards[k]));
             (i, slabs.map(|s| s.iter().fold(i32::MIN, |m, &c| m.max(c))).collect::<Vec<i32>>(), table)
         });
@@ -95,12 +92,10 @@ impl Lattice {
             triples.push(table);
             triple_maxima.push(maxima);
         }
-        let tables = network.tables.len();
-        let margin = tables.div_ceil(2) + (network.rounding / unit).ceil() as usize + 1;
         Lattice {
             offset: network.constant,
             unit,
-            margin: margin as i32,
+            margin: Lattice::margin(network, unit),
             unary,
             pairs,
             triples,

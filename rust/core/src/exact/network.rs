@@ -1,6 +1,7 @@
 //! A metric as a sum of float64 tables over levels.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -19,7 +20,10 @@ const MAX_CELLS: usize = 1 << 25;
 pub(crate) struct Network {
     pub(crate) cards: Vec<usize>,
     pub(crate) constant: f64,
-    pub(crate) tables: RawTables,
+    /// Shared with the networks that are multiples of this one.
+    tables: Arc<RawTables>,
+    /// What the tables are multiplied by.
+    scale: f64,
     /// No value, computed in float64 in any order, is farther from the tables' sum.
     pub(crate) rounding: f64,
 }
@@ -96,51 +100,64 @@ impl Network {
             )));
         }
         let filled = parts.into_par_iter().map(|(set, parts)| (set, fill(&set, &cards, parts, &cells)));
-        let mut network = Network { tables: filled.collect(), constant, cards, rounding: 0.0 };
-        // Every way to add up the cells, and the sums below, round less often than this a value.
-        network.rounding = (tables.sets.len() + (1 << 13)) as f64 * f64::EPSILON * magnitude;
+        let mut tables: RawTables = filled.collect();
         // Within the whole space the tables have zero means already.
         if domain.size() < space.size().unwrap_or(u64::MAX) {
-            network.constant += purify(&mut network.tables, &network.cards);
+            constant += purify(&mut tables, &cards);
         }
-        Ok(network)
+        // Every way to add up the cells rounds less often than this a value.
+        let rounding = (surrogate.tables.sets.len() + (1 << 13)) as f64 * f64::EPSILON * magnitude;
+        Ok(Network { cards, constant, tables: Arc::new(tables), scale: 1.0, rounding })
     }
 
     /// Weighted sum of networks over the same levels.
     pub(crate) fn combined(parts: &[(f64, &Network)]) -> Network {
-        let mut out =
-            Network { cards: parts[0].1.cards.clone(), constant: 0.0, tables: RawTables::new(), rounding: 0.0 };
+        let total = |of: fn(&Network) -> f64, sign: fn(f64) -> f64| parts.iter().map(|(w, n)| sign(*w) * of(n)).sum();
+        let (constant, rounding) = (total(|n| n.constant, |w| w), total(|n| 2.0 * n.rounding, f64::abs));
+        if let [(weight, only)] = parts {
+            return Network { constant, rounding, scale: weight * only.scale, ..(*only).clone() };
+        }
+        let mut tables = RawTables::new();
         for &(weight, part) in parts {
-            out.constant += weight * part.constant;
-            out.rounding += 2.0 * weight.abs() * part.rounding;
-            for (set, cells) in &part.tables {
-                let target = out.tables.entry(*set).or_insert_with(|| vec![0.0; cells.len()]);
-                target.iter_mut().zip(cells).for_each(|(sum, cell)| *sum += weight * cell);
+            for (set, cells) in part.tables.iter() {
+                let target = tables.entry(*set).or_insert_with(|| vec![0.0; cells.len()]);
+                target.iter_mut().zip(cells).for_each(|(sum, cell)| *sum += weight * part.scale * cell);
             }
         }
-        out
+        Network { cards: parts[0].1.cards.clone(), constant, tables: Arc::new(tables), scale: 1.0, rounding }
     }
 
-    /// The same function of levels in another order: position `i` has level `order[i]`.
-    pub(crate) fn permuted(&self, order: &[usize]) -> Network {
-        let cards: Vec<usize> = order.iter().map(|&l| self.cards[l]).collect();
-        let moved = |(set, cells): (&AxisSet, &Vec<f64>)| {
-            let place = |axis: u16| order.iter().position(|&l| l == axis as usize).unwrap_or(0) as u16;
-            let mut axes: Vec<(u16, usize)> = set.axes().iter().enumerate().map(|(i, &a)| (place(a), i)).collect();
-            axes.sort_unstable();
-            let old: Vec<usize> = set.axes().iter().map(|&a| self.cards[a as usize]).collect();
-            let strides: Vec<usize> = axes.iter().map(|&(_, i)| old[i + 1..].iter().product()).collect();
-            let mut out = vec![0.0];
-            let mut at = vec![0usize];
-            for (&(_, i), &stride) in axes.iter().zip(&strides) {
-                at = at.iter().flat_map(|&a| (0..old[i]).map(move |s| a + s * stride)).collect();
-            }
-            out.clear();
-            out.extend(at.iter().map(|&a| cells[a]));
-            let new: Vec<u16> = axes.iter().map(|&(place, _)| place).collect();
-            AxisSet::new(&new).map(|set| (set, out))
+    /// Number of tables.
+    pub(crate) fn tables(&self) -> usize {
+        self.tables.len()
+    }
+
+    /// The table over some levels, in that order of axes; unscaled cells.
+    pub(crate) fn table(&self, levels: &[usize]) -> Option<Vec<f64>> {
+        let mut sorted: Vec<u16> = levels.iter().map(|&l| l as u16).collect();
+        sorted.sort_unstable();
+        let cells = self.tables.get(&AxisSet::new(&sorted)?)?;
+        let stride = |level: usize| -> usize {
+            sorted.iter().filter(|&&other| other as usize > level).map(|&other| self.cards[other as usize]).product()
         };
-        Network { tables: self.tables.par_iter().filter_map(moved).collect(), cards, ..*self }
+        let mut at = vec![0usize];
+        for &level in levels {
+            let (states, stride) = (self.cards[level], stride(level));
+            at = at.iter().flat_map(|&a| (0..states).map(move |s| a + s * stride)).collect();
+        }
+        Some(at.into_iter().map(|a| cells[a]).collect())
+    }
+
+    /// What the cells of tables are multiplied by.
+    pub(crate) fn scale(&self) -> f64 {
+        self.scale
+    }
+
+    /// Variance of each table over its levels' states, with the levels.
+    pub(crate) fn variances(&self) -> Vec<(&AxisSet, f64)> {
+        let variance = |cells: &Vec<f64>| cells.iter().map(|c| c * c).sum::<f64>() / cells.len() as f64;
+        let square = self.scale * self.scale;
+        self.tables.par_iter().map(|(set, cells)| (set, square * variance(cells))).collect()
     }
 
     /// Value at the levels' states.
@@ -148,18 +165,20 @@ impl Network {
         let cell = |(set, cells): (&AxisSet, &Vec<f64>)| {
             cells[set.axes().iter().fold(0, |at, &a| at * self.cards[a as usize] + states[a as usize])]
         };
-        self.constant + self.tables.iter().map(cell).sum::<f64>()
+        self.constant + self.scale * self.tables.iter().map(cell).sum::<f64>()
     }
 
     /// Standard deviation over all states, where the tables have zero means.
     pub(crate) fn deviation(&self) -> f64 {
-        let variance = |cells: &Vec<f64>| cells.iter().map(|c| c * c).sum::<f64>() / cells.len() as f64;
-        self.tables.values().map(variance).sum::<f64>().sqrt()
+        self.variances().iter().map(|(_, variance)| variance).sum::<f64>().sqrt()
     }
 
     /// Sum of the tables' largest absolute cells: no sum of some of them is larger.
     pub(crate) fn magnitude(&self) -> f64 {
-        self.tables.values().map(|cells| cells.iter().fold(0.0f64, |m, c| m.max(c.abs()))).sum()
+        let largest = |cells: &Vec<f64>| cells.iter().fold(0.0f64, |m, c| m.max(c.abs()));
+        // In order: a parallel sum would round differently from run to run.
+        self.scale.abs()
+            * self.tables.par_iter().map(|(_, cells)| largest(cells)).collect::<Vec<f64>>().iter().sum::<f64>()
     }
 }
 

@@ -9,8 +9,7 @@ pub(crate) fn by_variance(functions: &[Network]) -> Vec<usize> {
     for function in functions {
         let mut own = vec![0.0; n];
         let mut total = f64::MIN_POSITIVE;
-        for (set, cells) in &function.tables {
-            let variance = cells.iter().map(|c| c * c).sum::<f64>() / cells.len() as f64;
+        for (set, variance) in function.variances() {
             total += variance;
             set.axes().iter().for_each(|&a| own[a as usize] += variance);
         }

@@ -288,7 +288,7 @@ fn tree(problem: &Problem, functions: &[Network], units: &[Option<f64>]) -> Tree
 fn tree_in(order: Vec<usize>, problem: &Problem, functions: &[Network], units: &[Option<f64>]) -> Tree {
     let lattice = |(f, network): (usize, &Network)| {
         let unit = units.get(f).copied().flatten().unwrap_or_else(|| Lattice::safe_unit(network));
-        Lattice::new(&network.permuted(&order), unit)
+        Lattice::new(network, &order, unit)
     };
     Tree::new(functions.iter().enumerate().map(lattice).collect(), problem.levels.permuted(&order))
 }
