@@ -34,7 +34,8 @@ pub(crate) fn scan_order(cards: &[usize]) -> Vec<usize> {
 pub(crate) struct Scratch {
     /// The matrix over a and b by state of q, or one for all.
     left: Vec<i16>,
-    /// Tables over p and two more levels, which no node changes: p, a, b (may be empty), p, q, a and p, q, b.
+    /// Tables over p and two more levels, which no node changes:
+    /// p, a, b (zeros where there is none); p, q, a and p, q, b (empty then).
     right: Vec<i16>,
     to_rows: Vec<i16>,
     to_columns: Vec<i16>,
@@ -43,8 +44,8 @@ pub(crate) struct Scratch {
     columns: [Vec<i16>; 2],
     /// Largest value of a tile by state of q.
     maxima: Vec<i16>,
-    /// A row and a column of zeros.
-    zeros: Vec<i16>,
+    /// What is added to rows and to columns, by state of q.
+    edges: [Vec<i16>; 2],
 }
 
 /// What a node knows of the last four levels: the constant, tables over one level and matrices of two.
@@ -91,8 +92,11 @@ impl Scratch {
                 narrowed(lattice.slab(p, q, a, state), of_a, &mut self.to_rows);
                 narrowed(lattice.slab(p, q, b, state), of_b, &mut self.to_columns);
             }
+            if self.right.is_empty() {
+                self.right.resize(of_a * of_b.next_multiple_of(LANES), 0);
+            }
             self.maxima.resize(of_q, 0);
-            self.zeros.resize(of_a.max(of_b).next_multiple_of(LANES), 0);
+            self.edges = [of_a, of_b].map(|states| vec![0; of_q * states.next_multiple_of(LANES)]);
         }
         self.left.clear();
         let mut slab = Vec::new();
@@ -119,84 +123,80 @@ impl Scratch {
         let (lattice, n) = (node.lattice, node.lattice.cards.len());
         let (of_q, rows, columns) = (lattice.cards[n - 3], lattice.cards[n - 2], lattice.cards[n - 1]);
         let (row, column) = (rows.next_multiple_of(LANES), columns.next_multiple_of(LANES));
-        let part = |all: &[i16], size: usize, at: usize| -> std::ops::Range<usize> {
-            if all.len() > size { at * size..(at + 1) * size } else { 0..all.len() }
-        };
-        for q in 0..of_q {
-            let step = |all: &'_ [i16], width: usize| match all.is_empty() {
-                true => 0..0,
-                false => (p * of_q + q) * width..(p * of_q + q + 1) * width,
-            };
-            let or_zeros = |words: &'_ [i16]| words.is_empty();
-            let to_rows = &self.to_rows[step(&self.to_rows, row)];
-            let to_columns = &self.to_columns[step(&self.to_columns, column)];
-            self.maxima[q] = coarse_maximum(
-                &self.left[part(&self.left, rows * column, q)],
-                &self.right[part(&self.right, rows * column, p)],
-                [
-                    &self.rows[0][p * row..][..row],
-                    &self.rows[1][q * row..][..row],
-                    if or_zeros(to_rows) { &self.zeros[..row] } else { to_rows },
-                ],
-                [
-                    &self.columns[0][p * column..][..column],
-                    &self.columns[1][q * column..][..column],
-                    if or_zeros(to_columns) { &self.zeros[..column] } else { to_columns },
-                ],
-                rows,
-            );
-        }
-        let pq = node.pairs[0];
+        let of_p = |all: &[i16], size: usize| if all.is_empty() { 0..0 } else { p * size..(p + 1) * size };
+        let shared = |all: &'_ [i16], width: usize| of_p(all, of_q * width);
+        let (own_row, own_column) = (&self.rows[0][p * row..][..row], &self.columns[0][p * column..][..column]);
+        add_edges(own_row, &self.rows[1], &self.to_rows[shared(&self.to_rows, row)], &mut self.edges[0]);
+        add_edges(own_column, &self.columns[1], &self.to_columns[shared(&self.to_columns, column)], &mut self.edges[1]);
+        let size = rows * column;
+        let right = if self.right.len() > size { &self.right[p * size..][..size] } else { &self.right[..] };
         for (q, maximum) in self.maxima.iter_mut().enumerate() {
-            *maximum = maximum.wrapping_add(pq.get(p * padded(of_q) + q).map_or(0, |&x| x as i16));
+            let left = if self.left.len() > size { &self.left[q * size..][..size] } else { &self.left[..] };
+            let pq = node.pairs[0].get(p * padded(of_q) + q).map_or(0, |&x| x as i16);
+            let (of_row, of_column) = (&self.edges[0][q * row..][..rows], &self.edges[1][q * column..][..column]);
+            *maximum = coarse_maximum(left, right, of_row, of_column).wrapping_add(pq);
         }
         &self.maxima
     }
 }
 
 compiled_twice! {
-    /// Largest of `left + right + row + column` over a tile; `right` may be empty, a row and a column have three parts.
-    pub(crate) fn coarse_maximum(
-        left: &[i16], right: &[i16], row_parts: [&[i16]; 3], column_parts: [&[i16]; 3], rows: usize,
-    ) -> i16 {
-        let mut edges = [[[0i16; LANES]; 16]; 2];
-        for (edge, parts) in edges.iter_mut().zip([row_parts, column_parts]) {
-            for part in parts {
-                for (sum, part) in edge.iter_mut().zip(part.as_chunks::<LANES>().0) {
-                    for l in 0..LANES {
-                        sum[l] = sum[l].wrapping_add(part[l]);
-                    }
+    /// Writes what is added to the rows, or columns, of every tile: `own + every + shared`; the last may be empty.
+    pub(crate) fn add_edges(own: &[i16], every: &[i16], shared: &[i16], out: &mut [i16]) {
+        let own: &[Vector] = own.as_chunks().0;
+        let width = own.len();
+        let every = every.as_chunks::<LANES>().0.chunks_exact(width);
+        let shared: &[Vector] = shared.as_chunks().0;
+        for (q, (out, every)) in out.as_chunks_mut::<LANES>().0.chunks_exact_mut(width).zip(every).enumerate() {
+            for (v, ((out, every), own)) in out.iter_mut().zip(every).zip(own).enumerate() {
+                let shared = shared.get(q * width + v).unwrap_or(&[0; LANES]);
+                for l in 0..LANES {
+                    out[l] = own[l].wrapping_add(every[l]).wrapping_add(shared[l]);
                 }
             }
         }
-        let [row, column] = &edges;
-        let row = &row.as_flattened()[..rows];
-        let width = column_parts[0].len() / LANES;
-        let column: &[Vector] = &column[..width];
-        let mut best = [i16::MIN; LANES];
-        let left: &[Vector] = left.as_chunks().0;
-        let right: &[Vector] = right.as_chunks().0;
-        for (a, &of_row) in row.iter().enumerate() {
-            let mut inside = [i16::MIN; LANES];
-            let left = &left[a * width..][..width];
-            if right.is_empty() {
-                for (left, column) in left.iter().zip(column) {
-                    for l in 0..LANES {
-                        inside[l] = inside[l].max(left[l].wrapping_add(column[l]));
-                    }
-                }
-            } else {
-                let right = &right[a * width..][..width];
-                for ((left, right), column) in left.iter().zip(right).zip(column) {
-                    for l in 0..LANES {
-                        inside[l] = inside[l].max(left[l].wrapping_add(right[l]).wrapping_add(column[l]));
-                    }
-                }
-            }
+    }
+}
+
+/// Largest of a tile whose rows are `W` vectors wide.
+#[inline(always)]
+fn maximum_of<const W: usize>(left: &[i16], right: &[i16], row: &[i16], column: &[i16]) -> i16 {
+    let column: &[Vector; W] = column.as_chunks().0.first_chunk().unwrap_or(&[[0; LANES]; W]);
+    let left: &[[Vector; W]] = left.as_chunks::<LANES>().0.as_chunks().0;
+    let right: &[[Vector; W]] = right.as_chunks::<LANES>().0.as_chunks().0;
+    let mut best = [i16::MIN; LANES];
+    for ((left, right), &of_row) in left.iter().zip(right).zip(row) {
+        let mut inside = [i16::MIN; LANES];
+        for v in 0..W {
             for l in 0..LANES {
-                best[l] = best[l].max(inside[l].wrapping_add(of_row));
+                inside[l] = inside[l].max(left[v][l].wrapping_add(right[v][l]).wrapping_add(column[v][l]));
             }
         }
-        best.iter().fold(i16::MIN, |m, &x| m.max(x))
+        for l in 0..LANES {
+            best[l] = best[l].max(inside[l].wrapping_add(of_row));
+        }
+    }
+    best.iter().fold(i16::MIN, |m, &x| m.max(x))
+}
+
+compiled_twice! {
+    /// Largest of `left + right + row + column` over a tile.
+    pub(crate) fn coarse_maximum(left: &[i16], right: &[i16], row: &[i16], column: &[i16]) -> i16 {
+        match column.len() / LANES {
+            1 => maximum_of::<1>(left, right, row, column),
+            2 => maximum_of::<2>(left, right, row, column),
+            3 => maximum_of::<3>(left, right, row, column),
+            4 => maximum_of::<4>(left, right, row, column),
+            width => {
+                // Rarely so wide: a vector at a time.
+                let part = |v: usize| {
+                    let of = |words: &[i16]| -> Vec<i16> {
+                        words.chunks_exact(width * LANES).flat_map(|row| row[v * LANES..][..LANES].to_vec()).collect()
+                    };
+                    maximum_of::<1>(&of(left), &of(right), row, &column[v * LANES..][..LANES])
+                };
+                (0..width).map(part).max().unwrap_or(i16::MIN)
+            }
+        }
     }
 }
