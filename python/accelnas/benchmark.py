@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from accelnas import _core, derived
 from accelnas.errors import MetricError
+from accelnas.exact.spread import Spread
+from accelnas.exact.tradeoffs import Tradeoffs
 from accelnas.exact.whole_space import WholeSpace
 from accelnas.importances import Importances, importances
 from accelnas.measurements import Measurements, check_threads, chosen, unpack
@@ -31,7 +33,7 @@ Values: TypeAlias = Any
 Prediction: TypeAlias = "Values | tuple[Values, Values]"
 
 
-class Benchmark(Measurements, WholeSpace):
+class Benchmark(Measurements, WholeSpace, Tradeoffs, Spread):
     """A benchmark directory, its metrics loaded when first used.
 
     Parameters

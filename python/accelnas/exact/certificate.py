@@ -26,6 +26,7 @@ __all__ = ["Certificate", "Counts", "checked_question", "engine_sha256"]
 
 FORMAT = "accelnas certificate"
 VERSION = 1
+_LARGEST = 10**300  # architectures: estimates are of spaces that no search ends in, too
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ class Certificate:
         certificate = cls(
             question=question,
             space=_space(fields.object("space")),
-            size=fields.integer("size", least=1),
+            size=fields.integer("size", least=1, most=_LARGEST),
             metrics=_metrics(fields.mapping("metrics"), where),
             engine=_engine(fields.object("engine")),
             result=result,
@@ -236,7 +237,11 @@ def _is_end(end: object) -> bool:
 
 
 def _space(fields: Fields) -> dict[str, Any]:
-    space = {"name": fields.text("name"), "sha256": fields.digest("sha256"), "size": fields.integer("size", least=1)}
+    space = {
+        "name": fields.text("name"),
+        "sha256": fields.digest("sha256"),
+        "size": fields.integer("size", least=1, most=_LARGEST),
+    }
     fields.end()
     return space
 

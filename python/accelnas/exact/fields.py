@@ -91,6 +91,13 @@ class Fields:
             raise self.wrong(name, values, f"{length} finite numbers")
         return values
 
+    def integers(self, name: str, length: int, *, least: int = 0) -> list[int]:
+        """Take a list of so many integers."""
+        values: list[int] = self._list(name, int, "integers")
+        if len(values) != length or min(values, default=least) < least:
+            raise self.wrong(name, values, f"{length} integers of at least {least}")
+        return values
+
     def _list(self, name: str, kind: type | tuple[type, ...], what: str) -> list[Any]:
         values: list[Any] = self._take(name, list, f"a list of {what}")
         if not all(isinstance(value, kind) and not isinstance(value, bool) for value in values):

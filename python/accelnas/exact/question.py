@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -13,6 +13,7 @@ from accelnas import _core
 from accelnas.errors import SearchError, SpaceError
 from accelnas.exact.artifacts import described
 from accelnas.exact.constraints import Constraint, Constraints, parse_constraints, require_tables
+from accelnas.exact.sampling import predictable, sampling_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,17 +71,24 @@ class Question:
         """Number of architectures."""
         return math.prod(len(choices) for choices in self.allowed)
 
+    def estimated(self, kind: str, samples: int, seed: int) -> Question:
+        """Ask the same of random architectures."""
+        options = {**sampling_options(self.size, samples, seed), **self.options}
+        return replace(self, kind=kind, options=MappingProxyType(options))
+
     def search(self, bench: Benchmark, threads: int | None) -> _core.Search:
         """Prepare the search."""
-        position = bench._core.position
+        from accelnas.exact.kinds import KINDS
+
+        kind, position = KINDS[self.kind], bench._core.position
         search: _core.Search = _core.Search(
             bench._core,
-            self.kind,
+            kind.core,
             [(position(o.metric), o.direction) for o in self.objectives],
             [(position(c.metric), c.lower, c.upper) for c in self.constraints],
             [list(choices) for choices in self.allowed],
             threads=threads,
-            **self.options,
+            **kind.core_options(bench, self.options),
         )
         return search
 
@@ -103,10 +111,13 @@ class Question:
     @classmethod
     def from_json(cls, bench: Benchmark, content: Mapping[str, Any]) -> Question:
         """Read what `to_json` gives, whose types were checked."""
+        from accelnas.exact.kinds import KINDS
+
+        metrics = predictable(bench.metrics) if KINDS[content["kind"]].sampled else bench.metrics
         return cls(
             content["kind"],
-            tuple(Objective(require_tables(bench.metrics, m), d) for m, d in content["objectives"].items()),
-            parse_constraints(bench.metrics, {m: tuple(ends) for m, ends in content["constraints"].items()}),
+            tuple(Objective(require_tables(metrics, m), d) for m, d in content["objectives"].items()),
+            parse_constraints(metrics, {m: tuple(ends) for m, ends in content["constraints"].items()}),
             parse_within(bench.space, content["within"]),
             MappingProxyType(dict(content["options"])),
         )
@@ -117,6 +128,7 @@ class Question:
             _core.__version__,
             bench.space.sha256,
             self.to_json(bench.space),
+            [objective.metric for objective in self.objectives],  # whose order matters
             described(bench, self.metrics),
         ]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -145,10 +157,18 @@ def best_question(
     return Question("best", (sought,), limits, parse_within(bench.space, within), MappingProxyType({"k": k}))
 
 
-def count_question(bench: Benchmark, subject_to: Constraints, *, within: Within | None = None) -> Question:
-    """Ask how many architectures meet constraints; see `Benchmark.count`."""
-    limits = parse_constraints(bench.metrics, subject_to)
-    return Question("count", (), limits, parse_within(bench.space, within))
+def count_question(
+    bench: Benchmark,
+    subject_to: Constraints,
+    *,
+    within: Within | None = None,
+    drawn: tuple[int, int] | None = None,
+) -> Question:
+    """Ask how many architectures meet constraints; see `Benchmark.count`. `drawn`: samples and seed of an estimate."""
+    metrics = bench.metrics if drawn is None else predictable(bench.metrics)
+    limits = parse_constraints(metrics, subject_to)
+    question = Question("count", (), limits, parse_within(bench.space, within))
+    return question if drawn is None else question.estimated("count estimate", *drawn)
 
 
 def parse_within(space: Space, within: Within | None) -> tuple[tuple[int, ...], ...]:

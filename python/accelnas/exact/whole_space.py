@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from accelnas import _core
 from accelnas.exact.artifacts import described
@@ -11,17 +11,20 @@ from accelnas.exact.certificate import Certificate, Counts, engine_sha256
 from accelnas.exact.engine import Finished, RunOptions, run
 from accelnas.exact.kinds import KINDS
 from accelnas.exact.question import best_question, count_question
+from accelnas.exact.sampling import sampled_outcome, sampling_wanted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from os import PathLike
 
     from accelnas.benchmark import Benchmark
     from accelnas.exact.constraints import Constraints
     from accelnas.exact.engine import Progress
+    from accelnas.exact.estimates import CountEstimate
     from accelnas.exact.kinds import BestResult, CountResult
     from accelnas.exact.question import Question, Within
 
-__all__ = ["WholeSpace", "conclude", "solve"]
+__all__ = ["WholeSpace", "certified", "conclude", "solve"]
 
 
 class WholeSpace:
@@ -98,28 +101,61 @@ class WholeSpace:
         result: BestResult = solve(cast("Benchmark", self), question, options)
         return result
 
+    @overload
+    def count(
+        self,
+        subject_to: Constraints,
+        *,
+        within: Within | None = ...,
+        method: Literal["exact"] = ...,
+        threads: int | None = ...,
+        engine: Literal["threads", "ray"] = ...,
+        checkpoint: str | PathLike[str] | None = ...,
+        time_limit: float | None = ...,
+        progress: Progress | None = ...,
+    ) -> CountResult: ...
+
+    @overload
+    def count(
+        self,
+        subject_to: Constraints,
+        *,
+        within: Within | None = ...,
+        method: Literal["sample"],
+        samples: int = ...,
+        seed: int = ...,
+        threads: int | None = ...,
+    ) -> CountEstimate: ...
+
     def count(
         self,
         subject_to: Constraints,
         *,
         within: Within | None = None,
+        method: Literal["exact", "sample"] = "exact",
+        samples: int = 1_000_000,
+        seed: int = 0,
         threads: int | None = None,
         engine: Literal["threads", "ray"] = "threads",
         checkpoint: str | PathLike[str] | None = None,
         time_limit: float | None = None,
         progress: Progress | None = None,
-    ) -> CountResult:
+    ) -> CountResult | CountEstimate:
         """Count the architectures of the whole space, or of a part, that meet constraints.
 
         Parameters
         ----------
         subject_to, within, threads, engine, checkpoint, time_limit, progress
             As for `best`.
+        method : {"exact", "sample"}
+            Search, or estimate from random architectures: of any metrics, and any space.
+        samples, seed : int
+            Random architectures to estimate from, 100 to 10,000,000, and their seed.
 
         Returns
         -------
         CountResult
-            The exact count, with a certificate.
+            The exact count, with a certificate; a `CountEstimate` with 95 % intervals where samples are asked for.
 
         Raises
         ------
@@ -135,14 +171,17 @@ class WholeSpace:
         >>> 0 < int(found) < found.size
         True
         """
-        question = count_question(cast("Benchmark", self), subject_to, within=within)
+        drawn = sampling_wanted(method, samples, seed)
+        question = count_question(cast("Benchmark", self), subject_to, within=within, drawn=drawn)
         options = RunOptions(engine, threads, checkpoint, time_limit=time_limit, progress=progress)
-        result: CountResult = solve(cast("Benchmark", self), question, options)
+        result: CountResult | CountEstimate = solve(cast("Benchmark", self), question, options)
         return result
 
 
 def solve(bench: Benchmark, question: Question, options: RunOptions) -> Any:
-    """Search, and give the result that the kind of question has."""
+    """Search, or draw samples, and give the result that the kind of question has."""
+    if KINDS[question.kind].sampled:
+        return certified(bench, question, *sampled_outcome(bench, question, options.threads))
     search = question.search(bench, options.threads)
     anytime = KINDS[question.kind].anytime
     return conclude(bench, question, search, run(bench, question, search, options, anytime=anytime))
@@ -150,11 +189,16 @@ def solve(bench: Benchmark, question: Question, options: RunOptions) -> Any:
 
 def conclude(bench: Benchmark, question: Question, search: _core.Search, finished: Finished) -> Any:
     """Give the result of a state, with its certificate."""
+    return certified(bench, question, search.result(finished.state), finished)
+
+
+def certified(bench: Benchmark, question: Question, outcome: Mapping[str, Any], finished: Finished) -> Any:
+    """Give the result of an outcome, with its certificate."""
     kind, space = KINDS[question.kind], bench.space
-    outcome = search.result(finished.state)
+    counts = Counts(outcome["evaluated"], outcome["pruned"], outcome["settled"])
     content, findings = question.to_json(space), kind.findings(bench, question, outcome)
     complete = outcome["complete"]
-    bound = kind.bound(content, findings, question.size) if complete else "nothing: the search was interrupted"
+    proven = kind.bound(content, findings, question.size) if complete else kind.partial_bound(findings, counts.total)
     certificate = Certificate(
         question=content,
         space={"name": space.name, "sha256": space.sha256, "size": space.size},
@@ -167,8 +211,8 @@ def conclude(bench: Benchmark, question: Question, search: _core.Search, finishe
             "shards": finished.shards,
         },
         result=findings,
-        counts=Counts(outcome["evaluated"], outcome["pruned"], outcome["settled"]),
-        bound=bound,
+        counts=counts,
+        bound=proven,
         complete=complete,
         seconds=finished.seconds,
         threads=finished.threads,

@@ -30,11 +30,23 @@ class Kind(ABC):
         How many objectives it has.
     anytime : bool
         Whether an interrupted search gives what was found so far.
+    sampled : bool
+        Whether random architectures answer it, in place of a search: an estimate, of any metrics.
     """
 
     name: ClassVar[str]
     objectives: ClassVar[range]
     anytime: ClassVar[bool] = False
+    sampled: ClassVar[bool] = False
+
+    @property
+    def core(self) -> str:
+        """What the core searches for."""
+        return self.name
+
+    def core_options(self, bench: Benchmark, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the options of the core's search."""
+        return dict(options)
 
     def check_question(self, content: Mapping[str, Any], where: str) -> None:
         """Refuse a question from a stranger whose objectives or options do not fit the kind."""
@@ -59,6 +71,10 @@ class Kind(ABC):
     @abstractmethod
     def bound(self, question: Mapping[str, Any], findings: Mapping[str, Any], size: int) -> str:
         """Say what a complete search proves of all architectures that the result doesn't name."""
+
+    def partial_bound(self, findings: Mapping[str, Any], dealt_with: int) -> str:
+        """Say what is proven before the search is complete."""
+        return "nothing: the search was interrupted"
 
     @abstractmethod
     def result(self, bench: Benchmark, certificate: Certificate) -> Any:

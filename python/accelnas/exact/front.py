@@ -1,0 +1,133 @@
+"""Pareto fronts: what a search of all trade-offs gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from accelnas.errors import SearchError
+from accelnas.exact.hypervolume import hypervolume
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import polars
+    from numpy.typing import NDArray
+
+    from accelnas.exact.certificate import Certificate
+    from accelnas.exact.question import Objective
+
+__all__ = ["FrontResult"]
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class FrontResult:
+    """Architectures that none is better than in one objective without being worse in another.
+
+    Attributes
+    ----------
+    architectures : uint8 array (n, variables)
+        Choice indices, best first in the first objective: of architectures with equal values the first of the space.
+    values : float64 array (n, m)
+        The objectives in the order asked for, in their units; no two rows are equal.
+    ties : uint64 array (n,)
+        Number of architectures with exactly these values; at least so many where the search was interrupted.
+    objectives : tuple of Objective
+        Metrics and directions.
+    metric_values : mapping of str to float64 array (n,)
+        The objectives and the metrics under constraints, in their units.
+    reference : mapping of str to float, or None
+        The published reference point, if all objectives have one.
+    certificate : Certificate
+        What was proven, and all that it depends on.
+
+    Notes
+    -----
+    A search that was interrupted (Ctrl-C) gives what it found: no architecture of the jobs that were done, and none of
+    those that a local search found before, is better than a point or missing. The other architectures are
+    open, so points may be missing, and later ones may replace these.
+    """
+
+    architectures: NDArray[np.uint8]
+    values: NDArray[np.float64]
+    ties: NDArray[np.uint64]
+    objectives: tuple[Objective, ...]
+    metric_values: Mapping[str, NDArray[np.float64]]
+    reference: Mapping[str, float] | None
+    certificate: Certificate
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the front is proven: the search was not interrupted."""
+        return self.certificate.complete
+
+    def hypervolume(self, reference: Mapping[str, float] | Sequence[float] | None = None) -> float:
+        """Give the volume of all values that the front dominates, up to a reference point.
+
+        Parameters
+        ----------
+        reference : mapping of str to float, or sequence of float, optional
+            A value of every objective, by name or in their order; the published ones by default.
+
+        Returns
+        -------
+        float
+            In the product of the objectives' units.
+
+        Raises
+        ------
+        SearchError
+            If an objective has no published reference value, or numbers are missing.
+
+        Examples
+        --------
+        >>> import accelnas
+        >>> front = accelnas.load().pareto_front(["accuracy", "peak_memory"], within={"block6_e": 6, "block5_e": 6})
+        >>> 0 < front.hypervolume([50, 15]) < front.hypervolume()
+        True
+        """
+        return hypervolume(self.values, self._point(reference), [o.direction for o in self.objectives])
+
+    @property
+    def normalised_hypervolume(self) -> float:
+        """Hypervolume as a part of the box from the published reference point to the best of each objective, 0 to 1."""
+        if not len(self):
+            return 0.0
+        point = np.array(self._point(None))
+        best = [_best(column, o.direction) for column, o in zip(self.values.T, self.objectives, strict=True)]
+        return self.hypervolume() / float(np.prod(np.abs(np.array(best) - point)))
+
+    def _point(self, reference: Mapping[str, float] | Sequence[float] | None) -> list[float]:
+        names = [objective.metric for objective in self.objectives]
+        given = self.reference if reference is None else reference
+        if given is None:
+            raise SearchError(f"no reference point of {', '.join(names)} is published; give a value of each")
+        listed = dict(given) if hasattr(given, "keys") else dict(zip(names, given, strict=False))
+        if set(listed) != set(names) or len(given) != len(names):
+            raise SearchError(f"reference is {given!r}; give one value of each of {', '.join(names)}")
+        return [float(listed[name]) for name in names]
+
+    def __len__(self) -> int:
+        return len(self.architectures)
+
+    def __repr__(self) -> str:
+        names = " and ".join(f"{o.direction} {o.metric}" for o in self.objectives)
+        state = "" if self.is_complete else "interrupted, "
+        return f"<FrontResult: {state}{len(self)} points, {names}>"
+
+    def to_polars(self) -> polars.DataFrame:
+        """Give a table: ``architecture`` (readable strings), a column of values a metric, and ``ties``.
+
+        Needs the extra ``[polars]``.
+        """
+        import polars as pl
+
+        texts = self.certificate.result["architectures"]
+        columns = {"architecture": pl.Series(texts, dtype=pl.String), **self.metric_values}
+        return pl.DataFrame({**columns, "ties": self.ties})
+
+
+def _best(values: NDArray[np.float64], direction: str) -> float:
+    return float(values.max() if direction == "maximise" else values.min())

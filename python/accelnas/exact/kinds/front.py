@@ -1,0 +1,219 @@
+"""Pareto fronts of two or three objectives."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from accelnas.errors import SearchError
+from accelnas.exact import checks
+from accelnas.exact.case import failed, passed, skipped
+from accelnas.exact.constraints import Constraint
+from accelnas.exact.fields import Fields
+from accelnas.exact.front import FrontResult
+from accelnas.exact.hypervolume import hypervolume
+from accelnas.exact.kinds.base import Kind
+from accelnas.exact.question import Objective, Question
+from accelnas.exact.references import published_reference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from accelnas.benchmark import Benchmark
+    from accelnas.exact.case import Case, Finding
+    from accelnas.exact.certificate import Certificate
+
+__all__ = ["Front", "covered", "scores"]
+
+_BOUNDS = 8  # that the core counts with
+_COUNTED = 3  # points whose ties are counted again
+_CELLS = 1 << 22  # comparisons held at once
+_TOLERANCE = 1e-9  # relative, of sums in another order
+
+
+class Front(Kind):
+    """All architectures that no other one dominates."""
+
+    name: ClassVar[str] = "front"
+    objectives: ClassVar[range] = range(2, 4)
+    anytime: ClassVar[bool] = True
+
+    def check_options(self, options: Mapping[str, Any], where: str) -> None:
+        """Expect none."""
+        Fields(dict(options), where).end()
+
+    def findings(self, bench: Benchmark, question: Question, outcome: Mapping[str, Any]) -> dict[str, Any]:
+        """Give strings, values by metric, ties, and the hypervolume where a reference point is published."""
+        values = dict(zip(question.metrics, outcome["values"].T.tolist(), strict=True))
+        reference = published_reference(bench, question.objectives)
+        return {
+            "architectures": bench.space.format(outcome["rows"]),
+            "values": values,
+            "ties": outcome["ties"].tolist(),
+            "reference": reference,
+            "hypervolume": None if reference is None else _hypervolume(question.objectives, values, reference),
+        }
+
+    def check_result(self, fields: Fields, certificate: Certificate) -> None:
+        """Expect values and ties of every architecture."""
+        question = certificate.question
+        texts = fields.texts("architectures")
+        ties = fields.integers("ties", len(texts), least=1)
+        if sum(ties) > certificate.size:
+            raise SearchError(f"certificate has {sum(ties)} ties of {certificate.size} architectures; make it again")
+        values = fields.object("values")
+        for metric in dict.fromkeys([*question["objectives"], *question["constraints"]]):
+            values.numbers(metric, len(texts))
+        values.end()
+        if certificate.result.get("reference") is None:
+            fields.nothing("reference")
+            fields.nothing("hypervolume")
+        else:
+            reference = fields.object("reference")
+            for metric in question["objectives"]:
+                reference.number(metric)
+            reference.end()
+            fields.number("hypervolume", least=0)
+        fields.end()
+
+    def bound(self, question: Mapping[str, Any], findings: Mapping[str, Any], size: int) -> str:
+        """No other architecture is missing."""
+        others = f"the other {size - sum(findings['ties']):,} architectures"
+        if not findings["architectures"]:
+            return f"none of {others} meets the constraints"
+        breaks = "breaks a constraint or " if question["constraints"] else ""
+        return f"each of {others} {breaks}is dominated by one of these in {', '.join(question['objectives'])}"
+
+    def partial_bound(self, findings: Mapping[str, Any], dealt_with: int) -> str:
+        """Say what holds of the jobs that are done."""
+        return (
+            f"none of the {dealt_with:,} architectures dealt with dominates one of these or is missing; others are open"
+        )
+
+    def result(self, bench: Benchmark, certificate: Certificate) -> FrontResult:
+        """Give arrays that can't be changed."""
+        found = certificate.result
+        objectives = tuple(Objective(m, d) for m, d in certificate.question["objectives"].items())
+        rows, ties = bench.space.parse(found["architectures"]), np.array(found["ties"], np.uint64)
+        values = {metric: np.array(column) for metric, column in found["values"].items()}
+        points = np.stack([values[o.metric] for o in objectives], axis=1)
+        arrays: tuple[NDArray[Any], ...] = (rows, ties, points, *values.values())
+        for array in arrays:
+            array.flags.writeable = False
+        reference = None if found["reference"] is None else MappingProxyType(found["reference"])
+        return FrontResult(rows, points, ties, objectives, MappingProxyType(values), reference, certificate)
+
+    def checks(self) -> Mapping[str, Callable[[Case], Finding]]:
+        """Check the points and their order, and look for missing ones."""
+        return {
+            "architectures": checks.architectures,
+            "values": checks.values,
+            "recomputation": checks.recomputation,
+            "constraints": checks.constraints,
+            "order": _order,
+            "domination": _domination,
+            "neighbours": lambda case: _none_missing(case, lambda: case.neighbours(case.rows)),
+            "samples": lambda case: _none_missing(case, lambda: case.sampled),
+            "ties": _ties,
+            "hypervolume": _hypervolume_again,
+        }
+
+
+def scores(case: Case, values: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Give values (n, objectives) of which more is better."""
+    signs = [1.0 if o.direction == "maximise" else -1.0 for o in case.question.objectives]
+    columns = [sign * values[o.metric] for sign, o in zip(signs, case.question.objectives, strict=True)]
+    return np.stack(columns, axis=1)
+
+
+def covered(points: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether some point is at least as good as each of the others in all objectives."""
+    found = np.zeros(len(others), bool)
+    step = max(1, _CELLS // max(1, len(points)))
+    for start in range(0, len(others), step):
+        at_least = np.all(points[None] >= others[start : start + step, None], axis=2)
+        found[start : start + step] = np.any(at_least, axis=1)
+    return found
+
+
+def _hypervolume(
+    objectives: tuple[Objective, ...], values: Mapping[str, list[float]], reference: Mapping[str, float]
+) -> float:
+    points = np.array([values[o.metric] for o in objectives]).T
+    return hypervolume(points, [reference[o.metric] for o in objectives], [o.direction for o in objectives])
+
+
+def _order(case: Case) -> Finding:
+    points = scores(case, case.recorded)
+    keys = [(-first, row.tolist()) for first, row in zip(points[:, 0].tolist(), case.rows, strict=True)]
+    for i, (above, below) in enumerate(pairwise(keys), 1):
+        if above >= below:
+            return failed(f"architecture {i + 1} belongs before architecture {i}")
+    return passed(f"{len(keys)} points, best first in {case.question.objectives[0].metric}")
+
+
+def _domination(case: Case) -> Finding:
+    """Expect that no point covers another one."""
+    points = scores(case, case.recorded)
+    for i, point in enumerate(points):
+        if np.count_nonzero((points >= point).all(axis=1)) > 1:
+            return failed(f"architecture {i + 1} is dominated, or equals another one")
+    return passed(f"none of {len(points)} points dominates or equals another one")
+
+
+def _none_missing(case: Case, rows: Callable[[], NDArray[np.uint8]]) -> Finding:
+    """Look for architectures that no point covers."""
+    if not case.certificate.complete:
+        return skipped("the search was interrupted, so points may be missing")
+    found = rows()
+    values = case.predict(found)
+    feasible = case.feasible(values)
+    missing = feasible.copy()
+    missing[feasible] = ~covered(scores(case, case.recorded), scores(case, values)[feasible])
+    if missing.any():
+        return failed(f"{case.bench.space.format(found[[int(np.argmax(missing))]])[0]} is missing")
+    return passed(
+        f"none of {len(found):,} architectures is missing, {np.count_nonzero(feasible):,} meet the constraints"
+    )
+
+
+def _ties(case: Case) -> Finding:
+    """Count again the architectures that equal those points that most do."""
+    from accelnas.exact.engine import RunOptions
+    from accelnas.exact.whole_space import solve
+
+    if not case.certificate.complete:
+        return skipped("the search was interrupted, so ties may be missing")
+    ties = np.array(case.certificate.result["ties"], np.uint64)
+    most = np.argsort(-ties.astype(np.float64), kind="stable")[:_COUNTED]
+    names = [o.metric for o in case.question.objectives]
+    others = tuple(c for c in case.question.constraints if c.metric not in names)
+    if 2 * len(names) + sum(math.isfinite(end) for c in others for end in (c.lower, c.upper)) > _BOUNDS:
+        return skipped(f"more than {_BOUNDS} bounds are no question of a count")
+    for i in most.tolist():
+        equal = tuple(Constraint(m, float(case.recorded[m][i]), float(case.recorded[m][i])) for m in names)
+        question = Question("count", (), equal + others, case.question.allowed)
+        count = solve(case.bench, question, RunOptions(threads=case.threads)).count
+        if count != ties[i]:
+            return failed(f"{count:,} architectures have the values of architecture {i + 1}, recorded are {ties[i]:,}")
+    return passed(f"the ties of {len(most)} points are counted again")
+
+
+def _hypervolume_again(case: Case) -> Finding:
+    """Sweep along another objective."""
+    found = case.certificate.result
+    if found["reference"] is None:
+        return skipped("no reference point of these objectives is published")
+    if found["reference"] != published_reference(case.bench, case.question.objectives):
+        return failed(f"the reference point is {found['reference']}, which is not the published one")
+    again = _hypervolume(case.question.objectives[::-1], found["values"], found["reference"])
+    recorded = found["hypervolume"]
+    if abs(again - recorded) > _TOLERANCE * recorded:
+        return failed(f"the hypervolume is {again!r}, recorded is {recorded!r}")
+    return passed(f"{recorded:.9g}, swept along another objective")

@@ -1,0 +1,234 @@
+"""Optima of scores that are monotone in every objective: the best points of a Pareto front."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from accelnas.errors import SearchError
+from accelnas.exact import checks
+from accelnas.exact.case import failed, passed
+from accelnas.exact.fields import Fields
+from accelnas.exact.kinds.base import Kind
+from accelnas.exact.question import Objective, Question
+from accelnas.exact.scalarised import (
+    Formulation,
+    WeightedProduct,
+    formulation_from_json,
+    resolved_ranges,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from accelnas.benchmark import Benchmark
+    from accelnas.exact.case import Case, Finding
+    from accelnas.exact.certificate import Certificate
+
+__all__ = ["Scalarised", "ScalarisedResult", "require_positive"]
+
+_ROUNDING = 1e-12  # relative, by which powers of equal numbers may differ
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class ScalarisedResult:
+    """Architectures with the best score.
+
+    Attributes
+    ----------
+    architectures : uint8 array (n, variables)
+        Choice indices. From a front all its points with exactly the best score, none of them dominated; from tables
+        the k best, best first.
+    scores : float64 array (n,)
+        What the formulation maximises, or minimises.
+    metric_values : mapping of str to float64 array (n,)
+        The formulation's metrics in their units.
+    ranges : mapping of str to (worst, ideal)
+        What the metrics were normalised by; empty for products.
+    certificate : Certificate
+        What was proven, and all that it depends on.
+    """
+
+    architectures: NDArray[np.uint8]
+    scores: NDArray[np.float64]
+    metric_values: Mapping[str, NDArray[np.float64]]
+    ranges: Mapping[str, tuple[float, float]]
+    certificate: Certificate
+
+    def __len__(self) -> int:
+        return len(self.architectures)
+
+    def __repr__(self) -> str:
+        if not len(self):
+            return "<ScalarisedResult: no architecture meets the constraints>"
+        values = ", ".join(f"{name} {column[0]:.6g}" for name, column in self.metric_values.items())
+        return f"<ScalarisedResult: score {self.scores[0]:.6g} at {values}>"
+
+
+class Scalarised(Kind):
+    """The best points of a front by a formulation."""
+
+    name: ClassVar[str] = "scalarised"
+    objectives: ClassVar[range] = range(2, 4)
+
+    @property
+    def core(self) -> str:
+        """The front."""
+        return "front"
+
+    def core_options(self, bench: Benchmark, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Give none: the core finds the front."""
+        return {}
+
+    def check_question(self, content: Mapping[str, Any], where: str) -> None:
+        """Expect the formulation's metrics as objectives."""
+        super().check_question(content, where)
+        formulation = formulation_from_json(content["options"]["formulation"], where)
+        if set(formulation.weights) != set(content["objectives"]):
+            raise SearchError(f"{where} has a formulation of other metrics than its objectives; make it again")
+
+    def check_options(self, options: Mapping[str, Any], where: str) -> None:
+        """Expect a formulation."""
+        fields = Fields(dict(options), where)
+        formulation_from_json(fields.mapping("formulation"), f"{where}: formulation")
+        fields.end()
+
+    def findings(self, bench: Benchmark, question: Question, outcome: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the best points, their values and scores, and how many points the front has."""
+        formulation = _formulation(question.options)
+        columns = dict(zip(question.metrics, outcome["values"].T, strict=True))
+        ranges = resolved_ranges(formulation, bench.metrics, columns)
+        scores = formulation.score(columns, ranges)
+        best = scores == _best(formulation, scores) if len(scores) else np.zeros(0, bool)
+        return {
+            "architectures": bench.space.format(outcome["rows"][best]),
+            "values": {metric: column[best].tolist() for metric, column in columns.items()},
+            "scores": scores[best].tolist(),
+            "ranges": {} if isinstance(formulation, WeightedProduct) else {m: list(r) for m, r in ranges.items()},
+            "points": len(scores),
+        }
+
+    def check_result(self, fields: Fields, certificate: Certificate) -> None:
+        """Expect values and a score of every architecture."""
+        question = certificate.question
+        texts = fields.texts("architectures")
+        fields.numbers("scores", len(texts))
+        fields.integer("points", least=len(texts))
+        values = fields.object("values")
+        for metric in dict.fromkeys([*question["objectives"], *question["constraints"]]):
+            values.numbers(metric, len(texts))
+        values.end()
+        ranges = fields.object("ranges")
+        if question["options"]["formulation"]["kind"] != WeightedProduct.kind:
+            for metric in question["objectives"]:
+                ranges.numbers(metric, 2)
+        ranges.end()
+        fields.end()
+
+    def bound(self, question: Mapping[str, Any], findings: Mapping[str, Any], size: int) -> str:
+        """No architecture has a better score."""
+        others = f"none of the {size:,} architectures"
+        met = " meets the constraints" if question["constraints"] else ""
+        if not findings["architectures"]:
+            return f"{others}{met}"
+        better = "lower" if _formulation(question["options"]).is_loss else "higher"
+        return f"{others}{met}{' and' if met else ''} has a {better} score than {findings['scores'][0]!r}"
+
+    def result(self, bench: Benchmark, certificate: Certificate) -> ScalarisedResult:
+        """Give arrays that can't be changed."""
+        found = certificate.result
+        rows, scores = bench.space.parse(found["architectures"]), np.array(found["scores"])
+        values = {metric: np.array(column) for metric, column in found["values"].items()}
+        for array in (rows, scores, *values.values()):
+            array.flags.writeable = False
+        ranges = MappingProxyType({metric: (ends[0], ends[1]) for metric, ends in found["ranges"].items()})
+        return ScalarisedResult(rows, scores, MappingProxyType(values), ranges, certificate)
+
+    def checks(self) -> Mapping[str, Callable[[Case], Finding]]:
+        """Check the architectures and their scores, and look for better ones."""
+        return {
+            "architectures": checks.architectures,
+            "values": checks.values,
+            "recomputation": checks.recomputation,
+            "constraints": checks.constraints,
+            "formulation": _monotone,
+            "scores": _scores,
+            "neighbours": lambda case: _no_better(case, case.neighbours(case.rows)),
+            "samples": lambda case: _no_better(case, case.sampled),
+        }
+
+
+def require_positive(bench: Benchmark, question: Question, threads: int | None) -> None:
+    """Prove that a product's metrics are above 0 at every architecture of a question.
+
+    Raises
+    ------
+    SearchError
+        If one is not.
+    """
+    from accelnas.exact.engine import RunOptions
+    from accelnas.exact.whole_space import solve
+
+    for objective in question.objectives:
+        options = MappingProxyType({"k": 1})
+        lowest = (Objective(objective.metric, "minimise"),)
+        least = Question("best", lowest, question.constraints, question.allowed, options)
+        found = solve(bench, least, RunOptions(threads=threads))
+        if len(found) and not found.values[0] > 0:
+            raise SearchError(
+                f"{objective.metric} is {found.values[0]:.6g} somewhere, where a product of powers is no score; "
+                f"add the constraint '{objective.metric} > 0'"
+            )
+
+
+def _formulation(options: Mapping[str, Any]) -> Formulation:
+    return formulation_from_json(options["formulation"], "formulation")
+
+
+def _best(formulation: Formulation, scores: NDArray[np.float64]) -> float:
+    return float(scores.min() if formulation.is_loss else scores.max())
+
+
+def _monotone(case: Case) -> Finding:
+    """Check the parameters, and that a product's metrics are above 0."""
+    formulation = _formulation(case.question.options)
+    formulation.check(case.bench.metrics)
+    if isinstance(formulation, WeightedProduct):
+        require_positive(case.bench, case.question, case.threads)
+    return passed("the score is monotone in every objective")
+
+
+def _score_of(case: Case, values: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    ranges = {metric: (ends[0], ends[1]) for metric, ends in case.certificate.result["ranges"].items()}
+    return _formulation(case.question.options).score(values, ranges)
+
+
+def _scores(case: Case) -> Finding:
+    """Compute the scores again, and expect all of them to be the same."""
+    recorded = np.array(case.certificate.result["scores"])
+    if len(recorded) and (_score_of(case, case.recorded) != recorded).any():
+        return failed(f"the scores are {_score_of(case, case.recorded).tolist()}, recorded are {recorded.tolist()}")
+    if len(set(recorded.tolist())) > 1:
+        return failed(f"the scores {recorded.tolist()} are not the same")
+    return passed(f"{len(recorded)} scores are computed again")
+
+
+def _no_better(case: Case, rows: NDArray[np.uint8]) -> Finding:
+    """Look for better scores; those of powers may be off in the last digits."""
+    values = case.predict(rows)
+    feasible = case.feasible(values)
+    scores = _score_of(case, {metric: column[feasible] for metric, column in values.items()})
+    recorded = case.certificate.result["scores"]
+    if not len(scores):
+        return passed(f"none of {len(rows):,} architectures meets the constraints")
+    sign = -1.0 if _formulation(case.question.options).is_loss else 1.0
+    i = int(np.argmax(sign * scores))
+    if not recorded or sign * (scores[i] - recorded[0]) > _ROUNDING * abs(recorded[0]):
+        text = case.bench.space.format(rows[feasible][[i]])[0]
+        return failed(f"{text} has the score {float(scores[i])!r}, recorded is {recorded[:1]}")
+    return passed(f"none of {len(rows):,} architectures has a better score")

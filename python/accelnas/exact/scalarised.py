@@ -1,0 +1,298 @@
+"""Formulations that turn several metrics into one score, each with an optimum that a Pareto front proves."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+import numpy as np
+
+from accelnas.errors import SearchError
+from accelnas.exact.fields import Fields
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from accelnas.metric import Metric
+
+__all__ = [
+    "FORMULATIONS",
+    "Formulation",
+    "WeightedExponentialSum",
+    "WeightedMinMax",
+    "WeightedProduct",
+    "WeightedSum",
+    "formulation_from_json",
+    "formulation_to_json",
+    "resolved_ranges",
+]
+
+Columns: TypeAlias = "Mapping[str, NDArray[np.float64]]"
+Ranges: TypeAlias = "Mapping[str, tuple[float, float]]"
+"""By metric the values that count as 0 and 1: its worst and its ideal one."""
+
+
+def _nothing() -> Mapping[str, Any]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class WeightedSum:
+    """Maximise the sum of weighted metrics: ``sum(w * z)``.
+
+    With a range, z is ``(value - worst) / (ideal - worst)``: 0 at the worst, 1 at the ideal value. Without one it
+    is the value in its unit, negative for metrics that are minimised.
+
+    Attributes
+    ----------
+    weights : mapping of str to float
+        2 or 3 metrics and weights of at least 0, one of them above 0.
+    ranges : mapping of str to (worst, ideal)
+        For the metrics that are to be normalised.
+    """
+
+    weights: Mapping[str, float]
+    ranges: Ranges = field(default_factory=_nothing)
+    kind: ClassVar[str] = "sum"
+    is_loss: ClassVar[bool] = False
+
+    def check(self, metrics: Mapping[str, Metric]) -> None:
+        """Refuse what is not monotone."""
+        _check_weights(self.weights)
+        _check_ranges(metrics, self.weights, self.ranges)
+
+    def score(self, values: Columns, ranges: Ranges) -> NDArray[np.float64]:
+        """Give the sum of every row."""
+        normalised = {name: (values[name] - worst) / _extent(worst, ideal) for name, (worst, ideal) in ranges.items()}
+        return _sum([weight * normalised[name] for name, weight in self.weights.items()])
+
+    def expression(self, ranges: Ranges) -> str:
+        """Write the sum as an expression of metrics."""
+        terms = (
+            f"{w!r} * (({name} - {ranges[name][0]!r}) / {_extent(*ranges[name])!r})" for name, w in self.weights.items()
+        )
+        return " + ".join(terms)
+
+
+@dataclass(frozen=True)
+class WeightedExponentialSum:
+    """Minimise the weighted exponential sum of distances to the ideal: ``sum(w * d ** power)``.
+
+    The distance d is ``(ideal - value) / (ideal - worst)``: 0 at the ideal, 1 at the worst value (Marler & Arora 2004).
+
+    Attributes
+    ----------
+    weights : mapping of str to float
+        2 or 3 metrics and weights of at least 0, one of them above 0.
+    power : float
+        Above 0; 1 is a weighted sum, large powers approach `WeightedMinMax`.
+    ranges : mapping of str to (worst, ideal)
+        By default the worst and the best value of a metric on the Pareto front (nadir and ideal point).
+    """
+
+    weights: Mapping[str, float]
+    power: float = 2.0
+    ranges: Ranges = field(default_factory=_nothing)
+    kind: ClassVar[str] = "exponential"
+    is_loss: ClassVar[bool] = True
+
+    def check(self, metrics: Mapping[str, Metric]) -> None:
+        """Refuse what is not monotone."""
+        _check_weights(self.weights)
+        _check_ranges(metrics, self.weights, self.ranges)
+        if not (math.isfinite(self.power) and self.power > 0):
+            raise SearchError(f"power is {self.power!r}; choose a number above 0, or the sum would not be monotone")
+
+    def score(self, values: Columns, ranges: Ranges) -> NDArray[np.float64]:
+        """Give the sum of every row."""
+        distances = {name: _distance(name, values[name], ranges[name]) for name in self.weights}
+        return _sum([weight * distances[name] ** self.power for name, weight in self.weights.items()])
+
+
+@dataclass(frozen=True)
+class WeightedMinMax:
+    """Minimise the largest weighted distance to the ideal (Chebyshev): ``max(w * d)``.
+
+    The distance d is ``(ideal - value) / (ideal - worst)``: 0 at the ideal, 1 at the worst value.
+
+    Attributes
+    ----------
+    weights : mapping of str to float
+        2 or 3 metrics and weights of at least 0, one of them above 0.
+    ranges : mapping of str to (worst, ideal)
+        By default the worst and the best value of a metric on the Pareto front (nadir and ideal point).
+    """
+
+    weights: Mapping[str, float]
+    ranges: Ranges = field(default_factory=_nothing)
+    kind: ClassVar[str] = "minmax"
+    is_loss: ClassVar[bool] = True
+
+    def check(self, metrics: Mapping[str, Metric]) -> None:
+        """Refuse what is not monotone."""
+        _check_weights(self.weights)
+        _check_ranges(metrics, self.weights, self.ranges)
+
+    def score(self, values: Columns, ranges: Ranges) -> NDArray[np.float64]:
+        """Give the largest distance of every row."""
+        terms = [weight * _distance(name, values[name], ranges[name]) for name, weight in self.weights.items()]
+        largest: NDArray[np.float64] = np.max(terms, axis=0)
+        return largest
+
+
+@dataclass(frozen=True)
+class WeightedProduct:
+    """Maximise a product of powers, as MnasNet does: ``prod((value / target) ** w)``.
+
+    ``WeightedProduct({"accuracy": 1, "latency": -0.07}, {"latency": 5})`` is MnasNet's (Tan et al. 2019) soft
+    constraint, accuracy · (latency / 5) ** -0.07; ``{"accuracy": 1, "latency": (0, -1)}`` its hard one.
+
+    Attributes
+    ----------
+    exponents : mapping of str to float or (float, float)
+        2 or 3 metrics and exponents: at least 0 for a metric that is maximised, at most 0 for one that is
+        minimised. Of a pair the first holds up to the target, the second beyond.
+    targets : mapping of str to float
+        Values above 0; 1 by default.
+    """
+
+    exponents: Mapping[str, float | tuple[float, float]]
+    targets: Mapping[str, float] = field(default_factory=_nothing)
+    ranges: ClassVar[Ranges] = _nothing()
+    kind: ClassVar[str] = "product"
+    is_loss: ClassVar[bool] = False
+
+    @property
+    def weights(self) -> Mapping[str, float | tuple[float, float]]:
+        """Metrics of the formulation."""
+        return self.exponents
+
+    def check(self, metrics: Mapping[str, Metric]) -> None:
+        """Refuse what is not monotone."""
+        if not any(any(_pair(exponent)) for exponent in self.exponents.values()):
+            raise SearchError("all exponents are 0; give at least one that is not")
+        for name, exponent in self.exponents.items():
+            maximised = metrics[name].direction == "maximise"
+            if not all(math.isfinite(e) and (e >= 0 if maximised else e <= 0) for e in _pair(exponent)):
+                wanted = "at least 0, as it is maximised" if maximised else "at most 0, as it is minimised"
+                raise SearchError(f"exponent of {name} is {exponent!r}; choose one of {wanted}")
+        for name, target in self.targets.items():
+            if name not in self.exponents or not (math.isfinite(target) and target > 0):
+                raise SearchError(f"target of {name!r} is {target!r}; choose numbers above 0 for the product's metrics")
+
+    def score(self, values: Columns, _ranges: Ranges) -> NDArray[np.float64]:
+        """Give the product of every row."""
+        product: NDArray[np.float64] = np.ones(len(next(iter(values.values()))))
+        for name, exponent in self.exponents.items():
+            ratio = values[name] / self.targets.get(name, 1.0)
+            up_to, beyond = _pair(exponent)
+            product = product * np.where(ratio <= 1, ratio**up_to, ratio**beyond)
+        return product
+
+
+Formulation: TypeAlias = WeightedSum | WeightedExponentialSum | WeightedMinMax | WeightedProduct
+_CLASSES: tuple[type[Formulation], ...] = (WeightedSum, WeightedExponentialSum, WeightedMinMax, WeightedProduct)
+FORMULATIONS: Mapping[str, type[Formulation]] = MappingProxyType({c.kind: c for c in _CLASSES})
+
+
+def resolved_ranges(
+    formulation: Formulation, metrics: Mapping[str, Metric], values: Columns
+) -> dict[str, tuple[float, float]]:
+    """Give the range of every metric, of those without one from the values of a Pareto front.
+
+    `WeightedSum` takes such metrics in their units, with their signs.
+    """
+    return {
+        name: formulation.ranges.get(name) or _range(formulation, metrics[name], values) for name in formulation.weights
+    }
+
+
+def _range(formulation: Formulation, metric: Metric, values: Columns) -> tuple[float, float]:
+    maximised = metric.direction == "maximise"
+    if isinstance(formulation, WeightedSum):
+        return (0.0, 1.0 if maximised else -1.0)
+    column = values[metric.name].tolist() or [0.0]
+    return (min(column), max(column)) if maximised else (max(column), min(column))
+
+
+def formulation_to_json(formulation: Formulation) -> dict[str, Any]:
+    """Give a formulation as plain data."""
+    content: dict[str, Any] = {"kind": formulation.kind}
+    for entry in fields(formulation):
+        value = getattr(formulation, entry.name)
+        content[entry.name] = value if isinstance(value, float) else {m: _plain(v) for m, v in value.items()}
+    return content
+
+
+def formulation_from_json(content: object, where: str) -> Formulation:
+    """Read what `formulation_to_json` gives, from any source.
+
+    Raises
+    ------
+    SearchError
+        If a field is missing, unknown or of the wrong type.
+    """
+    given = Fields(content, where)
+    chosen = FORMULATIONS[given.text("kind", tuple(FORMULATIONS))]
+    arguments: dict[str, Any] = {}
+    for entry in fields(chosen):
+        if entry.name == "power":
+            arguments[entry.name] = given.number(entry.name)
+        else:
+            arguments[entry.name] = {m: _number_or_pair(v, where) for m, v in given.mapping(entry.name).items()}
+    given.end()
+    return chosen(**arguments)
+
+
+def _plain(value: float | tuple[float, float]) -> float | list[float]:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _number_or_pair(value: object, where: str) -> float | tuple[float, float]:
+    numbers = value if isinstance(value, list) and len(value) == 2 else [value]
+    checked = [Fields({"number": number}, where).number("number") for number in numbers]
+    return (checked[0], checked[1]) if len(checked) == 2 else checked[0]
+
+
+def _check_weights(weights: Mapping[str, float]) -> None:
+    if not all(math.isfinite(weight) and weight >= 0 for weight in weights.values()) or not any(weights.values()):
+        raise SearchError(f"weights are {dict(weights)}; choose numbers of at least 0, one of them above 0")
+
+
+def _check_ranges(metrics: Mapping[str, Metric], weights: Mapping[str, float], ranges: Ranges) -> None:
+    for name, (worst, ideal) in ranges.items():
+        better = ideal > worst if name in weights and metrics[name].direction == "maximise" else ideal < worst
+        if name not in weights or not (better and math.isfinite(ideal - worst)):
+            raise SearchError(
+                f"range of {name!r} is {worst!r} to {ideal!r}; give a worst and a better, ideal value of a metric "
+                "with a weight"
+            )
+
+
+def _distance(name: str, values: NDArray[np.float64], span: tuple[float, float]) -> NDArray[np.float64]:
+    worst, ideal = span
+    distances = (ideal - values) / _extent(worst, ideal)
+    if (distances < 0).any():
+        best = float(values[int(np.argmin(distances))])
+        raise SearchError(f"the ideal {name} is {ideal!r}, yet {best!r} is reached; give an ideal at least as good")
+    return distances
+
+
+def _extent(worst: float, ideal: float) -> float:
+    """Difference of the ends of a range; a front of one point has none."""
+    return ideal - worst if ideal != worst else 1.0
+
+
+def _sum(terms: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
+
+
+def _pair(exponent: float | tuple[float, float]) -> tuple[float, float]:
+    return exponent if isinstance(exponent, tuple) else (exponent, exponent)
