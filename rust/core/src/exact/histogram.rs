@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::exact::kernels::{bin_of, count_bins};
+use crate::exact::kernels::{Binning, bin_of, count_bins};
 use crate::exact::lattice::Lattice;
 use crate::exact::network::Network;
 use crate::exact::problem::Problem;
@@ -35,14 +35,10 @@ pub(crate) struct Counted {
 #[derive(Clone, Debug)]
 pub(crate) struct Bins {
     pub(crate) count: usize,
-    /// A bin is 2^shift steps wide.
-    shift: u32,
-    /// Step at which the first bin starts.
-    first: i32,
+    binning: Binning,
     pub(crate) unit: f64,
     /// Edges in the metric's unit, in the order of the modelled value.
     pub(crate) edges: Vec<f64>,
-    margin: i32,
 }
 
 impl Bins {
@@ -65,14 +61,8 @@ impl Bins {
             let value = network.constant + unit * (first + i as f64 * f64::from(shift).exp2());
             link.inverse(sign * value)
         };
-        Bins {
-            count,
-            shift,
-            first: first as i64 as i32,
-            unit,
-            edges: (0..=count).map(edge).collect(),
-            margin: margin as i32,
-        }
+        let binning = Binning { first: first as i64 as i32, shift, margin: margin as i32 };
+        Bins { count, binning, unit, edges: (0..=count).map(edge).collect() }
     }
 }
 
@@ -133,11 +123,11 @@ impl Goal for HistogramGoal<'_> {
     fn tile(&self, found: &mut Counted, (): (), tile: &mut Tile<'_>) -> Result<()> {
         (0..=self.limits.len()).for_each(|f| tile.evaluate(f));
         let (rows, columns, padded) = tile.shape();
-        let Bins { first, shift, margin, .. } = *self.bins;
+        let binning = self.bins.binning;
         let mut rest: Vec<usize> = Vec::new();
         let constrained = !self.limits.is_empty();
         match self.limits.is_empty() {
-            true => count_bins(tile.values(0), columns, first, shift, margin, &mut found.recent, &mut rest),
+            true => count_bins(tile.values(0), columns, binning, &mut found.recent, &mut rest),
             false => rest.extend(0..rows),
         }
         for cell in rest.iter().flat_map(|a| a * padded..a * padded + columns) {
@@ -146,7 +136,7 @@ impl Goal for HistogramGoal<'_> {
                 u8::from(value >= *least) + u8::from(value >= *sure)
             };
             let met = if constrained { self.limits.iter().enumerate().map(met).min().unwrap_or(2) } else { 2 };
-            match (met, bin_of(tile.values(0)[cell], first, shift, margin)) {
+            match (met, bin_of(tile.values(0)[cell], binning)) {
                 (0, _) => {}
                 (2, Some(bin)) => found.recent[bin] += 1,
                 _ => found.pending.extend(tile.row(cell / padded, cell % padded)),

@@ -86,24 +86,16 @@ compiled_twice! {
 }
 
 compiled_twice! {
-    /// Largest of `left + right + row + column` over a tile; `right` may be empty.
+    /// Largest of `left + right + row + column` over a tile.
     pub(crate) fn tile_maximum(left: &[i32], right: &[i32], row: &[i32], column: &[i32]) -> i32 {
         let columns = vectors(column);
         let mut best = [i32::MIN; LANES];
-        for (a, (left, &of_row)) in left.chunks_exact(column.len()).zip(row).enumerate() {
+        let rows = left.chunks_exact(column.len()).zip(right.chunks_exact(column.len())).zip(row);
+        for ((left, right), &of_row) in rows {
             let mut inside = [i32::MIN; LANES];
-            if right.is_empty() {
-                for (left, column) in vectors(left).iter().zip(columns) {
-                    for l in 0..LANES {
-                        inside[l] = inside[l].max(left[l].wrapping_add(column[l]));
-                    }
-                }
-            } else {
-                let right = &right[a * column.len()..][..column.len()];
-                for ((left, right), column) in vectors(left).iter().zip(vectors(right)).zip(columns) {
-                    for l in 0..LANES {
-                        inside[l] = inside[l].max(left[l].wrapping_add(right[l]).wrapping_add(column[l]));
-                    }
+            for ((left, right), column) in vectors(left).iter().zip(vectors(right)).zip(columns) {
+                for l in 0..LANES {
+                    inside[l] = inside[l].max(left[l].wrapping_add(right[l]).wrapping_add(column[l]));
                 }
             }
             for l in 0..LANES {
@@ -115,24 +107,15 @@ compiled_twice! {
 }
 
 compiled_twice! {
-    /// Writes `left + right + row + column`, modulo 2^32; `right` may be empty.
+    /// Writes `left + right + row + column`, modulo 2^32.
     pub(crate) fn tile_values(left: &[i32], right: &[i32], row: &[i32], column: &[i32], out: &mut [i32]) {
         let columns = vectors(column);
-        let rows = left.chunks_exact(column.len()).zip(out.chunks_exact_mut(column.len())).zip(row);
-        for (a, ((left, out), &of_row)) in rows.enumerate() {
+        let rows = left.chunks_exact(column.len()).zip(right.chunks_exact(column.len()));
+        for (((left, right), out), &of_row) in rows.zip(out.chunks_exact_mut(column.len())).zip(row) {
             let out = out.as_chunks_mut::<LANES>().0;
-            if right.is_empty() {
-                for ((left, column), out) in vectors(left).iter().zip(columns).zip(out) {
-                    for l in 0..LANES {
-                        out[l] = left[l].wrapping_add(column[l]).wrapping_add(of_row);
-                    }
-                }
-            } else {
-                let right = &right[a * column.len()..][..column.len()];
-                for (((left, right), column), out) in vectors(left).iter().zip(vectors(right)).zip(columns).zip(out) {
-                    for l in 0..LANES {
-                        out[l] = left[l].wrapping_add(right[l]).wrapping_add(column[l]).wrapping_add(of_row);
-                    }
+            for (((left, right), column), out) in vectors(left).iter().zip(vectors(right)).zip(columns).zip(out) {
+                for l in 0..LANES {
+                    out[l] = left[l].wrapping_add(right[l]).wrapping_add(column[l]).wrapping_add(of_row);
                 }
             }
         }
@@ -196,28 +179,39 @@ compiled_twice! {
     }
 }
 
+/// How values become bins: see [`count_bins`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Binning {
+    /// Step at which the first bin starts.
+    pub(crate) first: i32,
+    /// A bin is 2^shift steps wide.
+    pub(crate) shift: u32,
+    /// So near an edge a value is doubtful.
+    pub(crate) margin: i32,
+}
+
 compiled_twice! {
     /// Counts the values of a tile by their bin, but for rows with a value near an edge, whose numbers are told.
     ///
     /// There is a power of two of counts.
     pub(crate) fn count_bins(
-        values: &[i32], columns: usize, first: i32, shift: u32, margin: i32, counts: &mut [u32], near: &mut Vec<usize>,
+        values: &[i32], columns: usize, binning: Binning, counts: &mut [u32], near: &mut Vec<usize>,
     ) {
-        let (start, mask, width) = (first.wrapping_sub(margin), (1u32 << shift) - 1, 2 * margin as u32);
         assert!(counts.len().is_power_of_two(), "a mask finds the bin");
+        let Binning { first, shift, margin } = binning;
+        let (start, mask, width) = (first.wrapping_sub(margin), (1u32 << shift) - 1, 2 * margin as u32);
         let last = counts.len() - 1;
         let mut bins = [[0u32; LANES]; 32];
         for (number, row) in values.chunks_exact(padded(columns)).enumerate() {
-            let bins = &mut bins[..row.len() / LANES];
-            let mut any = [0u32; LANES];
-            for (values, bins) in vectors(row).iter().zip(&mut *bins) {
+            let mut nearest = [u32::MAX; LANES];
+            for (values, bins) in vectors(row).iter().zip(&mut bins) {
                 for l in 0..LANES {
                     let steps = values[l].wrapping_sub(start) as u32;
-                    any[l] |= u32::from((steps & mask) <= width);
+                    nearest[l] = nearest[l].min(steps & mask);
                     bins[l] = steps.wrapping_sub(margin as u32) >> shift;
                 }
             }
-            if any.iter().fold(0, |a, b| a | b) != 0 {
+            if nearest.iter().fold(u32::MAX, |a, &b| a.min(b)) <= width {
                 near.push(number);
                 continue;
             }
@@ -230,7 +224,7 @@ compiled_twice! {
 }
 
 /// Bin of a value, if it is not near an edge.
-pub(crate) fn bin_of(value: i32, first: i32, shift: u32, margin: i32) -> Option<usize> {
+pub(crate) fn bin_of(value: i32, Binning { first, shift, margin }: Binning) -> Option<usize> {
     let steps = value.wrapping_sub(first.wrapping_sub(margin)) as u32;
     let near = steps & ((1u32 << shift) - 1) <= 2 * margin as u32;
     (!near).then_some((steps.wrapping_sub(margin as u32) >> shift) as usize)

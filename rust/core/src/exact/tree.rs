@@ -269,7 +269,7 @@ pub(crate) struct Tree {
     pub(crate) cards: Vec<usize>,
     /// Architectures below a node, by depth.
     pub(crate) sizes: Vec<u64>,
-    /// A tile of a function without tables over the last two levels.
+    /// A tile of a function that lacks a table.
     zeros: Vec<i32>,
 }
 
@@ -492,7 +492,7 @@ impl Tile<'_> {
 }
 
 impl Tree {
-    /// The matrices of a function in a tile, the second may be empty; its tables over one level go to the edges.
+    /// The matrices of a function in a tile; its tables over one level go to the edges.
     fn parts<'a>(
         &'a self,
         function: usize,
@@ -519,9 +519,10 @@ impl Tree {
         let matrix = function.matrix(frames, depth, n - 2, n - 1);
         let slab = function.lattice.slab(depth, n - 2, n - 1, state);
         match (matrix.is_empty(), slab.is_empty()) {
-            (false, _) => (matrix, slab),
-            (true, false) => (slab, &[]),
-            (true, true) => (&self.zeros, &[]),
+            (false, false) => (matrix, slab),
+            (false, true) => (matrix, &self.zeros),
+            (true, false) => (slab, &self.zeros),
+            (true, true) => (&self.zeros, &self.zeros),
         }
     }
 }
