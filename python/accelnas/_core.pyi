@@ -1,13 +1,13 @@
 """Types of the Rust core; `accelnas` wraps it, `accelnas.build` compiles with it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FORMAT_VERSION", "Benchmark", "Forest", "Space", "Surrogate", "__version__", "write_metric"]
+__all__ = ["FORMAT_VERSION", "Benchmark", "Forest", "Search", "Space", "Surrogate", "__version__", "write_metric"]
 
 __version__: str
 FORMAT_VERSION: int
@@ -49,6 +49,7 @@ class Benchmark:
     @property
     def metrics(self) -> list[tuple[str, str, str, str, float | None, str, int, bool]]: ...
     def position(self, name: str) -> int: ...
+    def artifact(self, metric: int) -> tuple[str, str]: ...
     def provenance(self, metric: int) -> dict[str, str]: ...
     def deviation_bound(self, metric: int) -> float: ...
     def uncertainty(self, metric: int) -> dict[str, Any] | None: ...
@@ -83,6 +84,7 @@ class Benchmark:
     def distance_limit(self, metric: int) -> int: ...
     def predict_members(self, rows: NDArray[np.uint8], metric: int, threads: int | None) -> NDArray[np.float64]: ...
 
+@final
 class Search:
     def __new__(
         cls,
@@ -93,10 +95,11 @@ class Search:
         allowed: list[list[int]] | None = None,
         *,
         k: int = 1,
+        prune: bool = True,
         bins: int = 4096,
         rows: NDArray[np.uint8] | None = None,
         threads: int | None = None,
-    ) -> Self: ...
+    ) -> Search: ...
     @property
     def jobs(self) -> int: ...
     @property

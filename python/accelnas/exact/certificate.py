@@ -265,7 +265,7 @@ def _metrics(content: Mapping[str, Any], where: str) -> dict[str, dict[str, Any]
 
 def _engine(fields: Fields) -> dict[str, Any]:
     engine = {
-        "name": fields.text("name", ("threads", "ray")),
+        "name": fields.text("name", ("threads", "ray", "scan")),
         "accelnas": fields.text("accelnas"),
         "extension_sha256": fields.digest("extension_sha256"),
         "shards": fields.integer("shards", least=1),

@@ -34,8 +34,9 @@ class RunOptions:
 
     Attributes
     ----------
-    engine : {"threads", "ray"}
-        This process, or a Ray cluster: the one that this process is connected to, else that of the
+    engine : {"threads", "ray", "scan"}
+        This process; this process without pruning, so that every architecture is evaluated, for the best
+        ones alone; or a Ray cluster: the one that this process is connected to, else that of the
         environment variable ``RAY_ADDRESS``, else a new one on this machine.
     threads : int or None
         Threads of a process; one a core by default.
@@ -49,7 +50,7 @@ class RunOptions:
         Told now and then how many architectures are settled, of how many.
     """
 
-    engine: Literal["threads", "ray"] = "threads"
+    engine: Literal["threads", "ray", "scan"] = "threads"
     threads: int | None = None
     checkpoint: str | os.PathLike[str] | None = None
     shard: tuple[int, int] = (1, 1)
@@ -61,8 +62,8 @@ class RunOptions:
         part, parts = self.shard
         if not 1 <= part <= parts:
             raise SearchError(f"shard is {part} of {parts}; choose 1 to {max(parts, 1)}")
-        if self.engine not in ("threads", "ray"):
-            raise SearchError(f"engine is {self.engine!r}; choose threads or ray")
+        if self.engine not in ("threads", "ray", "scan"):
+            raise SearchError(f"engine is {self.engine!r}; choose threads, ray or scan")
         if self.time_limit is not None and not self.time_limit > 0:
             raise SearchError(f"time_limit is {self.time_limit!r}; choose seconds above 0, or None for no limit")
 

@@ -76,8 +76,8 @@ class Question:
         options = {**sampling_options(self.size, samples, seed), **self.options}
         return replace(self, kind=kind, options=MappingProxyType(options))
 
-    def search(self, bench: Benchmark, threads: int | None) -> _core.Search:
-        """Prepare the search."""
+    def search(self, bench: Benchmark, threads: int | None, *, prune: bool = True) -> _core.Search:
+        """Prepare the search; without pruning every architecture is evaluated."""
         from accelnas.exact.kinds import KINDS
 
         kind, position = KINDS[self.kind], bench._core.position
@@ -87,6 +87,7 @@ class Question:
             [(position(o.metric), o.direction) for o in self.objectives],
             [(position(c.metric), c.lower, c.upper) for c in self.constraints],
             [list(choices) for choices in self.allowed],
+            prune=prune,
             threads=threads,
             **kind.core_options(bench, self.options),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from accelnas import _core
 from accelnas.errors import AccelnasError
@@ -123,7 +123,7 @@ def _counts(case: Case) -> Finding:
         return failed(f"the (sub)space has {size} architectures, the certificate says {certificate.size}")
     kind, total = KINDS[case.question.kind], certificate.counts.total
     if not certificate.complete and certificate.bound == kind.partial_bound(certificate.result, total):
-        return skipped(f"{total:,} of {size:,} architectures were dealt with; proven is {certificate.bound}")
+        return skipped(f"{total:,} of {size:,} architectures were dealt with: {certificate.bound}")
     bound = kind.bound(certificate.question, certificate.result, size)
     if certificate.counts.total != size or certificate.bound != bound:
         return failed(f"{certificate.counts.total:,} of {size:,} architectures; {certificate.bound}")
@@ -131,14 +131,15 @@ def _counts(case: Case) -> Finding:
 
 
 def _rerun(case: Case) -> Finding:
-    """Search from the beginning."""
+    """Search from the beginning, without pruning where that is possible."""
     from accelnas.exact.engine import RunOptions
     from accelnas.exact.whole_space import solve
 
     old = case.certificate
     if not (old.complete or KINDS[case.question.kind].sampled):
         return skipped("the search was interrupted, a whole one finds more")
-    new = solve(case.bench, case.question, RunOptions(threads=case.threads)).certificate
+    engine: Literal["threads", "scan"] = "scan" if KINDS[case.question.kind].scanned else "threads"
+    new = solve(case.bench, case.question, RunOptions(engine, case.threads)).certificate
     if new.result != old.result or new.complete != old.complete:
         return failed("the search finds another result")
     same = old.engine == new.engine

@@ -38,7 +38,7 @@ class WholeSpace:
         within: Within | None = None,
         k: int = 1,
         threads: int | None = None,
-        engine: Literal["threads", "ray"] = "threads",
+        engine: Literal["threads", "ray", "scan"] = "threads",
         checkpoint: str | PathLike[str] | None = None,
         time_limit: float | None = None,
         progress: Progress | None = None,
@@ -58,9 +58,10 @@ class WholeSpace:
             How many; 1 to 10,000.
         threads : int, optional
             Threads to use; one a core by default.
-        engine : {"threads", "ray"}
+        engine : {"threads", "ray", "scan"}
             This process, or a Ray cluster (extra ``[ray]``): the one that this process is connected to,
-            else that of ``RAY_ADDRESS``, else a new one on this machine.
+            else that of ``RAY_ADDRESS``, else a new one on this machine. ``"scan"`` evaluates every
+            architecture, in seconds, to confirm what branch and bound proves in a fraction of one.
         checkpoint : str or path, optional
             SQLite file that holds the state after every chunk of jobs. The same question goes on from
             it, also after a crash.
@@ -182,7 +183,9 @@ def solve(bench: Benchmark, question: Question, options: RunOptions) -> Any:
     """Search, or draw samples, and give the result that the kind of question has."""
     if KINDS[question.kind].sampled:
         return certified(bench, question, *sampled_outcome(bench, question, options.threads))
-    search = question.search(bench, options.threads)
+    if options.engine == "scan" and not KINDS[question.kind].scanned:
+        raise SearchError(f"engine is 'scan', which finds the best, not a {question.kind}; choose threads or ray")
+    search = question.search(bench, options.threads, prune=options.engine != "scan")
     anytime = KINDS[question.kind].anytime
     return conclude(bench, question, search, run(bench, question, search, options, anytime=anytime))
 

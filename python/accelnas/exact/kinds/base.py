@@ -32,12 +32,15 @@ class Kind(ABC):
         Whether an interrupted search gives what was found so far.
     sampled : bool
         Whether random architectures answer it, in place of a search: an estimate, of any metrics.
+    scanned : bool
+        Whether the engine that evaluates every architecture can answer it.
     """
 
     name: ClassVar[str]
     objectives: ClassVar[range]
     anytime: ClassVar[bool] = False
     sampled: ClassVar[bool] = False
+    scanned: ClassVar[bool] = False
 
     @property
     def core(self) -> str:

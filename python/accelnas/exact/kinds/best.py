@@ -75,6 +75,7 @@ class Best(Kind):
 
     name: ClassVar[str] = "best"
     objectives: ClassVar[range] = range(1, 2)
+    scanned: ClassVar[bool] = True
 
     def check_options(self, options: Mapping[str, Any], where: str) -> None:
         """Expect k."""

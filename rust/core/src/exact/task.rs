@@ -128,7 +128,12 @@ impl Task {
                 Kind::Histogram { bins } => {
                     let range = range(bench, &problem, run)?;
                     let bins = Bins::new(&problem, &functions[0], bins, range);
-                    let tree = tree(&problem, &functions, &[Some(bins.unit)]);
+                    let units = [Some(bins.unit)];
+                    // Nothing is pruned without constraints.
+                    let tree = match problem.constraint_terms().is_empty() {
+                        true => tree_in(scan_order(&functions[0].cards), &problem, &functions, &units),
+                        false => tree(&problem, &functions, &units),
+                    };
                     (Plan::Histogram(bins), tree)
                 }
                 Kind::Ranks { rows } => {
