@@ -103,7 +103,8 @@ def run(
         saved = None if checkpoint is None else checkpoint.prepare(_checkpoint_key(bench, question, options))
         state, before = saved or (search.start(options.threads), 0.0)
         monitor = _Monitor(search, options, before)
-        todo = _open_chunks(search, state, options.shard)
+        alone = checkpoint is None and not anytime and options.engine != "ray" and options.shard == (1, 1)
+        todo = [(0, search.jobs)] if alone else _open_chunks(search, state, options.shard)
         monitor.expect(todo)
         try:
             for advanced in _advance(bench, question, search, state, todo, options, monitor):
