@@ -1,4 +1,4 @@
-"""The command line: ``accelnas info|sample|predict|importances|neighbourhood|best|count|verify|merge|data|…``."""
+"""The command line: ``accelnas info|sample|predict|best|front|count|rank|distribution|verify|merge|data|fit|…``."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from accelnas.cli import (
     best,
     count,
     data,
+    distribution,
     evaluate,
     fit,
+    front,
     importances,
     info,
     neighbourhood,
     predict,
+    rank,
     sample,
+    scalarised,
     tune,
     verify,
 )
@@ -56,8 +60,9 @@ def _accelnas(
     """Query a neural architecture search benchmark compiled to small exact tables."""
 
 
-_QUERIES = (info, sample, predict, importances, neighbourhood, best, count, verify)
-for command in (*_QUERIES, data, fit, tune, evaluate, compile_command):
+_QUERIES = (info, sample, predict, importances, neighbourhood)
+_EXACT = (best, front, scalarised, count, rank, distribution, verify)
+for command in (*_QUERIES, *_EXACT, data, fit, tune, evaluate, compile_command):
     command.register(app)
 
 

@@ -14,9 +14,12 @@ from accelnas.cli.exact import (
     Engine,
     EngineOption,
     JsonOption,
+    SamplesOption,
+    SeedOption,
     ShardOption,
     TimeLimitOption,
     WithinOption,
+    drawn_samples,
     parse_choices,
     run_options,
     search,
@@ -40,6 +43,8 @@ def register(app: typer.Typer) -> None:
 def count(
     subject_to: ConstraintsOption = None,
     within: WithinOption = None,
+    samples: SamplesOption = None,
+    seed: SeedOption = 0,
     certificate: CertificateOption = None,
     as_json: JsonOption = False,
     checkpoint: CheckpointOption = None,
@@ -60,7 +65,8 @@ def count(
     if not subject_to:
         raise typer.BadParameter("nothing to count; give --subject-to 'METRIC <= NUMBER'")
     bench = load_benchmark(benchmark, derive)
-    question = count_question(bench, subject_to, within=parse_choices(bench.space, within))
+    choices = parse_choices(bench.space, within)
+    question = count_question(bench, subject_to, within=choices, drawn=drawn_samples(samples, seed))
     with run_options(question, threads, engine, checkpoint, time_limit) as options:
         result = search(bench, question, options, shard, output)
     if result is not None:

@@ -69,6 +69,16 @@ TimeLimitOption = Annotated[
         "--time-limit", metavar="SECONDS", help="Refuse what an early estimate says takes longer.", show_default=False
     ),
 ]
+SamplesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--samples",
+        metavar="N",
+        help="Estimate from so many random architectures, with 95 % intervals: of any metric.",
+        show_default="exact",
+    ),
+]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of --samples.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the certificate in place of a table.")]
 
 
@@ -142,18 +152,36 @@ def search(
     return None
 
 
-def show(bench: Benchmark, result: Any, *, certificate: Path | None, as_json: bool, output: Path | None = None) -> None:
+def drawn_samples(samples: int | None, seed: int) -> tuple[int, int] | None:
+    """Give samples and seed for an estimate, where one is asked for."""
+    return None if samples is None else (samples, seed)
+
+
+def show(
+    bench: Benchmark,
+    result: Any,
+    *,
+    certificate: Path | None,
+    as_json: bool,
+    output: Path | None = None,
+    quantiles: Sequence[float] | None = None,
+) -> None:
     """Print a result of any kind, and write what was asked for."""
-    from accelnas.exact import BestResult
+    from accelnas.cli.findings import QUANTILES, show_finding, write_finding
+    from accelnas.exact import BestResult, CountEstimate, CountResult
 
     if certificate is not None:
         result.certificate.save(certificate)
     if isinstance(result, BestResult) and output is not None:
         write_architectures(result, output)
+    elif not isinstance(result, (CountEstimate, CountResult)) and output is not None:
+        write_finding(result, output)
     if as_json:
         typer.echo(json.dumps(result.certificate.to_json(), indent=1))
     elif isinstance(result, BestResult):
         show_architectures(bench, result)
+    elif not isinstance(result, CountResult):
+        show_finding(bench, result, quantiles or QUANTILES)
     else:
         screen = console()
         part = f"{100 * result.fraction:.4g} %"
@@ -188,5 +216,5 @@ def proof(certificate: Certificate) -> str:
     counts = certificate.counts
     ways = {"evaluated": counts.evaluated, "excluded by bounds": counts.pruned, "counted by bounds": counts.settled}
     settled = ", ".join(f"{count:,} {way}" for way, count in ways.items() if count)
-    word = "proven" if certificate.complete else "interrupted"
+    word = "proven" if certificate.complete else "not proven"
     return f"[green]{word}[/green]: {certificate.bound}\n{settled} in {certificate.seconds:.2f} s"

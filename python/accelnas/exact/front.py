@@ -84,7 +84,8 @@ class FrontResult:
         Examples
         --------
         >>> import accelnas
-        >>> front = accelnas.load().pareto_front(["accuracy", "peak_memory"], within={"block6_e": 6, "block5_e": 6})
+        >>> within = {f"block{b}_e": 6 for b in range(1, 7)}
+        >>> front = accelnas.load().pareto_front(["accuracy", "latency_zcu102"], within=within)
         >>> 0 < front.hypervolume([50, 15]) < front.hypervolume()
         True
         """

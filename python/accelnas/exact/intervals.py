@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["order_statistics", "share_interval"]
+__all__ = ["at_least", "order_statistics", "share_interval"]
 
 _TAIL = 0.025  # on either side of a 95 % interval
 
@@ -29,8 +29,8 @@ def share_interval(count: int, n: int) -> tuple[float, float]:
     >>> [round(end, 4) for end in share_interval(40, 100)]
     [0.3033, 0.5028]
     """
-    lower = 0.0 if count == 0 else _root(lambda p: _at_least(count, n, p) - _TAIL)
-    upper = 1.0 if count == n else _root(lambda p: _at_least(count + 1, n, p) - (1 - _TAIL))
+    lower = 0.0 if count == 0 else _root(lambda p: at_least(count, n, p) - _TAIL)
+    upper = 1.0 if count == n else _root(lambda p: at_least(count + 1, n, p) - (1 - _TAIL))
     return lower, upper
 
 
@@ -46,9 +46,9 @@ def order_statistics(q: float, n: int) -> tuple[int, int]:
     """
     near = _near(q, n)
     # the i-th smallest is at most the quantile unless fewer than i draws are
-    below = bisect_left(near, True, key=lambda i: 1 - _at_least(i, n, q) > _TAIL)
+    below = bisect_left(near, True, key=lambda i: 1 - at_least(i, n, q) > _TAIL)
     # the j-th smallest is at least the quantile unless j draws or more are below it
-    above = bisect_left(near, True, key=lambda j: _at_least(j, n, q) <= _TAIL)
+    above = bisect_left(near, True, key=lambda j: at_least(j, n, q) <= _TAIL)
     return near[below - 1] if below else 0, near[above] if above < len(near) else n + 1
 
 
@@ -58,7 +58,7 @@ def _near(q: float, n: int) -> range:
     return range(max(1, math.floor(n * q - spread)), min(n, math.ceil(n * q + spread)) + 1)
 
 
-def _at_least(count: int, n: int, p: float) -> float:
+def at_least(count: int, n: int, p: float) -> float:
     """Probability of so many successes or more in n draws: a regularised incomplete beta function."""
     if count <= 0 or p >= 1:
         return 1.0

@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from accelnas import _core
+from accelnas.errors import SearchError
 from accelnas.exact.artifacts import described
 from accelnas.exact.certificate import Certificate, Counts, engine_sha256
 from accelnas.exact.engine import Finished, RunOptions, run

@@ -65,7 +65,7 @@ class Sampled(Kind):
 
     def partial_bound(self, findings: Mapping[str, Any], dealt_with: int) -> str:
         """Say what it is."""
-        return f"nothing: an estimate from {dealt_with:,} random architectures"
+        return f"an estimate from {dealt_with:,} random architectures"
 
 
 class SampledCount(Sampled):
