@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 import accelnas
-from accelnas import MetricError, SearchError
+from accelnas import MetricError, SearchError, SpaceError, _core
 from accelnas.cli import app
 from accelnas.exact import Certificate, merge_shards, rank_question, run_shard
 from accelnas.exact.distribution import moment_bounds
@@ -255,6 +255,32 @@ def test_metrics_without_tables_can_be_estimated(bench):
 def test_samples_at_fault_are_refused(bench, options, message):
     with pytest.raises(SearchError, match=message):
         bench.distribution("accuracy", **{"method": "sample", "samples": 1000, **options})
+
+
+def test_larger_spaces_can_be_estimated(tmp_path):
+    blocks = "".join(
+        f'[[space.blocks]]\nname = "b{i}"\nvariables = [{{ name = "v{i}", choices = {list(range(10))} }}]\n'
+        for i in range(24)
+    )
+    space = accelnas.Space(f'[space]\nname = "large"\n{blocks}')
+    cells = [(np.arange(10.0) - 4.5)[None] for _ in range(24)]
+    surrogate = _core.Surrogate.from_tables(space._core, [108.0], [[i] for i in range(24)], cells)
+    texts = {"unit": "", "direction": "maximise", "link": "identity", "description": ""}
+    _core.write_metric(tmp_path / "large", "sum", surrogate, noise=None, provenance={}, **texts)
+    bench = accelnas.load(tmp_path / "large")
+    with pytest.raises(SpaceError, match=r"1e\+24 architectures are too many to search, .* with method='sample'"):
+        bench.count("sum >= 120")
+    drawn = {"method": "sample", "samples": 20_000}
+    results = [
+        bench.count("sum >= 120", **drawn),
+        bench.rank(space.sample(1), "sum", **drawn),
+        bench.distribution("sum", **drawn, within={"v0": [1, 2]}, bins=100),
+    ]
+    assert results[0].count.lower < 0.2087e24 < results[0].count.upper  # of a normal distribution, corrected
+    assert results[2].mean.lower < 23 * 4.5 + 1.5 < results[2].mean.upper
+    for found in results:
+        certificate = Certificate.from_json(json.loads(json.dumps(found.certificate.to_json())))
+        assert certificate.verify(bench, rerun=True, samples=1000).passed
 
 
 # --- command line ---------------------------------------------------------------------------------------------------

@@ -78,7 +78,8 @@ def require_tables(metrics: Mapping[str, Metric], name: str, place: str = "") ->
     if not metrics[name].exact:
         raise MetricError(
             f"{name} = {metrics[name].expression} is evaluated on predictions and has no tables, so nothing exact is "
-            f"known of the whole space; use the metrics that it names, or predict a sample of the space"
+            "known of the whole space; use the metrics that it names, or estimate a count, a rank or a distribution "
+            "by a sample (method='sample')"
         )
     return name
 

@@ -80,6 +80,11 @@ class Question:
         """Prepare the search; without pruning every architecture is evaluated."""
         from accelnas.exact.kinds import KINDS
 
+        if self.size >= 2**64:
+            raise SpaceError(
+                f"{self.size:.3g} architectures are too many to search, 2**64 or more; restrict the space with within, "
+                "or estimate a count, a rank or a distribution with method='sample'"
+            )
         kind, position = KINDS[self.kind], bench._core.position
         search: _core.Search = _core.Search(
             bench._core,
