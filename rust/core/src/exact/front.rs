@@ -136,11 +136,12 @@ impl<'a> FrontGoal<'a> {
     }
 
     /// Whether an architecture with these values of objectives and constraints may belong to the front.
-    fn matters(&self, zones: &Zones, values: &[i32]) -> bool {
+    fn matters(&self, zones: &Zones, view: Reached, values: &[i32]) -> bool {
         let (objectives, constraints) = values.split_at(self.objectives());
-        let inside = |corner: &Corner| objectives.iter().zip(corner).all(|(value, least)| value >= least);
+        let mut bounds = [i32::MAX; MAX_BOUNDS];
+        bounds[..objectives.len()].copy_from_slice(objectives);
         constraints.iter().zip(&self.least).all(|(value, least)| value >= least)
-            && zones.all.iter().any(|zone| inside(&zone.corner))
+            && zones.first_reached(view.first..view.last, &bounds).is_some()
     }
 }
 
@@ -205,7 +206,7 @@ impl Goal for FrontGoal<'_> {
         let cells = hits.iter().flat_map(|&vector| vector * LANES..(vector + 1) * LANES);
         for cell in cells.filter(|cell| cell % padded < columns) {
             of_cell.iter_mut().zip(&values).for_each(|(v, values)| *v = values[cell]);
-            if self.matters(&found.zones, &of_cell) {
+            if self.matters(&found.zones, view, &of_cell) {
                 found.pending.extend(tile.row(cell / padded, cell % padded));
             }
         }

@@ -1,8 +1,9 @@
 //! A question and its search as jobs: any of them can run anywhere, at any time, once; what they find merges.
 
+use std::any::Any;
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -87,6 +88,8 @@ pub struct Task {
     plan: Plan,
     tree: Tree,
     key: String,
+    /// What the last run found, as stored and as it was: going on from there needs no reconstruction.
+    last: Mutex<Option<(Value, Box<dyn Any + Send>)>>,
 }
 
 /// Something to do with the goal of a task.
@@ -141,7 +144,7 @@ impl Task {
                     (Plan::Ranks(given), tree(&problem, &with_opposites(&problem, &problem.terms), &[]))
                 }
             };
-            Ok(Task { problem, plan, tree, key })
+            Ok(Task { problem, plan, tree, key, last: Mutex::new(None) })
         })
     }
 
@@ -181,9 +184,14 @@ impl Task {
             fn visit<G: Goal>(self, task: &Task, goal: &G) -> Result<State> {
                 let Do(state, jobs, settled, run) = self;
                 let done = joined(&state.done, &[(jobs.start, jobs.end)])?;
-                let found = goal.resumed(loaded(&state.found)?);
+                let found = match task.take_last(&state.found) {
+                    Some(found) => found,
+                    None => goal.resumed(loaded(&state.found)?),
+                };
                 let (found, counts) = search(&task.tree, goal, found, jobs, settled, run)?;
-                Ok(State { done, counts: state.counts.plus(counts), found: stored(&found)?, ..state })
+                let stored = stored(&found)?;
+                *task.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((stored.clone(), Box::new(found)));
+                Ok(State { done, counts: state.counts.plus(counts), found: stored, ..state })
             }
         }
         if jobs.end > self.jobs() || jobs.is_empty() {
@@ -238,6 +246,15 @@ impl Task {
             Plan::Histogram(bins) => visit.visit(self, &HistogramGoal::new(problem, tree, bins, *run)),
             Plan::Ranks(given) => visit.visit(self, &RanksGoal::new(problem, tree, given, *run)),
         }
+    }
+
+    /// What the last run found, if that is what is stored.
+    fn take_last<T: 'static>(&self, stored: &Value) -> Option<T> {
+        let (last, found) = self.last.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        if last != *stored {
+            return None;
+        }
+        found.downcast().ok().map(|found| *found)
     }
 
     /// Whether a state is of this question, benchmark and engine.

@@ -53,7 +53,7 @@ impl Counts {
 /// What is looked for.
 pub(crate) trait Goal: Sync {
     /// What was found so far; later jobs start from it.
-    type Found: Clone + Send + Sync + Serialize + DeserializeOwned;
+    type Found: Clone + Send + Sync + Serialize + DeserializeOwned + 'static;
     /// What a node tells its children.
     type View: Copy;
 

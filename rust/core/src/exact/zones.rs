@@ -4,6 +4,8 @@
 //! point at a time (local bounds, Klamroth, Lacour and Vanderpooten 2015). Corners are in lattice steps:
 //! whatever lies in no orthant is dominated in every objective, beyond the margins of fixed point.
 
+use std::ops::Range;
+
 /// Most objectives.
 pub(crate) const MAX_OBJECTIVES: usize = 3;
 /// Most functions that bound a subtree: objectives and weighted sums of them.
@@ -18,10 +20,15 @@ pub(crate) struct Zone {
     pub(crate) needs: [i32; MAX_BOUNDS],
 }
 
+/// Zones that are asked about at once.
+const GROUP: usize = 32;
+
 /// Orthants in the order of their corners.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Zones {
     pub(crate) all: Vec<Zone>,
+    /// Least needs of every [`GROUP`] zones.
+    groups: Vec<[i32; MAX_BOUNDS]>,
     /// Counts changes, so that ranges of zones are not used after one.
     pub(crate) version: u32,
 }
@@ -35,7 +42,9 @@ impl Zones {
     /// Everything is open. Unused objectives stay at the least value.
     pub(crate) fn new(needs: impl Fn(&Corner) -> [i32; MAX_BOUNDS]) -> Zones {
         let corner = [i32::MIN; MAX_OBJECTIVES];
-        Zones { all: vec![Zone { corner, needs: needs(&corner) }], version: 0 }
+        let mut zones = Zones { all: vec![Zone { corner, needs: needs(&corner) }], ..Zones::default() };
+        zones.regroup();
+        zones
     }
 
     /// Excludes what is below a point in each of the objectives.
@@ -62,19 +71,46 @@ impl Zones {
         let new: Vec<Zone> =
             corners.iter().filter(needed).map(|&corner| Zone { corner, needs: needs(&corner) }).collect();
         kept.extend(new);
-        kept.sort_unstable_by_key(|zone| zone.corner);
+        // Stable: finds that all but the last few are in order.
+        kept.sort_by_key(|zone| zone.corner);
         self.all = kept;
         self.version += 1;
+        self.regroup();
+    }
+
+    fn regroup(&mut self) {
+        let least = |zones: &[Zone]| {
+            let mut least = [i32::MAX; MAX_BOUNDS];
+            for zone in zones {
+                least.iter_mut().zip(&zone.needs).for_each(|(l, n)| *l = (*l).min(*n));
+            }
+            least
+        };
+        self.groups = self.all.chunks(GROUP).map(least).collect();
     }
 
     /// First and last of some zones that a subtree with these bounds reaches into, as a range.
-    pub(crate) fn reached(&self, among: std::ops::Range<usize>, bounds: &[i32]) -> Option<std::ops::Range<usize>> {
-        let reaches = |zone: &Zone| bounds.iter().zip(&zone.needs).all(|(bound, need)| bound >= need);
-        let zones = &self.all[among.clone()];
-        let first = zones.iter().position(reaches)?;
-        let last = zones.iter().rposition(reaches).unwrap_or(first);
-        Some(among.start + first..among.start + last + 1)
+    pub(crate) fn reached(&self, among: Range<usize>, bounds: &[i32; MAX_BOUNDS]) -> Option<Range<usize>> {
+        let first = self.first_reached(among.clone(), bounds)?;
+        let reaches = |&at: &usize| covers(bounds, &self.all[at].needs);
+        let groups = (first / GROUP..among.end.div_ceil(GROUP)).rev().filter(|&g| covers(bounds, &self.groups[g]));
+        let inside = |g: usize| (g * GROUP).max(first)..((g + 1) * GROUP).min(among.end);
+        let last = groups.flat_map(|g| inside(g).rev()).find(reaches).unwrap_or(first);
+        Some(first..last + 1)
     }
+
+    /// First of some zones that a subtree, or an architecture, with these bounds reaches into.
+    pub(crate) fn first_reached(&self, among: Range<usize>, bounds: &[i32; MAX_BOUNDS]) -> Option<usize> {
+        let groups = (among.start / GROUP..among.end.div_ceil(GROUP)).filter(|&g| covers(bounds, &self.groups[g]));
+        let inside = |g: usize| (g * GROUP).max(among.start)..((g + 1) * GROUP).min(among.end);
+        groups.flat_map(inside).find(|&at| covers(bounds, &self.all[at].needs))
+    }
+}
+
+/// Whether all bounds are at least what is needed.
+fn covers(bounds: &[i32; MAX_BOUNDS], needs: &[i32; MAX_BOUNDS]) -> bool {
+    // No early exit: a few vector instructions.
+    bounds.iter().zip(needs).fold(true, |all, (bound, need)| all & (bound >= need))
 }
 
 #[cfg(test)]
@@ -85,7 +121,7 @@ mod tests {
     proptest! {
         #[test]
         fn zones_cover_what_is_not_dominated(
-            points in prop::collection::vec([0i32..7, 0i32..7, 0i32..7], 0..12), objectives in 1usize..4,
+            points in prop::collection::vec([0i32..7, 0i32..7, 0i32..7], 0..60), objectives in 1usize..4,
         ) {
             let needs = |_: &Corner| [0; MAX_BOUNDS];
             let mut zones = Zones::new(needs);
@@ -94,6 +130,17 @@ mod tests {
                 let excluded = points.iter().any(|p| (0..objectives).all(|j| x[j] < p[j]));
                 let covered = zones.all.iter().any(|z| (0..objectives).all(|j| x[j] >= z.corner[j]));
                 prop_assert_eq!(covered, !excluded);
+            }
+            let bounds = |x: &[i32; 3]| std::array::from_fn(|k| x.get(k).copied().unwrap_or(0));
+            let needs = |corner: &Corner| std::array::from_fn(|k| corner.get(k).copied().unwrap_or(0));
+            let mut zones = Zones::new(needs);
+            points.iter().for_each(|p| zones.exclude(p, 3, needs));
+            for x in (0..512i32).map(|i| [i % 8, i / 8 % 8, i / 64]) {
+                let inside = |z: &Zone| (0..3).all(|j| x[j] >= z.corner[j]);
+                let range = zones.all.iter().position(inside).map(|first| {
+                    first..zones.all.iter().rposition(inside).unwrap() + 1
+                });
+                prop_assert_eq!(zones.reached(0..zones.all.len(), &bounds(&x)), range);
             }
             let needless = |z: &Zone| zones.all.iter().any(|o| o.corner != z.corner && reaches(&o.corner, &z.corner));
             prop_assert!(!zones.all.iter().any(needless));
