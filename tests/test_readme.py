@@ -32,8 +32,9 @@ def test_python_code_prints_what_it_says(capsys):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the README shows a POSIX shell")
 def test_queries_run_in_order(tmp_path):
-    queries = [c for c in commands(README) if re.match(r"accelnas (info|sample|predict)", c)]
-    assert len(queries) >= 4
+    asked = re.compile(r"accelnas (info|sample|predict|neighbourhood|best|verify)( |$)")
+    queries = [c for c in commands(README) if asked.match(c)]
+    assert len(queries) >= 7
     script = "\n".join(["set -eo pipefail", f"PATH={Path(sys.executable).parent}:$PATH", *queries])
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

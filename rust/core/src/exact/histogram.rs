@@ -44,8 +44,8 @@ pub(crate) struct Bins {
 impl Bins {
     /// Bins that hold all values from `lowest` to `highest`, on the link's scale.
     pub(crate) fn new(problem: &Problem, network: &Network, count: usize, (lowest, highest): (f64, f64)) -> Bins {
-        // Whole values lie in a range of at most 2^31 steps, so sums modulo 2^32 find them.
-        let shift = (1u32 << 31).ilog2() - count.next_power_of_two().ilog2();
+        // Whole values lie in a range of at most 2^32 steps, so sums modulo 2^32 find them.
+        let shift = (32 - count.next_power_of_two().ilog2()).min(31);
         let steps = count as f64 * f64::from(shift).exp2();
         // Not so narrow that edges coincide in float64, or that its rounding takes more than a few steps.
         let link = problem.link_of(0);

@@ -4,7 +4,7 @@
 //! so its distance from the network's is at most half a unit a table; the float64 sum that defines the
 //! metric is within `Network::rounding` of the network's. `margin` adds the two, and one unit more.
 //! No sum of cells overflows where the unit is at least `Network::magnitude() / 2^30`; where only
-//! whole values have to be right, sums modulo 2^32 are, and the unit may be as small as their range / 2^31.
+//! whole values have to be right, sums modulo 2^32 are, and the unit may be as small as their range / 2^32.
 
 use rayon::prelude::*;
 
