@@ -4,9 +4,11 @@
 //! Searches run in 32-bit fixed point with a proven margin (`lattice`) and decide in float64.
 
 mod best;
+mod checks;
 mod climb;
 mod count;
 mod domain;
+mod frames;
 mod front;
 mod histogram;
 mod kernels;

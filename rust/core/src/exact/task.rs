@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::benchmark::{Benchmark, Direction, Metric};
+use crate::benchmark::Benchmark;
 use crate::error::{Error, Result};
 use crate::exact::best::{BestGoal, Item};
+use crate::exact::checks::{check, range, require_rates};
 use crate::exact::count::{CountGoal, with_opposites};
-use crate::exact::domain::Domain;
 use crate::exact::front::{FrontGoal, bounding_functions};
 use crate::exact::histogram::{Bins, HistogramGoal};
 use crate::exact::lattice::Lattice;
@@ -25,7 +25,6 @@ use crate::exact::search::search;
 use crate::exact::seeds::Guide;
 use crate::exact::tree::{Counts, Goal, Tree};
 use crate::hash::sha256_hex;
-use crate::link::Link;
 use crate::threads::Run;
 
 /// What is wanted of the architectures that meet the constraints.
@@ -129,7 +128,7 @@ impl Task {
                     (Plan::Front(guide), tree(&problem, &functions, &[]))
                 }
                 Kind::Histogram { bins } => {
-                    let range = range(bench, &problem, run)?;
+                    let range = range(&bench, &problem, run)?;
                     let bins = Bins::new(&problem, &functions[0], bins, range);
                     let units = [Some(bins.unit)];
                     // Nothing is pruned without constraints.
@@ -315,96 +314,6 @@ fn tree_in(order: Vec<usize>, problem: &Problem, functions: &[Network], units: &
     Tree::new(functions.iter().enumerate().map(lattice).collect(), problem.levels.permuted(&order))
 }
 
-/// Lowest and highest value of the objective's function without constraints.
-fn range(bench: Arc<Benchmark>, problem: &Problem, run: &Run<'_>) -> Result<(f64, f64)> {
-    let metric = problem.question.objectives[0].0;
-    let end = |direction| {
-        let question = Question {
-            domain: problem.question.domain.clone(),
-            objectives: vec![(metric, direction)],
-            constraints: Vec::new(),
-        };
-        let task = Task::new(bench.clone(), question, Kind::Best { k: 1, prune: true }, run)?;
-        let state = task.run(task.start(run)?, 0..task.jobs(), &AtomicU64::new(0), run)?;
-        match task.outcome(&state, run)? {
-            Outcome::Items(items) => Ok(problem.on_term(&problem.terms[0], items[0].values[0])),
-            _ => Err(refused("a search for the best has no items".to_owned())),
-        }
-    };
-    let ends: (f64, f64) = (end(Direction::Minimise)?, end(Direction::Maximise)?);
-    Ok((ends.0.min(ends.1), ends.0.max(ends.1)))
-}
-
-/// Refuses a reciprocal metric that has architectures of no or negative time: its order would not be that of time.
-fn require_rates(bench: &Arc<Benchmark>, metric: usize, domain: &Domain, run: &Run<'_>) -> Result<()> {
-    let entry = &bench.metrics()[metric];
-    if entry.link != Link::Reciprocal || bench.predictor(metric)?.surrogate().forest_trees() > 0 {
-        return Ok(());
-    }
-    let predictor = bench.predictor(metric)?;
-    let lowest = |domain: Domain| {
-        let modelled = Metric {
-            name: format!("1 / {}", entry.name),
-            link: Link::Identity,
-            direction: Direction::Minimise,
-            ..entry.clone()
-        };
-        let space = bench.space().clone();
-        let with = bench.with_metric(&space, modelled, predictor.surrogate(), None, Default::default())?;
-        let objectives = vec![(with.metrics().len() - 1, Direction::Minimise)];
-        let question = Question { domain, objectives, constraints: Vec::new() };
-        let task = Task::new(Arc::new(with), question, Kind::Best { k: 1, prune: true }, run)?;
-        let state = task.run(task.start(run)?, 0..task.jobs(), &AtomicU64::new(0), run)?;
-        match task.outcome(&state, run)? {
-            Outcome::Items(mut items) if !items.is_empty() => Ok(items.swap_remove(0)),
-            _ => Err(refused("a search for the best has no items".to_owned())),
-        }
-    };
-    // What holds for the whole space holds for its parts.
-    if let (None, Some(_)) = (predictor.lowest.get(), bench.space().size()) {
-        let value = lowest(Domain::whole(bench.space())?)?.values[0];
-        predictor.lowest.get_or_init(|| value);
-    }
-    if predictor.lowest.get().is_some_and(|&value| value > 0.0) {
-        return Ok(());
-    }
-    let item = lowest(domain.clone())?;
-    if item.values[0] > 0.0 {
-        return Ok(());
-    }
-    let architecture = bench.space().format(&item.row)?.swap_remove(0);
-    let reason = format!(
-        "has a modelled reciprocal of {} at architecture {architecture}, so values there mean nothing; \
-         restrict choices to where it is above 0, or refit",
-        item.values[0]
-    );
-    Err(Error::Metric { name: entry.name.clone(), reason })
-}
-
-/// Whether a question has what its kind needs.
-fn check(bench: &Benchmark, question: &Question, kind: &Kind) -> Result<()> {
-    let (objectives, constraints) = (question.objectives.len(), question.constraints.len());
-    let (what, wanted) = match kind {
-        Kind::Front => ("2 or 3", 2..=3),
-        Kind::Count => ("no", 0..=0),
-        _ => ("one", 1..=1),
-    };
-    if !wanted.contains(&objectives) {
-        return Err(refused(format!("{objectives} objectives are given; give {what}")));
-    }
-    if matches!(kind, Kind::Ranks { .. }) && constraints > 0 {
-        return Err(refused(format!("ranks are given {constraints} constraints; restrict choices, or count instead")));
-    }
-    match kind {
-        Kind::Best { k: 0, .. } => Err(refused("the 0 best are asked for; ask for 1 or more".to_owned())),
-        Kind::Histogram { bins } if !(1..=1 << 16).contains(bins) => {
-            Err(refused(format!("{bins} bins are asked for; choose 1 to {}", 1 << 16)))
-        }
-        Kind::Ranks { rows } => bench.space().check(rows),
-        _ => Ok(()),
-    }
-}
-
 /// Tells questions, benchmarks and engines apart.
 fn key(bench: &Benchmark, question: &Question, kind: &Kind) -> String {
     let hashes: Vec<String> = question.metrics().into_iter().map(|m| bench.identity(m)).collect();
@@ -429,6 +338,6 @@ fn joined(a: &[(usize, usize)], b: &[(usize, usize)]) -> Result<Vec<(usize, usiz
     Ok(out)
 }
 
-fn refused(reason: String) -> Error {
+pub(crate) fn refused(reason: String) -> Error {
     Error::Search { reason }
 }

@@ -1,0 +1,99 @@
+//! What has to hold before a search, and what it has to know: some of it takes searches of its own.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use crate::benchmark::{Benchmark, Direction, Metric};
+use crate::error::{Error, Result};
+use crate::exact::best::Item;
+use crate::exact::domain::Domain;
+use crate::exact::problem::{Problem, Question};
+use crate::exact::task::{Kind, Outcome, Task, refused};
+use crate::link::Link;
+use crate::threads::Run;
+
+/// The architecture of a domain at one end of a metric.
+fn extreme(
+    bench: Arc<Benchmark>,
+    (metric, direction): (usize, Direction),
+    domain: Domain,
+    run: &Run<'_>,
+) -> Result<Item> {
+    let question = Question { domain, objectives: vec![(metric, direction)], constraints: Vec::new() };
+    let task = Task::new(bench, question, Kind::Best { k: 1, prune: true }, run)?;
+    let state = task.run(task.start(run)?, 0..task.jobs(), &AtomicU64::new(0), run)?;
+    match task.outcome(&state, run)? {
+        Outcome::Items(mut items) if !items.is_empty() => Ok(items.swap_remove(0)),
+        _ => Err(refused("a search for the best found nothing".to_owned())),
+    }
+}
+
+/// Lowest and highest value of the objective's function without constraints.
+pub(crate) fn range(bench: &Arc<Benchmark>, problem: &Problem, run: &Run<'_>) -> Result<(f64, f64)> {
+    let metric = problem.question.objectives[0].0;
+    let end = |direction| {
+        let item = extreme(bench.clone(), (metric, direction), problem.question.domain.clone(), run)?;
+        Ok(problem.on_term(&problem.terms[0], item.values[0]))
+    };
+    let ends: (f64, f64) = (end(Direction::Minimise)?, end(Direction::Maximise)?);
+    Ok((ends.0.min(ends.1), ends.0.max(ends.1)))
+}
+
+/// Refuses a reciprocal metric that has architectures of no or negative time: its order would not be that of time.
+pub(crate) fn require_rates(bench: &Arc<Benchmark>, metric: usize, domain: &Domain, run: &Run<'_>) -> Result<()> {
+    let entry = &bench.metrics()[metric];
+    let predictor = bench.predictor(metric)?;
+    if entry.link != Link::Reciprocal || predictor.surrogate().forest_trees() > 0 {
+        return Ok(());
+    }
+    let lowest = |domain: Domain| {
+        let name = format!("1 / {}", entry.name);
+        let modelled = Metric { name, link: Link::Identity, direction: Direction::Minimise, ..entry.clone() };
+        let with = bench.with_metric(bench.space(), modelled, predictor.surrogate(), None, Default::default())?;
+        let metric = with.metrics().len() - 1;
+        extreme(Arc::new(with), (metric, Direction::Minimise), domain, run)
+    };
+    // What holds for the whole space holds for its parts.
+    if let (None, Some(_)) = (predictor.lowest.get(), bench.space().size()) {
+        let value = lowest(Domain::whole(bench.space())?)?.values[0];
+        predictor.lowest.get_or_init(|| value);
+    }
+    if predictor.lowest.get().is_some_and(|&value| value > 0.0) {
+        return Ok(());
+    }
+    let item = lowest(domain.clone())?;
+    if item.values[0] > 0.0 {
+        return Ok(());
+    }
+    let architecture = bench.space().format(&item.row)?.swap_remove(0);
+    let reason = format!(
+        "has a modelled reciprocal of {} at architecture {architecture}, so values there mean nothing; \
+         restrict choices to where it is above 0, or refit",
+        item.values[0]
+    );
+    Err(Error::Metric { name: entry.name.clone(), reason })
+}
+
+/// Whether a question has what its kind needs.
+pub(crate) fn check(bench: &Benchmark, question: &Question, kind: &Kind) -> Result<()> {
+    let (objectives, constraints) = (question.objectives.len(), question.constraints.len());
+    let (what, wanted) = match kind {
+        Kind::Front => ("2 or 3", 2..=3),
+        Kind::Count => ("no", 0..=0),
+        _ => ("one", 1..=1),
+    };
+    if !wanted.contains(&objectives) {
+        return Err(refused(format!("{objectives} objectives are given; give {what}")));
+    }
+    if matches!(kind, Kind::Ranks { .. }) && constraints > 0 {
+        return Err(refused(format!("ranks are given {constraints} constraints; restrict choices, or count instead")));
+    }
+    match kind {
+        Kind::Best { k: 0, .. } => Err(refused("the 0 best are asked for; ask for 1 or more".to_owned())),
+        Kind::Histogram { bins } if !(1..=1 << 16).contains(bins) => {
+            Err(refused(format!("{bins} bins are asked for; choose 1 to {}", 1 << 16)))
+        }
+        Kind::Ranks { rows } => bench.space().check(rows),
+        _ => Ok(()),
+    }
+}
