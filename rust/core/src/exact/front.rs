@@ -253,7 +253,11 @@ impl Goal for FrontGoal<'_> {
 }
 
 /// Functions, and weighted sums of the objectives, which follow a front that local search finds.
-pub(crate) fn bounding_functions(problem: &Problem, mut functions: Vec<Network>) -> (Vec<Network>, Guide) {
+pub(crate) fn bounding_functions(
+    problem: &Problem,
+    mut functions: Vec<Network>,
+    run: &Run<'_>,
+) -> Result<(Vec<Network>, Guide)> {
     let m = problem.objectives();
     let order: Vec<usize> = (0..problem.levels.levels.len()).collect();
     let lattice = |f: &Network| Lattice::new(f, &order, Lattice::safe_unit(f));
@@ -268,7 +272,7 @@ pub(crate) fn bounding_functions(problem: &Problem, mut functions: Vec<Network>)
     let scale: Vec<f64> = functions[..m].iter().map(|f| f.deviation().max(f64::MIN_POSITIVE)).collect();
     let scaled = |weights: Vec<f64>| weights.iter().zip(&scale).map(|(w, s)| w / s).collect();
     let start: Vec<Vec<f64>> = directions(m, if m == 2 { 32 } else { 8 }).into_iter().map(scaled).collect();
-    let seeds = landscape.seeds(&start);
+    let seeds = landscape.seeds(&start, run)?;
     let points: Vec<Vec<f64>> = seeds.iter().map(|s| functions[..m].iter().map(|f| f.value(s)).collect()).collect();
     let weights = guiding_weights(&points, &scale);
     for weights in &weights {
@@ -276,5 +280,5 @@ pub(crate) fn bounding_functions(problem: &Problem, mut functions: Vec<Network>)
         functions.push(Network::combined(&parts));
     }
     let seeds = seeds.iter().flat_map(|states| problem.levels.row(states)).collect();
-    (functions, Guide { weights, seeds })
+    Ok((functions, Guide { weights, seeds }))
 }

@@ -2,8 +2,10 @@
 
 use rayon::prelude::*;
 
+use crate::error::Result;
 use crate::exact::climb::{climb, random_states, responses};
 use crate::exact::lattice::Lattice;
+use crate::threads::Run;
 
 /// Random architectures that every weighted sum is climbed from.
 const STARTS: u64 = 4;
@@ -51,7 +53,7 @@ impl Landscape<'_> {
     }
 
     /// States of points that do not dominate one another and meet the constraints.
-    pub(crate) fn seeds(&self, weights: &[Vec<f64>]) -> Vec<Vec<usize>> {
+    pub(crate) fn seeds(&self, weights: &[Vec<f64>], run: &Run<'_>) -> Result<Vec<Vec<usize>>> {
         let starts = (0..STARTS).flat_map(|start| weights.iter().map(move |w| (start, w)));
         let climbed: Vec<Point> = starts
             .enumerate()
@@ -67,9 +69,10 @@ impl Landscape<'_> {
         loop {
             let open: Vec<Point> = points.iter().filter(|p| !expanded.contains(p)).cloned().collect();
             if open.is_empty() || expanded.len() + open.len() > EXPANDED {
-                return points.into_iter().map(|p| p.states).collect();
+                return Ok(points.into_iter().map(|p| p.states).collect());
             }
-            let near: Vec<Vec<Point>> = open.par_iter().map(|p| self.neighbours(p, &points)).collect();
+            let near = |p: &Point| run.check().map(|()| self.neighbours(p, &points));
+            let near: Vec<Vec<Point>> = open.par_iter().map(near).collect::<Result<_>>()?;
             near.into_iter().flatten().for_each(|point| {
                 insert(&mut points, point);
             });

@@ -124,7 +124,7 @@ impl Task {
                     (Plan::Count, tree(&problem, &functions, &[]))
                 }
                 Kind::Front => {
-                    let (functions, guide) = bounding_functions(&problem, functions);
+                    let (functions, guide) = bounding_functions(&problem, functions, run)?;
                     (Plan::Front(guide), tree(&problem, &functions, &[]))
                 }
                 Kind::Histogram { bins } => {
