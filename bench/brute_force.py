@@ -64,13 +64,17 @@ def front_of(scores: NDArray[np.float64]) -> NDArray[np.intp]:
     """Rows that no other row dominates, with all that tie."""
     alive = np.arange(len(scores))
     done: list[int] = []
+    rng = np.random.default_rng(0)
+    scale = scores.std(axis=0) + np.finfo(float).tiny if len(scores) else 1.0
     while len(alive):
-        top = alive[np.argmax(scores[alive].sum(axis=1) + 0.0)]
-        # the row with the largest sum is not dominated, up to rounding of the sum: check
+        # tops in changing directions cover the others soon
+        top = alive[np.argmax(scores[alive] @ (rng.random(scores.shape[1]) / scale))]
         at_least = (scores[alive] >= scores[top]).all(axis=1)
         better = at_least & (scores[alive] > scores[top]).any(axis=1)
-        if better.any():
+        if better.any():  # by rounding of the sum, or where a weight is about 0
             top = alive[better][np.lexsort(scores[alive[better]].T)[-1]]
+            if ((scores[alive] >= scores[top]).all(axis=1) & (scores[alive] > scores[top]).any(axis=1)).any():
+                continue
         covered = (scores[alive] <= scores[top]).all(axis=1)
         done.extend(alive[covered & (scores[alive] == scores[top]).all(axis=1)].tolist())
         alive = alive[~covered]
