@@ -17,7 +17,7 @@ import accelnas
 from accelnas import FileError, MissingExtraError, SearchError
 from accelnas.exact import Part, RunOptions, best_question, count_question, merge_shards, run_shard
 from accelnas.exact.engine import CHUNK, run
-from accelnas.exact.whole_space import conclude
+from accelnas.exact.whole_space import conclude, solve
 
 WITHIN = {"block0_e": 1, "block1_e": [4, 6], "block2_e": [4, 6], "block3_e": 6}
 CONSTRAINT = "accuracy >= 60"
@@ -334,3 +334,16 @@ def test_ray_survives_a_killed_worker(tmp_path):
     environment = {**os.environ, "HOME": str(tmp_path), "RAY_USAGE_STATS_ENABLED": "0"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
     assert done.stdout.endswith("all equal\n"), done.stderr
+
+
+def test_a_scan_evaluates_everything_and_finds_the_same(bench):
+    limits = {"subject_to": "latency_zcu102 <= 5", "within": WITHIN, "k": 7}
+    proven, scanned = bench.best("accuracy", **limits), bench.best("accuracy", engine="scan", **limits)
+    assert scanned.certificate.result == proven.certificate.result
+    assert scanned.certificate.counts.evaluated == scanned.certificate.size > proven.certificate.counts.evaluated
+    assert scanned.certificate.verify(bench).passed
+    question = count_question(bench, CONSTRAINT)
+    with pytest.raises(SearchError, match="'scan', which is not divided"):
+        run_shard(bench, question, 1, 2, RunOptions(engine="scan"))
+    with pytest.raises(SearchError, match="'scan', which finds the best, not a count"):
+        solve(bench, question, RunOptions(engine="scan"))

@@ -125,6 +125,8 @@ def run_shard(bench: Benchmark, question: Question, part: int, parts: int, optio
     """
     given = options or RunOptions()
     options = RunOptions(given.engine, given.threads, given.checkpoint, (part, parts), given.time_limit, given.progress)
+    if options.engine == "scan":
+        raise SearchError("engine is 'scan', which is not divided; choose threads or ray")
     found = run(bench, question, question.search(bench, options.threads), options)
     content = question.to_json(bench.space)
     return Part(content, question.key(bench), part, parts, found.state, found.seconds, found.threads, found.engine)
