@@ -72,7 +72,9 @@ class ManyRuns(Protocol):
 
 if TYPE_CHECKING:
     UserAlgorithm: TypeAlias = (
-        Callable[[Task], AskTell] | Callable[[Task], Generator[Rows, Scores, Any]] | Callable[[Sequence[Task]], ManyRuns]
+        Callable[[Task], AskTell]
+        | Callable[[Task], Generator[Rows, Scores, Any]]
+        | Callable[[Sequence[Task]], ManyRuns]
     )
 else:
     UserAlgorithm = Any
