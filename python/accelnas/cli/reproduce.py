@@ -1,0 +1,174 @@
+"""``accelnas reproduce``: published results, computed again and set beside the published numbers."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from accelnas.cli.data import read
+from accelnas.cli.fit import read_parts
+from accelnas.cli.info import new_table, significant
+from accelnas.cli.shared import ThreadsOption, console, progress
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from accelnas.reproduce import Reproduction
+
+EPILOG = """Examples:
+
+  accelnas reproduce fig3 proxy_validation -o reproduced
+
+  accelnas data fetch && accelnas reproduce table1 -o reproduced
+
+  accelnas reproduce table2 --metrics throughput_tpuv2,latency_zcu102 --runs 5 --no-ensembles -o reproduced
+"""
+
+
+class Experiment(Enum):
+    """Published results that can be computed again."""
+
+    fig3 = "fig3"
+    table1 = "table1"
+    table2 = "table2"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("reproduce", epilog=EPILOG)(reproduce)
+
+
+def reproduce(
+    experiment: Annotated[
+        Experiment,
+        typer.Argument(help="fig3: ranks under two training schemes. table1: accuracy by family. table2: devices."),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIRECTORY", help="Folder for the report; made if needed.")
+    ],
+    data: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DATA",
+            help="Tables: the Accel-NASBench archive (.tar.gz or folder), beside its official_split.json. "
+            "fig3: the folder proxy_validation of the seeds' CSV files.",
+            show_default="what is in the cache folder",
+        ),
+    ] = None,
+    metrics: Annotated[
+        str | None, typer.Option("--metrics", "-m", metavar="A,B,…", help="Tables: metrics.", show_default="all")
+    ] = None,
+    families: Annotated[
+        str | None,
+        typer.Option("--families", metavar="A,B,…", help="Tables: families, such as xgboost.", show_default="all"),
+    ] = None,
+    ensembles: Annotated[
+        bool | None,
+        typer.Option(
+            "--ensembles/--no-ensembles", help="Tables: fit ensembles besides single models.", show_default="yes"
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", "-s", min=0, help="Seed of resamples; added to seeds of fits.")] = 0,
+    runs: Annotated[
+        int | None,
+        typer.Option(
+            "--runs",
+            min=1,
+            help="fig3: resamples of the bootstrap. Tables: single models a row, with seeds of their own.",
+            show_default="9999; 1",
+        ),
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            "--cache",
+            help="Tables: SQLite file of finished fits; what was interrupted goes on from there.",
+            show_default="evaluation.sqlite in the cache folder",
+        ),
+    ] = None,
+    threads: ThreadsOption = None,
+) -> None:
+    """Compute a published result again and say number by number whether it is reproduced.
+
+    Writes NAME.md, NAME.csv and the figure into a folder. All fits of table2 take an hour or more on one core.
+    """
+    from accelnas.reproduce import reproduce_fig3, write_reproduction
+    from accelnas.reproduce.fig3 import RESAMPLES
+
+    if experiment is Experiment.fig3:
+        given = {"--metrics": metrics, "--families": families, "--ensembles": ensembles, "--cache": cache}
+        for option in (option for option, value in given.items() if value is not None):
+            raise typer.BadParameter(f"{option} is of the tables; leave it out for fig3")
+        found = reproduce_fig3(_seeds_folder(data), seed=seed, resamples=runs or RESAMPLES)
+    else:
+        wanted = _listed(metrics), _listed(families)
+        found = _table_of(experiment.value, data, *wanted, ensembles is not False, seed, runs or 1, cache, threads)
+    screen = console()
+    screen.print(_table(found))
+    screen.print(write_reproduction(found, output))
+
+
+def _seeds_folder(data: Path | None) -> Path:
+    from accelnas.build.fetch import cache_folder
+
+    if data is None:
+        return cache_folder() / "proxy_validation"
+    return data.parent if data.is_file() else data
+
+
+def _table_of(
+    name: str,
+    data: Path | None,
+    metrics: list[str] | None,
+    families: list[str] | None,
+    ensembles: bool,
+    seed: int,
+    runs: int,
+    cache: Path | None,
+    threads: int | None,
+) -> Reproduction:
+    from accelnas.build.evaluation import Cache
+    from accelnas.build.fetch import cache_folder
+    from accelnas.reproduce.tables import reproduce_table, rows_of
+
+    rows = rows_of(name, metrics, families)  # complains before anything is read
+    dataset = read(data, None)
+    split = read_parts("official", data, dataset)
+    store = Cache(cache or cache_folder() / "evaluation.sqlite")
+    with progress("fits", len(rows) * (runs + ensembles), "fits") as done:
+        return reproduce_table(
+            name,
+            dataset,
+            split,
+            store,
+            metrics=metrics,
+            families=families,
+            ensembles=ensembles,
+            seed=seed,
+            runs=runs,
+            threads=threads,
+            progress=done,
+        )
+
+
+def _listed(text: str | None) -> list[str] | None:
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _table(found: Reproduction) -> Table:
+    numbers = ("published", "here", "difference")
+    table = new_table("number", *numbers, "verdict", numbers=numbers)
+    for c in found.comparisons:
+        name = f"{c.quantity} [{c.unit}]" if c.unit else c.quantity
+        # a bracket would be markup
+        table.add_row(
+            name.replace("[", "\\["),
+            f"{c.published:.4g}",
+            significant(c.found, 4),
+            f"{c.difference:+.2g}",
+            c.verdict.value,
+        )
+    return table
