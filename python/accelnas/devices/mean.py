@@ -1,0 +1,180 @@
+"""One network for several devices, best on average."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from accelnas.devices.ratios import at_least_text, fixed
+from accelnas.devices.specialisation import measured
+from accelnas.errors import MetricError, SearchError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from accelnas.benchmark import Benchmark
+    from accelnas.devices.specialisation import Specialisation
+    from accelnas.exact.certificate import Certificate
+
+__all__ = ["WeightedMean", "weighted_mean"]
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class WeightedMean:
+    """One network for all devices, whose weighted mean of ratios to the devices' optima is the highest.
+
+    Attributes
+    ----------
+    devices : tuple of str
+        Metrics of speed.
+    weights : mapping of str to float
+        Weight of each device; their sum is 1.
+    mean : {"harmonic", "geometric", "arithmetic"}
+        How ratios are averaged.
+    value : float
+        The mean of the ratios.
+    architecture : uint8 array (variables,)
+        Choice indices.
+    text : str
+        The architecture as a readable string.
+    accuracy : float
+        Its accuracy.
+    values, ratios : float64 array (devices,)
+        Its speeds in the units of the metrics, and as parts of the devices' optima.
+    certificate : Certificate
+        What was proven; the objective is a derived metric, whose expression it holds.
+    """
+
+    devices: tuple[str, ...]
+    weights: Mapping[str, float]
+    mean: str
+    value: float
+    architecture: NDArray[np.uint8]
+    text: str
+    accuracy: float
+    values: NDArray[np.float64]
+    ratios: NDArray[np.float64]
+    certificate: Certificate
+
+    def __repr__(self) -> str:
+        return f"<WeightedMean: {self.mean} {self.value:.6g} of the optima of {len(self.devices)} devices>"
+
+
+def weighted_mean(
+    bench: Benchmark,
+    specialised: Specialisation,
+    weights: Mapping[str, float] | None = None,
+    *,
+    mean: Literal["harmonic", "geometric", "arithmetic"] = "harmonic",
+    threads: int | None = None,
+) -> WeightedMean:
+    """Find the network whose mean ratio to each device's own optimum is the highest, and prove it.
+
+    Parameters
+    ----------
+    bench : Benchmark
+        The benchmark.
+    specialised : Specialisation
+        Devices, their proven optima, the least accuracy and the constraints: `specialise` gives it.
+    weights : mapping of str to float, optional
+        A number of at least 0 of each device, one of them above 0; equal by default.
+    mean : {"harmonic", "geometric", "arithmetic"}
+        The harmonic mean is that of a fixed load, spread over the devices: the inverse of the mean time relative to the
+        devices' optima. It is a sum of tables for throughputs with link reciprocal and latencies with link
+        identity, as in the bundled benchmark; the geometric mean for metrics with link log.
+    threads : int, optional
+        Threads to use; one a core by default.
+
+    Returns
+    -------
+    WeightedMean
+        The network, with a certificate.
+
+    Raises
+    ------
+    SearchError
+        If weights are missing, negative, or of other devices, or the mean is unknown.
+    MetricError
+        If the mean of these metrics is no sum of tables.
+
+    Examples
+    --------
+    >>> import accelnas
+    >>> from accelnas.devices import specialise
+    >>> bench = accelnas.load()
+    >>> part = {f"block{b}_{v}": 3 for b in range(5) for v in "kl"}
+    >>> specialised = specialise(bench, ["throughput_a100", "latency_zcu102"], at_least=60, within=part)
+    >>> found = weighted_mean(bench, specialised, {"throughput_a100": 3, "latency_zcu102": 1})
+    >>> bool(found.ratios.min() <= found.value <= 1), found.weights["throughput_a100"]
+    (True, 0.75)
+    """
+    shares = _shares(specialised.devices, weights)
+    expression, direction = _expression(bench, specialised, shares, mean)
+    name = next(name for i in range(len(bench.metrics) + 1) if (name := f"mean{i or ''}") not in bench.metrics)
+    derived = bench.derive(name, expression, direction=direction)
+    if not derived.metrics[name].exact:
+        links = ", ".join(f"{device} {bench.metrics[device].link}" for device in specialised.devices)
+        raise MetricError(
+            f"the {mean} mean of these metrics is no sum of tables (links: {links}); choose harmonic for throughputs "
+            "with link reciprocal and latencies with link identity, geometric for link log"
+        )
+    limits = (*specialised.subject_to, at_least_text(specialised.accuracy, specialised.at_least))
+    found = derived.best(name, subject_to=limits, within=specialised.within, threads=threads)
+    row = found.architectures[0]
+    accuracy, values, ratios = measured(bench, specialised, row, threads)
+    return WeightedMean(
+        devices=specialised.devices,
+        weights=MappingProxyType(shares),
+        mean=mean,
+        value=_mean(np.array(list(shares.values())), ratios, mean),
+        architecture=fixed(row),
+        text=bench.space.format(row[None])[0],
+        accuracy=accuracy,
+        values=values,
+        ratios=ratios,
+        certificate=found.certificate,
+    )
+
+
+def _shares(devices: tuple[str, ...], weights: Mapping[str, float] | None) -> dict[str, float]:
+    """Give a weight to every device; their sum is 1."""
+    given = dict.fromkeys(devices, 1.0) if weights is None else dict(weights)
+    total = sum(given.values())
+    fits = set(given) == set(devices) and all(0 <= weight < math.inf for weight in given.values())
+    if not (fits and 0 < total < math.inf):
+        raise SearchError(
+            f"weights are {given}; give each of {', '.join(devices)} a number of at least 0, one of them above 0"
+        )
+    return {device: float(given[device] / total) for device in devices}
+
+
+def _expression(
+    bench: Benchmark, specialised: Specialisation, shares: Mapping[str, float], mean: str
+) -> tuple[str, Literal["maximise", "minimise"]]:
+    """Write what is best where the mean is: a sum of terms, on the scale on which ratios are averaged."""
+    forms = {"harmonic": "{w!r} * ({inverse})", "geometric": "{w!r} * log({ratio})", "arithmetic": "{w!r} * ({ratio})"}
+    if mean not in forms:
+        raise SearchError(f"mean is {mean!r}; choose {', '.join(forms)}")
+    terms = []
+    for device, optimum in zip(specialised.devices, specialised.optima.tolist(), strict=True):
+        if not shares[device]:
+            continue
+        ratio, inverse = f"{device} / {optimum!r}", f"{optimum!r} / {device}"
+        if bench.metrics[device].direction == "minimise":
+            ratio, inverse = inverse, ratio
+        terms.append(forms[mean].format(w=shares[device], ratio=ratio, inverse=inverse))
+    return " + ".join(terms), "minimise" if mean == "harmonic" else "maximise"
+
+
+def _mean(weights: NDArray[np.float64], ratios: NDArray[np.float64], mean: str) -> float:
+    if mean == "harmonic":
+        return float(1 / (weights / ratios).sum())
+    if mean == "geometric":
+        return float(np.exp((weights * np.log(ratios)).sum()))
+    return float((weights * ratios).sum())

@@ -1,0 +1,190 @@
+"""One network for several devices, best in the worst case."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from accelnas.devices.ratios import Answered, at_least_text, fixed, speed_text, value_of_ratio
+from accelnas.devices.specialisation import measured
+from accelnas.errors import SearchError
+from accelnas.exact.constraints import parse_constraints
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from accelnas.benchmark import Benchmark
+    from accelnas.devices.specialisation import Specialisation
+    from accelnas.exact.certificate import Certificate
+    from accelnas.exact.kinds import BestResult
+
+__all__ = ["WorstCase", "worst_case"]
+
+_BOUNDS = 8  # that the core counts with
+_CLOSE = 1e-6  # ratios nearer than that are told apart one by one, not by halves
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class WorstCase:
+    """One network for all devices, whose worst ratio to a device's optimum is as high as can be.
+
+    Attributes
+    ----------
+    devices : tuple of str
+        Metrics of speed.
+    lower : float
+        The worst ratio of the architecture, which is the best one up to the tolerance.
+    upper : float
+        Proven: no architecture that meets the constraints has a worst ratio of `upper` or more.
+    architecture : uint8 array (variables,)
+        Choice indices.
+    text : str
+        The architecture as a readable string.
+    accuracy : float
+        Its accuracy.
+    values, ratios : float64 array (devices,)
+        Its speeds in the units of the metrics, and as parts of the devices' optima.
+    questions : int
+        How many searches of the whole space it took.
+    reached : Certificate
+        Of the question that found the architecture.
+    excluded : Certificate or None
+        Of the question that nothing with a ratio of `upper` exists; None where no device can exceed its optimum.
+    """
+
+    devices: tuple[str, ...]
+    lower: float
+    upper: float
+    architecture: NDArray[np.uint8]
+    text: str
+    accuracy: float
+    values: NDArray[np.float64]
+    ratios: NDArray[np.float64]
+    questions: int
+    reached: Certificate
+    excluded: Certificate | None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether no float64 number lies between the bounds, so that `lower` is the optimum."""
+        return self.upper <= math.nextafter(self.lower, math.inf)
+
+    def __repr__(self) -> str:
+        return f"<WorstCase: {self.lower:.6g} of the optimum on each of {len(self.devices)} devices>"
+
+
+def worst_case(
+    bench: Benchmark,
+    specialised: Specialisation,
+    *,
+    tolerance: float = 1e-4,
+    threads: int | None = None,
+    progress: Answered | None = None,
+) -> WorstCase:
+    """Find the network whose smallest ratio to each device's own optimum is largest, and prove it.
+
+    Parameters
+    ----------
+    bench : Benchmark
+        The benchmark.
+    specialised : Specialisation
+        Devices, their proven optima, the least accuracy and the constraints: `specialise` gives it.
+    tolerance : float
+        How far the proven bounds of the ratio may be apart; 0 for the optimum itself.
+    threads : int, optional
+        Threads to use; one a core by default.
+    progress : callable, optional
+        Called with the number of questions answered and about how many there will be.
+
+    Returns
+    -------
+    WorstCase
+        A network and proven bounds of the best ratio.
+
+    Raises
+    ------
+    SearchError
+        If the tolerance is no number of at least 0, or there are more than 8 bounds: one a device, one for accuracy,
+        and those of the constraints on other metrics.
+
+    Notes
+    -----
+    Bisection of the ratio r. Each step asks for the most accurate network with a ratio of r on every device; the bounds
+    on the metrics are the float64 numbers whose rounded ratio just is r. A network found raises the lower bound to
+    its own worst ratio, a proof that there is none lowers the upper one.
+
+    Examples
+    --------
+    >>> import accelnas
+    >>> from accelnas.devices import specialise
+    >>> bench = accelnas.load()
+    >>> part = {f"block{b}_{v}": 3 for b in range(5) for v in "kl"}
+    >>> specialised = specialise(bench, ["throughput_a100", "latency_zcu102"], at_least=60, within=part)
+    >>> found = worst_case(bench, specialised)
+    >>> bool(specialised.ratios.min(axis=1).max() <= found.lower < found.upper <= found.lower + 1e-4)
+    True
+    """
+    if isinstance(tolerance, bool) or not 0 <= tolerance < math.inf:
+        raise SearchError(f"tolerance is {tolerance!r}; choose a number of at least 0")
+    _check_bounds(bench, specialised)
+    count = len(specialised.devices)
+    start = int(specialised.ratios[:count].min(axis=1).argmax())
+    row = specialised.architectures[start]
+    lower, upper = float(specialised.ratios[start].min()), math.nextafter(1.0, math.inf)
+    reached, excluded = specialised.certificates[specialised.devices[start]], None
+    questions = 0
+    while upper - lower > max(tolerance, math.ulp(lower)):
+        is_close = upper - lower <= _CLOSE
+        ratio = math.nextafter(lower, math.inf) if is_close else lower + (upper - lower) / 2
+        found = _most_accurate(bench, specialised, ratio, threads)
+        if len(found):
+            row, reached = found.architectures[0], found.certificate
+            lower = float(measured(bench, specialised, row, threads)[2].min())
+        else:
+            upper, excluded = ratio, found.certificate
+        questions += 1
+        if progress is not None:
+            left = math.ceil(math.log2(max(1.0, (upper - lower) / max(tolerance, _CLOSE))))
+            progress(questions, questions + left)
+    accuracy, values, ratios = measured(bench, specialised, row, threads)
+    return WorstCase(
+        devices=specialised.devices,
+        lower=lower,
+        upper=upper,
+        architecture=fixed(row),
+        text=bench.space.format(row[None])[0],
+        accuracy=accuracy,
+        values=values,
+        ratios=ratios,
+        questions=questions,
+        reached=reached,
+        excluded=excluded,
+    )
+
+
+def _check_bounds(bench: Benchmark, specialised: Specialisation) -> None:
+    """Refuse early what the core would refuse in the middle."""
+    devices, metrics = specialised.devices, bench.metrics
+    bounds = [speed_text(metrics[d], v) for d, v in zip(devices, specialised.optima.tolist(), strict=True)]
+    least = at_least_text(specialised.accuracy, specialised.at_least)
+    limits = parse_constraints(metrics, [*specialised.subject_to, least, *bounds])
+    count = sum(math.isfinite(end) for limit in limits for end in (limit.lower, limit.upper))
+    if count > _BOUNDS:
+        raise SearchError(
+            f"{len(devices)} devices, the accuracy and the constraints make {count} bounds, at most {_BOUNDS} are "
+            "supported; leave out devices or constraints, or restrict the space with within"
+        )
+
+
+def _most_accurate(bench: Benchmark, specialised: Specialisation, ratio: float, threads: int | None) -> BestResult:
+    """Ask for a network with at least this ratio on all devices."""
+    metrics = bench.metrics
+    bounds = [
+        speed_text(metrics[device], value_of_ratio(metrics[device], optimum, ratio))
+        for device, optimum in zip(specialised.devices, specialised.optima.tolist(), strict=True)
+    ]
+    least = at_least_text(specialised.accuracy, specialised.at_least)
+    limits = [*specialised.subject_to, least, *bounds]
+    return bench.best(specialised.accuracy, subject_to=limits, within=specialised.within, threads=threads)
