@@ -239,8 +239,8 @@ def test_writer(tmp_path):
     ]  # fmt: skip
     text = path.read_text(encoding="utf-8")
     assert "**1 of 3 numbers are reproduced, 1 better than published, 1 not reproduced.** A rule." in text
-    assert "| near [ms] | reproduced | 1 | 1.001 | +0.0010 |" in text
-    assert "| under | **not reproduced** | 1 | 0.5000 | −0.50 |" in text
+    assert "| near [ms] | reproduced | 1 | 1.001 | +0.001 |" in text
+    assert "| under | **not reproduced** | 1 | 0.5000 | −0.500 |" in text
     assert "| a | 0.1235 | 1 |\n|  | 1000000000 | 20,000 |" in text
     assert "3 rows, in `fig9-kept.csv`." in text
     assert "![A caption.](fig9.svg)" in text
@@ -300,13 +300,15 @@ def test_table_of_other_data(tmp_path):
     text = " ".join(result.remarks)
     assert "not the public archive" in text
     assert "may have seen this test part" in text
+    assert "R², τ or MAE of XGBoost, ε-SVR are reproduced neither by single model nor ensemble." in text
     assert "Not fitted in this run: LightGBM, random forest, ν-SVR." in text
     assert result.command.startswith("accelnas reproduce table1 DATA --families xgboost,epsilon_svr --seed 0 --runs 2")
     again = reproduce_table("table1", dataset, split, cache, runs=2, **options)
     assert again.tables[0].frame.drop("seconds").equals(frame.drop("seconds"))
-    single = reproduce_table("table1", dataset, split, cache, ensembles=False, **options)
+    single = reproduce_table("table1", dataset, split, cache, ensembles=[], **options)
     assert "ensemble" not in "".join(single.tables[0].frame["fit"])
-    assert "--no-ensembles" in single.command
+    assert "--ensembles none" in single.command
+    assert "Ensembles not fitted: XGBoost." in single.remarks[0]
 
 
 def test_bundled_and_default_machines_on_the_official_split(data_folder):
@@ -337,7 +339,7 @@ def test_command_writes_tables(tmp_path):
     (tmp_path / "official_split.json").write_text(
         pl.Series([{name: ids.tolist() for name, ids in split.parts().items()}]).struct.json_encode()[0]
     )
-    options = ["--families", "xgboost", "--cache", tmp_path / "c.sqlite", "--no-ensembles", "-t", 1]
+    options = ["--families", "xgboost", "--cache", tmp_path / "c.sqlite", "--ensembles", "none", "-t", 1]
     result = invoke("table1", tmp_path / "data.parquet", "-o", tmp_path / "out", *options)
     assert "XGBoost, single: MAE [points]" in result.stdout
     assert (tmp_path / "out" / "table1-models.csv").is_file()

@@ -32,8 +32,8 @@ LEVEL, PER_CENT = 0.95, "95 %"
 FIGURE, BEFORE = "Fig. 3", "earlier count"
 LIBRARIES = ("numpy", "scipy", "matplotlib")
 REMARKS = (
-    "Where *earlier count* stands, the paper states no number; somebody counted it from the same files before.",
-    "The figure gives σ as fractions: its 2.56e-3 is 0.256 points here.",
+    "Numbers of an *earlier count* of the same files are no statement of the paper; they check the computation alone.",
+    "The authors' plot gives σ as fractions: 2.56e-3 is 0.256 points here.",
     "The earlier count *between seeds* is of seeds 1 and 2; the mean of all pairs, above, says more of a scheme.",
     "The published σ are means of standard deviations, which are biased low for few seeds; the pooled σ is not.",
     "The interval resamples architectures, not seeds: it says how τ would vary with other architectures.",

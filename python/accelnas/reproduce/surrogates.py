@@ -69,7 +69,7 @@ def fit_surrogates(
     cache: Cache,
     rows: Sequence[Published],
     *,
-    ensembles: bool = True,
+    ensembles: Sequence[str] | None = None,
     seed: int = 0,
     runs: int = 1,
     threads: int | None = None,
@@ -87,7 +87,7 @@ def fit_surrogates(
         cells = [cell for s in seeded for cell in plan_cells(dataset, split, Plan([s], [row.metric]))]
         suffix = ", tuned here" if row.settings in BY_DEFAULTS else ""
         groups.append((row, "single" + suffix, [cell for cell in cells if cell.part == "single"]))
-        if ensembles:
+        if ensembles is None or row.metric in ensembles:
             groups.append((row, "ensemble" + suffix, [cell for cell in cells if cell.part == "ensemble"][:1]))
     flat = [cell for _, _, cells in groups for cell in cells]
     predictions = iter(run_cells(dataset, flat, cache, threads, progress))
@@ -116,11 +116,13 @@ def bundled_surrogate(dataset: Dataset, split: Split, metric: str) -> Surrogate 
     """Evaluate the bundled benchmark; None where its models may have seen the test part."""
     bench = accelnas.load()
     made_from = bench.provenance(metric)
-    if (made_from["data_sha256"], made_from["split_sha256"]) != (dataset.sha256, split.sha256):
+    if (made_from.get("data_sha256"), made_from.get("split_sha256")) != (dataset.sha256, split.sha256):
         return None
     test = dataset.rows(split.test)
     predicted = np.asarray(bench.predict(dataset.choices[test], metric), np.float64)
-    return _mean(metric, made_from["family"], "bundled", [evaluate(dataset.values(metric)[test], predicted)], np.nan)
+    return _mean(
+        metric, made_from.get("family", ""), "bundled", [evaluate(dataset.values(metric)[test], predicted)], np.nan
+    )
 
 
 def _mean(metric: str, family: str, fit: str, figures: Sequence[Figures], seconds: float) -> Surrogate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -134,9 +135,11 @@ def _compared(reproduction: Reproduction) -> str:
 
 
 def _signed(comparison: Comparison) -> str:
-    text = number(abs(comparison.difference), 2)
-    sign = "−" if comparison.difference < 0 else "+"
-    return text if text in {"0", "–"} else sign + text
+    """Give the difference to the second digit of the tolerance."""
+    if math.isnan(comparison.difference):
+        return "–"
+    decimals = 1 - math.floor(math.log10(comparison.tolerance)) if comparison.tolerance else 4
+    return f"{comparison.difference:+.{max(decimals, 0)}f}".replace("-", "−")
 
 
 def _shown(table: Table) -> str:
