@@ -114,7 +114,7 @@ def found(reproduction):
 
 
 def test_fig3_of_the_authors_measurements(data_folder):
-    result = reproduce_fig3(data_folder, resamples=200)
+    result = reproduce_fig3(data_folder, resamples=100)
     assert len(result.comparisons) == 8
     assert {c.verdict for c in result.comparisons} == {Verdict.REPRODUCED}
     beyond = dict(result.tables[0].frame.iter_rows())

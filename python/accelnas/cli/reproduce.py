@@ -96,8 +96,8 @@ def reproduce(
 ) -> None:
     """Compute a published result again and say number by number whether it is reproduced.
 
-    Writes NAME.md, tables as CSV and the figure as SVG. On one core single models take about a minute for table1
-    and ten for table2, ensembles many times that; finished fits are kept.
+    Writes NAME.md, tables as CSV and the figure as SVG. On one core single models take half a minute for table1 and
+    four for table2, ensembles many times that; finished fits are kept.
     """
     from accelnas.reproduce import reproduce_fig3, write_reproduction
     from accelnas.reproduce.fig3 import RESAMPLES
