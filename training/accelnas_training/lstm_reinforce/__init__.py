@@ -1,0 +1,1 @@
+"""REINFORCE with LSTM controllers, many seeds at once: settings, parameters, controllers, algorithm."""

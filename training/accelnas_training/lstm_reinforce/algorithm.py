@@ -1,0 +1,264 @@
+"""REINFORCE with LSTM controllers, as an algorithm that benchmarks can run."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from accelnas_training.errors import ControllerError
+from accelnas_training.lstm_reinforce.controllers import Controllers
+from accelnas_training.lstm_reinforce.parameters import Layout, initial_parameters
+from accelnas_training.lstm_reinforce.settings import LstmSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from accelnas.search.protocol import Task
+
+__all__ = ["LstmReinforce", "LstmRun", "LstmRuns"]
+
+# runs whose parameters stay in a processor's cache, and runs that fill a GPU; no result depends on the former
+_TOGETHER = {"cpu": 8, "cuda": 1024}
+
+
+class LstmReinforce:
+    """REINFORCE with an autoregressive LSTM controller, the algorithm of the Accel-NASBench paper.
+
+    The controller decides on one variable after another, in the order of the space (for MnasNet expansion, kernel,
+    layers and squeeze-and-excitation, block by block), and reads its previous choice. After each batch of `episodes`
+    architectures one step of Adam follows the gradient of the expected reward, estimated by REINFORCE [1]_ with a
+    moving average as baseline; such controllers were introduced by [2]_, and their settings are close to those
+    of [3]_. The settings are those of [4]_.
+
+    Parameters
+    ----------
+    settings : LstmSettings, optional
+        Of the controller and its training.
+    device : str
+        ``"cpu"``, ``"cuda"`` or another name of a device that PyTorch knows.
+
+    Raises
+    ------
+    ControllerError
+        If PyTorch has no such device.
+
+    Notes
+    -----
+    Called with a task it makes one run; `many` makes any number, trained together: their parameters are stacked, and
+    every product is one over all runs. Each run draws from its own Philox stream, keyed by the task's seed. On
+    a processor a run's result is the same, bit for bit, whichever runs are computed beside it: PyTorch's products
+    are used with one thread, where they treat each matrix alone. On a GPU, and between machines or releases of PyTorch,
+    rounding may differ, and now and then another choice is then sampled.
+
+    Where the authors leave it open: the baseline starts at the first batch's mean and is updated after it was
+    subtracted; the entropy bonus is the sum over decisions of their own entropies; all parameters start uniformly
+    within ±0.1.
+
+    References
+    ----------
+    .. [1] Williams, Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning,
+       Machine Learning 8, 1992.
+    .. [2] Zoph and Le, Neural Architecture Search with Reinforcement Learning, ICLR 2017.
+    .. [3] Pham et al., Efficient Neural Architecture Search via Parameter Sharing, ICML 2018.
+    .. [4] Ahmad et al., Accel-NASBench: Sustainable Benchmarking for Accelerator-Aware NAS, DAC 2024, arXiv:2404.08005.
+
+    Examples
+    --------
+    >>> import accelnas
+    >>> from accelnas.search.protocol import Task
+    >>> bench = accelnas.load()
+    >>> run = LstmReinforce()(Task(bench.space, ("accuracy",), budget=600, seed=0))
+    >>> archs = run.ask()
+    >>> archs.shape, archs.dtype
+    ((6, 28), dtype('uint8'))
+    >>> run.tell(archs, bench.predict(archs, "accuracy").astype(float))
+    """
+
+    def __init__(self, settings: LstmSettings | None = None, device: str = "cpu") -> None:
+        try:
+            torch.empty(0, device=device)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).splitlines()[0].rstrip(".")
+            raise ControllerError(f"device {device!r} can't be used ({reason}); choose cpu") from error
+        self.settings = LstmSettings() if settings is None else settings
+        self.device = device
+
+    def __repr__(self) -> str:
+        return f"LstmReinforce({self.settings!r}, device={self.device!r})"
+
+    def __call__(self, task: Task) -> LstmRun:
+        """Begin one run."""
+        return LstmRun(self.many([task]))
+
+    def many(self, tasks: Sequence[Task]) -> LstmRuns:
+        """Begin many runs, trained together.
+
+        Parameters
+        ----------
+        tasks : sequence of Task
+            Of one space, with one objective each. A run needs about 1.5 MB with the default settings.
+
+        Raises
+        ------
+        ControllerError
+            If there are no tasks, they differ in their space, or have several objectives.
+        """
+        return LstmRuns(tasks, self.settings, self.device)
+
+
+class LstmRuns:
+    """Many runs of `LstmReinforce`: the form `ManyRuns` of an algorithm."""
+
+    def __init__(self, tasks: Sequence[Task], settings: LstmSettings, device: str) -> None:
+        _check(tasks)
+        choices = [len(variable.choices) for variable in tasks[0].space.variables]
+        together = _TOGETHER.get(torch.device(device).type, _TOGETHER["cuda"])
+        seeds = [task.seed for task in tasks]
+        self._shape = (len(tasks), settings.episodes, len(choices))
+        self._settings = settings
+        self._asked: NDArray[np.uint8] | None = None
+        self._baselines: NDArray[np.float64] | None = None
+        with _one_thread():
+            self._groups = [
+                _Group(seeds[start : start + together], choices, settings, device)
+                for start in range(0, len(tasks), together)
+            ]
+
+    def ask(self) -> NDArray[np.uint8]:
+        """Sample architectures from each run's controller.
+
+        Returns
+        -------
+        uint8 (runs, episodes, variables)
+            Choice indices.
+        """
+        with _one_thread():
+            self._asked = np.concatenate([group.sample() for group in self._groups])
+        return self._asked.copy()
+
+    def tell(self, archs: NDArray[np.uint8], scores: NDArray[np.float64]) -> None:
+        """Improve the controllers.
+
+        Parameters
+        ----------
+        archs : uint8 (runs, n, variables)
+            What `ask` gave last. Fewer than `episodes` end a search: nothing is learned from them.
+        scores : float64 (runs, n)
+            Their rewards; more is better.
+
+        Raises
+        ------
+        ControllerError
+            If these are other architectures than were asked for, or a score is not a finite number.
+        """
+        if self._asked is None:
+            raise ControllerError("tell was called before ask; call ask first")
+        runs, episodes, variables = self._shape
+        archs, scores = np.asarray(archs), np.asarray(scores, np.float64)
+        n = archs.shape[1] if archs.ndim == 3 else 0
+        if archs.shape != (runs, n, variables) or not np.array_equal(archs, self._asked[:, :n]):
+            raise ControllerError(
+                f"told architectures of shape {archs.shape} that are not the {self._asked.shape} which were asked for; "
+                "a controller learns from its own samples alone: pass what ask gave last, in its order"
+            )
+        if scores.shape != (runs, n):
+            raise ControllerError(
+                f"scores have shape {scores.shape}, expected {(runs, n)}: one score an architecture; combine several "
+                "objectives into one, such as accuracy * (latency / target) ** -0.07"
+            )
+        if not np.isfinite(scores).all():
+            run, episode = np.argwhere(~np.isfinite(scores))[0]
+            raise ControllerError(
+                f"run {run}: score {episode} is {scores[run, episode]}; give finite scores, also where not feasible"
+            )
+        self._asked = None
+        if n == episodes:
+            self._learn(scores * self._settings.reward_scale)
+
+    def _learn(self, rewards: NDArray[np.float64]) -> None:
+        means = rewards.mean(axis=1)
+        if self._baselines is None:
+            self._baselines = means
+        advantages = (rewards - self._baselines[:, None]).astype(np.float32)
+        self._baselines = self._baselines + (1 - self._settings.baseline_decay) * (means - self._baselines)
+        start = 0
+        with _one_thread():
+            for group in self._groups:
+                group.learn(advantages[start : start + group.runs])
+                start += group.runs
+
+
+class LstmRun:
+    """One run of `LstmReinforce`: the form `AskTell` of an algorithm."""
+
+    def __init__(self, runs: LstmRuns) -> None:
+        self._runs = runs
+
+    def ask(self) -> NDArray[np.uint8]:
+        """Sample architectures: uint8 (episodes, variables)."""
+        archs: NDArray[np.uint8] = self._runs.ask()[0]
+        return archs
+
+    def tell(self, archs: NDArray[np.uint8], scores: NDArray[np.float64]) -> None:
+        """Improve the controller by scores, float64 (n,), of what was asked; errors are those of `LstmRuns.tell`."""
+        self._runs.tell(np.asarray(archs)[None], np.asarray(scores)[None])
+
+
+class _Group:
+    """Runs that are computed together."""
+
+    def __init__(self, seeds: Sequence[int], choices: Sequence[int], settings: LstmSettings, device: str) -> None:
+        self.runs = len(seeds)
+        self._draws = [np.random.Generator(np.random.Philox(key=(seed, 1))) for seed in seeds]
+        first = [np.random.Generator(np.random.Philox(key=(seed, 0))) for seed in seeds]
+        rows = initial_parameters(Layout(choices, settings), first, settings.initial_range).to(device)
+        self._controllers = Controllers(rows, choices, settings)
+        self._optimiser = torch.optim.Adam([rows], lr=settings.learning_rate, fused=True)
+        self._uniforms = np.empty((self.runs, len(choices), settings.episodes), np.float32)
+        self._device = device
+
+    def sample(self) -> NDArray[np.uint8]:
+        """Give architectures, uint8 (runs, episodes, variables)."""
+        for row, stream in zip(self._uniforms, self._draws, strict=True):
+            stream.random(dtype=np.float32, out=row)
+        picked = self._controllers.sample(torch.from_numpy(self._uniforms).to(self._device))
+        archs: NDArray[np.uint8] = picked.mT.to(torch.uint8).cpu().numpy()
+        return archs
+
+    def learn(self, advantages: NDArray[np.float32]) -> None:
+        """Take one step of the optimiser with advantages, float32 (runs, episodes)."""
+        self._controllers.backward(torch.from_numpy(advantages).to(self._device))
+        self._optimiser.step()
+
+
+def _check(tasks: Sequence[Task]) -> None:
+    """Refuse tasks that can't be run together."""
+    if not tasks:
+        raise ControllerError("got no tasks; pass at least one")
+    space = tasks[0].space
+    for run, task in enumerate(tasks):
+        if task.space != space:
+            raise ControllerError(f"run {run} is on {task.space!r}, run 0 on {space!r}; make runs for each space")
+        if len(task.objectives) != 1:
+            raise ControllerError(
+                f"run {run} has {len(task.objectives)} objectives ({', '.join(task.objectives)}), REINFORCE needs one "
+                "reward; combine them into one, such as accuracy * (latency / target) ** -0.07"
+            )
+        if not 0 <= task.seed < 2**63:
+            raise ControllerError(f"run {run}: seed is {task.seed}; choose an integer from 0 to {2**63 - 1}")
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let PyTorch use one thread: so small products gain nothing by more, and their bits depend on the number."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,106 @@
+"""Parameters of many controllers: one row of float32 a run, and named views of it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from accelnas_training.lstm_reinforce.settings import LstmSettings
+
+__all__ = ["Layout", "Parameters", "aligned_zeros", "initial_parameters"]
+
+_ALIGNMENT = 16  # a run's numbers begin at a multiple of 64 bytes: products round differently where they don't
+
+
+class Parameters(NamedTuple):
+    """Parameters of controllers, the first axis is the run; gates are in PyTorch's order (i, f, g, o).
+
+    Attributes
+    ----------
+    inputs : (runs, 1 + (variables - 1) * choices, embedding)
+        What the LSTM reads: the start, then the embedding of each choice of all variables but the last. The number
+        is rounded up to a multiple of 4.
+    weight_ih, weight_hh : (runs, 4 * hidden, embedding), (runs, 4 * hidden, hidden)
+        Weights of the gates.
+    bias_ih, bias_hh : (runs, 4 * hidden)
+        Biases of the gates; two of them, as `torch.nn.LSTMCell` has.
+    head_weight, head_bias : (runs, variables, choices, hidden), (runs, variables, choices)
+        One linear layer a variable. All are as wide as the largest; what is beyond a variable's choices is not used.
+    """
+
+    inputs: Tensor
+    weight_ih: Tensor
+    weight_hh: Tensor
+    bias_ih: Tensor
+    bias_hh: Tensor
+    head_weight: Tensor
+    head_bias: Tensor
+
+
+class Layout:
+    """Where the parameters of one controller lie in a row.
+
+    Parameters
+    ----------
+    choices : sequence of int
+        Number of choices of each variable, in the order of decisions.
+    settings : LstmSettings
+        Widths.
+    """
+
+    def __init__(self, choices: Sequence[int], settings: LstmSettings) -> None:
+        gates, variables, widest = 4 * settings.hidden, len(choices), max(choices)
+        self._shapes = (
+            (_round_up(1 + (variables - 1) * widest, 4), settings.embedding),
+            (gates, settings.embedding),
+            (gates, settings.hidden),
+            (gates,),
+            (gates,),
+            (variables, widest, settings.hidden),
+            (variables, widest),
+        )
+        self.size = _round_up(sum(math.prod(shape) for shape in self._shapes), _ALIGNMENT)
+
+    def views(self, rows: Tensor) -> Parameters:
+        """Give named views of rows (runs, size)."""
+        views, start = [], 0
+        for shape in self._shapes:
+            stop = start + math.prod(shape)
+            views.append(rows[:, start:stop].view(-1, *shape))
+            start = stop
+        return Parameters(*views)
+
+
+def initial_parameters(layout: Layout, streams: Sequence[np.random.Generator], bound: float) -> Tensor:
+    """Draw the first parameters, each row from its own stream.
+
+    Returns
+    -------
+    float32 (runs, size)
+        Uniform between -bound and bound.
+    """
+    rows: NDArray[np.float32] = np.empty((len(streams), layout.size), np.float32)
+    for row, stream in zip(rows, streams, strict=True):
+        stream.random(dtype=np.float32, out=row)
+    rows *= 2 * bound
+    rows -= bound
+    return torch.from_numpy(rows)
+
+
+def aligned_zeros(like: Tensor, runs: int, *shape: int) -> Tensor:
+    """Give zeros (runs, *shape), each run's at an aligned address."""
+    used = math.prod(shape)
+    return like.new_zeros(runs, _round_up(used, _ALIGNMENT))[:, :used].view(runs, *shape)
+
+
+def _round_up(number: int, multiple: int) -> int:
+    return math.ceil(number / multiple) * multiple

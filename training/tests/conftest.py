@@ -1,0 +1,25 @@
+"""Small spaces."""
+
+import pytest
+
+import accelnas
+
+
+def make_space(*choices, name="toy"):
+    """Give a space of one-variable blocks."""
+    lines = ["[space]", f'name = "{name}"']
+    for variable, count in enumerate(choices):
+        values = list(range(count))
+        lines += ["[[space.blocks]]", f'name = "b{variable}"']
+        lines += [f'variables = [{{ name = "v{variable}", symbol = "v", choices = {values} }}]']
+    return accelnas.Space("\n".join(lines))
+
+
+@pytest.fixture(scope="session")
+def toy():
+    return make_space(3, 2, 5, 4)
+
+
+@pytest.fixture(scope="session")
+def other_toy():
+    return make_space(2, 2, name="other")
