@@ -55,11 +55,18 @@ pub(crate) fn predict(
             task.outputs.push(Output { predictor: out.predictor, mean, std });
         }
     }
-    run.for_each(tasks, |task| {
-        SCRATCH.with_borrow_mut(|scratch| {
-            scratch.fit(packer.columns().len(), space.blocks().len());
-            run_task(space, packer, scratch, task)
-        })
+    run.for_each(tasks, |task| run_here(space, packer, task))
+}
+
+/// Predicts at most [`ROWS`] rows on this thread; predictors are prepared.
+pub(crate) fn predict_few(space: &Space, packer: &Packer, rows: &[u8], outputs: Vec<Output<'_>>) -> Result<()> {
+    run_here(space, packer, Task { first: 0, rows, outputs })
+}
+
+fn run_here(space: &Space, packer: &Packer, task: Task<'_>) -> Result<()> {
+    SCRATCH.with_borrow_mut(|scratch| {
+        scratch.fit(packer.columns().len(), space.blocks().len());
+        run_task(space, packer, scratch, task)
     })
 }
 

@@ -172,6 +172,10 @@ impl Benchmark {
         &self.metrics
     }
 
+    pub(crate) fn packer(&self) -> &Packer {
+        &self.packer
+    }
+
     /// Position of a metric.
     pub fn position(&self, name: &str) -> Result<usize> {
         self.metrics.iter().position(|m| m.name == name).ok_or_else(|| Error::UnknownMetric {

@@ -12,10 +12,7 @@ impl Benchmark {
     /// One simulated measurement of every checked row, in the metric's unit.
     pub fn query(&self, metric: usize, rows: &[u8], seed: u64, run: &Run<'_>) -> Result<Vec<f64>> {
         let (predictor, entry) = (self.predictor(metric)?, &self.metrics()[metric]);
-        let of_link = predictor.uncertainty().and_then(|u| u.noise).map(Noise::OfLink);
-        let noise = of_link.or(entry.noise.map(Noise::OfMetric)).ok_or_else(|| {
-            self.lacks(metric, "a noise", "predict it, or fit it to data with repeated measurements or a stated noise")
-        })?;
+        let noise = self.noise(metric)?;
         let (draws, width) = (Draws::new(seed, &entry.name), self.space().width());
         let linked = predictor.predict_linked(self.space(), rows, run)?;
         let mut out = vec![0.0; linked.len()];
@@ -26,6 +23,14 @@ impl Benchmark {
             run.check()
         })?;
         Ok(out)
+    }
+
+    /// How measurements of a metric scatter.
+    pub(crate) fn noise(&self, metric: usize) -> Result<Noise> {
+        let of_link = self.predictor(metric)?.uncertainty().and_then(|u| u.noise).map(Noise::OfLink);
+        of_link.or(self.metrics()[metric].noise.map(Noise::OfMetric)).ok_or_else(|| {
+            self.lacks(metric, "a noise", "predict it, or fit it to data with repeated measurements or a stated noise")
+        })
     }
 
     /// Lower and upper ends of conformal intervals of checked rows, in the metric's unit.

@@ -52,7 +52,7 @@ pub enum Error {
     /// A metric that can't do what was asked.
     #[error("metric {name:?} {reason}")]
     Metric { name: String, reason: String },
-    /// A search of the whole space that can't be done.
+    /// A search that can't be done.
     #[error("search: {reason}")]
     Search { reason: String },
     /// A file that is not what it should be.
@@ -79,6 +79,10 @@ impl Error {
 
     pub(crate) fn artifact(path: &std::path::Path, reason: impl Into<String>) -> Error {
         Error::Artifact { path: path.to_owned(), reason: reason.into() }
+    }
+
+    pub(crate) fn search(reason: impl Into<String>) -> Error {
+        Error::Search { reason: reason.into() }
     }
 
     pub(crate) fn model(reason: impl Into<String>) -> Error {

@@ -21,6 +21,7 @@ mod noise;
 mod pack;
 pub mod predict;
 pub mod sample;
+pub mod search;
 pub mod sobol;
 pub mod space;
 mod sums;

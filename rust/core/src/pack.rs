@@ -218,11 +218,30 @@ impl Packer {
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2")]
     pub(crate) fn pack_avx2(&self, rows: &[u8], out: &mut [u8]) -> Result<(), BadChoice> {
-        use std::arch::x86_64::*;
         let n = rows.len() / self.width;
-        // Loads take 32 bytes, so the last rows are left to the plain loop.
+        // Loads take 32 bytes, so the last rows are read from a copy with room behind it.
         let readable = (rows.len().saturating_sub(WINDOW) / self.width).min(n);
         let whole = readable / TILE * TILE;
+        let mut fits = self.pack_tiles(rows, whole, 0, out);
+        let mut last = vec![0; 2 * TILE * self.width + WINDOW];
+        let rest = &rows[whole * self.width..];
+        // Never more than two tiles are left over; columns have room for the choices 0 that fill them up.
+        match rest.len() <= 2 * TILE * self.width {
+            true => {
+                last[..rest.len()].copy_from_slice(rest);
+                fits &= self.pack_tiles(&last, (n - whole).next_multiple_of(TILE), whole, out);
+            }
+            false => self.pack_from(whole, rows, out)?,
+        }
+        if fits { Ok(()) } else { Err(self.first_bad(rows)) }
+    }
+
+    /// Packs so many rows, a multiple of 16, with 32 bytes behind the last row's first; says whether all fit.
+    #[cfg(target_arch = "x86_64")]
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn pack_tiles(&self, rows: &[u8], n: usize, first: usize, out: &mut [u8]) -> bool {
+        use std::arch::x86_64::*;
         let mut bad = _mm256_setzero_si256();
         for window in &self.windows {
             // SAFETY: the pointers are to arrays of 32 bytes.
@@ -230,11 +249,11 @@ impl Packer {
                 let load = |bytes: *const u8| _mm256_loadu_si256(bytes.cast());
                 (load(window.last.as_ptr()), window.weights.each_ref().map(|w| load(w.as_ptr().cast())))
             };
-            for start in (0..whole).step_by(TILE) {
+            for start in (0..n).step_by(TILE) {
                 let mut tile = [_mm256_setzero_si256(); TILE];
                 for (i, row) in tile.iter_mut().enumerate() {
                     let at = (start + i) * self.width + window.first;
-                    // SAFETY: `readable` rows end at least 32 bytes before the end of `rows`.
+                    // SAFETY: the slice has 32 bytes.
                     *row = unsafe { _mm256_loadu_si256(rows[at..at + WINDOW].as_ptr().cast()) };
                     bad = _mm256_or_si256(bad, _mm256_subs_epu8(*row, last));
                 }
@@ -244,16 +263,13 @@ impl Packer {
                     }
                     for (slot, bytes) in columns.iter().zip(transpose(&tile, *weights)) {
                         if let Some(c) = slot {
-                            out[c * ROWS + start..][..TILE].copy_from_slice(&bytes);
+                            out[c * ROWS + first + start..][..TILE].copy_from_slice(&bytes);
                         }
                     }
                 }
             }
         }
-        if _mm256_testz_si256(bad, bad) == 0 {
-            return Err(self.first_bad(rows));
-        }
-        self.pack_from(whole, rows, out)
+        _mm256_testz_si256(bad, bad) != 0
     }
 
     /// Columns of block states of packed columns.

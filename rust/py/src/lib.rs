@@ -5,6 +5,7 @@ mod boundary;
 mod build;
 mod choices;
 mod exact;
+mod search;
 mod space;
 mod uncertainty;
 
@@ -18,6 +19,11 @@ mod _core {
     use super::build::{Forest, Surrogate};
     #[pymodule_export]
     use super::exact::Search;
+    #[pymodule_export]
+    use super::search::{
+        Optimizer, Problem, Runs, crowding_distances, hypervolumes, igd_plus, measurement_seeds, non_dominated_ranks,
+        run_seed,
+    };
     #[pymodule_export]
     use super::space::Space;
 

@@ -1,0 +1,263 @@
+"""The native algorithms: their settings, with the defaults of the literature."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+
+from accelnas.errors import SearchError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "ALGORITHMS",
+    "GradientAscent",
+    "LocalSearch",
+    "Moead",
+    "NativeAlgorithm",
+    "Nsga2",
+    "RandomSearch",
+    "RegularizedEvolution",
+    "Reinforce",
+    "SimulatedAnnealing",
+    "SuccessiveHalving",
+    "native_algorithm",
+]
+
+
+@dataclass(frozen=True)
+class RandomSearch:
+    """Uniform architectures (Bergstra and Bengio 2012; Li and Talwalkar 2019). Any number of objectives."""
+
+    kind: ClassVar[str] = "random_search"
+
+
+@dataclass(frozen=True)
+class LocalSearch:
+    """Moves to the best neighbour, restarted at local optima (White, Nolen and Savani 2021).
+
+    Attributes
+    ----------
+    initial : int
+        Random architectures at every start, of which the best one is the first to have its neighbours evaluated.
+    first_improvement : bool
+        Move to the first neighbour that is better, in random order, rather than to the best of all.
+    """
+
+    initial: int = 10
+    first_improvement: bool = False
+    kind: ClassVar[str] = "local_search"
+
+
+@dataclass(frozen=True)
+class RegularizedEvolution:
+    """Evolution by tournaments and single mutations, in which the oldest dies (Real, Aggarwal, Huang and Le 2019).
+
+    The defaults are those of Accel-NASBench; Real et al. have a population of 100 and samples of 25.
+
+    Attributes
+    ----------
+    population : int
+        Architectures alive.
+    sample : int
+        Size of a tournament, drawn with replacement.
+    removal : {"oldest", "worst"}
+        Who makes room for a child; ``"worst"`` is evolution without ageing.
+    """
+
+    population: int = 20
+    sample: int = 10
+    removal: Literal["oldest", "worst"] = "oldest"
+    kind: ClassVar[str] = "regularized_evolution"
+
+
+@dataclass(frozen=True)
+class SimulatedAnnealing:
+    """Random steps, accepted by Metropolis' rule at a falling temperature (Kirkpatrick, Gelatt and Vecchi 1983).
+
+    Attributes
+    ----------
+    initial : int
+        Random architectures, the best of which is the start.
+    temperature : float or None
+        First temperature in units of the score; the standard deviation of the first architectures by default.
+    cooling : float
+        Last temperature over the first; in between it falls geometrically with the evaluations.
+    """
+
+    initial: int = 20
+    temperature: float | None = None
+    cooling: float = 0.01
+    kind: ClassVar[str] = "simulated_annealing"
+
+
+@dataclass(frozen=True)
+class Nsga2:
+    """NSGA-II (Deb, Pratap, Agarwal and Meyarivan 2002): non-dominated sorting and crowding, for several objectives.
+
+    Children have every choice of either parent (uniform crossover), each then changes with one chance in the number
+    of variables, and those that exist already are mutated once more.
+
+    Attributes
+    ----------
+    population : int
+        Architectures of a generation.
+    crossover : float
+        Chance that a child has two parents.
+    """
+
+    population: int = 100
+    crossover: float = 0.9
+    kind: ClassVar[str] = "nsga2"
+
+
+@dataclass(frozen=True)
+class Moead:
+    """MOEA/D (Zhang and Li 2007; Li and Zhang 2009): one Chebyshev subproblem a weight vector, several objectives.
+
+    Attributes
+    ----------
+    population : int
+        Least number of subproblems; for three objectives or more the simplex lattice may need some more.
+    neighbours : int
+        Subproblems that share parents and children with one.
+    replacements : int
+        Most members that a child replaces.
+    locality : float
+        Chance that parents are neighbours, rather than any members.
+    """
+
+    population: int = 100
+    neighbours: int = 20
+    replacements: int = 2
+    locality: float = 0.9
+    kind: ClassVar[str] = "moead"
+
+
+@dataclass(frozen=True)
+class Reinforce:
+    """REINFORCE (Williams 1992) with an independent categorical policy a variable, as in NATS-Bench (Dong et al. 2021).
+
+    Attributes
+    ----------
+    learning_rate : float
+        Of Adam, on the logits.
+    episodes : int
+        Architectures of a step.
+    baseline : float
+        Decay of the moving average of scores that is subtracted.
+    entropy : float
+        Weight of the policy's entropy.
+    """
+
+    learning_rate: float = 0.1
+    episodes: int = 6
+    baseline: float = 0.95
+    entropy: float = 1e-5
+    kind: ClassVar[str] = "reinforce"
+
+
+@dataclass(frozen=True)
+class GradientAscent:
+    """Gradient ascent on the objective under independent random choices: the multilinear extension of the tables.
+
+    The expected value of a surrogate under a product of categorical policies is exact and costs no evaluation, so a
+    run evaluates only the architectures that it comes to. It sees the tables, which no search with real training
+    could: a bound on what differentiable searches can do, not a peer of the others.
+
+    Attributes
+    ----------
+    learning_rate : float
+        Of Adam, on the logits.
+    steps : int
+        Steps between two evaluations.
+    relaxation : {"expectation", "gumbel"}
+        Follow the expectation, or relaxed samples (Gumbel-softmax; Jang et al. 2017, Maddison et al. 2017).
+    temperature : float
+        Of the Gumbel-softmax.
+    """
+
+    learning_rate: float = 0.1
+    steps: int = 10
+    relaxation: Literal["expectation", "gumbel"] = "expectation"
+    temperature: float = 0.5
+    kind: ClassVar[str] = "gradient_ascent"
+
+
+@dataclass(frozen=True)
+class SuccessiveHalving:
+    """Successive halving (Jamieson and Talwalkar 2016) over repeated noisy measurements, bracket after bracket.
+
+    A run stands for the architecture with the best mean of the most measurements.
+
+    Attributes
+    ----------
+    initial : int
+        Random architectures of a bracket, measured once each.
+    reduction : int
+        One in so many goes on, and is measured until it has so many times the measurements.
+    """
+
+    initial: int = 27
+    reduction: int = 3
+    kind: ClassVar[str] = "successive_halving"
+
+
+NativeAlgorithm: TypeAlias = (
+    RandomSearch
+    | LocalSearch
+    | RegularizedEvolution
+    | SimulatedAnnealing
+    | Nsga2
+    | Moead
+    | Reinforce
+    | GradientAscent
+    | SuccessiveHalving
+)
+_CLASSES: tuple[type[NativeAlgorithm], ...] = (
+    RandomSearch,
+    LocalSearch,
+    RegularizedEvolution,
+    SimulatedAnnealing,
+    Nsga2,
+    Moead,
+    Reinforce,
+    GradientAscent,
+    SuccessiveHalving,
+)
+ALGORITHMS: Mapping[str, type[NativeAlgorithm]] = MappingProxyType({c.kind: c for c in _CLASSES})
+
+
+def native_algorithm(algorithm: str | NativeAlgorithm) -> NativeAlgorithm:
+    """Give the algorithm of a name, with the literature's settings.
+
+    Raises
+    ------
+    SearchError
+        If there is none of this name.
+
+    Examples
+    --------
+    >>> native_algorithm("regularized_evolution")
+    RegularizedEvolution(population=20, sample=10, removal='oldest')
+    """
+    if isinstance(algorithm, _CLASSES):
+        return algorithm
+    if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
+        raise SearchError(f"unknown algorithm {algorithm!r}; choose one of {', '.join(ALGORITHMS)}, or give your own")
+    return ALGORITHMS[algorithm]()
+
+
+def to_spec(algorithm: NativeAlgorithm) -> str:
+    """Write an algorithm as the core reads it."""
+    for entry in fields(algorithm):
+        value = getattr(algorithm, entry.name)
+        wanted = type(entry.default)
+        # what JSON would turn into another type, or refuse without naming it
+        accepted = isinstance(value, (int, float)) if wanted in (int, float) else isinstance(value, (wanted, float))
+        if not accepted or (wanted is int and not isinstance(value, int)) or isinstance(value, bool) != (wanted is bool):
+            raise SearchError(f"{entry.name} is {value!r}; choose one like {entry.default!r}")
+    return json.dumps({"kind": algorithm.kind, **asdict(algorithm)})

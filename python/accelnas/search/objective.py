@@ -1,0 +1,242 @@
+"""What a search seeks: a metric, a formulation of several, several objectives, or a function; under constraints."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from accelnas.errors import MetricError, SearchError
+from accelnas.exact.constraints import Constraint, Constraints, parse_constraints
+from accelnas.exact.question import Objective
+from accelnas.exact.sampling import predictable
+from accelnas.exact.scalarised import FORMULATIONS, Formulation, WeightedProduct, formulation_to_json, resolved_ranges
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from accelnas.benchmark import Benchmark
+    from accelnas.exact.question import Within
+    from accelnas.metric import Metric
+
+__all__ = ["FunctionObjective", "Sought", "SoughtLike", "parse_sought"]
+
+
+@dataclass(frozen=True)
+class FunctionObjective:
+    """A function of architectures as objective: whatever can be computed fast enough.
+
+    Attributes
+    ----------
+    function : callable
+        Takes choice indices, uint8 (n, variables), and gives float64 (n,), or (n, m) of m objectives.
+    directions : mapping of str to {"maximise", "minimise"}
+        The name of each objective, and which end of it is sought.
+
+    Examples
+    --------
+    >>> import accelnas
+    >>> depth = FunctionObjective(lambda archs: archs.sum(axis=1), {"sum of choices": "maximise"})
+    >>> accelnas.load().search("local_search", depth, budget=100, seed=1).best_values[-1] > 30
+    np.True_
+    """
+
+    function: Callable[[NDArray[np.uint8]], Any]
+    directions: Mapping[str, str]
+
+    def columns(self, rows: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Give the values of rows, (n, m)."""
+        found = np.asarray(self.function(rows), np.float64)
+        if found.shape not in ((len(rows),), (len(rows), len(self.directions))):
+            raise SearchError(
+                f"the function gave an array of shape {found.shape} for {len(rows)} architectures and "
+                f"{len(self.directions)} objectives; give one value of each"
+            )
+        return np.ascontiguousarray(found.reshape(len(rows), len(self.directions)))
+
+
+SoughtLike: TypeAlias = (
+    "str | Formulation | FunctionObjective | Callable[[NDArray[np.uint8]], Any] | Sequence[str | tuple[str, str]]"
+)
+
+
+@dataclass(frozen=True)
+class Sought:
+    """What is sought, in one form.
+
+    Attributes
+    ----------
+    objectives : tuple of Objective
+        The metrics of the objectives, or of the formulation.
+    formulation : Formulation or None
+        What makes one score of them, with all its ranges.
+    constraints : tuple of Constraint
+        Closed ranges of metrics.
+    penalty : float or None
+        What a relative violation of 1 costs a score; without it feasible architectures come first.
+    function : FunctionObjective or None
+        What gives the values, where they are not a benchmark's.
+    """
+
+    objectives: tuple[Objective, ...]
+    formulation: Formulation | None = None
+    constraints: tuple[Constraint, ...] = ()
+    penalty: float | None = None
+    function: FunctionObjective | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Metrics that an evaluation gives: those of the objectives, then those of the constraints."""
+        return tuple(dict.fromkeys([o.metric for o in self.objectives] + [c.metric for c in self.constraints]))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the scores."""
+        return tuple(o.metric for o in self.objectives) if self.formulation is None else ("score",)
+
+    @property
+    def signs(self) -> NDArray[np.float64]:
+        """What turns each score, of which more is better, into what people read: float64 (scores,)."""
+        if self.formulation is not None:
+            return np.array([-1.0 if self.formulation.is_loss else 1.0])
+        return np.array([1.0 if o.direction == "maximise" else -1.0 for o in self.objectives])
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as plain data."""
+        return {
+            "objectives": {o.metric: o.direction for o in self.objectives},
+            "formulation": None if self.formulation is None else formulation_to_json(self.formulation),
+            "constraints": [str(c) for c in self.constraints],
+            "penalty": self.penalty,
+        }
+
+    def to_core(self) -> str:
+        """Write it as the core reads it."""
+        place = self.columns.index
+        content: dict[str, Any] = {"directions": [o.direction for o in self.objectives], "penalty": self.penalty}
+        content["constraints"] = [
+            {"column": place(c.metric), "lower": _finite(c.lower), "upper": _finite(c.upper)} for c in self.constraints
+        ]
+        if self.formulation is not None:
+            content["formula"] = _formula(self.formulation, {o.metric: place(o.metric) for o in self.objectives})
+        return json.dumps(content)
+
+    def score(self, values: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+        """Give what people read of values by metric, (n, scores), whatever the constraints."""
+        if self.formulation is None:
+            return np.stack([values[o.metric] for o in self.objectives], axis=1)
+        return self.formulation.score(values, self.formulation.ranges)[:, None]
+
+    def __str__(self) -> str:
+        if self.formulation is None:
+            sought = ", ".join(f"{o.direction} {o.metric}" for o in self.objectives)
+        else:
+            sought = f"{self.formulation.kind} of {', '.join(o.metric for o in self.objectives)}"
+        limits = ", ".join(map(str, self.constraints))
+        return sought + (f" subject to {limits}" if limits else "")
+
+
+def parse_sought(
+    bench: Benchmark,
+    objective: SoughtLike,
+    subject_to: Constraints = (),
+    penalty: float | None = None,
+    within: Within | None = None,
+) -> Sought:
+    """Read what is sought, in any of the forms that people write.
+
+    Raises
+    ------
+    MetricError
+        If a metric is unknown.
+    SearchError
+        If a formulation or a constraint makes no sense.
+
+    Examples
+    --------
+    >>> import accelnas
+    >>> str(parse_sought(accelnas.load(), ["accuracy", "latency_zcu102"], "macs <= 400"))
+    'maximise accuracy, minimise latency_zcu102 subject to macs <= 400.0'
+    """
+    limits = parse_constraints(predictable(bench.metrics), subject_to)
+    if penalty is not None and not (math.isfinite(penalty) and penalty >= 0):
+        raise SearchError(f"penalty is {penalty!r}; choose a number of at least 0, in units of the score")
+    if isinstance(objective, FunctionObjective) or (callable(objective) and not isinstance(objective, str)):
+        return _of_function(objective, limits, penalty)
+    if isinstance(objective, tuple(FORMULATIONS.values())):
+        return _of_formulation(bench, objective, limits, penalty, subject_to, within)
+    given = [objective] if isinstance(objective, str) else list(objective)  # type: ignore[arg-type]
+    objectives = tuple(_objective(bench.metrics, entry) for entry in given)
+    if not objectives or len({o.metric for o in objectives}) < len(objectives):
+        raise SearchError(f"objectives are {given!r}; give one or more different metrics")
+    return Sought(objectives, None, limits, penalty)
+
+
+def _objective(metrics: Mapping[str, Metric], entry: object) -> Objective:
+    name, direction = entry if isinstance(entry, tuple) and len(entry) == 2 else (entry, None)
+    if not isinstance(name, str) or name not in metrics:
+        raise MetricError(f'unknown metric "{name}"; the metrics are {", ".join(metrics)}')
+    if direction not in (None, "maximise", "minimise"):
+        raise SearchError(f"direction of {name} is {direction!r}; choose maximise or minimise")
+    return Objective(name, direction or metrics[name].direction)
+
+
+def _of_function(given: Any, limits: tuple[Constraint, ...], penalty: float | None) -> Sought:
+    name = getattr(given, "__name__", type(given).__name__)
+    function = given if isinstance(given, FunctionObjective) else FunctionObjective(given, {name: "maximise"})
+    if limits:
+        raise SearchError("a function comes with its own constraints; leave subject_to out, or give metrics")
+    if not function.directions or not set(function.directions.values()) <= {"maximise", "minimise"}:
+        raise SearchError(f"directions are {dict(function.directions)!r}; give maximise or minimise for each objective")
+    return Sought(tuple(Objective(n, d) for n, d in function.directions.items()), None, (), penalty, function)
+
+
+def _of_formulation(
+    bench: Benchmark,
+    formulation: Formulation,
+    limits: tuple[Constraint, ...],
+    penalty: float | None,
+    subject_to: Constraints,
+    within: Within | None,
+) -> Sought:
+    objectives = tuple(_objective(bench.metrics, name) for name in formulation.weights)
+    formulation.check(bench.metrics)
+    if not isinstance(formulation, WeightedProduct):
+        lacking = [name for name in formulation.weights if name not in formulation.ranges]
+        values: Mapping[str, Any] = {}
+        if lacking and formulation.is_loss:
+            # nadir and ideal point, as `Benchmark.scalarised` takes them
+            front = bench.pareto_front(list(formulation.weights), subject_to=subject_to, within=within)
+            values = front.metric_values
+        ranges = resolved_ranges(formulation, bench.metrics, values)
+        formulation = type(formulation)(**{**_settings(formulation), "ranges": ranges})
+    return Sought(objectives, formulation, limits, penalty)
+
+
+def _settings(formulation: Formulation) -> dict[str, Any]:
+    return {name: getattr(formulation, name) for name in formulation.__dataclass_fields__}
+
+
+def _formula(formulation: Formulation, columns: Mapping[str, int]) -> dict[str, Any]:
+    """Write a formulation as terms over columns."""
+    if isinstance(formulation, WeightedProduct):
+        pairs = {m: e if isinstance(e, tuple) else (e, e) for m, e in formulation.exponents.items()}
+        powers = [
+            {"column": columns[m], "target": formulation.targets.get(m, 1.0), "up_to": up_to, "beyond": beyond}
+            for m, (up_to, beyond) in pairs.items()
+        ]
+        return {"kind": formulation.kind, "terms": powers}
+    terms = [
+        {"column": columns[m], "weight": w, "worst": formulation.ranges[m][0], "ideal": formulation.ranges[m][1]}
+        for m, w in formulation.weights.items()
+    ]
+    power = {"power": formulation.power} if hasattr(formulation, "power") else {}
+    return {"kind": formulation.kind, "terms": terms, **power}
+
+
+def _finite(bound: float) -> float | None:
+    return None if math.isinf(bound) else bound

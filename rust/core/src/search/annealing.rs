@@ -1,0 +1,95 @@
+//! Simulated annealing (Kirkpatrick, Gelatt and Vecchi 1983) with geometric cooling over the budget.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::error::Result;
+use crate::search::algorithm::{Algorithm, require};
+use crate::search::brief::Brief;
+use crate::search::objective::is_feasible;
+use crate::search::stream::Stream;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnnealingSettings {
+    /// Random architectures, the best of which is the start.
+    initial: usize,
+    /// In units of the score; the standard deviation of the first architectures where none is given.
+    #[serde(default)]
+    temperature: Option<f64>,
+    /// Last temperature over the first.
+    cooling: f64,
+}
+
+pub(crate) struct Annealing {
+    initial: usize,
+    temperature: Option<f64>,
+    cooling: f64,
+    brief: Arc<Brief>,
+    stream: Stream,
+    asked: usize,
+    told: u64,
+    /// Scores of the first architectures.
+    first: Vec<f64>,
+    current: Vec<u8>,
+    score: f64,
+}
+
+impl Annealing {
+    pub(crate) fn new(settings: &AnnealingSettings, brief: Arc<Brief>, stream: Stream) -> Result<Annealing> {
+        let &AnnealingSettings { initial, temperature, cooling } = settings;
+        require((1..=1 << 20).contains(&initial), "initial", initial, "1 to 1048576")?;
+        if let Some(t) = temperature {
+            require(t.is_finite() && t > 0.0, "temperature", t, "a number above 0")?;
+        }
+        require(cooling > 0.0 && cooling <= 1.0, "cooling", cooling, "a number above 0 and at most 1")?;
+        let (first, current) = (Vec::new(), Vec::new());
+        let score = f64::NEG_INFINITY;
+        Ok(Annealing { initial, temperature, cooling, brief, stream, asked: 0, told: 0, first, current, score })
+    }
+
+    /// Temperature at this share of the budget.
+    fn temperature(&mut self) -> f64 {
+        let start = *self.temperature.get_or_insert_with(|| {
+            let feasible: Vec<f64> = self.first.iter().copied().filter(|&s| is_feasible(s)).collect();
+            let sd = crate::uncertainty::variance(feasible.iter().copied()).sqrt();
+            if sd > 0.0 { sd } else { 1.0 }
+        });
+        let (done, all) = (self.told.saturating_sub(self.initial as u64), self.brief.budget());
+        let share = done as f64 / all.saturating_sub(self.initial as u64).max(1) as f64;
+        start * libm::pow(self.cooling, share.min(1.0))
+    }
+}
+
+impl Algorithm for Annealing {
+    fn ask(&mut self, most: usize, rows: &mut Vec<u8>) {
+        if self.asked < self.initial || self.current.is_empty() {
+            let n = self.initial.saturating_sub(self.asked).clamp(1, most);
+            self.asked += n;
+            (0..n).for_each(|_| self.brief.random(&mut self.stream, rows));
+            return;
+        }
+        let first = rows.len();
+        rows.extend_from_slice(&self.current);
+        self.brief.step(&mut self.stream, &mut rows[first..]);
+    }
+
+    fn tell(&mut self, rows: &[u8], scores: &[f64]) {
+        for (row, &score) in rows.chunks_exact(self.brief.width()).zip(scores) {
+            let accepted = if self.told < self.initial as u64 {
+                self.first.push(score);
+                score > self.score
+            } else {
+                let temperature = self.temperature();
+                score >= self.score || self.stream.unit() < libm::exp((score - self.score) / temperature)
+            };
+            if accepted || self.current.is_empty() {
+                self.current.clear();
+                self.current.extend_from_slice(row);
+                self.score = score;
+            }
+            self.told += 1;
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! A score as a function of independent random choices: the multilinear extension of the tables.
+//!
+//! The expected value of a sum of tables under independent choices is exact: every cell times the probabilities of
+//! its choices (Călinescu, Chekuri, Pál and Vondrák 2011 for sets). Links and formulas take these expectations in
+//! place of an architecture's values.
+
+use crate::benchmark::Benchmark;
+use crate::error::{Error, Result};
+use crate::link::Link;
+use crate::search::objective::Objective;
+use crate::space::Space;
+use crate::tables::Granularity;
+
+/// Step of a difference, relative to a value.
+const STEP: f64 = 1e-6;
+
+/// A score over probabilities of the allowed choices, variable after variable.
+#[derive(Debug)]
+pub(crate) struct Model {
+    objective: Objective,
+    columns: Vec<Column>,
+    /// Position of each allowed choice among all choices.
+    places: Vec<usize>,
+    /// First choice of every variable among all choices, and the end of the last.
+    first: Vec<usize>,
+}
+
+/// One metric on the scale of its link.
+#[derive(Debug)]
+struct Column {
+    link: Link,
+    constant: f64,
+    axes: Axes,
+    /// Axes and first cell of every table.
+    tables: Vec<(Vec<usize>, usize)>,
+    cells: Vec<f64>,
+}
+
+/// The axes of tables: variables, or blocks of them.
+#[derive(Debug)]
+struct Axes {
+    /// First state of every axis, and the end of the last.
+    first: Vec<usize>,
+    /// Variables of every axis.
+    variables: Vec<std::ops::Range<usize>>,
+}
+
+impl Model {
+    pub(crate) fn new(
+        bench: &Benchmark,
+        metrics: &[usize],
+        objective: Objective,
+        allowed: &[Vec<u8>],
+    ) -> Result<Model> {
+        let space = bench.space();
+        let mut first = vec![0];
+        space.cards().for_each(|card| first.push(first[first.len() - 1] + card));
+        let place =
+            |(v, choices): (usize, &Vec<u8>)| choices.iter().map(|&c| first[v] + c as usize).collect::<Vec<_>>();
+        let places = allowed.iter().enumerate().flat_map(place).collect();
+        let columns = metrics.iter().map(|&metric| Column::new(bench, metric)).collect::<Result<_>>()?;
+        Ok(Model { objective, columns, places, first })
+    }
+
+    /// The score, and how it changes with each probability.
+    pub(crate) fn score(&self, probabilities: &[f64], gradient: &mut [f64]) -> f64 {
+        let all = self.first[self.first.len() - 1];
+        let mut p = vec![0.0; all];
+        self.places.iter().zip(probabilities).for_each(|(&place, &own)| p[place] = own);
+        let mut slopes = vec![vec![0.0; all]; self.columns.len()];
+        let columns = self.columns.iter().zip(&mut slopes);
+        let mut values: Vec<f64> = columns.map(|(column, slopes)| column.value(&p, &self.first, slopes)).collect();
+        let mut out = Vec::new();
+        let mut score = |values: &[f64]| {
+            out.clear();
+            self.objective.score(values, &mut out);
+            out[0]
+        };
+        let here = score(&values);
+        gradient.fill(0.0);
+        for (c, slopes) in slopes.iter().enumerate() {
+            let (value, step) = (values[c], STEP * values[c].abs().max(1e-9));
+            let [above, below] = [value + step, value - step].map(|moved| {
+                values[c] = moved;
+                score(&values)
+            });
+            values[c] = value;
+            let slope = (above - below) / (2.0 * step);
+            gradient.iter_mut().zip(&self.places).for_each(|(g, &place)| *g += slope * slopes[place]);
+        }
+        here
+    }
+}
+
+impl Column {
+    fn new(bench: &Benchmark, metric: usize) -> Result<Column> {
+        let predictor = bench.predictor(metric)?;
+        let (surrogate, name) = (predictor.surrogate(), &bench.metrics()[metric].name);
+        if surrogate.forest_trees() > 0 {
+            let reason = "has trees that are no interaction tables, so gradients do not exist; refit it with limited \
+                          interactions (max_variables or max_blocks), or choose another algorithm";
+            return Err(Error::Metric { name: name.clone(), reason: reason.to_owned() });
+        }
+        let axes = Axes::new(bench.space(), surrogate.tables.granularity);
+        let mut offset = 0;
+        let table = |set: &crate::tables::AxisSet| {
+            let start = offset;
+            offset += set.cells(&surrogate.tables.cards);
+            (set.axes().iter().map(|&a| a as usize).collect(), start)
+        };
+        let tables = surrogate.tables.sets.iter().map(table).collect();
+        let cells = surrogate.tables.mean_cells();
+        Ok(Column { link: predictor.link(), constant: surrogate.mean_constant(), axes, tables, cells })
+    }
+
+    /// The metric at the expected value on the scale of the link, and its slopes.
+    fn value(&self, p: &[f64], first: &[usize], slopes: &mut [f64]) -> f64 {
+        let states = self.axes.states(p, first);
+        let mut of_states = vec![0.0; states.len()];
+        let tables = self
+            .tables
+            .iter()
+            .map(|(axes, start)| contract(&self.cells[*start..], axes, &self.axes.first, &states, 1.0, &mut of_states));
+        let expected = self.constant + tables.sum::<f64>();
+        self.axes.to_choices(&of_states, p, first, slopes);
+        let slope = match self.link {
+            Link::Identity => 1.0,
+            Link::Reciprocal => -self.link.slope(expected),
+            Link::Log => self.link.slope(expected),
+        };
+        slopes.iter_mut().for_each(|s| *s *= slope);
+        self.link.inverse(expected)
+    }
+}
+
+/// The expected cell of a table, and its slopes by the states of its axes, times a weight.
+fn contract(cells: &[f64], axes: &[usize], first: &[usize], p: &[f64], weight: f64, slopes: &mut [f64]) -> f64 {
+    let Some((&axis, rest)) = axes.split_first() else { return cells[0] };
+    let states = first[axis]..first[axis + 1];
+    let mut sum = 0.0;
+    if rest.is_empty() {
+        for (state, cell) in states.zip(cells) {
+            sum += p[state] * cell;
+            slopes[state] += weight * cell;
+        }
+        return sum;
+    }
+    let step: usize = rest.iter().map(|&a| first[a + 1] - first[a]).product();
+    for (state, cells) in states.zip(cells.chunks(step)) {
+        let inner = contract(cells, rest, first, p, weight * p[state], slopes);
+        sum += p[state] * inner;
+        slopes[state] += weight * inner;
+    }
+    sum
+}
+
+impl Axes {
+    fn new(space: &Space, granularity: Granularity) -> Axes {
+        let mut first = vec![0];
+        granularity.cards(space).iter().for_each(|card| first.push(first[first.len() - 1] + card));
+        let variables = match granularity {
+            Granularity::Variables => (0..space.width()).map(|v| v..v + 1).collect(),
+            Granularity::Blocks => space.blocks().iter().map(|block| block.variables.clone()).collect(),
+        };
+        Axes { first, variables }
+    }
+
+    /// Probabilities of the states of all axes.
+    fn states(&self, p: &[f64], first: &[usize]) -> Vec<f64> {
+        let of_axis = |variables: &std::ops::Range<usize>| product(variables.clone(), p, first, None);
+        self.variables.iter().flat_map(of_axis).collect()
+    }
+
+    /// Slopes by choices, of slopes by states.
+    fn to_choices(&self, of_states: &[f64], p: &[f64], first: &[usize], slopes: &mut [f64]) {
+        for (axis, variables) in self.variables.iter().enumerate() {
+            let of_states = &of_states[self.first[axis]..self.first[axis + 1]];
+            for v in variables.clone() {
+                let others = product(variables.clone(), p, first, Some(v));
+                let after: usize = (v + 1..variables.end).map(|w| first[w + 1] - first[w]).product();
+                let card = first[v + 1] - first[v];
+                for (state, (slope, other)) in of_states.iter().zip(&others).enumerate() {
+                    slopes[first[v] + state / after % card] += slope * other;
+                }
+            }
+        }
+    }
+}
+
+/// Products of the probabilities of a block's choices, a state at a time; of one variable they count as 1.
+fn product(variables: std::ops::Range<usize>, p: &[f64], first: &[usize], without: Option<usize>) -> Vec<f64> {
+    let mut out = vec![1.0];
+    for v in variables {
+        let factor = |place: usize| if without == Some(v) { 1.0 } else { p[place] };
+        out = out.iter().flat_map(|q| (first[v]..first[v + 1]).map(move |place| q * factor(place))).collect();
+    }
+    out
+}

@@ -1,0 +1,157 @@
+//! NSGA-II (Deb, Pratap, Agarwal and Meyarivan 2002) with uniform crossover and without duplicates.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::error::Result;
+use crate::noise::absorb;
+use crate::search::algorithm::{Algorithm, require};
+use crate::search::brief::Brief;
+use crate::search::pareto::Sorter;
+use crate::search::stream::Stream;
+
+/// How often a duplicate is mutated once more.
+const ATTEMPTS: usize = 10;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nsga2Settings {
+    population: usize,
+    /// Chance that a child has two parents.
+    crossover: f64,
+}
+
+/// Architectures and their scores, with what tells them apart quickly.
+#[derive(Clone, Debug, Default)]
+struct Members {
+    rows: Vec<u8>,
+    keys: Vec<u64>,
+    scores: Vec<f64>,
+}
+
+pub(crate) struct Nsga2 {
+    population: usize,
+    crossover: f64,
+    brief: Arc<Brief>,
+    stream: Stream,
+    /// Parents, then the children told so far.
+    members: Members,
+    parents: usize,
+    /// Rank and crowding of the parents.
+    ranks: Vec<u32>,
+    crowding: Vec<f64>,
+    /// Children asked for in this generation.
+    asked: Vec<u64>,
+    sorter: Sorter,
+    chosen: Vec<u32>,
+    spare: Members,
+}
+
+impl Nsga2 {
+    pub(crate) fn new(settings: &Nsga2Settings, brief: Arc<Brief>, stream: Stream) -> Result<Nsga2> {
+        let &Nsga2Settings { population, crossover } = settings;
+        require((2..=1 << 20).contains(&population), "population", population, "2 to 1048576")?;
+        require((0.0..=1.0).contains(&crossover), "crossover", crossover, "a probability")?;
+        Ok(Nsga2 {
+            population,
+            crossover,
+            brief,
+            stream,
+            members: Members::default(),
+            parents: 0,
+            ranks: Vec::new(),
+            crowding: Vec::new(),
+            asked: Vec::new(),
+            sorter: Sorter::default(),
+            chosen: Vec::new(),
+            spare: Members::default(),
+        })
+    }
+
+    /// The better of two random parents: by rank, then by crowding.
+    #[inline]
+    fn parent(&mut self) -> usize {
+        let [a, b] = [0; 2].map(|_| self.stream.below(self.parents));
+        let order = self.ranks[b].cmp(&self.ranks[a]).then_with(|| self.crowding[a].total_cmp(&self.crowding[b]));
+        if order.is_lt() { b } else { a }
+    }
+
+    /// Appends a child, different from parents and siblings where that succeeds within a few attempts.
+    fn child(&mut self, rows: &mut Vec<u8>) {
+        let first = rows.len();
+        if self.parents == 0 {
+            self.brief.random(&mut self.stream, rows);
+        } else {
+            let [a, b] = [0; 2].map(|_| self.parent());
+            let b = if self.stream.unit() < self.crossover { b } else { a };
+            let width = self.brief.width();
+            let parents = [a, b].map(|i| &self.members.rows[i * width..][..width]);
+            self.brief.cross(&mut self.stream, parents, rows);
+        }
+        let mut key = absorb(0, &rows[first..]);
+        for _ in 0..ATTEMPTS {
+            if !self.asked.contains(&key) && !self.members.keys.contains(&key) {
+                break;
+            }
+            self.brief.step(&mut self.stream, &mut rows[first..]);
+            key = absorb(0, &rows[first..]);
+        }
+        self.asked.push(key);
+    }
+
+    /// Lets the best of parents and children live.
+    fn select(&mut self) {
+        let (width, scores) = (self.brief.width(), self.brief.scores());
+        self.sorter.sort(&self.members.scores, scores);
+        let Sorter { ranks, crowding, .. } = &self.sorter;
+        self.chosen.clear();
+        self.chosen.extend(0..ranks.len() as u32);
+        let better = |a: &u32, b: &u32| {
+            let (a, b) = (*a as usize, *b as usize);
+            ranks[a].cmp(&ranks[b]).then_with(|| crowding[b].total_cmp(&crowding[a])).then(a.cmp(&b))
+        };
+        if self.population < self.chosen.len() {
+            self.chosen.select_nth_unstable_by(self.population, better);
+            self.chosen.truncate(self.population);
+        }
+        // Not the order of selection, which is an implementation's own.
+        self.chosen.sort_unstable();
+        self.spare.rows.clear();
+        self.spare.keys.clear();
+        self.spare.scores.clear();
+        self.ranks.clear();
+        self.crowding.clear();
+        for &i in &self.chosen {
+            let i = i as usize;
+            self.spare.rows.extend_from_slice(&self.members.rows[i * width..][..width]);
+            self.spare.keys.push(self.members.keys[i]);
+            self.spare.scores.extend_from_slice(&self.members.scores[i * scores..][..scores]);
+            self.ranks.push(ranks[i]);
+            self.crowding.push(crowding[i]);
+        }
+        std::mem::swap(&mut self.members, &mut self.spare);
+        self.parents = self.members.keys.len();
+        self.asked.clear();
+    }
+}
+
+impl Algorithm for Nsga2 {
+    fn ask(&mut self, most: usize, rows: &mut Vec<u8>) {
+        // Beyond a generation more children come from the same parents.
+        let left = self.population.saturating_sub(self.asked.len()).max(1);
+        (0..most.min(left)).for_each(|_| self.child(rows));
+    }
+
+    fn tell(&mut self, rows: &[u8], scores: &[f64]) {
+        let each = scores.chunks_exact(self.brief.scores());
+        for (row, scores) in rows.chunks_exact(self.brief.width()).zip(each) {
+            self.members.rows.extend_from_slice(row);
+            self.members.keys.push(absorb(0, row));
+            self.members.scores.extend_from_slice(scores);
+            if self.members.keys.len() - self.parents >= self.population {
+                self.select();
+            }
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Non-dominated ranks and crowding distances (Deb, Pratap, Agarwal and Meyarivan 2002). More of a score is better.
+
+/// Buffers, and the result of the last call.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sorter {
+    /// Number of the front of each point, from 0.
+    pub(crate) ranks: Vec<u32>,
+    /// Crowding distance of each point within its front; infinite at its ends.
+    pub(crate) crowding: Vec<f64>,
+    order: Vec<u32>,
+    /// Two scores: the last point that each front took in, its second score descending from front to front.
+    tails: Vec<[f64; 2]>,
+    /// Three scores or more: how many points dominate each one, and the points of the next front.
+    dominators: Vec<u32>,
+    front: Vec<u32>,
+}
+
+impl Sorter {
+    /// Ranks points of `width` scores, and measures how crowded they are.
+    pub(crate) fn sort(&mut self, scores: &[f64], width: usize) {
+        let n = scores.len() / width;
+        self.order.clear();
+        self.order.extend(0..n as u32);
+        self.ranks.clear();
+        self.ranks.resize(n, 0);
+        match width {
+            1 => self.rank_one(scores),
+            2 => self.rank_two(scores),
+            _ => self.rank_many(scores, width),
+        }
+        self.crowd(scores, width);
+    }
+
+    fn rank_one(&mut self, scores: &[f64]) {
+        self.order.sort_unstable_by(|&a, &b| scores[b as usize].total_cmp(&scores[a as usize]));
+        let mut rank = 0;
+        for pair in self.order.windows(2) {
+            rank += u32::from(scores[pair[0] as usize] != scores[pair[1] as usize]);
+            self.ranks[pair[1] as usize] = rank;
+        }
+    }
+
+    /// One sweep from the best first score down (Jensen 2003).
+    fn rank_two(&mut self, scores: &[f64]) {
+        let point = |i: u32| [scores[2 * i as usize], scores[2 * i as usize + 1]];
+        self.order.sort_unstable_by(|&a, &b| {
+            let (a, b) = (point(a), point(b));
+            b[0].total_cmp(&a[0]).then_with(|| b[1].total_cmp(&a[1]))
+        });
+        self.tails.clear();
+        for &i in &self.order {
+            let own = point(i);
+            // A front takes a point in if its last point has less of the second score, or is equal.
+            let rank = self.tails.partition_point(|tail| tail[1] >= own[1] && *tail != own);
+            match self.tails.get_mut(rank) {
+                Some(tail) => *tail = own,
+                None => self.tails.push(own),
+            }
+            self.ranks[i as usize] = rank as u32;
+        }
+    }
+
+    fn rank_many(&mut self, scores: &[f64], width: usize) {
+        let n = self.ranks.len();
+        let point = |i: usize| &scores[i * width..][..width];
+        let dominates = |a: &[f64], b: &[f64]| a != b && a.iter().zip(b).all(|(a, b)| a >= b);
+        self.dominators.clear();
+        self.dominators.extend((0..n).map(|i| (0..n).filter(|&j| dominates(point(j), point(i))).count() as u32));
+        let (mut rank, mut left) = (0, n);
+        while left > 0 {
+            self.front.clear();
+            let dominators = &mut self.dominators;
+            self.front.extend((0..n as u32).filter(|&i| dominators[i as usize] == 0));
+            for &i in &self.front {
+                self.ranks[i as usize] = rank;
+                dominators[i as usize] = u32::MAX;
+            }
+            for (i, count) in dominators.iter_mut().enumerate().filter(|(_, count)| **count != u32::MAX) {
+                *count -= self.front.iter().filter(|&&j| dominates(point(j as usize), point(i))).count() as u32;
+            }
+            left -= self.front.len();
+            rank += 1;
+        }
+    }
+
+    fn crowd(&mut self, scores: &[f64], width: usize) {
+        let (n, ranks) = (self.ranks.len(), &self.ranks);
+        self.crowding.clear();
+        self.crowding.resize(n, 0.0);
+        for score in 0..width {
+            let value = |i: u32| scores[i as usize * width + score];
+            // Two scores were sorted by the first, which orders each front by the second as well.
+            match (width, score) {
+                (2, 0) => counting_sort(&mut self.order, &mut self.front, &mut self.dominators, ranks),
+                (2, _) => {}
+                _ => self.order.sort_unstable_by(|&a, &b| {
+                    ranks[a as usize].cmp(&ranks[b as usize]).then_with(|| value(b).total_cmp(&value(a)))
+                }),
+            }
+            for front in self.order.chunk_by(|&a, &b| ranks[a as usize] == ranks[b as usize]) {
+                let (first, last) = (front[0], front[front.len() - 1]);
+                let extent = (value(first) - value(last)).abs();
+                for i in [first, last] {
+                    self.crowding[i as usize] = f64::INFINITY;
+                }
+                if extent > 0.0 {
+                    for w in front.windows(3) {
+                        self.crowding[w[1] as usize] += (value(w[0]) - value(w[2])).abs() / extent;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Sorts by rank and keeps the order within a rank.
+fn counting_sort(order: &mut Vec<u32>, sorted: &mut Vec<u32>, starts: &mut Vec<u32>, ranks: &[u32]) {
+    starts.clear();
+    starts.resize(ranks.len() + 1, 0);
+    ranks.iter().for_each(|&rank| starts[rank as usize + 1] += 1);
+    (1..starts.len()).for_each(|i| starts[i] += starts[i - 1]);
+    sorted.clear();
+    sorted.resize(order.len(), 0);
+    for &i in &*order {
+        let start = &mut starts[ranks[i as usize] as usize];
+        sorted[*start as usize] = i;
+        *start += 1;
+    }
+    std::mem::swap(order, sorted);
+}
+
+/// Number of the front of each point, from 0.
+pub fn non_dominated_ranks(scores: &[f64], width: usize) -> Vec<u32> {
+    let mut sorter = Sorter::default();
+    sorter.sort(scores, width);
+    sorter.ranks
+}
+
+/// Sum over the scores of the distance between a point's neighbours in its front, relative to the front's extent.
+pub fn crowding_distances(scores: &[f64], width: usize) -> Vec<f64> {
+    let mut sorter = Sorter::default();
+    sorter.sort(scores, width);
+    sorter.crowding
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn ranks_follow_their_definition(points in prop::collection::vec(0u8..8, 6 * 20), width in 1usize..5) {
+            let scores: Vec<f64> = points.iter().map(|&v| f64::from(v)).collect();
+            let points: Vec<&[f64]> = scores.chunks_exact(width).collect();
+            let scores = points.concat();
+            let ranks = non_dominated_ranks(&scores, width);
+            let dominates = |a: &[f64], b: &[f64]| a != b && a.iter().zip(b).all(|(a, b)| a >= b);
+            for (point, &rank) in points.iter().zip(&ranks) {
+                // The front after that of the deepest point that dominates it.
+                let above = points.iter().zip(&ranks).filter(|(other, _)| dominates(other, point));
+                prop_assert_eq!(above.map(|(_, &r)| r + 1).max().unwrap_or(0), rank);
+            }
+        }
+    }
+
+    #[test]
+    fn crowding_is_that_of_the_paper() {
+        let scores = [[0.0, 10.0], [1.0, 8.0], [4.0, 4.0], [10.0, 0.0], [0.0, 0.0]].concat();
+        let found = crowding_distances(&scores, 2);
+        assert_eq!(found, [f64::INFINITY, 0.4 + 0.6, 0.9 + 0.8, f64::INFINITY, f64::INFINITY]);
+    }
+}

@@ -1,0 +1,130 @@
+//! How good archives are as they grow: hypervolume and distance to a known front. More of a score is better.
+
+use rayon::prelude::*;
+
+use crate::error::Result;
+use crate::threads::Run;
+
+/// For every point of every run, the hypervolume of the run's points so far; `starts` are the first points of runs
+/// and the end of the last. Points are distances to the reference point, and those of 0 or less add nothing.
+pub fn hypervolumes(points: &[f64], width: usize, starts: &[usize], run: &Run<'_>) -> Result<Vec<f64>> {
+    let volumes = |points: &[f64]| match width {
+        2 => areas(points),
+        _ => (0..points.len() / 3).map(|i| volume(&points[..3 * (i + 1)])).collect(),
+    };
+    each_run(points, width, starts, run, volumes)
+}
+
+/// For every point of every run, the IGD+ (Ishibuchi, Masuda, Tanigaki and Nojima 2015) of the run's points so far:
+/// the mean over a front of how far its points are ahead of the nearest one.
+pub fn igd_plus(points: &[f64], width: usize, starts: &[usize], front: &[f64], run: &Run<'_>) -> Result<Vec<f64>> {
+    let distances = |points: &[f64]| {
+        let mut nearest = vec![f64::INFINITY; front.len() / width];
+        let mut after = |point: &[f64]| {
+            for (nearest, ideal) in nearest.iter_mut().zip(front.chunks_exact(width)) {
+                let ahead = ideal.iter().zip(point).map(|(i, p)| (i - p).max(0.0));
+                *nearest = nearest.min(ahead.map(|d| d * d).sum());
+            }
+            nearest.iter().map(|d| d.sqrt()).sum::<f64>() / nearest.len() as f64
+        };
+        points.chunks_exact(width).map(&mut after).collect()
+    };
+    each_run(points, width, starts, run, distances)
+}
+
+fn each_run(
+    points: &[f64],
+    width: usize,
+    starts: &[usize],
+    run: &Run<'_>,
+    measure: impl Fn(&[f64]) -> Vec<f64> + Sync,
+) -> Result<Vec<f64>> {
+    let of_run = |w: &[usize]| {
+        run.check()?;
+        Ok(measure(&points[w[0] * width..w[1] * width]))
+    };
+    let parts: Result<Vec<Vec<f64>>> = run.in_pool(|| starts.par_windows(2).map(of_run).collect());
+    Ok(parts?.concat())
+}
+
+/// Points that do not dominate each other: x ascends, y descends.
+#[derive(Default)]
+struct Staircase(Vec<[f64; 2]>);
+
+impl Staircase {
+    /// Adds a point, and gives the area that it alone dominates.
+    fn add(&mut self, x: f64, y: f64) -> f64 {
+        let points = &mut self.0;
+        let right = points.partition_point(|p| p[0] < x);
+        if points.get(right).is_some_and(|p| p[1] >= y) {
+            return 0.0;
+        }
+        let end = right + usize::from(points.get(right).is_some_and(|p| p[0] == x));
+        let first = points[..right].partition_point(|p| p[1] > y);
+        let mut below = points.get(right).map_or(0.0, |p| p[1]);
+        let (mut edge, mut area) = (x, 0.0);
+        for p in points[first..right].iter().rev() {
+            area += (edge - p[0]) * (y - below);
+            [edge, below] = *p;
+        }
+        area += (edge - if first > 0 { points[first - 1][0] } else { 0.0 }) * (y - below);
+        points.splice(first..end, [[x, y]]);
+        area
+    }
+}
+
+fn areas(points: &[f64]) -> Vec<f64> {
+    let (mut staircase, mut area) = (Staircase::default(), 0.0);
+    let mut after = |p: &[f64]| {
+        if p[0] > 0.0 && p[1] > 0.0 {
+            area += staircase.add(p[0], p[1]);
+        }
+        area
+    };
+    points.chunks_exact(2).map(&mut after).collect()
+}
+
+/// Volume of the union of boxes from the origin to the points, from the highest down.
+fn volume(points: &[f64]) -> f64 {
+    let mut points: Vec<&[f64]> = points.chunks_exact(3).filter(|p| p.iter().all(|&v| v > 0.0)).collect();
+    points.sort_by(|a, b| b[2].total_cmp(&a[2]));
+    let (mut staircase, mut area, mut volume) = (Staircase::default(), 0.0, 0.0);
+    for (i, p) in points.iter().enumerate() {
+        area += staircase.add(p[0], p[1]);
+        volume += area * (p[2] - points.get(i + 1).map_or(0.0, |next| next[2]));
+    }
+    volume
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::run;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn volumes_count_the_cells_that_points_dominate(points in prop::collection::vec(0u8..7, 6 * 8), width in 2usize..4) {
+            let values: Vec<f64> = points.iter().map(|&v| f64::from(v) - 1.0).collect();
+            let n = values.len() / width;
+            let found = hypervolumes(&values, width, &[0, n / 2, n], &run()).unwrap();
+            for (i, &volume) in found.iter().enumerate() {
+                let first = if i < n / 2 { 0 } else { n / 2 };
+                let points = &values[first * width..(i + 1) * width];
+                let cells = (0..6usize.pow(width as u32)).filter(|cell| {
+                    let at = |d: usize| (cell / 6usize.pow(d as u32) % 6) as f64;
+                    points.chunks_exact(width).any(|p| (0..width).all(|d| at(d) < p[d]))
+                });
+                prop_assert_eq!(cells.count() as f64, volume);
+            }
+        }
+    }
+
+    #[test]
+    fn distances_are_to_what_lies_ahead() {
+        let front = [0.0, 3.0, 4.0, 0.0];
+        let points = [0.0, 0.0, 9.0, 0.0, 0.0, 3.0];
+        assert_eq!(igd_plus(&points, 2, &[0, 3], &front, &run()).unwrap(), [3.5, 1.5, 0.0]);
+        assert_eq!(igd_plus(&points, 2, &[0, 1, 3], &front, &run()).unwrap(), [3.5, 1.5, 0.0]);
+    }
+}

@@ -1,0 +1,409 @@
+//! Python's view of seeded searches: problems, algorithms by ask and tell, and many runs at once.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use accelnas_core::search::{
+    self, Algorithm, AlgorithmSpec, Cohort, Evaluate, Farm, Keep, Log, Modelled, Objective, Stream, Watch,
+};
+use accelnas_core::{Error, Result};
+use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::benchmark::Benchmark;
+use crate::boundary::{detached, row_bytes, to_py, to_rows, watched};
+use crate::space::Space;
+
+/// A function of Python that gives rows of choice indices their values, float64 (n, columns).
+struct Function {
+    function: Py<PyAny>,
+    columns: usize,
+    width: usize,
+    /// What it raised, for the caller to raise again.
+    raised: Arc<Mutex<Option<PyErr>>>,
+}
+
+impl Function {
+    fn call(&self, py: Python<'_>, rows: &[u8], seeds: &[u64], values: &mut Vec<f64>) -> PyResult<()> {
+        let n = rows.len() / self.width;
+        let rows = to_rows(py, rows.to_vec(), self.width)?;
+        let found = self.function.call1(py, (rows, PyArray1::from_slice(py, seeds)))?;
+        let found: PyReadonlyArray2<'_, f64> = found.extract(py)?;
+        if found.shape() != [n, self.columns] {
+            let shape = found.shape();
+            return Err(PyValueError::new_err(format!(
+                "values have shape {shape:?}, expected [{n}, {}]",
+                self.columns
+            )));
+        }
+        values.extend(found.as_array().iter());
+        Ok(())
+    }
+}
+
+impl Evaluate for Function {
+    fn columns(&self) -> usize {
+        self.columns
+    }
+
+    fn evaluate(&self, rows: &[u8], seeds: &[u64], values: &mut Vec<f64>) -> Result<()> {
+        Python::attach(|py| {
+            self.call(py, rows, seeds, values).map_err(|raised| {
+                *self.raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(raised);
+                Error::Cancelled
+            })
+        })
+    }
+
+    fn is_parallel(&self) -> bool {
+        false
+    }
+}
+
+/// A search space, what gives its architectures values, and what is sought.
+#[pyclass(frozen, module = "accelnas._core")]
+pub(crate) struct Problem {
+    core: Arc<search::Problem>,
+    columns: usize,
+    raised: Arc<Mutex<Option<PyErr>>>,
+}
+
+impl Problem {
+    /// What the function raised comes before what that caused.
+    fn raise<T>(&self, result: PyResult<T>) -> PyResult<T> {
+        let raised = self.raised.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match (result, raised) {
+            (Err(_), Some(raised)) => Err(raised),
+            (result, _) => result,
+        }
+    }
+}
+
+#[pymethods]
+impl Problem {
+    /// Over metrics of a benchmark; the first `noisy` are measured, and the last is the cost where there is a clock.
+    #[staticmethod]
+    #[pyo3(signature = (benchmark, metrics, objective, allowed = None, *, noisy = 0, clock = false, threads = None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
+    fn modelled(
+        py: Python<'_>,
+        benchmark: &Benchmark,
+        metrics: Vec<usize>,
+        objective: &str,
+        allowed: Option<Vec<Vec<u8>>>,
+        noisy: usize,
+        clock: bool,
+        threads: Option<usize>,
+    ) -> PyResult<Problem> {
+        let columns = metrics.len() - usize::from(clock);
+        let core = detached(py, 0, threads, |run| {
+            let objective = Objective::from_json(objective, columns)?;
+            let modelled = Modelled::new(benchmark.core.clone(), metrics, noisy, run)?;
+            search::Problem::modelled(modelled, noisy > 0, clock, objective, allowed)
+        })?;
+        Ok(Problem { core: Arc::new(core), columns, raised: Arc::default() })
+    }
+
+    /// Over a function of rows of choice indices and seeds; without one, values are told.
+    #[staticmethod]
+    #[pyo3(signature = (space, columns, objective, allowed = None, function = None))]
+    fn of(
+        py: Python<'_>,
+        space: &Space,
+        columns: usize,
+        objective: &str,
+        allowed: Option<Vec<Vec<u8>>>,
+        function: Option<Py<PyAny>>,
+    ) -> PyResult<Problem> {
+        let raised = Arc::default();
+        let width = space.core.width();
+        let function = function.map(|function| -> Box<dyn Evaluate> {
+            Box::new(Function { function, columns, width, raised: Arc::clone(&raised) })
+        });
+        let core = Objective::from_json(objective, columns)
+            .and_then(|objective| search::Problem::of(space.core.clone(), function, objective, allowed));
+        Ok(Problem { core: Arc::new(core.map_err(|e| to_py(py, e))?), columns, raised })
+    }
+
+    /// Makes the runs `first .. last` of an algorithm; tells `report` evaluations and the best first score so far.
+    #[pyo3(signature = (algorithm, seed, first, last, budget, *, keep_all = false, threads = None, report = None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
+    fn run<'py>(
+        &self,
+        py: Python<'py>,
+        algorithm: &str,
+        seed: u64,
+        first: u64,
+        last: u64,
+        budget: u64,
+        keep_all: bool,
+        threads: Option<usize>,
+        report: Option<Py<PyAny>>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let watch = Watch::default();
+        let tick = |py: Python<'_>| match &report {
+            Some(report) => report.call1(py, (watch.evaluations(), watch.best())).map(|_| ()),
+            None => Ok(()),
+        };
+        let keep = keep_of(keep_all);
+        let result = watched(py, usize::MAX, threads, tick, |run| {
+            let algorithm = AlgorithmSpec::from_json(algorithm)?;
+            let farm = Farm { problem: &self.core, algorithm: &algorithm, seed, budget, keep };
+            farm.run(first..last, &watch, run)
+        });
+        let logs = self.raise(result)?;
+        tick(py)?;
+        self.to_dict(py, &logs)
+    }
+
+    /// Scores (n, scores) of values (n, columns).
+    fn score<'py>(&self, py: Python<'py>, values: PyReadonlyArray2<'_, f64>) -> PyResult<Bound<'py, PyArray2<f64>>> {
+        let scores = self.scores_of(&values)?;
+        to_rows(py, scores, self.core.objective().scores())
+    }
+}
+
+/// One part of all logs, one after the other.
+fn joined<T: Copy>(logs: &[Log], part: fn(&Log) -> &[T]) -> Vec<T> {
+    logs.iter().map(part).collect::<Vec<&[T]>>().concat()
+}
+
+fn keep_of(keep_all: bool) -> Keep {
+    if keep_all { Keep::All } else { Keep::Improvements }
+}
+
+impl Problem {
+    fn scores_of(&self, values: &PyReadonlyArray2<'_, f64>) -> PyResult<Vec<f64>> {
+        if values.shape()[1] != self.columns {
+            let found = values.shape()[1];
+            return Err(PyValueError::new_err(format!("values have {found} columns, expected {}", self.columns)));
+        }
+        let mut scores = Vec::new();
+        let mut own = Vec::new();
+        for values in values.as_array().rows() {
+            own.clear();
+            own.extend(values.iter());
+            self.core.objective().score(&own, &mut scores);
+        }
+        Ok(scores)
+    }
+
+    /// Logs of runs, one after the other, and the length of each.
+    fn to_dict<'py>(&self, py: Python<'py>, logs: &[Log]) -> PyResult<Bound<'py, PyDict>> {
+        let counts = |part: fn(&Log) -> &[u64]| PyArray1::from_vec(py, joined(logs, part));
+        let lengths = |part: fn(&Log) -> usize| PyArray1::from_vec(py, logs.iter().map(|l| part(l) as u64).collect());
+        let (rows, scores, values) =
+            (joined(logs, |l| &l.rows), joined(logs, |l| &l.scores), joined(logs, |l| &l.values));
+        let times = joined(logs, |log| &log.times);
+        let out = PyDict::new(py);
+        out.set_item("lengths", lengths(|log| log.evaluations.len()))?;
+        out.set_item("evaluations", counts(|log| &log.evaluations))?;
+        out.set_item("rows", to_rows(py, rows, self.core.space().width())?)?;
+        out.set_item("scores", to_rows(py, scores, self.core.objective().scores())?)?;
+        out.set_item("values", to_rows(py, values, self.columns)?)?;
+        out.set_item("times", PyArray1::from_vec(py, times))?;
+        out.set_item("time", PyArray1::from_vec(py, logs.iter().map(|log| log.time).collect::<Vec<f64>>()))?;
+        out.set_item("improvement_lengths", lengths(|log| log.improvements.len()))?;
+        out.set_item("improvements", counts(|log| &log.improvements))?;
+        out.set_item("improved_at", counts(|log| &log.improved_at))?;
+        Ok(out)
+    }
+
+    /// Checked rows, as positions among the allowed choices.
+    fn positions(&self, py: Python<'_>, rows: &PyReadonlyArray2<'_, u8>) -> PyResult<Vec<u8>> {
+        let space = self.core.space();
+        let names = || space.variables().iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", ");
+        let mut rows = row_bytes(py, rows, space.width(), "variables", &names())?.to_vec();
+        space.check(&rows).and_then(|()| self.core.to_positions(&mut rows)).map_err(|e| to_py(py, e))?;
+        Ok(rows)
+    }
+}
+
+/// One run of an algorithm, asked and told by the caller.
+#[pyclass(module = "accelnas._core")]
+pub(crate) struct Optimizer {
+    problem: Py<Problem>,
+    algorithm: Box<dyn Algorithm>,
+}
+
+#[pymethods]
+impl Optimizer {
+    #[new]
+    fn new(
+        py: Python<'_>,
+        problem: Py<Problem>,
+        algorithm: &str,
+        seed: u64,
+        run: u64,
+        budget: u64,
+    ) -> PyResult<Optimizer> {
+        let core = &problem.get().core;
+        let started = AlgorithmSpec::from_json(algorithm)
+            .and_then(|spec| spec.start(&core.brief(&spec, budget)?, Stream::new(seed, run)));
+        let algorithm = started.map_err(|e| to_py(py, e))?;
+        Ok(Optimizer { problem, algorithm })
+    }
+
+    /// Architectures to evaluate next; as many as the algorithm likes where no number is given.
+    #[pyo3(signature = (n = None))]
+    fn ask<'py>(&mut self, py: Python<'py>, n: Option<usize>) -> PyResult<Bound<'py, PyArray2<u8>>> {
+        let problem = &self.problem.get().core;
+        let (width, algorithm) = (problem.space().width(), &mut self.algorithm);
+        let rows = py.detach(|| {
+            let mut rows = Vec::new();
+            match n {
+                None => algorithm.ask(usize::MAX, &mut rows),
+                Some(n) => {
+                    while rows.len() < n * width {
+                        algorithm.ask(n - rows.len() / width, &mut rows);
+                    }
+                }
+            }
+            problem.to_choices(&mut rows);
+            rows
+        });
+        to_rows(py, rows, width)
+    }
+
+    /// Takes architectures and their values (n, columns); gives the scores (n, scores).
+    fn tell<'py>(
+        &mut self,
+        py: Python<'py>,
+        rows: PyReadonlyArray2<'_, u8>,
+        values: PyReadonlyArray2<'_, f64>,
+    ) -> PyResult<Bound<'py, PyArray2<f64>>> {
+        let problem = self.problem.get();
+        let (positions, scores) = (problem.positions(py, &rows)?, problem.scores_of(&values)?);
+        let m = problem.core.objective().scores();
+        if rows.shape()[0] * m != scores.len() {
+            let (rows, values) = (rows.shape()[0], values.shape()[0]);
+            return Err(PyValueError::new_err(format!("{rows} rows come with {values} rows of values")));
+        }
+        let algorithm = &mut self.algorithm;
+        py.detach(|| algorithm.tell(&positions, &scores));
+        to_rows(py, scores, m)
+    }
+}
+
+/// Logs of runs whose algorithms are in Python: evaluates what they ask for.
+#[pyclass(module = "accelnas._core")]
+pub(crate) struct Runs {
+    problem: Py<Problem>,
+    cohort: Option<Cohort>,
+}
+
+#[pymethods]
+impl Runs {
+    #[new]
+    #[pyo3(signature = (problem, seed, first, last, *, keep_all = false))]
+    fn new(problem: Py<Problem>, seed: u64, first: u64, last: u64, keep_all: bool) -> Runs {
+        let numbers: Vec<u64> = (first..last).collect();
+        let cohort = Cohort::new(problem.get().core.clone(), seed, &numbers, keep_of(keep_all));
+        Runs { problem, cohort: Some(cohort) }
+    }
+
+    /// Evaluates and logs rows of positions among the allowed choices, so many a run; gives scores (n, scores).
+    fn advance<'py>(
+        &mut self,
+        py: Python<'py>,
+        rows: PyReadonlyArray2<'_, u8>,
+        asked: Vec<usize>,
+    ) -> PyResult<Bound<'py, PyArray2<f64>>> {
+        let problem = self.problem.get();
+        let space = problem.core.space();
+        let rows = row_bytes(py, &rows, space.width(), "variables", "the space")?;
+        let cohort = self.cohort.as_mut().ok_or_else(finished)?;
+        let scores = py.detach(|| cohort.advance(rows, &asked, false).map(<[f64]>::to_vec)).map_err(|e| to_py(py, e));
+        to_rows(py, problem.raise(scores)?, problem.core.objective().scores())
+    }
+
+    /// Logs, as [`Problem::run`] gives them; nothing can be added then.
+    fn finish<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let cohort = self.cohort.take().ok_or_else(finished)?;
+        self.problem.get().to_dict(py, &cohort.into_logs())
+    }
+}
+
+fn finished() -> PyErr {
+    PyValueError::new_err("the runs are finished")
+}
+
+/// A seed for one run of an algorithm in Python, below 2^63.
+#[pyfunction]
+pub(crate) fn run_seed(seed: u64, run: u64) -> u64 {
+    Stream::of_evaluation(seed, run, 0) >> 1
+}
+
+/// Seeds of the measurements of a run's evaluations, from 1 to `n`.
+#[pyfunction]
+pub(crate) fn measurement_seeds(py: Python<'_>, seed: u64, run: u64, n: u64) -> Bound<'_, PyArray1<u64>> {
+    PyArray1::from_vec(py, (1..=n).map(|i| Stream::of_evaluation(seed, run, i)).collect())
+}
+
+/// Number of the front of each point, from 0; more of a score is better.
+#[pyfunction]
+pub(crate) fn non_dominated_ranks<'py>(
+    py: Python<'py>,
+    scores: PyReadonlyArray2<'_, f64>,
+) -> PyResult<Bound<'py, PyArray1<u32>>> {
+    let width = scores.shape()[1];
+    Ok(PyArray1::from_vec(py, search::non_dominated_ranks(contiguous(&scores)?, width)))
+}
+
+/// Crowding distance of each point within its front.
+#[pyfunction]
+pub(crate) fn crowding_distances<'py>(
+    py: Python<'py>,
+    scores: PyReadonlyArray2<'_, f64>,
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let width = scores.shape()[1];
+    Ok(PyArray1::from_vec(py, search::crowding_distances(contiguous(&scores)?, width)))
+}
+
+/// Hypervolume of each run's points up to each point; runs begin at `starts`, whose last is the number of points.
+#[pyfunction]
+#[pyo3(signature = (points, starts, threads = None))]
+pub(crate) fn hypervolumes<'py>(
+    py: Python<'py>,
+    points: PyReadonlyArray2<'_, f64>,
+    starts: PyReadonlyArray1<'_, i64>,
+    threads: Option<usize>,
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let (width, starts) = (points.shape()[1], checked_starts(&points, &starts)?);
+    let points = contiguous(&points)?;
+    let found = detached(py, usize::MAX, threads, |run| search::hypervolumes(points, width, &starts, run))?;
+    Ok(PyArray1::from_vec(py, found))
+}
+
+/// IGD+ of each run's points up to each point, to a front.
+#[pyfunction]
+#[pyo3(signature = (points, starts, front, threads = None))]
+pub(crate) fn igd_plus<'py>(
+    py: Python<'py>,
+    points: PyReadonlyArray2<'_, f64>,
+    starts: PyReadonlyArray1<'_, i64>,
+    front: PyReadonlyArray2<'_, f64>,
+    threads: Option<usize>,
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let (width, starts) = (points.shape()[1], checked_starts(&points, &starts)?);
+    if front.shape()[1] != width || front.shape()[0] == 0 {
+        return Err(PyValueError::new_err("the front has no points, or points of another width"));
+    }
+    let (points, front) = (contiguous(&points)?, contiguous(&front)?);
+    let found = detached(py, usize::MAX, threads, |run| search::igd_plus(points, width, &starts, front, run))?;
+    Ok(PyArray1::from_vec(py, found))
+}
+
+fn contiguous<'a>(array: &'a PyReadonlyArray2<'_, f64>) -> PyResult<&'a [f64]> {
+    if array.shape()[1] == 0 {
+        return Err(PyValueError::new_err("points have no coordinates"));
+    }
+    array.as_slice().map_err(|_| PyValueError::new_err("array must be C-contiguous"))
+}
+
+fn checked_starts(points: &PyReadonlyArray2<'_, f64>, starts: &PyReadonlyArray1<'_, i64>) -> PyResult<Vec<usize>> {
+    let starts: Vec<usize> = starts.as_array().iter().map(|&s| s as usize).collect();
+    let fits = starts.windows(2).all(|w| w[0] <= w[1]) && starts.last() == Some(&points.shape()[0]);
+    if fits { Ok(starts) } else { Err(PyValueError::new_err("starts do not ascend to the number of points")) }
+}
