@@ -1,0 +1,144 @@
+"""NePS's optimizers in our searches (extra ``neps``)."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accelnas.adapters.shared import OwnChance, needs, seed_of_32_bits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from accelnas.search.protocol import Scores, Task, UserAlgorithm
+    from accelnas.space import Rows, Space
+
+__all__ = ["neps_algorithm", "to_neps"]
+
+# newer optimizers of NePS name a parameter by its path, such as SAMPLING__Resolvable.v3::categorical__4
+POSITION = re.compile(r"(?:^|\.)v(\d+)(?:::|$)")
+
+
+def to_neps(space: Space) -> Any:
+    """Return a space as one of NePS.
+
+    Parameters
+    ----------
+    space : Space
+        The space.
+
+    Returns
+    -------
+    neps.PipelineSpace
+        Parameters ``v0``, ``v1``, … hold the choice indices of the variables: integers where the choices are
+        numbers, categorical ones elsewhere. A variable of one choice is left out, as some optimizers refuse it.
+
+    Raises
+    ------
+    MissingExtraError
+        If NePS is not installed.
+    """
+    neps = _imported()
+    parameters: dict[str, Any] = {}
+    for position, variable in enumerate(space.variables):
+        count = len(variable.choices)
+        if count > 1:
+            numeric = all(type(value) in (int, float) for value in variable.choices)
+            parameter = neps.Integer(0, count - 1) if numeric else neps.Categorical(choices=tuple(range(count)))
+            parameters[f"v{position}"] = parameter
+    return type("Space", (neps.PipelineSpace,), parameters)()
+
+
+def neps_algorithm(make: Callable[[Any], Any] | None = None) -> UserAlgorithm:
+    """Let an optimizer of NePS run in our searches.
+
+    Parameters
+    ----------
+    make : callable, optional
+        Given a ``neps.PipelineSpace``, returns an optimizer without fidelities, such as
+        ``neps.algorithms.neps_regularized_evolution`` (the default) or ``neps.algorithms.bayesian_optimization``.
+
+    Returns
+    -------
+    UserAlgorithm
+        It asks one architecture at a time, and minimises the negative scores.
+
+    Raises
+    ------
+    MissingExtraError
+        When a run begins, if NePS is not installed.
+
+    Notes
+    -----
+    NePS draws from the global random states of Python, NumPy and PyTorch. A run puts its own in place while the
+    optimizer works, and those of everyone else back; so runs can't share a process's threads.
+    """
+    return partial(_Run, make)
+
+
+class _Run:
+    """One run of an optimizer, asked and told."""
+
+    def __init__(self, make: Callable[[Any], Any] | None, task: Task) -> None:
+        neps = _imported()
+        make = neps.algorithms.neps_regularized_evolution if make is None else make
+        self._variables = len(task.space.variables)
+        self._chance = _ChanceWithTorch(seed_of_32_bits(task.seed))
+        with self._chance:
+            self._optimizer = neps.AskAndTell(make(to_neps(task.space)))
+        self._trial: Any = None
+
+    def ask(self) -> Rows:
+        with self._chance, warnings.catch_warnings():
+            # of the inputs that NePS's own Gaussian processes are given
+            warnings.filterwarnings("ignore", message="Data \\(input features\\)", category=UserWarning)
+            self._trial = self._optimizer.ask()
+        return _row(self._trial.config, self._variables)
+
+    def tell(self, archs: Rows, scores: Scores) -> None:  # noqa: ARG002 (it is what was asked)
+        costs: list[float] = (-scores).reshape(-1).tolist()
+        result = {"objective_to_minimize": costs if len(costs) > 1 else costs[0]}
+        with self._chance:
+            self._optimizer.tell(self._trial, result)
+
+
+class _ChanceWithTorch(OwnChance):
+    """PyTorch's global random state besides Python's and NumPy's."""
+
+    def _seed(self, seed: int) -> None:
+        import torch
+
+        super()._seed(seed)
+        torch.manual_seed(seed)
+
+    def _states(self) -> tuple[Any, ...]:
+        import torch
+
+        return *super()._states(), torch.random.get_rng_state()
+
+    def _restore(self, states: tuple[Any, ...]) -> None:
+        import torch
+
+        super()._restore(states)
+        torch.random.set_rng_state(states[2])
+
+
+def _row(config: Mapping[str, Any], variables: int) -> Rows:
+    row = np.zeros((1, variables), np.uint8)
+    for name, index in config.items():
+        found = POSITION.search(name)
+        if found:
+            row[0, int(found[1])] = int(index)
+    return row
+
+
+def _imported() -> Any:
+    with needs("neps"), warnings.catch_warnings():
+        # on import, of a library that NePS builds on
+        warnings.filterwarnings("ignore", message="`torch.jit", category=FutureWarning)
+        import neps
+    return neps

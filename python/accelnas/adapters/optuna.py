@@ -1,0 +1,262 @@
+"""Benchmarks as Optuna objectives, Optuna's samplers in our searches, ours in Optuna's studies (extra ``optuna``)."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import partial
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accelnas.adapters.shared import (
+    Objectives,
+    Sought,
+    bound_names,
+    needs,
+    seed_of_32_bits,
+    uniform_rows,
+    violations,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from optuna.distributions import BaseDistribution
+    from optuna.samplers import BaseSampler
+    from optuna.trial import BaseTrial, Trial
+
+    from accelnas.adapters.optuna_sampler import AskTellSampler
+    from accelnas.benchmark import Benchmark
+    from accelnas.exact.constraints import Constraints
+    from accelnas.search.protocol import Scores, Task, UserAlgorithm
+    from accelnas.space import Choice, Rows, Space
+
+__all__ = ["AskTellSampler", "distributions", "optuna_algorithm", "optuna_objective", "study_directions", "suggest"]
+
+
+def __getattr__(name: str) -> Any:
+    # its base class is Optuna's, which is imported only when used
+    if name == "AskTellSampler":
+        with needs("optuna"):
+            from accelnas.adapters.optuna_sampler import AskTellSampler
+        return AskTellSampler
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def distributions(space: Space) -> dict[str, BaseDistribution]:
+    """Return a space as Optuna's distributions, such as `optuna.study.Study.ask` takes.
+
+    Parameters
+    ----------
+    space : Space
+        The space.
+
+    Returns
+    -------
+    dict of str to optuna.distributions.BaseDistribution
+        Integers in equal steps upwards are an ``IntDistribution``, all else is categorical. Values are the choices.
+
+    Raises
+    ------
+    MissingExtraError
+        If Optuna is not installed.
+
+    Examples
+    --------
+    >>> import accelnas
+    >>> distributions(accelnas.mnasnet_space())["block0_k"]
+    IntDistribution(high=5, log=False, low=3, step=2)
+    """
+    with needs("optuna"):
+        from optuna.distributions import CategoricalDistribution, IntDistribution
+    result: dict[str, BaseDistribution] = {}
+    for variable in space.variables:
+        steps = _equal_steps(variable.choices)
+        result[variable.name] = CategoricalDistribution(variable.choices) if steps is None else IntDistribution(*steps)
+    return result
+
+
+def suggest(trial: BaseTrial, space: Space) -> Rows:
+    """Let a trial choose an architecture.
+
+    Parameters
+    ----------
+    trial : optuna.trial.BaseTrial
+        A trial of a study, or an ``optuna.trial.FixedTrial``.
+    space : Space
+        The space. Each variable is suggested under its own name; see `distributions`.
+
+    Returns
+    -------
+    uint8 array (1, variables)
+        Choice indices.
+
+    Examples
+    --------
+    >>> import accelnas, optuna
+    >>> space = accelnas.mnasnet_space()
+    >>> archs = space.sample(1, seed=1)
+    >>> bool((suggest(optuna.trial.FixedTrial(space.decode(archs)[0]), space) == archs).all())
+    True
+    """
+    chosen: dict[str, Any] = {}
+    for variable in space.variables:
+        steps = _equal_steps(variable.choices)
+        if steps is None:
+            chosen[variable.name] = trial.suggest_categorical(variable.name, variable.choices)
+        else:
+            low, high, _, step = steps
+            chosen[variable.name] = trial.suggest_int(variable.name, low, high, step=step)
+    return space.encode([chosen])
+
+
+def optuna_objective(
+    bench: Benchmark, objectives: Objectives, subject_to: Constraints = ()
+) -> Callable[[Trial], float | tuple[float, ...]]:
+    """Return a benchmark as a function for `optuna.study.Study.optimize`.
+
+    Parameters
+    ----------
+    bench : Benchmark
+        The benchmark.
+    objectives : str, or sequence of str or (str, {"maximise", "minimise"})
+        Metrics. Give the study the directions that `study_directions` says.
+    subject_to : as for `Benchmark.best`
+        Constraints. Each trial notes by `optuna.trial.Trial.set_constraint` how far it exceeds each end, in the
+        metric's unit; samplers that know constraints, such as TPE and NSGA-II, take them from there.
+
+    Returns
+    -------
+    callable
+        Given a trial, returns a number, or one for each of several objectives, in the metrics' units. It predicts
+        in float64, with one thread.
+
+    Raises
+    ------
+    MetricError, SearchError
+        If objectives or constraints can't be read.
+
+    Examples
+    --------
+    >>> import accelnas, optuna
+    >>> bench = accelnas.load()
+    >>> objective = optuna_objective(bench, ["accuracy", "latency_zcu102"], subject_to="macs <= 300")
+    >>> trial = optuna.trial.FixedTrial(bench.space.decode(bench.space.sample(1, seed=1))[0])
+    >>> accuracy, latency = objective(trial)
+    >>> bool(50 < accuracy < 80), list(trial.constraints)
+    (True, ['macs <= 300.0'])
+    """
+    return partial(_evaluate, bench, Sought(bench, objectives, subject_to))
+
+
+def _evaluate(bench: Benchmark, sought: Sought, trial: Trial) -> float | tuple[float, ...]:
+    rows = suggest(trial, bench.space)
+    predicted = bench.predict(rows, sought.metrics, dtype="float64", threads=1)
+    exceeded = violations(sought.constraints, predicted)[0].tolist()
+    for name, value in zip(bound_names(sought.constraints), exceeded, strict=True):
+        trial.set_constraint(name, value)
+    values: list[float] = sought.values(predicted)[0].tolist()
+    return tuple(values) if len(values) > 1 else values[0]
+
+
+def study_directions(bench: Benchmark, objectives: Objectives) -> list[str]:
+    """Return the ``directions`` of `optuna.create_study` for some objectives.
+
+    Examples
+    --------
+    >>> import accelnas
+    >>> study_directions(accelnas.load(), ["accuracy", "latency_zcu102"])
+    ['maximize', 'minimize']
+    """
+    maximised = Sought(bench, objectives).signs > 0
+    return ["maximize" if more else "minimize" for more in maximised]
+
+
+def optuna_algorithm(make_sampler: Callable[[int], BaseSampler]) -> UserAlgorithm:
+    """Let an Optuna sampler run in our searches, one study in memory a run.
+
+    Parameters
+    ----------
+    make_sampler : callable
+        Given a seed, 0 to 2**32 - 1, returns a new sampler.
+
+    Returns
+    -------
+    UserAlgorithm
+        It asks one architecture at a time, and maximises every score. Where a sampler of a finite grid has done
+        all of it, uniform architectures are evaluated, of which it is not told.
+
+    Raises
+    ------
+    MissingExtraError
+        When a run begins, if Optuna is not installed.
+
+    Examples
+    --------
+    >>> import accelnas, optuna
+    >>> from accelnas.search.protocol import Task
+    >>> algorithm = optuna_algorithm(lambda seed: optuna.samplers.TPESampler(seed=seed))
+    >>> run = algorithm(Task(accelnas.mnasnet_space(), ("accuracy",), budget=100, seed=1))
+    >>> run.ask().shape
+    (1, 28)
+    """
+    return partial(_Run, make_sampler)
+
+
+class _Run:
+    """One study, asked and told."""
+
+    def __init__(self, make_sampler: Callable[[int], BaseSampler], task: Task) -> None:
+        with needs("optuna"):
+            import optuna
+        self._task, self._chance = task, np.random.default_rng(task.seed)
+        self._distributions = distributions(task.space)
+        with _quiet():
+            self._study = optuna.create_study(
+                directions=["maximize"] * len(task.objectives), sampler=make_sampler(seed_of_32_bits(task.seed))
+            )
+        self._trial: Trial | None = None
+        self._exhausted = False
+
+    def ask(self) -> Rows:
+        if self._exhausted:
+            return uniform_rows(self._task.space, self._chance)
+        with _quiet():
+            self._trial = self._study.ask(self._distributions)
+        return self._task.space.encode([self._trial.params])
+
+    def tell(self, archs: Rows, scores: Scores) -> None:  # noqa: ARG002 (it is what was asked)
+        if self._trial is None:
+            return
+        trial, self._trial = self._trial, None
+        try:
+            with _quiet():
+                self._study.tell(trial, scores.reshape(-1).tolist())
+        except RuntimeError as error:
+            # how samplers of a grid end a study; Optuna refuses it outside of its own loop
+            if "Study.stop" not in str(error):
+                raise
+            self._exhausted = True
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Optuna's news from the log, one line a study; warnings stay."""
+    import optuna
+
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(max(before, optuna.logging.WARNING))
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+def _equal_steps(choices: tuple[Choice, ...]) -> tuple[int, int, bool, int] | None:
+    """Lowest, highest, no logarithm, and step of integers in equal steps upwards."""
+    if not all(type(choice) is int for choice in choices):
+        return None
+    numbers = [int(choice) for choice in choices]
+    steps = {after - before for before, after in pairwise(numbers)} or {1}
+    return (numbers[0], numbers[-1], False, steps.pop()) if len(steps) == 1 and min(steps) > 0 else None

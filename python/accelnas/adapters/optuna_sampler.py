@@ -1,0 +1,144 @@
+"""Any algorithm of ours as an Optuna sampler; import it from `accelnas.adapters.optuna`."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+
+from accelnas.adapters.conversation import Conversation
+from accelnas.adapters.optuna import distributions
+from accelnas.adapters.shared import seed_of_32_bits
+from accelnas.errors import SearchError
+from accelnas.search.protocol import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from optuna.distributions import BaseDistribution
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial
+
+    from accelnas.search.protocol import UserAlgorithm
+    from accelnas.space import Space
+
+__all__ = ["AskTellSampler"]
+
+
+class AskTellSampler(BaseSampler):
+    """Lets an algorithm of ours choose the parameters of a study's trials.
+
+    Parameters
+    ----------
+    space : Space
+        The space. The study's objective takes the variables by `accelnas.adapters.optuna.suggest`; other parameters
+        that it suggests are drawn at random.
+    make : UserAlgorithm
+        The algorithm.
+    seed : int
+        Seed of the run, 0 to 2**63 - 1.
+    budget : int
+        Number of trials that the algorithm is told to expect; it does not end the study.
+
+    Raises
+    ------
+    MissingExtraError
+        On import, if Optuna is not installed.
+    SearchError
+        If the sampler is used for a second study, or the study's objective suggests a variable otherwise than
+        `accelnas.adapters.optuna.suggest` does.
+
+    Notes
+    -----
+    The trials of a batch are told when the last of them has ended. What a study asks meanwhile, when none of the
+    batch is left, is drawn uniformly and not told; so is everything after the algorithm's end. A trial that failed
+    or was pruned is told as the worst score so far of each objective, or minus infinity while there is none; one
+    that broke constraints as the worst less the sum of what it exceeds. Enqueued trials are not told, and what the
+    algorithm asked in their place is given to a later one. Trials of earlier sessions are not told.
+
+    Examples
+    --------
+    >>> import accelnas, optuna
+    >>> from accelnas.adapters.optuna import AskTellSampler, optuna_objective
+    >>> from accelnas.adapters.pymoo import pymoo_nsga2
+    >>> bench = accelnas.load()
+    >>> sampler = AskTellSampler(bench.space, pymoo_nsga2(population=10), seed=1)
+    >>> study = optuna.create_study(direction="maximize", sampler=sampler)
+    >>> study.optimize(optuna_objective(bench, "accuracy"), n_trials=30)
+    >>> bool(study.best_value > 60)
+    True
+    """
+
+    def __init__(self, space: Space, make: UserAlgorithm, seed: int, *, budget: int = 1000) -> None:
+        self._space, self._make, self._seed, self._budget = space, make, seed, budget
+        self._distributions = distributions(space)
+        self._independent = RandomSampler(seed=seed_of_32_bits(seed))
+        self._lock = threading.Lock()
+        self._conversations: dict[str, Conversation] = {}  # of the study's name, once it has begun
+
+    def infer_relative_search_space(
+        self,
+        study: Study,  # noqa: ARG002
+        trial: FrozenTrial,  # noqa: ARG002
+    ) -> dict[str, BaseDistribution]:
+        """Give the distributions of the space's variables."""
+        return dict(self._distributions)
+
+    def sample_relative(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        search_space: dict[str, BaseDistribution],  # noqa: ARG002 (always the space)
+    ) -> dict[str, Any]:
+        """Give the values of the next architecture."""
+        with self._lock:
+            rows = self._conversation(study).take(trial.number)
+        return self._space.decode(rows)[0]
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """Draw a parameter that is no variable of the space."""
+        if param_name in self._distributions:
+            raise SearchError(
+                f"{param_name} is suggested from {param_distribution}, not from {self._distributions[param_name]}; "
+                "use accelnas.adapters.optuna.suggest"
+            )
+        return self._independent.sample_independent(study, trial, param_name, param_distribution)
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        """Note a trial's values; the algorithm is told when its batch is complete."""
+        with self._lock:
+            conversation = self._conversation(study)
+            for asked in self._space.decode(conversation.held(trial.number)):
+                if any(trial.params.get(name, value) != value for name, value in asked.items()):
+                    conversation.put_back(trial.number)  # an enqueued trial
+                elif state == TrialState.COMPLETE and values is not None:
+                    exceeded = sum(value for value in trial.constraints.values() if value > 0)
+                    conversation.end(trial.number, _signs(study) * np.array(values), exceeded)
+                else:
+                    conversation.end(trial.number, None)
+
+    def reseed_rng(self) -> None:
+        """Reseed what draws other parameters; the algorithm's own chance stays."""
+        self._independent.reseed_rng()
+
+    def _conversation(self, study: Study) -> Conversation:
+        if not self._conversations:
+            objectives = study.metric_names or [f"value{i}" for i in range(len(study.directions))]
+            task = Task(self._space, tuple(objectives), self._budget, self._seed)
+            self._conversations[study.study_name] = Conversation(self._make, task)
+        if study.study_name not in self._conversations:
+            raise SearchError(
+                f"the sampler belongs to the study {next(iter(self._conversations))}, not to {study.study_name}; "
+                "make one for each"
+            )
+        return self._conversations[study.study_name]
+
+
+def _signs(study: Study) -> Any:
+    return np.array([1.0 if direction == StudyDirection.MAXIMIZE else -1.0 for direction in study.directions])

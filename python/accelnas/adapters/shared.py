@@ -1,0 +1,207 @@
+"""What the bridges share: missing extras, directions of objectives, violations of constraints, seeds, chance."""
+
+from __future__ import annotations
+
+import random
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from accelnas.errors import MetricError, MissingExtraError, SearchError
+from accelnas.exact.constraints import Constraint, parse_constraints
+from accelnas.exact.question import Objective
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from accelnas.benchmark import Benchmark
+    from accelnas.exact.constraints import Constraints
+    from accelnas.search.protocol import Scores
+    from accelnas.space import Rows, Space
+
+__all__ = ["Objectives", "OwnChance", "Sought", "bound_names", "needs", "seed_of_32_bits", "uniform_rows", "violations"]
+
+Objectives: TypeAlias = "str | Sequence[str | tuple[str, str]]"
+"""A metric, or several, each in its own direction or paired with ``"maximise"`` or ``"minimise"``."""
+
+
+@contextmanager
+def needs(extra: str) -> Iterator[None]:
+    """Name the extra that a failed import inside the block belongs to.
+
+    Raises
+    ------
+    MissingExtraError
+        If a library is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(f"{error.name} is not installed; run: pip install 'accelnas[{extra}]'") from error
+
+
+class Sought:
+    """Objectives and constraints of a benchmark.
+
+    Parameters
+    ----------
+    bench : Benchmark
+        The benchmark.
+    objectives : str, or sequence of str or (str, {"maximise", "minimise"})
+        Metrics, and their directions where they are not the metrics' own.
+    subject_to : as for `Benchmark.best`
+        Constraints.
+
+    Raises
+    ------
+    MetricError
+        If a metric is unknown.
+    SearchError
+        If a direction or a constraint can't be read, or there is no objective, or one twice.
+
+    Examples
+    --------
+    >>> import accelnas
+    >>> sought = Sought(accelnas.load(), ["accuracy", ("params", "maximise")], "macs <= 300")
+    >>> sought.metrics, sought.signs.tolist()
+    (('accuracy', 'params', 'macs'), [1.0, 1.0])
+    """
+
+    def __init__(self, bench: Benchmark, objectives: Objectives, subject_to: Constraints = ()) -> None:
+        given = [objectives] if isinstance(objectives, str) else list(objectives)
+        self.objectives = tuple(_objective(bench, objective) for objective in given)
+        names = [objective.metric for objective in self.objectives]
+        if not names or len(set(names)) < len(names):
+            raise SearchError(f"objectives are {', '.join(names) or 'none'}; give one or several different ones")
+        self.constraints = parse_constraints(bench.metrics, subject_to)
+        self.metrics = tuple(dict.fromkeys([*names, *(constraint.metric for constraint in self.constraints)]))
+
+    @property
+    def signs(self) -> Scores:
+        """1 for each objective that is maximised, -1 for each that is minimised."""
+        return np.array([1.0 if objective.direction == "maximise" else -1.0 for objective in self.objectives])
+
+    def values(self, predicted: Mapping[str, Any]) -> Scores:
+        """Objectives in their units: float64 (n, objectives)."""
+        return np.column_stack([np.asarray(predicted[o.metric], np.float64) for o in self.objectives])
+
+
+def _objective(bench: Benchmark, given: str | tuple[str, str]) -> Objective:
+    metric, direction = (given, None) if isinstance(given, str) else given
+    if metric not in bench.metrics:
+        raise MetricError(f'unknown metric "{metric}"; the metrics are {", ".join(bench.metrics)}')
+    direction = bench.metrics[metric].direction if direction is None else direction
+    if direction not in ("maximise", "minimise"):
+        raise SearchError(f"direction of {metric} is {direction!r}; choose maximise or minimise")
+    return Objective(metric, direction)
+
+
+def bound_names(constraints: Sequence[Constraint]) -> tuple[str, ...]:
+    """Name every finite end of the ranges, in the order of `violations`.
+
+    Examples
+    --------
+    >>> bound_names([Constraint("macs", 200.0, 300.0), Constraint("params", float("-inf"), 5.0)])
+    ('macs >= 200.0', 'macs <= 300.0', 'params <= 5.0')
+    """
+    return tuple(f"{metric} {'>=' if sign < 0 else '<='} {bound!r}" for metric, sign, bound in _bounds(constraints))
+
+
+def violations(constraints: Sequence[Constraint], predicted: Mapping[str, Any]) -> Scores:
+    """How far values lie beyond each finite end, in the metrics' units; 0 or less where they keep to it.
+
+    Parameters
+    ----------
+    constraints : sequence of Constraint
+        Closed ranges.
+    predicted : mapping of str to array (n,)
+        Values by metric.
+
+    Returns
+    -------
+    float64 array (n, finite ends)
+        One column an end, lower ends before upper ones.
+
+    Examples
+    --------
+    >>> violations([Constraint("macs", 200.0, 300.0)], {"macs": np.array([150.0, 300.0])}).tolist()
+    [[50.0, -150.0], [-100.0, 0.0]]
+    """
+    columns = [
+        sign * (np.asarray(predicted[metric], np.float64) - bound) for metric, sign, bound in _bounds(constraints)
+    ]
+    return np.column_stack(columns) if columns else np.empty((len(next(iter(predicted.values()))), 0))
+
+
+def _bounds(constraints: Sequence[Constraint]) -> list[tuple[str, float, float]]:
+    """Metric, sign (-1 for a lower end) and value of every finite end."""
+    ends = [(c.metric, sign, end) for c in constraints for sign, end in ((-1.0, c.lower), (1.0, c.upper))]
+    return [end for end in ends if np.isfinite(end[2])]
+
+
+def seed_of_32_bits(seed: int) -> int:
+    """Mix a run's seed down to what NumPy's older generators take: 0 to 2**32 - 1.
+
+    Examples
+    --------
+    >>> seed_of_32_bits(1) == seed_of_32_bits(2**40 + 1)
+    False
+    """
+    return int(np.random.SeedSequence(seed).generate_state(1)[0])
+
+
+def uniform_rows(space: Space, chance: np.random.Generator, count: int = 1) -> Rows:
+    """Draw architectures uniformly: what is evaluated when an algorithm has nothing to ask.
+
+    Examples
+    --------
+    >>> import accelnas
+    >>> uniform_rows(accelnas.mnasnet_space(), np.random.default_rng(0), 2).shape
+    (2, 28)
+    """
+    most: NDArray[np.uint8] = np.array([len(variable.choices) - 1 for variable in space.variables], np.uint8)
+    return chance.integers(0, most, size=(count, len(most)), dtype=np.uint8, endpoint=True)
+
+
+class OwnChance:
+    """Global random states of Python and NumPy that belong to one run, for libraries that draw from them.
+
+    Used as a context, it puts the run's states in place, and those of everyone else back. Not for several threads.
+
+    Examples
+    --------
+    >>> chance = OwnChance(1)
+    >>> with chance:
+    ...     first = np.random.random(), random.random()
+    >>> with OwnChance(1):
+    ...     first == (np.random.random(), random.random())
+    True
+    """
+
+    def __init__(self, seed: int) -> None:
+        outside = self._states()
+        self._seed(seed)
+        self._inside = self._states()
+        self._restore(outside)
+
+    def __enter__(self) -> None:
+        self._outside = self._states()
+        self._restore(self._inside)
+
+    def __exit__(self, *_: object) -> None:
+        self._inside = self._states()
+        self._restore(self._outside)
+
+    def _seed(self, seed: int) -> None:
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002 (what the libraries draw from)
+
+    def _states(self) -> tuple[Any, ...]:
+        return random.getstate(), np.random.get_state()  # noqa: NPY002
+
+    def _restore(self, states: tuple[Any, ...]) -> None:
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002

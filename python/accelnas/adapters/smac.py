@@ -1,0 +1,128 @@
+"""SMAC3 in our searches (extra ``smac``)."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+import weakref
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accelnas.adapters.configspace import encode_configurations, to_configspace
+from accelnas.adapters.shared import needs, seed_of_32_bits, uniform_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from smac.facade.abstract_facade import AbstractFacade
+    from smac.runhistory import TrialInfo
+
+    from accelnas.search.protocol import Scores, Task, UserAlgorithm
+    from accelnas.space import Rows
+
+__all__ = ["smac_algorithm"]
+
+
+def smac_algorithm(facade: type[AbstractFacade] | None = None, **scenario: Any) -> UserAlgorithm:
+    """Let SMAC3 (Lindauer et al. 2022) run in our searches.
+
+    Parameters
+    ----------
+    facade : subclass of smac.facade.abstract_facade.AbstractFacade, optional
+        A facade that needs no instances and no fidelities; SMAC's ``HyperparameterOptimizationFacade`` by default:
+        random forests and expected improvement.
+    **scenario
+        Further options of ``smac.Scenario``, such as ``use_default_config=True``. Space, budget, objectives, seed
+        and output directory are given by the run.
+
+    Returns
+    -------
+    UserAlgorithm
+        It asks one architecture at a time, and minimises the negative scores; several are aggregated as the facade
+        does. Once all architectures of a small space are known, uniform ones are evaluated, of which it is not told.
+
+    Raises
+    ------
+    MissingExtraError
+        When a run begins, if SMAC is not installed.
+
+    Notes
+    -----
+    SMAC writes no results; it has an empty temporary folder, which is removed with the run.
+
+    Examples
+    --------
+    >>> import accelnas
+    >>> from accelnas.search.protocol import Task
+    >>> run = smac_algorithm()(Task(accelnas.mnasnet_space(), ("accuracy",), budget=100, seed=1))
+    >>> run.ask().shape
+    (1, 28)
+    """
+    return partial(_Run, facade, scenario)
+
+
+class _Run:
+    """One run of SMAC, asked and told."""
+
+    def __init__(self, facade: type[AbstractFacade] | None, options: dict[str, Any], task: Task) -> None:
+        with needs("smac"):
+            from smac import HyperparameterOptimizationFacade, Scenario
+        self._task, self._chance = task, np.random.default_rng(task.seed)
+        seed = seed_of_32_bits(task.seed)
+        folder = tempfile.mkdtemp(prefix="accelnas-search-smac-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        scenario = Scenario(
+            to_configspace(task.space, seed),
+            objectives=list(task.objectives) if len(task.objectives) > 1 else task.objectives[0],
+            n_trials=task.budget,
+            seed=seed,
+            output_directory=Path(folder),
+            **{"deterministic": True, **options},
+        )
+        kind: Any = HyperparameterOptimizationFacade if facade is None else facade
+        self._smac = kind(
+            scenario,
+            intensifier=kind.get_intensifier(scenario, max_config_calls=1),
+            logging_level=False,
+            overwrite=True,
+        )
+        self._info: TrialInfo | None = None
+        self._exhausted = False
+
+    def ask(self) -> Rows:
+        from smac.main.exceptions import ConfigurationSpaceExhaustedException
+
+        if not self._exhausted:
+            try:
+                with _quiet():
+                    self._info = self._smac.ask()
+                return encode_configurations(self._task.space, [self._info.config])
+            except (StopIteration, ConfigurationSpaceExhaustedException):
+                self._exhausted, self._info = True, None
+        return uniform_rows(self._task.space, self._chance)
+
+    def tell(self, archs: Rows, scores: Scores) -> None:  # noqa: ARG002 (it is what was asked)
+        from smac.runhistory import TrialValue
+
+        if self._info is None:
+            return
+        costs: list[float] = (-scores).reshape(-1).tolist()
+        self._smac.tell(self._info, TrialValue(cost=costs if len(costs) > 1 else costs[0]), save=False)
+        self._info = None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep out of the log that a small space is nearly exhausted, which SMAC says many times."""
+    logger = logging.getLogger("smac")
+    before = logger.level
+    logger.setLevel(max(before, logging.ERROR))
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

@@ -1,0 +1,128 @@
+"""Syne Tune's searchers in our searches (extra ``syne-tune``)."""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accelnas.adapters.shared import OwnChance, needs, seed_of_32_bits, uniform_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from accelnas.search.protocol import Scores, Task, UserAlgorithm
+    from accelnas.space import Choice, Rows, Space
+
+__all__ = ["syne_tune_algorithm", "to_syne_tune"]
+
+
+def to_syne_tune(space: Space) -> dict[str, Any]:
+    """Return a space as Syne Tune's configuration space.
+
+    Parameters
+    ----------
+    space : Space
+        The space.
+
+    Returns
+    -------
+    dict of str to syne_tune.config_space.Domain
+        Numbers are ordinal, in the order of the choices; all else is categorical. A variable of one choice is left
+        out, as some searchers refuse it.
+
+    Raises
+    ------
+    MissingExtraError
+        If Syne Tune is not installed.
+    """
+    with needs("syne-tune"):
+        from syne_tune.config_space import choice, ordinal
+    result: dict[str, Any] = {}
+    for variable in space.variables:
+        numeric = all(type(value) in (int, float) for value in variable.choices)
+        values = list(variable.choices)
+        if len(values) > 1:
+            result[variable.name] = ordinal(values, kind="equal") if numeric else choice(values)
+    return result
+
+
+def syne_tune_algorithm(searcher: Callable[..., Any] | None = None, **options: Any) -> UserAlgorithm:
+    """Let a searcher of Syne Tune (Salinas et al. 2022) run in our searches.
+
+    Parameters
+    ----------
+    searcher : callable, optional
+        A class of searchers, such as ``RegularizedEvolution`` (the default), ``KernelDensityEstimator``, ``Bore`` or
+        ``MultiObjectiveRegularizedEvolution``; called with the configuration space, ``random_seed`` and `options`.
+    **options
+        What else the searcher takes, such as ``population_size=20``.
+
+    Returns
+    -------
+    UserAlgorithm
+        It asks one architecture at a time, and gives the searcher negative scores to minimise. Where the searcher
+        has no more suggestions, uniform architectures are evaluated, of which it is not told.
+
+    Raises
+    ------
+    MissingExtraError
+        When a run begins, if Syne Tune is not installed.
+
+    Notes
+    -----
+    Some searchers also draw from NumPy's global random state. A run puts its own in place while the searcher works, and
+    that of everyone else back; so runs can't share a process's threads.
+    """
+    return partial(_Run, searcher, options)
+
+
+class _Run:
+    """One run of a searcher, asked and told."""
+
+    def __init__(self, searcher: Callable[..., Any] | None, options: dict[str, Any], task: Task) -> None:
+        self._config_space = to_syne_tune(task.space)
+        if searcher is None:
+            from syne_tune.optimizer.schedulers.searchers.regularized_evolution import RegularizedEvolution
+
+            searcher = RegularizedEvolution
+        seed = seed_of_32_bits(task.seed)
+        self._space, self._uniform = task.space, np.random.default_rng(task.seed)
+        self._chance = OwnChance(seed)
+        with self._chance, _tolerated():
+            # Syne Tune draws its own seeds below 2**31
+            self._searcher = searcher(self._config_space, random_seed=seed >> 1, **options)
+        self._constants: dict[str, Choice] = {
+            variable.name: variable.choices[0] for variable in task.space.variables if len(variable.choices) == 1
+        }
+        self._number = 0
+        self._asked: dict[str, Any] | None = None
+
+    def ask(self) -> Rows:
+        with self._chance, _tolerated():
+            self._asked = self._searcher.suggest()
+        if self._asked is None:
+            return uniform_rows(self._space, self._uniform)
+        plain = {name: getattr(value, "item", lambda v=value: v)() for name, value in self._asked.items()}
+        return self._space.encode([{**self._constants, **plain}])
+
+    def tell(self, archs: Rows, scores: Scores) -> None:  # noqa: ARG002 (it is what was asked)
+        if self._asked is None:
+            return
+        costs: list[float] = (-scores).reshape(-1).tolist()
+        with self._chance, _tolerated():
+            self._searcher.on_trial_complete(self._number, self._asked, costs if len(costs) > 1 else costs[0])
+        self._number += 1
+        self._asked = None
+
+
+@contextmanager
+def _tolerated() -> Iterator[None]:
+    """Let pass what the density estimates of its TPE warn of."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="After 0.17", category=FutureWarning)
+        warnings.filterwarnings("ignore", message="divide by zero encountered", category=RuntimeWarning)
+        yield

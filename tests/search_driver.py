@@ -1,0 +1,61 @@
+"""What tests of algorithms share: a small space with scores, and a driver that plays the farm."""
+
+import numpy as np
+
+from accelnas.adapters.conversation import begin
+from accelnas.search.protocol import Task
+from accelnas.space import Space
+
+SMALL = Space("""
+[space]
+name = "small"
+[[space.blocks]]
+name = "a"
+variables = [{ name = "op", choices = ["conv", "pool", "skip"] }, { name = "k", choices = [3, 5, 7] }]
+[[space.blocks]]
+name = "b"
+variables = [
+    { name = "width", choices = [8, 16, 64] },
+    { name = "wide", choices = [false, true] },
+    { name = "l", choices = [1, 2, 3, 4] },
+]
+""")
+TINY = Space("""
+[space]
+name = "tiny"
+[[space.blocks]]
+name = "a"
+variables = [{ name = "op", choices = ["conv", "pool", "skip"] }, { name = "k", choices = [3, 5] }]
+""")
+WEIGHTS = np.array([1.0, -2.0, 0.5, 3.0, -1.0])
+
+
+def score(archs):
+    return archs @ WEIGHTS - 0.3 * (archs[:, 0] == archs[:, 2])
+
+
+def scores(archs):
+    return np.column_stack([score(archs), -archs.sum(axis=1).astype(float)])
+
+
+def drive(algorithm, budget, seed, space=SMALL, evaluate=score):
+    """Ask, score and tell until the budget is spent; what was evaluated, and its scores."""
+    objectives = ("quality", "size")[: evaluate(space.sample(1))[0].size]
+    run = begin(algorithm, Task(space, objectives, budget, seed))
+    archs, told = [], []
+    while (left := budget - sum(map(len, archs))) > 0:
+        asked = run.ask()[:left]
+        space.check(asked)
+        told.append(evaluate(asked))
+        run.tell(asked, told[-1])
+        archs.append(asked)
+    return np.concatenate(archs), np.concatenate(told)
+
+
+def check_seeds(algorithm, budget, evaluate=score):
+    """The same seed gives the same run, another seed another one, all of them valid."""
+    runs = [drive(algorithm, budget, seed, evaluate=evaluate)[0] for seed in (1, 2, 2**62)]
+    assert np.array_equal(drive(algorithm, budget, 1, evaluate=evaluate)[0], runs[0])
+    assert not np.array_equal(runs[0], runs[1])
+    assert not np.array_equal(runs[1], runs[2])
+    assert all(len(archs) == budget for archs in runs)
