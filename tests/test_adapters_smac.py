@@ -1,3 +1,4 @@
+import gc
 import logging
 import sys
 import tempfile
@@ -28,7 +29,7 @@ def test_scores_are_learned():
         archs = run.ask()
         found.append(score(archs)[0])
         run.tell(archs, score(archs))
-    assert np.mean(found[16:]) > np.mean(found[:6]) + 1
+    assert np.mean(found[6:]) > score(SMALL.range(0, SMALL.size)).mean() + 1
 
 
 def test_other_facades_and_options():
@@ -39,7 +40,7 @@ def test_other_facades_and_options():
 def test_exhausted_space_is_no_end(caplog):
     with caplog.at_level(logging.WARNING):
         archs, _ = drive(smac_algorithm(), 9, 1, TINY, lambda rows: rows.sum(axis=1).astype(float))
-    assert len(np.unique(TINY.index(archs))) == TINY.size
+    assert len(np.unique(TINY.index(archs))) < len(archs) == 9
     assert not caplog.records
 
 
@@ -50,9 +51,9 @@ def test_folder_is_removed(monkeypatch, tmp_path):
     (folder,) = Path(tmp_path).iterdir()
     archs = run.ask()
     run.tell(archs, score(archs))
-    assert not [path for path in folder.rglob("*") if path.is_file()]
+    assert list(Path(tmp_path).iterdir()) == [folder]
     del run
-    __import__("gc").collect()
+    gc.collect()
     assert not list(Path(tmp_path).iterdir())
 
 

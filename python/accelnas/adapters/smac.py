@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
+import warnings
 import weakref
 from contextlib import contextmanager
 from functools import partial
@@ -44,7 +45,7 @@ def smac_algorithm(facade: type[AbstractFacade] | None = None, **scenario: Any) 
     -------
     UserAlgorithm
         It asks one architecture at a time, and minimises the negative scores; several are aggregated as the facade
-        does. Once all architectures of a small space are known, uniform ones are evaluated, of which it is not told.
+        does. Where it finds no new architecture, as in a small space, uniform ones are evaluated, of which it is not told.
 
     Raises
     ------
@@ -53,7 +54,7 @@ def smac_algorithm(facade: type[AbstractFacade] | None = None, **scenario: Any) 
 
     Notes
     -----
-    SMAC writes no results; it has an empty temporary folder, which is removed with the run.
+    What SMAC writes goes to a temporary folder, which is removed with the run.
 
     Examples
     --------
@@ -76,21 +77,22 @@ class _Run:
         seed = seed_of_32_bits(task.seed)
         folder = tempfile.mkdtemp(prefix="accelnas-search-smac-")
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        scenario = Scenario(
-            to_configspace(task.space, seed),
-            objectives=list(task.objectives) if len(task.objectives) > 1 else task.objectives[0],
-            n_trials=task.budget,
-            seed=seed,
-            output_directory=Path(folder),
-            **{"deterministic": True, **options},
-        )
-        kind: Any = HyperparameterOptimizationFacade if facade is None else facade
-        self._smac = kind(
-            scenario,
-            intensifier=kind.get_intensifier(scenario, max_config_calls=1),
-            logging_level=False,
-            overwrite=True,
-        )
+        with _quiet():
+            scenario = Scenario(
+                to_configspace(task.space, seed),
+                objectives=list(task.objectives) if len(task.objectives) > 1 else task.objectives[0],
+                n_trials=task.budget,
+                seed=seed,
+                output_directory=Path(folder),
+                **{"deterministic": True, **options},
+            )
+            kind: Any = HyperparameterOptimizationFacade if facade is None else facade
+            self._smac = kind(
+                scenario,
+                intensifier=kind.get_intensifier(scenario, max_config_calls=1),
+                logging_level=False,
+                overwrite=True,
+            )
         self._info: TrialInfo | None = None
         self._exhausted = False
 
@@ -118,11 +120,13 @@ class _Run:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep out of the log that a small space is nearly exhausted, which SMAC says many times."""
+    """Keep out of the log that a small space is nearly exhausted, and let pass SMAC's use of an old method."""
     logger = logging.getLogger("smac")
     before = logger.level
     logger.setLevel(max(before, logging.ERROR))
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r"Please use `dict\(config\)`", category=DeprecationWarning)
+            yield
     finally:
         logger.setLevel(before)
