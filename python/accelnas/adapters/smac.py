@@ -45,7 +45,7 @@ def smac_algorithm(facade: type[AbstractFacade] | None = None, **scenario: Any) 
     -------
     UserAlgorithm
         It asks one architecture at a time, and minimises the negative scores; several are aggregated as the facade
-        does. Where it finds no new architecture, as in a small space, uniform ones are evaluated, of which it is not told.
+        does. Where it finds no new architecture, as in a small space, uniform ones are evaluated; it is not told of them.
 
     Raises
     ------
