@@ -45,7 +45,7 @@ def smac_algorithm(facade: type[AbstractFacade] | None = None, **scenario: Any) 
     -------
     UserAlgorithm
         It asks one architecture at a time, and minimises the negative scores; several are aggregated as the facade
-        does. Where it finds no new architecture, as in a small space, uniform ones are evaluated; it is not told of them.
+        does. Where it finds no new architecture, as in a small space, uniform ones are evaluated untold.
 
     Raises
     ------
