@@ -1,8 +1,11 @@
-"""Small spaces."""
+"""Small spaces, and one thread: several slow each other down on a machine with other work."""
 
 import pytest
+import torch
 
 import accelnas
+
+torch.set_num_threads(1)
 
 
 def make_space(*choices, name="toy"):

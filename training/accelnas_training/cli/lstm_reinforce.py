@@ -28,7 +28,7 @@ EPILOG = """Examples:
   accelnas-training lstm-reinforce --metric latency_zcu102 --runs 100 --learning-rate 0.0035
 """
 
-_TOGETHER = 1000  # runs in memory at once: about 1.5 GB
+_TOGETHER = 1000  # runs in memory at once: about 2 GB
 
 
 def register(app: typer.Typer) -> None:

@@ -32,8 +32,8 @@ class LstmReinforce:
     The controller decides on one variable after another, in the order of the space (for MnasNet expansion, kernel,
     layers and squeeze-and-excitation, block by block), and reads its previous choice. After each batch of `episodes`
     architectures one step of Adam follows the gradient of the expected reward, estimated by REINFORCE [1]_ with a
-    moving average as baseline; such controllers were introduced by [2]_, and their settings are close to those
-    of [3]_. The settings are those of [4]_.
+    moving average as baseline. Such controllers were introduced by [2]_; one of this form and size is in [3]_; the
+    settings are those of [4]_.
 
     Parameters
     ----------
@@ -50,12 +50,14 @@ class LstmReinforce:
     Notes
     -----
     Called with a task it makes one run; `many` makes any number, trained together: their parameters are stacked, and
-    every product is one over all runs. Each run draws from its own Philox stream, keyed by the task's seed. On
-    a processor a run's result is the same, bit for bit, whichever runs are computed beside it: PyTorch's products
-    are used with one thread, where they treat each matrix alone. On a GPU, and between machines or releases of PyTorch,
-    rounding may differ, and now and then another choice is then sampled.
+    every product is one over many runs. Each run draws from its own Philox stream, keyed by the task's seed. On
+    a processor a run's result is the same, bit for bit, whichever runs are computed beside it: PyTorch is used with
+    one thread, whatever `torch.set_num_threads` says, and each run's numbers begin at an aligned address. PyTorch does
+    not promise that its products treat each matrix alone then; tests hold it to that. On a GPU, and between machines or
+    releases of PyTorch, rounding may differ, and now and then another choice is then sampled. More threads gain
+    little here: to use all cores, divide the tasks among processes.
 
-    Where the authors leave it open: the baseline starts at the first batch's mean and is updated after it was
+    Beyond those settings these were chosen: the baseline starts at the first batch's mean and is updated after it was
     subtracted; the entropy bonus is the sum over decisions of their own entropies; all parameters start uniformly
     within ±0.1.
 
@@ -101,7 +103,7 @@ class LstmReinforce:
         Parameters
         ----------
         tasks : sequence of Task
-            Of one space, with one objective each. A run needs about 1.5 MB with the default settings.
+            Of one space, with one objective each. A run of MnasNet needs about 2 MB with the default settings.
 
         Raises
         ------
