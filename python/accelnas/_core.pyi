@@ -7,7 +7,25 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FORMAT_VERSION", "Benchmark", "Forest", "Search", "Space", "Surrogate", "__version__", "write_metric"]
+__all__ = [
+    "FORMAT_VERSION",
+    "Benchmark",
+    "Forest",
+    "Optimizer",
+    "Problem",
+    "Runs",
+    "Search",
+    "Space",
+    "Surrogate",
+    "__version__",
+    "crowding_distances",
+    "hypervolumes",
+    "igd_plus",
+    "measurement_seeds",
+    "non_dominated_ranks",
+    "run_seed",
+    "write_metric",
+]
 
 __version__: str
 FORMAT_VERSION: int
@@ -24,6 +42,7 @@ class Space:
     @property
     def blocks(self) -> list[tuple[str, int]]: ...
     def to_toml(self) -> str: ...
+    def restricted(self, allowed: Sequence[Sequence[int]]) -> Space: ...
     def sample(self, n: int, seed: int, unique: bool, threads: int | None) -> NDArray[np.uint8]: ...
     def check(self, rows: NDArray[np.uint8]) -> None: ...
     def index(self, rows: NDArray[np.uint8]) -> NDArray[np.uint64]: ...
@@ -201,3 +220,61 @@ def write_metric(
     provenance: Mapping[str, str],
     uncertainty: Mapping[str, Any] | None = None,
 ) -> None: ...
+
+@final
+class Problem:
+    @staticmethod
+    def modelled(
+        benchmark: Benchmark,
+        metrics: Sequence[int],
+        objective: str,
+        allowed: Sequence[Sequence[int]] | None = None,
+        *,
+        noisy: int = 0,
+        clock: bool = False,
+        threads: int | None = None,
+    ) -> Problem: ...
+    @staticmethod
+    def of(
+        space: Space,
+        columns: int,
+        objective: str,
+        allowed: Sequence[Sequence[int]] | None = None,
+        function: Callable[[NDArray[np.uint8], NDArray[np.uint64]], NDArray[np.float64]] | None = None,
+    ) -> Problem: ...
+    def run(
+        self,
+        algorithm: str,
+        seed: int,
+        first: int,
+        last: int,
+        budget: int,
+        *,
+        keep_all: bool = False,
+        threads: int | None = None,
+        report: Callable[[int, float], object] | None = None,
+    ) -> dict[str, NDArray[Any]]: ...
+    def score(self, values: NDArray[np.float64]) -> NDArray[np.float64]: ...
+
+@final
+class Optimizer:
+    def __new__(cls, problem: Problem, algorithm: str, seed: int, run: int, budget: int) -> Optimizer: ...
+    def ask(self, n: int | None = None) -> NDArray[np.uint8]: ...
+    def tell(self, rows: NDArray[np.uint8], values: NDArray[np.float64]) -> NDArray[np.float64]: ...
+
+@final
+class Runs:
+    def __new__(cls, problem: Problem, seed: int, first: int, last: int, *, keep_all: bool = False) -> Runs: ...
+    def advance(self, rows: NDArray[np.uint8], asked: Sequence[int]) -> NDArray[np.float64]: ...
+    def finish(self) -> dict[str, NDArray[Any]]: ...
+
+def run_seed(seed: int, run: int) -> int: ...
+def measurement_seeds(seed: int, run: int, n: int) -> NDArray[np.uint64]: ...
+def non_dominated_ranks(scores: NDArray[np.float64]) -> NDArray[np.uint32]: ...
+def crowding_distances(scores: NDArray[np.float64]) -> NDArray[np.float64]: ...
+def hypervolumes(
+    points: NDArray[np.float64], starts: NDArray[np.int64], threads: int | None = None
+) -> NDArray[np.float64]: ...
+def igd_plus(
+    points: NDArray[np.float64], starts: NDArray[np.int64], front: NDArray[np.float64], threads: int | None = None
+) -> NDArray[np.float64]: ...

@@ -18,6 +18,7 @@ from accelnas.importances import Importances, importances
 from accelnas.measurements import Measurements, check_threads, chosen, unpack
 from accelnas.metric import Metric
 from accelnas.neighbourhood import Neighbourhood, neighbourhood
+from accelnas.searching import Searching
 from accelnas.space import Architectures, Space
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ Values: TypeAlias = Any
 Prediction: TypeAlias = "Values | tuple[Values, Values]"
 
 
-class Benchmark(Measurements, WholeSpace, Tradeoffs, Spread):
+class Benchmark(Measurements, WholeSpace, Tradeoffs, Spread, Searching):
     """A benchmark directory, its metrics loaded when first used.
 
     Parameters

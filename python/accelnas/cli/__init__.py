@@ -10,6 +10,7 @@ from accelnas.cli import (
     best,
     count,
     data,
+    devices,
     distribution,
     evaluate,
     fit,
@@ -19,6 +20,7 @@ from accelnas.cli import (
     neighbourhood,
     predict,
     rank,
+    reproduce,
     sample,
     scalarised,
     tune,
@@ -62,7 +64,7 @@ def _accelnas(
 
 _QUERIES = (info, sample, predict, importances, neighbourhood)
 _EXACT = (best, front, scalarised, count, rank, distribution, verify)
-for command in (*_QUERIES, *_EXACT, data, fit, tune, evaluate, compile_command):
+for command in (*_QUERIES, *_EXACT, devices, data, fit, tune, evaluate, reproduce, compile_command):
     command.register(app)
 
 

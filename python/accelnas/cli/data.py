@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from accelnas.cli.info import new_table, significant
-from accelnas.cli.shared import console, progress, replacing
+from accelnas.cli.shared import console, progress
 from accelnas.errors import DataError
+from accelnas.files import replacing
 
 if TYPE_CHECKING:
     from rich.table import Table

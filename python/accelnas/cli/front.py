@@ -22,7 +22,8 @@ from accelnas.cli.exact import (
     search,
     show,
 )
-from accelnas.cli.shared import BenchmarkOption, DeriveOption, ThreadsOption, load_benchmark, replacing
+from accelnas.cli.shared import BenchmarkOption, DeriveOption, ThreadsOption, load_benchmark
+from accelnas.files import replacing
 
 EPILOG = """Examples:
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from accelnas.cli.info import new_table, significant
-from accelnas.cli.shared import BenchmarkOption, DeriveOption, console, load_benchmark, replacing
+from accelnas.cli.shared import BenchmarkOption, DeriveOption, console, load_benchmark
+from accelnas.files import replacing
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 import typer.core
 
-from accelnas.errors import AccelnasError, FileError
+from accelnas.errors import AccelnasError
+from accelnas.files import replacing
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,7 +28,9 @@ EXTRAS = {
     "lightgbm": "build",
     "matplotlib": "report",
     "polars": "polars",
+    "pymoo": "pymoo",
     "ray": "ray",
+    "scikit_posthocs": "simulate",
     "scipy": "build",
     "sklearn": "build",
     "threadpoolctl": "build",
@@ -152,24 +154,6 @@ def progress(description: str, total: float | None, unit: str = "rows") -> Itera
     with Progress(*columns, console=screen, transient=True) as bar:
         task = bar.add_task(description, total=total)
         yield lambda completed: bar.update(task, completed=completed)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`, which takes its place only if nothing fails."""
-    if not path.parent.is_dir():
-        raise FileError(f"folder {path.parent} does not exist; create it first")
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)  # mkstemp makes private files
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TextIO
 
 import numpy as np
 
-from accelnas.cli.shared import replacing, text_output
+from accelnas.cli.shared import text_output
 from accelnas.errors import DataError
+from accelnas.files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

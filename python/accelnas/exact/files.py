@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from accelnas.errors import FileError, SearchError
+from accelnas.files import replacing
+
+if TYPE_CHECKING:
+    import os
 
 __all__ = ["read_json", "write_json"]
 
@@ -17,21 +19,11 @@ def write_json(path: str | os.PathLike[str], content: object) -> None:
     """Write a file that takes the place of an older one only when complete."""
     path = Path(path)
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-    temporary = None
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(temporary).chmod(0o666 & ~mask)  # mkstemp makes private files
-        Path(temporary).replace(path)
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        raise FileError(f"{path}: {error.strerror}") from error
+        raise FileError(f"{path}: {error.strerror or error}") from error
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from accelnas.errors import MissingExtraError, SearchError
 from accelnas.exact.question import Question
@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from accelnas.benchmark import Benchmark
     from accelnas.exact.engine import RunOptions
 
-__all__ = ["advance"]
+__all__ = ["advance", "finished_tasks"]
+
+_Part = TypeVar("_Part")
+_Result = TypeVar("_Result")
 
 _RETRIES = 10  # of a chunk whose worker dies
 
@@ -39,23 +42,38 @@ def advance(
     SearchError
         If workers keep dying on a chunk.
     """
-    ray = _connected()
-    task = ray.remote(num_cpus=options.threads or 1, max_retries=_RETRIES)(_do_chunk)
-    asked = ray.put((bench, question.to_json(bench.space)))
-    start = ray.put(search.start(options.threads))
-    waiting = {task.remote(asked, start, *chunk, options.threads or 1): chunk for chunk in chunks}
+    asked = (bench, question.to_json(bench.space), search.start(options.threads))
+    for chunk, found in finished_tasks(_do_chunk, asked, chunks, options.threads or 1):
+        state = search.merge(state, found)
+        finished(chunk)
+        yield state
+
+
+def finished_tasks(
+    work: Callable[..., _Result], common: object, parts: Sequence[_Part], threads: int
+) -> Iterator[tuple[_Part, _Result]]:
+    """Do ``work(common, part, threads)`` for each part, and give parts and results in the order in which they end.
+
+    Raises
+    ------
+    MissingExtraError, SearchError
+        As `advance`.
+    """
+    ray = connected()
+    task = ray.remote(num_cpus=threads, max_retries=_RETRIES)(work)
+    shared = ray.put(common)
+    waiting = {task.remote(shared, part, threads): part for part in parts}
     try:
         while waiting:
             (reference, *_), _ = ray.wait(list(waiting), num_returns=1)
-            state = search.merge(state, _result(ray, reference))
-            finished(waiting.pop(reference))
-            yield state
+            result = _result(ray, reference)
+            yield waiting.pop(reference), result
     finally:
         for reference in waiting:
             ray.cancel(reference, force=True)
 
 
-def _connected() -> Any:
+def connected() -> Any:
     try:
         import ray
     except ModuleNotFoundError as error:
@@ -65,25 +83,24 @@ def _connected() -> Any:
     return ray
 
 
-def _result(ray: Any, reference: Any) -> str:
+def _result(ray: Any, reference: Any) -> Any:
     try:
-        state: str = ray.get(reference)
+        return ray.get(reference)
     except ray.exceptions.WorkerCrashedError as error:
         raise SearchError(
             f"workers died {_RETRIES + 1} times on one chunk: {error}; look for too little memory, and start again"
         ) from error
-    return state
 
 
 _searches: dict[str, _core.Search] = {}  # of this worker: preparing one takes longer than many chunks
 
 
-def _do_chunk(asked: tuple[Benchmark, Mapping[str, Any]], start: str, first: int, last: int, threads: int) -> str:
+def _do_chunk(asked: tuple[Benchmark, Mapping[str, Any], str], chunk: tuple[int, int], threads: int) -> str:
     """Do one chunk in a worker."""
-    bench, content = asked
+    bench, content, start = asked
     question = Question.from_json(bench, content)
     key = question.key(bench)
     if key not in _searches:
         _searches.clear()
         _searches[key] = question.search(bench, threads)
-    return _searches[key].run(start, first, last, threads)
+    return _searches[key].run(start, *chunk, threads)

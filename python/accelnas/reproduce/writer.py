@@ -10,6 +10,7 @@ import polars as pl
 
 from accelnas.build.evaluation.tables import markdown, number
 from accelnas.errors import FileError
+from accelnas.files import replacing
 from accelnas.reproduce.base import Verdict
 
 if TYPE_CHECKING:
@@ -56,12 +57,8 @@ def write_reproduction(reproduction: Reproduction, folder: str | Path) -> Path:
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    temporary = path.with_name(f".{path.name}.part")
-    try:
+    with replacing(path) as temporary:
         write(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _file_of(reproduction: Reproduction, table: Table) -> str:

@@ -1,1 +1,38 @@
 """Seeded searches: native algorithms, and those of users, on a benchmark or on real training."""
+
+from accelnas.search.algorithms import (
+    ALGORITHMS,
+    GradientAscent,
+    LocalSearch,
+    Moead,
+    Nsga2,
+    RandomSearch,
+    RegularizedEvolution,
+    Reinforce,
+    SimulatedAnnealing,
+    SuccessiveHalving,
+)
+from accelnas.search.history import History
+from accelnas.search.objective import FunctionObjective
+from accelnas.search.optimizer import Optimizer, native
+from accelnas.search.protocol import AskTell, ManyRuns, Task
+
+__all__ = [
+    "ALGORITHMS",
+    "AskTell",
+    "FunctionObjective",
+    "GradientAscent",
+    "History",
+    "LocalSearch",
+    "ManyRuns",
+    "Moead",
+    "Nsga2",
+    "Optimizer",
+    "RandomSearch",
+    "RegularizedEvolution",
+    "Reinforce",
+    "SimulatedAnnealing",
+    "SuccessiveHalving",
+    "Task",
+    "native",
+]

@@ -258,6 +258,10 @@ def to_spec(algorithm: NativeAlgorithm) -> str:
         wanted = type(entry.default)
         # what JSON would turn into another type, or refuse without naming it
         accepted = isinstance(value, (int, float)) if wanted in (int, float) else isinstance(value, (wanted, float))
-        if not accepted or (wanted is int and not isinstance(value, int)) or isinstance(value, bool) != (wanted is bool):
+        if (
+            not accepted
+            or (wanted is int and not isinstance(value, int))
+            or isinstance(value, bool) != (wanted is bool)
+        ):
             raise SearchError(f"{entry.name} is {value!r}; choose one like {entry.default!r}")
     return json.dumps({"kind": algorithm.kind, **asdict(algorithm)})

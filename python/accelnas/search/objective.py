@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
@@ -17,6 +16,8 @@ from accelnas.exact.sampling import predictable
 from accelnas.exact.scalarised import FORMULATIONS, Formulation, WeightedProduct, formulation_to_json, resolved_ranges
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from numpy.typing import NDArray
 
     from accelnas.benchmark import Benchmark
@@ -168,7 +169,7 @@ def parse_sought(
     if isinstance(objective, FunctionObjective) or (callable(objective) and not isinstance(objective, str)):
         return _of_function(objective, limits, penalty)
     if isinstance(objective, tuple(FORMULATIONS.values())):
-        return _of_formulation(bench, objective, limits, penalty, subject_to, within)
+        return _of_formulation(bench, cast("Formulation", objective), limits, penalty, subject_to, within)
     given = [objective] if isinstance(objective, str) else list(objective)  # type: ignore[arg-type]
     objectives = tuple(_objective(bench.metrics, entry) for entry in given)
     if not objectives or len({o.metric for o in objectives}) < len(objectives):

@@ -166,6 +166,22 @@ impl Space {
         &self.definition.name
     }
 
+    /// The space of some choices alone: ascending choice indices of every variable.
+    pub fn restricted(&self, allowed: &[Vec<u8>]) -> Result<Space> {
+        let mut definition = self.definition.clone();
+        let fits = |v: &VariableDefinition, own: &[u8]| own.iter().all(|&c| (c as usize) < v.choices.len());
+        let variables = definition.blocks.iter_mut().flat_map(|block| &mut block.variables);
+        let mut allowed = allowed.iter();
+        for variable in variables {
+            let own = allowed.next().filter(|own| fits(variable, own));
+            let own = own.ok_or_else(|| invalid(self.name(), "allowed choices do not fit; give indices of its own"))?;
+            let labels = variable.labels.take();
+            variable.labels = labels.map(|labels| own.iter().map(|&c| labels[c as usize].clone()).collect());
+            variable.choices = own.iter().map(|&c| variable.choices[c as usize].clone()).collect();
+        }
+        Space::new(definition)
+    }
+
     /// The definition that made this space.
     pub fn definition(&self) -> &SpaceDefinition {
         &self.definition

@@ -75,6 +75,12 @@ impl Space {
         self.core.to_toml()
     }
 
+    /// The space of some choices alone: ascending choice indices of every variable.
+    fn restricted(&self, py: Python<'_>, allowed: Vec<Vec<u8>>) -> PyResult<Space> {
+        let core = self.core.restricted(&allowed).map_err(|e| to_py(py, e))?;
+        Ok(Space::wrap(py, Arc::new(core)))
+    }
+
     fn sample<'py>(
         &self,
         py: Python<'py>,

@@ -1,0 +1,108 @@
+"""Which runs are to be made: an algorithm, a setting, a budget and a seed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from accelnas import _core
+from accelnas.errors import SearchError
+from accelnas.exact.artifacts import described
+from accelnas.search.algorithms import ALGORITHMS, NativeAlgorithm, native_algorithm
+
+if TYPE_CHECKING:
+    from accelnas.search.problem import Setting
+    from accelnas.search.protocol import UserAlgorithm
+
+__all__ = ["Algorithms", "AnyAlgorithm", "Plan", "labelled"]
+
+AnyAlgorithm: TypeAlias = "str | NativeAlgorithm | UserAlgorithm"
+Algorithms: TypeAlias = "Sequence[AnyAlgorithm] | Mapping[str, AnyAlgorithm]"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Runs of one algorithm.
+
+    Attributes
+    ----------
+    label : str
+        Name of the algorithm.
+    algorithm : native algorithm or user algorithm
+        What runs.
+    setting : Setting
+        What is sought where.
+    runs, budget, seed : int
+        Number of runs, evaluations of each, and the seed of them all.
+    """
+
+    label: str
+    algorithm: Any
+    setting: Setting
+    runs: int
+    budget: int
+    seed: int
+
+    @property
+    def is_native(self) -> bool:
+        """Whether the core has the algorithm."""
+        return isinstance(self.algorithm, tuple(ALGORITHMS.values()))
+
+    def key(self) -> str:
+        """Tell plans apart by all that a run depends on but its number: SHA-256.
+
+        A function of Python is known by its name alone: rename it when it changes.
+        """
+        setting, function = self.setting, self.setting.sought.function
+        settings = asdict(self.algorithm) if self.is_native else _name(self.algorithm)
+        clock = () if setting.clock is None else (setting.clock,)
+        metrics = [] if function is not None else [*setting.sought.columns, *clock]
+        content = [
+            _core.__version__,
+            setting.bench.space.sha256,
+            described(setting.bench, metrics),
+            setting.sought.to_json() | {"function": None if function is None else _name(function.function)},
+            setting.within(),
+            [setting.noise, setting.clock],
+            [self.label, getattr(self.algorithm, "kind", None), settings],
+            [self.budget, self.seed],
+        ]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def labelled(algorithms: Algorithms) -> dict[str, Any]:
+    """Name algorithms: by their names, and numbers where several have the same.
+
+    Examples
+    --------
+    >>> from accelnas.search import RegularizedEvolution
+    >>> list(labelled(["random_search", RegularizedEvolution(), RegularizedEvolution(100, 25)]))
+    ['random_search', 'regularized_evolution', 'regularized_evolution 2']
+    """
+    if isinstance(algorithms, Mapping):
+        return {label: resolved(algorithm) for label, algorithm in algorithms.items()}
+    out: dict[str, Any] = {}
+    for given in algorithms:
+        algorithm = resolved(given)
+        name = _name(algorithm)
+        number = 1 + sum(label == name or label.rpartition(" ")[0] == name for label in out)
+        out[name if number == 1 else f"{name} {number}"] = algorithm
+    if not out:
+        raise SearchError("there are no algorithms; give at least one")
+    return out
+
+
+def resolved(algorithm: AnyAlgorithm) -> Any:
+    """Give a native algorithm by its name, or the algorithm itself."""
+    if isinstance(algorithm, (str, *ALGORITHMS.values())):
+        return native_algorithm(algorithm)  # type: ignore[arg-type]
+    if not isinstance(algorithm, Callable) and not hasattr(algorithm, "many"):  # type: ignore[arg-type]
+        raise SearchError(f"algorithm {algorithm!r} can't be called; give a name, or a class or function of a Task")
+    return algorithm
+
+
+def _name(thing: Any) -> str:
+    return str(getattr(thing, "kind", None) or getattr(thing, "__name__", None) or type(thing).__name__)

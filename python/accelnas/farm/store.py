@@ -1,0 +1,84 @@
+"""Finished parts of simulations on disk: one Parquet file each, written beside and renamed. Needs ``[polars]``."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from os import fspath
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from accelnas.errors import FileError, MissingExtraError
+from accelnas.farm.logs import Logs
+from accelnas.files import replacing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from os import PathLike
+
+    from accelnas.farm.plan import Plan
+
+__all__ = ["Store"]
+
+
+class Store:
+    """The parts of one plan in a folder, which may hold those of other plans."""
+
+    def __init__(self, folder: Path, plan: Plan) -> None:
+        self._folder, self._plan, self._key = folder, plan, plan.key()
+
+    @classmethod
+    @contextmanager
+    def opened(cls, folder: str | PathLike[str], plan: Plan) -> Iterator[Store]:
+        """Open a folder, or make it.
+
+        Raises
+        ------
+        FileError
+            If it can't be made.
+        MissingExtraError
+            If Polars is not installed.
+        """
+        try:
+            import polars  # noqa: F401 (before hours of work, not after)
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("polars is not installed; run: pip install 'accelnas[polars]'") from error
+        path = Path(fspath(folder))
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileError(f"{path}: {error.strerror}; choose another folder") from error
+        yield cls(path, plan)
+
+    def read(self, part: range) -> Logs | None:
+        """Give a part that is there.
+
+        Raises
+        ------
+        FileError
+            If its file can't be read or is not what it should be.
+        """
+        import polars as pl
+
+        path = self._path(part)
+        if not path.exists():
+            return None
+        setting = self._plan.setting
+        try:
+            return Logs.from_polars(setting.bench.space, setting.sought.labels, pl.read_parquet(path), part)
+        except (OSError, ValueError, pl.exceptions.PolarsError) as error:
+            raise FileError(f"{path}: {error}; delete the file to make these runs again") from error
+
+    def write(self, part: range, logs: Logs) -> None:
+        """Keep a part."""
+        setting = self._plan.setting
+        frame = logs.to_polars(setting.bench.space, setting.sought.labels, part.start)
+        path = self._path(part)
+        try:
+            with replacing(path) as temporary:
+                frame.write_parquet(temporary)
+        except OSError as error:
+            raise FileError(f"{path}: {error.strerror or error}") from error
+
+    def _path(self, part: range) -> Path:
+        label = "".join(c if c.isalnum() else "-" for c in self._plan.label)
+        return self._folder / f"{label}-{self._key[:16]}-{part.start:07d}-{part.stop - 1:07d}.parquet"

@@ -1,0 +1,192 @@
+"""What one search saw, in the order of its evaluations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accelnas.errors import SearchError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import polars
+    from numpy.typing import NDArray
+
+    from accelnas.search.problem import Setting
+    from accelnas.space import Rows
+
+__all__ = ["History", "feasible", "optimum"]
+
+INFEASIBLE = -1e300
+"""Scores of infeasible architectures are at or below this where feasible ones come first."""
+
+
+@dataclass(frozen=True)
+class History:
+    """Every evaluation of one run.
+
+    Attributes
+    ----------
+    architectures : uint8 array (n, variables)
+        Choice indices, in the order of evaluations.
+    values : mapping of str to float64 array (n,)
+        What the search saw of every metric that it sought or that constrains it: float32 predictions, or
+        simulated measurements where there is noise.
+    scores : float64 array (n, m)
+        The objectives as people read them, one column each; of a formulation its score. NaN for infeasible
+        architectures.
+    times : float64 array (n,) or None
+        Simulated cost up to and including each evaluation, in the unit of the clock's metric.
+    improvements : int64 array
+        Positions of the evaluations that were the best so far; of several objectives those that nothing before
+        dominated. Where an algorithm says what it recommends, as `SuccessiveHalving` does, its recommendations.
+    improved_at : int64 array
+        After how many evaluations each of them was.
+    seed : int
+        The run's seed.
+    """
+
+    architectures: Rows
+    values: Mapping[str, NDArray[np.float64]]
+    scores: NDArray[np.float64]
+    times: NDArray[np.float64] | None
+    improvements: NDArray[np.int64]
+    improved_at: NDArray[np.int64]
+    seed: int
+    setting: Setting
+
+    def __len__(self) -> int:
+        return len(self.architectures)
+
+    @property
+    def best_values(self) -> NDArray[np.float64]:
+        """Best value so far after each evaluation, float64 (n,); NaN before the first feasible architecture.
+
+        Raises
+        ------
+        SearchError
+            If there are several objectives.
+        """
+        self._require_one("a best value")
+        best = np.full(len(self), np.nan)
+        best[self.improved_at - 1] = self.scores[self.improvements, 0]
+        seen = np.maximum.accumulate(np.where(np.isnan(best), 0, np.arange(len(self))))
+        return best[seen]
+
+    @property
+    def best(self) -> tuple[Rows, float]:
+        """The best architecture, uint8 (variables,), and its value as the search saw it.
+
+        Raises
+        ------
+        SearchError
+            If there are several objectives, or nothing was feasible.
+        """
+        self._require_one("a best architecture")
+        if not len(self.improvements) or np.isnan(self.scores[self.improvements[-1], 0]):
+            raise SearchError(f"no architecture of {len(self)} met the constraints; raise the budget, or loosen them")
+        last = self.improvements[-1]
+        return self.architectures[last], float(self.scores[last, 0])
+
+    @property
+    def front(self) -> NDArray[np.int64]:
+        """Positions of the evaluations that no other one dominates, the first of equals, in their order."""
+        from accelnas import _core
+
+        chosen = self.improvements[~np.isnan(self.scores[self.improvements, 0])]
+        signed = np.ascontiguousarray(self.scores[chosen] * self.setting.sought.signs)
+        found: NDArray[np.int64] = chosen[_core.non_dominated_ranks(signed) == 0] if len(chosen) else chosen
+        return found
+
+    def regret(self, threads: int | None = None) -> NDArray[np.float64]:
+        """Give how far the best so far is from the proven optimum, in float64, without noise: (n,).
+
+        Raises
+        ------
+        SearchError
+            If there are several objectives, or nothing exact is known of the objective.
+
+        Examples
+        --------
+        >>> import accelnas
+        >>> history = accelnas.load().search("regularized_evolution", "accuracy", budget=2000, seed=1)
+        >>> regret = history.regret()
+        >>> bool(regret[0] > 2 > regret[-1] >= 0)
+        True
+        """
+        self._require_one("a regret")
+        sign = self.setting.sought.signs[0]
+        own = self.setting.true_scores(self.architectures[self.improvements], threads)[:, 0]
+        own = np.where(np.isnan(self.scores[self.improvements, 0]), np.nan, own)
+        regrets = np.full(len(self), np.nan)
+        regrets[self.improved_at - 1] = sign * (optimum(self.setting, threads) - own)
+        seen = np.maximum.accumulate(np.where(np.isnan(regrets), 0, np.arange(len(self))))
+        return regrets[seen]
+
+    def to_polars(self) -> polars.DataFrame:
+        """Give one row an evaluation: number, architecture, metrics, scores, time."""
+        import polars as pl
+
+        columns: dict[str, Any] = {
+            "evaluation": np.arange(1, len(self) + 1),
+            "architecture": self.setting.bench.space.format(self.architectures),
+            **self.values,
+        }
+        if self.setting.sought.formulation is not None:
+            columns["score"] = self.scores[:, 0]
+        if self.times is not None:
+            columns["time"] = self.times
+        return pl.DataFrame(columns)
+
+    def _require_one(self, what: str) -> None:
+        if self.scores.shape[1] > 1:
+            names = ", ".join(self.setting.sought.labels)
+            raise SearchError(f"{what} needs one objective, there are several ({names}); use front")
+
+
+def feasible(scores: NDArray[np.float64], signs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn scores of the core into what people read; NaN for infeasible architectures."""
+    read: NDArray[np.float64] = np.where(scores > INFEASIBLE, scores * signs, np.nan)
+    return read
+
+
+def optimum(setting: Setting, threads: int | None = None) -> float:
+    """Give the proven optimum of one objective under its constraints.
+
+    Raises
+    ------
+    SearchError
+        If nothing exact is known of it.
+    """
+    sought, limits = setting.sought, {c.metric: (c.lower, c.upper) for c in setting.sought.constraints}
+    if sought.function is not None:
+        raise SearchError("the optimum of a function is not known; compare best_values")
+    if sought.penalty is not None and limits:
+        raise SearchError("the optimum under a penalty is not known; leave penalty out, or compare best_values")
+    key = (str(sought), setting.allowed)
+    cache: dict[Any, float] = setting.bench.__dict__.setdefault("_optima", {})
+    if key not in cache:
+        within: Any = setting.within()
+        if sought.formulation is not None:
+            found = setting.bench.scalarised(sought.formulation, subject_to=limits, within=within, threads=threads)
+            rows = found.architectures
+        else:
+            (objective,) = sought.objectives
+            _require_own_direction(setting, objective)
+            rows = setting.bench.best(objective.metric, subject_to=limits, within=within, threads=threads).architectures
+        if not len(rows):
+            raise SearchError(f"no architecture at all meets {', '.join(map(str, sought.constraints))}; loosen them")
+        cache[key] = float(setting.true_scores(rows[:1], threads)[0, 0])
+    return cache[key]
+
+
+def _require_own_direction(setting: Setting, objective: Any) -> None:
+    own = setting.bench.metrics[objective.metric].direction
+    if objective.direction != own:
+        raise SearchError(
+            f"{objective.metric} is sought in the other direction than its own ({own}), and its optimum is not "
+            "known; compare best_values"
+        )

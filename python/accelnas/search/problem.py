@@ -1,0 +1,142 @@
+"""Problems of the core: a space, what gives its architectures values, and what is sought."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accelnas import _core
+from accelnas.errors import MetricError, SearchError
+from accelnas.exact.question import parse_within
+from accelnas.space import Space
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from accelnas.benchmark import Benchmark
+    from accelnas.exact.question import Within
+    from accelnas.search.objective import Sought
+    from accelnas.space import Rows
+
+__all__ = ["Setting", "check_whole", "restricted"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is sought where, and how evaluations behave.
+
+    Attributes
+    ----------
+    bench : Benchmark
+        What gives values, and names the space.
+    sought : Sought
+        What is sought.
+    allowed : tuple of tuple of int
+        Ascending choice indices of every variable.
+    noise : bool
+        Whether evaluations are simulated measurements.
+    clock : str or None
+        Metric that is the cost of an evaluation.
+    """
+
+    bench: Benchmark
+    sought: Sought
+    allowed: tuple[tuple[int, ...], ...]
+    noise: bool = False
+    clock: str | None = None
+
+    @classmethod
+    def of(cls, bench: Benchmark, sought: Sought, within: Within | None, noise: bool, clock: str | None) -> Setting:
+        """Check everything that needs no search."""
+        if clock is not None and clock not in bench.metrics:
+            raise MetricError(f'unknown metric "{clock}" for the clock; the metrics are {", ".join(bench.metrics)}')
+        setting = cls(bench, sought, parse_within(bench.space, within), noise, clock)
+        if not setting.is_native and (noise or clock is not None):
+            raise SearchError(
+                "noise and a clock need metrics that surrogates predict; the objective is a function, or has metrics "
+                "that expressions evaluate: leave noise and clock out"
+            )
+        return setting
+
+    @property
+    def is_native(self) -> bool:
+        """Whether the core evaluates architectures by itself."""
+        columns = [*self.sought.columns, *([] if self.clock is None else [self.clock])]
+        return self.sought.function is None and all(self.bench.metrics[name].exact for name in columns)
+
+    @property
+    def is_restricted(self) -> bool:
+        """Whether some choices are not allowed."""
+        variables = self.bench.space.variables
+        return any(len(own) < len(v.choices) for own, v in zip(self.allowed, variables, strict=True))
+
+    def problem(self, threads: int | None) -> _core.Problem:
+        """Prepare the problem for the core."""
+        objective = self.sought.to_core()
+        allowed = [list(choices) for choices in self.allowed] if self.is_restricted else None
+        columns = self.sought.columns
+        if not self.is_native:
+            space = self.bench.space._core
+            return _core.Problem.of(space, len(columns), objective, allowed, self._evaluate)
+        position = self.bench._core.position
+        metrics = [position(name) for name in columns] + ([] if self.clock is None else [position(self.clock)])
+        return _core.Problem.modelled(
+            self.bench._core,
+            metrics,
+            objective,
+            allowed,
+            noisy=len(columns) if self.noise else 0,
+            clock=self.clock is not None,
+            threads=threads,
+        )
+
+    def _evaluate(self, rows: Rows, _seeds: NDArray[np.uint64]) -> NDArray[np.float64]:
+        """Give the values of rows in Python."""
+        if self.sought.function is not None:
+            return self.sought.function.columns(rows)
+        predicted: Mapping[str, Any] = self.bench.predict(rows, list(self.sought.columns))
+        return np.stack([predicted[name] for name in self.sought.columns], axis=1).astype(np.float64)
+
+    def true_scores(self, rows: Rows, threads: int | None = None) -> NDArray[np.float64]:
+        """Give the objectives of rows by float64 predictions, without noise: (n, scores), as people read them."""
+        if self.sought.function is not None:
+            return self.sought.function.columns(rows)
+        names = [o.metric for o in self.sought.objectives]
+        values: Mapping[str, Any] = self.bench.predict(rows, names, dtype="float64", threads=threads)
+        return self.sought.score(values)
+
+    def within(self) -> dict[str, list[Any]]:
+        """Give the allowed choices of variables that have not all of theirs."""
+        return {
+            v.name: [v.choices[i] for i in own]
+            for v, own in zip(self.bench.space.variables, self.allowed, strict=True)
+            if len(own) < len(v.choices)
+        }
+
+
+def restricted(space: Space, allowed: Sequence[Sequence[int]]) -> Space:
+    """Give the space of the allowed choices alone; its choice indices are positions among them.
+
+    Examples
+    --------
+    >>> import accelnas
+    >>> space = accelnas.mnasnet_space()
+    >>> allowed = [range(len(v.choices)) for v in space.variables]
+    >>> restricted(space, [[2], *allowed[1:]]).variables[0].choices
+    (6,)
+    """
+    variables = zip(space.variables, allowed, strict=True)
+    if all(len(own) == len(v.choices) for v, own in variables):
+        return space
+    return Space._of(space._core.restricted([list(own) for own in allowed]))
+
+
+def check_whole(name: str, value: object, least: int, most: int = 2**63 - 1) -> int:
+    """Refuse what is no integer of a range."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not least <= value <= most:
+        raise SearchError(f"{name} is {value!r}; choose an integer of {least} to {most}")
+    return int(value)
