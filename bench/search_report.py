@@ -1,0 +1,165 @@
+"""The comparison of searches as Markdown tables."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from bench.report import number, table
+from bench.search_native import NATIVE, Native
+from bench.search_peers import PEERS
+from bench.search_quality import AGREE, RUNS, apart
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Results = dict[str, Any]
+WAYS = {"farm": "many runs at once", "alone": "one run, `bench.search`", "ask": "asked and told from Python"}
+WALL_RUNS, WALL_AIM = "re20", 1.0  # 10,000 runs of 600 evaluations, seconds
+
+NOTES = """\
+Every search runs in a process of its own, which warms up before it is timed; the processes take turns, one after
+the other, round by round. Figures are medians over {rounds} rounds, with the best round in brackets. Ratios are
+medians of the ratios within a round. Peers evaluate by `bench.predict` in the largest batches that they can ask for,
+so that hardly anything but the search itself is timed. *Per CPU-second* divides by the processor time of all threads:
+other work on the machine slows what is stated per second down, but hardly that. A process of two threads has less
+than two cores for itself on a busy machine."""
+
+
+def rate(sample: Results, unit: str = "seconds") -> float:
+    """Give evaluations per second, or per second of processor time."""
+    return float(sample["evaluations"] / sample[unit])
+
+
+def rates(samples: Iterable[Results], unit: str = "seconds") -> list[float]:
+    """Give the rate of every round."""
+    return [rate(sample, unit) for sample in samples]
+
+
+def millions(value: float) -> str:
+    """Write evaluations a second in millions."""
+    return number(value / 1e6)
+
+
+def aim_of(search: Native, measured: list[float]) -> list[str]:
+    """Say what is aimed at, and whether the median, or only the best round, reaches it."""
+    if search.aim is None:
+        return ["", ""]
+    met = median(measured) >= search.aim
+    verdict = "met" if met else "met in the best round" if max(measured) >= search.aim else "missed"
+    return [f"{search.aim / 1e6:g}", verdict]
+
+
+def native_table(samples: Results, way: str) -> str:
+    """Tabulate our searches that are called in one way."""
+    header = ["search", "objective", "runs × evaluations", "threads", "M evaluations/s", "best round"]
+    header += ["M per CPU-second", "aim, M/s", "reached"]
+    rows = []
+    for name, search in NATIVE.items():
+        for threads in search.threads:
+            key = f"{name}/{threads}"
+            if search.way != way or key not in samples:
+                continue
+            speed = rates(samples[key])
+            row = [search.title, ", ".join(search.metrics), f"{search.runs:,} × {search.budget:,}", str(threads)]
+            row += [millions(median(speed)), millions(max(speed))]
+            row.append(millions(median(rates(samples[key], "cpu"))))
+            rows.append(row + (aim_of(search, speed) if threads == max(search.threads) else ["", ""]))
+    return table(header, rows)
+
+
+def wall(samples: Results) -> str:
+    """State the time of ten thousand runs."""
+    search = NATIVE[WALL_RUNS]
+    threads = max(search.threads)
+    seconds = [sample["seconds"] for sample in samples[f"{WALL_RUNS}/{threads}"]]
+    verdict = (
+        "met" if median(seconds) <= WALL_AIM else "met in the best round" if min(seconds) <= WALL_AIM else "missed"
+    )
+    return (
+        f"{search.runs:,} runs of {search.title}, of {search.budget} evaluations each, take {median(seconds):.2f} s "
+        f"with {threads} threads (best round {min(seconds):.2f} s); the aim of {WALL_AIM:g} s is {verdict}."
+    )
+
+
+def peer_table(samples: Results) -> str:
+    """Tabulate the peers, fastest first, with how many times as fast we are."""
+    header = ["search", "version", "objective", "evaluations", "evaluations/s", "best round", "per CPU-second"]
+    header += ["our farm, 2 threads", "our farm, 1 thread", "one run of ours"]
+    measured = [name for name in PEERS if name in samples]
+    rows = []
+    for name in sorted(measured, key=lambda name: -median(rates(samples[name]))):
+        peer, own = PEERS[name], samples[name]
+        row = [peer.title, own[0]["version"], ", ".join(peer.metrics), f"{own[0]['evaluations']:,}"]
+        row += [f"{median(rates(own)):,.0f}", f"{max(rates(own)):,.0f}", f"{median(rates(own, 'cpu')):,.0f}"]
+        for ours in (f"{peer.against.farm}/2", f"{peer.against.farm}/1", f"{peer.against.alone}/1"):
+            pairs = zip(samples.get(ours, []), own, strict=False)
+            ratios = [rate(mine) / rate(theirs) for mine, theirs in pairs]
+            row.append(f"{number(median(ratios))} ×" if ratios else "–")
+        rows.append(row)
+    return table(header, rows)
+
+
+def regret_section(results: Results) -> list[str]:
+    """Compare final regrets."""
+    header = ["population and sample", "accelnas", "plain Python", "difference, standard errors"]
+    rows, agree = [], True
+    for name, found in results["settings"].items():
+        ours, theirs = found["accelnas"], found["plain Python"]
+        difference = apart(ours, theirs)
+        agree &= abs(difference) < AGREE
+        rows.append(
+            [name, *(f"{one['mean']:.4f} ± {one['error']:.4f}" for one in (ours, theirs)), f"{difference:+.1f}"]
+        )
+    text = (
+        f"Regularised evolution: accuracy missing to the proven optimum ({results['optimum']:.3f} %) after "
+        f"{results['evaluations']} evaluations, mean and standard error of {RUNS} runs each. The two "
+        f"{'agree' if agree else '**do not agree**'} (within {AGREE:g} standard errors)."
+    )
+    return [text, table(header, rows)]
+
+
+def front_section(results: Results) -> list[str]:
+    """Compare hypervolumes."""
+    found = results["found"]
+    ours = found["accelnas"]
+    header = [
+        "NSGA-II, population 100",
+        "hypervolume",
+        "share of the exact front's",
+        "accelnas is better by, std. errors",
+    ]
+    rows = []
+    for name, one in found.items():
+        row = [name, f"{one['mean']:.2f} ± {one['error']:.2f}", f"{one['mean'] / results['exact']:.2%}"]
+        rows.append([*row, "" if name == "accelnas" else f"{apart(ours, one):+.1f}"])
+    text = (
+        f"NSGA-II on accuracy and latency_zcu102: hypervolume of everything evaluated, from the published reference "
+        f"point, after {results['evaluations']:,} evaluations; mean and standard error of {len(ours['samples'])} "
+        f"seeds. The exact front has {results['exact']:.2f}."
+    )
+    return [text, table(header, rows)]
+
+
+def markdown(results: Results) -> str:
+    """Write the whole report."""
+    samples = results["samples"]
+    lines = [
+        "# Our searches and those of others",
+        "`{command}` on {cores} cores of {cpu}, {memory_gib} GiB, {system}, Python {python}, NumPy {numpy}, commit "
+        "{commit}, {date} (load before: {load_before:.2f}, after: {load_after:.2f}).".format(
+            command=results["command"], **results["machine"]
+        ),
+        NOTES.format(rounds=results["rounds"]),
+    ]
+    for way, title in WAYS.items():
+        lines += [f"## Ours: {title}", native_table(samples, way)]
+        if way == "farm" and f"{WALL_RUNS}/{max(NATIVE[WALL_RUNS].threads)}" in samples:
+            lines.append(wall(samples))
+    lines += ["## Peers, and how many times as fast we are", peer_table(samples)]
+    lines += [f"{PEERS[name].title} has no figures: {why}." for name, why in results["failed"].items() if name in PEERS]
+    if "regrets" in results:
+        lines += ["## The searches find as much", *regret_section(results["regrets"])]
+    if "fronts" in results:
+        lines += front_section(results["fronts"])
+    return "\n\n".join(lines) + "\n"
