@@ -4,6 +4,7 @@
 SHELL := /bin/bash
 
 VENV ?= .venv
+TRAINING ?= .venv-training
 PYTHON ?=
 JOBS ?= 2
 FUZZ_SECONDS ?= 20
@@ -13,7 +14,7 @@ RUST := Cargo.toml $(wildcard Cargo.lock) $(shell find rust -name '*.rs' -o -nam
 # maturin refuses to choose between two active environments
 MATURIN := env -u CONDA_PREFIX VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin
 
-.PHONY: help preflight develop demo test lint rust-lint python-lint rust-test python-test smoke fuzz bench wheel clean
+.PHONY: help preflight develop demo test lint rust-lint python-lint rust-test python-test training-test smoke fuzz bench wheel clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,7 +44,7 @@ develop: $(VENV)/.developed ## build into .venv with all development tools
 demo: $(VENV)/.built ## set up, then score ten million architectures
 	$(BIN)/python scripts/demo.py
 
-test: lint rust-test fuzz python-test smoke ## everything that CI runs
+test: lint rust-test fuzz python-test training-test smoke ## everything that CI runs
 
 lint: rust-lint python-lint ## formatting, lints and types
 
@@ -66,6 +67,17 @@ rust-test: $(VENV)/.developed ## tests of the Rust core
 
 python-test: $(VENV)/.developed ## tests of the package, its docstrings and the README
 	$(BIN)/python -m pytest -n $(JOBS) --quiet
+
+# PyTorch takes gigabytes, so what needs it has an environment of its own
+$(TRAINING)/.built: training/pyproject.toml $(VENV)/.built
+	$(BIN)/python -m venv $(TRAINING)
+	env -u CONDA_PREFIX VIRTUAL_ENV=$(abspath $(TRAINING)) $(BIN)/maturin develop --release --quiet
+	$(TRAINING)/bin/python -m pip install --quiet --editable 'training[dev]'
+	@touch $@
+
+training-test: $(TRAINING)/.built ## types, tests and docstrings of accelnas-training
+	cd training && $(abspath $(TRAINING))/bin/python -m mypy
+	$(TRAINING)/bin/python -m pytest --quiet training
 
 smoke: $(VENV)/.developed ## build the wheel and try it in an empty environment
 	VENV=$(VENV) scripts/smoke.sh
