@@ -80,7 +80,9 @@ impl Cohort {
     pub fn advance(&mut self, rows: &[u8], asked: &[usize], recommends: bool) -> Result<&[f64]> {
         let (problem, width) = (self.problem.clone(), self.problem.space().width());
         let evaluate = problem.evaluate()?;
-        (self.choices.clear(), self.seeds.clear(), self.values.clear());
+        self.choices.clear();
+        self.seeds.clear();
+        self.values.clear();
         self.choices.extend_from_slice(rows);
         problem.to_choices(&mut self.choices);
         if problem.is_noisy() {

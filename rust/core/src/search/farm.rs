@@ -88,7 +88,8 @@ impl Farm<'_> {
         let (mut rows, mut asked) = (Vec::new(), Vec::new());
         loop {
             run.check()?;
-            (rows.clear(), asked.clear());
+            rows.clear();
+            asked.clear();
             for (i, algorithm) in algorithms.iter_mut().enumerate() {
                 let (before, most) = (rows.len(), (self.budget - cohort.done(i)).min(MOST) as usize);
                 if most > 0 {

@@ -9,7 +9,7 @@ pub struct Stream(u64);
 /// Integer below a small bound of 32 random bits: each as likely as the others within `bound` in 2^32.
 #[inline]
 pub(crate) fn scaled(half: u64, bound: usize) -> usize {
-    (half * bound as u64 >> 32) as usize
+    ((half * bound as u64) >> 32) as usize
 }
 
 impl Stream {
@@ -58,7 +58,7 @@ impl Stream {
 
     /// A seed of its own for everything that belongs to one evaluation of a run.
     pub fn of_evaluation(seed: u64, run: u64, evaluation: u64) -> u64 {
-        mix(mix(mix(seed) ^ mix(!run)) ^ mix(evaluation ^ 0x6e6f_6973_65))
+        mix(mix(mix(seed) ^ mix(!run)) ^ mix(evaluation ^ 0x6e_6f69_7365))
     }
 
     /// Swaps so that every order is as likely (Fisher and Yates).
