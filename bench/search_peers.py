@@ -268,7 +268,7 @@ PEERS: dict[str, Peer] = {
     "plain re100": Peer("plain Python evolution, 100 and 25", None, partial(plain_evolution, 100, 25), 20_000, _RE100),
     "plain re20": Peer("plain Python evolution, 20 and 10", None, partial(plain_evolution, 20, 10), 20_000, _RE20),
     "plain re20 cheap": Peer(
-        "plain Python evolution, 20 and 10, of a sum", None, partial(plain_evolution, 20, 10), 50_000, _RE20, Cheap
+        "plain Python evolution, 20 and 10, of a sum", None, partial(plain_evolution, 20, 10), 200_000, _RE20, Cheap
     ),
     "optuna tpe": Peer("Optuna TPESampler", "optuna", partial(optuna, "TPESampler", {}), 300, _RE20),
     "optuna random": Peer("Optuna RandomSampler", "optuna", partial(optuna, "RandomSampler", {}), 1000, _RANDOM),

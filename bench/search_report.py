@@ -6,24 +6,29 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from bench.report import number, table
+from bench.search_load import QUIET
 from bench.search_native import NATIVE, Native
 from bench.search_peers import PEERS
 from bench.search_quality import AGREE, RUNS, apart
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 Results = dict[str, Any]
 WAYS = {"farm": "many runs at once", "alone": "one run, `bench.search`", "ask": "asked and told from Python"}
 WALL_RUNS, WALL_AIM = "re20", 1.0  # 10,000 runs of 600 evaluations, seconds
 
+MARK = "\\*"  # no undisturbed round
+
 NOTES = """\
-Every search runs in a process of its own, which warms up before it is timed; the processes take turns, one after
-the other, round by round. Figures are medians over {rounds} rounds, with the best round in brackets. Ratios are
-medians of the ratios within a round. Peers evaluate by `bench.predict` in the largest batches that they can ask for,
-so that hardly anything but the search itself is timed. *Per CPU-second* divides by the processor time of all threads:
-other work on the machine slows what is stated per second down, but hardly that. A process of two threads has less
-than two cores for itself on a busy machine."""
+Every search runs in a process of its own, which warms up before it is timed; the processes take turns, one after the
+other, round by round ({rounds} of {planned} done). The machine is shared: a round counts as undisturbed where other
+work, its host's included, took up to {quiet:g} of its {cores} cores while the search ran. Figures are medians over the
+undisturbed rounds; where there is none, over all rounds, marked with \\*. Ratios are medians of those within a round;
+for two threads of seconds, in rounds in which both sides are undisturbed (else in all, marked), for one thread of
+CPU-seconds, so that other work hardly matters. Peers evaluate by `bench.predict` in the largest batches that they can
+ask for, so that hardly anything but the search itself is timed. *Per CPU-second* divides by the processor time of all
+threads, which other work slows down too, but less: caches and frequency are shared."""
 
 
 def rate(sample: Results, unit: str = "seconds") -> float:
@@ -31,9 +36,28 @@ def rate(sample: Results, unit: str = "seconds") -> float:
     return float(sample["evaluations"] / sample[unit])
 
 
+def quiet(sample: Results) -> bool:
+    """Say whether hardly anything else ran."""
+    return bool(sample["others"] <= QUIET)
+
+
+def chosen(samples: Sequence[Results]) -> tuple[list[Results], str]:
+    """Give the undisturbed rounds; all with a mark where there are none."""
+    undisturbed = [sample for sample in samples if quiet(sample)]
+    return (undisturbed, "") if undisturbed else (list(samples), MARK)
+
+
 def rates(samples: Iterable[Results], unit: str = "seconds") -> list[float]:
     """Give the rate of every round."""
     return [rate(sample, unit) for sample in samples]
+
+
+def ratio(ours: Sequence[Results], theirs: Sequence[Results], unit: str) -> str:
+    """Say how many times as fast we are; processor time needs no undisturbed rounds."""
+    pairs = list(zip(ours, theirs, strict=False))
+    undisturbed = [(mine, other) for mine, other in pairs if unit == "cpu" or (quiet(mine) and quiet(other))]
+    ratios = [rate(mine, unit) / rate(other, unit) for mine, other in undisturbed or pairs]
+    return f"{number(median(ratios))} ×{'' if undisturbed else MARK}" if ratios else "–"
 
 
 def millions(value: float) -> str:
@@ -52,7 +76,7 @@ def aim_of(search: Native, measured: list[float]) -> list[str]:
 
 def native_table(samples: Results, way: str) -> str:
     """Tabulate our searches that are called in one way."""
-    header = ["search", "objective", "runs × evaluations", "threads", "M evaluations/s", "best round"]
+    header = ["search", "objective", "runs × evaluations", "threads", "M evaluations/s", "best round", "rounds used"]
     header += ["M per CPU-second", "aim, M/s", "reached"]
     rows = []
     for name, search in NATIVE.items():
@@ -60,10 +84,11 @@ def native_table(samples: Results, way: str) -> str:
             key = f"{name}/{threads}"
             if search.way != way or key not in samples:
                 continue
-            speed = rates(samples[key])
+            used, mark = chosen(samples[key])
+            speed = rates(used)
             row = [search.title, ", ".join(search.metrics), f"{search.runs:,} × {search.budget:,}", str(threads)]
-            row += [millions(median(speed)), millions(max(speed))]
-            row.append(millions(median(rates(samples[key], "cpu"))))
+            row += [millions(median(speed)) + mark, millions(max(speed)), f"{'all' if mark else len(used)}"]
+            row.append(millions(median(rates(used, "cpu"))))
             rows.append(row + (aim_of(search, speed) if threads == max(search.threads) else ["", ""]))
     return table(header, rows)
 
@@ -72,7 +97,7 @@ def wall(samples: Results) -> str:
     """State the time of ten thousand runs."""
     search = NATIVE[WALL_RUNS]
     threads = max(search.threads)
-    seconds = [sample["seconds"] for sample in samples[f"{WALL_RUNS}/{threads}"]]
+    seconds = [sample["seconds"] for sample in chosen(samples[f"{WALL_RUNS}/{threads}"])[0]]
     verdict = (
         "met" if median(seconds) <= WALL_AIM else "met in the best round" if min(seconds) <= WALL_AIM else "missed"
     )
@@ -88,14 +113,16 @@ def peer_table(samples: Results) -> str:
     header += ["our farm, 2 threads", "our farm, 1 thread", "one run of ours"]
     measured = [name for name in PEERS if name in samples]
     rows = []
-    for name in sorted(measured, key=lambda name: -median(rates(samples[name]))):
-        peer, own = PEERS[name], samples[name]
+    for name in sorted(measured, key=lambda name: -median(rates(chosen(samples[name])[0]))):
+        peer, (own, mark) = PEERS[name], chosen(samples[name])
         row = [peer.title, own[0]["version"], ", ".join(peer.metrics), f"{own[0]['evaluations']:,}"]
-        row += [f"{median(rates(own)):,.0f}", f"{max(rates(own)):,.0f}", f"{median(rates(own, 'cpu')):,.0f}"]
-        for ours in (f"{peer.against.farm}/2", f"{peer.against.farm}/1", f"{peer.against.alone}/1"):
-            pairs = zip(samples.get(ours, []), own, strict=False)
-            ratios = [rate(mine) / rate(theirs) for mine, theirs in pairs]
-            row.append(f"{number(median(ratios))} ×" if ratios else "–")
+        row += [f"{median(rates(own)):,.0f}{mark}", f"{max(rates(own)):,.0f}", f"{median(rates(own, 'cpu')):,.0f}"]
+        for ours, unit in (
+            (f"{peer.against.farm}/2", "seconds"),
+            (f"{peer.against.farm}/1", "cpu"),
+            (f"{peer.against.alone}/1", "cpu"),
+        ):
+            row.append(ratio(samples.get(ours, []), samples[name], unit))
         rows.append(row)
     return table(header, rows)
 
@@ -150,13 +177,15 @@ def markdown(results: Results) -> str:
         "{commit}, {date} (load before: {load_before:.2f}, after: {load_after:.2f}).".format(
             command=results["command"], **results["machine"]
         ),
-        NOTES.format(rounds=results["rounds"]),
+        NOTES.format(rounds=results["done"], planned=results["rounds"], quiet=QUIET, cores=results["machine"]["cores"]),
     ]
     for way, title in WAYS.items():
-        lines += [f"## Ours: {title}", native_table(samples, way)]
+        if any(NATIVE[name].way == way for name in (key.split("/")[0] for key in samples) if name in NATIVE):
+            lines += [f"## Ours: {title}", native_table(samples, way)]
         if way == "farm" and f"{WALL_RUNS}/{max(NATIVE[WALL_RUNS].threads)}" in samples:
             lines.append(wall(samples))
-    lines += ["## Peers, and how many times as fast we are", peer_table(samples)]
+    if any(name in PEERS for name in samples):
+        lines += ["## Peers, and how many times as fast we are", peer_table(samples)]
     lines += [f"{PEERS[name].title} has no figures: {why}." for name, why in results["failed"].items() if name in PEERS]
     if "regrets" in results:
         lines += ["## The searches find as much", *regret_section(results["regrets"])]

@@ -9,23 +9,34 @@ import json
 import os
 import sys
 from time import perf_counter, process_time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import accelnas
+from bench.search_load import busy_seconds
 from bench.search_native import NATIVE
 from bench.search_peers import PEERS
 from bench.search_quality import fronts, regrets
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 WARM_UP = 300  # evaluations of a peer before it is timed, so that imports and caches are done with
+
+
+def timed(call: Callable[[], Any]) -> tuple[dict[str, float], Any]:
+    """Time a call, and say how many cores were busy with something else in the meantime."""
+    start, cpu, busy = perf_counter(), process_time(), busy_seconds()
+    result = call()
+    seconds, cpu, busy = perf_counter() - start, process_time() - cpu, busy_seconds() - busy
+    return {"seconds": seconds, "cpu": cpu, "others": max(0.0, (busy - cpu) / seconds)}, result
 
 
 def native(name: str, bench: accelnas.Benchmark, threads: int, seed: int) -> dict[str, Any]:
     """Time a search of ours."""
     search = NATIVE[name]
     search.run(bench, threads, seed + 1, part=0.01)
-    start, cpu = perf_counter(), process_time()
-    evaluations = search.run(bench, threads, seed)
-    return {"seconds": perf_counter() - start, "cpu": process_time() - cpu, "evaluations": evaluations}
+    sample, evaluations = timed(lambda: search.run(bench, threads, seed))
+    return sample | {"evaluations": evaluations}
 
 
 def peer(name: str, bench: accelnas.Benchmark, seed: int) -> dict[str, Any]:
@@ -34,10 +45,8 @@ def peer(name: str, bench: accelnas.Benchmark, seed: int) -> dict[str, Any]:
     version = search.version()
     search.run(search.objective(bench, search.metrics), min(WARM_UP, search.budget // 3), seed + 1)
     costs = search.objective(bench, search.metrics)
-    start, cpu = perf_counter(), process_time()
-    search.run(costs, search.budget, seed)
-    seconds, used = perf_counter() - start, process_time() - cpu
-    return {"seconds": seconds, "cpu": used, "evaluations": costs.evaluations, "version": version}
+    sample, _ = timed(lambda: search.run(costs, search.budget, seed))
+    return sample | {"evaluations": costs.evaluations, "version": version}
 
 
 def main() -> None:
