@@ -6,6 +6,9 @@ use crate::error::{Error, Result};
 use crate::search::multilinear::Model;
 use crate::search::stream::{Stream, scaled};
 
+/// More mutations at once than this are less likely than 2^-53.
+const MOST_CHANGES: usize = 18;
+
 /// What an algorithm knows of its task.
 #[derive(Clone, Debug)]
 pub struct Brief {
@@ -13,6 +16,8 @@ pub struct Brief {
     cards: Vec<u16>,
     /// Variables with two choices or more.
     free: Vec<usize>,
+    /// Chances of at most 0, 1, 2 … mutations.
+    changes: Vec<f64>,
     /// Number of scores of an architecture.
     scores: usize,
     /// Number of evaluations.
@@ -33,7 +38,8 @@ impl Brief {
             return Err(Error::search("the budget is 0 evaluations; choose at least 1"));
         }
         let cards = cards.iter().map(|&n| n as u16).collect();
-        Ok(Arc::new(Brief { cards, free, scores, budget, model }))
+        let changes = chances(free.len());
+        Ok(Arc::new(Brief { cards, free, changes, scores, budget, model }))
     }
 
     pub(crate) fn width(&self) -> usize {
@@ -82,31 +88,70 @@ impl Brief {
     /// A child of two parents: every choice is that of either one, then each changes with one chance in their number.
     pub(crate) fn cross(&self, stream: &mut Stream, parents: [&[u8]; 2], rows: &mut Vec<u8>) {
         let first = rows.len();
-        for (a, b) in parents[0].chunks(64).zip(parents[1].chunks(64)) {
-            let mut coins = stream.word();
-            rows.extend(a.iter().zip(b).map(|(&a, &b)| {
-                let chosen = if coins & 1 == 0 { a } else { b };
-                coins >>= 1;
-                chosen
-            }));
+        rows.extend_from_slice(parents[0]);
+        for (own, other) in rows[first..].chunks_mut(8).zip(parents[1].chunks(8)) {
+            let coins = stream.word().to_le_bytes();
+            for ((own, &other), coin) in own.iter_mut().zip(other).zip(coins) {
+                *own = if coin & 1 == 0 { *own } else { other };
+            }
         }
         self.mutate(stream, &mut rows[first..]);
     }
 
     /// Changes each variable with one chance in their number.
-    pub(crate) fn mutate(&self, stream: &mut Stream, row: &mut [u8]) {
-        let n = self.free.len();
-        let mut at = 0;
-        while at < n {
-            // 16 bits of chance a variable: the odds are right within 1 in 65,536.
-            let mut word = stream.word();
-            for &variable in &self.free[at..n.min(at + 4)] {
-                if (word as u16 as usize) * n < 1 << 16 {
-                    self.change(variable, stream.halves()[0], row);
+    fn mutate(&self, stream: &mut Stream, row: &mut [u8]) {
+        let draw = stream.unit();
+        let changes = self.changes.iter().take_while(|&&below| draw >= below).count();
+        let mut changed = [usize::MAX; MOST_CHANGES];
+        for i in 0..changes {
+            let variable = loop {
+                let variable = self.free[scaled(stream.halves()[0], self.free.len())];
+                if !changed[..i].contains(&variable) {
+                    break variable;
                 }
-                word >>= 16;
+            };
+            changed[i] = variable;
+            self.change(variable, stream.halves()[1], row);
+        }
+    }
+}
+
+/// Chances of at most 0, 1, 2 … of n changes, one in n each (binomial), as far as 64 bits of chance tell them from 1.
+fn chances(n: usize) -> Vec<f64> {
+    let p = 1.0 / n as f64;
+    let (mut chance, mut sum, mut out) = (libm::pow(1.0 - p, n as f64), 0.0, Vec::new());
+    for k in 0..n.min(MOST_CHANGES) {
+        sum += chance;
+        out.push(sum);
+        chance *= (n - k) as f64 / (k + 1) as f64 * p / (1.0 - p).max(f64::MIN_POSITIVE);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mutations_are_binomial_and_uniform() {
+        for cards in [vec![2], vec![3, 1, 2], vec![4; 28]] {
+            let brief = Brief::new(cards.clone(), 1, 1, None).unwrap();
+            let (n, trials) = (brief.free.len() as f64, 200_000);
+            let mut stream = Stream::new(1, 2);
+            let (mut unchanged, mut of_each) = (0.0, vec![0.0; cards.len()]);
+            for _ in 0..trials {
+                let mut row = vec![0; cards.len()];
+                brief.mutate(&mut stream, &mut row);
+                assert!(row.iter().zip(&cards).all(|(&c, &card)| (c as usize) < card));
+                unchanged += f64::from(u8::from(row.iter().all(|&c| c == 0)));
+                row.iter().zip(&mut of_each).for_each(|(&c, sum)| *sum += f64::from(u8::from(c > 0)));
             }
-            at += 4;
+            let close = |found: f64, chance: f64| {
+                let expected = chance * f64::from(trials);
+                assert!((found - expected).abs() < 5.0 * expected.max(1.0).sqrt(), "{found} is not {expected}");
+            };
+            close(unchanged, (1.0 - 1.0 / n).powf(n));
+            brief.free.iter().for_each(|&v| close(of_each[v], 1.0 / n));
         }
     }
 }

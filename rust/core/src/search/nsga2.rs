@@ -13,6 +13,8 @@ use crate::search::stream::Stream;
 
 /// How often a duplicate is mutated once more.
 const ATTEMPTS: usize = 10;
+/// Words of a filter: with 200 keys one in 20 bits is set.
+const FILTER: usize = 64;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,6 +45,8 @@ pub(crate) struct Nsga2 {
     crowding: Vec<f64>,
     /// Children asked for in this generation.
     asked: Vec<u64>,
+    /// A bit for the keys of all members and children: one that is not set is of none of them.
+    filter: [u64; FILTER],
     sorter: Sorter,
     chosen: Vec<u32>,
     spare: Members,
@@ -63,6 +67,7 @@ impl Nsga2 {
             ranks: Vec::new(),
             crowding: Vec::new(),
             asked: Vec::new(),
+            filter: [0; FILTER],
             sorter: Sorter::default(),
             chosen: Vec::new(),
             spare: Members::default(),
@@ -91,29 +96,37 @@ impl Nsga2 {
         }
         let mut key = absorb(0, &rows[first..]);
         for _ in 0..ATTEMPTS {
-            if !self.asked.contains(&key) && !self.members.keys.contains(&key) {
+            if !self.is_known(key) {
                 break;
             }
             self.brief.step(&mut self.stream, &mut rows[first..]);
             key = absorb(0, &rows[first..]);
         }
         self.asked.push(key);
+        note(&mut self.filter, key);
+    }
+
+    fn is_known(&self, key: u64) -> bool {
+        let (word, bit) = place(key);
+        self.filter[word] & bit != 0 && (self.asked.contains(&key) || self.members.keys.contains(&key))
     }
 
     /// Lets the best of parents and children live.
     fn select(&mut self) {
         let (width, scores) = (self.brief.width(), self.brief.scores());
         self.sorter.sort(&self.members.scores, scores);
-        let Sorter { ranks, crowding, .. } = &self.sorter;
+        let Sorter { ranks, crowding, order, .. } = &self.sorter;
         self.chosen.clear();
-        self.chosen.extend(0..ranks.len() as u32);
-        let better = |a: &u32, b: &u32| {
-            let (a, b) = (*a as usize, *b as usize);
-            ranks[a].cmp(&ranks[b]).then_with(|| crowding[b].total_cmp(&crowding[a])).then(a.cmp(&b))
-        };
-        if self.population < self.chosen.len() {
-            self.chosen.select_nth_unstable_by(self.population, better);
-            self.chosen.truncate(self.population);
+        for front in order.chunk_by(|&a, &b| ranks[a as usize] == ranks[b as usize]) {
+            let (first, left) = (self.chosen.len(), self.population - self.chosen.len());
+            self.chosen.extend_from_slice(front);
+            if left < front.len() {
+                // The last front that finds room: those with most room around them.
+                let roomier = |a: &u32, b: &u32| crowding[*b as usize].total_cmp(&crowding[*a as usize]).then(a.cmp(b));
+                self.chosen[first..].select_nth_unstable_by(left, roomier);
+                self.chosen.truncate(self.population);
+                break;
+            }
         }
         // Not the order of selection, which is an implementation's own.
         self.chosen.sort_unstable();
@@ -133,7 +146,19 @@ impl Nsga2 {
         std::mem::swap(&mut self.members, &mut self.spare);
         self.parents = self.members.keys.len();
         self.asked.clear();
+        self.filter.fill(0);
+        self.members.keys.iter().for_each(|&key| note(&mut self.filter, key));
     }
+}
+
+/// Word and bit of a key in a filter.
+fn place(key: u64) -> (usize, u64) {
+    ((key >> 6) as usize % FILTER, 1 << (key & 63))
+}
+
+fn note(filter: &mut [u64; FILTER], key: u64) {
+    let (word, bit) = place(key);
+    filter[word] |= bit;
 }
 
 impl Algorithm for Nsga2 {
@@ -147,7 +172,9 @@ impl Algorithm for Nsga2 {
         let each = scores.chunks_exact(self.brief.scores());
         for (row, scores) in rows.chunks_exact(self.brief.width()).zip(each) {
             self.members.rows.extend_from_slice(row);
-            self.members.keys.push(absorb(0, row));
+            let key = absorb(0, row);
+            self.members.keys.push(key);
+            note(&mut self.filter, key);
             self.members.scores.extend_from_slice(scores);
             if self.members.keys.len() - self.parents >= self.population {
                 self.select();

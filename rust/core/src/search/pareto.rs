@@ -7,7 +7,10 @@ pub(crate) struct Sorter {
     pub(crate) ranks: Vec<u32>,
     /// Crowding distance of each point within its front; infinite at its ends.
     pub(crate) crowding: Vec<f64>,
-    order: Vec<u32>,
+    /// Points by rank, once they are sorted.
+    pub(crate) order: Vec<u32>,
+    /// Two scores: keys that sort points, the best first.
+    keys: Vec<([u64; 2], u32)>,
     /// Two scores: the last point that each front took in, its second score descending from front to front.
     tails: Vec<[f64; 2]>,
     /// Three scores or more: how many points dominate each one, and the points of the next front.
@@ -43,10 +46,11 @@ impl Sorter {
     /// One sweep from the best first score down (Jensen 2003).
     fn rank_two(&mut self, scores: &[f64]) {
         let point = |i: u32| [scores[2 * i as usize], scores[2 * i as usize + 1]];
-        self.order.sort_unstable_by(|&a, &b| {
-            let (a, b) = (point(a), point(b));
-            b[0].total_cmp(&a[0]).then_with(|| b[1].total_cmp(&a[1]))
-        });
+        self.keys.clear();
+        self.keys.extend((0..self.ranks.len() as u32).map(|i| (point(i).map(descending), i)));
+        self.keys.sort_unstable();
+        self.order.clear();
+        self.order.extend(self.keys.iter().map(|key| key.1));
         self.tails.clear();
         for &i in &self.order {
             let own = point(i);
@@ -111,6 +115,13 @@ impl Sorter {
             }
         }
     }
+}
+
+/// Bits whose order is that of numbers, the largest first.
+fn descending(value: f64) -> u64 {
+    // Both zeros are one number.
+    let bits = (value + 0.0).to_bits();
+    if bits >> 63 == 1 { bits } else { !bits ^ (1 << 63) }
 }
 
 /// Sorts by rank and keeps the order within a rank.
