@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,8 @@ class History:
         dominated. Where an algorithm says what it recommends, as `SuccessiveHalving` does, its recommendations.
     improved_at : int64 array
         After how many evaluations each of them was.
+    improved_scores : float64 array (k, m)
+        Their scores as people read them; of a recommendation what the algorithm thinks of it, such as a mean.
     seed : int
         The run's seed.
     """
@@ -55,6 +58,7 @@ class History:
     times: NDArray[np.float64] | None
     improvements: NDArray[np.int64]
     improved_at: NDArray[np.int64]
+    improved_scores: NDArray[np.float64]
     seed: int
     setting: Setting
 
@@ -72,7 +76,7 @@ class History:
         """
         self._require_one("a best value")
         best = np.full(len(self), np.nan)
-        best[self.improved_at - 1] = self.scores[self.improvements, 0]
+        best[self.improved_at - 1] = self.improved_scores[:, 0]
         seen = np.maximum.accumulate(np.where(np.isnan(best), 0, np.arange(len(self))))
         return best[seen]
 
@@ -86,10 +90,9 @@ class History:
             If there are several objectives, or nothing was feasible.
         """
         self._require_one("a best architecture")
-        if not len(self.improvements) or np.isnan(self.scores[self.improvements[-1], 0]):
+        if not len(self.improvements) or np.isnan(self.improved_scores[-1, 0]):
             raise SearchError(f"no architecture of {len(self)} met the constraints; raise the budget, or loosen them")
-        last = self.improvements[-1]
-        return self.architectures[last], float(self.scores[last, 0])
+        return self.architectures[self.improvements[-1]], float(self.improved_scores[-1, 0])
 
     @property
     def front(self) -> NDArray[np.int64]:
@@ -120,7 +123,7 @@ class History:
         self._require_one("a regret")
         sign = self.setting.sought.signs[0]
         own = self.setting.true_scores(self.architectures[self.improvements], threads)[:, 0]
-        own = np.where(np.isnan(self.scores[self.improvements, 0]), np.nan, own)
+        own = np.where(np.isnan(self.improved_scores[:, 0]), np.nan, own)
         regrets = np.full(len(self), np.nan)
         regrets[self.improved_at - 1] = sign * (optimum(self.setting, threads) - own)
         seen = np.maximum.accumulate(np.where(np.isnan(regrets), 0, np.arange(len(self))))
@@ -166,7 +169,7 @@ def optimum(setting: Setting, threads: int | None = None) -> float:
         raise SearchError("the optimum of a function is not known; compare best_values")
     if sought.penalty is not None and limits:
         raise SearchError("the optimum under a penalty is not known; leave penalty out, or compare best_values")
-    key = (str(sought), setting.allowed)
+    key = (json.dumps(sought.to_json()), setting.allowed)  # with all weights and targets
     cache: dict[Any, float] = setting.bench.__dict__.setdefault("_optima", {})
     if key not in cache:
         within: Any = setting.within()

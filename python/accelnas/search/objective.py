@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
@@ -214,12 +214,8 @@ def _of_formulation(
             front = bench.pareto_front(list(formulation.weights), subject_to=subject_to, within=within)
             values = front.metric_values
         ranges = resolved_ranges(formulation, bench.metrics, values)
-        formulation = type(formulation)(**{**_settings(formulation), "ranges": ranges})
+        formulation = replace(formulation, ranges=ranges)
     return Sought(objectives, formulation, limits, penalty)
-
-
-def _settings(formulation: Formulation) -> dict[str, Any]:
-    return {name: getattr(formulation, name) for name in formulation.__dataclass_fields__}
 
 
 def _formula(formulation: Formulation, columns: Mapping[str, int]) -> dict[str, Any]:
