@@ -14,7 +14,7 @@ from accelnas.farm.plan import Plan, labelled, resolved
 from accelnas.farm.runs import Runs
 from accelnas.farm.user import run_user
 from accelnas.measurements import check_threads
-from accelnas.search.algorithms import ALGORITHMS, to_spec
+from accelnas.search.algorithms import ALGORITHMS, GradientAscent, native_algorithm, to_spec
 from accelnas.search.history import History, feasible
 from accelnas.search.objective import parse_sought
 from accelnas.search.optimizer import Optimizer
@@ -136,6 +136,7 @@ class Searching:
             found["times"] if clock is not None else None,
             found["improvements"].astype(np.int64),
             found["improved_at"].astype(np.int64),
+            feasible(found["improved_scores"], setting.sought.signs),
             plan.seed,
             setting,
         )
@@ -294,8 +295,10 @@ class Searching:
         setting = self._setting(objective, subject_to, within, penalty, False, None)
         if not isinstance(algorithm, (str, *ALGORITHMS.values())):
             raise SearchError(f"algorithm {algorithm!r} is not native; ask it yourself")
-        bench = cast("Benchmark", self)
-        return Optimizer.over(bench.space, setting.problem(None), setting.sought, algorithm, *_whole(budget, seed))
+        bench, native = cast("Benchmark", self), native_algorithm(algorithm)
+        # what is told may be noisy, and needs no metrics in memory; gradients need tables
+        problem = setting.problem(None) if isinstance(native, GradientAscent) else setting.told()
+        return Optimizer.over(bench.space, problem, setting.sought, native, *_whole(budget, seed))
 
     def _setting(
         self,

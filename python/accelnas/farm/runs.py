@@ -178,9 +178,12 @@ class Runs:
         Raises
         ------
         SearchError
-            If there are several objectives; use `fronts`.
+            If there are several objectives (use `front`), or a run found nothing within its budget.
         """
         self._require_one("a recommendation")
+        if not self.logs.lengths.all():
+            empty = int((self.logs.lengths == 0).argmax())
+            raise SearchError(f"run {empty} recommends nothing after {self.plan.budget} evaluations; raise the budget")
         return self.logs.rows[self.logs.starts[1:] - 1]
 
     def front(self, run: int) -> tuple[Rows, Floats]:

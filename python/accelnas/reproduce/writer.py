@@ -22,7 +22,7 @@ __all__ = ["write_reproduction"]
 
 
 def write_reproduction(reproduction: Reproduction, folder: str | Path) -> Path:
-    """Write ``<name>.md``, ``<name>.csv``, a CSV file a table and an SVG file a figure.
+    """Write ``<name>.md``, ``<name>.csv`` of comparisons, a CSV file a table and an SVG file a figure.
 
     Parameters
     ----------
@@ -44,7 +44,8 @@ def write_reproduction(reproduction: Reproduction, folder: str | Path) -> Path:
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(folder / f"{reproduction.name}.csv", _comparison_frame(reproduction).write_csv)
+        if reproduction.comparisons:
+            _replace(folder / f"{reproduction.name}.csv", _comparison_frame(reproduction).write_csv)
         for table in reproduction.tables:
             _replace(folder / _file_of(reproduction, table), table.frame.write_csv)
         for figure in reproduction.figures:
@@ -88,8 +89,8 @@ def _text(reproduction: Reproduction) -> str:
     sections = [
         f"# {reproduction.title}",
         f"Published: {reproduction.source}. {made}",
-        f"**{_summary(reproduction)}** {reproduction.rule}",
-        _compared(reproduction),
+        f"**{_summary(reproduction)}** {reproduction.rule}" if reproduction.comparisons else reproduction.rule,
+        _compared(reproduction) if reproduction.comparisons else "",
     ]
     sections += [f"![{figure.caption}]({figure.name}.svg)\n\n{figure.caption}" for figure in reproduction.figures]
     for table in reproduction.tables:

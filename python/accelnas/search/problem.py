@@ -13,7 +13,8 @@ from accelnas.exact.question import parse_within
 from accelnas.space import Space
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import TypeAlias
 
     from numpy.typing import NDArray
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from accelnas.exact.question import Within
     from accelnas.search.objective import Sought
     from accelnas.space import Rows
+
+    Evaluation: TypeAlias = Callable[[Rows, NDArray[np.uint64]], NDArray[np.float64]]
 
 __all__ = ["Setting", "check_whole", "restricted"]
 
@@ -74,14 +77,15 @@ class Setting:
         variables = self.bench.space.variables
         return any(len(own) < len(v.choices) for own, v in zip(self.allowed, variables, strict=True))
 
+    def told(self) -> _core.Problem:
+        """Prepare the problem for the core, without anything that gives values."""
+        return self._other(None)
+
     def problem(self, threads: int | None) -> _core.Problem:
         """Prepare the problem for the core."""
-        objective = self.sought.to_core()
-        allowed = [list(choices) for choices in self.allowed] if self.is_restricted else None
-        columns = self.sought.columns
         if not self.is_native:
-            space = self.bench.space._core
-            return _core.Problem.of(space, len(columns), objective, allowed, self._evaluate)
+            return self._other(self._evaluate)
+        objective, columns, allowed = self.sought.to_core(), self.sought.columns, self._restriction()
         position = self.bench._core.position
         metrics = [position(name) for name in columns] + ([] if self.clock is None else [position(self.clock)])
         return _core.Problem.modelled(
@@ -93,6 +97,13 @@ class Setting:
             clock=self.clock is not None,
             threads=threads,
         )
+
+    def _other(self, function: Evaluation | None) -> _core.Problem:
+        space, columns = self.bench.space._core, self.sought.columns
+        return _core.Problem.of(space, len(columns), self.sought.to_core(), self._restriction(), function)
+
+    def _restriction(self) -> list[list[int]] | None:
+        return [list(choices) for choices in self.allowed] if self.is_restricted else None
 
     def _evaluate(self, rows: Rows, _seeds: NDArray[np.uint64]) -> NDArray[np.float64]:
         """Give the values of rows in Python."""

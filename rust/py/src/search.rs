@@ -207,6 +207,8 @@ impl Problem {
         out.set_item("improvement_lengths", lengths(|log| log.improvements.len()))?;
         out.set_item("improvements", counts(|log| &log.improvements))?;
         out.set_item("improved_at", counts(|log| &log.improved_at))?;
+        let scores = joined(logs, |log| &log.improved_scores);
+        out.set_item("improved_scores", to_rows(py, scores, self.core.objective().scores())?)?;
         Ok(out)
     }
 

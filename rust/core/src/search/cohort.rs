@@ -34,6 +34,8 @@ pub struct Log {
     pub improvements: Vec<u64>,
     /// The evaluations after which they were.
     pub improved_at: Vec<u64>,
+    /// Their scores, which for a recommendation is what the algorithm thinks of it; of [`Keep::All`] only.
+    pub improved_scores: Vec<f64>,
 }
 
 /// Runs that advance together.
@@ -132,6 +134,7 @@ impl Cohort {
             // One of its measurements is in the log.
             let Some(last) = log.rows.chunks_exact(row.len()).rposition(|row| row == choices) else { return };
             log.improvements.push(last as u64);
+            log.improved_scores.push(score);
         } else {
             log.improvements.push(log.evaluations.len() as u64);
             log.evaluations.push(*done);
@@ -171,6 +174,9 @@ impl Recorder {
         if improves {
             log.improvements.push(log.evaluations.len() as u64);
             log.improved_at.push(self.done);
+            if keep == Keep::All {
+                log.improved_scores.extend_from_slice(scores);
+            }
         }
         log.evaluations.push(self.done);
         log.rows.extend_from_slice(choices);

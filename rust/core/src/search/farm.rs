@@ -15,7 +15,7 @@ use crate::search::stream::Stream;
 use crate::threads::Run;
 
 /// Runs of a cohort: enough to overlap their look-ups, few enough for the cache.
-const COHORT: usize = 64;
+const COHORT: usize = 32;
 /// Runs of a cohort where every call has a price.
 const WIDE_COHORT: usize = 4096;
 /// Most architectures of one run that are evaluated at a time.
