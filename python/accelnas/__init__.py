@@ -22,9 +22,11 @@ from accelnas.errors import (
     SpaceError,
 )
 from accelnas.exact import BestResult, Certificate, CountResult, Verification
+from accelnas.farm import Comparison, Runs
 from accelnas.importances import Importances, Share
 from accelnas.metric import Metric
 from accelnas.neighbourhood import Estimate, Neighbourhood
+from accelnas.search import History, Optimizer
 from accelnas.space import Block, Space, Variable, mnasnet_space
 
 __all__ = [
@@ -34,16 +36,20 @@ __all__ = [
     "BestResult",
     "Block",
     "Certificate",
+    "Comparison",
     "CountResult",
     "DataError",
     "Estimate",
     "FileError",
+    "History",
     "Importances",
     "Metric",
     "MetricError",
     "MissingExtraError",
     "ModelError",
     "Neighbourhood",
+    "Optimizer",
+    "Runs",
     "SearchError",
     "Share",
     "Space",

@@ -5,6 +5,7 @@ mod boundary;
 mod build;
 mod choices;
 mod exact;
+mod quality;
 mod search;
 mod space;
 mod uncertainty;
@@ -20,10 +21,9 @@ mod _core {
     #[pymodule_export]
     use super::exact::Search;
     #[pymodule_export]
-    use super::search::{
-        Optimizer, Problem, Runs, crowding_distances, hypervolumes, igd_plus, measurement_seeds, non_dominated_ranks,
-        run_seed,
-    };
+    use super::quality::{crowding_distances, hypervolumes, igd_plus, non_dominated_ranks};
+    #[pymodule_export]
+    use super::search::{Optimizer, Problem, Runs, measurement_seeds, run_seed};
     #[pymodule_export]
     use super::space::Space;
 
