@@ -23,6 +23,8 @@ from accelnas.cli import (
     reproduce,
     sample,
     scalarised,
+    search,
+    simulate,
     tune,
     verify,
 )
@@ -64,7 +66,7 @@ def _accelnas(
 
 _QUERIES = (info, sample, predict, importances, neighbourhood)
 _EXACT = (best, front, scalarised, count, rank, distribution, verify)
-for command in (*_QUERIES, *_EXACT, devices, data, fit, tune, evaluate, reproduce, compile_command):
+for command in (*_QUERIES, *_EXACT, search, simulate, devices, data, fit, tune, evaluate, reproduce, compile_command):
     command.register(app)
 
 

@@ -1,0 +1,234 @@
+"""``accelnas search``: one seeded run of a search algorithm, beside the proven optimum."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+
+from accelnas.cli.exact import ConstraintsOption, WithinOption, parse_choices
+from accelnas.cli.info import new_table, significant
+from accelnas.cli.searching import (
+    BudgetOption,
+    ClockOption,
+    ExactOption,
+    FormOption,
+    NoiseOption,
+    ObjectiveArgument,
+    PenaltyOption,
+    PlotOption,
+    PowerOption,
+    RangeOption,
+    SeedOption,
+    SettingsOption,
+    TargetOption,
+    heading,
+    known_front,
+    known_optimum,
+    parse_algorithms,
+    parse_objective,
+    setting_of,
+    settings_of,
+    watched,
+)
+from accelnas.cli.shared import BenchmarkOption, DeriveOption, ThreadsOption, console, load_benchmark
+from accelnas.errors import SearchError
+from accelnas.files import replacing
+
+if TYPE_CHECKING:
+    from accelnas import Benchmark
+    from accelnas.search import History
+
+EPILOG = """Examples:
+
+  accelnas search regularized_evolution accuracy --budget 600 --seed 1
+
+  accelnas search local_search accuracy -s 'latency_zcu102 <= 5' --clock train_time -o history.csv
+
+  accelnas search nsga2 accuracy,latency_zcu102 --set population=50 --plot front.svg
+
+  accelnas search reinforce accuracy=1 latency_zcu102=-0.07 --form product --target latency_zcu102=5
+
+  accelnas search my_module:MyAlgorithm accuracy
+"""
+SHOWN = 20  # points of a front on the screen
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("search", epilog=EPILOG)(search)
+
+
+def search(
+    algorithm: Annotated[
+        str, typer.Argument(help="A native algorithm, or MODULE:ATTRIBUTE for one of your own, from this folder.")
+    ],
+    objective: ObjectiveArgument,
+    budget: BudgetOption = 600,
+    seed: SeedOption = 0,
+    subject_to: ConstraintsOption = None,
+    within: WithinOption = None,
+    penalty: PenaltyOption = None,
+    noise: NoiseOption = False,
+    clock: ClockOption = None,
+    settings: SettingsOption = None,
+    form: FormOption = None,
+    ranges: RangeOption = None,
+    targets: TargetOption = None,
+    power: PowerOption = 2.0,
+    exact: ExactOption = True,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Write every evaluation: CSV or Parquet.", show_default=False
+        ),
+    ] = None,
+    plot: PlotOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")] = False,
+    derive: DeriveOption = None,
+    threads: ThreadsOption = None,
+    benchmark: BenchmarkOption = None,
+) -> None:
+    """Make one run of a search algorithm: what it found, and how far that is from the proven optimum.
+
+    The table has what the search saw; the regret is of float64 predictions without noise.
+    """
+    bench = load_benchmark(benchmark, derive)
+    task: dict[str, Any] = {
+        "subject_to": subject_to or (),
+        "within": parse_choices(bench.space, within),
+        "penalty": penalty,
+        "noise": noise,
+        "clock": clock,
+    }
+    chosen = parse_algorithms(algorithm, settings)
+    if len(chosen) > 1:
+        raise typer.BadParameter(f"there are {len(chosen)} algorithms; choose one, or use accelnas simulate")
+    ((label, one),) = chosen.items()
+    sought = parse_objective(objective, form, ranges, targets, power)
+    setting = setting_of(bench, sought, task)
+    several = len(setting.sought.labels)
+    if plot is not None and several > 2:
+        raise typer.BadParameter(f"--plot draws one or two objectives, there are {several}; leave it out")
+    optimum = known_optimum(setting, threads) if exact else None
+    started = time.perf_counter()
+    with watched(label, budget, setting, optimum) as show:
+        history = bench.search(one, sought, budget=budget, seed=seed, threads=threads, progress=show, **task)
+    seconds = time.perf_counter() - started
+    if output is not None:
+        from accelnas.cli.tables import write_table
+
+        write_table(output, iter([history.to_polars().to_dict()]))
+    found = {
+        "algorithm": {"name": label, "settings": settings_of(one)},
+        **setting.sought.to_json(),
+        "budget": budget,
+        "seed": seed,
+        "noise": noise,
+        "evaluations": len(history),
+        "distinct": len(np.unique(history.architectures, axis=0)),
+        "clock": None if history.times is None else {"metric": clock, "time": float(history.times[-1])},
+        **(_front(history, exact) if several > 1 else _best(history, optimum)),
+        "seconds": seconds,
+    }
+    if as_json:
+        typer.echo(json.dumps(found, indent=1))
+    else:
+        _print(bench, found)
+    if plot is not None:
+        with replacing(plot) as temporary:
+            _draw(temporary, bench, history, label, exact and several > 1, optimum)
+
+
+def _best(history: History, optimum: float | None) -> dict[str, Any]:
+    """Describe what the run recommends."""
+    row, score = history.best
+    last = history.improvements[-1]
+    regret = None if optimum is None else float(history.regret()[-1])
+    values = {name: float(column[last]) for name, column in history.values.items()}
+    text = history.setting.bench.space.format(row[None])[0]
+    best = {"architecture": text, "score": score, "values": values, "evaluation": int(history.improved_at[-1])}
+    return {"best": best, "optimum": optimum, "regret": regret}
+
+
+def _front(history: History, exact: bool) -> dict[str, Any]:
+    """Describe the front of a run."""
+    chosen = history.front
+    if not len(chosen):
+        raise SearchError(f"no architecture of {len(history)} met the constraints; raise the budget, or loosen them")
+    chosen = chosen[np.argsort(history.scores[chosen, 0], kind="stable")]
+    texts = history.setting.bench.space.format(history.architectures[chosen])
+    values = {name: column[chosen].tolist() for name, column in history.values.items()}
+    hypervolume = _hypervolume(history) if exact else None
+    return {"front": {"architectures": texts, "values": values}, "normalised_hypervolume": hypervolume}
+
+
+def _hypervolume(history: History) -> float | None:
+    """Give the part of the exact front's hypervolume that the run has, where that is known."""
+    from accelnas.exact import hypervolume
+
+    setting, front = history.setting, known_front(history.setting)
+    if front is None or front.reference is None:
+        return None
+    kept = history.improvements[~np.isnan(history.scores[history.improvements, 0])]
+    directions = [o.direction for o in setting.sought.objectives]
+    corner = [front.reference[name] for name in setting.sought.labels]
+    own = hypervolume(setting.true_scores(history.architectures[kept]), corner, directions)
+    return own / front.hypervolume()
+
+
+def _print(bench: Benchmark, found: dict[str, Any]) -> None:
+    screen = console()
+    if "best" in found:
+        best = found["best"]
+        values = dict(best["values"]) if found["formulation"] is None else {**best["values"], "score": best["score"]}
+        columns, texts = {name: [value] for name, value in values.items()}, [best["architecture"]]
+        if found["regret"] is not None:
+            columns["regret"] = [found["regret"]]
+    else:
+        columns, texts = found["front"]["values"], found["front"]["architectures"]
+    headings = tuple(heading(bench, name) for name in columns)
+    table = new_table(*headings, "architecture", numbers=headings)
+    shown = np.unique(np.linspace(0, len(texts) - 1, min(SHOWN, len(texts))).round().astype(int)).tolist()
+    for i in shown:
+        table.add_row(*(significant(column[i], 6) if column[i] else "0" for column in columns.values()), texts[i])
+    screen.print(table)
+    lines = []
+    if "best" in found:
+        known = "" if found["optimum"] is None else f", the optimum of the whole space is {found['optimum']:.6g}"
+        lines.append(f"found after {found['best']['evaluation']:,} evaluations{known}")
+    else:
+        part = found["normalised_hypervolume"]
+        known = "" if part is None else f", {part:.4f} of the exact front's hypervolume"
+        lines.append(f"{len(texts):,} points{known}" + (f"; {len(shown)} are shown" if len(shown) < len(texts) else ""))
+    if found["clock"] is not None:
+        unit = bench.metrics[found["clock"]["metric"]].unit
+        lines.append(f"simulated {found['clock']['metric']} of all: {found['clock']['time']:,.0f} {unit}".rstrip())
+    lines.append(
+        f"{found['evaluations']:,} evaluations of {found['distinct']:,} architectures in {found['seconds']:.2f} s"
+    )
+    screen.print("\n".join(lines), soft_wrap=True)
+
+
+def _draw(path: Path, bench: Benchmark, history: History, label: str, with_exact: bool, optimum: float | None) -> None:
+    """Draw the regret, or the best value, of a run; or its front beside the exact one."""
+    from accelnas.build.evaluation.style import label as with_unit
+    from accelnas.farm.plots import Panel, plot_fronts, plot_regret
+    from accelnas.farm.summary import Summary
+
+    names = history.setting.sought.labels
+    axes = [with_unit(name, bench.metrics[name].unit if name in bench.metrics else "") for name in names]
+    if len(names) == 1:
+        values = history.best_values if optimum is None else history.regret()
+        evaluations = np.arange(1, len(history) + 1)
+        what = f"best {axes[0]}" if optimum is None else f"regret, {axes[0]}"
+        plot_regret(path, {label: Summary(evaluations, values, values, values, {}, 1)}, ylabel=what)
+        return
+    front = known_front(history.setting) if with_exact else None
+    exact = np.empty((0, 2)) if front is None else front.values[:, ::-1]
+    found = {label: history.scores[history.front][:, ::-1]}
+    plot_fronts(path, [Panel(label, axes[1], axes[0], exact, found)])

@@ -1,0 +1,231 @@
+"""What the commands that search by evaluations share: options, objectives, algorithms, progress."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, fields, is_dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from accelnas.cli.scalarised import Form, _formulation
+from accelnas.cli.shared import console
+from accelnas.errors import AccelnasError
+
+if TYPE_CHECKING:
+    from accelnas import Benchmark
+    from accelnas.exact import FrontResult
+    from accelnas.farm.plan import AnyAlgorithm
+    from accelnas.search.objective import SoughtLike
+    from accelnas.search.problem import Setting
+
+ObjectiveArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="METRIC[,METRIC]|METRIC=WEIGHT...",
+        help="What is sought: metrics, each with :maximise or :minimise after it where its direction is to be "
+        "replaced; or two or three weights, or exponents, of a --form.",
+    ),
+]
+FormOption = Annotated[
+    Form | None,
+    typer.Option("--form", help="Seek one score of several metrics, as accelnas scalarised does.", show_default=False),
+]
+RangeOption = Annotated[
+    list[str] | None,
+    typer.Option("--range", metavar="METRIC=WORST:IDEAL", help="Values that count as 0 and 1.", show_default=False),
+]
+TargetOption = Annotated[
+    list[str] | None,
+    typer.Option("--target", metavar="METRIC=VALUE", help="What a product divides by.", show_default=False),
+]
+PowerOption = Annotated[float, typer.Option("--power", help="Exponent of the exponential sum.")]
+BudgetOption = Annotated[int, typer.Option("--budget", "-n", min=1, help="Evaluations of a run.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="The only source of chance.")]
+PenaltyOption = Annotated[
+    float | None,
+    typer.Option(
+        "--penalty",
+        min=0,
+        help="What a relative violation of 1 costs the score.",
+        show_default="feasible architectures come first",
+    ),
+]
+NoiseOption = Annotated[bool, typer.Option("--noise", help="Simulate measurements rather than predict.")]
+ClockOption = Annotated[
+    str | None,
+    typer.Option("--clock", metavar="METRIC", help="What an evaluation costs, such as train_time.", show_default=False),
+]
+SettingsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="[ALGORITHM.]NAME=VALUE",
+        help="A setting of the algorithms that have it, such as population=100. May be repeated.",
+        show_default=False,
+    ),
+]
+ExactOption = Annotated[
+    bool, typer.Option("--exact/--no-exact", help="Compare with the proven optimum, or front, of the whole space.")
+]
+PlotOption = Annotated[
+    Path | None, typer.Option("--plot", metavar="FILE", help="SVG file to draw to.", show_default=False)
+]
+
+
+def parse_objective(
+    texts: Sequence[str], form: Form | None, ranges: Sequence[str] | None, targets: Sequence[str] | None, power: float
+) -> SoughtLike:
+    """Read metrics, or a formulation of several."""
+    weighted = [text for text in texts if "=" in text]
+    if form is not None:
+        return _formulation(form, list(texts), list(ranges or ()), list(targets or ()), power)
+    if weighted or ranges or targets:
+        raise typer.BadParameter(f"{(*weighted, *(ranges or ()), *(targets or ()))[0]!r} needs --form, such as product")
+    return [_directed(text) for group in texts for text in group.split(",")]
+
+
+def _directed(text: str) -> str | tuple[str, str]:
+    metric, colon, direction = (part.strip() for part in text.partition(":"))
+    return (metric, direction) if colon else metric
+
+
+def parse_algorithms(names: str, settings: Sequence[str] | None) -> dict[str, Any]:
+    """Read algorithms and their settings: native names, and ``module:attribute`` for those of the caller."""
+    from accelnas.farm.plan import labelled
+
+    chosen = labelled([_imported(name.strip()) for name in names.split(",")])
+    for text in settings or ():
+        target, equals, written = text.partition("=")
+        owner, _, name = target.strip().rpartition(".")
+        having = [
+            label
+            for label, algorithm in chosen.items()
+            if owner in ("", label) and is_dataclass(algorithm) and name in (entry.name for entry in fields(algorithm))
+        ]
+        if not equals or not having:
+            known = "; ".join(f"{label} has {', '.join(_settings(one)) or 'none'}" for label, one in chosen.items())
+            raise typer.BadParameter(f"--set {text!r}; write NAME=VALUE with a setting of the algorithms: {known}")
+        for label in having:
+            chosen[label] = replace(chosen[label], **{name: _value(written.strip())})
+    return chosen
+
+
+def settings_of(algorithm: object) -> dict[str, Any]:
+    """Give the settings of an algorithm; those of a user's own are not known."""
+    return asdict(algorithm) if is_dataclass(algorithm) and not isinstance(algorithm, type) else {}
+
+
+def _settings(algorithm: Any) -> list[str]:
+    return list(settings_of(algorithm))
+
+
+def _value(text: str) -> Any:
+    """Read a number or a truth value; anything else is text."""
+    try:
+        return json.loads(text.lower())
+    except ValueError:
+        return None if text.lower() == "none" else text
+
+
+def _imported(name: str) -> AnyAlgorithm:
+    """Give what ``module:attribute`` names, or the name itself."""
+    module, colon, path = name.partition(":")
+    if not colon:
+        return name
+    # as `python -m` finds modules: the current folder comes first
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found: Any = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise
+        raise typer.BadParameter(f"no module {error.name!r} in {Path.cwd()} or installed; see {name!r}") from None
+    for attribute in path.split("."):
+        if not hasattr(found, attribute):
+            raise typer.BadParameter(f"{module} has no {path!r}; name a class or a function of a Task")
+        found = getattr(found, attribute)
+    algorithm: AnyAlgorithm = found
+    return algorithm
+
+
+def known_optimum(setting: Setting, threads: int | None) -> float | None:
+    """Prove the optimum of what is sought; None where nothing exact is known."""
+    from accelnas.search.history import optimum
+
+    if len(setting.sought.labels) > 1:
+        return None
+    try:
+        return optimum(setting, threads)
+    except AccelnasError:
+        return None
+
+
+def known_front(setting: Setting) -> FrontResult | None:
+    """Prove the front of several objectives; None where nothing exact, or no reference point, is known."""
+    from accelnas.exact.references import published_reference
+    from accelnas.farm.quality import exact_front
+
+    if len(setting.sought.labels) == 1 or published_reference(setting.bench, setting.sought.objectives) is None:
+        return None
+    try:
+        return exact_front(setting)
+    except AccelnasError:
+        return None
+
+
+def setting_of(bench: Benchmark, objective: SoughtLike, task: dict[str, Any]) -> Setting:
+    """Check what is sought where, before anything long begins."""
+    from accelnas.search.objective import parse_sought
+    from accelnas.search.problem import Setting
+
+    sought = parse_sought(bench, objective, task["subject_to"], task["penalty"], task["within"])
+    return Setting.of(bench, sought, task["within"], task["noise"], task["clock"])
+
+
+@contextmanager
+def watched(
+    label: str, total: int, setting: Setting, optimum: float | None
+) -> Iterator[Callable[[int, int, float], None] | None]:
+    """Show progress with the best value so far, and its regret, while a person watches; else give None."""
+    screen = console(stderr=True)
+    if not screen.is_terminal:
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    text, best = TextColumn("{task.description}"), TextColumn("{task.fields[best]}")
+    with Progress(
+        text, BarColumn(), MofNCompleteColumn(), best, TimeRemainingColumn(), console=screen, transient=True
+    ) as bar:
+        task = bar.add_task(label, total=total, best="")
+
+        def show(done: int, _total: int, score: float) -> None:
+            bar.update(task, completed=done, best=standing(setting, optimum, score))
+
+        yield show
+
+
+def standing(setting: Setting, optimum: float | None, score: float) -> str:
+    """Say how good the best is; scores are the core's, of which more is better."""
+    from accelnas.cli.info import significant
+    from accelnas.search.history import INFEASIBLE
+
+    name, sign = setting.sought.labels[0], float(setting.sought.signs[0])
+    if not score > INFEASIBLE:
+        return "nothing feasible yet"
+    best = f"best {name} {significant(sign * score, 6)}"
+    # predictions in float32, and measurements with noise, may be beyond the optimum
+    return best if optimum is None else f"{best}, regret {max(0.0, sign * optimum - score):.3g}"
+
+
+def heading(bench: Benchmark, name: str) -> str:
+    """Name a column with its unit, for tables of Rich."""
+    unit = bench.metrics[name].unit if name in bench.metrics else ""
+    return f"{name} \\[{unit}]" if unit else name

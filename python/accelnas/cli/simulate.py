@@ -1,0 +1,269 @@
+"""``accelnas simulate``: many seeded runs of one search algorithm or several, and how they compare."""
+
+from __future__ import annotations
+
+import json
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+
+from accelnas.cli.exact import ConstraintsOption, Engine, EngineOption, WithinOption, parse_choices
+from accelnas.cli.searching import (
+    BudgetOption,
+    ClockOption,
+    ExactOption,
+    FormOption,
+    NoiseOption,
+    ObjectiveArgument,
+    PenaltyOption,
+    PlotOption,
+    PowerOption,
+    RangeOption,
+    SeedOption,
+    SettingsOption,
+    TargetOption,
+    known_front,
+    known_optimum,
+    parse_algorithms,
+    parse_objective,
+    setting_of,
+    settings_of,
+    watched,
+)
+from accelnas.cli.shared import BenchmarkOption, DeriveOption, ThreadsOption, load_benchmark
+from accelnas.cli.standings import print_standings
+from accelnas.errors import AccelnasError, MissingExtraError, SearchError
+from accelnas.files import replacing
+
+if TYPE_CHECKING:
+    from accelnas.farm import Comparison, Runs, Summary
+
+EPILOG = """Examples:
+
+  accelnas simulate random_search,regularized_evolution,local_search accuracy --runs 1000 --plot regret.svg
+
+  accelnas simulate nsga2,moead accuracy,latency_zcu102 --runs 200 --at 100,600
+
+  accelnas simulate regularized_evolution,my_module:MyAlgorithm accuracy --folder runs -o improvements.parquet
+"""
+RANKED = (0.05, 0.5, 0.95)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("simulate", epilog=EPILOG)(simulate)
+
+
+def simulate(
+    algorithms: Annotated[
+        str,
+        typer.Argument(
+            metavar="ALGORITHM[,ALGORITHM]",
+            help="Native algorithms, and MODULE:ATTRIBUTE for those of your own, from this folder.",
+        ),
+    ],
+    objective: ObjectiveArgument,
+    runs: Annotated[int, typer.Option("--runs", "-r", min=1, help="Runs of each algorithm.")] = 1000,
+    budget: BudgetOption = 600,
+    seed: SeedOption = 0,
+    subject_to: ConstraintsOption = None,
+    within: WithinOption = None,
+    penalty: PenaltyOption = None,
+    noise: NoiseOption = False,
+    clock: ClockOption = None,
+    settings: SettingsOption = None,
+    form: FormOption = None,
+    ranges: RangeOption = None,
+    targets: TargetOption = None,
+    power: PowerOption = 2.0,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="N[,N]",
+            help="Evaluations after which statistics are shown.",
+            show_default="a sixth, half and all",
+        ),
+    ] = None,
+    exact: ExactOption = True,
+    ranks: Annotated[bool, typer.Option("--ranks", help="Exact ranks in the whole space; seconds each.")] = False,
+    engine: EngineOption = Engine.threads,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--folder", metavar="DIRECTORY", help="Keep finished parts; the same command goes on from them."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Write every improvement: CSV or Parquet.", show_default=False
+        ),
+    ] = None,
+    plot: PlotOption = None,
+    plot_ranks: Annotated[
+        Path | None,
+        typer.Option(
+            "--plot-ranks", metavar="FILE", help="SVG file for a diagram of average ranks.", show_default=False
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON in place of tables.")] = False,
+    derive: DeriveOption = None,
+    threads: ThreadsOption = None,
+    benchmark: BenchmarkOption = None,
+) -> None:
+    """Make many runs of search algorithms, and compare what they found with the proven optimum, or front.
+
+    Intervals are of the mean, by bootstrap, with 95 %. Average ranks are over runs; Friedman's test, then Nemenyi's.
+    """
+    from accelnas.farm import Comparison
+
+    bench = load_benchmark(benchmark, derive)
+    task: dict[str, Any] = {
+        "subject_to": subject_to or (),
+        "within": parse_choices(bench.space, within),
+        "penalty": penalty,
+        "noise": noise,
+        "clock": clock,
+    }
+    chosen = parse_algorithms(algorithms, settings)
+    if plot_ranks is not None and (len(chosen) < 3 or not exact):
+        raise typer.BadParameter(f"--plot-ranks compares three algorithms or more, there are {len(chosen)}, by --exact")
+    sought = parse_objective(objective, form, ranges, targets, power)
+    setting, columns = setting_of(bench, sought, task), _checkpoints(at, budget)
+    _require_libraries(len(chosen), plot or plot_ranks)
+    optimum = known_optimum(setting, threads) if exact else None
+    exact = exact and (optimum is not None or known_front(setting) is not None)
+    made: dict[str, Runs] = {}
+    seconds: dict[str, float] = {}
+    for label, one in chosen.items():
+        started = time.perf_counter()
+        with watched(label, runs * budget, setting, optimum) as show:
+            found = bench.simulate(
+                {label: one},
+                sought,
+                runs=runs,
+                budget=budget,
+                seed=seed,
+                threads=threads,
+                engine=engine.value,
+                output=folder,
+                progress=show,
+                **task,
+            )
+        made[label], seconds[label] = found[label], time.perf_counter() - started
+    comparison = Comparison(made)
+    if output is not None:
+        from accelnas.cli.tables import write_table
+
+        write_table(output, iter([comparison.to_polars().to_dict()]))
+    report = {
+        **setting.sought.to_json(),
+        "runs": runs,
+        "budget": budget,
+        "seed": seed,
+        "noise": noise,
+        "clock": clock,
+        "optimum": optimum,
+        "algorithms": {
+            label: {
+                "settings": settings_of(chosen[label]),
+                **_statistics(one, columns, exact, optimum),
+                "ranks": dict(zip(map(str, RANKED), one.ranks(RANKED).tolist(), strict=True)) if ranks else None,
+                "time": None if clock is None else float(one.logs.time.mean()),
+                "seconds": seconds[label],
+                # parts of a folder may be older than this call
+                "evaluations_per_second": None if folder is not None else runs * budget / seconds[label],
+            }
+            for label, one in comparison.items()
+        },
+        "differences": _differences(comparison, exact, plot_ranks),
+    }
+    if as_json:
+        typer.echo(json.dumps(report, indent=1))
+    else:
+        print_standings(report, "" if clock is None else bench.metrics[clock].unit)
+    if plot is not None:
+        with replacing(plot) as temporary:
+            _draw(temporary, comparison, exact, optimum)
+
+
+def _checkpoints(text: str | None, budget: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Read numbers of evaluations."""
+    listed = [max(1, budget // 6), max(1, budget // 2), budget] if text is None else []
+    for part in (text or "").split(",") if text else ():
+        if not part.strip().isdecimal() or not 1 <= int(part) <= budget:
+            raise typer.BadParameter(f"--at {text!r}; write numbers of 1 to the budget of {budget}, such as {budget}")
+        listed.append(int(part))
+    return np.unique(np.array(listed, np.int64))
+
+
+def _require_libraries(algorithms: int, plot: Path | None) -> None:
+    """Refuse before the runs, not after them, what needs a library that is not there."""
+    wanted = {"scipy": "simulate"} | ({"scikit_posthocs": "simulate"} if algorithms > 2 else {})
+    for library, extra in (wanted | ({} if plot is None else {"matplotlib": "report"})).items():
+        if find_spec(library) is None:
+            raise MissingExtraError(f"{library} is not installed; run: pip install 'accelnas[{extra}]'")
+
+
+def _measures(runs: Runs, exact: bool, optimum: float | None) -> dict[str, Any]:
+    """Give what tells how good runs are: functions of numbers of evaluations, by name."""
+    if len(runs.plan.setting.sought.labels) > 1:
+        return {"hypervolume": runs.hypervolume, "igd_plus": runs.igd_plus} if exact else {}
+    return {"best": runs.curve} if optimum is None else {"regret": runs.regret}
+
+
+def _statistics(runs: Runs, columns: Any, exact: bool, optimum: float | None) -> dict[str, Any]:
+    """Summarise runs at checkpoints; what is undefined, as nothing feasible was found, is left out."""
+    out: dict[str, Any] = {}
+    for name, measure in _measures(runs, exact, optimum).items():
+        table = measure(columns)
+        feasible = np.isfinite(table).all(axis=1)
+        summary = runs.summary(table[feasible], at=columns) if feasible.any() else None
+        out[name] = [] if summary is None else [_row(summary, i) for i in range(len(columns))]
+        out["without_feasible"] = int((~feasible).sum())
+    return out
+
+
+def _row(summary: Summary, i: int) -> dict[str, Any]:
+    low, middle, high = (float(summary.quantiles[q][i]) for q in (0.05, 0.5, 0.95))
+    mean = {"mean": float(summary.mean[i]), "lower": float(summary.lower[i]), "upper": float(summary.upper[i])}
+    return {"evaluations": int(summary.evaluations[i]), **mean, "median": middle, "q05": low, "q95": high}
+
+
+def _differences(comparison: Comparison, exact: bool, plot: Path | None) -> dict[str, Any] | None:
+    """Test whether three algorithms or more differ, where what they lost is known."""
+    if len(comparison) < 3 or not exact:
+        return None
+    try:
+        found = comparison.differences()
+    except AccelnasError as error:
+        return {"error": str(error)}
+    if plot is not None:
+        from accelnas.farm.plots import plot_differences
+
+        with replacing(plot) as temporary:
+            plot_differences(temporary, found)
+    ranks = dict(zip(found.labels, found.ranks.tolist(), strict=True))
+    return {"ranks": ranks, "friedman_p": found.p_value, "alike": [list(group) for group in found.alike()]}
+
+
+def _draw(path: Path, comparison: Comparison, exact: bool, optimum: float | None) -> None:
+    """Draw regret, best values or hypervolumes over evaluations."""
+    from accelnas.farm.plots import plot_hypervolume, plot_regret
+
+    drawn: dict[str, Summary] = {}
+    name = ""
+    for label, runs in comparison.items():
+        columns = runs.checkpoints()
+        measures = _measures(runs, exact, optimum)
+        if not measures:
+            raise SearchError("hypervolumes can't be drawn, as no exact front is known; leave --plot out")
+        name = next(iter(measures))
+        drawn[label] = runs.summary(measures[name](columns), at=columns)
+    if name == "hypervolume":
+        plot_hypervolume(path, drawn)
+    else:
+        plot_regret(path, drawn, ylabel=f"{name}, {next(iter(comparison.values())).plan.setting.sought.labels[0]}")
