@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.models import CACHE, ROOT
 from bench.peers import machine, say
-from bench.search_load import QUIET, Patience
+from bench.search_load import Patience, is_free
 from bench.search_native import NATIVE
 from bench.search_peers import PEERS
 from bench.search_report import markdown, rate
@@ -23,6 +23,7 @@ from bench.search_report import markdown, rate
 if TYPE_CHECKING:
     from pathlib import Path
 
+FIGURES = CACHE / "search.json"
 SECONDS = 600  # after which a search is given up
 
 
@@ -67,16 +68,16 @@ def measure(seed: int, only: str, patience: Patience, results: dict[str, Any]) -
         if only not in name or name in failed:
             continue
         key = f"{name}/{threads}" if name in NATIVE else name
-        patience.wait()
+        patience.wait(threads)
         try:
-            sample = work(name, threads, seed)
+            sample = work(name, threads, seed) | {"threads": threads}
         except WorkerError as reason:
             failed[name] = str(reason)
             samples.pop(key, None)
             say(f"{name} fails: {reason}")
             continue
         samples.setdefault(key, []).append(sample)
-        noisy = "" if sample["others"] <= QUIET else f", {sample['others']:.1f} cores busy with something else"
+        noisy = "" if is_free(sample["others"], threads) else f", {sample['others']:.1f} cores busy with something else"
         say(f"round {seed}: {key}: {sample['seconds']:.2f} s, {rate(sample):,.0f} evaluations/s{noisy}")
 
 
@@ -99,13 +100,23 @@ def write(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
+def save(results: dict[str, Any]) -> None:
+    """Write the figures and the tables."""
+    write(FIGURES, json.dumps(results, indent=1) + "\n")
+    write(ROOT / "bench" / "results" / "search.md", markdown(results))
+
+
 def main() -> None:
     """Parse the command line, measure, write the results."""
     parser = argparse.ArgumentParser(prog="python -m bench.search", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--patience", type=float, default=300, help="seconds to wait for quiet moments, in all")
     parser.add_argument("--only", default="", help="searches whose names hold this text; results are printed alone")
+    parser.add_argument("--again", action="store_true", help="write the tables of the last run again")
     given = parser.parse_args()
+    if given.again:
+        save(json.loads(FIGURES.read_text()))
+        return
     results: dict[str, Any] = {
         "command": " ".join(["python -m bench.search", *sys.argv[1:]]),
         "machine": machine(),
@@ -119,8 +130,7 @@ def main() -> None:
         results["done"] = seed
         results["machine"]["load_after"] = os.getloadavg()[0]
         if not given.only:  # written after every round, so that an interrupted run leaves what it has
-            write(CACHE / "search.json", json.dumps(results, indent=1) + "\n")
-            write(ROOT / "bench" / "results" / "search.md", markdown(results))
+            save(results)
     print(markdown(results))
 
 

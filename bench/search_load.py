@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from time import monotonic, sleep
 
-QUIET = 0.2  # cores busy with something else, up to which a figure counts as undisturbed
+SLACK = 0.2  # of a core that a search needs may be busy with something else
 GLANCE = 0.3  # seconds
 
 
@@ -18,18 +18,22 @@ def busy_seconds() -> float:
     return (user + nice + system + interrupts + soft + stolen) / os.sysconf("SC_CLK_TCK")
 
 
+def is_free(others: float, threads: int) -> bool:
+    """Say whether so many threads had cores of their own, where so many cores were busy with something else."""
+    return others <= len(os.sched_getaffinity(0)) - threads + SLACK
+
+
 class Patience:
-    """Waits for a quiet machine, for so many seconds in all."""
+    """Waits for free cores, for so many seconds in all."""
 
     def __init__(self, seconds: float) -> None:
         self.left = seconds
 
-    def wait(self) -> None:
-        """Return once hardly anything else runs, or when there is no patience left."""
+    def wait(self, threads: int) -> None:
+        """Return once so many cores are free, or when there is no patience left."""
         while self.left > 0:
             start, busy = monotonic(), busy_seconds()
             sleep(GLANCE)
-            share = (busy_seconds() - busy) / (monotonic() - start)
-            if share <= QUIET:
+            if is_free((busy_seconds() - busy) / (monotonic() - start), threads):
                 return
             self.left -= monotonic() - start

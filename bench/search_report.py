@@ -6,7 +6,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from bench.report import number, table
-from bench.search_load import QUIET
+from bench.search_load import SLACK, is_free
 from bench.search_native import NATIVE, Native
 from bench.search_peers import PEERS
 from bench.search_quality import AGREE, RUNS, apart
@@ -22,13 +22,14 @@ MARK = "\\*"  # no undisturbed round
 
 NOTES = """\
 Every search runs in a process of its own, which warms up before it is timed; the processes take turns, one after the
-other, round by round ({rounds} of {planned} done). The machine is shared: a round counts as undisturbed where other
-work, its host's included, took up to {quiet:g} of its {cores} cores while the search ran. Figures are medians over the
-undisturbed rounds; where there is none, over all rounds, marked with \\*. Ratios are medians of those within a round;
-for two threads of seconds, in rounds in which both sides are undisturbed (else in all, marked), for one thread of
-CPU-seconds, so that other work hardly matters. Peers evaluate by `bench.predict` in the largest batches that they can
-ask for, so that hardly anything but the search itself is timed. *Per CPU-second* divides by the processor time of all
-threads, which other work slows down too, but less: caches and frequency are shared."""
+other, round by round ({rounds} of {planned} done). The machine of {cores} cores is shared: a round counts as
+undisturbed where other work, its host's included, left as many cores as the search has threads, but for {slack:g}.
+Figures are medians over the undisturbed rounds; where there is none, over all rounds, marked with \\*. Ratios are
+medians of those within a round: for two threads of seconds, in rounds in which both sides are undisturbed (else in
+all, marked); for one thread of CPU-seconds, so that other work hardly matters. Peers evaluate by `bench.predict` in
+the largest batches that they can ask for, so that hardly anything but the search itself is timed. *Per CPU-second*
+divides by the processor time of all threads, which other work slows down too, but less: caches and frequency are
+shared."""
 
 
 def rate(sample: Results, unit: str = "seconds") -> float:
@@ -37,8 +38,8 @@ def rate(sample: Results, unit: str = "seconds") -> float:
 
 
 def quiet(sample: Results) -> bool:
-    """Say whether hardly anything else ran."""
-    return bool(sample["others"] <= QUIET)
+    """Say whether every thread had a core of its own."""
+    return is_free(sample["others"], sample["threads"])
 
 
 def chosen(samples: Sequence[Results]) -> tuple[list[Results], str]:
@@ -177,7 +178,7 @@ def markdown(results: Results) -> str:
         "{commit}, {date} (load before: {load_before:.2f}, after: {load_after:.2f}).".format(
             command=results["command"], **results["machine"]
         ),
-        NOTES.format(rounds=results["done"], planned=results["rounds"], quiet=QUIET, cores=results["machine"]["cores"]),
+        NOTES.format(rounds=results["done"], planned=results["rounds"], slack=SLACK, cores=results["machine"]["cores"]),
     ]
     for way, title in WAYS.items():
         if any(NATIVE[name].way == way for name in (key.split("/")[0] for key in samples) if name in NATIVE):
