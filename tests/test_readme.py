@@ -32,9 +32,9 @@ def test_python_code_prints_what_it_says(capsys):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the README shows a POSIX shell")
 def test_queries_run_in_order(tmp_path):
-    asked = re.compile(r"accelnas (info|sample|predict|neighbourhood|best|verify)( |$)")
+    asked = re.compile(r"accelnas (info|sample|predict|neighbourhood|best|verify|search|simulate)( |$)")
     queries = [c for c in commands(README) if asked.match(c)]
-    assert len(queries) >= 7
+    assert len(queries) >= 9
     script = "\n".join(["set -eo pipefail", f"PATH={Path(sys.executable).parent}:$PATH", *queries])
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -48,7 +48,7 @@ def test_commands_exist(guide):
         if program == "make":
             subprocess.run(["make", "--dry-run", *words], cwd=REPOSITORY, check=True, capture_output=True)
         elif program == "accelnas":
-            path = words[:2] if words[0] == "data" else words[:1]
+            path = words[:2] if words[0] in ("data", "devices") else words[:1]
             accelnas = Path(sys.executable).parent / "accelnas"
             subprocess.run([accelnas, *path, "--help"], check=True, capture_output=True)
         else:
