@@ -76,6 +76,16 @@ class Logs:
         found = np.searchsorted(keys, asked, side="right") - 1
         return np.where(found >= self.starts[:-1, None], found, -1)
 
+    def at_times(self, times: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Give the latest improvement of every run up to some simulated costs, (runs, k); -1 before the first."""
+        starts = self.starts
+        found = [
+            np.searchsorted(self.times[a:b], times, side="right") + a - 1
+            for a, b in zip(starts, starts[1:], strict=False)
+        ]
+        latest = np.stack(found) if found else np.empty((0, len(times)), np.int64)
+        return np.where(latest >= starts[:-1, None], latest, -1)
+
     def to_polars(self, space: Space, labels: Sequence[str], first_run: int = 0) -> polars.DataFrame:
         """Give one row an improvement, and architectures as 64-bit indices where the space has them."""
         import polars as pl

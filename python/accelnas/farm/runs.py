@@ -30,6 +30,9 @@ __all__ = ["At", "Runs"]
 At: TypeAlias = "Sequence[int] | NDArray[np.int64] | None"
 """Numbers of evaluations, 1 to the budget; all of them by default."""
 
+Times: TypeAlias = "Sequence[float] | Floats | None"
+"""Simulated costs, in the unit of the clock's metric."""
+
 _MOST = 200_000_000  # values of a table
 
 
@@ -86,18 +89,20 @@ class Runs:
         """
         return self.curve()
 
-    def curve(self, at: At = None) -> Floats:
-        """Give the best value that each run saw so far, at some evaluations: (runs, k)."""
+    def curve(self, at: At = None, *, times: Times = None) -> Floats:
+        """Give the best value that each run saw so far, at some evaluations or simulated costs: (runs, k)."""
         self._require_one("a best value")
-        return self._table(self.scores[:, 0], at)
+        return self._table(self.scores[:, 0], at, times)
 
-    def regret(self, at: At = None) -> Floats:
+    def regret(self, at: At = None, *, times: Times = None) -> Floats:
         """Give the simple regret: how far the best so far is from the proven optimum, in float64, without noise.
 
         Parameters
         ----------
         at : sequence of int, optional
             Numbers of evaluations; all by default.
+        times : sequence of float, optional
+            In place of evaluations, costs so far in the unit of the clock's metric: simulated wall clock.
 
         Returns
         -------
@@ -112,15 +117,17 @@ class Runs:
         """
         self._require_one("a regret")
         sign = self.plan.setting.sought.signs[0]
-        return self._table(sign * (optimum(self.plan.setting) - self.true_scores[:, 0]), at)
+        return self._table(sign * (optimum(self.plan.setting) - self.true_scores[:, 0]), at, times)
 
-    def hypervolume(self, at: At = None, *, reference: Mapping[str, float] | None = None) -> Floats:
+    def hypervolume(
+        self, at: At = None, *, times: Times = None, reference: Mapping[str, float] | None = None
+    ) -> Floats:
         """Give the hypervolume of each run's front over that of the exact front of the whole space: (runs, k).
 
         Parameters
         ----------
-        at : sequence of int, optional
-            Numbers of evaluations; all by default.
+        at, times
+            As for `regret`.
         reference : mapping of str to float, optional
             By metric the point from where volumes are measured; the published one by default.
 
@@ -135,9 +142,9 @@ class Runs:
         SearchError
             If there are not 2 or 3 objectives, no reference point is known, or nothing exact is.
         """
-        return self._table(quality.normalised_hypervolumes(self, reference), at, empty=0.0)
+        return self._table(quality.normalised_hypervolumes(self, reference), at, times, empty=0.0)
 
-    def igd_plus(self, at: At = None) -> Floats:
+    def igd_plus(self, at: At = None, *, times: Times = None) -> Floats:
         """Give the IGD+ of each run to the exact front (Ishibuchi et al. 2015): (runs, k).
 
         The mean over the points of the exact front of how far they are ahead of the nearest one found, every objective
@@ -148,7 +155,7 @@ class Runs:
         SearchError
             As `hypervolume`.
         """
-        return self._table(quality.igd_pluses(self), at, empty=np.inf)
+        return self._table(quality.igd_pluses(self), at, times, empty=np.inf)
 
     def ranks(self, quantiles: Sequence[float] = (0.05, 0.5, 0.95)) -> NDArray[np.int64]:
         """Give quantiles over runs of the exact rank in the whole space of what each run found: int64 (k,).
@@ -207,8 +214,7 @@ class Runs:
         SearchError
             If there is no clock.
         """
-        if self.plan.setting.clock is None:
-            raise SearchError("there is no clock; give simulate a clock, such as clock='train_time'")
+        self._require_clock()
         return self._table(self.logs.times, at, empty=0.0)
 
     def summary(
@@ -243,8 +249,12 @@ class Runs:
         labels = [pl.Series(f"score {label}", self.scores[:, i]) for i, label in enumerate(setting.sought.labels)]
         return frame.with_columns(labels).with_columns(pl.lit(self.label).alias("algorithm"))
 
-    def _table(self, values: Floats, at: At, empty: float = np.nan) -> Floats:
+    def _table(self, values: Floats, at: At, times: Times = None, empty: float = np.nan) -> Floats:
         """Give values of the latest improvements, (runs, k)."""
+        if times is not None:
+            self._require_clock()
+            latest = self.logs.at_times(np.asarray(times, np.float64))
+            return np.where(latest < 0, empty, values[latest]) if len(values) else np.full(latest.shape, empty)
         columns = np.arange(1, self.plan.budget + 1) if at is None else np.asarray(at, np.int64)
         if len(columns) and (columns.min() < 1 or columns.max() > self.plan.budget):
             raise SearchError(f"evaluations are {columns.min()} to {columns.max()}; choose 1 to {self.plan.budget}")
@@ -254,6 +264,10 @@ class Runs:
             )
         latest = self.logs.at(columns)
         return np.where(latest < 0, empty, values[latest]) if len(values) else np.full(latest.shape, empty)
+
+    def _require_clock(self) -> None:
+        if self.plan.setting.clock is None:
+            raise SearchError("there is no clock; give simulate a clock, such as clock='train_time'")
 
     def _require_one(self, what: str) -> None:
         if self.logs.scores.shape[1] > 1:
