@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +82,7 @@ class Logs:
         starts = self.starts
         found = [
             np.searchsorted(self.times[a:b], times, side="right") + a - 1
-            for a, b in zip(starts, starts[1:], strict=False)
+            for a, b in itertools.pairwise(starts)
         ]
         latest = np.stack(found) if found else np.empty((0, len(times)), np.int64)
         return np.where(latest >= starts[:-1, None], latest, -1)
