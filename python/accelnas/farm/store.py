@@ -69,7 +69,15 @@ class Store:
             raise FileError(f"{path}: {error}; delete the file to make these runs again") from error
 
     def write(self, part: range, logs: Logs) -> None:
-        """Keep a part."""
+        """Keep a part.
+
+        Raises
+        ------
+        FileError
+            If it can't be written.
+        """
+        import polars as pl
+
         setting = self._plan.setting
         frame = logs.to_polars(setting.bench.space, setting.sought.labels, part.start)
         path = self._path(part)
@@ -78,6 +86,8 @@ class Store:
                 frame.write_parquet(temporary)
         except OSError as error:
             raise FileError(f"{path}: {error.strerror or error}") from error
+        except pl.exceptions.PolarsError as error:  # a full disk, in Polars' words
+            raise FileError(f"{path}: {error}") from error
 
     def _path(self, part: range) -> Path:
         label = "".join(c if c.isalnum() else "-" for c in self._plan.label)
