@@ -83,14 +83,19 @@ class Yielding:
 class Together:
     """Many runs at once, as `ManyRuns`."""
 
-    def __init__(self, many: Any) -> None:
-        self._many = many
+    def __init__(self, many: Any, runs: int) -> None:
+        self._many, self._runs = many, runs
         self._asked: NDArray[np.uint8] = np.empty((0, 0, 0), np.uint8)
 
     def ask(self, run: int) -> Rows:
         """Ask all runs at the turn of the first."""
         if run == 0:
             self._asked = np.asarray(self._many.ask())
+            if self._asked.ndim != 3 or len(self._asked) != self._runs:
+                raise SearchError(
+                    f"{type(self._many).__name__} asked for an array of shape {self._asked.shape} for {self._runs} "
+                    "runs; give (runs, n, variables)"
+                )
         rows: Rows = self._asked[run]
         return rows
 
@@ -113,7 +118,7 @@ def run_user(
     labels = plan.setting.sought.labels
     tasks = [Task(space, labels, plan.budget, _core.run_seed(plan.seed, run)) for run in range(first, last)]
     many = getattr(plan.algorithm, "many", None)
-    driver: Driver = Each(plan.algorithm, tasks) if many is None else Together(many(tasks))
+    driver: Driver = Each(plan.algorithm, tasks) if many is None else Together(many(tasks), len(tasks))
     runs = _core.Runs(problem, plan.seed, first, last, keep_all=keep_all)
     done, best = [0] * len(tasks), -np.inf
     nothing = np.empty((0, len(space.variables)), np.uint8)
