@@ -34,6 +34,8 @@ struct Column {
     /// Axes and first cell of every table.
     tables: Vec<(Vec<usize>, usize)>,
     cells: Vec<f64>,
+    /// Whether each state of the axes is made of allowed choices: the others cost no time.
+    allowed: Vec<bool>,
 }
 
 /// The axes of tables: variables, or blocks of them.
@@ -57,8 +59,11 @@ impl Model {
         space.cards().for_each(|card| first.push(first[first.len() - 1] + card));
         let place =
             |(v, choices): (usize, &Vec<u8>)| choices.iter().map(|&c| first[v] + c as usize).collect::<Vec<_>>();
-        let places = allowed.iter().enumerate().flat_map(place).collect();
-        let columns = metrics.iter().map(|&metric| Column::new(bench, metric)).collect::<Result<_>>()?;
+        let places: Vec<usize> = allowed.iter().enumerate().flat_map(place).collect();
+        let mut possible = vec![0.0; first[first.len() - 1]];
+        places.iter().for_each(|&place| possible[place] = 1.0);
+        let column = |&metric: &usize| Column::new(bench, metric, &possible, &first);
+        let columns = metrics.iter().map(column).collect::<Result<_>>()?;
         Ok(Model { objective, columns, places, first })
     }
 
@@ -93,7 +98,7 @@ impl Model {
 }
 
 impl Column {
-    fn new(bench: &Benchmark, metric: usize) -> Result<Column> {
+    fn new(bench: &Benchmark, metric: usize, possible: &[f64], first: &[usize]) -> Result<Column> {
         let predictor = bench.predictor(metric)?;
         let (surrogate, name) = (predictor.surrogate(), &bench.metrics()[metric].name);
         if surrogate.forest_trees() > 0 {
@@ -110,17 +115,21 @@ impl Column {
         };
         let tables = surrogate.tables.sets.iter().map(table).collect();
         let cells = surrogate.tables.mean_cells();
-        Ok(Column { link: predictor.link(), constant: surrogate.mean_constant(), axes, tables, cells })
+        let allowed = axes.states(possible, first).iter().map(|&p| p > 0.0).collect();
+        Ok(Column { link: predictor.link(), constant: surrogate.mean_constant(), axes, tables, cells, allowed })
     }
 
     /// The metric at the expected value on the scale of the link, and its slopes.
     fn value(&self, p: &[f64], first: &[usize], slopes: &mut [f64]) -> f64 {
         let states = self.axes.states(p, first);
         let mut of_states = vec![0.0; states.len()];
-        let tables = self
-            .tables
-            .iter()
-            .map(|(axes, start)| contract(&self.cells[*start..], axes, &self.axes.first, &states, 1.0, &mut of_states));
+        let mut sum = Contraction {
+            first: &self.axes.first,
+            allowed: &self.allowed,
+            probabilities: &states,
+            slopes: &mut of_states,
+        };
+        let tables = self.tables.iter().map(|(axes, start)| sum.contract(&self.cells[*start..], axes, 1.0));
         let expected = self.constant + tables.sum::<f64>();
         self.axes.to_choices(&of_states, p, first, slopes);
         let slope = match self.link {
@@ -133,25 +142,37 @@ impl Column {
     }
 }
 
-/// The expected cell of a table, and its slopes by the states of its axes, times a weight.
-fn contract(cells: &[f64], axes: &[usize], first: &[usize], p: &[f64], weight: f64, slopes: &mut [f64]) -> f64 {
-    let Some((&axis, rest)) = axes.split_first() else { return cells[0] };
-    let states = first[axis]..first[axis + 1];
-    let mut sum = 0.0;
-    if rest.is_empty() {
-        for (state, cell) in states.zip(cells) {
-            sum += p[state] * cell;
-            slopes[state] += weight * cell;
+/// Expected cells of tables, and their slopes by the states of axes.
+struct Contraction<'a> {
+    first: &'a [usize],
+    allowed: &'a [bool],
+    probabilities: &'a [f64],
+    slopes: &'a mut [f64],
+}
+
+impl Contraction<'_> {
+    /// The expected cell of a table over these axes; its slopes count as often as the weight says.
+    fn contract(&mut self, cells: &[f64], axes: &[usize], weight: f64) -> f64 {
+        let Some((&axis, rest)) = axes.split_first() else { return cells[0] };
+        let states = self.first[axis]..self.first[axis + 1];
+        let mut sum = 0.0;
+        if rest.is_empty() {
+            for (state, cell) in states.zip(cells).filter(|(state, _)| self.allowed[*state]) {
+                sum += self.probabilities[state] * cell;
+                self.slopes[state] += weight * cell;
+            }
+            return sum;
         }
-        return sum;
+        let step: usize = rest.iter().map(|&a| self.first[a + 1] - self.first[a]).product();
+        for (state, cells) in states.zip(cells.chunks(step)) {
+            if self.allowed[state] {
+                let inner = self.contract(cells, rest, weight * self.probabilities[state]);
+                sum += self.probabilities[state] * inner;
+                self.slopes[state] += weight * inner;
+            }
+        }
+        sum
     }
-    let step: usize = rest.iter().map(|&a| first[a + 1] - first[a]).product();
-    for (state, cells) in states.zip(cells.chunks(step)) {
-        let inner = contract(cells, rest, first, p, weight * p[state], slopes);
-        sum += p[state] * inner;
-        slopes[state] += weight * inner;
-    }
-    sum
 }
 
 impl Axes {
