@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 import numpy as np
@@ -38,6 +39,11 @@ _MOST = 50_000_000  # evaluations of one history, a few GB
 class Searching:
     """The part of `accelnas.Benchmark` that searches by evaluating architectures."""
 
+    @cached_property
+    def _proven(self) -> dict[Any, Any]:
+        """Optima and fronts that searches were compared with."""
+        return {}
+
     def search(
         self,
         algorithm: AnyAlgorithm,
@@ -62,7 +68,7 @@ class Searching:
             (`accelnas.search.AskTell`).
         objective : str, sequence, formulation or function
             A metric; several, each a name or a pair (name, direction); a formulation of several metrics such as
-            `accelnas.exact.WeightedProduct`; or a function of architectures (`accelnas.search.FunctionObjective`).
+            `accelnas.exact.WeightedProduct` (values beyond a given ideal count as ideal); or a function of architectures (`accelnas.search.FunctionObjective`).
         budget : int
             Number of evaluations. Repeated architectures count each time.
         seed : int

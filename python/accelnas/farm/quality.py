@@ -35,14 +35,15 @@ def exact_front(setting: Setting) -> FrontResult:
         raise SearchError(f"an exact front needs 2 or 3 metrics as objectives, not {sought}; use regret")
     if sought.penalty is not None and sought.constraints:
         raise SearchError("the front under a penalty is not known; leave penalty out")
-    cache: dict[Any, FrontResult] = setting.bench.__dict__.setdefault("_fronts", {})
-    key = (str(sought), setting.allowed)
+    cache = setting.bench._proven
+    key = ("front", str(sought), setting.allowed)
     if key not in cache:
         objectives = [(o.metric, o.direction) for o in sought.objectives]
         limits = {c.metric: (c.lower, c.upper) for c in sought.constraints}
         within: Any = setting.within()
         cache[key] = setting.bench.pareto_front(objectives, subject_to=limits, within=within)
-    return cache[key]
+    front: FrontResult = cache[key]
+    return front
 
 
 def normalised_hypervolumes(runs: Runs, reference: Mapping[str, float] | None) -> NDArray[np.float64]:

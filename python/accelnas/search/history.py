@@ -169,8 +169,8 @@ def optimum(setting: Setting, threads: int | None = None) -> float:
         raise SearchError("the optimum of a function is not known; compare best_values")
     if sought.penalty is not None and limits:
         raise SearchError("the optimum under a penalty is not known; leave penalty out, or compare best_values")
-    key = (json.dumps(sought.to_json()), setting.allowed)  # with all weights and targets
-    cache: dict[Any, float] = setting.bench.__dict__.setdefault("_optima", {})
+    key = ("optimum", json.dumps(sought.to_json()), setting.allowed)  # with all weights and targets
+    cache = setting.bench._proven
     if key not in cache:
         within: Any = setting.within()
         if sought.formulation is not None:
@@ -183,7 +183,8 @@ def optimum(setting: Setting, threads: int | None = None) -> float:
         if not len(rows):
             raise SearchError(f"no architecture at all meets {', '.join(map(str, sought.constraints))}; loosen them")
         cache[key] = float(setting.true_scores(rows[:1], threads)[0, 0])
-    return cache[key]
+    proven: float = cache[key]
+    return proven
 
 
 def _require_own_direction(setting: Setting, objective: Any) -> None:
