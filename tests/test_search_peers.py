@@ -1,0 +1,85 @@
+"""Mean regrets agree with plain Python algorithms, run in the same farm, within their bootstrap error."""
+
+import random
+from collections import deque
+
+import numpy as np
+import pytest
+from scipy.stats import bootstrap
+
+import accelnas
+from accelnas.search import RegularizedEvolution
+
+BENCH = accelnas.load()
+RUNS, BUDGET = 150, 600
+AT = [20, 50, 100, 200, 400, 600]
+
+
+def evolution(population, sample):
+    """Regularized evolution as its paper writes it (Real et al. 2019)."""
+
+    def run(task):
+        chance = random.Random(task.seed)
+        cards = [len(variable.choices) for variable in task.space.variables]
+        alive = deque()
+        while True:
+            if len(alive) < population:
+                child = [chance.randrange(n) for n in cards]
+            else:
+                parent, _ = max(chance.choices(alive, k=sample), key=lambda member: member[1])
+                child = list(parent)
+                place = chance.randrange(len(cards))
+                child[place] = chance.choice([c for c in range(cards[place]) if c != child[place]])
+            scores = yield np.array([child], np.uint8)
+            alive.append((child, scores[0]))
+            if len(alive) > population:
+                alive.popleft()
+
+    return run
+
+
+def uniform(task):
+    """Random search by `Space.sample`."""
+    yield task.space.sample(task.budget, seed=task.seed)
+
+
+def alike(native, plain, metric="accuracy", more=RUNS):
+    ours = BENCH.simulate(native, metric, runs=more, budget=BUDGET, seed=11).regret(AT)
+    theirs = BENCH.simulate(plain, metric, runs=RUNS, budget=BUDGET, seed=12).regret(AT)
+    for i, evaluations in enumerate(AT):
+        difference = bootstrap(
+            (ours[:, i], theirs[:, i]),
+            lambda a, b, axis: a.mean(axis=axis) - b.mean(axis=axis),
+            confidence_level=0.999,
+            n_resamples=2_000,
+            method="percentile",
+            rng=np.random.default_rng(1),
+        ).confidence_interval
+        assert difference.low <= 0 <= difference.high, evaluations
+        # the intervals are narrow enough to tell algorithms apart
+        assert difference.high - difference.low < 0.6 * ours[:, i].mean()
+    return ours.mean(axis=0), theirs.mean(axis=0)
+
+
+@pytest.mark.parametrize("settings", [(20, 10), (50, 5)])
+def test_regularized_evolution_is_that_of_the_paper(settings):
+    alike(RegularizedEvolution(*settings), evolution(*settings), more=2_000)
+
+
+def test_random_search_is_uniform():
+    alike("random_search", uniform, more=2_000)
+
+
+def test_random_search_is_not_evolution():
+    with pytest.raises(AssertionError):
+        alike("random_search", evolution(20, 10), more=2_000)
+
+
+def test_random_architectures_are_uniform():
+    rows = BENCH.search("random_search", "accuracy", budget=200_000, seed=4).architectures
+    for column, variable in zip(rows.T, BENCH.space.variables, strict=True):
+        n = len(variable.choices)
+        counts = np.bincount(column, minlength=n)
+        assert ((counts - len(rows) / n) ** 2 / (len(rows) / n)).sum() < 25  # chi-squared, at most 3 degrees
+    pairs = np.corrcoef(rows.astype(float).T) - np.eye(28)
+    assert np.abs(pairs).max() < 0.012
