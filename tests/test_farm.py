@@ -249,6 +249,8 @@ def test_questions_at_fault_are_refused(setting, ask, message):
 def test_other_refusals():
     with pytest.raises(SearchError, match="there are no algorithms; give at least one"):
         BENCH.simulate([], "accuracy", **CALL)
+    with pytest.raises(SearchError, match="engine is 'spark'; choose threads or ray"):
+        BENCH.simulate("nsga2", "accuracy", **CALL, engine="spark")
     with pytest.raises(SearchError, match="runs is 0; choose an integer of 1"):
         BENCH.simulate("nsga2", "accuracy", **{**CALL, "runs": 0})
     with pytest.raises(SearchError, match="budget is 60000000, the history would have it all; simulate keeps"):

@@ -2,6 +2,7 @@
 
 import random
 from collections import deque
+from functools import cache
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ RUNS, BUDGET = 150, 600
 AT = [20, 50, 100, 200, 400, 600]
 
 
+@cache
 def evolution(population, sample):
     """Regularized evolution as its paper writes it (Real et al. 2019)."""
 
@@ -43,15 +45,20 @@ def uniform(task):
     yield task.space.sample(task.budget, seed=task.seed)
 
 
+@cache
+def regrets_of(plain, metric):
+    return BENCH.simulate(plain, metric, runs=RUNS, budget=BUDGET, seed=12).regret(AT)
+
+
 def alike(native, plain, metric="accuracy", more=RUNS):
     ours = BENCH.simulate(native, metric, runs=more, budget=BUDGET, seed=11).regret(AT)
-    theirs = BENCH.simulate(plain, metric, runs=RUNS, budget=BUDGET, seed=12).regret(AT)
+    theirs = regrets_of(plain, metric)
     for i, evaluations in enumerate(AT):
         difference = bootstrap(
             (ours[:, i], theirs[:, i]),
             lambda a, b, axis: a.mean(axis=axis) - b.mean(axis=axis),
             confidence_level=0.999,
-            n_resamples=2_000,
+            n_resamples=1_000,
             method="percentile",
             rng=np.random.default_rng(1),
         ).confidence_interval
