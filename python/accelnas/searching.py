@@ -68,7 +68,8 @@ class Searching:
             (`accelnas.search.AskTell`).
         objective : str, sequence, formulation or function
             A metric; several, each a name or a pair (name, direction); a formulation of several metrics such as
-            `accelnas.exact.WeightedProduct` (values beyond a given ideal count as ideal); or a function of architectures (`accelnas.search.FunctionObjective`).
+            `accelnas.exact.WeightedProduct` (values beyond a given ideal count as ideal); or a function of
+            architectures (`accelnas.search.FunctionObjective`).
         budget : int
             Number of evaluations. Repeated architectures count each time.
         seed : int
