@@ -37,6 +37,9 @@ pub(crate) fn hypervolumes<'py>(
     threads: Option<usize>,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
     let (width, starts) = (points.shape()[1], checked_starts(&points, &starts)?);
+    if !(2..=3).contains(&width) {
+        return Err(PyValueError::new_err(format!("points have {width} coordinates, expected 2 or 3")));
+    }
     let points = contiguous(&points)?;
     let found = detached(py, usize::MAX, threads, |run| search::hypervolumes(points, width, &starts, run))?;
     Ok(PyArray1::from_vec(py, found))

@@ -7,8 +7,9 @@ use serde::Deserialize;
 use crate::error::Result;
 use crate::search::algorithm::{Algorithm, require};
 use crate::search::brief::Brief;
-use crate::search::objective::is_feasible;
+use crate::search::objective::{is_feasible, violation};
 use crate::search::stream::Stream;
+use crate::uncertainty::variance;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +33,8 @@ pub(crate) struct Annealing {
     told: u64,
     /// Scores of the first architectures.
     first: Vec<f64>,
+    /// First temperature of violations, which are on a scale of their own.
+    of_violations: Option<f64>,
     current: Vec<u8>,
     score: f64,
 }
@@ -46,20 +49,55 @@ impl Annealing {
         require(cooling > 0.0 && cooling <= 1.0, "cooling", cooling, "a number above 0 and at most 1")?;
         let (first, current) = (Vec::new(), Vec::new());
         let score = f64::NEG_INFINITY;
-        Ok(Annealing { initial, temperature, cooling, brief, stream, asked: 0, told: 0, first, current, score })
+        Ok(Annealing {
+            initial,
+            temperature,
+            cooling,
+            brief,
+            stream,
+            asked: 0,
+            told: 0,
+            first,
+            of_violations: None,
+            current,
+            score,
+        })
     }
 
-    /// Temperature at this share of the budget.
-    fn temperature(&mut self) -> f64 {
-        let start = *self.temperature.get_or_insert_with(|| {
-            let feasible: Vec<f64> = self.first.iter().copied().filter(|&s| is_feasible(s)).collect();
-            let sd = crate::uncertainty::variance(feasible.iter().copied()).sqrt();
-            if sd > 0.0 { sd } else { 1.0 }
-        });
+    /// Temperature over the first one, at this share of the budget.
+    fn cooled(&self) -> f64 {
         let (done, all) = (self.told.saturating_sub(self.initial as u64), self.brief.budget());
         let share = done as f64 / all.saturating_sub(self.initial as u64).max(1) as f64;
-        start * libm::pow(self.cooling, share.min(1.0))
+        libm::pow(self.cooling, share.min(1.0))
     }
+
+    /// Whether a step to this score is taken (Metropolis et al. 1953).
+    fn accepts(&mut self, score: f64) -> bool {
+        if score >= self.score {
+            return true;
+        }
+        let loss = match [score, self.score].map(is_feasible) {
+            [true, _] => {
+                let start = *self.temperature.get_or_insert_with(|| spread(&self.first, is_feasible, |s| s));
+                (self.score - score) / start
+            }
+            // What is feasible stays so.
+            [false, true] => return false,
+            [false, false] => {
+                let first =
+                    self.of_violations.get_or_insert_with(|| spread(&self.first, |s| !is_feasible(s), violation));
+                (violation(score) - violation(self.score)) / *first
+            }
+        };
+        self.stream.unit() < libm::exp(-loss / self.cooled())
+    }
+}
+
+/// Standard deviation of what some scores stand for; 1 where there is none.
+fn spread(scores: &[f64], of: impl Fn(f64) -> bool, value: impl Fn(f64) -> f64) -> f64 {
+    let values: Vec<f64> = scores.iter().copied().filter(|&s| of(s)).map(value).collect();
+    let sd = variance(values.into_iter()).sqrt();
+    if sd > 0.0 { sd } else { 1.0 }
 }
 
 impl Algorithm for Annealing {
@@ -81,8 +119,7 @@ impl Algorithm for Annealing {
                 self.first.push(score);
                 score > self.score
             } else {
-                let temperature = self.temperature();
-                score >= self.score || self.stream.unit() < libm::exp((score - self.score) / temperature)
+                self.accepts(score)
             };
             if accepted || self.current.is_empty() {
                 self.current.clear();

@@ -13,6 +13,12 @@ pub fn is_feasible(score: f64) -> bool {
     score > INFEASIBLE
 }
 
+/// How much constraints are violated, by a score that has no other meaning.
+pub(crate) fn violation(score: f64) -> f64 {
+    let share = score / INFEASIBLE - 1.0;
+    share / (1.0 - share).max(f64::EPSILON)
+}
+
 /// What is sought, over the columns of values that an evaluation gives.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -213,6 +219,7 @@ mod tests {
         let [feasible, near, far, tiny] = [5.0, 6.0, 1e9, 5.0 + 1e-15].map(|v| scores(json, &[1e200, v])[0]);
         assert!(feasible > tiny && tiny > near && near > far && far.is_finite());
         assert!(is_feasible(feasible) && !is_feasible(tiny));
+        assert!((violation(near) - 0.2).abs() < 1e-12);
         let penalty = r#"{"directions": ["maximise"], "constraints": [{"column": 1, "upper": 5}], "penalty": 10}"#;
         assert_eq!(scores(penalty, &[70.0, 5.5]), [69.0]);
     }
