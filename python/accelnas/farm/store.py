@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from accelnas.errors import FileError, MissingExtraError
 from accelnas.farm.logs import Logs
 from accelnas.files import replacing
+from accelnas.search.algorithms import SuccessiveHalving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,9 +65,14 @@ class Store:
             return None
         setting = self._plan.setting
         try:
-            return Logs.from_polars(setting.bench.space, setting.sought.labels, pl.read_parquet(path), part)
+            logs = Logs.from_polars(setting.bench.space, setting.sought.labels, pl.read_parquet(path), part)
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             raise FileError(f"{path}: {error}; delete the file to make these runs again") from error
+        # every run improves at its first evaluation, but for one that waits with recommendations
+        if not logs.lengths.all() and not isinstance(self._plan.algorithm, SuccessiveHalving):
+            missing = part.start + int((logs.lengths == 0).argmax())
+            raise FileError(f"{path}: run {missing} is missing; delete the file to make these runs again")
+        return logs
 
     def write(self, part: range, logs: Logs) -> None:
         """Keep a part.
