@@ -44,7 +44,9 @@ def _print_notes(report: dict[str, Any]) -> None:
     screen, differences = console(), report["differences"] or {}
     if "alike" in differences:
         groups = "; ".join(", ".join(group) for group in differences["alike"]) or "none"
-        screen.print(f"Friedman p = {differences['friedman_p']:.2g}; not told apart at 5 %: {groups}", soft_wrap=True)
+        p_value = differences["friedman_p"]
+        test = f"Friedman p = {p_value:.2g}" if p_value else "Friedman p < 1e-300"
+        screen.print(f"{test}; not told apart at 5 %: {groups}", soft_wrap=True)
     elif "error" in differences:
         screen.print(f"no test of differences: {differences['error']}", soft_wrap=True)
     for label, found in report["algorithms"].items():
