@@ -242,6 +242,11 @@ class Peer:
         """What is sought."""
         return self.against.metrics
 
+    @property
+    def sought(self) -> str:
+        """What is sought, in words."""
+        return "sum of choices" if self.objective is Cheap else ", ".join(self.metrics)
+
     def version(self) -> str:
         """Return the installed version; raise PackageNotFoundError without one."""
         return "" if self.distribution is None else metadata.version(self.distribution)
