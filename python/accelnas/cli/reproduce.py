@@ -25,6 +25,8 @@ EPILOG = """Examples:
   accelnas data fetch && accelnas reproduce table1 -o reproduced
 
   accelnas reproduce table2 --metrics throughput_tpuv2,latency_zcu102 --runs 5 --ensembles none -o reproduced
+
+  accelnas reproduce fig5 --runs 1000 -o reproduced
 """
 
 
@@ -32,8 +34,23 @@ class Experiment(Enum):
     """Published results that can be computed again."""
 
     fig3 = "fig3"
+    fig4 = "fig4"
+    fig5 = "fig5"
     table1 = "table1"
     table2 = "table2"
+
+
+SEARCHES = (Experiment.fig4, Experiment.fig5)
+TABLES = (Experiment.table1, Experiment.table2)
+# what not all experiments take
+OWNERS = {
+    "DATA": (*TABLES, Experiment.fig3),
+    "--metrics": (*TABLES, Experiment.fig4),
+    "--families": TABLES,
+    "--ensembles": TABLES,
+    "--cache": TABLES,
+    "--lstm": SEARCHES,
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -44,7 +61,10 @@ def register(app: typer.Typer) -> None:
 def reproduce(
     experiment: Annotated[
         Experiment,
-        typer.Argument(help="fig3: ranks under two training schemes. table1: accuracy by family. table2: devices."),
+        typer.Argument(
+            help="fig3: ranks under two training schemes. fig4: searches for accuracy and speed. fig5: searches for "
+            "accuracy. table1: surrogates of accuracy by family. table2: of devices."
+        ),
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIRECTORY", help="Folder for the report; made if needed.")
@@ -54,12 +74,13 @@ def reproduce(
         typer.Argument(
             metavar="DATA",
             help="Tables: the Accel-NASBench archive (.tar.gz or folder), beside its official_split.json. "
-            "fig3: the folder proxy_validation of the seeds' CSV files.",
+            "fig3: the folder proxy_validation of the seeds' CSV files. fig4, fig5: none.",
             show_default="what is in the cache folder",
         ),
     ] = None,
     metrics: Annotated[
-        str | None, typer.Option("--metrics", "-m", metavar="A,B,…", help="Tables: metrics.", show_default="all")
+        str | None,
+        typer.Option("--metrics", "-m", metavar="A,B,…", help="Tables and fig4: metrics.", show_default="all"),
     ] = None,
     families: Annotated[
         str | None,
@@ -74,14 +95,26 @@ def reproduce(
             show_default="all",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", "-s", min=0, help="Seed of resamples; added to seeds of fits.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", "-s", min=0, help="Seed of resamples or searches; added to seeds of fits.")
+    ] = 0,
     runs: Annotated[
         int | None,
         typer.Option(
             "--runs",
             min=1,
-            help="fig3: resamples of the bootstrap. Tables: single models a row, with seeds of their own.",
-            show_default="9999; 1",
+            help="fig3: resamples of the bootstrap. fig4, fig5: runs of each search. Tables: single models a row, with "
+            "seeds of their own.",
+            show_default="9999; 1000; 1",
+        ),
+    ] = None,
+    lstm: Annotated[
+        int | None,
+        typer.Option(
+            "--lstm",
+            min=0,
+            help="fig4, fig5: runs of the paper's LSTM controller, which takes seconds a run; from accelnas-training.",
+            show_default="5; 100; 0 where that is not installed",
         ),
     ] = None,
     cache: Annotated[
@@ -97,23 +130,35 @@ def reproduce(
     """Compute a published result again and say number by number whether it is reproduced.
 
     Writes NAME.md, tables as CSV and the figure as SVG. On one core single models take half a minute for table1 and
-    four for table2, ensembles many times that; finished fits are kept.
+    four for table2, ensembles many times that; finished fits are kept. fig5 takes a minute on two cores and fig4
+    several, without the LSTM controller.
     """
     from accelnas.reproduce import reproduce_fig3, write_reproduction
     from accelnas.reproduce.fig3 import RESAMPLES
 
+    given = {"DATA": data, "--metrics": metrics, "--families": families, "--ensembles": ensembles, "--cache": cache}
+    _check_options(experiment, [name for name, value in {**given, "--lstm": lstm}.items() if value is not None])
     if experiment is Experiment.fig3:
-        given = {"--metrics": metrics, "--families": families, "--ensembles": ensembles, "--cache": cache}
-        for option in (option for option, value in given.items() if value is not None):
-            raise typer.BadParameter(f"{option} is of the tables; leave it out for fig3")
         found = reproduce_fig3(_seeds_folder(data), seed=seed, resamples=runs or RESAMPLES)
+    elif experiment in SEARCHES:
+        found = _searches_of(experiment, _listed(metrics), seed, runs, lstm, threads)
     else:
         of_ensembles = {None: None, "all": None, "none": []}.get(ensembles, _listed(ensembles))
         wanted = _listed(metrics), _listed(families), of_ensembles
         found = _table_of(experiment.value, data, *wanted, seed, runs or 1, cache, threads)
     screen = console()
-    screen.print(_table(found))
+    if found.comparisons:
+        screen.print(_table(found))
     screen.print(write_reproduction(found, output))
+
+
+def _check_options(experiment: Experiment, given: list[str]) -> None:
+    for option in given:
+        owners = OWNERS[option]
+        if experiment not in owners:
+            names = ["the tables"] if TABLES[0] in owners else []
+            names += [owner.value for owner in owners if owner not in TABLES]
+            raise typer.BadParameter(f"{option} is of {' and '.join(names)}; leave it out for {experiment.value}")
 
 
 def _seeds_folder(data: Path | None) -> Path:
@@ -122,6 +167,24 @@ def _seeds_folder(data: Path | None) -> Path:
     if data is None:
         return cache_folder() / "proxy_validation"
     return data.parent if data.is_file() else data
+
+
+def _searches_of(
+    experiment: Experiment,
+    metrics: list[str] | None,
+    seed: int,
+    runs: int | None,
+    lstm: int | None,
+    threads: int | None,
+) -> Reproduction:
+    from accelnas.reproduce import reproduce_fig4, reproduce_fig5
+    from accelnas.reproduce.fig5 import RUNS
+
+    wanted = runs or RUNS
+    with progress("searches", None, "evaluations") as done:
+        if experiment is Experiment.fig5:
+            return reproduce_fig5(seed=seed, runs=wanted, lstm=lstm, threads=threads, progress=done)
+        return reproduce_fig4(metrics=metrics, seed=seed, runs=wanted, lstm=lstm, threads=threads, progress=done)
 
 
 def _table_of(

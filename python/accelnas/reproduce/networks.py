@@ -1,0 +1,106 @@
+"""Networks that the paper's authors picked from their searches, trained fully and measured on devices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from accelnas.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from accelnas.space import Rows, Space
+
+__all__ = ["NETWORKS", "SOURCE", "SearchedNetwork", "encoded"]
+
+SOURCE = "arXiv 2404.08005 and the authors' code"
+BLOCKS = 7
+
+
+@dataclass(frozen=True)
+class SearchedNetwork:
+    """One network, its accuracy after full training, and its speed on the device that it was searched for.
+
+    Attributes
+    ----------
+    name
+        Device and letter, as the authors call it.
+    expansions, kernels, layers, excitations
+        One digit a block; of squeeze-and-excitation 1 for on.
+    top1
+        Measured after full training (scheme r), in per cent.
+    throughput
+        Measured on the first of its devices, in images a second.
+    devices
+        That it was searched for.
+
+    Examples
+    --------
+    >>> NETWORKS[0].architecture["block1_e"], NETWORKS[0].architecture["block6_se"], NETWORKS[0].metric
+    (6, True, 'throughput_zcu102')
+    """
+
+    name: str
+    expansions: str
+    kernels: str
+    layers: str
+    excitations: str
+    top1: float
+    throughput: float
+    devices: tuple[str, ...]
+
+    @property
+    def metric(self) -> str:
+        """What was measured."""
+        return f"throughput_{self.devices[0]}"
+
+    @property
+    def architecture(self) -> dict[str, int | bool]:
+        """Names of variables to choices.
+
+        Raises
+        ------
+        DataError
+            If a string has not one digit a block.
+        """
+        digits = {"e": self.expansions, "k": self.kernels, "l": self.layers, "se": self.excitations}
+        for variable, text in digits.items():
+            if len(text) != BLOCKS or not text.isdigit():
+                raise DataError(f"{self.name} has {variable} {text!r}; give {BLOCKS} digits, one a block")
+        return {
+            f"block{block}_{variable}": digit == "1" if variable == "se" else int(digit)
+            for variable, text in digits.items()
+            for block, digit in enumerate(text)
+        }
+
+    def is_of(self, metric: str) -> bool:
+        """Tell whether it was searched for the device of a metric."""
+        return metric.rpartition("_")[2] in self.devices
+
+
+NETWORKS = (
+    SearchedNetwork("zcu102-a", "4666666", "3555555", "2133343", "0000001", 77.698, 271.94, ("zcu102",)),
+    SearchedNetwork("zcu102-b", "1666666", "3353355", "1231343", "0000100", 76.602, 398.54, ("zcu102",)),
+    SearchedNetwork("zcu102-c", "1666666", "3355555", "2133241", "0000000", 75.048, 520.06, ("zcu102",)),
+    SearchedNetwork("vck190-a", "1666666", "5355555", "1233243", "0001011", 77.568, 2805.14, ("vck190",)),
+    SearchedNetwork("vck190-b", "1666666", "3355355", "1223242", "0000010", 76.656, 4015.04, ("vck190",)),
+    SearchedNetwork("a100-a", "1666666", "3555555", "2231343", "0001111", 77.81, 7734.21, ("a100",)),
+    # the authors list the same network as 3090-b
+    SearchedNetwork("a100-b", "1466666", "3355555", "1123242", "0001011", 76.51, 11098.05, ("a100", "3090")),
+    SearchedNetwork("3090-a", "1466666", "5555555", "1233342", "1001111", 77.358, 5988.54, ("3090",)),
+    SearchedNetwork("tpuv3-a", "1466666", "5555555", "3333343", "0110110", 77.921, 1010.3, ("tpuv3",)),
+)
+
+
+def encoded(space: Space, networks: Sequence[SearchedNetwork] = NETWORKS) -> Rows:
+    """Give networks as choice indices, uint8 (n, variables).
+
+    Examples
+    --------
+    >>> import accelnas
+    >>> encoded(accelnas.mnasnet_space()).shape
+    (9, 28)
+    """
+    rows: Rows = space.encode([network.architecture for network in networks])
+    return rows
