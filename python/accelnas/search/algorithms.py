@@ -180,8 +180,8 @@ class GradientAscent:
         Of the Gumbel-softmax.
     """
 
-    learning_rate: float = 0.1
-    steps: int = 10
+    learning_rate: float = 0.3
+    steps: int = 3
     relaxation: Literal["expectation", "gumbel"] = "expectation"
     temperature: float = 0.5
     kind: ClassVar[str] = "gradient_ascent"

@@ -48,7 +48,7 @@ impl Draws {
 }
 
 /// Hash of bytes, from a state.
-pub(crate) fn absorb(state: u64, bytes: &[u8]) -> u64 {
+fn absorb(state: u64, bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
     let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);

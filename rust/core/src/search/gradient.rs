@@ -14,7 +14,7 @@ use crate::search::reinforce::{Adam, Policy, softmax};
 use crate::search::stream::Stream;
 
 /// A policy that is surer than this of every choice has converged.
-const SURE: f64 = 0.99;
+const SURE: f64 = 0.9;
 /// Rounds of steps after which an ascent is given up.
 const ROUNDS: usize = 100;
 

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::error::Result;
-use crate::noise::absorb;
 use crate::search::algorithm::{Algorithm, require};
 use crate::search::brief::Brief;
 use crate::search::pareto::Sorter;
-use crate::search::stream::Stream;
+use crate::search::stream::{Stream, scaled};
 
 /// How often a duplicate is mutated once more.
 const ATTEMPTS: usize = 10;
@@ -49,6 +48,7 @@ pub(crate) struct Nsga2 {
     filter: [u64; FILTER],
     sorter: Sorter,
     chosen: Vec<u32>,
+    lives: Vec<bool>,
     spare: Members,
 }
 
@@ -70,6 +70,7 @@ impl Nsga2 {
             filter: [0; FILTER],
             sorter: Sorter::default(),
             chosen: Vec::new(),
+            lives: Vec::new(),
             spare: Members::default(),
         })
     }
@@ -77,7 +78,7 @@ impl Nsga2 {
     /// The better of two random parents: by rank, then by crowding.
     #[inline]
     fn parent(&mut self) -> usize {
-        let [a, b] = [0; 2].map(|_| self.stream.below(self.parents));
+        let [a, b] = self.stream.halves().map(|half| scaled(half, self.parents));
         let order = self.ranks[b].cmp(&self.ranks[a]).then_with(|| self.crowding[a].total_cmp(&self.crowding[b]));
         if order.is_lt() { b } else { a }
     }
@@ -94,13 +95,13 @@ impl Nsga2 {
             let parents = [a, b].map(|i| &self.members.rows[i * width..][..width]);
             self.brief.cross(&mut self.stream, parents, rows);
         }
-        let mut key = absorb(0, &rows[first..]);
+        let mut key = key_of(&rows[first..]);
         for _ in 0..ATTEMPTS {
             if !self.is_known(key) {
                 break;
             }
             self.brief.step(&mut self.stream, &mut rows[first..]);
-            key = absorb(0, &rows[first..]);
+            key = key_of(&rows[first..]);
         }
         self.asked.push(key);
         note(&mut self.filter, key);
@@ -115,7 +116,7 @@ impl Nsga2 {
     fn select(&mut self) {
         let (width, scores) = (self.brief.width(), self.brief.scores());
         self.sorter.sort(&self.members.scores, scores);
-        let Sorter { ranks, crowding, order, .. } = &self.sorter;
+        let Sorter { ranks, crowding, order, line, .. } = &self.sorter;
         self.chosen.clear();
         for front in order.chunk_by(|&a, &b| ranks[a as usize] == ranks[b as usize]) {
             let (first, left) = (self.chosen.len(), self.population - self.chosen.len());
@@ -128,15 +129,15 @@ impl Nsga2 {
                 break;
             }
         }
-        // Not the order of selection, which is an implementation's own.
-        self.chosen.sort_unstable();
+        self.lives.clear();
+        self.lives.resize(ranks.len(), false);
+        self.chosen.iter().for_each(|&i| self.lives[i as usize] = true);
         self.spare.rows.clear();
         self.spare.keys.clear();
         self.spare.scores.clear();
         self.ranks.clear();
         self.crowding.clear();
-        for &i in &self.chosen {
-            let i = i as usize;
+        for i in line.iter().map(|&i| i as usize).filter(|&i| self.lives[i]) {
             self.spare.rows.extend_from_slice(&self.members.rows[i * width..][..width]);
             self.spare.keys.push(self.members.keys[i]);
             self.spare.scores.extend_from_slice(&self.members.scores[i * scores..][..scores]);
@@ -149,6 +150,17 @@ impl Nsga2 {
         self.filter.fill(0);
         self.members.keys.iter().for_each(|&key| note(&mut self.filter, key));
     }
+}
+
+/// Tells rows apart, but for chances of one in 2^64: two of one key cost a mutation, no more.
+fn key_of(row: &[u8]) -> u64 {
+    let (words, rest) = row.as_chunks::<8>();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    words.iter().chain([&last]).fold(0x9e37_79b9_7f4a_7c15, |key, word| {
+        let product = u128::from(key ^ u64::from_le_bytes(*word)) * 0xd134_2543_de82_ef95_u128;
+        (product >> 64) as u64 ^ product as u64
+    })
 }
 
 /// Word and bit of a key in a filter.
@@ -172,7 +184,7 @@ impl Algorithm for Nsga2 {
         let each = scores.chunks_exact(self.brief.scores());
         for (row, scores) in rows.chunks_exact(self.brief.width()).zip(each) {
             self.members.rows.extend_from_slice(row);
-            let key = absorb(0, row);
+            let key = key_of(row);
             self.members.keys.push(key);
             note(&mut self.filter, key);
             self.members.scores.extend_from_slice(scores);

@@ -9,6 +9,8 @@ pub(crate) struct Sorter {
     pub(crate) crowding: Vec<f64>,
     /// Points by rank, once they are sorted.
     pub(crate) order: Vec<u32>,
+    /// All points in an order that is quickly found again when most of them come in it: of two scores by the first.
+    pub(crate) line: Vec<u32>,
     /// Two scores: keys that sort points, the best first.
     keys: Vec<([u64; 2], u32)>,
     /// Two scores: the last point that each front took in, its second score descending from front to front.
@@ -31,6 +33,7 @@ impl Sorter {
             2 => self.rank_two(scores),
             _ => self.rank_many(scores, width),
         }
+        self.line.clone_from(&self.order);
         self.crowd(scores, width);
     }
 
@@ -48,7 +51,8 @@ impl Sorter {
         let point = |i: u32| [scores[2 * i as usize], scores[2 * i as usize + 1]];
         self.keys.clear();
         self.keys.extend((0..self.ranks.len() as u32).map(|i| (point(i).map(descending), i)));
-        self.keys.sort_unstable();
+        // Keys differ, so this is as good as unstable; it finds and merges the sorted parents.
+        self.keys.sort();
         self.order.clear();
         self.order.extend(self.keys.iter().map(|key| key.1));
         self.tails.clear();
