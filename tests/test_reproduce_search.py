@@ -18,6 +18,7 @@ from accelnas.errors import DataError, MetricError, MissingExtraError, SearchErr
 from accelnas.farm import Runs
 from accelnas.reproduce import fig4, fig5, reproduce_fig4, reproduce_fig5, write_reproduction
 from accelnas.reproduce.device_searches import DeviceSearches, non_dominated, paper_reward, rewarded_runs
+from accelnas.reproduce.fig4_tables import order_of_top1, standing
 from accelnas.reproduce.located import locate
 from accelnas.reproduce.lstm import LSTM, lstm_runs
 from accelnas.reproduce.networks import NETWORKS, encoded
@@ -170,10 +171,21 @@ def test_fig4(fourth, bench, tmp_path):
     assert fronts["algorithm"].to_list() == [fig4.RANDOM, fig4.NSGA2, fig4.REINFORCE]
     runs = bench.simulate("random_search", ["accuracy", METRIC], runs=3, budget=BUDGET, seed=0)
     assert fronts["hypervolume"][0] == pytest.approx(runs.hypervolume([BUDGET]).mean())
+    assert fourth.remarks[0].startswith("Mean hypervolumes of 1 metrics: largest are ")
     assert 0.5 < rewards["reward of all runs / best"][0] < 1
     write_reproduction(fourth, tmp_path)
     assert len(pl.read_csv(tmp_path / "fig4-points.csv")) > 100
     assert "network b" in (tmp_path / "fig4.svg").read_text(encoding="utf-8")
+
+
+def test_remarks_of_known_numbers():
+    names = ["random search", "other"] * 2
+    fronts = pl.DataFrame({"metric": [*"aabb"], "algorithm": names, "hypervolume": [0.5, 0.6, 0.9, 0.7]})
+    expected = "largest are random search 1; other 1; larger than those of random search are other 1."
+    assert standing(fronts) == [f"Mean hypervolumes of 2 metrics: {expected}"]
+    top1 = {"top-1, trained by r [%]": [77.0, 76.0, 75.0], "top-1, predicted for p* [%]": [67.0, 65.0, 66.0]}
+    assert order_of_top1(pl.DataFrame({"network": [*"abc"], **top1}))[0].endswith("their order has τ 0.33.")
+    assert order_of_top1(pl.DataFrame({"network": [*"aab"], **top1})) == []
 
 
 def test_fig5(fifth, bench, tmp_path):

@@ -14,7 +14,7 @@ from accelnas.farm.quality import exact_front
 from accelnas.reproduce.base import Comparison, Figure, Reproduction
 from accelnas.reproduce.circumstances import machine, versions
 from accelnas.reproduce.device_searches import ACCURACY, DeviceSearches, paper_reward, rewarded_runs
-from accelnas.reproduce.fig4_tables import SEEDS, all_tables
+from accelnas.reproduce.fig4_tables import SEEDS, all_tables, order_of_top1, standing
 from accelnas.reproduce.located import locate
 from accelnas.reproduce.lstm import LSTM, LSTM_LIBRARIES, lstm_controller, lstm_runs
 from accelnas.reproduce.networks import NETWORKS, SOURCE, encoded
@@ -118,6 +118,7 @@ def reproduce_fig4(
         for network, arch in zip(NETWORKS, rows, strict=True)
         if network.is_of(device.metric)
     }
+    tables = all_tables(bench, searches, located)
     only = f" --metrics {','.join(chosen)}" if metrics is not None else ""
     return Reproduction(
         name="fig4",
@@ -128,16 +129,17 @@ def reproduce_fig4(
         command=f"accelnas reproduce fig4{only} --seed {seed} --runs {runs} --lstm {of_lstm} --output DIRECTORY",
         machine=machine(),
         versions=versions([*LIBRARIES, *(LSTM_LIBRARIES if of_lstm else ())]),
-        tables=all_tables(bench, searches, located),
+        tables=tables,
         figures=[
             Figure(
                 "fig4",
-                f"The exact front of each pair, what {min(SEEDS, runs)} seeds of every search found together, and "
-                f"the authors' networks by their letters, as predicted; {DRAWN} points of each front found are drawn.",
+                f"The exact front of each pair, what {min(SEEDS, runs)} seeds of every search found together, and the "
+                "authors' networks by their letters, as predicted. "
+                f"At most {DRAWN} points of each front found are drawn.",
                 lambda path: _draw(path, bench, searches, located),
             )
         ],
-        remarks=REMARKS,
+        remarks=[*standing(tables[1].frame), *order_of_top1(tables[0].frame), *REMARKS],
     )
 
 

@@ -9,6 +9,7 @@ import polars as pl
 
 from accelnas.farm.summary import summarised
 from accelnas.reproduce.base import Table
+from accelnas.reproduce.fig3 import kendall
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Located = Mapping[tuple[SearchedNetwork, str], Location]
 
-__all__ = ["SEEDS", "all_tables"]
+__all__ = ["SEEDS", "all_tables", "order_of_top1", "standing"]
 
 SEEDS = 5
 LEVEL, PER_CENT, RESAMPLES = 0.95, "95 %", 1000
@@ -142,3 +143,27 @@ def _of_run(bench: Benchmark, metric: str, label: str, runs: Runs, run: int) -> 
 def _frame(bench: Benchmark, metric: str, label: str, rows: NDArray[np.uint8], values: Floats) -> pl.DataFrame:
     columns = {"architecture": bench.space.format(rows), "accuracy": values[:, 0], "value": values[:, 1]}
     return pl.DataFrame(columns).select(pl.lit(metric).alias("metric"), pl.lit(label).alias("found by"), pl.all())
+
+
+def standing(fronts: pl.DataFrame) -> list[str]:
+    """Say how often each algorithm's mean hypervolume is the largest, and above the first one's, random search's."""
+    names = fronts["algorithm"].unique(maintain_order=True).to_list()
+    volumes = fronts.pivot("algorithm", index="metric", values="hypervolume").select(names).to_numpy()
+    count, first = len(volumes), volumes.argmax(axis=1)
+    largest = "; ".join(f"{name} {int((first == i).sum())}" for i, name in enumerate(names) if (first == i).any())
+    above = "; ".join(f"{name} {int((volumes[:, i] > volumes[:, 0]).sum())}" for i, name in enumerate(names) if i)
+    return [
+        f"Mean hypervolumes of {count} metrics: largest are {largest}; larger than those of {names[0]} are {above}."
+    ]
+
+
+def order_of_top1(networks: pl.DataFrame) -> list[str]:
+    """Say how far trained and predicted top-1 put the networks in the same order."""
+    trained, predicted = (
+        networks.unique("network", maintain_order=True)[column].to_numpy()
+        for column in ("top-1, trained by r [%]", "top-1, predicted for p* [%]")
+    )
+    if len(trained) < 3:
+        return []
+    tau = kendall(trained, predicted)
+    return [f"Trained and predicted top-1 of the {len(trained)} networks differ in level; their order has τ {tau:.2f}."]
