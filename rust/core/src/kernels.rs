@@ -3,9 +3,12 @@
 //! They are compiled twice, for AVX2 and for any processor, and do the same operations in the same
 //! order. Look-ups are scalar loads: gathers were a third slower on the processors measured.
 
+use std::io;
+use std::sync::Arc;
+
+use crate::arena::Arena;
 use crate::expand::Group;
 use crate::link::Link;
-use crate::lower::MAX_CELLS;
 use crate::pack::{Packer, ROWS};
 use crate::tables::Granularity;
 
@@ -52,30 +55,37 @@ impl Terms {
     }
 }
 
-/// A table as long as cell numbers can get.
-fn padded(cells: &[f64]) -> Option<Box<[f32; MAX_CELLS]>> {
-    let mut table = vec![0f32; MAX_CELLS];
-    table.iter_mut().zip(cells).for_each(|(to, &from)| *to = from as f32);
-    table.into_boxed_slice().try_into().ok()
-}
-
 /// A dense table of a group's means, or of products of factors.
 #[derive(Debug)]
 pub(crate) struct Dense {
     terms: Terms,
-    /// As long as cell numbers can get, so that a look-up needs no check.
-    table: Box<[f32; MAX_CELLS]>,
+    tables: Arc<Arena>,
+    /// Which of them is this one.
+    place: usize,
 }
 
 impl Dense {
-    pub(crate) fn new(packer: &Packer, granularity: Granularity, group: &Group, cells: &[f64]) -> Option<Dense> {
-        Some(Dense { terms: Terms::new(packer, granularity, group), table: padded(cells)? })
+    /// Tables of groups, of their cells.
+    pub(crate) fn of_groups(
+        packer: &Packer,
+        granularity: Granularity,
+        groups: &[Group],
+        cells: &[Vec<f64>],
+    ) -> io::Result<Vec<Dense>> {
+        let terms = groups.iter().map(|group| Terms::new(packer, granularity, group)).collect();
+        Dense::side_by_side(terms, cells)
+    }
+
+    fn side_by_side(terms: Vec<Terms>, cells: &[Vec<f64>]) -> io::Result<Vec<Dense>> {
+        let tables = Arc::new(Arena::new(cells)?);
+        let dense = |(place, terms)| Dense { terms, tables: tables.clone(), place };
+        Ok(terms.into_iter().enumerate().map(dense).collect())
     }
 
     /// Tables of the products of every column's factors, a factor a state: few, and small enough for the first cache.
-    pub(crate) fn of_factors(columns: &[Vec<f64>]) -> Option<Vec<Dense>> {
+    pub(crate) fn of_factors(columns: &[Vec<f64>]) -> io::Result<Vec<Dense>> {
         const CELLS: usize = 4096;
-        let mut out = Vec::new();
+        let (mut all, mut cells) = (Vec::new(), Vec::new());
         let mut next = 0;
         while next < columns.len() {
             let (mut terms, mut products, first) = (Vec::new(), vec![1.0], next);
@@ -85,9 +95,10 @@ impl Dense {
                 products = columns[next].iter().flat_map(|f| products.iter().map(move |p| p * f)).collect();
                 next += 1;
             }
-            out.push(Dense { terms: Terms(terms), table: padded(&products)? });
+            all.push(Terms(terms));
+            cells.push(products);
         }
-        Some(out)
+        Dense::side_by_side(all, &cells)
     }
 
     /// Multiplies each row's product by its cell.
@@ -95,7 +106,7 @@ impl Dense {
     pub(crate) fn multiply(&self, columns: &[u8], cells: &mut [u16], products: &mut [f32]) {
         let cells = &mut cells[..products.len()];
         self.terms.cells(columns, cells);
-        let table: &[f32; MAX_CELLS] = &self.table;
+        let table = self.tables.table(self.place);
         for (product, &cell) in products.iter_mut().zip(&*cells) {
             *product *= table[cell as usize];
         }
@@ -107,7 +118,7 @@ impl Dense {
         let cells = &mut cells[..sums.len()];
         self.terms.cells(columns, cells);
         // A local reference: the sums can't alias it, so it is loaded once.
-        let table: &[f32; MAX_CELLS] = &self.table;
+        let table = self.tables.table(self.place);
         for (sum, &cell) in sums.iter_mut().zip(&*cells) {
             *sum += table[cell as usize];
         }

@@ -1,4 +1,5 @@
 //! Finite architecture spaces, interaction tables and their batch evaluation. Knows no Python.
+mod arena;
 pub mod artifact;
 pub mod batch;
 pub mod benchmark;

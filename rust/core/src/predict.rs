@@ -97,6 +97,11 @@ fn grow<T: Clone + Default>(buffer: &mut Vec<T>, len: usize) {
     }
 }
 
+/// The system has no room for tables.
+fn no_memory(error: std::io::Error) -> Error {
+    Error::model(format!("no memory for its tables: {error}"))
+}
+
 impl Predictor {
     /// Prepares a surrogate whose groups contain all its tables.
     pub fn new(surrogate: Surrogate, link: Link, uncertainty: Option<Uncertainty>) -> Result<Predictor> {
@@ -209,12 +214,11 @@ impl Predictor {
     }
 
     fn dense(&self, packer: &Packer) -> Result<&[Dense]> {
-        let granularity = self.surrogate.tables.granularity;
-        let build = |group: &Group| {
-            Dense::new(packer, granularity, group, &group.expand(&self.mean_cells))
-                .ok_or_else(|| Error::model("a group has too many cells; recompile the model"))
+        let build = || {
+            let cells: Vec<Vec<f64>> = self.groups.par_iter().map(|group| group.expand(&self.mean_cells)).collect();
+            Dense::of_groups(packer, self.surrogate.tables.granularity, &self.groups, &cells).map_err(no_memory)
         };
-        fill(&self.dense, || self.groups.par_iter().map(build).collect()).map(Vec::as_slice)
+        fill(&self.dense, build).map(Vec::as_slice)
     }
 
     fn members(&self, packer: &Packer) -> Result<&Members> {
@@ -251,7 +255,7 @@ impl Predictor {
     fn factors(&self, packer: &Packer, uncertainty: &Uncertainty) -> Result<&[Dense]> {
         let build = || {
             let columns: Vec<Vec<f64>> = packer.by_column(&uncertainty.factors);
-            Dense::of_factors(&columns).ok_or_else(|| Error::model("a column has too many states; recompile the model"))
+            Dense::of_factors(&columns).map_err(no_memory)
         };
         fill(&self.factors, build).map(Vec::as_slice)
     }

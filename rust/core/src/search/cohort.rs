@@ -7,6 +7,8 @@ use crate::search::archive::Archive;
 use crate::search::problem::Problem;
 use crate::search::stream::Stream;
 
+const IMPROVEMENTS: usize = 32;
+
 /// What a log holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
@@ -30,11 +32,11 @@ pub struct Log {
     pub times: Vec<f64>,
     /// Cost of the whole run.
     pub time: f64,
-    /// Positions in the log of what was the best so far, or not dominated, or recommended.
+    /// Positions in the log of what was the best so far, or not dominated, or recommended; of [`Keep::All`] only.
     pub improvements: Vec<u64>,
     /// The evaluations after which they were.
     pub improved_at: Vec<u64>,
-    /// Their scores, which for a recommendation is what the algorithm thinks of it; of [`Keep::All`] only.
+    /// Their scores, which for a recommendation is what the algorithm thinks of it.
     pub improved_scores: Vec<f64>,
 }
 
@@ -61,11 +63,16 @@ struct Recorder {
 
 impl Cohort {
     pub fn new(problem: Arc<Problem>, seed: u64, runs: &[u64], keep: Keep) -> Cohort {
-        let recorder = |&number| Recorder {
-            number,
-            archive: Archive::new(problem.objective().scores()),
-            done: 0,
-            log: Log::default(),
+        let (width, m) = (problem.space().width(), problem.objective().scores());
+        let recorder = |&number| {
+            // Most runs improve this often: one allocation instead of many.
+            let log = Log {
+                evaluations: Vec::with_capacity(IMPROVEMENTS),
+                rows: Vec::with_capacity(IMPROVEMENTS * width),
+                scores: Vec::with_capacity(IMPROVEMENTS * m),
+                ..Log::default()
+            };
+            Recorder { number, archive: Archive::new(m), done: 0, log }
         };
         let recorders = runs.iter().map(recorder).collect();
         let (choices, seeds, values, scores) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -134,17 +141,16 @@ impl Cohort {
             // One of its measurements is in the log.
             let Some(last) = log.rows.chunks_exact(row.len()).rposition(|row| row == choices) else { return };
             log.improvements.push(last as u64);
+            log.improved_at.push(*done);
             log.improved_scores.push(score);
-        } else {
-            log.improvements.push(log.evaluations.len() as u64);
-            log.evaluations.push(*done);
-            log.rows.extend_from_slice(&choices);
-            log.scores.push(score);
-            if self.problem.has_clock() {
-                log.times.push(log.time);
-            }
+            return;
         }
-        log.improved_at.push(*done);
+        log.evaluations.push(*done);
+        log.rows.extend_from_slice(&choices);
+        log.scores.push(score);
+        if self.problem.has_clock() {
+            log.times.push(log.time);
+        }
     }
 
     pub fn into_logs(self) -> Vec<Log> {
@@ -171,12 +177,10 @@ impl Recorder {
         if !improves && keep == Keep::Improvements {
             return;
         }
-        if improves {
+        if improves && keep == Keep::All {
             log.improvements.push(log.evaluations.len() as u64);
             log.improved_at.push(self.done);
-            if keep == Keep::All {
-                log.improved_scores.extend_from_slice(scores);
-            }
+            log.improved_scores.extend_from_slice(scores);
         }
         log.evaluations.push(self.done);
         log.rows.extend_from_slice(choices);
