@@ -89,7 +89,7 @@ def scalarised(
     """
     bench = load_benchmark(benchmark, derive)
     result = bench.scalarised(
-        _formulation(form, weights, ranges or [], targets or [], power),
+        parse_formulation(form, weights, ranges or [], targets or [], power),
         subject_to=subject_to or (),
         within=parse_choices(bench.space, within),
         k=k,
@@ -101,7 +101,10 @@ def scalarised(
     show(bench, result, certificate=certificate, as_json=as_json, output=output)
 
 
-def _formulation(form: Form, weights: list[str], ranges: list[str], targets: list[str], power: float) -> Formulation:
+def parse_formulation(
+    form: Form, weights: list[str], ranges: list[str], targets: list[str], power: float
+) -> Formulation:
+    """Read a formulation from ``METRIC=WEIGHT`` and what belongs to its form."""
     from accelnas.exact import WeightedExponentialSum, WeightedMinMax, WeightedProduct, WeightedSum
 
     by_metric: dict[str, Any] = _numbers("WEIGHT", weights, ",")

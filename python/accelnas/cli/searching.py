@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from accelnas.cli.scalarised import Form, _formulation
+from accelnas.cli.scalarised import Form, parse_formulation
 from accelnas.cli.shared import console
 from accelnas.errors import AccelnasError
 
@@ -84,7 +84,7 @@ def parse_objective(
     """Read metrics, or a formulation of several."""
     weighted = [text for text in texts if "=" in text]
     if form is not None:
-        return _formulation(form, list(texts), list(ranges or ()), list(targets or ()), power)
+        return parse_formulation(form, list(texts), list(ranges or ()), list(targets or ()), power)
     if weighted or ranges or targets:
         raise typer.BadParameter(f"{(*weighted, *(ranges or ()), *(targets or ()))[0]!r} needs --form, such as product")
     return [_directed(text) for group in texts for text in group.split(",")]

@@ -80,10 +80,7 @@ class Logs:
     def at_times(self, times: NDArray[np.float64]) -> NDArray[np.int64]:
         """Give the latest improvement of every run up to some simulated costs, (runs, k); -1 before the first."""
         starts = self.starts
-        found = [
-            np.searchsorted(self.times[a:b], times, side="right") + a - 1
-            for a, b in itertools.pairwise(starts)
-        ]
+        found = [np.searchsorted(self.times[a:b], times, side="right") + a - 1 for a, b in itertools.pairwise(starts)]
         latest = np.stack(found) if found else np.empty((0, len(times)), np.int64)
         return np.where(latest >= starts[:-1, None], latest, -1)
 
