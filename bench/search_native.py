@@ -69,7 +69,7 @@ NATIVE: dict[str, Native] = {
     "annealing": Native("simulated annealing", "simulated_annealing", runs=10_000, threads=(2,)),
     "moead": Native("MOEA/D, 100", "moead", BOTH, runs=100, budget=6000, threads=(2,)),
     "reinforce": Native("REINFORCE", "reinforce", runs=2000, threads=(2,)),
-    "gradient": Native("gradient ascent, 10 steps an evaluation", "gradient_ascent", runs=2, budget=20, threads=(2,)),
+    "gradient": Native("gradient ascent", "gradient_ascent", runs=2, budget=20, threads=(2,)),
     "re20 alone": Native(_PAPER, _EVOLUTION, settings=_RE20, way="alone", budget=1_000_000, threads=(1,)),
     "re100 alone": Native(_REAL, _EVOLUTION, settings=_RE100, way="alone", budget=1_000_000, threads=(1,)),
     "nsga2 alone": Native("NSGA-II, 100", "nsga2", BOTH, way="alone", budget=500_000, threads=(1,)),
