@@ -5,8 +5,8 @@ import json
 import multiprocessing
 import os
 import pickle
-import signal
 import shutil
+import signal
 import subprocess
 import sys
 import threading
