@@ -112,6 +112,12 @@ def parse_choices(space: Space, texts: Sequence[str] | None) -> dict[str, list[A
     return within
 
 
+def parse_direction(text: str) -> str | tuple[str, str]:
+    """Read a metric, or ``METRIC:DIRECTION``."""
+    metric, colon, direction = (part.strip() for part in text.partition(":"))
+    return (metric, direction) if colon else metric
+
+
 @contextmanager
 def run_options(
     question: Question, threads: int | None, engine: Engine, checkpoint: Path | None, time_limit: float | None

@@ -18,6 +18,7 @@ from accelnas.cli.exact import (
     TimeLimitOption,
     WithinOption,
     parse_choices,
+    parse_direction,
     run_options,
     search,
     show,
@@ -79,7 +80,7 @@ def front(
     from accelnas.exact import front_question
 
     bench = load_benchmark(benchmark, derive)
-    objectives = [_objective(text) for text in metrics.split(",")]
+    objectives = [parse_direction(text) for text in metrics.split(",")]
     choices = parse_choices(bench.space, within)
     question = front_question(bench, objectives, subject_to=subject_to or (), within=choices)
     with run_options(question, threads, engine, checkpoint, time_limit) as options:
@@ -94,8 +95,3 @@ def front(
             plot_front(temporary, bench.metrics, result)
     if not result.is_complete:
         raise typer.Exit(130)
-
-
-def _objective(text: str) -> str | tuple[str, str]:
-    metric, colon, direction = (part.strip() for part in text.partition(":"))
-    return (metric, direction) if colon else metric

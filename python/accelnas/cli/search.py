@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from accelnas.cli.exact import ConstraintsOption, WithinOption, parse_choices
+from accelnas.cli.exact import ConstraintsOption, WithinOption
 from accelnas.cli.info import new_table, significant
 from accelnas.cli.searching import (
     BudgetOption,
@@ -33,6 +33,7 @@ from accelnas.cli.searching import (
     parse_objective,
     setting_of,
     settings_of,
+    task_of,
     watched,
 )
 from accelnas.cli.shared import BenchmarkOption, DeriveOption, ThreadsOption, console, load_benchmark
@@ -98,13 +99,7 @@ def search(
     The table has what the search saw; the regret is of float64 predictions without noise.
     """
     bench = load_benchmark(benchmark, derive)
-    task: dict[str, Any] = {
-        "subject_to": subject_to or (),
-        "within": parse_choices(bench.space, within),
-        "penalty": penalty,
-        "noise": noise,
-        "clock": clock,
-    }
+    task = task_of(bench, subject_to, within, penalty, noise, clock)
     chosen = parse_algorithms(algorithm, settings)
     if len(chosen) > 1:
         raise typer.BadParameter(f"there are {len(chosen)} algorithms; choose one, or use accelnas simulate")

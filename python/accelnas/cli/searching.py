@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from accelnas.cli.exact import parse_choices, parse_direction
 from accelnas.cli.scalarised import Form, parse_formulation
 from accelnas.cli.shared import console
 from accelnas.errors import AccelnasError
@@ -87,12 +88,7 @@ def parse_objective(
         return parse_formulation(form, list(texts), list(ranges or ()), list(targets or ()), power)
     if weighted or ranges or targets:
         raise typer.BadParameter(f"{(*weighted, *(ranges or ()), *(targets or ()))[0]!r} needs --form, such as product")
-    return [_directed(text) for group in texts for text in group.split(",")]
-
-
-def _directed(text: str) -> str | tuple[str, str]:
-    metric, colon, direction = (part.strip() for part in text.partition(":"))
-    return (metric, direction) if colon else metric
+    return [parse_direction(text) for group in texts for text in group.split(",")]
 
 
 def parse_algorithms(names: str, settings: Sequence[str] | None) -> dict[str, Any]:
@@ -178,6 +174,19 @@ def known_front(setting: Setting) -> FrontResult | None:
         return exact_front(setting)
     except AccelnasError:
         return None
+
+
+def task_of(
+    bench: Benchmark,
+    subject_to: list[str] | None,
+    within: list[str] | None,
+    penalty: float | None,
+    noise: bool,
+    clock: str | None,
+) -> dict[str, Any]:
+    """Give the options of a task as the API takes them."""
+    choices = parse_choices(bench.space, within)
+    return {"subject_to": subject_to or (), "within": choices, "penalty": penalty, "noise": noise, "clock": clock}
 
 
 def setting_of(bench: Benchmark, objective: SoughtLike, task: dict[str, Any]) -> Setting:

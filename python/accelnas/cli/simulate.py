@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from accelnas.cli.exact import ConstraintsOption, Engine, EngineOption, WithinOption, parse_choices
+from accelnas.cli.exact import ConstraintsOption, Engine, EngineOption, WithinOption
 from accelnas.cli.searching import (
     BudgetOption,
     ClockOption,
@@ -32,6 +32,7 @@ from accelnas.cli.searching import (
     parse_objective,
     setting_of,
     settings_of,
+    task_of,
     watched,
 )
 from accelnas.cli.shared import BenchmarkOption, DeriveOption, ThreadsOption, load_benchmark
@@ -121,13 +122,7 @@ def simulate(
     from accelnas.farm import Comparison
 
     bench = load_benchmark(benchmark, derive)
-    task: dict[str, Any] = {
-        "subject_to": subject_to or (),
-        "within": parse_choices(bench.space, within),
-        "penalty": penalty,
-        "noise": noise,
-        "clock": clock,
-    }
+    task = task_of(bench, subject_to, within, penalty, noise, clock)
     chosen = parse_algorithms(algorithms, settings)
     if plot_ranks is not None and (len(chosen) < 3 or not exact):
         raise typer.BadParameter(f"--plot-ranks compares three algorithms or more, there are {len(chosen)}, by --exact")
