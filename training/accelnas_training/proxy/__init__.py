@@ -1,0 +1,1 @@
+"""Cheap training schemes that rank architectures as an expensive one does: search, validation, reports."""
