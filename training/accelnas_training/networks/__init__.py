@@ -1,0 +1,1 @@
+"""Networks of architectures: builders, families, what they cost, ONNX."""

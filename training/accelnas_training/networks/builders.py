@@ -1,0 +1,130 @@
+"""Builders by name: the shipped one, a function of an installed module, or one of a file."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import sys
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import module_from_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from accelnas_training.errors import NetworkError
+
+if TYPE_CHECKING:
+    from types import CodeType, ModuleType
+
+    from accelnas_training.networks.options import NetworkBuilder
+
+__all__ = ["Builder", "absolute", "find_builder"]
+
+_SHIPPED = {"mnasnet": "accelnas_training.networks.mnasnet:build"}
+
+
+@dataclass(frozen=True)
+class Builder:
+    """A function that makes networks.
+
+    Attributes
+    ----------
+    function
+        It.
+    identity
+        Its name; for a function of a file, the SHA-256 of the file and the function's name.
+    """
+
+    function: NetworkBuilder
+    identity: str
+
+
+def absolute(name: str, folder: Path) -> str:
+    """Give the name of a builder so that it holds in every working directory; paths are relative to `folder`.
+
+    Examples
+    --------
+    >>> absolute("networks.py:build", Path("/lab"))
+    '/lab/networks.py:build'
+    >>> absolute("mnasnet", Path("/lab"))
+    'mnasnet'
+    """
+    file, _, function = name.rpartition(":")
+    return f"{(folder / file).resolve()}:{function}" if file.endswith(".py") else name
+
+
+def find_builder(name: str) -> Builder:
+    """Find a builder.
+
+    Parameters
+    ----------
+    name
+        ``"mnasnet"``, ``"package.module:function"`` or ``"path/to/file.py:function"``.
+
+    Raises
+    ------
+    NetworkError
+        If there is none of that name, or its module fails while it is imported.
+
+    Examples
+    --------
+    >>> find_builder("mnasnet").identity
+    'mnasnet'
+    """
+    place, _, function = _SHIPPED.get(name, name).rpartition(":")
+    if not place or not function.isidentifier():
+        raise NetworkError(
+            f"builder is {name!r}; use 'mnasnet', 'package.module:function' or 'path/to/file.py:function'"
+        )
+    identity = name
+    if place.endswith(".py"):
+        path = Path(place).resolve()
+        try:
+            source = path.read_bytes()
+        except OSError as error:
+            raise NetworkError(
+                f"builder {name}: {path}: {error.strerror}; the file must be at this path on every machine that trains"
+            ) from error
+        identity = f"{hashlib.sha256(source).hexdigest()}:{function}"
+        module = _import_file(path, source)
+    else:
+        try:
+            module = importlib.import_module(place)
+        except Exception as error:  # whatever a user's module raises
+            raise NetworkError(f"builder {name}: {place} can't be imported: {_said(error)}") from error
+    found = getattr(module, function, None)
+    if not callable(found):
+        raise NetworkError(f"builder {name}: {place} has no function {function!r}; name one that it has")
+    return Builder(found, identity)
+
+
+class _HeldSource(SourceFileLoader):
+    """Runs the bytes it is given, never an older compilation beside the file."""
+
+    def __init__(self, name: str, path: Path, source: bytes) -> None:
+        super().__init__(name, str(path))
+        self._source = source
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self._source, self.get_filename(fullname))
+
+
+@lru_cache
+def _import_file(path: Path, source: bytes) -> ModuleType:
+    name = f"accelnas_builder_{hashlib.sha256(bytes(path) + source).hexdigest()[:16]}"
+    loader = _HeldSource(name, path, source)
+    spec = ModuleSpec(name, loader, origin=str(path))
+    spec.has_location = True
+    module = module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their own module up
+    try:
+        loader.exec_module(module)
+    except Exception as error:  # whatever a user's file raises
+        del sys.modules[name]
+        raise NetworkError(f"builder file {path} can't be imported: {_said(error)}") from error
+    return module
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

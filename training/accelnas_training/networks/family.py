@@ -1,0 +1,205 @@
+"""Families of networks: a search space, the builder of its networks, and their options."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from accelnas import Space, mnasnet_space
+from accelnas_training.errors import NetworkError
+from accelnas_training.networks.builders import absolute, find_builder
+from accelnas_training.networks.options import NetworkOptions, read_options
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import nn
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["NetworkFamily", "build_network", "load_family"]
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkFamily:
+    """All networks of a search space.
+
+    Attributes
+    ----------
+    space
+        The search space.
+    builder
+        ``"mnasnet"``, ``"package.module:function"`` or ``"path/to/file.py:function"``; the function is
+        called with the architecture (variable names to values) and the options, and gives the network.
+    options
+        What the networks share.
+
+    Examples
+    --------
+    >>> family = load_family("mnasnet").with_options(classes=10, width=0.25)
+    >>> network = family.build(family.space.sample(1, seed=0)[0])
+    >>> network.classifier.out_features
+    10
+    """
+
+    space: Space
+    builder: str = "mnasnet"
+    options: NetworkOptions = field(default_factory=NetworkOptions)
+
+    def build(self, architecture: NDArray[np.uint8]) -> nn.Module:
+        """Build the network of choice indices, uint8 (variables,); its weights follow from PyTorch's seed.
+
+        Raises
+        ------
+        SpaceError
+            If it is not of the space.
+        NetworkError
+            If the builder is not found, fails, or gives something else.
+        """
+        (decoded,) = self.space.decode(architecture)
+        return _build(self.builder, decoded, self.options)
+
+    def with_options(self, **changes: Any) -> NetworkFamily:
+        """Give the family with some options changed.
+
+        Raises
+        ------
+        NetworkError
+            If there is no such option, or a value is not what it should be.
+        """
+        return replace(self, options=read_options(asdict(self.options) | changes))
+
+    @property
+    def digest(self) -> str:
+        """Name of what is built: SHA-256 of space, options and builder, of a file's content instead of its path."""
+        parts = [self.space.sha256, find_builder(self.builder).identity, asdict(self.options)]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Describe the family for another process: what `from_dict` reads, of JSON's types."""
+        return {
+            "space": self.space.to_toml(),
+            "builder": absolute(self.builder, Path.cwd()),
+            "options": asdict(self.options),
+            "digest": self.digest,
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> NetworkFamily:
+        """Read what `to_dict` gave.
+
+        Raises
+        ------
+        NetworkError
+            If the builder's file has changed since, is not here, or fails.
+        """
+        family = cls(Space(content["space"]), content["builder"], read_options(content["options"]))
+        if family.digest != content["digest"]:
+            raise NetworkError(
+                f"builder {family.builder} is not what it was: the networks have digest {family.digest[:12]}, "
+                f"not {content['digest'][:12]}; bring the file back, or begin anew with the changed one"
+            )
+        return family
+
+
+def load_family(path: str | Path = "mnasnet") -> NetworkFamily:
+    """Read a family.
+
+    Parameters
+    ----------
+    path
+        ``"mnasnet"``, or a TOML file: ``space``, a table as in a benchmark's ``benchmark.toml``, or the path of a
+        file with one (MnasNet's by default); ``builder``, by default ``"mnasnet"``; and a table ``options``.
+        Paths are relative to the file.
+
+    Raises
+    ------
+    NetworkError
+        If there is no such file, it is not valid, or the builder is not found.
+    SpaceError, FileError
+        If the space is not valid, or its file can't be read.
+
+    Examples
+    --------
+    >>> load_family().space.name
+    'mnasnet'
+    """
+    if str(path) == "mnasnet":
+        return NetworkFamily(mnasnet_space())
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = tomllib.loads(text)
+    except OSError as error:
+        raise NetworkError(f"{path}: {error.strerror}; use 'mnasnet' or the path of a TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise NetworkError(f"{path} is not valid TOML: {error}") from error
+    for key in content:
+        if key not in {"space", "builder", "options"}:
+            raise NetworkError(f"{path}: unknown field {key!r}; choose from space, builder, options")
+    builder, options = content.get("builder", "mnasnet"), content.get("options", {})
+    if not isinstance(builder, str) or not isinstance(options, Mapping):
+        raise NetworkError(f"{path}: builder is {builder!r} and options {options!r}; expected a name and a table")
+    family = NetworkFamily(_space(content, text, path), absolute(builder, path.parent), read_options(options))
+    find_builder(family.builder)
+    return family
+
+
+def _space(content: Mapping[str, Any], text: str, path: Path) -> Space:
+    space = content.get("space")
+    if space is None:
+        return mnasnet_space()
+    return Space.from_toml(path.parent / space) if isinstance(space, str) else Space(text)
+
+
+def build_network(architecture: Mapping[str, Any], builder: str = "mnasnet", **options: Any) -> nn.Module:
+    """Build one network.
+
+    Parameters
+    ----------
+    architecture
+        Variable names to values, as `accelnas.Space.decode` gives.
+    builder
+        As in `NetworkFamily`.
+    **options
+        Those of `NetworkOptions`: ``classes``, ``in_channels``, ``width``, ``stem``, ``head``, ``activation``,
+        ``dropout``.
+
+    Raises
+    ------
+    NetworkError
+        If the builder is not found, fails, or gives something else; or an option is not what it should be.
+
+    Examples
+    --------
+    >>> space = mnasnet_space()
+    >>> network = build_network(space.decode(space.at([0]))[0], classes=1000)
+    >>> sum(p.numel() for p in network.parameters())
+    1798072
+    """
+    return _build(builder, architecture, read_options(options))
+
+
+def _build(builder: str, architecture: Mapping[str, Any], options: NetworkOptions) -> nn.Module:
+    from torch import nn
+
+    function = find_builder(builder).function
+    try:
+        network = function(architecture, options)
+    except NetworkError:
+        raise
+    except Exception as error:  # whatever a user's builder raises
+        raise NetworkError(
+            f"builder {builder} failed on {dict(architecture)}: {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(network, nn.Module):
+        raise NetworkError(f"builder {builder} gave a {type(network).__name__}; it must give a torch.nn.Module")
+    return network

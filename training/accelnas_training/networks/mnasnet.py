@@ -1,0 +1,93 @@
+"""Networks of the MnasNet space, made by timm's EfficientNet."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from timm.layers.create_act import get_act_layer
+from timm.models._efficientnet_builder import decode_arch_def, round_channels
+from timm.models.efficientnet import EfficientNet
+
+from accelnas_training.errors import NetworkError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from timm.layers.typing import LayerType
+    from torch import nn
+
+    from accelnas_training.networks.options import NetworkOptions
+
+__all__ = ["build"]
+
+_STRIDES = (1, 2, 2, 2, 1, 2, 1)
+_CHANNELS = (16, 24, 40, 80, 112, 192, 320)
+
+
+def build(architecture: Mapping[str, Any], options: NetworkOptions) -> nn.Module:
+    """Build a network of seven blocks, with timm's initial weights: they follow from PyTorch's seed.
+
+    Parameters
+    ----------
+    architecture
+        ``block0_e`` (expansion; 1 is a depthwise and a 1×1 convolution alone), ``block0_k`` (kernel),
+        ``block0_l`` (layers), ``block0_se`` (squeeze-and-excite), to ``block6_se``.
+    options
+        At width 1 and 1,000 classes its parameters are those of the data set.
+
+    Returns
+    -------
+    torch.nn.Module
+        From float32 images (n, in_channels, r, r) to float32 (n, classes), in training mode.
+
+    Raises
+    ------
+    NetworkError
+        If a variable is missing, or timm has no such activation.
+
+    Examples
+    --------
+    >>> from accelnas import mnasnet_space
+    >>> from accelnas_training.networks.options import NetworkOptions
+    >>> space = mnasnet_space()
+    >>> network = build(space.decode(space.at([0]))[0], NetworkOptions(classes=10))
+    >>> sum(p.numel() for p in network.parameters())
+    529882
+    """
+    blocks = decode_arch_def([[_block(architecture, n)] for n in range(len(_STRIDES))])  # type: ignore[no-untyped-call]
+    rounded = partial(round_channels, multiplier=options.width)
+    return EfficientNet(
+        blocks,
+        num_classes=options.classes,
+        in_chans=options.in_channels,
+        stem_size=options.stem,
+        num_features=rounded(options.head) if options.head else 0,
+        round_chs_fn=rounded,
+        act_layer=_activation(options.activation),
+        drop_rate=options.dropout,
+    )
+
+
+def _block(architecture: Mapping[str, Any], number: int) -> str:
+    """Give a block in timm's notation."""
+    try:
+        e, k, n, se = (architecture[f"block{number}_{symbol}"] for symbol in ("e", "k", "l", "se"))
+    except KeyError as error:
+        raise NetworkError(
+            f"architecture has no {error.args[0]}; builder 'mnasnet' needs e, k, l and se of block0 to block6, "
+            "name the builder of your own space"
+        ) from None
+    kind = "ds" if e == 1 else "ir"
+    gate = "_se0.25" if se else ""
+    return f"{kind}_r{n}_k{k}_s{_STRIDES[number]}_e{e}_c{_CHANNELS[number]}{gate}"
+
+
+def _activation(name: str) -> LayerType:
+    try:
+        layer = get_act_layer(name)
+    except KeyError:
+        layer = None
+    if layer is None:
+        raise NetworkError(f"activation is {name!r}; use a name of timm's, such as 'relu', 'silu' or 'hard_swish'")
+    return layer
