@@ -1,0 +1,142 @@
+"""Jobs, what a worker is given of one, and what it gives back."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from accelnas_training.errors import StoreError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["ENDINGS", "Delivery", "Ending", "Job", "Outcome", "Task"]
+
+Ending: TypeAlias = Literal["done", "failed", "timed out", "worker lost"]
+
+# how an attempt can end; the last three are the store's own words
+ENDINGS = ("done", "failed", "timed out", "worker lost", "interrupted", "abandoned", "duplicate")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One result that is wanted; no two are equal, whatever dies.
+
+    Attributes
+    ----------
+    architecture : tuple of int (variables,)
+        Choice indices.
+    scheme : str
+        Digest of how the result is made: a training scheme, or another protocol.
+    seed : int
+        Seed of everything random in it.
+
+    Examples
+    --------
+    >>> Job.of(np.array([0, 2, 1], np.uint8), "5f1c", seed=3)
+    Job(architecture=(0, 2, 1), scheme='5f1c', seed=3)
+    """
+
+    architecture: tuple[int, ...]
+    scheme: str
+    seed: int
+
+    @classmethod
+    def of(cls, architecture: NDArray[np.uint8], scheme: str, seed: int) -> Job:
+        """Give the job of choice indices, uint8 (variables,)."""
+        return cls(tuple(architecture.tolist()), scheme, seed)
+
+    @property
+    def key(self) -> str:
+        """Name that may stand for the job in a file's name: 32 hexadecimal digits."""
+        text = f"{self.scheme} {self.seed} {bytes(self.architecture).hex()}"
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One attempt at a job, as a worker gets it.
+
+    Attributes
+    ----------
+    job : Job
+        What is wanted.
+    scheme : mapping of str to JSON values
+        Content of the job's scheme.
+    attempt : int
+        The attempt's number in the store.
+    """
+
+    job: Job
+    scheme: Mapping[str, Any]
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job gave.
+
+    Attributes
+    ----------
+    values : mapping of str to float
+        Metrics by name, in the metrics' units; NaN is not measured, and left out.
+    environment : mapping of str to str
+        Where and with what it was made.
+
+    Raises
+    ------
+    StoreError
+        If a name can't name a column, a value is infinite, or nothing was measured.
+
+    Examples
+    --------
+    >>> Outcome({"accuracy": 71.5, "energy": float("nan")}).values
+    {'accuracy': 71.5}
+    """
+
+    values: Mapping[str, float]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, value in self.values.items():
+            if not name.isidentifier():
+                raise StoreError(f"a value is named {name!r}; use letters, digits and _")
+            if math.isinf(value):
+                raise StoreError(f"{name} is {value}; leave out what was not measured")
+        measured = {name: float(value) for name, value in self.values.items() if not math.isnan(value)}
+        if not measured:
+            raise StoreError(f"no value of {', '.join(self.values) or 'a result'} is a number; fail instead")
+        object.__setattr__(self, "values", measured)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How an attempt ended.
+
+    Attributes
+    ----------
+    task : Task
+        The attempt.
+    ending : str
+        ``done``, ``failed``, ``timed out`` or ``worker lost``.
+    seconds : float
+        Time from the worker's start of it to its end; until the loss was seen, if lost.
+    worker : str
+        ``host:process``.
+    outcome : Outcome, optional
+        What it gave, if done.
+    kind, message : str
+        What failed, if failed: ``diverged``, ``out of memory``, ``error``, …; and in words.
+    """
+
+    task: Task
+    ending: Ending
+    seconds: float
+    worker: str
+    outcome: Outcome | None = None
+    kind: str = ""
+    message: str = ""

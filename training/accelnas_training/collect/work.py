@@ -1,0 +1,82 @@
+"""What workers do, described so that any process on any machine can make it."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import socket
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from accelnas_training.collect.job import Delivery, Outcome, Task
+from accelnas_training.errors import TrainingError
+
+__all__ = ["Work", "WorkDescription", "attempt", "worker_name"]
+
+
+class Work(Protocol):
+    """What a worker does with a task; made once in each worker."""
+
+    def __call__(self, task: Task) -> Outcome:
+        """Give the task's outcome, or raise; an exception's `kind`, if it has one, is recorded."""
+
+
+@dataclass(frozen=True)
+class WorkDescription:
+    """How to make a `Work`: a function, by name, and its arguments.
+
+    Attributes
+    ----------
+    function : str
+        ``package.module:function``.
+    arguments : mapping of str to JSON values
+        Its keyword arguments.
+
+    Examples
+    --------
+    >>> WorkDescription("math:prod", {"iterable": [2, 3]}).make()
+    6
+    """
+
+    function: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def make(self) -> Any:
+        """Import the function and call it.
+
+        Raises
+        ------
+        TrainingError
+            If there is no such function; whatever the function raises comes through.
+        """
+        module, _, name = self.function.partition(":")
+        try:
+            make: Callable[..., Any] = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise TrainingError(f"work {self.function!r}: {error}; write 'package.module:function'") from error
+        return make(**self.arguments)
+
+    def to_json(self) -> str:
+        """Give the description as JSON, equal for equal descriptions."""
+        return json.dumps([self.function, self.arguments], sort_keys=True)
+
+
+def worker_name() -> str:
+    """Name this process: ``host:process``."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def attempt(work: Work, task: Task) -> Delivery:
+    """Do a task and give its delivery, whatever the work raises; only Ctrl-C comes through."""
+    started = time.perf_counter()
+    try:
+        outcome = work(task)
+    except Exception as error:
+        kind = getattr(error, "kind", "error")
+        message = "".join(traceback.format_exception(error)[-8:])
+        return Delivery(task, "failed", time.perf_counter() - started, worker_name(), kind=kind, message=message)
+    return Delivery(task, "done", time.perf_counter() - started, worker_name(), outcome)
