@@ -1,0 +1,234 @@
+"""A training scheme: everything that says how a network is trained, as data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+from accelnas_training.errors import ImagesError, SchemeError
+from accelnas_training.images.augmentation import Augmentation
+from accelnas_training.schemes.fields import check_fields, choice, from_table, number
+
+__all__ = ["Optimizer", "Resize", "Schedule", "Scheme"]
+
+
+@dataclass(frozen=True)
+class Resize:
+    """Progressive resizing: which resolution each epoch trains at. Epochs count from 0.
+
+    Attributes
+    ----------
+    start, end
+        Pixels a side up to `start_epoch`, and from `end_epoch` on; between them linear.
+    validation, validation_crop
+        Pixels a side of the validation images, and the share of the shorter side that their centre crop keeps.
+    start_epoch, end_epoch
+        The ramp's ends; one that ends after the training is cut off.
+    multiple
+        Between its ends, the resolution is rounded to a multiple of this many pixels.
+    """
+
+    start: int = number(least=1)
+    end: int = number(least=1)
+    validation: int = number(least=1)
+    start_epoch: int = number(0, least=0)
+    end_epoch: int = number(0, least=0)
+    multiple: int = number(32, least=1)
+    validation_crop: float = number(0.875, more_than=0, most=1)
+
+    def __post_init__(self) -> None:
+        check_fields(self, "resize")
+        if self.end_epoch < self.start_epoch:
+            raise SchemeError(
+                f"resize.end_epoch is {self.end_epoch}, before resize.start_epoch {self.start_epoch}; swap them"
+            )
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """An optimizer of timm.
+
+    Attributes
+    ----------
+    name
+        As ``timm.optim.list_optimizers()`` has it; ``momentum`` is plain SGD, ``sgd`` Nesterov's.
+    lr
+        The peak learning rate, for a whole batch of the scheme: it is not scaled.
+    momentum, weight_decay
+        As the optimizer defines them.
+    filter_bias_and_bn
+        No weight decay on biases and one-dimensional tensors.
+    options
+        Further arguments of the optimizer, such as ``eps``.
+    """
+
+    name: str
+    lr: float = number(more_than=0)
+    momentum: float = number(0.9, least=0, less_than=1)
+    weight_decay: float = number(0.0, least=0)
+    filter_bias_and_bn: bool = True
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        check_fields(self, "optimizer")
+        if not isinstance(self.options, Mapping):
+            raise SchemeError(f"optimizer.options is {self.options!r}; expected a table [optimizer.options]")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the learning rate changes, update by update.
+
+    Attributes
+    ----------
+    kind
+        ``cosine`` or ``linear``: from the peak, after the warm-up, to `final_lr` at the end. ``step``: times
+        `decay_rate` every `decay_epochs`, counted from the start.
+    warmup_epochs, warmup_lr
+        Linear from `warmup_lr` to the peak; epochs may be fractions.
+    final_lr
+        Where cosine and linear end.
+    decay_epochs, decay_rate
+        For ``step`` alone.
+    """
+
+    kind: str = choice("cosine", "linear", "step")
+    warmup_epochs: float = number(0.0, least=0)
+    warmup_lr: float = number(0.0, least=0)
+    final_lr: float = number(0.0, least=0)
+    decay_epochs: float = number(1.0, more_than=0)
+    decay_rate: float = number(1.0, more_than=0, most=1)
+
+    def __post_init__(self) -> None:
+        check_fields(self, "schedule")
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How networks are trained; what does not change a result (devices, workers) is not part of it.
+
+    Attributes
+    ----------
+    name
+        What people call it; not part of the digest.
+    epochs
+        Passes over the training images.
+    batch_size
+        Images of one update, over all devices and accumulated steps.
+    resize, optimizer, schedule, augmentation
+        See the classes.
+    label_smoothing
+        Share of the target that is spread over all classes.
+    dropout
+        For networks that drop out before the classifier as timm's do (``drop_rate``); 0 leaves them as they are.
+    ema
+        Decay of the running average of the weights, which is then what is validated; 0 means none.
+    precision
+        ``float32``, or ``float16`` or ``bfloat16`` where autocast allows.
+    channels_last
+        Keep images and weights with the channels last, which is faster on recent GPUs.
+    accumulation
+        Steps whose gradients make one update.
+    clip
+        Longest norm of the gradient; 0 means any.
+
+    Examples
+    --------
+    >>> from accelnas_training.schemes import load_scheme
+    >>> scheme = load_scheme("p_star")
+    >>> scheme.epochs, [scheme.resolution(epoch) for epoch in (0, 11, 13)]
+    (16, [160, 160, 192])
+    >>> shorter = scheme.changed(epochs=8, **{"resize.end": 176}, name="shorter")
+    >>> shorter.digest == scheme.digest
+    False
+    """
+
+    name: str
+    epochs: int = number(least=1)
+    batch_size: int = number(least=1)
+    resize: Resize
+    optimizer: Optimizer
+    schedule: Schedule
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    label_smoothing: float = number(0.0, least=0, less_than=1)
+    dropout: float = number(0.0, least=0, less_than=1)
+    ema: float = number(0.0, least=0, less_than=1)
+    precision: str = choice("float32", "float16", "bfloat16", default="float32")
+    channels_last: bool = False
+    accumulation: int = number(1, least=1)
+    clip: float = number(0.0, least=0)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_fields(self.augmentation, "augmentation")
+        if self.batch_size % self.accumulation:
+            raise SchemeError(
+                f"batch_size {self.batch_size} is no multiple of accumulation {self.accumulation}; choose one"
+            )
+        if self.schedule.kind != "step" and self.schedule.warmup_epochs >= self.epochs:
+            raise SchemeError(
+                f"schedule.warmup_epochs {self.schedule.warmup_epochs:g} leaves nothing of {self.epochs} epochs; "
+                "lower it or train for longer"
+            )
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of everything but the name: 64 hex digits."""
+        content = {key: value for key, value in self.to_dict().items() if key != "name"}
+        return hashlib.sha256(b"accelnas scheme 1\n" + json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def resolution(self, epoch: int) -> int:
+        """Pixels a side in an epoch, which count from 0."""
+        resize = self.resize
+        if epoch >= resize.end_epoch:
+            return resize.end
+        if epoch <= resize.start_epoch:
+            return resize.start
+        share = (epoch - resize.start_epoch) / (resize.end_epoch - resize.start_epoch)
+        exact = resize.start + share * (resize.end - resize.start)
+        rounded = math.floor(exact / resize.multiple + 0.5) * resize.multiple
+        low, high = sorted((resize.start, resize.end))
+        return min(max(rounded, low), high)
+
+    def changed(self, **dotted: Any) -> Scheme:
+        """Give a scheme with other values: ``batch_size=256``, ``**{"resize.end": 192}``.
+
+        Raises
+        ------
+        SchemeError
+            If there is no such value, or the scheme doesn't allow it.
+        """
+        table = self.to_dict()
+        for name, value in dotted.items():
+            *path, key = name.split(".")
+            inner: Any = table
+            for step in path:
+                inner = inner.setdefault(step, {}) if isinstance(inner, dict) else None
+            if not isinstance(inner, dict):
+                raise SchemeError(f"unknown key {name}; {'.'.join(path)} holds no others")
+            inner[key] = value
+        return Scheme.from_dict(table)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give all values as plain tables, strings and numbers, for JSON."""
+        table: dict[str, Any] = json.loads(json.dumps(asdict(self), default=dict))
+        return table
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any]) -> Scheme:
+        """Make a scheme from what `to_dict` or a TOML file gives.
+
+        Raises
+        ------
+        SchemeError
+            If a key is unknown or missing, or a value is not what it should be; the message names it.
+        """
+        try:
+            return from_table(cls, table)
+        except ImagesError as error:  # of the augmentation, which names its key
+            raise SchemeError(str(error)) from error
