@@ -32,4 +32,9 @@ def open_images(source: str) -> Images:
     ImagesError
         If there is no such source, or nothing where it should be.
     """
+    kind, _, rest = source.partition(":")
+    if kind == "digits":
+        from accelnas_training.images.digits import open_digits
+
+        return open_digits(rest)
     raise NotImplementedError(source)
