@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from accelnas_training.collect.job import Job
 from accelnas_training.collect.limits import Limits
+from accelnas_training.collect.store import FullDiskError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from accelnas_training.collect.job import Delivery, Job, Task
     from accelnas_training.collect.runner import Runner
     from accelnas_training.collect.store import Store
     from accelnas_training.collect.work import WorkDescription
 
 __all__ = ["Progress", "collect"]
+
+_LOOK = 1.0  # seconds between reports while nothing ends
+_PAUSE, _LONGEST_PAUSE = 0.5, 60.0  # seconds between looks for room on a full disk: each twice the last
 
 
 @dataclass(frozen=True)
@@ -88,4 +96,106 @@ def collect(
     TrainingError
         If the work can't be made, or workers die before they are ready.
     """
-    raise NotImplementedError
+    collection = _Collection(store, jobs, runner, limits or Limits(), report, recorded)
+    runner.start(work, collection.limits.timeout)
+    try:
+        collection.run()
+    except BaseException:
+        collection.save_what_ended()
+        runner.close()
+        raise
+    return collection.progress()
+
+
+class _Collection:
+    """One call of `collect`: jobs wait, run, are in hand once they ended, and leave when that is on disk."""
+
+    def __init__(
+        self,
+        store: Store,
+        jobs: Sequence[Job] | None,
+        runner: Runner,
+        limits: Limits,
+        report: Callable[[Progress], None] | None,
+        recorded: Callable[[Job], None] | None,
+    ) -> None:
+        self.store, self.runner, self.limits = store, runner, limits
+        self.report, self.recorded = report, recorded
+        jobs = store.pending() if jobs is None else list(dict.fromkeys(jobs))
+        store.add(jobs)
+        states = store.states(jobs)
+        self.done, self.quarantined = states.count("done"), states.count("quarantined")
+        self.jobs = len(jobs)
+        self.waiting = deque(job for job, state in zip(jobs, states, strict=True) if state == "pending")
+        self.running: dict[int, Task] = {}
+        self.in_hand: deque[Delivery] = deque()
+        self.full: FullDiskError | None = None
+        self.full_since = self.pause = 0.0
+
+    def run(self) -> None:
+        while True:
+            try:
+                self.record()
+                self.begin()
+                self.full, self.pause = None, 0.0
+            except FullDiskError as error:
+                self.wait_for_room(error)
+            progress = self.progress()
+            if self.report is not None:
+                self.report(progress)
+            if progress.finished:
+                return
+            if self.full is not None and not self.running:
+                time.sleep(self.pause)
+            else:
+                self.receive(self.pause or _LOOK)
+
+    def receive(self, seconds: float) -> None:
+        for delivery in self.runner.wait(seconds):
+            self.running.pop(delivery.task.attempt, None)
+            self.in_hand.append(delivery)
+
+    def record(self) -> None:
+        while self.in_hand:
+            delivery = self.in_hand[0]
+            state = self.store.record(delivery, self.limits)
+            self.in_hand.popleft()
+            job = delivery.task.job
+            if state == "pending":
+                self.waiting.append(job)
+            self.quarantined += state == "quarantined"
+            self.done += state == "done"
+            if state == "done" and self.recorded is not None:
+                self.recorded(job)
+
+    def begin(self) -> None:
+        while self.waiting and self.runner.free > 0:
+            task = self.store.begin(self.waiting[0])
+            self.waiting.popleft()
+            self.running[task.attempt] = task
+            self.runner.submit(task)
+
+    def wait_for_room(self, error: FullDiskError) -> None:
+        now = time.monotonic()
+        if self.full is None:
+            self.full_since = now
+        self.full, self.pause = error, min(max(2 * self.pause, _PAUSE), _LONGEST_PAUSE)
+        if now - self.full_since >= self.limits.patience:
+            raise FullDiskError(
+                f"{error} and start again: {len(self.in_hand)} outcomes in hand could not be written for"
+                f" {self.limits.patience:g} s, and their jobs will be done again"
+            )
+
+    def save_what_ended(self) -> None:
+        """Record what has ended before an exception ends the collection."""
+        with suppress(FullDiskError):  # the next opening notes that these attempts ended with their driver
+            self.receive(0)
+            self.record()
+            self.store.abandon()
+
+    def progress(self) -> Progress:
+        note = self.runner.waits_for
+        if self.full is not None:
+            note = f"{self.full}: {len(self.in_hand)} outcomes wait in memory; trying again in {self.pause:g} s"
+        counts = (self.jobs, self.done, self.quarantined, len(self.running), self.runner.workers, len(self.in_hand))
+        return Progress(*counts, note)

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from accelnas_training.errors import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["ENDINGS", "Delivery", "Ending", "Job", "Outcome", "Task"]
+__all__ = ["ENDINGS", "Delivery", "Ending", "Job", "Outcome", "State", "Task"]
 
 Ending: TypeAlias = Literal["done", "failed", "timed out", "worker lost"]
+State: TypeAlias = Literal["pending", "done", "quarantined"]
 
-# how an attempt can end; the last three are the store's own words
-ENDINGS = ("done", "failed", "timed out", "worker lost", "interrupted", "abandoned", "duplicate")
+# how an attempt can end; the last two are the store's own words: its driver ended, or the job had a result
+ENDINGS = ("done", "failed", "timed out", "worker lost", "abandoned", "duplicate")
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Job:
 
     Examples
     --------
+    >>> import numpy as np
     >>> Job.of(np.array([0, 2, 1], np.uint8), "5f1c", seed=3)
     Job(architecture=(0, 2, 1), scheme='5f1c', seed=3)
     """

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING
 
-from accelnas_training.collect.job import Delivery
 from accelnas_training.errors import StoreError
+
+if TYPE_CHECKING:
+    from accelnas_training.collect.job import Delivery, State
 
 __all__ = ["Limits"]
 
@@ -52,7 +54,7 @@ class Limits:
         if self.timeout is not None and not 0 < self.timeout < math.inf:
             raise StoreError(f"timeout is {self.timeout}; choose a number of seconds above 0")
 
-    def state(self, delivery: Delivery, failures: int, losses: int) -> Literal["pending", "done", "quarantined"]:
+    def state(self, delivery: Delivery, failures: int, losses: int) -> State:
         """Say what a job is after a delivery; `failures` and `losses` count this one."""
         if delivery.ending == "done":
             return "done"

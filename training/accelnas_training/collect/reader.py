@@ -11,22 +11,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accelnas import Space
+from accelnas_training.collect.job import Job
 from accelnas_training.collect.schema import APPLICATION, FORMAT
 from accelnas_training.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from os import PathLike
 
     import polars as pl
+    from numpy.typing import NDArray
 
-    from accelnas_training.collect.job import Job
+    from accelnas_training.collect.job import State
 
-__all__ = ["StoreReader"]
+__all__ = ["StoreReader", "connected"]
 
 
 class StoreReader:
-    """The content of a store; `StoreReader.opened` gives one.
+    """The content of a store.
 
     Attributes
     ----------
@@ -39,7 +41,7 @@ class StoreReader:
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self.path, self._connection = path, connection
+        self.path, self.connection = path, connection
         meta = dict(connection.execute("SELECT name, value FROM meta").fetchall())
         self.space = Space(meta["space"])
         self.about: dict[str, str] = json.loads(meta["about"])
@@ -57,35 +59,55 @@ class StoreReader:
         path = Path(path)
         if not path.exists():
             raise StoreError(f"{path} does not exist; `accelnas-training collect` makes a store")
-        with connected(path, readonly=True) as connection:
+        with connected(path, "ro") as connection:
+            check_version(path, connection)
             yield cls(path, connection)
 
     def schemes(self) -> dict[str, tuple[str, dict[str, Any]]]:
-        """Give the name and content of each scheme, by digest."""
-        rows = self._connection.execute("SELECT digest, name, content FROM schemes ORDER BY rowid").fetchall()
+        """Give the name and content of each scheme, by digest, in the order in which they were added."""
+        rows = self.connection.execute("SELECT digest, name, content FROM schemes ORDER BY rowid")
         return {digest: (name, json.loads(content)) for digest, name, content in rows}
 
-    def scheme(self, name: str | None = None) -> str:
-        """Give the digest of the scheme of a name, or of the beginning of a digest; None: the only one.
+    def scheme(self, called: str | None = None) -> str:
+        """Give the digest of the scheme with a name, or with the beginning of a digest; None: the only scheme.
 
         Raises
         ------
         StoreError
             If no scheme, or more than one, is so called.
         """
-        raise NotImplementedError
+        schemes = {digest: name for digest, (name, _) in self.schemes().items()}
+        if called is None:
+            found = list(schemes)
+        else:
+            found = [digest for digest, name in schemes.items() if name == called or digest.startswith(called)]
+        if len(found) != 1:
+            those = ", ".join(f"{name} ({digest[:12]})" for digest, name in schemes.items()) or "none"
+            raise StoreError(f"scheme {called or 'not given'}: {len(found)} in {self.path}; choose one of {those}")
+        return found[0]
 
     def ids(self, jobs: Sequence[Job]) -> list[int | None]:
-        """Give each job's number in the store, ascending in the order in which they were added; None if absent."""
-        raise NotImplementedError
+        """Give each job's number, in the order in which they were added; None if it is not there."""
+        return [None if row is None else row[0] for row in self._rows(jobs)]
+
+    def states(self, jobs: Sequence[Job]) -> list[State | None]:
+        """Give each job's state: ``pending``, ``done`` or ``quarantined``; None if it is not there."""
+        return [None if row is None else row[1] for row in self._rows(jobs)]
 
     def values(self, jobs: Sequence[Job]) -> list[dict[str, float] | None]:
         """Give each job's values by metric; None where there is no result."""
-        raise NotImplementedError
+        query = "SELECT name, value FROM result_values WHERE job = ?"
+        return [dict(self.connection.execute(query, (number,)).fetchall()) or None for number in self.ids(jobs)]
 
-    def states(self, jobs: Sequence[Job]) -> list[str | None]:
-        """Give each job's state: ``pending``, ``done`` or ``quarantined``; None if absent."""
-        raise NotImplementedError
+    def pending(self) -> list[Job]:
+        """Give the jobs that have no result and are not given up, in the order in which they were added."""
+        query = "SELECT architecture, scheme, seed FROM jobs WHERE state = 'pending' ORDER BY id"
+        return [Job(tuple(archs), scheme, seed) for archs, scheme, seed in self.connection.execute(query)]
+
+    def architectures(self) -> NDArray[np.uint8]:
+        """Give the distinct architectures of all jobs, uint8 (n, variables), in the order in which they were added."""
+        query = "SELECT architecture FROM jobs GROUP BY architecture ORDER BY min(id)"
+        return self._choices([row[0] for row in self.connection.execute(query)])
 
     def results(self, scheme: str | None = None) -> pl.DataFrame:
         """Give all results, or those of the scheme with a digest.
@@ -95,15 +117,66 @@ class StoreReader:
         polars.DataFrame
             A row a result, by ``id``: ``id`` (the job's number), ``scheme`` (digest), ``seed``, the space's
             variables, and the metrics by name (float64, null where not measured).
-        """
-        raise NotImplementedError
 
-    def architectures(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        """Give the distinct architectures of all jobs, uint8 (n, variables), in the order in which they were added."""
-        raise NotImplementedError
+        Raises
+        ------
+        StoreError
+            If a metric has the name of a variable, or of another column.
+        """
+        import polars as pl
+
+        rows = self.connection.execute(
+            "SELECT id, architecture, scheme, seed FROM jobs JOIN results ON results.job = id"
+            " WHERE ?1 IS NULL OR scheme = ?1 ORDER BY id",
+            (scheme,),
+        ).fetchall()
+        numbers, packed, schemes, seeds = zip(*rows, strict=True) if rows else ((), (), (), ())
+        frame = pl.DataFrame({"id": numbers, "scheme": schemes, "seed": seeds}, {"id": int, "scheme": str, "seed": int})
+        choices = self._choices(packed)
+        for i, variable in enumerate(self.space.variables):
+            column = pl.Series(variable.name, list(variable.choices))[choices[:, i].tolist()]
+            frame = frame.with_columns(column)
+        places = {number: place for place, number in enumerate(numbers)}
+        metrics: dict[str, NDArray[np.float64]] = {}
+        for number, name, value in self.connection.execute("SELECT job, name, value FROM result_values ORDER BY name"):
+            if number in places:
+                metrics.setdefault(name, np.full(len(rows), np.nan))[places[number]] = value
+        for name in metrics:
+            if name in frame.columns:
+                raise StoreError(f"{self.path}: metric {name} has the name of another column; name it otherwise")
+        return frame.with_columns(pl.Series(name, column).fill_nan(None) for name, column in metrics.items())
+
+    def _rows(self, jobs: Sequence[Job]) -> list[tuple[int, State] | None]:
+        query = "SELECT id, state FROM jobs WHERE architecture = ? AND scheme = ? AND seed = ?"
+        keys = ((bytes(job.architecture), job.scheme, job.seed) for job in jobs)
+        return [self.connection.execute(query, key).fetchone() for key in keys]
+
+    def _choices(self, packed: Sequence[bytes]) -> NDArray[np.uint8]:
+        return np.frombuffer(b"".join(packed), np.uint8).reshape(len(packed), len(self.space.variables))
 
 
 @contextmanager
-def connected(path: Path, readonly: bool) -> Iterator[sqlite3.Connection]:
-    raise NotImplementedError
-    yield
+def connected(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
+    """Open an SQLite file with mode ``ro``, ``rw`` or ``rwc``; its errors come out as StoreError."""
+    if sqlite3.sqlite_version_info < (3, 37):
+        raise StoreError(f"SQLite is {sqlite3.sqlite_version}; use a Python with 3.37 or newer")
+    try:
+        uri = f"{path.absolute().as_uri()}?mode={mode}"
+        connection = sqlite3.connect(uri, uri=True, timeout=60, isolation_level=None)
+        try:
+            yield connection
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        remedy = "`accelnas-training store check` says what is left" if path.exists() else "choose another folder"
+        raise StoreError(f"{path}: {error}; {remedy}") from error
+
+
+def check_version(path: Path, connection: sqlite3.Connection) -> None:
+    """Raise StoreError unless a file is a store of this version."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != APPLICATION:
+        raise StoreError(f"{path} is not a store; choose another file")
+    if version != FORMAT:
+        raise StoreError(f"{path} is a store of version {version}, and this program reads {FORMAT}; update it")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from accelnas_training.collect.job import Delivery, Task
 from accelnas_training.collect.work import Work, WorkDescription, attempt
 from accelnas_training.errors import TrainingError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from accelnas_training.collect.job import Delivery, Task
 
 __all__ = ["InlineRunner", "Runner"]
 

@@ -8,12 +8,14 @@ import os
 import socket
 import time
 import traceback
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from accelnas_training.collect.job import Delivery, Outcome, Task
 from accelnas_training.errors import TrainingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 __all__ = ["Work", "WorkDescription", "attempt", "worker_name"]
 
