@@ -85,7 +85,7 @@ def _block(architecture: Mapping[str, Any], number: int) -> str:
 
 def _activation(name: str) -> LayerType:
     try:
-        layer = get_act_layer(name)
+        layer: LayerType | None = get_act_layer(name)
     except KeyError:
         layer = None
     if layer is None:
