@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ __all__ = ["LEVEL", "RESAMPLES", "Interval", "interval_over_models", "interval_o
 
 LEVEL = 0.95
 RESAMPLES = 9_999
+_NORMAL = NormalDist()
 
 
 class Interval(NamedTuple):
@@ -70,27 +72,28 @@ def interval_over_models(
     >>> low < tau(values, noisy) < high
     True
     """
-    from scipy.stats import norm
-
     count = len(first)
     if count < 3:
+        return Interval(math.nan, math.nan)
+    estimate = tau(first, second)
+    if math.isnan(estimate):
         return Interval(math.nan, math.nan)
     signs = _signs(first), _signs(second)
     generator = np.random.default_rng(seed)
     # a resample is how often each model occurs in it
-    found = _tau_of_resamples(*signs, generator.multinomial(count, np.full(count, 1 / count), size=resamples))
+    weights = generator.multinomial(count, np.full(count, 1 / count), size=resamples).astype(np.float64)
+    found = _tau_of_resamples(*signs, weights)
     found = found[~np.isnan(found)]
     left_out = _tau_of_resamples(*signs, 1 - np.eye(count))
-    estimate = tau(first, second)
     away = np.nanmean(left_out) - left_out
     spread = float(np.nansum(away**2))
-    if math.isnan(estimate) or not found.size or spread < 1e-12:
+    if not found.size or spread < 1e-12:
         return Interval(estimate, estimate)
     acceleration = float(np.nansum(away**3)) / (6 * spread**1.5)
     below = (np.sum(found < estimate) + np.sum(found <= estimate)) / (2 * found.size)
-    bias = norm.ppf(np.clip(below, 0.5 / found.size, 1 - 0.5 / found.size))
-    normal = bias + norm.ppf([(1 - level) / 2, (1 + level) / 2])
-    low, high = np.quantile(found, norm.cdf(bias + normal / (1 - acceleration * normal)))
+    bias = _NORMAL.inv_cdf(float(np.clip(below, 0.5 / found.size, 1 - 0.5 / found.size)))
+    normal = [bias + _NORMAL.inv_cdf(share) for share in ((1 - level) / 2, (1 + level) / 2)]
+    low, high = np.quantile(found, [_NORMAL.cdf(bias + each / (1 - acceleration * each)) for each in normal])
     return Interval(float(low), float(high))
 
 
@@ -121,9 +124,9 @@ def interval_over_seeds(
     found = np.empty(resamples)
     for resample in range(resamples):
         drawn = (values[models, generator.integers(values.shape[1], size=values.shape)] for values in (first, second))
-        signs = (_signs(values.mean(axis=1)) for values in drawn)
-        weights = generator.multinomial(count, np.full(count, 1 / count), size=1)
-        found[resample] = _tau_of_resamples(*signs, weights)[0]
+        one, other = (_signs(values.mean(axis=1)) for values in drawn)
+        weights = generator.multinomial(count, np.full(count, 1 / count), size=1).astype(np.float64)
+        found[resample] = _tau_of_resamples(one, other, weights)[0]
     low, high = np.nanquantile(found, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high))
 
@@ -136,14 +139,14 @@ def _signs(values: Floats) -> Floats:
     return signs
 
 
-def _tau_of_resamples(first: Floats, second: Floats, weights: NDArray[np.generic]) -> Floats:
+def _tau_of_resamples(first: Floats, second: Floats, weights: Floats) -> Floats:
     """Give tau-b of each row of `weights` (resamples, n): how often each model counts."""
-    weights = weights.astype(np.float64)
 
     def pairs(signs: Floats) -> Floats:
-        counted: Floats = np.einsum("rn,rn->r", weights @ signs, weights)
+        counted: Floats = ((weights @ signs) * weights).sum(axis=1)
         return counted
 
     unequal = pairs(np.abs(first)) * pairs(np.abs(second))
-    concordant = pairs(first * second)
-    return np.divide(concordant, np.sqrt(unequal), out=np.full(len(weights), np.nan), where=unequal > 0)
+    found = np.full(len(weights), np.nan)
+    np.divide(pairs(first * second), np.sqrt(unequal), out=found, where=unequal > 0)
+    return found

@@ -109,13 +109,20 @@ class Trained:
         """Number of trainings that failed."""
         return int(np.isnan(self.accuracy).sum())
 
-    def take(self, rows: NDArray[np.intp]) -> Trained:
+    def take(self, rows: NDArray[np.intp] | slice) -> Trained:
         """Give some architectures, by their rows."""
         return Trained(self.choices[rows], self.accuracy[rows], self.seconds[rows], self.joules[rows])
 
+    def joined(self, other: Trained) -> Trained:
+        """Give the architectures of both, these first."""
+        names = ("choices", "accuracy", "seconds", "joules")
+        return Trained(*(np.concatenate([getattr(self, name), getattr(other, name)]) for name in names))
 
-def train_all(evaluate: Evaluate, choices: NDArray[np.uint8], scheme: Scheme, seeds: Sequence[int]) -> Trained:
-    """Train each architecture with each seed.
+
+def train_all(
+    evaluate: Evaluate, choices: NDArray[np.uint8], schemes: Sequence[Scheme], seeds: Sequence[int]
+) -> list[Trained]:
+    """Train each architecture under each scheme with each seed, all in one call of `evaluate`.
 
     Parameters
     ----------
@@ -123,11 +130,16 @@ def train_all(evaluate: Evaluate, choices: NDArray[np.uint8], scheme: Scheme, se
         Trains.
     choices
         uint8 (n, variables): choice indices.
-    scheme, seeds
+    schemes, seeds
         How, and with which seeds.
+
+    Returns
+    -------
+    list of Trained
+        One a scheme.
     """
-    asked = [Training(tuple(map(int, row)), scheme, seed) for row in choices for seed in seeds]
-    found = evaluate(asked)
-    shape = len(choices), len(seeds)
-    columns = ([getattr(one, name) for one in found] for name in ("accuracy", "seconds", "joules"))
-    return Trained(choices, *(np.array(column, np.float64).reshape(shape) for column in columns))
+    rows = [tuple(map(int, row)) for row in choices]
+    found = evaluate([Training(row, scheme, seed) for scheme in schemes for row in rows for seed in seeds])
+    table = np.array([(one.accuracy, one.seconds, one.joules) for one in found], np.float64)
+    shaped = table.reshape(len(schemes), len(rows), len(seeds), 3)
+    return [Trained(choices, *np.moveaxis(own, -1, 0)) for own in shaped]
