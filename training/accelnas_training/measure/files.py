@@ -1,0 +1,54 @@
+"""Protocols as TOML files."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from accelnas_training.errors import SchemeError
+from accelnas_training.measure.protocol import Protocol
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["SHIPPED", "load_protocol"]
+
+_FOLDER = Path(__file__).parent / "protocols"
+SHIPPED = ("cpu_latency", "cpu_throughput", "torch_cpu", "gpu_latency", "gpu_throughput")
+
+
+def load_protocol(name_or_path: str | Path) -> Protocol:
+    """Read a protocol: a shipped one by name, or a TOML file.
+
+    Parameters
+    ----------
+    name_or_path
+        ``cpu_latency``, ``cpu_throughput`` (ONNX Runtime), ``torch_cpu``, ``gpu_latency``, ``gpu_throughput``
+        (PyTorch), or the path of a file.
+
+    Raises
+    ------
+    SchemeError
+        If there is no such protocol or file, or it is not a protocol; the message names the key.
+
+    Examples
+    --------
+    >>> load_protocol("gpu_throughput").precision
+    'float16'
+    """
+    path = _FOLDER / f"{name_or_path}.toml" if str(name_or_path) in SHIPPED else Path(name_or_path)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        shipped = ", ".join(SHIPPED)
+        raise SchemeError(f"no protocol {name_or_path}; choose one of {shipped}, or name a TOML file") from None
+    except OSError as error:
+        raise SchemeError(f"{path}: {error.strerror}; name a TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SchemeError(f"{path} is not TOML: {error}") from error
+    try:
+        return Protocol.from_dict({"here": str(path.parent.resolve())} | content)
+    except SchemeError as error:
+        raise SchemeError(f"{path}: {error}") from error
