@@ -66,6 +66,11 @@ class Augmentation:
                 raise ImagesError(f"augmentation.{name} is {getattr(self, name)}; choose a probability from 0 to 1")
         if not 0 <= self.color_jitter <= 1:
             raise ImagesError(f"augmentation.color_jitter is {self.color_jitter}; choose a share from 0 to 1")
+        if self.color_jitter and self.policy and "3a" not in self.policy:  # timm would leave the jitter out
+            raise ImagesError(
+                f"augmentation.policy is {self.policy!r} and color_jitter {self.color_jitter}; "
+                "only policy '3a' changes colours beside it: choose one of the two"
+            )
         if self.interpolation not in INTERPOLATIONS:
             known = ", ".join(INTERPOLATIONS)
             raise ImagesError(f"augmentation.interpolation is {self.interpolation!r}; choose one of {known}")

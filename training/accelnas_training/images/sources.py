@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from accelnas_training.errors import ImagesError
+
 if TYPE_CHECKING:
     from accelnas_training.images.base import Images
 
 __all__ = ["open_images"]
+
+_SOURCES = ("digits", "folder:PATH", "webdataset:PATTERN", "torchvision:NAME:PATH", "cache:PATH")
 
 
 def open_images(source: str) -> Images:
@@ -18,7 +22,8 @@ def open_images(source: str) -> Images:
     source
         - ``digits``: scikit-learn's 1,797 grey images of 8 × 8 pixels; ``digits:0.4`` trains on 40 % of them.
         - ``folder:PATH``: ``PATH/train/CLASS/*.jpg`` and ``PATH/val/CLASS/*.jpg``, as ImageNet lies.
-        - ``webdataset:PATTERN``: tar shards, such as ``/data/imagenet-{part}-*.tar``.
+        - ``webdataset:PATTERN``: tar shards, such as ``/data/imagenet-{part}-*.tar``, where part is train and
+          validation or val; or two patterns, such as ``train-{000..127}.tar;test-{00..07}.tar``.
         - ``torchvision:CIFAR10:PATH``: a set that torchvision has downloaded to PATH.
         - ``cache:PATH``: what ``accelnas-training cache`` wrote.
 
@@ -37,4 +42,20 @@ def open_images(source: str) -> Images:
         from accelnas_training.images.digits import open_digits
 
         return open_digits(rest)
-    raise NotImplementedError(source)
+    if kind == "folder" and rest:
+        from accelnas_training.images.folder import open_folder
+
+        return open_folder(rest)
+    if kind == "webdataset" and rest:
+        from accelnas_training.images.webdataset import open_webdataset
+
+        return open_webdataset(rest)
+    if kind == "torchvision" and rest:
+        from accelnas_training.images.torchvision import open_torchvision
+
+        return open_torchvision(rest)
+    if kind == "cache" and rest:
+        from accelnas_training.images.cache import open_cache
+
+        return open_cache(rest)
+    raise ImagesError(f"{source!r} is no source of images; use one of {', '.join(_SOURCES)}")

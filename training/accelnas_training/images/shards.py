@@ -1,0 +1,172 @@
+"""Tar shards of the WebDataset format, read at any place: where each image of a shard lies."""
+
+from __future__ import annotations
+
+import re
+import tarfile
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from accelnas_training.errors import ImagesError
+from accelnas_training.images.samples import EXTENSIONS, OpenFiles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["ShardIndex", "ShardSamples", "index_shard"]
+
+_BLOCK = 512  # tar's unit
+
+
+@dataclass(frozen=True, eq=False)
+class ShardIndex:
+    """Where the images of some shards lie, in their order.
+
+    Attributes
+    ----------
+    shards : NDArray
+        int32 (n,): number of each image's shard.
+    offsets, sizes : NDArray
+        int64 (n,): where its bytes begin, and how many they are.
+    labels : NDArray
+        int64 (n,).
+    """
+
+    shards: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    labels: NDArray[np.int64]
+
+    @classmethod
+    def joined(cls, indices: list[ShardIndex]) -> ShardIndex:
+        """Join the indices of single shards, which are numbered in their order."""
+        return cls(
+            np.concatenate([index.shards + number for number, index in enumerate(indices)], dtype=np.int32),
+            np.concatenate([index.offsets for index in indices]),
+            np.concatenate([index.sizes for index in indices]),
+            np.concatenate([index.labels for index in indices]),
+        )
+
+
+class ShardSamples:
+    """The images of tar shards, by number.
+
+    Parameters
+    ----------
+    paths
+        The shards.
+    index
+        Where the images lie.
+    checksums
+        CRC-32 of each image's bytes, uint32 (n,), against which they are checked; None: they are not.
+    """
+
+    def __init__(self, paths: list[Path], index: ShardIndex, checksums: NDArray[np.uint32] | None = None) -> None:
+        self.labels = index.labels
+        self._files = OpenFiles([str(path) for path in paths])
+        self._index, self._checksums = index, checksums
+
+    def read(self, index: int) -> bytes:
+        """Give one encoded image.
+
+        Raises
+        ------
+        ValueError
+            If its bytes are not those that were written.
+        """
+        data = self._data(index, int(self._index.offsets[index]), int(self._index.sizes[index]))
+        if self._checksums is not None and zlib.crc32(data) != self._checksums[index]:
+            raise ValueError("its bytes have changed since they were written")
+        return data
+
+    def where(self, index: int) -> str:
+        """Say in which shard an image lies, and under which name."""
+        shard = self._files.paths[self._index.shards[index]]
+        header = self._data(index, int(self._index.offsets[index]) - _BLOCK, _BLOCK)
+        name = header[:100].partition(b"\0")[0].decode(errors="replace")  # where tar has it
+        return f"{name!r} of {shard}"
+
+    def _data(self, index: int, offset: int, size: int) -> bytes:
+        return self._files.read(int(self._index.shards[index]), offset, size)
+
+
+def index_shard(path: Path) -> ShardIndex:
+    """Read a shard's headers, and its labels.
+
+    As in the WebDataset format, files that follow each other with the same name up to the first dot are one sample.
+    Each must have one image and, in a file that ends in ``.cls``, its class as a number.
+
+    Raises
+    ------
+    ImagesError
+        If the shard is cut off or no tar file, or a sample lacks its image or its class.
+    """
+    offsets, sizes, labels = [], [], []
+    for key, fields in _samples(path):
+        images = [field for field in fields if field.rpartition(".")[2] in EXTENSIONS]
+        if len(images) != 1 or "cls" not in fields:
+            found = ", ".join(fields)
+            raise ImagesError(f"sample {key!r} of {path} has the files {found}; it needs one image and one .cls")
+        offset, size = fields[images[0]]
+        offsets.append(offset)
+        sizes.append(size)
+        labels.append(_label(path, key, *fields["cls"]))
+    return ShardIndex(
+        np.zeros(len(labels), np.int32),
+        np.array(offsets, np.int64),
+        np.array(sizes, np.int64),
+        np.array(labels, np.int64),
+    )
+
+
+def _samples(path: Path) -> Iterator[tuple[str, dict[str, tuple[int, int]]]]:
+    """Give each sample's key and fields: offset and size of each, by extension."""
+    key: str | None = None
+    fields: dict[str, tuple[int, int]] = {}
+    for name, offset, size in _files(path):
+        parts = re.fullmatch(r"((?:.*/)?[^./]+)\.([^/]+)", name)
+        if parts is None or name.startswith("__"):  # WebDataset leaves these out too
+            continue
+        if parts[1] != key:
+            if key is not None:
+                yield key, fields
+            key, fields = parts[1], {}
+        fields[parts[2].lower()] = offset, size
+    if key is not None:
+        yield key, fields
+
+
+def _files(path: Path) -> Iterator[tuple[str, int, int]]:
+    """Give the name, offset and size of every file of an archive that is whole."""
+    end = 0
+    try:
+        with tarfile.open(path, "r:") as archive:
+            for member in archive:
+                end = member.offset_data + -(-member.size // _BLOCK) * _BLOCK
+                if member.isreg():
+                    yield member.name, member.offset_data, member.size
+    except FileNotFoundError:
+        raise ImagesError(f"{path} does not exist; correct the pattern, or fetch the shard") from None
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise ImagesError(f"{path} is no whole tar file: {error}; fetch it again") from error
+    if _bytes(path, end, _BLOCK) != bytes(_BLOCK):  # the mark of the end; tarfile stops quietly at others too
+        raise ImagesError(f"{path} is damaged or cut off at byte {end}; fetch it again")
+
+
+def _label(path: Path, key: str, offset: int, size: int) -> int:
+    text = _bytes(path, offset, min(size, 32))
+    if re.fullmatch(rb"\s*[0-9]{1,9}\s*", text) is None:
+        raise ImagesError(f"sample {key!r} of {path} has class {text!r}; expected a number from 0")
+    return int(text)
+
+
+def _bytes(path: Path, offset: int, size: int) -> bytes:
+    with path.open("rb", buffering=0) as file:
+        file.seek(offset)
+        return file.read(size)
