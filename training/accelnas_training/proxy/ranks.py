@@ -13,8 +13,18 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["LEVEL", "RESAMPLES", "Interval", "interval_over_models", "interval_over_seeds", "tau"]
+__all__ = [
+    "LEAST_MODELS",
+    "LEVEL",
+    "NO_INTERVAL",
+    "RESAMPLES",
+    "Interval",
+    "interval_over_models",
+    "interval_over_seeds",
+    "tau",
+]
 
+LEAST_MODELS = 5  # whose order says something
 LEVEL = 0.95
 RESAMPLES = 9_999
 _NORMAL = NormalDist()
@@ -25,6 +35,9 @@ class Interval(NamedTuple):
 
     low: float
     high: float
+
+
+NO_INTERVAL = Interval(math.nan, math.nan)
 
 
 def tau(first: Floats, second: Floats) -> float:
@@ -74,10 +87,10 @@ def interval_over_models(
     """
     count = len(first)
     if count < 3:
-        return Interval(math.nan, math.nan)
+        return NO_INTERVAL
     estimate = tau(first, second)
     if math.isnan(estimate):
-        return Interval(math.nan, math.nan)
+        return NO_INTERVAL
     signs = _signs(first), _signs(second)
     generator = np.random.default_rng(seed)
     # a resample is how often each model occurs in it
@@ -118,7 +131,7 @@ def interval_over_seeds(
     """
     count = len(first)
     if count < 3:
-        return Interval(math.nan, math.nan)
+        return NO_INTERVAL
     generator = np.random.default_rng(seed)
     models = np.arange(count)[:, None]
     found = np.empty(resamples)

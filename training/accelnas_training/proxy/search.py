@@ -9,8 +9,7 @@ import numpy as np
 
 from accelnas_training.errors import ProxyError
 from accelnas_training.proxy.candidates import Grid, Tpe
-from accelnas_training.proxy.ranks import interval_over_models, tau
-from accelnas_training.proxy.settings import LEAST_MODELS
+from accelnas_training.proxy.ranks import LEAST_MODELS, interval_over_models, tau
 from accelnas_training.proxy.trainings import train_all
 from accelnas_training.proxy.verdicts import SearchResult, Verdict, best
 

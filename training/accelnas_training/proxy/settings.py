@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelnas_training.errors import ProxyError
+from accelnas_training.proxy.ranks import LEAST_MODELS
 from accelnas_training.schemes import SHIPPED, Scheme, load_scheme
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ else:
     import tomli as tomllib
 
 __all__ = ["Enough", "ProxySettings", "load_settings"]
-
-LEAST_MODELS = 5  # whose order says something
 
 
 @dataclass(frozen=True)
