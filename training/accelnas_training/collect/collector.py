@@ -121,7 +121,7 @@ class _Collection:
     ) -> None:
         self.store, self.runner, self.limits = store, runner, limits
         self.report, self.recorded = report, recorded
-        jobs = store.pending() if jobs is None else list(dict.fromkeys(jobs))
+        jobs = store.jobs("pending") if jobs is None else list(dict.fromkeys(jobs))
         store.add(jobs)
         states = store.states(jobs)
         self.done, self.quarantined = states.count("done"), states.count("quarantined")

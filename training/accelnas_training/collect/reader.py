@@ -99,15 +99,24 @@ class StoreReader:
         query = "SELECT name, value FROM result_values WHERE job = ?"
         return [dict(self.connection.execute(query, (number,)).fetchall()) or None for number in self.ids(jobs)]
 
-    def pending(self) -> list[Job]:
-        """Give the jobs that have no result and are not given up, in the order in which they were added."""
-        query = "SELECT architecture, scheme, seed FROM jobs WHERE state = 'pending' ORDER BY id"
-        return [Job(tuple(archs), scheme, seed) for archs, scheme, seed in self.connection.execute(query)]
+    def jobs(self, state: State | None = None) -> list[Job]:
+        """Give all jobs, or those in a state, in the order in which they were added."""
+        query = "SELECT architecture, scheme, seed FROM jobs WHERE ?1 IS NULL OR state = ?1 ORDER BY id"
+        return [Job(tuple(packed), scheme, seed) for packed, scheme, seed in self.connection.execute(query, (state,))]
 
-    def architectures(self) -> NDArray[np.uint8]:
-        """Give the distinct architectures of all jobs, uint8 (n, variables), in the order in which they were added."""
-        query = "SELECT architecture FROM jobs GROUP BY architecture ORDER BY min(id)"
-        return self._choices([row[0] for row in self.connection.execute(query)])
+    def architectures(self, scheme: str) -> NDArray[np.uint8]:
+        """Give the distinct architectures of a scheme's jobs, uint8 (n, variables), in the order of addition."""
+        query = "SELECT architecture FROM jobs WHERE scheme = ? GROUP BY architecture ORDER BY min(id)"
+        return self.unpacked([row[0] for row in self.connection.execute(query, (scheme,))])
+
+    def means(self, scheme: str, metric: str) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+        """Give a metric's mean over seeds where it is known: uint8 (n, variables) and float64 (n,)."""
+        rows = self.connection.execute(
+            "SELECT architecture, avg(value) FROM jobs JOIN result_values ON job = id"
+            " WHERE scheme = ? AND name = ? GROUP BY architecture ORDER BY min(id)",
+            (scheme, metric),
+        ).fetchall()
+        return self.unpacked([packed for packed, _ in rows]), np.array([value for _, value in rows], np.float64)
 
     def results(self, scheme: str | None = None) -> pl.DataFrame:
         """Give all results, or those of the scheme with a digest.
@@ -132,7 +141,7 @@ class StoreReader:
         ).fetchall()
         numbers, packed, schemes, seeds = zip(*rows, strict=True) if rows else ((), (), (), ())
         frame = pl.DataFrame({"id": numbers, "scheme": schemes, "seed": seeds}, {"id": int, "scheme": str, "seed": int})
-        choices = self._choices(packed)
+        choices = self.unpacked(packed)
         for i, variable in enumerate(self.space.variables):
             column = pl.Series(variable.name, list(variable.choices))[choices[:, i].tolist()]
             frame = frame.with_columns(column)
@@ -151,7 +160,8 @@ class StoreReader:
         keys = ((bytes(job.architecture), job.scheme, job.seed) for job in jobs)
         return [self.connection.execute(query, key).fetchone() for key in keys]
 
-    def _choices(self, packed: Sequence[bytes]) -> NDArray[np.uint8]:
+    def unpacked(self, packed: Sequence[bytes]) -> NDArray[np.uint8]:
+        """Give architectures as the store holds them as choice indices, uint8 (n, variables)."""
         return np.frombuffer(b"".join(packed), np.uint8).reshape(len(packed), len(self.space.variables))
 
 

@@ -1,0 +1,158 @@
+"""The work of collecting accuracies: train a network of a family on images."""
+
+from __future__ import annotations
+
+import shutil
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accelnas_training.collect.job import Outcome, Task
+from accelnas_training.collect.work import WorkDescription
+from accelnas_training.errors import ImagesError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from accelnas_training.collect.job import Job
+    from accelnas_training.collect.store import Store
+    from accelnas_training.images import Images
+    from accelnas_training.networks import NetworkFamily
+
+__all__ = ["TrainingFolders", "about", "training_work"]
+
+
+def about(family: NetworkFamily, images: Images) -> dict[str, str]:
+    """Say what a store's trainings have in common, for `Store.opened`."""
+    return {"family": _fitted(family, images).digest, "images": images.digest}
+
+
+def training_work(
+    family: NetworkFamily,
+    images: Images,
+    work_folder: str | Path,
+    *,
+    device: str = "cpu",
+    workers: int = 0,
+    resolution: int = 224,
+) -> WorkDescription:
+    """Describe trainings to workers.
+
+    Parameters
+    ----------
+    family, images
+        What is trained, on what. Workers open the same source of images, and refuse other content.
+    work_folder
+        Where trainings leave checkpoints, for whoever goes on when a worker dies: a folder that all workers share.
+    device
+        Where each worker trains, as in `accelnas_training.train.train`; on a cluster Ray shows it its own GPUs alone.
+    workers
+        Processes that load images, for each worker.
+    resolution
+        Pixels a side of the image for which MACs are counted.
+
+    Returns
+    -------
+    WorkDescription
+        Its outcomes have ``accuracy`` and ``accuracy_top5`` (%), ``train_time`` (s), ``macs`` and ``params``
+        (millions, as the data set of Accel-NASBench counts them), ``images_per_second``, and ``energy`` (J) where it
+        is measured.
+    """
+    arguments = {
+        "family": _fitted(family, images).to_dict(),
+        "images": images.name,
+        "digest": images.digest,
+        "work_folder": str(Path(work_folder).resolve()),
+        "device": device,
+        "workers": workers,
+        "resolution": resolution,
+    }
+    return WorkDescription(f"{__name__}:TrainingWork", arguments)
+
+
+class TrainingFolders:
+    """The trainings' folders in a work folder, a job each; emptied as results reach the store."""
+
+    def __init__(self, work_folder: str | Path) -> None:
+        self._work_folder = Path(work_folder)
+
+    def of(self, job: Job) -> Path:
+        """Give a job's folder."""
+        return self._work_folder / job.key
+
+    def remove(self, job: Job) -> None:
+        """Remove a job's folder, whose result is in the store."""
+        shutil.rmtree(self.of(job), ignore_errors=True)
+
+    def remove_done(self, store: Store) -> None:
+        """Remove what a driver that died after recording could not."""
+        for job in store.jobs("done"):
+            self.remove(job)
+
+
+class TrainingWork:
+    """A worker's part of `training_work`, whose arguments these are."""
+
+    def __init__(
+        self,
+        family: Mapping[str, Any],
+        images: str,
+        digest: str,
+        work_folder: str,
+        device: str,
+        workers: int,
+        resolution: int,
+    ) -> None:
+        from accelnas_training.images import open_images
+        from accelnas_training.networks import NetworkFamily
+
+        self._family, self._images = NetworkFamily.from_dict(family), open_images(images)
+        if self._images.digest != digest:
+            raise ImagesError(f"{images} has digest {self._images.digest[:12]} here, not {digest[:12]}; copy it anew")
+        self._folders = TrainingFolders(work_folder)
+        self._device, self._workers, self._resolution = device, workers, resolution
+
+    def __call__(self, task: Task) -> Outcome:
+        """Train the job's architecture, from the checkpoint of an attempt that died if there is one."""
+        from accelnas_training.networks.complexity import iterate_complexities
+        from accelnas_training.schemes import Scheme
+        from accelnas_training.train import train_architecture
+
+        job, scheme = task.job, Scheme.from_dict(task.scheme)
+        architecture = np.array(job.architecture, np.uint8)
+        folder = self._folders.of(job)
+        folder.mkdir(parents=True, exist_ok=True)
+        result = train_architecture(
+            self._family,
+            architecture,
+            self._images,
+            scheme,
+            seed=job.seed,
+            device=self._device,
+            folder=folder,
+            workers=self._workers,
+            validate_every=scheme.epochs,
+        )
+        (cost,) = iterate_complexities(self._family, architecture[None], self._resolution)
+        values = {
+            "accuracy": result.top1,
+            "accuracy_top5": result.top5,
+            "train_time": result.seconds,
+            "macs": cost.dataset_macs / 1e6,
+            "params": cost.params / 1e6,
+            "images_per_second": result.images_per_second,
+            "energy": np.nan if result.energy_joules is None else result.energy_joules,
+        }
+        return Outcome(values, self._environment)
+
+    @cached_property
+    def _environment(self) -> dict[str, str]:
+        from accelnas_training.provenance import environment
+
+        return environment()
+
+
+def _fitted(family: NetworkFamily, images: Images) -> NetworkFamily:
+    return family.with_options(classes=images.classes, in_channels=images.channels)
