@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from accelnas_training.measure.conditions import load
+from accelnas_training.measure.subject import Subject
 
 if TYPE_CHECKING:
     from torch import nn
@@ -10,11 +16,28 @@ if TYPE_CHECKING:
     from accelnas_training.measure.measurement import Measurement
     from accelnas_training.measure.protocol import Protocol
 
-__all__ = ["measure_module", "measure_network"]
+__all__ = ["measure_module", "measure_network", "measure_subject"]
+
+_BACKENDS = {
+    "onnxruntime": "onnxruntime",
+    "torch": "torch_cpu",
+    "torch-cuda": "torch_cuda",
+    "torch-xla": "torch_xla",
+    "command": "command",
+}
 
 
 def measure_network(network: nn.Module, protocol: Protocol, in_channels: int = 3) -> Measurement:
     """Measure a network on images of (in_channels, resolution, resolution) float32, in evaluation mode.
+
+    Parameters
+    ----------
+    network
+        In float32 on the processor; it is left as it was.
+    protocol
+        How.
+    in_channels
+        Channels of the images.
 
     Raises
     ------
@@ -22,13 +45,39 @@ def measure_network(network: nn.Module, protocol: Protocol, in_channels: int = 3
         If the device is not there, or can't run the network as the protocol says.
     MissingExtraError
         If a library that the backend needs is not installed.
+
+    Examples
+    --------
+    >>> from accelnas_training.measure import load_protocol
+    >>> from accelnas_training.networks.family import load_family
+    >>> family = load_family().with_options(classes=10, width=0.25)
+    >>> quick = load_protocol("torch_cpu").changed(resolution=32, **{"timing.passes": 3, "timing.seconds": 0})
+    >>> measured = measure_network(family.build(family.space.sample(1, seed=0)[0]), quick)
+    >>> abs(measured.throughput - 1000 / measured.latency_ms) < 1e-6
+    True
     """
     return measure_module(network, (in_channels, protocol.resolution, protocol.resolution), protocol)
 
 
 def measure_module(module: nn.Module, input_shape: tuple[int, ...], protocol: Protocol) -> Measurement:
-    """Measure any module with one input and one output; the shape is without the batch.
+    """Measure any module with one input and one output, such as a block of a network.
 
-    The module is left as it was. Errors are those of `measure_network`.
+    Parameters
+    ----------
+    module
+        As in `measure_network`, whose errors it raises.
+    input_shape
+        Of the input, without the batch: ``(channels, height, width)``.
+    protocol
+        How; its resolution is not used.
     """
-    raise NotImplementedError
+    with Subject.opened(module, input_shape) as subject:
+        return measure_subject(subject, protocol)
+
+
+def measure_subject(subject: Subject, protocol: Protocol) -> Measurement:
+    """Measure a module whose ONNX files serve several protocols; errors as in `measure_network`."""
+    backend = importlib.import_module(f"accelnas_training.measure.backends.{_BACKENDS[protocol.backend]}")
+    before = load()
+    measurement: Measurement = backend.measure(subject, protocol)
+    return replace(measurement, load_before=before, load_after=load(), measured_at=time.time())

@@ -9,10 +9,10 @@ import string
 from collections.abc import Mapping, Sequence  # noqa: TC003 (types of fields are looked up)
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 from accelnas_training.errors import SchemeError
-from accelnas_training.schemes.fields import check_fields, choice, from_table, number
+from accelnas_training.schemes.fields import Limits, check_fields, from_table
 
 __all__ = ["ABILITIES", "PLACEHOLDERS", "Command", "Protocol", "Quantisation", "Timing"]
 
@@ -48,13 +48,13 @@ class Timing:
         Where the standard deviation is a larger share of the mean, a collection measures once more.
     """
 
-    warm_up: int = number(3, least=1)
-    steady: float = number(0.03, more_than=0)
-    warm_up_seconds: float = number(5.0, least=0)
-    passes: int = number(10, least=1)
-    seconds: float = number(0.5, least=0)
-    outlier: float = number(4.0, more_than=0)
-    spread: float = number(0.1, more_than=0)
+    warm_up: Annotated[int, Limits(least=1)] = 3
+    steady: Annotated[float, Limits(more_than=0)] = 0.03
+    warm_up_seconds: Annotated[float, Limits(least=0)] = 5.0
+    passes: Annotated[int, Limits(least=1)] = 10
+    seconds: Annotated[float, Limits(least=0)] = 0.5
+    outlier: Annotated[float, Limits(more_than=0)] = 4.0
+    spread: Annotated[float, Limits(more_than=0)] = 0.1
 
     def __post_init__(self) -> None:
         check_fields(self, "timing")
@@ -74,7 +74,7 @@ class Quantisation:
     """
 
     images: str = "noise"
-    count: int = number(8, least=1)
+    count: Annotated[int, Limits(least=1)] = 8
 
     def __post_init__(self) -> None:
         check_fields(self, "quantisation")
@@ -102,8 +102,8 @@ class Command:
 
     prepare: Sequence[Sequence[str]] = ()
     run: Sequence[str] = ()
-    timeout: float = number(600.0, more_than=0)
-    retries: int = number(2, least=0)
+    timeout: Annotated[float, Limits(more_than=0)] = 600.0
+    retries: Annotated[int, Limits(least=0)] = 2
 
     def __post_init__(self) -> None:
         check_fields(self, "command")
@@ -155,12 +155,12 @@ class Protocol:
 
     name: str
     metric: str
-    backend: str = choice(*ABILITIES)
-    batch: int = number(1, least=1)
-    resolution: int = number(224, least=1)
-    precision: str = choice("float32", "float16", "bfloat16", "int8", default="float32")
-    threads: int = number(1, least=0)
-    mode: str = choice("eager", "compile", "graph", default="eager")
+    backend: Annotated[str, Limits(choices=tuple(ABILITIES))]
+    batch: Annotated[int, Limits(least=1)] = 1
+    resolution: Annotated[int, Limits(least=1)] = 224
+    precision: Annotated[str, Limits(choices=("float32", "float16", "bfloat16", "int8"))] = "float32"
+    threads: Annotated[int, Limits(least=0)] = 1
+    mode: Annotated[str, Limits(choices=("eager", "compile", "graph"))] = "eager"
     channels_last: bool = False
     timing: Timing = field(default_factory=Timing)
     quantisation: Quantisation = field(default_factory=Quantisation)

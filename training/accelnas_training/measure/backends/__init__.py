@@ -1,0 +1,1 @@
+"""What runs networks: one module a backend."""

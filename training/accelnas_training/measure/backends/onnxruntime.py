@@ -1,0 +1,54 @@
+"""ONNX Runtime on this processor: all graph optimisations, float32 or 8 bits."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from accelnas_training.measure.backends.session import Session, measured_in
+from accelnas_training.measure.conditions import ResidentMemory
+from accelnas_training.measure.errors import MeasurementError
+from accelnas_training.measure.subject import needed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from accelnas_training.measure.measurement import Measurement
+    from accelnas_training.measure.protocol import Protocol
+    from accelnas_training.measure.subject import Subject
+
+__all__ = ["measure"]
+
+
+def measure(subject: Subject, protocol: Protocol) -> Measurement:
+    """Measure through the subject's ONNX file."""
+    return measured_in(_opened, subject, protocol)
+
+
+@contextmanager
+def _opened(subject: Subject, protocol: Protocol) -> Iterator[Session]:
+    needed("onnxruntime")
+    import onnxruntime
+
+    path = subject.int8(protocol.quantisation) if protocol.precision == "int8" else subject.onnx()
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.intra_op_num_threads = protocol.threads or os.cpu_count() or 1
+    options.inter_op_num_threads = 1
+    options.add_free_dimension_override_by_name("batch", protocol.batch)
+    memory = ResidentMemory()
+    try:
+        session: Any = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own kinds
+        raise MeasurementError("unsupported", f"ONNX Runtime can't run the network: {error}") from error
+    inputs = {"images": subject.images(protocol.batch).numpy()}
+    memory.forget_peak()
+
+    def once() -> float:
+        started = time.perf_counter()
+        session.run(None, inputs)
+        return time.perf_counter() - started
+
+    yield Session(once, memory.grown_mb)

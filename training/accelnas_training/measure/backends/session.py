@@ -1,0 +1,64 @@
+"""A network that is ready to run in this process, and how it is measured."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from accelnas_training.energy import Meter
+from accelnas_training.measure.conditions import clock_mhz
+from accelnas_training.measure.timing import summary, time_passes, warm_up
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from accelnas_training.measure.measurement import Measurement
+    from accelnas_training.measure.protocol import Protocol
+    from accelnas_training.measure.subject import Subject
+
+__all__ = ["Session", "measured_in"]
+
+
+@dataclass(frozen=True)
+class Session:
+    """A network ready to run.
+
+    Attributes
+    ----------
+    once
+        Runs one pass of a batch, waits for its end, and gives its seconds.
+    memory_mb
+        Gives the peak memory so far, 10⁶ bytes; NaN where unknown.
+    device
+        ``cpu``, ``cuda`` or ``xla``, whose clock and energy are read.
+    """
+
+    once: Callable[[], float]
+    memory_mb: Callable[[], float]
+    device: str = "cpu"
+
+
+def measured_in(
+    opened: Callable[[Subject, Protocol], AbstractContextManager[Session]], subject: Subject, protocol: Protocol
+) -> Measurement:
+    """Measure with a backend of this process: warm up, then time passes, with the energy of these alone."""
+    rule = protocol.timing
+    started = time.perf_counter()
+    with opened(subject, protocol) as session:
+        ready = time.perf_counter() - started
+        warmed = warm_up(session.once, rule)
+        clock = clock_mhz(session.device)
+        with Meter(session.device, processors=session.device == "cpu") as meter:
+            seconds = time_passes(session.once, rule)
+        images = len(seconds) * protocol.batch
+        return replace(
+            summary(seconds, protocol.batch, rule.outlier, warmed),
+            memory_mb=session.memory_mb(),
+            energy_mj=math.nan if meter.joules is None else 1e3 * meter.joules / images,
+            clock_before_mhz=clock,
+            clock_after_mhz=clock_mhz(session.device),
+            prepare_seconds=ready,
+        )
