@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Mapping
-from dataclasses import MISSING, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from accelnas_training.errors import SchemeError
@@ -15,33 +16,32 @@ if TYPE_CHECKING:
 
     Table = TypeVar("Table", bound=DataclassInstance)
 
-__all__ = ["check_fields", "choice", "from_table", "number"]
+__all__ = ["Limits", "check_fields", "from_table"]
 
 _KINDS = {int: "a whole number", float: "a finite number", str: "a string", bool: "true or false"}
 
 
-def number(
-    default: Any = MISSING,
-    *,
-    least: float = -math.inf,
-    most: float = math.inf,
-    more_than: float = -math.inf,
-    less_than: float = math.inf,
-) -> Any:
-    """Give a field for a number between limits; ``least`` and ``most`` are allowed, the others are not."""
-    limits = {
-        f"at least {least:g}": lambda value: value >= least,
-        f"at most {most:g}": lambda value: value <= most,
-        f"more than {more_than:g}": lambda value: value > more_than,
-        f"less than {less_than:g}": lambda value: value < less_than,
-    }
-    return field(default=default, metadata={"limits": limits})
+@dataclass(frozen=True)
+class Limits:
+    """What a field may be: written as ``Annotated[float, Limits(least=0, less_than=1)]``."""
 
+    least: float = -math.inf
+    most: float = math.inf
+    more_than: float = -math.inf
+    less_than: float = math.inf
+    choices: tuple[str, ...] = ()
 
-def choice(*options: str, default: Any = MISSING) -> Any:
-    """Give a field for one of some words."""
-    limits = {f"one of {', '.join(options)}": lambda value: value in options}
-    return field(default=default, metadata={"limits": limits})
+    def broken(self, value: Any) -> str:
+        """Say which limit a value does not keep; nothing if it keeps all."""
+        if self.choices:
+            return "" if value in self.choices else f"one of {', '.join(self.choices)}"
+        limits = {
+            f"at least {self.least:g}": value >= self.least,
+            f"at most {self.most:g}": value <= self.most,
+            f"more than {self.more_than:g}": value > self.more_than,
+            f"less than {self.less_than:g}": value < self.less_than,
+        }
+        return next((limit for limit, holds in limits.items() if not holds), "")
 
 
 def check_fields(instance: DataclassInstance, where: str = "") -> None:
@@ -59,14 +59,14 @@ def check_fields(instance: DataclassInstance, where: str = "") -> None:
     SchemeError
         If a value is of another type or outside its limits; the message names it.
     """
-    hints = get_type_hints(type(instance))
+    hints, limits = _hints(type(instance)), _hints(type(instance), limits=True)
     for each in fields(instance):
         name = f"{where}.{each.name}".lstrip(".")
         value = _typed(name, getattr(instance, each.name), hints[each.name])
         object.__setattr__(instance, each.name, value)
-        for limit, holds in each.metadata.get("limits", {}).items():
-            if not holds(value):
-                raise SchemeError(f"{name} is {value!r}; expected {limit}")
+        for limit in getattr(limits[each.name], "__metadata__", ()):
+            if broken := limit.broken(value):
+                raise SchemeError(f"{name} is {value!r}; expected {broken}")
 
 
 def from_table(kind: type[Table], table: Mapping[str, Any], where: str = "") -> Table:
@@ -77,7 +77,7 @@ def from_table(kind: type[Table], table: Mapping[str, Any], where: str = "") -> 
     SchemeError
         If a key is unknown, missing, or holds what `check_fields` refuses.
     """
-    hints, known = get_type_hints(kind), {each.name: each for each in fields(kind)}
+    hints, known = _hints(kind), {each.name: each for each in fields(kind)}
     for key in table:
         if key not in known:
             alike = difflib.get_close_matches(key, known, 1)
@@ -88,7 +88,7 @@ def from_table(kind: type[Table], table: Mapping[str, Any], where: str = "") -> 
         name = f"{where}.{key}".lstrip(".")
         if key not in table:
             if each.default is MISSING and each.default_factory is MISSING:
-                raise SchemeError(f"{name} is missing; every scheme says it")
+                raise SchemeError(f"{name} is missing; give it a value")
         elif is_dataclass(hints[key]) and isinstance(hints[key], type):
             if not isinstance(table[key], Mapping):
                 raise SchemeError(f"{name} is {table[key]!r}; expected a table [{name}]")
@@ -96,6 +96,11 @@ def from_table(kind: type[Table], table: Mapping[str, Any], where: str = "") -> 
         else:
             values[key] = _typed(name, table[key], hints[key])
     return kind(**values)
+
+
+@cache  # searches make thousands of schemes
+def _hints(kind: type, limits: bool = False) -> dict[str, Any]:
+    return get_type_hints(kind, include_extras=limits)
 
 
 def _typed(name: str, value: Any, hint: Any) -> Any:

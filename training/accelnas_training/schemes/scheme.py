@@ -8,11 +8,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 from accelnas_training.errors import ImagesError, SchemeError
 from accelnas_training.images.augmentation import Augmentation
-from accelnas_training.schemes.fields import check_fields, choice, from_table, number
+from accelnas_training.schemes.fields import Limits, check_fields, from_table
 
 __all__ = ["Optimizer", "Resize", "Schedule", "Scheme"]
 
@@ -33,13 +33,13 @@ class Resize:
         Between its ends, the resolution is rounded to a multiple of this many pixels.
     """
 
-    start: int = number(least=1)
-    end: int = number(least=1)
-    validation: int = number(least=1)
-    start_epoch: int = number(0, least=0)
-    end_epoch: int = number(0, least=0)
-    multiple: int = number(32, least=1)
-    validation_crop: float = number(0.875, more_than=0, most=1)
+    start: Annotated[int, Limits(least=1)]
+    end: Annotated[int, Limits(least=1)]
+    validation: Annotated[int, Limits(least=1)]
+    start_epoch: Annotated[int, Limits(least=0)] = 0
+    end_epoch: Annotated[int, Limits(least=0)] = 0
+    multiple: Annotated[int, Limits(least=1)] = 32
+    validation_crop: Annotated[float, Limits(more_than=0, most=1)] = 0.875
 
     def __post_init__(self) -> None:
         check_fields(self, "resize")
@@ -68,9 +68,9 @@ class Optimizer:
     """
 
     name: str
-    lr: float = number(more_than=0)
-    momentum: float = number(0.9, least=0, less_than=1)
-    weight_decay: float = number(0.0, least=0)
+    lr: Annotated[float, Limits(more_than=0)]
+    momentum: Annotated[float, Limits(least=0, less_than=1)] = 0.9
+    weight_decay: Annotated[float, Limits(least=0)] = 0.0
     filter_bias_and_bn: bool = True
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
@@ -97,12 +97,12 @@ class Schedule:
         For ``step`` alone.
     """
 
-    kind: str = choice("cosine", "linear", "step")
-    warmup_epochs: float = number(0.0, least=0)
-    warmup_lr: float = number(0.0, least=0)
-    final_lr: float = number(0.0, least=0)
-    decay_epochs: float = number(1.0, more_than=0)
-    decay_rate: float = number(1.0, more_than=0, most=1)
+    kind: Annotated[str, Limits(choices=("cosine", "linear", "step"))]
+    warmup_epochs: Annotated[float, Limits(least=0)] = 0.0
+    warmup_lr: Annotated[float, Limits(least=0)] = 0.0
+    final_lr: Annotated[float, Limits(least=0)] = 0.0
+    decay_epochs: Annotated[float, Limits(more_than=0)] = 1.0
+    decay_rate: Annotated[float, Limits(more_than=0, most=1)] = 1.0
 
     def __post_init__(self) -> None:
         check_fields(self, "schedule")
@@ -149,19 +149,19 @@ class Scheme:
     """
 
     name: str
-    epochs: int = number(least=1)
-    batch_size: int = number(least=1)
+    epochs: Annotated[int, Limits(least=1)]
+    batch_size: Annotated[int, Limits(least=1)]
     resize: Resize
     optimizer: Optimizer
     schedule: Schedule
     augmentation: Augmentation = field(default_factory=Augmentation)
-    label_smoothing: float = number(0.0, least=0, less_than=1)
-    dropout: float = number(0.0, least=0, less_than=1)
-    ema: float = number(0.0, least=0, less_than=1)
-    precision: str = choice("float32", "float16", "bfloat16", default="float32")
+    label_smoothing: Annotated[float, Limits(least=0, less_than=1)] = 0.0
+    dropout: Annotated[float, Limits(least=0, less_than=1)] = 0.0
+    ema: Annotated[float, Limits(least=0, less_than=1)] = 0.0
+    precision: Annotated[str, Limits(choices=("float32", "float16", "bfloat16"))] = "float32"
     channels_last: bool = False
-    accumulation: int = number(1, least=1)
-    clip: float = number(0.0, least=0)
+    accumulation: Annotated[int, Limits(least=1)] = 1
+    clip: Annotated[float, Limits(least=0)] = 0.0
 
     def __post_init__(self) -> None:
         check_fields(self)

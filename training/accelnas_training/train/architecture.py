@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import torch
+
+from accelnas_training.train.run import train
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -43,4 +47,9 @@ def train_architecture(
     TrainingFailure, TrainingError
         As `train`.
     """
-    raise NotImplementedError
+    fitting = family.with_options(classes=images.classes, in_channels=images.channels)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = fitting.build(architecture)
+    labels = {"family": fitting.digest, "architecture": family.space.format(architecture[None])[0]}
+    return train(network, images, scheme, seed=seed, labels=labels, **settings)

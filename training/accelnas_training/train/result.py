@@ -70,7 +70,7 @@ class TrainingResult:
     seconds
         Training alone, over all restarts, without validation and writing: t_p of the paper.
     total_seconds
-        With validation, writing, and epochs that were begun but lost.
+        With validation and writing; not what an interruption lost.
     data_seconds
         Seconds of `seconds` in which the loop waited for images.
     images_per_second

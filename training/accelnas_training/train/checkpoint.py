@@ -1,0 +1,104 @@
+"""Checkpoints: nested states as one safetensors file, replaced whole, with a checksum; never a pickle."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from accelnas.errors import FileError
+from accelnas.files import replacing
+from accelnas_training.errors import TrainingError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["read_checkpoint", "write_checkpoint"]
+
+_FORMAT = "accelnas checkpoint 1"
+
+
+def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write a nested state of tensors, dicts, lists, tuples, numbers, strings and None.
+
+    Raises
+    ------
+    FileError
+        If it can't be written; what was there before is still there.
+    TrainingError
+        If the state holds anything else.
+    """
+    tensors: dict[str, torch.Tensor] = {}
+    structure = _flatten(state, "", tensors)
+    metadata = {"format": _FORMAT, "state": json.dumps(structure), "checksum": _checksum(tensors)}
+    try:
+        with replacing(path) as temporary:
+            save_file(tensors, temporary, metadata)
+    except (OSError, SafetensorError) as error:
+        raise FileError(f"{path}: {getattr(error, 'strerror', None) or error}; make room or choose another") from error
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read what `write_checkpoint` wrote: all of it, or an error.
+
+    Raises
+    ------
+    TrainingError
+        If the file is damaged or not a checkpoint.
+    """
+    remedy = "delete it to train from the start"
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        if metadata.get("format") != _FORMAT:
+            found = metadata.get("format", "something else")
+            raise TrainingError(f"{path} is {found!r}, not {_FORMAT!r}; {remedy}")
+        if metadata["checksum"] != _checksum(tensors):
+            raise TrainingError(f"{path} is damaged: its checksum is not {metadata['checksum']}; {remedy}")
+        state: dict[str, Any] = _unflatten(json.loads(metadata["state"]), tensors)
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
+        if isinstance(error, TrainingError):
+            raise
+        raise TrainingError(f"{path} is damaged: {error}; {remedy}") from error
+    return state
+
+
+def _flatten(value: Any, name: str, tensors: dict[str, torch.Tensor]) -> Any:
+    """Give the structure as JSON has it, and put the tensors aside under their paths."""
+    if isinstance(value, torch.Tensor):
+        tensors[name] = value.detach().to("cpu", copy=True).contiguous()  # a copy: some share memory
+        return {"tensor": name}
+    if isinstance(value, dict):
+        # pairs, since keys may be numbers
+        return {"dict": [[key, _flatten(each, f"{name}.{key}".lstrip("."), tensors)] for key, each in value.items()]}
+    if isinstance(value, (list, tuple)):
+        kind = "tuple" if isinstance(value, tuple) else "list"
+        return {kind: [_flatten(each, f"{name}.{index}", tensors) for index, each in enumerate(value)]}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TrainingError(f"{name} is {type(value).__name__}; checkpoints hold tensors and plain values")
+
+
+def _unflatten(structure: Any, tensors: dict[str, torch.Tensor]) -> Any:
+    if not isinstance(structure, dict):
+        return structure
+    ((kind, content),) = structure.items()
+    if kind == "tensor":
+        return tensors[content]
+    if kind == "dict":
+        return {key: _unflatten(each, tensors) for key, each in content}
+    items = [_unflatten(each, tensors) for each in content]
+    return tuple(items) if kind == "tuple" else items
+
+
+def _checksum(tensors: dict[str, torch.Tensor]) -> str:
+    total = 0
+    for name in sorted(tensors):
+        total = zlib.crc32(name.encode(), total)
+        total = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().data, total)
+    return f"{total:08x}"

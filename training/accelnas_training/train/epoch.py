@@ -1,0 +1,122 @@
+"""One epoch of training, and one pass over the validation images. The device is waited for once in each."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional
+
+from accelnas_training.train.failures import LossWatch, check_finite, diverged
+
+if TYPE_CHECKING:
+    from accelnas_training.images import Loader
+    from accelnas_training.train.learner import Learner
+
+__all__ = ["Trained", "Validated", "peak_memory", "train_epoch", "validate"]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Means over the images of all processes (loss, top1 in %), their number, the last rate, seconds waited."""
+
+    loss: float
+    top1: float
+    images: int
+    lr: float
+    data_seconds: float
+
+
+@dataclass(frozen=True)
+class Validated:
+    """Means over all validation images: cross entropy, %, %."""
+
+    loss: float = math.nan
+    top1: float = math.nan
+    top5: float = math.nan
+
+
+def train_epoch(learner: Learner, batches: Loader, epoch: int) -> Trained:
+    """Train on each batch once.
+
+    Raises
+    ------
+    TrainingFailure
+        If the loss or a weight is not finite: within some hundred steps, and at the end in any case.
+    """
+    device, together = learner.place.device, learner.scheme.accumulation
+    loss_sum = torch.zeros((), device=device, dtype=learner.place.summing)
+    correct = torch.zeros((), device=device, dtype=torch.int64)
+    watch, steps, images, waited, lr = LossWatch(device), len(batches), 0, 0.0, learner.lr
+    learner.model.train()
+    iterator = iter(batches)
+    for step in range(steps):
+        asked = time.perf_counter()
+        inputs, targets = next(iterator)
+        waited += time.perf_counter() - asked
+        inputs, targets = inputs.to(device, non_blocking=True), targets.to(device, non_blocking=True)
+        # the last update of an epoch may have fewer steps
+        share = min(together, steps - step // together * together)
+        if (step + 1) % together and step + 1 < steps:
+            with learner.alone():
+                loss, outputs = _backward(learner, inputs, targets, share)
+        else:
+            loss, outputs = _backward(learner, inputs, targets, share)
+            lr = learner.lr
+            learner.update()
+        loss_sum += loss * len(targets)
+        correct += (outputs.argmax(1) == targets).sum()
+        images += len(targets)
+        watch.look(loss_sum, step, epoch)
+    total, right, count = learner.place.sums(loss_sum, correct, images)
+    if not math.isfinite(total):
+        raise diverged(epoch)
+    learner.agree()
+    check_finite(learner.network.state_dict().values(), epoch)
+    return Trained(total / count, 100 * right / count, int(count), lr, waited)
+
+
+def _backward(
+    learner: Learner, inputs: torch.Tensor, targets: torch.Tensor, share: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Gather the gradients of a batch; give its mean loss, and its outputs."""
+    with learner.precision():
+        outputs = learner.model(inputs)
+        loss = learner.criterion(outputs, targets)
+    learner.scaler.scale(loss / share if share > 1 else loss).backward()
+    return loss.detach(), outputs.detach()
+
+
+def validate(learner: Learner, batches: Loader) -> Validated:
+    """Validate the network that counts; every image once, whatever the number of processes."""
+    device, network = learner.place.device, learner.validated
+    sums = torch.zeros(3, device=device, dtype=learner.place.summing)
+    images, classes = 0, 0
+    network.eval()
+    with torch.inference_mode(), learner.precision():
+        for batch in batches:
+            inputs, targets = (each.to(device, non_blocking=True) for each in batch)
+            outputs = network(inputs).float()
+            classes = outputs.shape[1]
+            best = outputs.topk(min(5, classes)).indices == targets[:, None]
+            loss = functional.cross_entropy(outputs, targets, reduction="sum")
+            sums += torch.stack([loss, best[:, 0].sum(), best.sum()])
+            images += len(targets)
+    loss_sum, first, five, count = learner.place.sums(*sums, images)
+    return Validated(loss_sum / count, 100 * first / count, 100 * five / count if classes > 5 else math.nan)
+
+
+def peak_memory(device: torch.device) -> int:
+    """Give the most bytes that tensors on a CUDA device, or else this process, held so far; 0 where unknown."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used if sys.platform == "darwin" else used * 1024

@@ -1,0 +1,153 @@
+"""What a training leaves in its folder: settings, a row an epoch, checkpoints, its result."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from accelnas.errors import FileError
+from accelnas.files import replacing
+from accelnas_training.errors import TrainingError, TrainingFailure
+from accelnas_training.train.checkpoint import read_checkpoint, write_checkpoint
+from accelnas_training.train.result import EpochRow, TrainingResult
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Evidence"]
+
+_FORGET = "choose another folder, or begin again without resuming"
+
+
+class Evidence:
+    """A training's folder.
+
+    Parameters
+    ----------
+    folder
+        Its path; it is made if its parent is there.
+    identity
+        What makes it this training and no other: JSON values.
+
+    Raises
+    ------
+    FileError
+        If the folder can't be made.
+    """
+
+    def __init__(self, folder: str | Path, identity: Mapping[str, Any]) -> None:
+        self.path = Path(folder)
+        self._identity = dict(identity)
+        try:
+            self.path.mkdir(exist_ok=True, parents=True)
+        except OSError as error:
+            raise FileError(f"{self.path}: {error.strerror}; choose another folder") from error
+
+    def check(self) -> None:
+        """Check that the folder holds this training or none.
+
+        Raises
+        ------
+        TrainingError
+            If it holds another; the message says in what they differ.
+        """
+        found = self._read("settings.json")
+        if found is None:
+            return
+        for key, wanted in self._identity.items():
+            there = found.get("identity", {}).get(key)
+            if there != wanted:
+                raise TrainingError(f"{self.path} holds a training whose {key} is {there!r}, not {wanted!r}; {_FORGET}")
+
+    def forget(self) -> None:
+        """Delete what an earlier training left."""
+        for name in ("result.json", "epochs.csv", "checkpoint.safetensors", "settings.json"):
+            (self.path / name).unlink(missing_ok=True)
+
+    def begin(self, settings: Mapping[str, Any], run: Mapping[str, Any]) -> None:
+        """Write the settings; add a run, which is a start or a restart, to those before."""
+        earlier = self._read("settings.json") or {"runs": []}
+        content = {"identity": self._identity, **settings, "runs": [*earlier["runs"], run]}
+        self._write("settings.json", json.dumps(content, indent=1))
+        (self.path / "result.json").unlink(missing_ok=True)  # of a failure that is tried again
+
+    def result(self) -> TrainingResult | None:
+        """Give the result of a finished training.
+
+        Raises
+        ------
+        TrainingFailure
+            If it diverged, as it would again. What ran out of memory may be tried again.
+        """
+        found = self._read("result.json")
+        if found is None:
+            return None
+        try:
+            error = found["error"]
+            if error is None:
+                return TrainingResult.from_dict(found)
+            if error["kind"] == "diverged":
+                raise TrainingFailure(error["kind"], error["message"])
+        except (KeyError, TypeError) as damage:
+            path = self.path / "result.json"
+            raise TrainingError(f"{path} is damaged: {damage!r}; delete it to finish again") from damage
+        return None
+
+    def finish(self, result: TrainingResult) -> None:
+        """Write the result."""
+        self._write("result.json", json.dumps({"error": None, **result.to_dict()}, indent=1))
+
+    def fail(self, failure: TrainingFailure) -> None:
+        """Write a failure in place of a result."""
+        self._write("result.json", json.dumps({"error": {"kind": failure.kind, "message": str(failure)}}, indent=1))
+
+    def checkpoint(self) -> dict[str, Any] | None:
+        """Give the last checkpoint's state; None without one.
+
+        Raises
+        ------
+        TrainingError
+            If it is damaged.
+        """
+        path = self.path / "checkpoint.safetensors"
+        return read_checkpoint(path) if path.exists() else None
+
+    def save(self, state: dict[str, Any], rows: Sequence[EpochRow]) -> None:
+        """Keep the state after an epoch, and the rows of all epochs so far."""
+        write_checkpoint(self.path / "checkpoint.safetensors", state)
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow([each.name for each in fields(EpochRow)])
+        writer.writerows([_cell(value) for value in asdict(row).values()] for row in rows)
+        self._write("epochs.csv", text.getvalue())
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        path = self.path / name
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise TrainingError(f"{path} is damaged: {error}; {_FORGET}") from error
+        if not isinstance(content, dict):
+            raise TrainingError(f"{path} is damaged: it holds {type(content).__name__}, not a table; {_FORGET}")
+        return content
+
+    def _write(self, name: str, text: str) -> None:
+        path = self.path / name
+        try:
+            with replacing(path) as temporary:
+                temporary.write_text(text + "\n" * (not text.endswith("\n")), encoding="utf-8")
+        except OSError as error:
+            raise FileError(f"{path}: {error.strerror or error}; make room or choose another folder") from error
+
+
+def _cell(value: float | None) -> str:
+    """Write a number in short; nothing for what was not measured."""
+    if value is None or value != value:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

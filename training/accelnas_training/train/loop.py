@@ -1,0 +1,180 @@
+"""The loop over epochs, in one process of a training."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import nn
+
+from accelnas_training.energy import Meter
+from accelnas_training.errors import TrainingError
+from accelnas_training.images import Images, Loader, LoaderPlan, Part
+from accelnas_training.provenance import environment
+from accelnas_training.train.epoch import Trained, Validated, peak_memory, train_epoch, validate
+from accelnas_training.train.evidence import Evidence
+from accelnas_training.train.learner import Learner
+from accelnas_training.train.result import EpochRow, TrainingResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from accelnas_training.schemes import Scheme
+    from accelnas_training.train.places import Place
+
+__all__ = ["Task", "run"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be trained, and how; `train` explains each."""
+
+    images: Images
+    scheme: Scheme
+    seed: int = 0
+    folder: Path | None = None
+    resume: bool = True
+    workers: int = 0
+    validate_every: int = 1
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def evidence(self, network: nn.Module) -> Evidence | None:
+        """Give the folder, if there is one."""
+        if self.folder is None:
+            return None
+        identity = {
+            "scheme": self.scheme.digest,
+            "seed": self.seed,
+            "images": self.images.digest,
+            "network": _digest(network),
+            **self.labels,
+        }
+        return Evidence(self.folder, identity)
+
+    def loader(self, part: Part, place: Place, epoch: int) -> Loader:
+        """Give an epoch's batches for one process."""
+        scheme, shared = self.scheme, place.processes * self.scheme.accumulation
+        if scheme.batch_size % shared:
+            raise TrainingError(
+                f"batch_size {scheme.batch_size} is no multiple of {place.processes} devices x "
+                f"accumulation {scheme.accumulation}; choose another number of devices or batch size"
+            )
+        training = part == "train"
+        plan = LoaderPlan(
+            batch_size=scheme.batch_size // shared,
+            resolution=scheme.resolution(epoch) if training else scheme.resize.validation,
+            augmentation=scheme.augmentation if training else None,
+            seed=self.seed,
+            epoch=epoch,
+            rank=place.rank,
+            processes=place.processes,
+            workers=self.workers,
+            device=str(place.device),
+            channels_last=scheme.channels_last,
+            crop_share=scheme.resize.validation_crop,
+        )
+        return self.images.loader(part, plan)
+
+
+def run(
+    network: nn.Module, task: Task, place: Place, evidence: Evidence | None, report: Callable[[EpochRow], None] | None
+) -> TrainingResult:
+    """Train from the last checkpoint, or from the start, to the end; raises as `train` does."""
+    scheme, began = task.scheme, time.perf_counter()
+    rows: list[EpochRow] = []
+    saved = evidence.checkpoint() if evidence is not None else None
+    if saved is not None:
+        rows = [EpochRow(**row) for row in saved["rows"]]
+        began -= saved["total_seconds"]
+    steps = len(task.loader("train", place, 0))
+    learner = Learner(network, scheme, place, -(-steps // scheme.accumulation))
+    if saved is not None:
+        learner.restore(saved["learner"])
+    _start(evidence, task, place, len(rows))
+    meter = Meter(str(place.device), processors=place.local_rank == 0)
+    for epoch in range(len(rows), scheme.epochs):
+        # each epoch has random numbers of its own, so that a restart needs none of those before
+        torch.manual_seed(int(np.random.SeedSequence([task.seed, epoch, place.rank]).generate_state(1, np.uint64)[0]))
+        batches = task.loader("train", place, epoch)
+        place.wait()
+        epoch_began = time.perf_counter()
+        with meter:
+            trained = train_epoch(learner, batches, epoch)
+            place.wait()
+        seconds = time.perf_counter() - epoch_began
+        validated = Validated()
+        if (epoch + 1) % task.validate_every == 0 or epoch + 1 == scheme.epochs:
+            validated = validate(learner, task.loader("validation", place, epoch))
+        rows.append(_row(task, place, epoch, trained, validated, seconds, meter.joules))
+        if evidence is not None and place.first:
+            total = time.perf_counter() - began
+            state = {"learner": learner.state(), "rows": [asdict(row) for row in rows], "total_seconds": total}
+            evidence.save(state, rows)
+        if report is not None and place.first:
+            report(rows[-1])
+    network.load_state_dict(learner.validated.state_dict())
+    result = _result(rows, time.perf_counter() - began)
+    if evidence is not None and place.first:
+        evidence.finish(result)
+    return result
+
+
+def _start(evidence: Evidence | None, task: Task, place: Place, epochs_done: int) -> None:
+    """Write the settings; first make sure that all processes found the same checkpoint."""
+    if place.sums(float(epochs_done))[0] != epochs_done * place.processes:
+        raise TrainingError(f"only some processes find the checkpoint in {task.folder}; use a folder that all share")
+    if evidence is not None and place.first:
+        settings = {"scheme": task.scheme.to_dict(), "images": task.images.name}
+        run = {"epochs_done": epochs_done, "device": str(place.device), "processes": place.processes}
+        evidence.begin(settings, {**run, "environment": environment()})
+
+
+def _row(
+    task: Task, place: Place, epoch: int, trained: Trained, validated: Validated, seconds: float, joules: float | None
+) -> EpochRow:
+    counted, energy = place.sums(float(joules is not None), joules or 0.0)
+    return EpochRow(
+        epoch=epoch,
+        resolution=task.scheme.resolution(epoch),
+        lr=trained.lr,
+        train_loss=trained.loss,
+        train_top1=trained.top1,
+        loss=validated.loss,
+        top1=validated.top1,
+        top5=validated.top5,
+        seconds=seconds,
+        data_seconds=trained.data_seconds,
+        images_per_second=trained.images / seconds,
+        peak_memory=peak_memory(place.device),
+        joules=energy if counted else None,
+    )
+
+
+def _result(rows: list[EpochRow], total_seconds: float) -> TrainingResult:
+    last, seconds = rows[-1], sum(row.seconds for row in rows)
+    joules = [row.joules for row in rows if row.joules is not None]
+    return TrainingResult(
+        top1=last.top1,
+        top5=last.top5,
+        loss=last.loss,
+        train_loss=last.train_loss,
+        train_top1=last.train_top1,
+        seconds=seconds,
+        total_seconds=total_seconds,
+        data_seconds=sum(row.data_seconds for row in rows),
+        images_per_second=sum(row.images_per_second * row.seconds for row in rows) / seconds,
+        energy_joules=sum(joules) if len(joules) == len(rows) else None,
+        peak_memory=max(row.peak_memory for row in rows),
+        epochs=len(rows),
+    )
+
+
+def _digest(network: nn.Module) -> str:
+    """Name a network's form: its tensors' names, shapes and types."""
+    lines = [f"{name} {tuple(each.shape)} {each.dtype}\n" for name, each in network.state_dict().items()]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
