@@ -45,8 +45,8 @@ def resized(images: Tensor, boxes: Tensor, mirrored: Tensor, cubic: Tensor, reso
     rows = _weights(boxes[:, 0], boxes[:, 2], cubic, height, resolution)
     columns = _weights(boxes[:, 1], boxes[:, 3], cubic, width, resolution)
     columns = torch.where(mirrored[:, None, None], columns.flip(1), columns)
-    narrowed = images.float() @ columns.transpose(1, 2)[:, None]
-    return (rows[:, None] @ narrowed).clamp_(0, 255)  # bicubic overshoots
+    narrowed = (images.float() @ columns.transpose(1, 2)[:, None]).clamp_(0, 255)  # bicubic overshoots
+    return (rows[:, None] @ narrowed).clamp_(0, 255)
 
 
 def _weights(starts: Tensor, lengths: Tensor, cubic: Tensor, size: int, resolution: int) -> Tensor:
