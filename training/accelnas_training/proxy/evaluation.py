@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from accelnas_training.collect.collector import collect
@@ -12,6 +13,7 @@ from accelnas_training.proxy.trainings import Measured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from accelnas_training.collect.collector import Progress
     from accelnas_training.collect.limits import Limits
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from accelnas_training.collect.store import Store
     from accelnas_training.collect.work import WorkDescription
     from accelnas_training.proxy.trainings import Training
+
+    Watch = AbstractContextManager[Callable[[Progress], None] | None]
 
 __all__ = ["Collected", "Known"]
 
@@ -67,8 +71,8 @@ class Collected:
         Where they are done.
     limits
         When one is given up; it then counts as failed.
-    report
-        Called after every change.
+    watch
+        Shows the progress of a call: given the number of its trainings, a context with what to call after every change.
     recorded
         Called with a job once its result is on disk.
     """
@@ -79,11 +83,11 @@ class Collected:
         work: WorkDescription,
         runner: Runner,
         limits: Limits | None = None,
-        report: Callable[[Progress], None] | None = None,
+        watch: Callable[[int], Watch] | None = None,
         recorded: Callable[[Job], None] | None = None,
     ) -> None:
         self._store, self._work, self._runner, self._limits = store, work, runner, limits
-        self._report, self._recorded = report, recorded
+        self._watch, self._recorded = watch or (lambda _trainings: nullcontext()), recorded
         self._known = Known(store)
 
     def __call__(self, trainings: Sequence[Training]) -> list[Measured]:
@@ -91,15 +95,8 @@ class Collected:
         for scheme in {training.scheme.digest: training.scheme for training in trainings}.values():
             self._store.add_scheme(scheme.digest, scheme.name, scheme.to_dict())
         jobs = [_job(training) for training in trainings]
-        collect(
-            self._store,
-            jobs,
-            self._work,
-            self._runner,
-            self._limits,
-            report=self._report,
-            recorded=self._recorded,
-        )
+        with self._watch(len(jobs)) as report:
+            collect(self._store, jobs, self._work, self._runner, self._limits, report=report, recorded=self._recorded)
         return self._known(trainings)
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["Agreement", "Validation", "validate"]
+__all__ = ["Agreement", "Validation", "agreement", "validate"]
 
 
 @dataclass(frozen=True)
@@ -143,13 +143,14 @@ def validate(proxy: Trained, reference: Trained, *, seed: int = 0, resamples: in
         interval_over_models(*means, seed=seed, resamples=resamples),
         over_seeds,
         tuple(tau(a, b) for a, b in product(proxy.accuracy.T, reference.accuracy.T)),
-        _agreement(proxy),
-        _agreement(reference),
+        agreement(proxy),
+        agreement(reference),
         len(every) - len(pairs),
     )
 
 
-def _agreement(trained: Trained) -> Agreement:
+def agreement(trained: Trained) -> Agreement:
+    """Say how one scheme agrees with itself."""
     sound = trained.accuracy[~np.isnan(trained.means)]
     several = sound.shape[1] > 1 and len(sound) > 0
     return Agreement(

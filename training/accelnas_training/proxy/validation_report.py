@@ -1,0 +1,118 @@
+"""The files of a validation: a report, the architectures as CSV, and the scatter of the paper's Fig. 3."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from accelnas.build.evaluation.tables import markdown, number
+from accelnas_training.proxy.plots import draw_agreement
+from accelnas_training.proxy.writing import (
+    circumstances,
+    energy,
+    per_architecture,
+    shown_tau,
+    write_files,
+    written,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from accelnas import Space
+    from accelnas_training.proxy.validation import Agreement, Validation
+
+__all__ = ["write_validation"]
+
+
+def write_validation(
+    validation: Validation, space: Space, folder: str | Path, command: str, intensity: float | None = None
+) -> Path:
+    """Write how a proxy agrees with the reference.
+
+    Parameters
+    ----------
+    validation
+        The comparison.
+    space
+        The search space of its architectures.
+    folder
+        Made if needed. Gets ``validation.csv``, ``validation.svg`` and ``validation.md``.
+    command
+        What made it.
+    intensity
+        Of the grid, in grams of CO₂ per kWh.
+
+    Returns
+    -------
+    Path
+        Of the report, written last.
+
+    Raises
+    ------
+    FileError
+        If the folder can't be made or written to.
+    """
+    folder = Path(folder)
+    proxy, reference = validation.proxy, validation.reference
+    files: dict[str, Callable[[Path], object]] = {
+        "validation.csv": per_architecture(space, proxy=proxy, reference=reference).write_csv,
+        "validation.svg": lambda path: draw_agreement(path, proxy, reference, validation.tau, validation.interval),
+        "validation.md": written(_text(validation, command, intensity)),
+    }
+    write_files(folder, files)
+    return folder / "validation.md"
+
+
+def _text(validation: Validation, command: str, intensity: float | None) -> str:
+    count, seeds = validation.proxy.accuracy.shape
+    of_reference = validation.reference.accuracy.shape[1]
+    summary = (
+        f"**p\\* ranks {count} architectures as r does with τ = {shown_tau(validation.tau, validation.interval)}, and "
+        f"trains {number(validation.speedup, 2)} times faster.** Means of {seeds} seeds under p\\* and {of_reference} "
+        "under r; the interval resamples architectures."
+    )
+    caption = "Top-1 of the architectures under p* and under r; bars are one standard deviation over seeds."
+    sections = [
+        "# A training proxy beside the reference",
+        circumstances(command),
+        summary,
+        _remarks(validation),
+        f"![p* and r](validation.svg)\n\n{caption}",
+        "## Either with itself",
+        markdown(["", "p*", "r"], _rows(validation.of_proxy, validation.of_reference)),
+        "## Energy of a training",
+        energy(intensity, **{"p*": validation.of_proxy.joules, "r": validation.of_reference.joules}),
+        "All architectures are in `validation.csv`.",
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _remarks(validation: Validation) -> str:
+    low, high = validation.interval_over_seeds
+    singles = validation.singles
+    side = "less" if validation.offset < 0 else "more"
+    text = f"p\\* gives {abs(validation.offset):.2f} points of top-1 {side} than r on average."
+    if len(singles) > 1:
+        text = (
+            f"τ of a single seed of p\\* and a single seed of r is {min(singles):.3f} to {max(singles):.3f}, "
+            f"{np.mean(singles):.3f} on average. Resampling seeds, too, gives {low:.3f} to {high:.3f}, a "
+            f"little low since a mean of resampled seeds is noisier. {text}"
+        )
+    if validation.left_out:
+        text += f" {validation.left_out} architectures that one of them lacks or r failed on are left out."
+    return text
+
+
+def _rows(proxy: Agreement, reference: Agreement) -> list[list[str]]:
+    both = proxy, reference
+    return [
+        ["τ between seeds 1 and 2", *(f"{one.between[0]:.3f}" if one.between else "–" for one in both)],
+        ["τ between two seeds, mean", *(f"{np.mean(one.between):.3f}" if one.between else "–" for one in both)],
+        ["σ of seeds, mean [points]", *(number(one.sigma, 3) for one in both)],
+        ["σ of seeds, pooled [points]", *(number(one.pooled, 3) for one in both)],
+        ["time of a training [s]", *(number(one.seconds) for one in both)],
+        ["failed trainings", *(str(one.failures) for one in both)],
+    ]
