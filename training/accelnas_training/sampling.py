@@ -2,33 +2,264 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from accelnas import mnasnet_space
+from accelnas.errors import DataError, SpaceError
+from accelnas_training.networks.options import NetworkOptions
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from accelnas import Space
+    from accelnas.build.dataset import Dataset
     from accelnas.build.settings import Settings
     from accelnas_training.networks.family import NetworkFamily
 
     Rows = NDArray[np.uint8]
+    Floats = NDArray[np.float64]
 
 __all__ = ["active", "grid", "uniform"]
 
+_COUNTED = 400  # candidates of a grid whose networks are built; about a tenth of a second each
+_KNOWN = 100_000  # where costs follow from a formula
+_SCORED = 10_000  # candidates of an active choice
+
 
 def uniform(space: Space, n: int, seed: int, known: Rows | None = None) -> Rows:
-    """Draw uniformly: uint8 (n, variables), distinct, none of `known`."""
-    raise NotImplementedError
+    """Draw uniformly.
+
+    Parameters
+    ----------
+    space
+        The search space.
+    n
+        Number of architectures.
+    seed
+        The same seed gives the same architectures.
+    known
+        uint8 (m, variables): architectures to leave out, if any.
+
+    Returns
+    -------
+    uint8 (n, variables)
+        Choice indices, distinct, none of `known`.
+
+    Raises
+    ------
+    SpaceError
+        If fewer are left.
+
+    Examples
+    --------
+    >>> uniform(mnasnet_space(), 5, seed=0).shape
+    (5, 28)
+    """
+    new = _candidates(space, n, seed, known)
+    if len(new) < n:
+        raise SpaceError(
+            f"{n} architectures are wanted, but {space.name} has {space.size:,}, of which {len(new):,} are not known; "
+            f"ask for {len(new):,} or fewer"
+        )
+    return new
+
+
+def _candidates(space: Space, n: int, seed: int, known: Rows | None) -> Rows:
+    """Draw up to `n`: fewer if fewer are left."""
+    excluded = set() if known is None else {row.tobytes() for row in np.ascontiguousarray(known)}
+    drawn = space.sample(min(n + len(excluded), space.size), seed, unique=True)
+    if excluded:
+        drawn = drawn[[row.tobytes() not in excluded for row in drawn]]
+    return drawn[:n]
 
 
 def grid(family: NetworkFamily, n: int, seed: int, resolution: int = 224, known: Rows | None = None) -> Rows:
-    """Choose on an even grid of MACs × parameters: uint8 (n, variables), distinct, none of `known`."""
-    raise NotImplementedError
+    """Choose architectures on an even grid of MACs × parameters.
+
+    Many candidates are drawn uniformly: 100,000 where the costs follow from a formula (MnasNet at 224 pixels, without
+    options), else 400, or 4 n, whose networks are built. The coarsest grid is laid over their MACs and parameters that
+    has n cells with a candidate. If more have one, n of the cells are chosen by farthest points: first that
+    of the smallest networks, then always the one whose centre is farthest from those chosen. Of each cell the
+    candidate nearest to its centre is taken.
+
+    Parameters
+    ----------
+    family
+        The networks.
+    n, seed, known
+        As in `uniform`.
+    resolution
+        Height and width of an image in pixels.
+
+    Returns
+    -------
+    uint8 (n, variables)
+        Choice indices, distinct, none of `known`, in the order of the choice: the first few are spread, too.
+
+    Raises
+    ------
+    SpaceError
+        If fewer are left.
+    NetworkError
+        If a network can't be built.
+
+    Examples
+    --------
+    >>> from accelnas_training.networks import load_family
+    >>> grid(load_family("mnasnet"), 20, seed=0).shape
+    (20, 28)
+    """
+    plain = family.builder == "mnasnet" and family.space == mnasnet_space() and family.options == NetworkOptions()
+    if plain and resolution == 224:
+        rows = _at_least(family.space, n, max(_KNOWN, n), seed, known)
+        costs = _formula(family.space, rows)
+    else:
+        from accelnas_training.networks.complexity import complexities
+
+        rows = _at_least(family.space, n, max(_COUNTED, 4 * n), seed, known)
+        costs = complexities(family, rows, resolution)
+    return rows[_spread_cells(costs, n)]
+
+
+def _at_least(space: Space, n: int, wanted: int, seed: int, known: Rows | None) -> Rows:
+    """Draw as many as are wanted, or all that are left, but `n`."""
+    rows = _candidates(space, wanted, seed, known)
+    return rows if len(rows) >= n else uniform(space, n, seed, known)
+
+
+def _formula(space: Space, rows: Rows) -> Floats:
+    from accelnas.build.mnasnet import Layer, block_sums
+
+    def total(cost: str) -> Floats:
+        def of_layer(layer: Layer) -> int:
+            return int(getattr(layer, cost))
+
+        fixed, of_state = block_sums(of_layer, space)
+        return np.asarray(fixed + sum(values[states[:, b]] for b, values in enumerate(of_state)), np.float64)
+
+    states = space.block_states(rows)
+    return np.stack([total("macs"), total("params")], axis=1)
+
+
+def _spread_cells(points: Floats, n: int) -> NDArray[np.intp]:
+    """Choose `n` of (candidates, 2) points as `grid` says; where no grid has n cells, the first others fill up."""
+    low, width = points.min(axis=0), np.ptp(points, axis=0)
+    unit = (points - low) / np.where(width > 0, width, 1.0)
+    for side in range(math.isqrt(max(n - 1, 0)) + 1, 8 * n + 2):
+        cells = np.minimum((unit * side).astype(np.intp), side - 1)
+        occupied = np.unique(cells, axis=0)
+        if len(occupied) >= n:
+            break
+    centres = (occupied + 0.5) / side
+    chosen: list[int] = []
+    distances = np.full(len(centres), np.inf)
+    for _ in range(min(n, len(centres))):
+        cell = int(np.argmax(distances))
+        to_cell = np.linalg.norm(centres - centres[cell], axis=1)
+        distances = np.minimum(distances, to_cell)
+        members = np.flatnonzero((cells == occupied[cell]).all(axis=1))
+        chosen.append(int(members[np.argmin(np.linalg.norm(unit[members] - centres[cell], axis=1))]))
+    others = np.setdiff1d(np.arange(len(points)), chosen)
+    return np.concatenate([np.array(chosen, np.intp), others[: n - len(chosen)]])
 
 
 def active(
-    space: Space, n: int, seed: int, known: Rows, values: NDArray[np.float64], settings: Settings | None = None
+    space: Space,
+    n: int,
+    seed: int,
+    known: Rows,
+    values: Floats,
+    settings: Settings | None = None,
+    metric: str = "accuracy",
 ) -> Rows:
-    """Choose where an ensemble fitted on (known, values) disagrees most: uint8 (n, variables), none of `known`."""
-    raise NotImplementedError
+    """Choose architectures of which an ensemble fitted on measured ones knows least.
+
+    Of 10,000 candidates, drawn uniformly, the one is taken on which the ensemble's members disagree most; their
+    disagreement about all others is reduced by what a measurement of it would tell, and so on.
+
+    Parameters
+    ----------
+    space
+        The search space.
+    n, seed
+        As in `uniform`.
+    known
+        uint8 (m, variables): the measured architectures.
+    values
+        float64 (m,): their values, NaN where there is none.
+    settings
+        How the ensemble is fitted. By default 64 draws from two Gaussian processes over pairs of variables, which takes
+        seconds.
+    metric
+        Which of the settings' metrics the values are.
+
+    Returns
+    -------
+    uint8 (n, variables)
+        Choice indices, distinct, none of `known`, those of which least is known first.
+
+    Raises
+    ------
+    SpaceError
+        If fewer are left.
+    DataError
+        If values and architectures differ in number, or are too few to fit on.
+    ModelError
+        If the settings do not know the metric.
+    """
+    from accelnas.build.ensemble import fit_ensemble
+    from accelnas.errors import ModelError
+
+    settings = replace(settings or _default_settings(metric), seed=seed)
+    if metric not in settings.metrics:
+        raise ModelError(f"settings {settings.name} have no metric {metric!r}; they have {', '.join(settings.metrics)}")
+    dataset = _dataset(space, known, values, metric)
+    candidates = _at_least(space, n, max(_SCORED, 4 * n), seed, known)
+    ensemble = fit_ensemble(dataset, dataset.ids, settings.metrics[metric], settings)
+    fitted = ensemble.predict_members(dataset.choices[ensemble.rows]).mean(axis=0)
+    noise = float(np.mean((ensemble.targets - fitted) ** 2))
+    return candidates[_least_known(ensemble.predict_members(candidates), noise, n)]
+
+
+def _default_settings(metric: str) -> Settings:
+    from accelnas.build.settings import MetricSettings, Recipe, Settings
+
+    parameters = {"orders": [2, 2], "steps": [[1000, 40]], "processes": 2}
+    recipe = Recipe("pairs", "anova_process", parameters=parameters)
+    metrics = {metric: MetricSettings(metric, "", "maximise", "", "identity", recipe)}
+    return Settings("active sampling", 64, folds=5, seed=0, standardise=True, metrics=metrics, sha256="")
+
+
+def _dataset(space: Space, known: Rows, values: Floats, metric: str) -> Dataset:
+    import polars as pl
+
+    from accelnas.build.dataset import from_table
+
+    if len(known) != len(values):
+        raise DataError(f"{len(known)} architectures have {len(values)} values; give one for each")
+    columns = {v.name: [v.choices[i] for i in known[:, k].tolist()] for k, v in enumerate(space.variables)}
+    return from_table(pl.DataFrame({**columns, metric: np.asarray(values, np.float64)}), space)
+
+
+def _least_known(members: Floats, noise: float, n: int) -> list[int]:
+    """Choose `n` columns of (members, candidates) greedily, each time as if those chosen had been measured.
+
+    The members are taken for draws from a normal distribution. A measurement with variance `noise` shrinks what they
+    say along the measured column by √(noise / (variance + noise)).
+    """
+    spread = (members - members.mean(axis=0)) / math.sqrt(max(len(members) - 1, 1))
+    chosen: list[int] = []
+    for _ in range(n):
+        variance = np.square(spread).sum(axis=0)
+        variance[chosen] = -1.0
+        best = int(np.argmax(variance))
+        chosen.append(best)
+        if variance[best] > 0:
+            direction = spread[:, best] / math.sqrt(variance[best])
+            kept = math.sqrt(noise / (variance[best] + noise))
+            spread -= (1.0 - kept) * np.outer(direction, direction @ spread)
+    return chosen
