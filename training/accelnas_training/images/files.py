@@ -1,32 +1,26 @@
-"""Images in files, decoded and altered by worker processes."""
+"""Images in files, decoded one by one."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import torch
-from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
-from torch.utils.data import DataLoader, Dataset, Sampler
+from typing import TYPE_CHECKING, Any
 
 from accelnas_training.errors import ImagesError
 from accelnas_training.images.base import Images
-from accelnas_training.images.finish import finished
-from accelnas_training.images.order import batches
 from accelnas_training.images.samples import decoded
-from accelnas_training.images.transforms import check_transform, transformed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-    import numpy as np
-    from numpy.typing import NDArray
     from PIL.Image import Image
-    from torch import Tensor
 
+    from accelnas_training.images.file_loader import FileLoader, Pools
     from accelnas_training.images.plan import LoaderPlan, Part
     from accelnas_training.images.samples import Samples
 
 __all__ = ["FileImages"]
+
+# of ImageNet's train part, as torchvision and timm have them
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class FileImages(Images):
@@ -58,8 +52,8 @@ class FileImages(Images):
         classes: int,
         digest: str,
         channels: int = 3,
-        mean: tuple[float, ...] = IMAGENET_DEFAULT_MEAN,
-        std: tuple[float, ...] = IMAGENET_DEFAULT_STD,
+        mean: tuple[float, ...] = _MEAN,
+        std: tuple[float, ...] = _STD,
     ) -> None:
         for part, samples in parts.items():
             wrong = ((samples.labels < 0) | (samples.labels >= classes)).nonzero()[0]
@@ -71,7 +65,7 @@ class FileImages(Images):
         self.name, self.classes, self.digest = name, classes, digest
         self.channels, self.mean, self.std = channels, mean, std
         self._parts = dict(parts)
-        self._pools: dict[tuple[Part, int, bool], _Pool] = {}
+        self._pools: Pools = {}
 
     def size(self, part: Part) -> int:
         """Give the number of images of a part."""
@@ -102,98 +96,9 @@ class FileImages(Images):
                 f"augmentation.policy is {asked.policy!r} and color_jitter {asked.color_jitter}, which "
                 f"grey images can't have; leave them out for {self.name}"
             )
-        check_transform(plan, self.mean)
-        return FileLoader(self, part, plan)
+        from accelnas_training.images.file_loader import FileLoader  # PyTorch and timm take seconds to import
 
-    def read_batches(self, part: Part, chunks: list[_Chunk], plan: LoaderPlan) -> Iterator[Tensor | ImagesError]:
-        """Give the batches as they come from the workers, uint8, or what went wrong."""
-        decoder = _Decoder(self._parts[part], self.channels, self.mean)
-        if plan.workers == 0:
-            yield from map(decoder.__getitem__, chunks)
-            return
-        key = part, plan.workers, plan.device.startswith("cuda")
-        # taken while it works, so that two iterations at a time have a pool each
-        pool = self._pools.pop(key, None) or _Pool(decoder, *key[1:])
-        try:
-            yield from pool.run(chunks)
-        except GeneratorExit:  # the caller broke off: the workers are well
-            self._pools[key] = pool
-            raise
-        self._pools[key] = pool
+        return FileLoader(self, part, self._parts[part], plan, self._pools)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_pools": {}}  # another process starts workers of its own
-
-
-class FileLoader:
-    """The batches of one epoch, decoded ahead by the workers."""
-
-    def __init__(self, images: FileImages, part: Part, plan: LoaderPlan) -> None:
-        self._images, self._part, self._plan = images, part, plan
-        self._batches = batches(plan, images.size(part))
-
-    def __len__(self) -> int:
-        return len(self._batches)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        images, plan = self._images, self._plan
-        labels = torch.from_numpy(images._parts[self._part].labels)
-        chunks = [_Chunk(rows, plan) for rows in self._batches]
-        for chunk, batch in zip(chunks, images.read_batches(self._part, chunks, plan), strict=True):
-            if isinstance(batch, ImagesError):
-                raise batch
-            moved = batch.to(plan.device, non_blocking=True)
-            own = labels[torch.from_numpy(chunk.rows)].to(plan.device)
-            yield finished(moved, chunk.rows, plan, images.mean, images.std), own
-
-
-class _Chunk(NamedTuple):
-    """All that a worker needs to make a batch."""
-
-    rows: NDArray[np.int64]
-    plan: LoaderPlan
-
-
-class _Decoder(Dataset[Any]):
-    """Makes batches; gives what went wrong as a value, since workers wrap what they raise in a long report."""
-
-    def __init__(self, samples: Samples, channels: int, mean: tuple[float, ...]) -> None:
-        self._samples, self._channels, self._mean = samples, channels, mean
-
-    def __getitem__(self, chunk: _Chunk) -> Tensor | ImagesError:
-        try:
-            return transformed(self._image, chunk.rows, chunk.plan, self._mean)
-        except ImagesError as error:
-            return error
-
-    def _image(self, row: int) -> Image:
-        return decoded(self._samples, row, self._channels)
-
-
-class _Chunks(Sampler[_Chunk]):
-    """What the workers make next; changed between epochs, while they live on."""
-
-    chunks: list[_Chunk]
-
-    def __iter__(self) -> Iterator[_Chunk]:
-        return iter(self.chunks)
-
-
-class _Pool:
-    """Worker processes that stay for the next epoch."""
-
-    def __init__(self, decoder: _Decoder, workers: int, pinned: bool) -> None:
-        self._next = _Chunks()
-        self._loader: DataLoader[Any] = DataLoader(
-            decoder,
-            batch_size=None,  # the decoder makes batches
-            sampler=self._next,
-            num_workers=workers,
-            persistent_workers=True,
-            pin_memory=pinned,
-            generator=torch.Generator(),  # the default would draw from the caller's
-        )
-
-    def run(self, chunks: list[_Chunk]) -> Iterator[Tensor | ImagesError]:
-        self._next.chunks = chunks
-        yield from self._loader
