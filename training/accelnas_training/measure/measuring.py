@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import tempfile
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from accelnas_training.measure.conditions import load
@@ -71,8 +73,8 @@ def measure_module(module: nn.Module, input_shape: tuple[int, ...], protocol: Pr
     protocol
         How; its resolution is not used.
     """
-    with Subject.opened(module, input_shape) as subject:
-        return measure_subject(subject, protocol)
+    with tempfile.TemporaryDirectory(prefix="accelnas-measure-", ignore_cleanup_errors=True) as folder:
+        return measure_subject(Subject(module, input_shape, Path(folder)), protocol)
 
 
 def measure_subject(subject: Subject, protocol: Protocol) -> Measurement:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import copy
 import logging
-import tempfile
 import time
 import warnings
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from accelnas.errors import MissingExtraError
 from accelnas_training.measure.errors import MeasurementError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     import torch
     from torch import nn
@@ -36,6 +33,8 @@ class Subject:
         In float32 on the processor; left as it is.
     shape : tuple of int
         Of the input, without the batch.
+    folder : Path
+        For the ONNX files.
     export_seconds : dict of str to float
         What making each ONNX file took, by the file's name.
     """
@@ -44,13 +43,6 @@ class Subject:
     shape: tuple[int, ...]
     folder: Path
     export_seconds: dict[str, float] = field(default_factory=dict)
-
-    @classmethod
-    @contextmanager
-    def opened(cls, module: nn.Module, shape: tuple[int, ...]) -> Iterator[Subject]:
-        """Give the subject, with a folder that lasts as long."""
-        with tempfile.TemporaryDirectory(prefix="accelnas-measure-", ignore_cleanup_errors=True) as folder:
-            yield cls(module, shape, Path(folder))
 
     def plain(self) -> nn.Module:
         """Give a copy of the module in evaluation mode."""

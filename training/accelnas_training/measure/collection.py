@@ -1,0 +1,174 @@
+"""Measure many architectures in random order, references in between, noisy ones again."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from accelnas_training.collect.collector import collect
+from accelnas_training.collect.job import Job
+from accelnas_training.measure.work import measuring_work
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from accelnas import Space
+    from accelnas_training.collect.limits import Limits
+    from accelnas_training.collect.reader import StoreReader
+    from accelnas_training.collect.runner import Runner
+    from accelnas_training.collect.store import Store
+    from accelnas_training.collect.work import WorkDescription
+    from accelnas_training.measure.protocol import Protocol
+    from accelnas_training.networks import NetworkFamily
+
+    Rows = NDArray[np.uint8]
+
+__all__ = ["Plan", "measure_architectures", "references"]
+
+_REFERENCES_SEED = 1_000_003  # no one else's, so that references are seldom among the sampled
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How often what is measured.
+
+    Attributes
+    ----------
+    references : int
+        Networks that are measured on every occasion, the same in every store of a space.
+    every : int
+        Architectures between two occasions.
+    repeats : int
+        How often each architecture is measured, in another random order each time.
+    again : int
+        How often, at most, one is measured again whose spread is above its protocol's limit.
+    seed : int
+        Of the order.
+    """
+
+    references: int = 3
+    every: int = 25
+    repeats: int = 1
+    again: int = 2
+    seed: int = 0
+
+
+def references(space: Space, number: int) -> Rows:
+    """Give the reference networks of a space, uint8 (number, variables)."""
+    return space.sample(min(number, space.size), _REFERENCES_SEED, unique=True)
+
+
+def measure_architectures(
+    store: Store,
+    family: NetworkFamily,
+    archs: Rows,
+    protocols: Sequence[Protocol],
+    runner: Runner,
+    plan: Plan | None = None,
+    *,
+    limits: Limits | None = None,
+    report: Callable[[Job], None] | None = None,
+) -> None:
+    """Measure architectures under each protocol, and keep the results; what the store has is not measured again.
+
+    A job's seed counts how often the architecture was measured before. The references' seeds are negative: -1 on the
+    first occasion, -2 on the second, ….
+
+    Parameters
+    ----------
+    store
+        Where results are kept.
+    family
+        Whose networks are measured.
+    archs
+        uint8 (n, variables), distinct.
+    protocols
+        How. The protocols of an architecture follow each other and share its network.
+    runner
+        Where: one worker, since a machine that does two things at once measures neither.
+    plan
+        How often what; the default is ``Plan()``.
+    limits
+        When a job is given up.
+    report
+        Called with each job whose result is on disk.
+
+    Raises
+    ------
+    StoreError
+        As `collect` raises it.
+    """
+    plan = plan or Plan()
+    for protocol in protocols:
+        store.add_scheme(protocol.digest, protocol.name, protocol.to_dict())
+    work = measuring_work(family, protocols)
+    schemes = [protocol.digest for protocol in protocols]
+    known = references(family.space, plan.references)
+    rounds = _Rounds(store, work, runner, limits, report, schemes, known, plan.every * len(schemes))
+    jobs: list[Job] = []
+    for repeat in range(plan.repeats):
+        order = np.random.default_rng([plan.seed, repeat]).permutation(len(archs))
+        jobs = [Job.of(arch, scheme, repeat) for arch in archs[order] for scheme in schemes]
+        rounds.measure(jobs)
+    limit = {protocol.digest: protocol.timing.spread for protocol in protocols}
+    for seed in range(plan.repeats, plan.repeats + plan.again):
+        jobs = [replace(job, seed=seed) for job in _noisy(store, jobs, limit)]
+        rounds.measure(jobs)
+
+
+class _Rounds:
+    """References, some architectures, references, …: each round is one call of `collect`."""
+
+    def __init__(
+        self,
+        store: Store,
+        work: WorkDescription,
+        runner: Runner,
+        limits: Limits | None,
+        report: Callable[[Job], None] | None,
+        schemes: Sequence[str],
+        known: Rows,
+        size: int,
+    ) -> None:
+        self.store, self.work, self.runner, self.limits, self.report = store, work, runner, limits, report
+        self.schemes, self.known, self.size = schemes, known, size
+
+    def measure(self, jobs: list[Job]) -> None:
+        """Measure the jobs that have not ended, between occasions; none at all if all have."""
+        left = self._left(jobs)
+        for start in range(0, len(left), self.size):
+            self._collect(self._occasion() + left[start : start + self.size])
+        if left:
+            self._collect(self._occasion())
+
+    def _occasion(self) -> list[Job]:
+        """Give the jobs of the first occasion that has not ended."""
+        for occasion in count(1):
+            jobs = [Job.of(arch, scheme, -occasion) for arch in self.known for scheme in self.schemes]
+            if not jobs or self._left(jobs):
+                return jobs
+        raise AssertionError  # there is always one more
+
+    def _left(self, jobs: list[Job]) -> list[Job]:
+        states = self.store.states(jobs)
+        return [job for job, state in zip(jobs, states, strict=True) if state not in {"done", "quarantined"}]
+
+    def _collect(self, jobs: list[Job]) -> None:
+        if jobs:
+            collect(self.store, jobs, self.work, self.runner, self.limits, recorded=self.report)
+
+
+def _noisy(store: StoreReader, jobs: list[Job], limit: dict[str, float]) -> list[Job]:
+    """Give those jobs whose passes spread more than their protocol allows."""
+    noisy = []
+    for job, values in zip(jobs, store.values(jobs), strict=True):
+        spread = math.nan if values is None else values.get("latency_std_ms", math.nan) / values["latency_ms"]
+        if spread > limit[job.scheme]:
+            noisy.append(job)
+    return noisy

@@ -1,0 +1,96 @@
+"""How well measurements of the same architectures agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from accelnas.errors import DataError
+from accelnas_training.measure.table import measurements
+from accelnas_training.proxy.ranks import tau
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from accelnas_training.collect.reader import StoreReader
+
+    Values = NDArray[np.float64]
+
+__all__ = ["Agreement", "Repeatability", "repeatability"]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Two measurements of each architecture.
+
+    Attributes
+    ----------
+    tau : float
+        Kendall's.
+    difference : float
+        Mean absolute difference, in the quantity's unit.
+    share : float
+        The same of the logarithms: a difference as a share.
+    """
+
+    tau: float
+    difference: float
+    share: float
+
+    @classmethod
+    def of(cls, first: Values, second: Values) -> Agreement:
+        """Compare, float64 (n,) each.
+
+        Examples
+        --------
+        >>> Agreement.of(np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.0, 4.0]))
+        Agreement(tau=1.0, difference=0.0, share=0.0)
+        """
+        return cls(
+            tau(first, second), float(np.abs(first - second).mean()), float(np.abs(np.log(first / second)).mean())
+        )
+
+
+@dataclass(frozen=True)
+class Repeatability:
+    """How repeatable a protocol is.
+
+    Attributes
+    ----------
+    architectures : int
+        That were measured twice.
+    measured, corrected : Agreement
+        As measured, and without drift.
+    drift_before, drift_after : float
+        Spread of a reference over occasions, as a share: as measured, and corrected by the others.
+    """
+
+    architectures: int
+    measured: Agreement
+    corrected: Agreement
+    drift_before: float
+    drift_after: float
+
+
+def repeatability(store: StoreReader, digest: str) -> Repeatability:
+    """Compare the first two measurements of each architecture of a store, which a protocol made.
+
+    Raises
+    ------
+    DataError
+        If fewer than two architectures were measured twice.
+    """
+    frame, column = measurements(store, digest)
+    variables = [variable.name for variable in store.space.variables]
+    own = [*variables, "value", "corrected"]
+    first, second = (frame.filter(pl.col("seed") == seed).select(own) for seed in (0, 1))
+    both = first.join(second, on=variables, suffix="_again")
+    if both.height < 2:
+        raise DataError(f"{store.path}: {both.height} architectures were measured twice; measure at least 2")
+    measured, corrected = (
+        Agreement.of(both[name].to_numpy(), both[f"{name}_again"].to_numpy()) for name in ("value", "corrected")
+    )
+    return Repeatability(both.height, measured, corrected, column.drift.before, column.drift.after)

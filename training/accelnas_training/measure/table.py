@@ -1,0 +1,175 @@
+"""From a store of measurements to the data set that ``accelnas fit`` reads: one row an architecture, without drift."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from accelnas.errors import DataError
+from accelnas_training.measure.drift import NO_DRIFT, Drift, estimate
+from accelnas_training.measure.protocol import Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from accelnas_training.collect.reader import StoreReader
+
+    Values = NDArray[np.float64]
+
+__all__ = ["Column", "measured_table", "measurements"]
+
+_LEAST_SPREAD = 1e-3  # a measurement whose passes agree better than so is no better than others
+
+
+@dataclass(frozen=True)
+class Column:
+    """What became of one protocol's measurements.
+
+    Attributes
+    ----------
+    protocol
+        The protocol.
+    measurements, architectures
+        Numbers.
+    noisy
+        Architectures whose every measurement spread more than the protocol allows.
+    outliers
+        Share of passes that were left out.
+    drift
+        What the references show.
+    """
+
+    protocol: Protocol
+    measurements: int
+    architectures: int
+    noisy: int
+    outliers: float
+    drift: Drift
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give what a file beside the table says, of JSON's types; NaN is null."""
+        seen = len(self.drift.times) > 0
+        return {
+            "protocol": {
+                "name": self.protocol.name,
+                "digest": self.protocol.digest,
+                "content": self.protocol.to_dict(),
+            },
+            "measurements": self.measurements,
+            "architectures": self.architectures,
+            "noisy": self.noisy,
+            "outliers_share": self.outliers,
+            "occasions_of_references": len(self.drift.times),
+            "spread_of_references": self.drift.before if seen else None,
+            "spread_of_references_corrected_by_the_others": self.drift.after if seen else None,
+        }
+
+
+def measured_table(store: StoreReader, metrics: Mapping[str, str]) -> tuple[pl.DataFrame, dict[str, Column]]:
+    """Make one table of all protocols.
+
+    Each latency is divided, each throughput multiplied, by the drift at its time. Measurements of one architecture
+    are averaged in logarithms, weighted by one over their squared spreads.
+
+    Parameters
+    ----------
+    store
+        Of measurements.
+    metrics
+        Column names by scheme digest, ``latency_DEVICE`` or ``throughput_DEVICE``.
+
+    Returns
+    -------
+    table : polars.DataFrame
+        A row an architecture: ``id`` (the number of its first job in the store, which stays), the space's variables,
+        and for each metric its value, ``METRIC_std`` (of a pass), and ``energy_DEVICE`` (mJ an image) where measured.
+    columns : dict of str to Column
+        What became of each metric's measurements.
+
+    Raises
+    ------
+    DataError
+        If there are no measurements.
+    """
+    variables = [variable.name for variable in store.space.variables]
+    columns: dict[str, Column] = {}
+    parts = []
+    for digest, metric in metrics.items():
+        part, columns[metric] = measurements(store, digest)
+        parts.append(_combined(part, variables, metric))
+    table = parts[0]
+    for part in parts[1:]:
+        table = table.join(part, on=variables, how="full", coalesce=True, suffix="_more")
+        table = table.with_columns(pl.min_horizontal("id", "id_more").alias("id")).drop("id_more")
+    return table.select("id", *variables, pl.exclude("id", *variables)).sort("id"), columns
+
+
+def measurements(store: StoreReader, digest: str) -> tuple[pl.DataFrame, Column]:
+    """Give all measurements of a protocol, those of references too.
+
+    Returns
+    -------
+    measurements : polars.DataFrame
+        As `StoreReader.results` gives them, with ``value`` (the protocol's quantity, as measured), ``corrected`` (for
+        drift) and ``spread`` (standard deviation of a pass as a share; null where unknown).
+    column : Column
+        What became of them.
+
+    Raises
+    ------
+    DataError
+        If there are none.
+    """
+    name, content = store.schemes()[digest]
+    protocol = Protocol.from_dict(content)
+    frame = store.results(digest)
+    if frame.height == 0:
+        raise DataError(f"{store.path} has no measurements by {name} yet; measure some first")
+    for figure in ("latency_std_ms", "throughput_std", "energy_mj"):
+        if figure not in frame.columns:  # no measurement has it
+            frame = frame.with_columns(pl.lit(None, pl.Float64).alias(figure))
+    variables = [variable.name for variable in store.space.variables]
+    drift = _drift(frame.filter(pl.col("seed") < 0), variables)
+    factor = pl.Series("factor", drift.factor(frame["measured_at"].to_numpy()))
+    latency = protocol.quantity == "latency"
+    figure, deviation = ("latency_ms", "latency_std_ms") if latency else ("throughput", "throughput_std")
+    frame = frame.with_columns(
+        pl.col(figure).alias("value"),
+        (pl.col(figure) / factor if latency else pl.col(figure) * factor).alias("corrected"),
+        (pl.col(deviation) / pl.col(figure)).alias("spread"),
+    )
+    best = frame.group_by(variables).agg(pl.col("spread").min())["spread"]
+    noisy = int((best > protocol.timing.spread).sum())
+    outliers = float(frame["outliers"].sum()) / float(frame["passes"].sum())
+    return frame, Column(protocol, frame.height, len(best), noisy, outliers, drift)
+
+
+def _drift(frame: pl.DataFrame, variables: list[str]) -> Drift:
+    """Estimate drift from the rows of references; drift is that of the latency, whatever is exported."""
+    if frame.height == 0:
+        return NO_DRIFT
+    network = frame.select(pl.struct(variables).rank("dense").cast(pl.Int64) - 1).to_series().to_numpy()
+    occasion = -1 - frame["seed"].to_numpy()
+    times, latencies = np.full((2, network.max() + 1, occasion.max() + 1), np.nan)
+    times[network, occasion] = frame["measured_at"].to_numpy()
+    latencies[network, occasion] = frame["latency_ms"].to_numpy()
+    return estimate(times, latencies)
+
+
+def _combined(frame: pl.DataFrame, variables: list[str], metric: str) -> pl.DataFrame:
+    spread = pl.col("spread").fill_null(1.0).clip(lower_bound=_LEAST_SPREAD)
+    weight = 1 / spread**2
+    value = ((pl.col("corrected").log() * weight).sum() / weight.sum()).exp()
+    known = pl.when(pl.col("spread").is_not_null().any()).then(value / weight.sum().sqrt())
+    part = frame.group_by(variables).agg(
+        pl.col("id").min(),
+        value.alias(metric),
+        known.alias(f"{metric}_std"),
+        pl.col("energy_mj").mean().alias(f"energy_{metric.partition('_')[2]}"),
+    )
+    return part.select(column for column in part if column.null_count() < part.height)
