@@ -1,24 +1,84 @@
-"""accelnas-training: what accelnas needs PyTorch for.
+"""accelnas-training: make an architecture benchmark of one's own space, data and device. Needs PyTorch.
 
 Examples
 --------
->>> import accelnas_training as at
->>> at.LstmReinforce().settings.hidden
-100
+>>> import accelnas, accelnas_training as at
+>>> space = accelnas.mnasnet_space()
+>>> network = at.build_network(space.decode(space.sample(1, seed=0))[0], classes=10)
+>>> at.load_scheme("p_star").epochs
+16
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from accelnas_training.errors import ControllerError
-from accelnas_training.lstm_reinforce.settings import LstmSettings
+from accelnas_training.errors import (
+    ControllerError,
+    ImagesError,
+    NetworkError,
+    ProxyError,
+    SchemeError,
+    StoreError,
+    TrainingError,
+    TrainingFailure,
+)
 
 if TYPE_CHECKING:
+    from accelnas_training.collect.reader import StoreReader
+    from accelnas_training.collect.store import Store
+    from accelnas_training.images import Images, open_images
     from accelnas_training.lstm_reinforce.algorithm import LstmReinforce
+    from accelnas_training.lstm_reinforce.settings import LstmSettings
+    from accelnas_training.networks import NetworkFamily, NetworkOptions, build_network, load_family
+    from accelnas_training.schemes import Scheme, load_scheme
+    from accelnas_training.train import TrainingResult, train_architecture
 
-__all__ = ["ControllerError", "LstmReinforce", "LstmSettings", "__version__"]
+# where each public name is: importing PyTorch takes seconds, so a module is imported when it is first used
+_HOMES = {
+    "Images": "images",
+    "LstmReinforce": "lstm_reinforce.algorithm",
+    "LstmSettings": "lstm_reinforce.settings",
+    "NetworkFamily": "networks",
+    "NetworkOptions": "networks",
+    "Scheme": "schemes",
+    "Store": "collect.store",
+    "StoreReader": "collect.reader",
+    "TrainingResult": "train",
+    "build_network": "networks",
+    "load_family": "networks",
+    "load_scheme": "schemes",
+    "open_images": "images",
+    "train_architecture": "train",
+}
+
+__all__ = [
+    "ControllerError",
+    "Images",
+    "ImagesError",
+    "LstmReinforce",
+    "LstmSettings",
+    "NetworkError",
+    "NetworkFamily",
+    "NetworkOptions",
+    "ProxyError",
+    "Scheme",
+    "SchemeError",
+    "Store",
+    "StoreError",
+    "StoreReader",
+    "TrainingError",
+    "TrainingFailure",
+    "TrainingResult",
+    "__version__",
+    "build_network",
+    "load_family",
+    "load_scheme",
+    "open_images",
+    "train_architecture",
+]
 
 try:
     __version__ = version("accelnas-training")
@@ -27,9 +87,7 @@ except PackageNotFoundError:  # used from the source tree
 
 
 def __getattr__(name: str) -> Any:
-    """Import what needs PyTorch when it is first used: that takes seconds."""
-    if name == "LstmReinforce":
-        from accelnas_training.lstm_reinforce.algorithm import LstmReinforce
-
-        return LstmReinforce
+    """Import a public name's module when it is first used."""
+    if name in _HOMES:
+        return getattr(import_module(f"accelnas_training.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

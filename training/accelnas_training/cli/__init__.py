@@ -1,4 +1,4 @@
-"""The command line: ``accelnas-training lstm-reinforce``."""
+"""The command line: ``accelnas-training network | scheme | cache | train | proxy | collect | store | export | …``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from accelnas.cli.shared import ErrorGroup
-from accelnas_training.cli import lstm_reinforce
+from accelnas_training.cli import cache, collect, export, lstm_reinforce, network, proxy, scheme, store, train
 
 __all__ = ["app", "main"]
 
@@ -36,10 +36,11 @@ def _accelnas_training(
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
-    """Do what accelnas needs PyTorch for."""
+    """Make an architecture benchmark of your own space, data and device."""
 
 
-for command in (lstm_reinforce,):
+# in the order of their use
+for command in (network, scheme, cache, train, proxy, collect, store, export, lstm_reinforce):
     command.register(app)
 
 
