@@ -281,3 +281,11 @@ def test_torchvision_fashion_mnist(tmp_path):
     images = open_images(f"torchvision:FashionMNIST:{tmp_path}")
     assert (images.classes, images.channels, images.size("train"), images.size("validation")) == (3, 1, 12, 5)
     assert (np.asarray(images.image("validation", 4)[0]) == pixels[4]).all()
+
+
+def test_pixels_are_moved_to_a_device_once():
+    pixels = np.zeros((4, 1, 5, 5), np.uint8)
+    images = MemoryImages("toy", (pixels, np.arange(4)), (pixels, np.arange(4)))
+    first = images.loader("train", plan(4, 8, device="meta"))._pixels
+    assert first.device.type == "meta"
+    assert images.loader("train", plan(4, 8, device="meta"))._pixels is first

@@ -112,10 +112,13 @@ class MemoryImages(Images):
         return MemoryLoader(self, *self._on(part, plan.device), plan)
 
     def _on(self, part: Part, device: str) -> tuple[Tensor, Tensor]:
-        pixels, labels = self._parts[part]
-        if pixels.device != torch.device(device) and device != "cpu":  # moved once, then read there
-            pixels, labels = self._parts.setdefault(f"{part} on {device}", (pixels.to(device), labels.to(device)))
-        return pixels, labels
+        if device == "cpu":
+            return self._parts[part]
+        there = f"{part} on {device}"
+        if there not in self._parts:  # moved once, then read there
+            pixels, labels = self._parts[part]
+            self._parts[there] = pixels.to(device), labels.to(device)
+        return self._parts[there]
 
 
 class MemoryLoader:
