@@ -171,6 +171,6 @@ def _compare(dataset: Dataset, metric: str, stated: NDArray[np.float64], counted
     if wrong.size:
         row = wrong[0]
         raise NetworkError(
-            f"id {dataset.ids[row]}: {metric} is {stated[row]} million in the data set, {counted[row] / 1e6} million in "
-            f"the network ({wrong.size} of {len(dataset)} rows differ); check the data's space and units"
+            f"id {dataset.ids[row]}: {metric} is {stated[row]} million in the data set, but {counted[row] / 1e6} "
+            f"million in the network ({wrong.size} of {len(dataset)} rows differ); check the data's space and units"
         )

@@ -1,0 +1,84 @@
+"""``accelnas-training network``."""
+
+import csv
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import accelnas
+from accelnas.cli.shared import ErrorGroup
+from accelnas_training.cli import network
+
+B0 = "e1_k3_l1_se1-e6_k3_l2_se1-e6_k5_l2_se1-e6_k3_l3_se1-e6_k5_l3_se1-e6_k5_l4_se1-e6_k3_l1_se1"
+
+app = typer.Typer(cls=ErrorGroup)
+network.register(app)
+
+
+@app.callback()
+def _callback() -> None:
+    """Keep `network` a name of its own."""
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(app, ["network", *map(str, arguments)])
+
+
+def test_show():
+    result = invoke("show", B0)
+    assert result.exit_code == 0
+    assert "385,814,752 multiply-accumulates and 5,288,548 parameters at 224 pixels" in result.output
+    assert "1280 × 7 × 7" in result.output
+    options = ("--classes", 7, "--in-channels", 1, "--width", 0.5, "--head", 100, "--activation", "silu", "-r", 32)
+    result = invoke("show", B0, *options)
+    assert "at 32 pixels" in result.output
+    assert " 48 × 1 × 1" in result.output  # the head: half of 100, in eights
+
+
+def test_export(tmp_path):
+    path = tmp_path / "b0.onnx"
+    text = "-".join(["e1_k3_l1_se0"] * 7)
+    result = invoke("export", text, path, "--resolution", 32, "--batch", 0, "--width", 0.25, "--classes", 3)
+    assert result.exit_code == 0, result.output
+    assert "onnxruntime differs from PyTorch by" in result.output
+    assert path.is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("show", "e9"), 'row 0: "e9" is not an architecture of "mnasnet"'),
+        (("show", B0, "--activation", "best"), "activation is 'best'"),
+        (("show", B0, "--family", "gone.toml"), "gone.toml: No such file"),
+    ],
+)
+def test_errors_are_one_line(arguments, message):
+    result = invoke(*arguments)
+    assert result.exit_code == 1
+    assert message in result.output
+
+
+def write_table(path, params):
+    """Write EfficientNet-B0 twice, with its true MACs."""
+    space = accelnas.mnasnet_space()
+    row = {**space.decode([B0])[0], "params": params, "macs": 422.03008}
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, row)
+        writer.writeheader()
+        writer.writerow({**row, "params": 5.288548})
+        writer.writerow(row)
+
+
+def test_check(tmp_path):
+    path = tmp_path / "data.csv"
+    write_table(path, 5.288548)
+    result = invoke("check", path)
+    assert result.exit_code == 0, result.output
+    assert "all 1 networks have the parameters and the MACs that the data set states" in result.output
+    write_table(path, 5.3)
+    result = invoke("check", path)
+    assert result.exit_code == 1
+    assert (
+        "id 1: params is 5.3 million in the data set, but 5.288548 million in the network (1 of 2 rows" in result.output
+    )
