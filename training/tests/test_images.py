@@ -257,12 +257,12 @@ def test_unknown_source(source):
 
 
 def test_torchvision_sets(tmp_path):
-    with pytest.raises(ImagesError, match="choose one of CIFAR10"):
+    with pytest.raises(ImagesError, match="choose one of FashionMNIST"):
         open_images("torchvision:CIFAR:x")
     with pytest.raises(ImagesError, match="name the folder"):
-        open_images("torchvision:CIFAR10")
-    with pytest.raises(ImagesError, match=r"does not exist; to download it: .*CIFAR10\(.*download=True"):
-        open_images(f"torchvision:CIFAR10:{tmp_path}/none")
+        open_images("torchvision:KMNIST")
+    with pytest.raises(ImagesError, match=r"does not exist; to download it: .*KMNIST\(.*download=True"):
+        open_images(f"torchvision:KMNIST:{tmp_path}/none")
     with pytest.raises(ImagesError, match=r"dataset not found.*; to download it"):
         open_images(f"torchvision:FashionMNIST:{tmp_path}")
 

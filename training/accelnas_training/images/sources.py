@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["open_images"]
 
-_SOURCES = ("digits", "folder:PATH", "webdataset:PATTERN", "torchvision:NAME:PATH", "cache:PATH")
+_SOURCES = ("digits", "folder:PATH", "webdataset:PATTERN", "cifar:PATH", "torchvision:NAME:PATH", "cache:PATH")
 
 
 def open_images(source: str) -> Images:
@@ -24,7 +24,8 @@ def open_images(source: str) -> Images:
         - ``folder:PATH``: ``PATH/train/CLASS/*.jpg`` and ``PATH/val/CLASS/*.jpg``, as ImageNet lies.
         - ``webdataset:PATTERN``: tar shards, such as ``/data/imagenet-{part}-*.tar``, where part is train and
           validation or val; or two patterns, such as ``train-{000..127}.tar;test-{00..07}.tar``.
-        - ``torchvision:CIFAR10:PATH``: a set that torchvision has downloaded to PATH.
+        - ``cifar:PATH``: the folder of CIFAR-10's or CIFAR-100's binary version.
+        - ``torchvision:FashionMNIST:PATH``: a set that torchvision has downloaded to PATH.
         - ``cache:PATH``: what ``accelnas-training cache`` wrote.
 
     Returns
@@ -50,6 +51,10 @@ def open_images(source: str) -> Images:
         from accelnas_training.images.webdataset import open_webdataset
 
         return open_webdataset(rest)
+    if kind == "cifar" and rest:
+        from accelnas_training.images.cifar import open_cifar
+
+        return open_cifar(rest)
     if kind == "torchvision" and rest:
         from accelnas_training.images.torchvision import open_torchvision
 

@@ -13,19 +13,17 @@ from accelnas_training.images.memory import MemoryImages
 __all__ = ["open_torchvision"]
 
 # how each class names its parts: by `train`, or by `split`
-_BY_TRAIN = ("CIFAR10", "CIFAR100", "FashionMNIST", "KMNIST", "MNIST", "QMNIST", "USPS")
+_BY_TRAIN = ("FashionMNIST", "KMNIST", "MNIST", "QMNIST", "USPS")
 _BY_SPLIT = ("STL10", "SVHN")
 
 
 def open_torchvision(name_and_path: str) -> MemoryImages:
     """Open a set of small images that torchvision has downloaded; nothing is downloaded here.
 
-    Torchvision reads the files: those of CIFAR are pickles, which it loads only with the MD5 that it knows.
-
     Parameters
     ----------
     name_and_path
-        Such as ``CIFAR10:/data``: the class in torchvision, and the folder it downloaded to. Its test part is for
+        Such as ``FashionMNIST:/data``: the class in torchvision, and the folder it downloaded to. Its test part is for
         validation.
 
     Raises
@@ -34,6 +32,10 @@ def open_torchvision(name_and_path: str) -> MemoryImages:
         If there is no such set, or not in that folder.
     """
     name, _, path = name_and_path.partition(":")
+    if name in ("CIFAR10", "CIFAR100"):
+        raise ImagesError(
+            f"torchvision:{name}: torchvision has pickles, which are never loaded; use cifar:PATH instead"
+        )
     if name not in _BY_TRAIN + _BY_SPLIT:
         raise ImagesError(f"torchvision:{name}: choose one of {', '.join(sorted(_BY_TRAIN + _BY_SPLIT))}")
     if not path:
