@@ -33,8 +33,8 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
         If the state holds anything else.
     """
     tensors: dict[str, torch.Tensor] = {}
-    structure = _flatten(state, "", tensors)
-    metadata = {"format": _FORMAT, "state": json.dumps(structure), "checksum": _checksum(tensors)}
+    structure = json.dumps(_flatten(state, "", tensors))
+    metadata = {"format": _FORMAT, "state": structure, "checksum": _checksum(structure, tensors)}
     try:
         with replacing(path) as temporary:
             save_file(tensors, temporary, metadata)
@@ -58,7 +58,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         if metadata.get("format") != _FORMAT:
             found = metadata.get("format", "something else")
             raise TrainingError(f"{path} is {found!r}, not {_FORMAT!r}; {remedy}")
-        if metadata["checksum"] != _checksum(tensors):
+        if metadata["checksum"] != _checksum(metadata["state"], tensors):
             raise TrainingError(f"{path} is damaged: its checksum is not {metadata['checksum']}; {remedy}")
         state: dict[str, Any] = _unflatten(json.loads(metadata["state"]), tensors)
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
@@ -96,9 +96,9 @@ def _unflatten(structure: Any, tensors: dict[str, torch.Tensor]) -> Any:
     return tuple(items) if kind == "tuple" else items
 
 
-def _checksum(tensors: dict[str, torch.Tensor]) -> str:
-    total = 0
-    for name in sorted(tensors):
-        total = zlib.crc32(name.encode(), total)
-        total = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().data, total)
+def _checksum(structure: str, tensors: dict[str, torch.Tensor]) -> str:
+    total = zlib.crc32(structure.encode())
+    for name, tensor in sorted(tensors.items()):
+        total = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), total)
+        total = zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy().data, total)
     return f"{total:08x}"

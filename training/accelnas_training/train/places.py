@@ -15,7 +15,7 @@ from accelnas_training.errors import TrainingError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Place", "check_device", "joined", "under_torchrun"]
+__all__ = ["Place", "check_device", "is_first_process", "joined", "under_torchrun"]
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,11 @@ def check_device(name: str) -> torch.device:
 def under_torchrun() -> bool:
     """Tell whether torchrun, or what sets its variables, started this process among others."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
+
+
+def is_first_process() -> bool:
+    """Tell whether this process speaks for those that torchrun started."""
+    return not under_torchrun() or os.environ["RANK"] == "0"
 
 
 @contextmanager

@@ -1,0 +1,104 @@
+"""``accelnas-training train``: one architecture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from accelnas.cli.shared import console, progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from accelnas import Space
+    from accelnas_training.train import TrainingResult
+
+EPILOG = """Examples:
+
+  accelnas-training train 12345 --images digits --scheme quick.toml --output run
+
+  accelnas-training train e1_k3_l2_se0-e6_k5_l2_se0-e6_k5_l3_se0-e6_k5_l1_se1-e6_k5_l3_se1-e6_k5_l4_se1-e6_k5_l3_se1
+  --images folder:/data/imagenet --scheme p_star --device cuda:0,cuda:1,cuda:2,cuda:3 --workers 8
+  --output a100-a
+
+  torchrun --nproc-per-node 4 --no-python accelnas-training train 0 --images cache:/data/imagenet-256
+  --scheme p_star --device cuda --workers 8 --output run
+
+The same command goes on from the last epoch, or shows the result of a training that is done. The folder has
+settings.json, epochs.csv, checkpoint.safetensors and result.json.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("train", epilog=EPILOG)(train)
+
+
+def train(
+    architecture: Annotated[str, typer.Argument(help="An architecture of the space: its string, or its index.")],
+    images: Annotated[str, typer.Option("--images", "-i", help="Images: digits, folder:PATH, cache:PATH, …")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="For evidence and checkpoints.")],
+    scheme: Annotated[str, typer.Option("--scheme", help="Training scheme: p_star, reference, or a TOML file.")],
+    family: Annotated[str, typer.Option("--family", "-f", help="Networks: mnasnet, or a TOML file.")] = "mnasnet",
+    seed: Annotated[int, typer.Option("--seed", "-s", min=0, help="Seed of weights, order and augmentation.")] = 0,
+    device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps, or several: cuda:0,cuda:1.")] = "cpu",
+    workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that load images, a device.")] = 0,
+    validate_every: Annotated[int, typer.Option("--validate-every", min=1, help="Epochs between validations.")] = 1,
+    resume: Annotated[bool, typer.Option("--resume/--no-resume", help="Go on with what the folder has.")] = True,
+    intensity: Annotated[
+        float | None,
+        typer.Option(
+            "--grid-intensity", metavar="G/KWH", min=0, help="Show CO₂ by the grid's intensity.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Train one architecture of a search space by a scheme."""
+    from accelnas_training.images import open_images
+    from accelnas_training.networks import load_family
+    from accelnas_training.schemes import load_scheme
+    from accelnas_training.train import train_architecture
+    from accelnas_training.train.places import is_first_process
+
+    networks, recipe = load_family(family), load_scheme(scheme)
+    with progress("training", recipe.epochs, "epochs") as bar:
+        result = train_architecture(
+            networks,
+            _architecture(networks.space, architecture),
+            open_images(images),
+            recipe,
+            seed=seed,
+            device=device,
+            folder=output,
+            resume=resume,
+            workers=workers,
+            validate_every=validate_every,
+            report=lambda row: bar(row.epoch + 1),
+        )
+    if is_first_process():
+        _print(result, intensity)
+
+
+def _architecture(space: Space, text: str) -> NDArray[np.uint8]:
+    rows = space.at([int(text)]) if text.isdecimal() else space.parse(text)
+    row: NDArray[np.uint8] = rows[0]
+    return row
+
+
+def _print(result: TrainingResult, intensity: float | None) -> None:
+    from accelnas_training.energy import grams_of_co2
+
+    screen = console()
+    screen.print(f"top-1 {result.top1:.3f} %, top-5 {result.top5:.3f} %, loss {result.loss:.4f}")
+    waited = 100 * result.data_seconds / result.seconds
+    screen.print(
+        f"{result.epochs} epochs in {result.seconds:.4g} s: {result.images_per_second:.4g} images/s, "
+        f"{waited:.2g} % of the time waiting for images, {result.peak_memory / 2**30:.3g} GiB"
+    )
+    if result.energy_joules is not None:
+        screen.print(f"{result.energy_joules / 3.6e6:.4g} kWh")
+    if intensity is not None:
+        grams = grams_of_co2(result.energy_joules, intensity)
+        screen.print("CO₂ unknown: the energy is not counted here" if grams is None else f"{grams:.4g} g of CO₂")
