@@ -106,7 +106,7 @@ def measure_architectures(
     """
     plan = plan or Plan()
     for protocol in protocols:
-        store.add_scheme(protocol.digest, protocol.name, protocol.to_dict())
+        store.add_scheme(protocol.digest, protocol.name, protocol.changed(here="").to_dict())
     work = measuring_work(family, protocols)
     schemes = [protocol.digest for protocol in protocols]
     known = references(family.space, plan.references)

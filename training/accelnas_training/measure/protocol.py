@@ -24,7 +24,7 @@ ABILITIES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "torch-xla": (("float32", "bfloat16"), ("compile",)),
     "command": (("float32", "int8"), ("eager",)),
 }
-PLACEHOLDERS = ("onnx", "folder", "here", "batch", "resolution", "threads", "passes", "seconds")
+PLACEHOLDERS = ("onnx", "folder", "here", "python", "batch", "resolution", "threads", "passes", "seconds")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Timing:
 
     warm_up: Annotated[int, Limits(least=1)] = 3
     steady: Annotated[float, Limits(more_than=0)] = 0.03
-    warm_up_seconds: Annotated[float, Limits(least=0)] = 5.0
+    warm_up_seconds: Annotated[float, Limits(least=0)] = 2.0
     passes: Annotated[int, Limits(least=1)] = 10
     seconds: Annotated[float, Limits(least=0)] = 0.5
     outlier: Annotated[float, Limits(more_than=0)] = 4.0
@@ -85,8 +85,8 @@ class Command:
     """Programs of the user's that prepare and run a network: lists of arguments, which no shell sees.
 
     In arguments ``{onnx}`` is the network's file, ``{folder}`` an empty folder for what is made, ``{here}`` the
-    folder of the protocol's file, and ``{batch}``, ``{resolution}``, ``{threads}``, ``{passes}``, ``{seconds}`` what
-    the protocol says. A brace that is meant is doubled.
+    folder of the protocol's file, ``{python}`` the Python that measures, and ``{batch}``, ``{resolution}``,
+    ``{threads}``, ``{passes}``, ``{seconds}`` what the protocol says. A brace that is meant is doubled.
 
     Attributes
     ----------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -41,7 +42,9 @@ def measure(subject: Subject, protocol: Protocol) -> Measurement:
     for left in range(command.retries, -1, -1):
         try:
             with tempfile.TemporaryDirectory(dir=subject.folder) as folder:
-                filled = _filler({"onnx": str(onnx), "folder": folder, "here": protocol.here}, protocol)
+                filled = _filler(
+                    {"onnx": str(onnx), "folder": folder, "here": protocol.here, "python": sys.executable}, protocol
+                )
                 for arguments in command.prepare:
                     _run(filled(arguments), command.timeout)
                 ready = time.perf_counter() - started
