@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 EPILOG = """Examples:
 
-  accelnas-training zero-cost score "$(accelnas sample -n 1)" --resolution 32 --seeds 0,1,2
+  accelnas-training zero-cost score $(accelnas sample -n 2 | tail -n 2) --resolution 32 --seeds 0,1,2
 
   accelnas-training zero-cost evaluate measured.parquet --number 300 --seed 0 --resolution 64 --batch 16 -o scores
 

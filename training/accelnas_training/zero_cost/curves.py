@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+from threadpoolctl import threadpool_limits
 
 from accelnas.errors import DataError
 from accelnas_training.proxy.ranks import tau
@@ -124,7 +125,7 @@ def learning_curves(
 
 
 def _fitted(model: Any, features: Floats, values: Floats) -> Any:
-    with warnings.catch_warnings():
+    with threadpool_limits(1), warnings.catch_warnings():  # the matrices are too small for more threads
         warnings.simplefilter("ignore")  # scikit-learn warns of length scales at their bounds
         return model.fit(features, values)
 
