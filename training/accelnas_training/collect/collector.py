@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from accelnas_training.collect.store import FullDiskError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from accelnas_training.collect.job import Delivery, Job, Task
+    from accelnas_training.collect.job import Delivery, Job, State, Task
     from accelnas_training.collect.runner import Runner
     from accelnas_training.collect.store import Store
     from accelnas_training.collect.work import WorkDescription
@@ -123,10 +123,9 @@ class _Collection:
         self.report, self.recorded = report, recorded
         jobs = store.jobs("pending") if jobs is None else list(dict.fromkeys(jobs))
         store.add(jobs)
-        states = store.states(jobs)
-        self.done, self.quarantined = states.count("done"), states.count("quarantined")
-        self.jobs = len(jobs)
-        self.waiting = deque(job for job, state in zip(jobs, states, strict=True) if state == "pending")
+        self.states = dict(zip(jobs, store.states(jobs), strict=True))
+        self.counts = Counter(self.states.values())
+        self.waiting = deque(job for job, state in self.states.items() if state == "pending")
         self.running: dict[int, Task] = {}
         self.in_hand: deque[Delivery] = deque()
         self.full: FullDiskError | None = None
@@ -143,7 +142,7 @@ class _Collection:
             progress = self.progress()
             if self.report is not None:
                 self.report(progress)
-            if progress.finished:
+            if progress.finished and not self.running:
                 return
             if self.full is not None and not self.running:
                 time.sleep(self.pause)
@@ -160,20 +159,26 @@ class _Collection:
             delivery = self.in_hand[0]
             state = self.store.record(delivery, self.limits)
             self.in_hand.popleft()
-            job = delivery.task.job
-            if state == "pending":
-                self.waiting.append(job)
-            self.quarantined += state == "quarantined"
-            self.done += state == "done"
-            if state == "done" and self.recorded is not None:
-                self.recorded(job)
+            self.note(delivery.task.job, state)
+
+    def note(self, job: Job, state: State) -> None:
+        """Note a job's state, which a delivery that comes twice or late may have left or changed."""
+        before = self.states[job]
+        self.states[job] = state
+        self.counts[before] -= 1
+        self.counts[state] += 1
+        if state == "pending" and job not in self.waiting and job not in (t.job for t in self.running.values()):
+            self.waiting.append(job)
+        if state == "done" != before and self.recorded is not None:
+            self.recorded(job)
 
     def begin(self) -> None:
         while self.waiting and self.runner.free > 0:
-            task = self.store.begin(self.waiting[0])
+            if self.states[self.waiting[0]] == "pending":
+                task = self.store.begin(self.waiting[0])
+                self.running[task.attempt] = task
+                self.runner.submit(task)
             self.waiting.popleft()
-            self.running[task.attempt] = task
-            self.runner.submit(task)
 
     def wait_for_room(self, error: FullDiskError) -> None:
         now = time.monotonic()
@@ -197,5 +202,12 @@ class _Collection:
         note = self.runner.waits_for
         if self.full is not None:
             note = f"{self.full}: {len(self.in_hand)} outcomes wait in memory; trying again in {self.pause:g} s"
-        counts = (self.jobs, self.done, self.quarantined, len(self.running), self.runner.workers, len(self.in_hand))
-        return Progress(*counts, note)
+        return Progress(
+            len(self.states),
+            self.counts["done"],
+            self.counts["quarantined"],
+            len(self.running),
+            self.runner.workers,
+            len(self.in_hand),
+            note,
+        )

@@ -184,23 +184,21 @@ class RayRunner:
             self._connected = False
 
     def _connect(self) -> None:
-        if ray.is_initialized():
-            return
-        try:
-            ray.init(
-                address=self._address or "local",
-                include_dashboard=False if self._address is None else None,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise TrainingError(f"no cluster at {self._address or 'this machine'}: {error}") from error
-        self._connected = True
-        if self._address is None:
+        if not ray.is_initialized():
+            try:
+                ray.init(
+                    address=self._address or "local",
+                    include_dashboard=False if self._address is None else None,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                )
+            except (ConnectionError, RuntimeError, ValueError) as error:
+                raise TrainingError(f"no cluster at {self._address or 'this machine'}: {error}") from error
+            self._connected = True
+        if self._address is None:  # elsewhere, nodes may join
             there = ray.cluster_resources()  # type: ignore[no-untyped-call]
             for name, amount in self._each.items():
                 if amount > there.get(name, 0):
-                    self.close()
                     raise TrainingError(
                         f"a worker needs {amount:g} {name} and this machine has {there.get(name, 0):g}; ask for less,"
                         " or give the address of a cluster"
