@@ -53,11 +53,16 @@ def feature_sets(archs: NDArray[np.uint8], table: pl.DataFrame) -> dict[str, Flo
     indices = archs.astype(np.float64)
     names = proxies_of(table)
     sizes = [name for name in names if name in _SIZE_PROXIES]
+
+    def beside(chosen: list[str]) -> Floats:
+        scores = table.select(chosen).to_numpy()
+        return np.hstack([indices, np.sign(scores) * np.log1p(np.abs(scores))])
+
     sets = {"architecture": indices}
-    for label, chosen in ((f"+ {', '.join(sizes)}", sizes), ("+ all proxies", names)):
-        if chosen and (chosen != sizes or label != "+ all proxies"):
-            scores = table.select(chosen).to_numpy()
-            sets[label] = np.hstack([indices, np.sign(scores) * np.log1p(np.abs(scores))])
+    if sizes:
+        sets[f"+ {', '.join(sizes)}"] = beside(sizes)
+    if len(names) > len(sizes):
+        sets["+ all proxies"] = beside(names)
     return sets
 
 

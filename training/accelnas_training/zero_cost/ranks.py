@@ -74,7 +74,7 @@ def ranks(table: pl.DataFrame, metric: str, seed: int = 0) -> list[Rank]:
     >>> import polars as pl
     >>> table = pl.DataFrame({"accuracy": [1.0, 2.0, 3.0], "zen": [5.0, 7.0, 6.0], "zen_seconds": [0.1, 0.2, 0.3]})
     >>> (rank,) = ranks(table, "accuracy")
-    >>> rank.proxy, round(rank.tau, 2), rank.spearman, rank.seconds
+    >>> rank.proxy, round(rank.tau, 2), round(rank.spearman, 2), round(rank.seconds, 2)
     ('zen', 0.33, 0.5, 0.2)
     """
     measured = table[metric].to_numpy()
