@@ -22,7 +22,7 @@ def fisher(network: nn.Module, batch: Batch) -> float:
 
     .. math:: \sum_c \frac{1}{2N} \sum_n \Bigl( \sum_{ij} a_{ncij} \, \partial L_n / \partial a_{ncij} \Bigr)^2
 
-    Turner et al. 2020, "BlockSwap: Fisher-guided block substitution" (arXiv 1906.04113), equations 3 and 4; after
+    Turner et al. 2020, "BlockSwap: Fisher-guided block substitution" (arXiv 1906.04113): its Fisher potential, after
     Theis et al. 2018 (arXiv 1801.05787). The activations `a` are the outputs of convolutions and linear layers, as by
     Abdelfattah et al. 2021; :math:`L_n` is the loss of image n, and batch normalisation uses the batch's statistics.
     """

@@ -40,8 +40,8 @@ def snip(network: nn.Module, batch: Batch) -> float:
 
     .. math:: \sum_w \lvert w \cdot \partial L / \partial w \rvert
 
-    Lee et al. 2019, "SNIP: single-shot network pruning based on connection sensitivity" (arXiv 1810.02340), equation
-    4; summed over the network as by Abdelfattah et al. 2021.
+    Lee et al. 2019, "SNIP: single-shot network pruning based on connection sensitivity" (arXiv 1810.02340): its
+    sensitivity before normalisation, summed over the network as by Abdelfattah et al. 2021.
     """
     network = copied(network)
     layers = weights(network)
