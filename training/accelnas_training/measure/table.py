@@ -87,7 +87,8 @@ def measured_table(store: StoreReader, metrics: Mapping[str, str]) -> tuple[pl.D
     -------
     table : polars.DataFrame
         A row an architecture: ``id`` (the number of its first job in the store, which stays), the space's variables,
-        and for each metric its value, ``METRIC_std`` (of a pass), and ``energy_DEVICE`` (mJ an image) where measured.
+        and for each metric its value; ``METRIC_std``, the standard deviation of its passes if it was measured once, and
+        of the weighted mean if more often; and ``energy_DEVICE`` (mJ an image) where measured.
     columns : dict of str to Column
         What became of each metric's measurements.
 
