@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from accelnas.errors import DataError
 from accelnas_training.transfer.regression import PRIOR
@@ -16,13 +17,12 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["DESIGNS", "Design", "choose"]
+__all__ = ["DESIGNS", "choose"]
 
-Design = Literal["variance", "determinant", "distance", "random"]
-DESIGNS: tuple[str, ...] = get_args(Design)
+DESIGNS = ("variance", "determinant", "distance", "random")
 
 
-def choose(groups: Sequence[Floats], k: int, design: Design = "variance", seed: int = 0) -> NDArray[np.intp]:
+def choose(groups: Sequence[Floats], k: int, design: str = "variance", seed: int = 0) -> NDArray[np.intp]:
     """Choose k candidates one by one; the first ones of a longer choice are the shorter choice.
 
     Parameters
@@ -64,7 +64,8 @@ def choose(groups: Sequence[Floats], k: int, design: Design = "variance", seed: 
     if design == "distance":
         scaled = [np.sqrt(scale) * group for scale, group in zip(PRIOR.groups, groups, strict=True)]
         return _farthest(np.concatenate(scaled, axis=1), k)
-    return _least_variance(PRIOR.covariance(groups), k, of_all=design == "variance")
+    with threadpool_limits(1):  # sums in one order, so that ties break alike
+        return _least_variance(PRIOR.covariance(groups), k, of_all=design == "variance")
 
 
 def _least_variance(covariance: Floats, k: int, *, of_all: bool) -> NDArray[np.intp]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,6 +94,11 @@ def regress(groups: Sequence[Floats], values: Floats) -> Regression:
     >>> fit.weights[0].round(3).tolist()
     [1.0, -0.5]
     """
+    with threadpool_limits(1):  # sums in one order; and threads only slow matrices of this size down
+        return _regress(groups, values)
+
+
+def _regress(groups: Sequence[Floats], values: Floats) -> Regression:
     centre, unit = float(values.mean()), float(values.std()) or 1.0
     targets = (values - centre) / unit
     noise = np.square(values / centre)

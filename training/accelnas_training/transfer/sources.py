@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from accelnas.errors import DataError
 
@@ -159,6 +160,7 @@ def fit_blocks(states: Rows, sizes: Sequence[int], values: Floats) -> tuple[Floa
     """
     hot = [np.eye(size)[states[:, b]][:, 1:] for b, size in enumerate(sizes)]
     design = np.concatenate([np.ones((len(states), 1)), *hot], axis=1)
-    found = np.linalg.lstsq(design, values, rcond=None)[0]
+    with threadpool_limits(1):  # sums in one order
+        found = np.linalg.lstsq(design, values, rcond=None)[0]
     parts = np.split(found[1:], np.cumsum([size - 1 for size in sizes])[:-1])
     return found[0], [np.concatenate([np.zeros((1, values.shape[1])), part]) for part in parts]

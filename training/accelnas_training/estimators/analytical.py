@@ -1,0 +1,144 @@
+"""Times from the layers of a network: lines through MACs or parameters, and rooflines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from accelnas import mnasnet_space
+from accelnas.build.mnasnet import block_layers, block_sums, head_layers, stem_layers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from accelnas.build.mnasnet import Layer
+
+    Floats = NDArray[np.float64]
+    States = NDArray[np.uint8]
+
+__all__ = ["Roofline", "costs", "fit_line", "fit_roofline"]
+
+_BYTES = 4  # of a float32
+_STARTS = (0.1, 0.5, 0.9)  # of a network's time: shares of computing and of overhead
+
+
+def costs(of_layer: Callable[[Layer], int], states: States) -> Floats:
+    """Add a number of each layer up: float64 (n,) for block states (n, 7) of MnasNet architectures.
+
+    Examples
+    --------
+    >>> costs(lambda layer: layer.params, np.zeros((1, 7), np.uint8))
+    array([1798072.])
+    """
+    fixed, tables = block_sums(of_layer)
+    return np.asarray(fixed + np.sum([table[states[:, b]] for b, table in enumerate(tables)], axis=0), np.float64)
+
+
+def fit_line(known: Floats, times: Floats) -> Callable[[Floats], Floats]:
+    """Fit ``a + b · known`` by least squares of relative errors.
+
+    Examples
+    --------
+    >>> line = fit_line(np.array([1.0, 2.0, 3.0]), np.array([3.0, 5.0, 7.0]))
+    >>> line(np.array([10.0])).round(9)
+    array([21.])
+    """
+    design = np.stack([np.ones_like(known), known], axis=1)
+    constant, slope = np.linalg.lstsq(design / times[:, None], np.ones_like(times), rcond=None)[0]
+    return lambda values: np.asarray(constant + slope * values)
+
+
+@dataclass(frozen=True)
+class Roofline:
+    """A device by three numbers: a layer takes ``max(MACs / peak, bytes / bandwidth) + overhead`` (Williams 2009).
+
+    Attributes
+    ----------
+    peak
+        MACs in a unit of time.
+    bandwidth
+        Bytes in a unit of time: float32 inputs, outputs and parameters of each layer.
+    overhead
+        Time of a layer that does nothing.
+    """
+
+    peak: float
+    bandwidth: float
+    overhead: float
+
+    def predict(self, states: States) -> Floats:
+        """Predict times of MnasNet architectures, float64 (n,), from block states (n, 7)."""
+        layers = _layers()
+        return _summed(np.maximum(layers.macs / self.peak, layers.bytes / self.bandwidth) + self.overhead, states)
+
+
+def fit_roofline(states: States, times: Floats) -> Roofline:
+    """Fit the three constants to a few measurements by least squares of relative errors, from several starts.
+
+    Parameters
+    ----------
+    states
+        uint8 (n, 7): block states of measured MnasNet architectures.
+    times
+        float64 (n,).
+
+    Examples
+    --------
+    >>> states = mnasnet_space().block_states(mnasnet_space().sample(20))
+    >>> found = fit_roofline(states, Roofline(2e9, 3e8, 1e-2).predict(states))
+    >>> np.array([found.peak / 2e9, found.bandwidth / 3e8, found.overhead / 1e-2]).round(3)
+    array([1., 1., 1.])
+    """
+    layers = _layers()
+    numbers = (layers.macs, layers.bytes, np.ones_like(layers.macs))
+    macs, size, count = (_summed(values, states).mean() for values in numbers)
+    mean = times.mean()
+
+    def misses(logs: Floats) -> Floats:
+        return np.asarray(Roofline(*np.exp(logs)).predict(states) / times - 1)
+
+    starts = [
+        np.log([macs / (mean * share), size / (mean * (1 - share)), 0.2 * mean * other / count])
+        for share, other in product(_STARTS, _STARTS)
+    ]
+    found = min((least_squares(misses, start) for start in starts), key=lambda one: float(one.cost))
+    return Roofline(*(float(constant) for constant in np.exp(found.x)))
+
+
+@dataclass(frozen=True)
+class _Layers:
+    """Layers of stem, head, and all states of all blocks, one after the other."""
+
+    macs: Floats
+    bytes: Floats
+    owner: NDArray[np.intp]
+    """0: stem and head; then the states of block 0, of block 1, …"""
+    sizes: list[int]
+
+
+@cache
+def _layers() -> _Layers:
+    space = mnasnet_space()
+    choices = {variable.name: variable.choices for variable in space.variables}
+    owners = [[*stem_layers(), *head_layers()]]
+    for number, block in enumerate(space.blocks):
+        for e, k, n, se in product(*(choices[name] for name in block.variables)):
+            owners.append(block_layers(number, int(e), int(k), int(n), bool(se)))
+    flat = [(layer.macs, _BYTES * (layer.reads + layer.writes + layer.params)) for own in owners for layer in own]
+    macs, size = np.array(flat, np.float64).T
+    owner = np.repeat(np.arange(len(owners)), [len(own) for own in owners])
+    return _Layers(macs, size, owner, [block.size for block in space.blocks])
+
+
+def _summed(of_layers: Floats, states: States) -> Floats:
+    """Add up a number of each layer over the layers of each architecture."""
+    sums = np.bincount(_layers().owner, weights=of_layers)
+    first = 1 + np.cumsum([0, *_layers().sizes[:-1]])
+    return np.asarray(sums[0] + sums[first + states].sum(axis=1))

@@ -1,0 +1,192 @@
+"""All estimators on all metrics: errors beside what each costs to build."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from accelnas import mnasnet_space
+from accelnas.build.ensemble import LINKS, fit_ensemble
+from accelnas.build.settings import MetricSettings, read_settings
+from accelnas.build.uncertainty import repeat_noise
+from accelnas_training.estimators.analytical import costs, fit_line, fit_roofline
+from accelnas_training.estimators.case import Case, Estimate
+from accelnas_training.transfer.design import choose
+from accelnas_training.transfer.features import Features
+from accelnas_training.transfer.figures import agreement
+from accelnas_training.transfer.regression import regress
+from accelnas_training.transfer.sources import Sources, board, default_sources, fit_blocks, without
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from accelnas import Benchmark
+    from accelnas.build.dataset import Dataset
+    from accelnas.build.splits import Split
+    from accelnas_training.estimators.profile import Profile
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["KINDS", "Plan", "compare"]
+
+KINDS = ("measurement", "analytical", "table", "transfer", "learned")
+_LIKE = "latency_zcu102"  # whose recipe metrics without settings of their own have
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to compare.
+
+    Attributes
+    ----------
+    metrics
+        Names; None means all throughputs and latencies of the data set.
+    few
+        Measurements for the estimators that need few.
+    seed
+        Of their draw, and of the noise of repeated measurements.
+    profiles
+        Measured blocks of the devices that have them, by metric.
+    """
+
+    metrics: Sequence[str] | None = None
+    few: int = 50
+    seed: int = 0
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
+
+
+def compare(
+    dataset: Dataset,
+    split: Split,
+    bench: Benchmark,
+    plan: Plan,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> pl.DataFrame:
+    """Build every estimator of every metric, and compare it with the test part.
+
+    Parameters
+    ----------
+    dataset, split
+        Measurements, and their parts.
+    bench
+        Where transfer knows other devices from; those of the metric's own board are not used.
+    plan
+        What to compare.
+    progress
+        Called with (metric, metrics done, of all).
+
+    Returns
+    -------
+    polars.DataFrame
+        A row an estimator and metric: ``metric``, ``estimator``, ``kind``, ``rmse`` (in the unit of times: that
+        of a latency, seconds for a throughput), ``mape`` in %, ``tau``, ``r2``, ``measurements``, ``seconds``.
+
+    Raises
+    ------
+    DataError
+        If there is no such metric, or too little is measured.
+    """
+    metrics = plan.metrics or [name for name in dataset.metrics if name.startswith(("throughput_", "latency_"))]
+    cases = [Case.of(dataset, split, metric) for metric in metrics]
+    rows = []
+    for number, case in enumerate(cases):
+        if progress is not None:
+            progress(case.metric, number, len(cases))
+        for estimate in _estimates(case, bench, plan):
+            figures = asdict(agreement(case.times[case.test], estimate.predicted))
+            about = {"metric": case.metric, "estimator": estimate.name, "kind": estimate.kind}
+            cost = {"measurements": estimate.measurements, "seconds": estimate.seconds}
+            rows.append({**about, **{name: figures[name] for name in ("rmse", "mape", "tau", "r2")}, **cost})
+    return pl.DataFrame(rows)
+
+
+def _estimates(case: Case, bench: Benchmark, plan: Plan) -> Iterator[Estimate]:
+    yield from _measured_again(case, plan)
+    if case.dataset.space == mnasnet_space():
+        yield from _analytical(case, plan)
+    if case.metric in plan.profiles:
+        yield from _profiled(case, plan.profiles[case.metric], plan)
+    yield _timed("fitted block table", "table", case, lambda: _block_table(case), len(case.fitted))
+    if case.dataset.space == bench.space:
+        few = min(plan.few, len(case.fitted))
+        yield _timed(f"transfer, {few} chosen", "transfer", case, lambda: _transfer(case, bench, few), few)
+    yield _timed("Gaussian process", "learned", case, lambda: _learned(case), len(case.fitted))
+
+
+def _timed(name: str, kind: str, case: Case, build: Callable[[], Floats], measurements: int) -> Estimate:
+    """Build an estimator that predicts all rows."""
+    started = time.perf_counter()
+    predicted = build()
+    return Estimate(name, kind, predicted[case.test], measurements, time.perf_counter() - started)
+
+
+def _measured_again(case: Case, plan: Plan) -> Iterator[Estimate]:
+    """Simulate a second measurement from the relative noise of repeats: both have it."""
+    noise = repeat_noise(case.dataset, case.metric, "log")
+    if noise is not None:
+        draws = np.random.default_rng(plan.seed).standard_normal(len(case.test))
+        again = case.times[case.test] * np.exp(np.sqrt(2) * noise * draws)
+        yield Estimate("measured again", "measurement", again, len(case.test), 0.0)
+
+
+def _analytical(case: Case, plan: Plan) -> Iterator[Estimate]:
+    rows = case.few(plan.few, plan.seed)
+    states = case.dataset.space.block_states(case.dataset.choices)
+    times = case.times[rows]
+    formulas: dict[str, Callable[[], Floats]] = {
+        "parameters": partial(_line, costs(lambda layer: layer.params, states), rows, times),
+        "MACs": partial(_line, costs(lambda layer: layer.macs, states), rows, times),
+        "roofline": lambda: fit_roofline(states[rows], times).predict(states),
+    }
+    for name, build in formulas.items():
+        yield _timed(name, "analytical", case, build, len(rows))
+
+
+def _line(known: Floats, rows: NDArray[np.intp], times: Floats) -> Floats:
+    return fit_line(known[rows], times)(known)
+
+
+def _profiled(case: Case, profile: Profile, plan: Plan) -> Iterator[Estimate]:
+    """Give the sum of measured blocks as it is, and with a line through a few measurements of networks."""
+    sums = profile.times(case.dataset.space.block_states(case.dataset.choices), case.link)
+    blocks = profile.measurements
+    yield Estimate("profiled block table", "table", sums[case.test], blocks, profile.seconds)
+    rows = case.few(plan.few, plan.seed)
+    scaled = _line(sums, rows, case.times[rows])
+    name = "profiled block table, scaled"
+    yield Estimate(name, "table", scaled[case.test], blocks + len(rows), profile.seconds)
+
+
+def _block_table(case: Case) -> Floats:
+    """Fit one number a block state: what profiling would measure, from whole networks."""
+    states = case.dataset.space.block_states(case.dataset.choices)
+    sizes = [block.size for block in case.dataset.space.blocks]
+    constant, tables = fit_blocks(states[case.fitted], sizes, case.times[case.fitted, None])
+    return np.asarray(constant[0] + np.sum([table[states[:, b], 0] for b, table in enumerate(tables)], axis=0))
+
+
+def _transfer(case: Case, bench: Benchmark, few: int) -> Floats:
+    """Know all devices but those of the metric's board."""
+    features = Features(Sources(bench, without(default_sources(bench), [board(case.metric)])))
+    groups = features.groups(case.dataset.choices)
+    candidates = case.few(1000, 0)
+    rows = candidates[choose([group[candidates] for group in groups], few)]
+    return regress([group[rows] for group in groups], case.times[rows]).predict(groups)
+
+
+def _learned(case: Case) -> Floats:
+    """Fit what `accelnas fit` compiles, by the settings of the bundled benchmark."""
+    settings = read_settings("bundled")
+    like = settings.metrics.get(case.metric) or settings.metrics[_LIKE]
+    metric: MetricSettings = replace(like, name=case.metric, link=case.link)
+    processes = int(metric.recipe.parameters["processes"]) if metric.recipe else 1
+    ids = np.concatenate([case.split.train, case.split.val])
+    ensemble = fit_ensemble(case.dataset, ids, metric, settings, 1, None, processes)
+    return np.asarray(LINKS[case.link].apply(ensemble.predict(case.dataset.choices)))

@@ -1,0 +1,170 @@
+"""A lookup table made by measuring every block of a network in each of its states."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accelnas.errors import DataError
+from accelnas.files import replacing
+from accelnas_training.errors import NetworkError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+    from torch import nn
+
+    from accelnas_training.measure.protocol import Protocol
+    from accelnas_training.networks.family import NetworkFamily
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["Profile", "profile_blocks", "read_profile"]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Measured parts of networks, milliseconds of a pass of one batch.
+
+    Attributes
+    ----------
+    protocol
+        Digest of how they were measured.
+    batch
+        Images in a pass.
+    fixed
+        Stem and head.
+    blocks
+        Of each block, every state.
+    seconds
+        Time of measuring.
+    """
+
+    protocol: str
+    batch: int
+    fixed: float
+    blocks: list[list[float]]
+    seconds: float
+
+    @property
+    def measurements(self) -> int:
+        """Number of modules measured: stem, head, and all states of all blocks."""
+        return 2 + sum(len(block) for block in self.blocks)
+
+    def times(self, states: NDArray[np.uint8], link: str) -> Floats:
+        """Add parts up, float64 (n,), of block states (n, blocks).
+
+        Parameters
+        ----------
+        states
+            Of the architectures.
+        link
+            ``"identity"``: milliseconds of a pass, as a latency. ``"reciprocal"``: seconds an image, one divided
+            by a throughput.
+        """
+        passes = self.fixed + np.sum([np.array(own)[states[:, b]] for b, own in enumerate(self.blocks)], axis=0)
+        return np.asarray(passes if link == "identity" else passes / (1000 * self.batch))
+
+    def write(self, path: Path) -> None:
+        """Write as JSON."""
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
+
+
+def read_profile(path: str | Path) -> Profile:
+    """Read what `Profile.write` wrote.
+
+    Raises
+    ------
+    DataError
+        If it is something else.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        found = Profile(**content)
+        finite = np.isfinite([found.fixed, *(value for block in found.blocks for value in block)]).all()
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{path} is no profile of blocks: {error}; make one with profile-blocks") from None
+    if not finite or not found.blocks:
+        raise DataError(f"{path} holds no blocks, or values that are not finite; make one with profile-blocks")
+    return found
+
+
+def profile_blocks(
+    family: NetworkFamily, protocol: Protocol, progress: Callable[[int, int], None] | None = None
+) -> Profile:
+    """Measure stem, head, and every block in each state, apart.
+
+    Parameters
+    ----------
+    family
+        Networks with an attribute ``blocks``, in the order of the space's, as timm's EfficientNets have it.
+    protocol
+        How.
+    progress
+        Called with (modules measured, modules in all).
+
+    Raises
+    ------
+    NetworkError
+        If the networks are made otherwise.
+    MeasurementError
+        As `accelnas_training.measure.measure_module`.
+    """
+    from accelnas_training.measure import measure_module
+
+    started = time.monotonic()
+    sizes = [block.size for block in family.space.blocks]
+    tell = progress or (lambda *_: None)
+    total, done = 2 + sum(sizes), 0
+
+    def measured(module: nn.Module, shape: tuple[int, ...]) -> float:
+        nonlocal done
+        found = measure_module(module, shape, protocol).latency_ms
+        done += 1
+        tell(done, total)
+        return found
+
+    ends = _parts(_network(family, 0, 0), protocol.resolution, family.options.in_channels)
+    fixed = measured(*ends[0]) + measured(*ends[-1])
+    blocks = []
+    for b, size in enumerate(sizes):
+        own = []
+        for state in range(size):
+            parts = _parts(_network(family, b, state), protocol.resolution, family.options.in_channels)
+            own.append(measured(*parts[1 + b]))
+        blocks.append(own)
+    return Profile(protocol.digest, protocol.batch, fixed, blocks, time.monotonic() - started)
+
+
+def _network(family: NetworkFamily, block: int, state: int) -> nn.Module:
+    """Build the network with one block in a state, the others in state 0."""
+    states = np.zeros((1, len(family.space.blocks)), np.uint8)
+    states[0, block] = state
+    return family.build(family.space._core.from_block_states(states)[0])
+
+
+def _parts(network: Any, resolution: int, in_channels: int) -> list[tuple[nn.Module, tuple[int, ...]]]:
+    """Give stem, blocks and head, each with the shape of its input."""
+    import torch
+    from torch import nn
+
+    try:
+        stem = nn.Sequential(network.conv_stem, network.bn1)
+        head = nn.Sequential(network.conv_head, network.bn2, network.global_pool, network.classifier)
+        modules = [stem, *network.blocks, head]
+    except (AttributeError, TypeError) as error:
+        raise NetworkError(f"the blocks of a {type(network).__name__} can't be told apart: {error}") from None
+    parts: list[tuple[nn.Module, tuple[int, ...]]] = []
+    values = torch.zeros(1, in_channels, resolution, resolution)
+    with torch.no_grad():
+        for module in modules:
+            parts.append((module.eval(), tuple(values.shape[1:])))
+            values = module(values)
+    return parts

@@ -1,0 +1,103 @@
+"""The report of a comparison: Markdown, a plot, and a table of all numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from accelnas import __version__
+from accelnas.build.evaluation.style import colours, drawing, grid, save
+from accelnas.build.evaluation.tables import markdown, number
+from accelnas.files import replacing
+from accelnas_training.estimators.comparison import KINDS
+from accelnas_training.transfer.sources import link_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import polars as pl
+
+    from accelnas.build.dataset import Dataset
+    from accelnas.build.splits import Split
+
+__all__ = ["write_report"]
+
+_HOW = """\
+Figures are of the test part, on *times*: a throughput counts as time per image. *Cost* is how many measurements an
+estimator is built from, and the seconds to compute it afterwards (of a profiled table: to measure its blocks).
+
+- *measured again*: a second measurement of the same network, simulated from the relative noise of the repeated ones
+  in the data (13 architectures twice in the public data: rough). No estimator can be expected to do better.
+- *parameters*, *MACs*: a line through them. *Roofline*: layers take max(MACs / peak, bytes / bandwidth) + overhead,
+  three constants of the device. All are fitted to the same few random measurements.
+- *fitted block table*: one number a block state, by least squares from whole networks. *Profiled block table*: the
+  blocks measured one by one on the device and added up, as they are, or *scaled* by a line through few networks.
+- *transfer*: few chosen measurements beside the other boards' known block costs.
+- *Gaussian process*: what `accelnas fit` compiles into the benchmark."""
+
+
+def write_report(results: pl.DataFrame, dataset: Dataset, split: Split, path: Path, command: str) -> None:
+    """Write a Markdown file, and beside it a plot (``.svg``) and all numbers (``.parquet``).
+
+    Parameters
+    ----------
+    results
+        As `accelnas_training.estimators.comparison.compare` gives.
+    dataset, split
+        What was compared on.
+    path
+        Of the Markdown file.
+    command
+        What makes the report again.
+    """
+    with replacing(path.with_suffix(".parquet")) as temporary:
+        results.write_parquet(temporary)
+    with replacing(path.with_suffix(".svg")) as temporary:
+        _draw(results, temporary)
+    with replacing(path) as temporary:
+        temporary.write_text(_text(results, dataset, split, path, command), encoding="utf-8")
+
+
+def _text(results: pl.DataFrame, dataset: Dataset, split: Split, path: Path, command: str) -> str:
+    made = (
+        f"Made by\n\n    {command}\n\nwith accelnas {__version__} from data {dataset.sha256[:12]}, split {split.name} "
+        f"({split.sha256[:12]}). All numbers are in `{path.stem}.parquet`."
+    )
+    sections = ["# Estimators of cost, side by side", made, _HOW, f"![errors by cost]({path.stem}.svg)"]
+    for metric in results["metric"].unique(maintain_order=True):
+        rows = [_row(row, metric) for row in results.filter(metric=metric).iter_rows(named=True)]
+        header = ["estimator", "kind", "RMSE", "MAPE, %", "τ", "R²", "measurements", "seconds"]
+        unit = "µs an image" if link_of(metric) == "reciprocal" else "the unit"
+        sections += [f"## {metric}", f"RMSE in {unit}.", markdown(header, rows, words=2)]
+    return "\n\n".join(sections) + "\n"
+
+
+def _row(row: dict[str, float], metric: str) -> list[str]:
+    rmse = row["rmse"] * (1e6 if link_of(metric) == "reciprocal" else 1)
+    figures = [number(rmse, 3), number(row["mape"], 3), f"{row['tau']:.3f}", f"{row['r2']:.4f}"]
+    return [str(row["estimator"]), str(row["kind"]), *figures, f"{row['measurements']:,}", number(row["seconds"], 2)]
+
+
+def _draw(results: pl.DataFrame, path: Path) -> None:
+    """Draw errors against measurements, a panel a metric."""
+    from matplotlib.patches import Patch
+
+    colour = colours(KINDS)
+    metrics = results["metric"].unique(maintain_order=True).to_list()
+    with drawing() as figure_class:
+        figure, axes = grid(figure_class, len(metrics), 4, 2.6, 2.2)
+        for axis, metric in zip(axes, metrics, strict=True):
+            for row in results.filter(metric=metric).iter_rows(named=True):
+                at = (row["measurements"], row["mape"])
+                axis.plot(*at, "o", color=colour[row["kind"]], markersize=4)
+                axis.annotate(row["estimator"], at, (3, 3), textcoords="offset points", fontsize=5)
+            axis.set(title=metric, xscale="log", yscale="log")
+            axis.margins(0.25)
+            axis.set_yticks(
+                [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50], ["0.1", "0.2", "0.5", "1", "2", "5", "10", "20", "50"]
+            )
+            axis.minorticks_off()
+        handles = [Patch(color=c, label=name) for name, c in colour.items() if name in results["kind"]]
+        figure.legend(handles=handles, loc="outside upper left", ncols=5)
+        figure.supxlabel("measurements that an estimator is built from", fontsize=8)
+        figure.supylabel("mean absolute error of times [%]", fontsize=8)
+        save(figure, path)

@@ -1,0 +1,194 @@
+"""Error against the number of measurements, on every device held out in turn."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from accelnas.build.ensemble import LINKS
+from accelnas.errors import DataError
+from accelnas_training.transfer.design import DESIGNS, choose
+from accelnas_training.transfer.features import Features
+from accelnas_training.transfer.figures import agreement
+from accelnas_training.transfer.regression import regress
+from accelnas_training.transfer.sources import Sources, board, default_sources, link_of, without
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from accelnas import Benchmark
+    from accelnas.build.dataset import Dataset
+    from accelnas.build.splits import Split
+
+    Floats = NDArray[np.float64]
+    Predictor = Callable[[NDArray[np.intp]], Floats]
+
+__all__ = ["HELD_OUT", "METHODS", "Plan", "evaluate_transfer", "kind"]
+
+HELD_OUT = ("metric", "board", "kind")
+"""What is not known: the metric itself; all metrics of its board; all boards of its kind."""
+METHODS = ("transfer", "no devices", "one device", "MACs")
+_KINDS = {"a100": "gpu", "3090": "gpu", "tpuv2": "tpu", "tpuv3": "tpu", "zcu102": "fpga", "vck190": "fpga"}
+_CANDIDATES = 1000  # measured architectures that a design chooses from
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to evaluate.
+
+    Attributes
+    ----------
+    metrics
+        Devices that are held out, one after the other; None means all speeds of the data set.
+    sizes
+        Numbers of measurements.
+    seeds
+        Draws of the candidates, all counted from 0.
+    """
+
+    metrics: Sequence[str] | None = None
+    sizes: Sequence[int] = (10, 20, 50, 100, 200)
+    seeds: int = 5
+
+
+def kind(metric: str) -> str:
+    """Kind of a metric's device: gpu, tpu, fpga, or the first word of a name that is not known.
+
+    Examples
+    --------
+    >>> kind("throughput_a100"), kind("latency_cpu_onnxruntime")
+    ('gpu', 'cpu')
+    """
+    return _KINDS.get(board(metric), board(metric).partition("_")[0])
+
+
+def evaluate_transfer(
+    dataset: Dataset,
+    split: Split,
+    bench: Benchmark,
+    plan: Plan,
+    progress: Callable[[int, int], None] | None = None,
+) -> pl.DataFrame:
+    """Fit few measurements again and again, and compare with the test part.
+
+    Measured architectures are chosen from those of the training and validation part. Times, not speeds, are
+    compared: a throughput is its reciprocal.
+
+    Parameters
+    ----------
+    dataset, split
+        Measurements, and their parts.
+    bench
+        Where the known devices are from; what it knows of a held-out one is not used.
+    plan
+        What to evaluate.
+    progress
+        Called with (fits of a device done, of all).
+
+    Returns
+    -------
+    polars.DataFrame
+        A row a fit: ``metric``, ``held_out``, ``method``, ``design``, ``k``, ``seed``, ``r2``, ``tau``,
+        ``mape`` in %. Method ``"all rows"``, with k rows, is the benchmark's own model, where it has one.
+
+    Raises
+    ------
+    DataError
+        If the data set has no speed, or too few rows to choose from.
+    """
+    metrics = list(plan.metrics or (name for name in dataset.metrics if name.startswith(("throughput_", "latency_"))))
+    if not metrics:
+        raise DataError(f"the data has no throughput_ or latency_ column; it has {', '.join(dataset.metrics)}")
+    cases = [case for metric in metrics for case in _cases(bench, metric)]
+    found: list[dict[str, Any]] = []
+    for number, (metric, held_out, names) in enumerate(cases):
+        if progress is not None:
+            progress(number, len(cases))
+        device = _Device(dataset, split, metric)
+        if held_out == HELD_OUT[0] and metric in bench.metrics:
+            predicted = LINKS[link_of(metric)].apply(
+                bench.predict(dataset.choices[device.test], metric, dtype="float64")
+            )
+            about = {"method": "all rows", "design": "", "k": len(device.fitted), "seed": 0}
+            found.append({"metric": metric, "held_out": "", **about, **device.figures(predicted)})
+        fits = _fits(device, Features(Sources(bench, names)), _costs(bench), plan)
+        found += [{"metric": metric, "held_out": held_out, **fit} for fit in fits]
+    return pl.DataFrame(found).select("metric", "held_out", "method", "design", "k", "seed", "r2", "tau", "mape")
+
+
+def _cases(bench: Benchmark, metric: str) -> list[tuple[str, str, list[str]]]:
+    """Give what is known at each level, without levels that are like the one before."""
+    known = default_sources(bench)
+    boards = [board(name) for name in known if kind(name) == kind(metric)]
+    levels = ([name for name in known if name != metric], without(known, [board(metric)]), without(known, boards))
+    cases: list[tuple[str, str, list[str]]] = []
+    for level, names in zip(HELD_OUT, levels, strict=True):
+        if not cases or names != cases[-1][2]:
+            cases.append((metric, level, names))
+    return cases
+
+
+def _costs(bench: Benchmark) -> Features:
+    """Give features of MACs and parameters alone."""
+    return Features(Sources(bench, [name for name in ("macs", "params") if name in bench.metrics]))
+
+
+class _Device:
+    """Measured times of one device, and the rows to fit and to test on."""
+
+    def __init__(self, dataset: Dataset, split: Split, metric: str) -> None:
+        self.choices = dataset.choices
+        self.times = LINKS[link_of(metric)].apply(dataset.values(metric))
+        self.test = self._measured(dataset.rows(split.test))
+        self.fitted = self._measured(dataset.rows(np.concatenate([split.train, split.val])))
+
+    def _measured(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        return np.asarray(rows[~np.isnan(self.times[rows])])
+
+    def figures(self, predicted: Floats) -> dict[str, float]:
+        """Compare with the test rows."""
+        found = asdict(agreement(self.times[self.test], predicted))
+        return {name: found[name] for name in ("r2", "tau", "mape")}
+
+
+def _fits(device: _Device, features: Features, costs: Features, plan: Plan) -> list[dict[str, Any]]:
+    """Fit all methods to all designs of all sizes and seeds."""
+    largest = max(plan.sizes)
+    if len(device.fitted) < largest:
+        raise DataError(f"{len(device.fitted)} rows can't be {largest} measurements; name smaller sizes")
+    groups, of_costs = features.groups(device.choices), costs.groups(device.choices)
+    found = []
+    for seed in range(plan.seeds):
+        candidates = np.random.default_rng(seed).permutation(device.fitted)[:_CANDIDATES]
+        for design in DESIGNS:
+            order = candidates[choose([group[candidates] for group in groups], largest, design, seed)]
+            for k in plan.sizes:
+                for method in METHODS if design in ("variance", "random") else METHODS[:1]:
+                    predicted = _predicted(method, device, groups, of_costs, order[:k])
+                    about = {"method": method, "design": design, "k": k, "seed": seed}
+                    found.append({**about, **device.figures(predicted)})
+    return found
+
+
+def _predicted(
+    method: str, device: _Device, groups: Sequence[Floats], of_costs: Sequence[Floats], rows: NDArray[np.intp]
+) -> Floats:
+    """Fit one method to the measurements `rows`, and predict the test rows."""
+    devices = groups[0][:, : -of_costs[0].shape[1]]  # the costs come last
+    if method in ("transfer", "no devices"):
+        used = groups if method == "transfer" else of_costs
+        fit = regress([group[rows] for group in used], device.times[rows])
+        return fit.predict([group[device.test] for group in used])
+    known = of_costs[0][:, 0] if method == "MACs" else _likest(devices, device.times, rows)
+    slope, constant = np.polyfit(known[rows], device.times[rows], 1)
+    return np.asarray(constant + slope * known[device.test])
+
+
+def _likest(known: Floats, times: Floats, rows: NDArray[np.intp]) -> Floats:
+    """Give the column that correlates best with the measured times."""
+    return known[:, int(np.argmax(np.corrcoef(known[rows].T, times[rows])[-1, :-1]))]
