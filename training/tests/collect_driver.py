@@ -3,15 +3,27 @@
 import json
 import sys
 
+import accelnas
 from accelnas_training.collect.collector import collect
 from accelnas_training.collect.job import Job
 from accelnas_training.collect.limits import Limits
 from accelnas_training.collect.runner import InlineRunner
 from accelnas_training.collect.store import Store
 from accelnas_training.collect.work import WorkDescription
-from conftest import make_space
 
-SPACE = make_space(3, 2, 5, 4)
+# not conftest's: it imports PyTorch, which takes seconds
+SPACE = accelnas.Space(
+    """
+[space]
+name = "toy"
+[[space.blocks]]
+name = "b"
+variables = [
+  { name = "v0", symbol = "a", choices = [0, 1, 2] },
+  { name = "v1", symbol = "b", choices = [0, 1, 2, 3, 4] },
+]
+"""
+)
 
 
 def jobs(count):

@@ -45,7 +45,7 @@ def attempts(store):
 
 def test_workers_that_go_wrong_in_every_way(runner, store, tmp_path):
     ways = dict(enumerate(["nothing", "error", "die", "exit", "hang", "diverged", "memory"]))
-    wanted = [Job((0, 0, 0, 0), "scheme", seed) for seed in ways]
+    wanted = [Job((0, 0), "scheme", seed) for seed in ways]
     how = {str(seed): way for seed, way in ways.items()}
     work = WorkDescription("collect_works:goes_wrong", {"folder": str(tmp_path), "how": how})
     end = collect(store, wanted, work, runner, Limits(retries=1, losses=1, timeout=3))

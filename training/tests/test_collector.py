@@ -64,7 +64,7 @@ def test_collects_every_job_once_and_goes_on_where_it_ended(store):
 
 def test_failures_are_tried_again_or_given_up(store, tmp_path):
     ways = {"0": "nothing", "1": "error", "2": "memory", "3": "diverged"}
-    wanted = [Job((0, 0, 0, 0), "scheme", seed) for seed in range(4)]
+    wanted = [Job((0, 0), "scheme", seed) for seed in range(4)]
     work = WorkDescription("collect_works:goes_wrong", {"folder": str(tmp_path), "how": ways})
     with InlineRunner() as runner:
         end = collect(store, wanted, work, runner, Limits(retries=1))
@@ -85,7 +85,7 @@ def test_work_that_is_not_there_or_has_a_time_limit_here(store):
     with InlineRunner() as runner, pytest.raises(TrainingError, match="timeout is 5 s, and nothing ends a job"):
         collect(store, jobs(1), WORKS, runner, Limits(timeout=5))
     with InlineRunner() as runner, pytest.raises(StoreError, match="add the scheme before"):
-        collect(store, [Job((0, 0, 0, 0), "unknown", 0)], WORKS, runner)
+        collect(store, [Job((0, 0), "unknown", 0)], WORKS, runner)
 
 
 def limit(store, spare):
@@ -107,7 +107,7 @@ class Filling(InlineRunner):
 
 def test_a_full_disk_is_waited_for(store, monkeypatch):
     monkeypatch.setattr(collector, "_PAUSE", 0.01)
-    store.add(jobs(20))
+    store.add(jobs(15))
     limit(store, 4)
     notes = []
 
@@ -118,26 +118,26 @@ def test_a_full_disk_is_waited_for(store, monkeypatch):
                 store.connection.execute("PRAGMA max_page_count = 99999")
 
     with Filling() as runner:
-        assert collect(store, jobs(20), WORKS, runner, report=watch).done == 20
+        assert collect(store, jobs(15), WORKS, runner, report=watch).done == 15
     assert len(notes) == 4
     assert "is full; make room: 1 outcomes wait in memory; trying again in 0.02 s" in notes[1][0]
-    assert check_all_there(store.path, 20) == {"done": 20}
+    assert check_all_there(store.path, 15) == {"done": 15}
 
 
 def test_a_disk_that_stays_full_ends_the_collection_and_loses_nothing_acknowledged(store, monkeypatch):
     monkeypatch.setattr(collector, "_PAUSE", 0.01)
-    store.add(jobs(20))
+    store.add(jobs(15))
     limit(store, 4)
     recorded = []
     message = r"make room and start again: 1 outcomes in hand could not be written for 0\.1 s, and their jobs"
     with Filling() as runner, pytest.raises(FullDiskError, match=message):
-        collect(store, jobs(20), WORKS, runner, Limits(patience=0.1), recorded=recorded.append)
-    assert 0 < len(recorded) < 20
+        collect(store, jobs(15), WORKS, runner, Limits(patience=0.1), recorded=recorded.append)
+    assert 0 < len(recorded) < 15
     assert store.jobs("done") == recorded
     store.connection.execute("PRAGMA max_page_count = 99999")
     with InlineRunner() as runner:
-        assert collect(store, None, WORKS, runner).jobs == 20 - len(recorded)
-    check_all_there(store.path, 20)
+        assert collect(store, None, WORKS, runner).jobs == 15 - len(recorded)
+    check_all_there(store.path, 15)
 
 
 class Hostile:

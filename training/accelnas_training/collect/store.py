@@ -139,10 +139,11 @@ class Store(StoreReader):
         unknown = {job.scheme for job in jobs} - self.schemes().keys()
         if unknown:
             raise StoreError(f"scheme {min(unknown)} is not in {self.path}; add the scheme before its jobs")
+        missing = dict.fromkeys(job for job, number in zip(jobs, self.ids(jobs), strict=True) if number is None)
         with self.writing() as connection:
             connection.executemany(
-                "INSERT INTO jobs (architecture, scheme, seed) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-                [(bytes(job.architecture), job.scheme, job.seed) for job in jobs],
+                "INSERT INTO jobs (architecture, scheme, seed) VALUES (?, ?, ?)",
+                [(bytes(job.architecture), job.scheme, job.seed) for job in missing],
             )
         return [number for number in self.ids(jobs) if number is not None]
 
@@ -230,8 +231,7 @@ class Store(StoreReader):
             (attempt,) = self.connection.execute(insert, (job, time.time() - delivery.seconds)).fetchone()
         environment = None if outcome is None else json.dumps(dict(outcome.environment), sort_keys=True)
         if environment is not None:
-            insert = "INSERT INTO environments (content) VALUES (?) ON CONFLICT DO NOTHING"
-            self.connection.execute(insert, (environment,))
+            self.connection.execute("INSERT OR IGNORE INTO environments (content) VALUES (?)", (environment,))
         self.connection.execute(
             "UPDATE attempts SET ending = ?, finished = ?, seconds = ?, worker = ?, kind = ?, message = ?,"
             " environment = (SELECT id FROM environments WHERE content = ?) WHERE id = ?",

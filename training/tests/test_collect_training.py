@@ -1,0 +1,266 @@
+"""Collecting real trainings, of networks that take a tenth of a second, through the command line."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from accelnas import Space
+from accelnas.build.dataset import read_dataset
+from accelnas_training import sampling
+from accelnas_training.cli import app
+from accelnas_training.collect.job import Delivery, Job, Outcome, Task
+from accelnas_training.collect.limits import Limits
+from accelnas_training.collect.reader import StoreReader
+from accelnas_training.collect.rounds import Sampling, sampled_rounds
+from accelnas_training.collect.store import Store
+from accelnas_training.collect.training_work import TrainingFolders, about, training_work
+from accelnas_training.errors import ImagesError, StoreError
+from accelnas_training.images import open_images
+from accelnas_training.networks import load_family
+from accelnas_training.schemes import load_scheme
+from accelnas_training.train import train_architecture
+
+FAMILY = """
+builder = "networks.py:build"
+
+[space]
+name = "tiny"
+[[space.blocks]]
+name = "b"
+variables = [
+  { name = "width", symbol = "w", choices = [2, 4, 6, 8] },
+  { name = "batch_norm", symbol = "n", choices = [true, false] },
+  { name = "kernel", symbol = "k", choices = ["one", "three"] },
+]
+"""
+NETWORKS = """
+from torch import nn
+
+def build(architecture, options):
+    width = architecture["width"]
+    size = {"one": 1, "three": 3}[architecture["kernel"]]
+    normalise = nn.BatchNorm2d(width) if architecture["batch_norm"] else nn.Identity()
+    return nn.Sequential(
+        nn.Conv2d(options.in_channels, width, size, 2), normalise, nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(),
+        nn.Linear(4 * width, options.classes),
+    )
+"""
+SCHEME = """
+name = "quick"
+epochs = 1
+batch_size = 64
+[resize]
+start = 8
+end = 8
+validation = 8
+[optimizer]
+name = "momentum"
+lr = 0.1
+[schedule]
+kind = "cosine"
+[augmentation]
+scale = [0.8, 1.0]
+flip = 0.0
+"""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("lab")
+    for name, text in {"family.toml": FAMILY, "networks.py": NETWORKS, "quick.toml": SCHEME}.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+def run(*arguments, code=0):
+    result = CliRunner(env={"COLUMNS": "160"}).invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output + repr(result.exception)
+    return result
+
+
+def collect(lab, store, *more, code=0):
+    networks = ("--family", lab / "family.toml", "--images", "digits:0.2", "--scheme", lab / "quick.toml")
+    return run("collect", store, *networks, "--workers", 0, "--resolution", 8, *more, code=code)
+
+
+@pytest.fixture(scope="module")
+def store(lab):
+    path = lab / "digits.db"
+    assert "3 of 3 trainings are in" in collect(lab, path, "--number", 3).stdout
+    return path
+
+
+def test_the_same_command_goes_on(lab, store):
+    with StoreReader.opened(store) as reader:
+        before = reader.results()
+    assert "8 of 8 trainings are in" in collect(lab, store, "--number", 4, "--seeds", "0,1").stdout
+    with StoreReader.opened(store) as reader:
+        after = reader.results()
+        assert after.filter(pl.col("id") <= 3).equals(before)
+        assert reader.architectures(reader.scheme("quick")).shape == (4, 3)
+    assert after.columns[6:] == ["accuracy", "accuracy_top5", "images_per_second", "macs", "params", "train_time"]
+    assert list((lab / "digits.db.work").iterdir()) == []  # folders leave once results are in the store
+
+
+def test_results_are_those_of_the_training_alone(lab, store, tmp_path):
+    family, images = load_family(lab / "family.toml"), open_images("digits:0.2")
+    scheme = load_scheme(lab / "quick.toml")
+    with StoreReader.opened(store) as reader:
+        job = reader.jobs("done")[1]
+        (values,) = reader.values([job])
+        assert reader.about == about(family, images)
+        assert reader.schemes() == {scheme.digest: ("quick", scheme.to_dict())}
+    alone = train_architecture(family, np.array(job.architecture, np.uint8), images, scheme, seed=job.seed)
+    assert (values["accuracy"], values["accuracy_top5"]) == (alone.top1, alone.top5)
+    work = training_work(family, images, tmp_path, resolution=8).make()
+    again = work(Task(job, scheme.to_dict(), 1))
+    assert again.values["accuracy"] == alone.top1
+    assert again.values["params"] == values["params"] < 0.01
+    assert "torch" in again.environment
+    assert (TrainingFolders(tmp_path).of(job) / "result.json").exists()
+    TrainingFolders(tmp_path).remove(job)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_worker_refuses_other_images(lab, tmp_path):
+    images = open_images("digits:0.2")
+    work = training_work(load_family(lab / "family.toml"), images, tmp_path)
+    other = {**work.arguments, "images": "digits:0.3"}
+    with pytest.raises(ImagesError, match=r"digits:0\.3 has digest \w{12} here, not \w{12}; copy it anew"):
+        type(work)(work.function, other).make()
+
+
+def test_another_family_or_other_images_are_refused(lab, store):
+    arguments = ("--scheme", lab / "quick.toml", "--workers", 0)
+    result = run("collect", store, "--family", "mnasnet", "--images", "digits:0.2", *arguments, code=1)
+    assert "is of space tiny" in result.stderr
+    result = run("collect", store, "--family", lab / "family.toml", "--images", "digits:0.3", *arguments, code=1)
+    assert "is of images " in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_list_of_architectures_is_trained(lab, tmp_path):
+    listed = tmp_path / "listed.csv"
+    listed.write_text("kernel,width,batch_norm\nthree,8,true\none,2,false\nthree,8,true\n")
+    collect(lab, tmp_path / "s.db", "--architectures", listed)
+    with StoreReader.opened(tmp_path / "s.db") as reader:
+        assert reader.space.format(reader.architectures(reader.scheme())) == ["w8_n1_kthree", "w2_n0_kone"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--timeout", "soon"), "'soon' is no duration; write 90, 30m, 6h or 2d"),
+        (("--seeds", "0,a"), "'0,a' are no seeds; write 0 or 0,1,2"),
+    ],
+)
+def test_wrong_values_are_usage_errors(lab, tmp_path, arguments, message):
+    assert message in " ".join(collect(lab, tmp_path / "s.db", *arguments, code=2).stderr.split())
+
+
+def test_store_commands(store):
+    with Store.opened(store) as kept:
+        scheme = kept.scheme()
+        bad = Job((3, 1, 1), scheme, 9)
+        kept.add([bad])
+        task = kept.begin(bad)
+        failure = Delivery(task, "failed", 1.0, "h:1", kind="diverged", message="Traceback\nloss is nan in epoch 0\n")
+        assert kept.record(failure, Limits()) == "quarantined"
+    shown = run("store", "status", store).stdout
+    assert "job 9 w8_n0_kthree: loss is nan in epoch 0" in shown
+    assert "8 done, 1 failed (diverged)" in shown
+    assert "jobs an hour" in shown
+    assert "nothing is missing" in run("store", "check", store).stdout
+    assert "1 jobs will be tried again" in run("store", "retry", store).stdout
+    assert "hours left" in run("store", "status", store).stdout
+    with Store.opened(store) as kept:
+        kept.connection.execute("UPDATE jobs SET state = 'done' WHERE id = 9")
+    result = run("store", "check", store, code=1)
+    assert "job 9 is done and has no result" in result.stdout
+    assert "has 1 problems" in result.stderr
+    with Store.opened(store) as kept:
+        kept.connection.execute("DELETE FROM attempts WHERE job = 9")
+        kept.connection.execute("DELETE FROM jobs WHERE id = 9")
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_exported_results_are_read_as_they_are_stored(lab, store, tmp_path, suffix):
+    out = tmp_path / f"measured.{suffix}"
+    assert "8 rows in" in run("export", store, out, "--scheme", "quick").stdout
+    space = load_family(lab / "family.toml").space
+    data = read_dataset(out, space)
+    with StoreReader.opened(store) as reader:
+        stored = reader.results()
+    assert data.metrics == ("accuracy", "accuracy_top5", "images_per_second", "macs", "params", "train_time")
+    assert data.table.select(stored.drop("scheme", "seed").columns).equals(stored.drop("scheme", "seed"))
+    beside = json.loads((tmp_path / f"measured.{suffix}.json").read_text())
+    assert beside["sha256"] == data.file_sha256
+    assert beside["scheme"]["content"] == load_scheme(lab / "quick.toml").to_dict()
+    assert beside["seed_of_job"] == {str(job): seed for job, seed in stored.select("id", "seed").iter_rows()}
+    assert sum(each["results"] for each in beside["environments"]) == 8
+
+
+def test_exported_means_have_the_spread_of_seeds(lab, store, tmp_path):
+    out = tmp_path / "means.parquet"
+    run("export", store, out, "--seeds", "mean")
+    data = read_dataset(out, load_family(lab / "family.toml").space)
+    with StoreReader.opened(store) as reader:
+        stored = reader.results()
+    assert data.ids.tolist() == [1, 2, 3, 4]
+    assert not {"macs_std", "params_std"} & set(data.table.columns)
+    for row in data.table.iter_rows(named=True):
+        same = stored.filter(*(pl.col(name) == row[name] for name in ("width", "batch_norm", "kernel")))
+        assert same.height == 2
+        assert row["accuracy"] == same["accuracy"].mean()
+        assert row["accuracy_std"] == pytest.approx(same["accuracy"].std(), abs=1e-12)
+
+
+def test_exports_that_can_not_be(store, lab, tmp_path):
+    assert "ends in .txt; choose .parquet or .csv" in run("export", store, tmp_path / "a.txt", code=1).stderr
+    assert "choose one of quick" in run("export", store, tmp_path / "a.csv", "--scheme", "slow", code=1).stderr
+    with Store.opened(tmp_path / "s.db", load_family(lab / "family.toml").space) as kept:
+        kept.add_scheme("ab", "none", {})
+    assert "has no results of scheme ab yet" in run("export", tmp_path / "s.db", tmp_path / "a.csv", code=1).stderr
+    with Store.opened(tmp_path / "s.db") as kept:
+        kept.add([Job((0, 0, 0), "ab", 0)])
+        outcome = Outcome({"width": 1.0})
+        kept.record(Delivery(kept.begin(Job((0, 0, 0), "ab", 0)), "done", 1.0, "h:1", outcome), Limits())
+        with pytest.raises(StoreError, match="metric width has the name of another column"):
+            kept.results()
+    assert list(tmp_path.glob("a.*")) == []
+
+
+def test_rounds_choose_what_is_missing_and_learn_from_what_is_there(lab, tmp_path, monkeypatch):
+    family = load_family(lab / "family.toml")
+    asked = []
+
+    def active(space: Space, n, seed, known, values):
+        asked.append((n, known.tolist(), values.tolist()))
+        return sampling.uniform(space, n, seed, known)
+
+    monkeypatch.setattr(sampling, "active", active)
+
+    def collect_rounds(count, fail=None):
+        with Store.opened(tmp_path / "s.db", family.space) as kept:
+            kept.add_scheme("ab", "quick", {})
+            for number, rows in enumerate(sampled_rounds(kept, family, "ab", Sampling("active", 9, rounds=3))):
+                jobs = [Job.of(row, "ab", 0) for row in rows]
+                kept.add(jobs)
+                if number == count:  # interrupted: chosen, and not trained
+                    return rows
+                for place, job in enumerate(jobs):
+                    if kept.states([job]) == ["pending"]:
+                        outcome = None if place == fail else Outcome({"accuracy": float(place)})
+                        ending = ("done", "") if outcome else ("failed", "diverged")
+                        kept.record(Delivery(kept.begin(job), ending[0], 1.0, "h:1", outcome, ending[1]), Limits())
+            return rows
+
+    begun = collect_rounds(1, fail=1)
+    rows = collect_rounds(9)
+    assert len(np.unique(rows, axis=0)) == 9
+    assert rows[:6].tolist() == begun.tolist()
+    assert [n for n, _, _ in asked] == [4, 4]  # one more each, since one has failed and may be chosen
+    assert asked[0][1:] == ([rows[0].tolist(), rows[2].tolist()], [0, 2])
