@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from accelnas_training.collect.job import Outcome
+from accelnas_training.errors import TrainingFailure
 from accelnas_training.proxy.candidates import cost
 from accelnas_training.proxy.settings import ProxySettings
-from accelnas_training.proxy.trainings import Measured
-from accelnas_training.schemes import load_scheme
+from accelnas_training.proxy.trainings import Measured, Training
+from accelnas_training.schemes import Scheme, load_scheme
 
 REFERENCE = load_scheme("reference").changed(epochs=100)
 BASE = load_scheme("p_star").changed(**{"resize.start_epoch": 0, "resize.end_epoch": 0, "schedule.warmup_epochs": 0})
@@ -57,3 +59,18 @@ class Landscape:
         drawn = np.random.default_rng(int(hashlib.sha256(text.encode()).hexdigest()[:12], 16)).normal()
         seconds = SECONDS * cost(training.scheme) * (1 + capacity / 30)
         return Measured(50 + capacity + noise(training.scheme) * drawn, seconds, 100 * seconds)
+
+
+def landscape_work(diverges=()):
+    """Train on the landscape as a worker does; `diverges` are architectures."""
+    landscape = Landscape()
+
+    def work(task):
+        if list(task.job.architecture) in [list(architecture) for architecture in diverges]:
+            raise TrainingFailure("diverged", "loss is nan in epoch 1")
+        name = "reference" if task.scheme["epochs"] == REFERENCE.epochs else "candidate"
+        scheme = Scheme.from_dict({**task.scheme, "name": name})
+        found = landscape([Training(task.job.architecture, scheme, task.job.seed)])[0]
+        return Outcome({"accuracy": found.accuracy, "train_time": found.seconds, "energy": found.joules})
+
+    return work

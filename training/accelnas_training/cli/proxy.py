@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from accelnas.cli.shared import ErrorGroup
-from accelnas_training.cli.collect import _runner as make_runner
-from accelnas_training.cli.collect import _seconds as read_seconds
-from accelnas_training.cli.collect import _seeds as read_seeds
-from accelnas_training.cli.collect import _watched as watched
+from accelnas_training.cli.workers import (
+    AddressOption,
+    CpusEachOption,
+    DeviceOption,
+    GpusEachOption,
+    LoadersOption,
+    TimeoutOption,
+    WorkersOption,
+    WorkFolderOption,
+    make_runner,
+    read_seconds,
+    read_seeds,
+    watched,
+)
 from accelnas_training.errors import ProxyError
 
 if TYPE_CHECKING:
@@ -45,17 +56,6 @@ IntensityOption = Annotated[
     float | None,
     typer.Option("--intensity", help="Grams of CO₂ per kWh of the grid, for a report of CO₂.", show_default=False),
 ]
-WorkersOption = Annotated[int, typer.Option("--workers", "-w", min=0, help="Ray workers; 0 trains in this process.")]
-CpusOption = Annotated[float, typer.Option("--cpus-each", min=0, help="Cores that a worker occupies.")]
-GpusOption = Annotated[float, typer.Option("--gpus-each", min=0, help="GPUs that a worker occupies.")]
-AddressOption = Annotated[
-    str | None, typer.Option("--address", help="Ray cluster: auto or HOST:PORT.", show_default="one on this machine")
-]
-LoadersOption = Annotated[int, typer.Option("--loaders", min=0, help="Processes that load images, a worker.")]
-TimeoutOption = Annotated[
-    str | None,
-    typer.Option("--timeout", metavar="TIME", help="Longest a training may take: 90, 30m, 6h.", show_default="none"),
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -71,11 +71,13 @@ def search(
     store: StoreOption,
     output: OutputOption,
     workers: WorkersOption = 1,
-    cpus_each: CpusOption = 1,
-    gpus_each: GpusOption = 0,
+    cpus_each: CpusEachOption = 1,
+    gpus_each: GpusEachOption = 0,
     address: AddressOption = None,
+    device: DeviceOption = None,
     loaders: LoadersOption = 0,
     timeout: TimeoutOption = None,
+    work_folder: WorkFolderOption = None,
     intensity: IntensityOption = None,
 ) -> None:
     """Find the scheme that ranks models most like the reference, among those that are fast enough.
@@ -85,7 +87,8 @@ def search(
     from accelnas_training.proxy.settings import load_settings
 
     asked = load_settings(settings)
-    with _trainer(asked, store, workers, cpus_each, gpus_each, address, loaders, timeout) as (family, evaluate):
+    place = _Place(workers, cpus_each, gpus_each, address, device, loaders, timeout, work_folder)
+    with _trainer(asked, store, place) as (family, evaluate):
         result = _search(asked, family, evaluate)
     command = f"accelnas-training proxy search {settings} --store {store} --output {output} --workers {workers}"
     _finish(result, family, output, command, intensity)
@@ -126,11 +129,13 @@ def validate(
     seeds: Annotated[str, typer.Option("--seeds", metavar="A,B,…", help="Seeds of each, under either scheme.")] = "0,1",
     family: Annotated[str, typer.Option("--family", "-f", help="Space of the tables: mnasnet, or TOML.")] = "mnasnet",
     workers: WorkersOption = 1,
-    cpus_each: CpusOption = 1,
-    gpus_each: GpusOption = 0,
+    cpus_each: CpusEachOption = 1,
+    gpus_each: GpusEachOption = 0,
     address: AddressOption = None,
+    device: DeviceOption = None,
     loaders: LoadersOption = 0,
     timeout: TimeoutOption = None,
+    work_folder: WorkFolderOption = None,
     intensity: IntensityOption = None,
 ) -> None:
     """Compare a proxy with the reference, on architectures that had no part in its choice.
@@ -158,7 +163,8 @@ def validate(
         from accelnas_training.schemes import load_scheme
 
         asked, scheme, numbers = load_settings(settings), load_scheme(proxy), read_seeds(seeds)
-        with _trainer(asked, store, workers, cpus_each, gpus_each, address, loaders, timeout) as (networks, evaluate):
+        place = _Place(workers, cpus_each, gpus_each, address, device, loaders, timeout, work_folder)
+        with _trainer(asked, store, place) as (networks, evaluate):
             known = _models(asked, networks)
             unseen = sampling.uniform(networks.space, number, asked.seed, known)
             trained = train_all(evaluate, unseen, [scheme, asked.reference], numbers)
@@ -174,17 +180,22 @@ def validate(
     )
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where trainings are done, as the options say."""
+
+    workers: int
+    cpus_each: float
+    gpus_each: float
+    address: str | None
+    device: str | None
+    loaders: int
+    timeout: str | None
+    work_folder: Path | None
+
+
 @contextmanager
-def _trainer(
-    asked: ProxySettings,
-    store: Path,
-    workers: int,
-    cpus_each: float,
-    gpus_each: float,
-    address: str | None,
-    loaders: int,
-    timeout: str | None,
-) -> Iterator[tuple[NetworkFamily, Collected]]:
+def _trainer(asked: ProxySettings, store: Path, place: _Place) -> Iterator[tuple[NetworkFamily, Collected]]:
     """Give the networks, and what trains them through the store."""
     from accelnas_training.collect.limits import Limits
     from accelnas_training.collect.store import Store
@@ -194,15 +205,15 @@ def _trainer(
     from accelnas_training.proxy.evaluation import Collected
 
     images, family = open_images(asked.images), load_family(asked.family)
-    folder = store.with_name(f"{store.name}.work")
+    folder = place.work_folder or store.with_name(f"{store.name}.work")
     folders = TrainingFolders(folder)
-    device = "cuda" if gpus_each else "cpu"
+    device = place.device or ("cuda" if place.gpus_each else "cpu")
     resolution = asked.reference.resize.validation
-    work = training_work(family, images, folder, device=device, workers=loaders, resolution=resolution)
-    limits = Limits(timeout=None if timeout is None else read_seconds(timeout))
+    work = training_work(family, images, folder, device=device, workers=place.loaders, resolution=resolution)
+    limits = Limits(timeout=None if place.timeout is None else read_seconds(place.timeout))
     with (
         Store.opened(store, family.space, about(family, images)) as kept,
-        make_runner(workers, cpus_each, gpus_each, address) as runner,
+        make_runner(place.workers, place.cpus_each, place.gpus_each, place.address) as runner,
     ):
         folders.remove_done(kept)
         yield family, Collected(kept, work, runner, limits, watched, folders.remove)

@@ -33,7 +33,7 @@ class Candidate:
     values
         What it has of the choices.
     scheme
-        The variant.
+        The variant, named by its digest: ``proxy-1f2e3d4c``.
     """
 
     values: Mapping[str, Any]
@@ -176,7 +176,7 @@ class _Seen:
             self.dropped[TWICE] += 1
             return None
         self._known.add(training)
-        return Candidate(dict(values), scheme)
+        return Candidate(dict(values), scheme.changed(name=f"proxy-{scheme.digest[:8]}"))
 
 
 def _variant(base: Scheme, values: Mapping[str, Any]) -> Scheme:

@@ -71,7 +71,7 @@ def write_search(
     folder, best = Path(folder), result.best
     files: dict[str, Callable[[Path], object]] = {"candidates.csv": candidate_table(result).write_csv}
     if best is not None:
-        files[PROXY] = written(to_toml(best.candidate.scheme.changed(name="proxy")))
+        files[PROXY] = written(to_toml(best.candidate.scheme))
         found = best.trained, result.reference
         files["models.csv"] = per_architecture(space, proxy=found[0], reference=found[1]).write_csv
         files["models.svg"] = lambda path: draw_agreement(path, *found, best.tau, best.interval)
