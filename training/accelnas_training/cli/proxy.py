@@ -54,7 +54,9 @@ StoreOption = Annotated[Path, typer.Option("--store", help="File for the trainin
 OutputOption = Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where to write the report.")]
 IntensityOption = Annotated[
     float | None,
-    typer.Option("--intensity", help="Grams of CO₂ per kWh of the grid, for a report of CO₂.", show_default=False),
+    typer.Option(
+        "--grid-intensity", metavar="G/KWH", min=0, help="Show CO₂ by the grid's intensity.", show_default=False
+    ),
 ]
 
 

@@ -62,6 +62,20 @@ def search_proxy(
     `settings.prune`, a candidate is tried on a quarter of the models first, then on half, then on all. It is given up
     as too slow when its time, scaled by the reference's times of the same models, exceeds the longest; and as behind
     when the upper end of tau's 95 % interval is below the best tau so far.
+
+    Examples
+    --------
+    >>> from accelnas_training.proxy.settings import ProxySettings
+    >>> from accelnas_training.proxy.trainings import Measured
+    >>> from accelnas_training.schemes import load_scheme
+    >>> def evaluate(trainings):  # the fewer epochs, the more do models look alike
+    ...     return [Measured(one.architecture[0] * one.scheme.epochs // 8, one.scheme.epochs) for one in trainings]
+    >>> reference, base = load_scheme("reference"), load_scheme("p_star")
+    >>> choices = {"epochs": (16, 20, 24, 28), "batch_size": (1024,)}
+    >>> settings = ProxySettings(reference, base, choices, longest=25, images="digits")
+    >>> best = search_proxy(settings, np.arange(10, dtype=np.uint8)[:, None], evaluate).best
+    >>> best.candidate.values, best.tau, best.seconds
+    ({'epochs': 16, 'batch_size': 1024}, 1.0, 16.0)
     """
     generator = np.random.default_rng(settings.seed)
     models = models[generator.permutation(len(models))]  # any first part of them is spread over the grid
