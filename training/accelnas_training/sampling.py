@@ -219,7 +219,7 @@ def active(
         raise ModelError(f"settings {settings.name} have no metric {metric!r}; they have {', '.join(settings.metrics)}")
     dataset = _dataset(space, known, values, metric)
     candidates = _at_least(space, n, max(_SCORED, 4 * n), seed, known)
-    ensemble = fit_ensemble(dataset, dataset.ids, settings.metrics[metric], settings)
+    ensemble = fit_ensemble(dataset, dataset.ids, settings.metrics[metric], settings, threads=1)
     fitted = ensemble.predict_members(dataset.choices[ensemble.rows]).mean(axis=0)
     noise = float(np.mean((ensemble.targets - fitted) ** 2))
     return candidates[_least_known(ensemble.predict_members(candidates), noise, n)]

@@ -62,7 +62,7 @@ def test_errors_are_one_line(arguments, message):
 def write_table(path, params):
     """Write EfficientNet-B0 twice, with its true MACs."""
     space = accelnas.mnasnet_space()
-    row = {**space.decode([B0])[0], "params": params, "macs": 422.03008}
+    row = {**space.decode([B0])[0], "params": params, "macs": 415.145024}
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, row)
         writer.writeheader()

@@ -106,39 +106,37 @@ def test_the_greedy_choice_is_conditioning():
     assert chosen == wanted
 
 
-SMALL = make_space(3, 3, 3, 3, 3, 3, 3, 3, 3, 3)
+SMALL = make_space(4, 4, 4, 4, 4, 4)
 
 
 def landscape(seed):
     """Give main effects, interactions of neighbours, and measurements of them with noise."""
     rng = np.random.default_rng(seed)
-    main, pairs = rng.normal(size=(10, 3)), rng.normal(size=(10, 3, 3))
+    main, pairs = rng.normal(size=(6, 4)), 0.5 * rng.normal(size=(6, 4, 4))
 
     def truth(archs):
-        first, second = archs, np.roll(archs, -1, axis=1)
-        return main[range(10), first].sum(axis=1) + pairs[range(10), first, second].sum(axis=1)
+        return (main[range(6), archs] + pairs[range(6), archs, np.roll(archs, -1, axis=1)]).sum(axis=1)
 
     return truth, lambda archs: truth(archs) + 0.1 * rng.normal(size=len(archs))
 
 
 def test_active_choices_teach_more_than_uniform_ones():
-    test = SMALL.sample(3000, seed=99)
+    test = SMALL.sample(2000, seed=99)
     errors = []
-    for seed in range(6):
+    for seed in range(5):
         truth, measure = landscape(seed)
-        known = SMALL.sample(60, seed, unique=True)
+        known = SMALL.sample(40, seed, unique=True)
         values = measure(known)
         of_seed = []
-        for new in (active(SMALL, 40, seed, known, values), uniform(SMALL, 40, seed, known)):
+        for new in (active(SMALL, 30, seed, known, values), uniform(SMALL, 30, seed, known)):
             archs = np.concatenate([known, new])
             dataset = sampling._dataset(SMALL, archs, np.concatenate([values, measure(new)]), "accuracy")
             own = replace(sampling._default_settings("accuracy"), members=2)
-            fitted = fit_ensemble(dataset, dataset.ids, own.metrics["accuracy"], own)
+            fitted = fit_ensemble(dataset, dataset.ids, own.metrics["accuracy"], own, threads=1)
             of_seed.append(np.sqrt(np.mean((fitted.predict(test) - truth(test)) ** 2)))
         errors.append(of_seed)
     of_active, of_uniform = np.mean(errors, axis=0)
-    print(np.round(errors, 3), of_active, of_uniform)
-    assert of_active < of_uniform
+    assert of_active < 0.95 * of_uniform  # 0.85 over ten seeds
 
 
 def test_active_choices_are_distinct_new_and_repeatable():
