@@ -36,10 +36,17 @@ def test_show():
     assert " 48 × 1 × 1" in result.output  # the head: half of 100, in eights
 
 
-def test_export(tmp_path):
+def test_export(tmp_path, toy):
     path = tmp_path / "b0.onnx"
-    text = "-".join(["e1_k3_l1_se0"] * 7)
-    result = invoke("export", text, path, "--resolution", 32, "--batch", 0, "--width", 0.25, "--classes", 3)
+    (tmp_path / "nets.py").write_text(
+        "from torch import nn\n"
+        "def build(architecture, options):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(16 * options.in_channels, options.classes))\n"
+    )
+    family = tmp_path / "family.toml"
+    family.write_text('builder = "nets.py:build"\n' + toy.to_toml())
+    options = ("--family", family, "--resolution", 4, "--batch", 0, "--classes", 3, "--in-channels", 1)
+    result = invoke("export", toy.format(toy.at([0]))[0], path, *options)
     assert result.exit_code == 0, result.output
     assert "onnxruntime differs from PyTorch by" in result.output
     assert path.is_file()
