@@ -113,7 +113,7 @@ def run(
     again: Annotated[int, typer.Option("--again", min=0, help="Further measurements of noisy ones, at most.")] = 2,
     changes: SetOption = None,
     timeout: TimeoutOption = None,
-    retries: RetriesOption = 2,
+    retries: RetriesOption = 1,
 ) -> None:
     """Measure many architectures in random order, references in between, noisy ones again.
 
@@ -140,7 +140,7 @@ def repeat(
         typer.Option("--output", "-o", metavar="FILE", help="Write the table as Markdown.", show_default=False),
     ] = None,
     timeout: TimeoutOption = None,
-    retries: RetriesOption = 2,
+    retries: RetriesOption = 1,
 ) -> None:
     """Measure the same architectures twice, and say how well both agree, with and without correction of drift."""
     from accelnas_training.collect.reader import StoreReader

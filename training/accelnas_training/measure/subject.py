@@ -103,13 +103,15 @@ class Subject:
     def _export(self, path: Path) -> None:
         import torch
 
+        from accelnas_training.measure.threads import torch_threads
+
         needed("onnx")
         # the exporter by tracing is 13 times faster than that of `torch.export`, and networks are many
         logger = logging.getLogger("torch.onnx")
         level = logger.level
         logger.setLevel(logging.ERROR)
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), torch_threads(1):  # more wait for each other in such short work
                 warnings.simplefilter("ignore")
                 torch.onnx.export(
                     self.plain(),

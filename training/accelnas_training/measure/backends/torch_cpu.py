@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import torch
 
 from accelnas_training.measure.backends.session import Session, measured_in
 from accelnas_training.measure.conditions import ResidentMemory
+from accelnas_training.measure.threads import torch_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,21 +41,16 @@ def placed(subject: Subject, protocol: Protocol, device: torch.device) -> tuple[
 
 @contextmanager
 def _opened(subject: Subject, protocol: Protocol) -> Iterator[Session]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(protocol.threads or os.cpu_count() or 1)
-    try:
+    with torch_threads(protocol.threads), torch.inference_mode():
         memory = ResidentMemory()
         module, images = placed(subject, protocol, torch.device("cpu"))
         run = torch.compile(module) if protocol.mode == "compile" else module
-        with torch.inference_mode():
-            run(images)  # compiles
-            memory.forget_peak()
+        run(images)  # compiles
+        memory.forget_peak()
 
-            def once() -> float:
-                started = time.perf_counter()
-                run(images)
-                return time.perf_counter() - started
+        def once() -> float:
+            started = time.perf_counter()
+            run(images)
+            return time.perf_counter() - started
 
-            yield Session(once, memory.grown_mb)
-    finally:
-        torch.set_num_threads(threads)
+        yield Session(once, memory.grown_mb)

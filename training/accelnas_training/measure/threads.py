@@ -1,0 +1,32 @@
+"""PyTorch's threads, for a while."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["torch_threads"]
+
+
+@contextmanager
+def torch_threads(number: int) -> Iterator[None]:
+    """Let PyTorch use so many threads on this processor (0: one a core), and then as many as before.
+
+    Examples
+    --------
+    >>> with torch_threads(1):
+    ...     torch.get_num_threads()
+    1
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(number or os.cpu_count() or 1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
