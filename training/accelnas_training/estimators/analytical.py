@@ -42,7 +42,7 @@ def costs(of_layer: Callable[[Layer], int], states: States) -> Floats:
 
 
 def fit_line(known: Floats, times: Floats) -> Callable[[Floats], Floats]:
-    """Fit ``a + b · known`` by least squares of relative errors.
+    """Fit ``a + b · known`` by least squares.
 
     Examples
     --------
@@ -50,9 +50,10 @@ def fit_line(known: Floats, times: Floats) -> Callable[[Floats], Floats]:
     >>> line(np.array([10.0])).round(9)
     array([21.])
     """
-    design = np.stack([np.ones_like(known), known], axis=1)
-    constant, slope = np.linalg.lstsq(design / times[:, None], np.ones_like(times), rcond=None)[0]
-    return lambda values: np.asarray(constant + slope * values)
+    unit = float(np.abs(known).max()) or 1.0
+    design = np.stack([np.ones_like(known), known / unit], axis=1)
+    constant, slope = np.linalg.lstsq(design, times, rcond=None)[0]
+    return lambda values: np.asarray(constant + slope / unit * values)
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Roofline:
 
 
 def fit_roofline(states: States, times: Floats) -> Roofline:
-    """Fit the three constants to a few measurements by least squares of relative errors, from several starts.
+    """Fit the three constants to a few measurements by least squares, from several starts.
 
     Parameters
     ----------
@@ -102,7 +103,7 @@ def fit_roofline(states: States, times: Floats) -> Roofline:
     mean = times.mean()
 
     def misses(logs: Floats) -> Floats:
-        return np.asarray(Roofline(*np.exp(logs)).predict(states) / times - 1)
+        return np.asarray((Roofline(*np.exp(logs)).predict(states) - times) / mean)
 
     starts = [
         np.log([macs / (mean * share), size / (mean * (1 - share)), 0.2 * mean * other / count])

@@ -84,7 +84,7 @@ class Estimate:
     measurements
         How many measurements it was built from.
     seconds
-        Time to compute it, measurements not counted.
+        Time to compute it, measurements not counted; NaN where it was computed before.
     """
 
     name: str

@@ -26,13 +26,15 @@ Figures are of the test part, on *times*: a throughput counts as time per image.
 estimator is built from, and the seconds to compute it afterwards (of a profiled table: to measure its blocks).
 
 - *measured again*: a second measurement of the same network, simulated from the relative noise of the repeated ones
-  in the data (13 architectures twice in the public data: rough). No estimator can be expected to do better.
+  in the data (13 architectures twice in the public data: rough). Both have the noise: a model without any error of
+  its own would err 1/√2 as much.
 - *parameters*, *MACs*: a line through them. *Roofline*: layers take max(MACs / peak, bytes / bandwidth) + overhead,
   three constants of the device. All are fitted to the same few random measurements.
 - *fitted block table*: one number a block state, by least squares from whole networks. *Profiled block table*: the
   blocks measured one by one on the device and added up, as they are, or *scaled* by a line through few networks.
 - *transfer*: few chosen measurements beside the other boards' known block costs.
-- *Gaussian process*: what `accelnas fit` compiles into the benchmark."""
+- *compiled model*: the benchmark's, where it was fitted on the same rows (its provenance says so); what
+  `accelnas fit` took is not counted. Else a *Gaussian process* is fitted as `accelnas fit` does."""
 
 
 def write_report(results: pl.DataFrame, dataset: Dataset, split: Split, path: Path, command: str) -> None:
@@ -78,26 +80,24 @@ def _row(row: dict[str, float], metric: str) -> list[str]:
 
 
 def _draw(results: pl.DataFrame, path: Path) -> None:
-    """Draw errors against measurements, a panel a metric."""
+    """Draw errors on a log scale, a panel a metric, with the number of measurements behind each."""
     from matplotlib.patches import Patch
 
     colour = colours(KINDS)
     metrics = results["metric"].unique(maintain_order=True).to_list()
     with drawing() as figure_class:
-        figure, axes = grid(figure_class, len(metrics), 4, 2.6, 2.2)
+        figure, axes = grid(figure_class, len(metrics), 3, 3.4, 1.8)
         for axis, metric in zip(axes, metrics, strict=True):
-            for row in results.filter(metric=metric).iter_rows(named=True):
-                at = (row["measurements"], row["mape"])
-                axis.plot(*at, "o", color=colour[row["kind"]], markersize=4)
-                axis.annotate(row["estimator"], at, (3, 3), textcoords="offset points", fontsize=5)
-            axis.set(title=metric, xscale="log", yscale="log")
-            axis.margins(0.25)
-            axis.set_yticks(
-                [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50], ["0.1", "0.2", "0.5", "1", "2", "5", "10", "20", "50"]
-            )
+            rows = results.filter(metric=metric)
+            names = [f"{row['estimator']} ({row['measurements']:,})" for row in rows.iter_rows(named=True)]
+            axis.barh(names, rows["mape"], color=[colour[kind] for kind in rows["kind"]], height=0.7)
+            axis.set(title=metric, xscale="log", xlim=(0.02, 100))
+            axis.invert_yaxis()
+            axis.set_xticks([0.1, 1, 10], ["0.1", "1", "10"])
             axis.minorticks_off()
+            axis.grid(visible=False, axis="y")
+            axis.tick_params(axis="y", length=0, labelsize=7)
         handles = [Patch(color=c, label=name) for name, c in colour.items() if name in results["kind"]]
         figure.legend(handles=handles, loc="outside upper left", ncols=5)
-        figure.supxlabel("measurements that an estimator is built from", fontsize=8)
-        figure.supylabel("mean absolute error of times [%]", fontsize=8)
+        figure.supxlabel("mean absolute error of times [%]; in brackets: measurements built from", fontsize=8)
         save(figure, path)

@@ -73,12 +73,13 @@ def _least_variance(covariance: Floats, k: int, *, of_all: bool) -> NDArray[np.i
     taken: list[int] = []
     for _ in range(k):
         variance = np.diag(covariance).copy()
-        gain = np.square(covariance).sum(axis=0) / (variance + PRIOR.noise) if of_all else variance
+        gain = variance
+        if of_all:
+            gain = np.einsum("ij,ij->j", covariance, covariance) / (variance + PRIOR.noise)
         gain[taken] = -1.0
-        best = int(np.argmax(gain))
-        taken.append(best)
-        column = covariance[:, best] / np.sqrt(variance[best] + PRIOR.noise)
-        covariance = covariance - np.outer(column, column)
+        taken.append(int(np.argmax(gain)))
+        column = covariance[:, taken[-1]] / np.sqrt(variance[taken[-1]] + PRIOR.noise)
+        covariance -= np.outer(column, column)
     return np.array(taken, np.intp)
 
 

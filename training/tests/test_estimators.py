@@ -1,0 +1,218 @@
+"""Cost estimators: known truths, profiles of blocks, and the comparison with its report."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+import typer
+from threadpoolctl import threadpool_limits
+from typer.testing import CliRunner
+
+import accelnas
+from accelnas.build.dataset import from_table
+from accelnas.build.mnasnet import block_sums
+from accelnas.build.splits import random_split
+from accelnas.cli.shared import ErrorGroup
+from accelnas.errors import DataError
+from accelnas_training.cli import estimate as command
+from accelnas_training.errors import NetworkError
+from accelnas_training.estimators import comparison, profile
+from accelnas_training.estimators.analytical import Roofline, costs, fit_line, fit_roofline
+from accelnas_training.estimators.case import Case
+from accelnas_training.estimators.profile import Profile, profile_blocks, read_profile
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    with threadpool_limits(1):
+        yield
+
+
+@pytest.fixture(scope="module")
+def bench():
+    return accelnas.load()
+
+
+def measured(space, archs, **columns):
+    return from_table(pl.DataFrame(space.decode(archs)).with_columns(**columns), space)
+
+
+def test_costs_are_the_benchmarks_own(bench):
+    archs = bench.space.sample(50)
+    found = costs(lambda layer: layer.macs, bench.space.block_states(archs))
+    np.testing.assert_allclose(found / 1e6, bench.predict(archs, "macs", dtype="float64"), rtol=1e-9)
+
+
+def test_line_recovers_a_line():
+    assert fit_line(np.arange(5.0), 3 - 0.5 * np.arange(5.0))(np.array([20.0])) == pytest.approx([-7.0])
+
+
+@pytest.mark.parametrize("truth", [Roofline(5e9, 1e9, 1e-3), Roofline(1e8, 1e12, 1e-4), Roofline(1e13, 2e8, 1e-1)])
+def test_roofline_recovers_devices(bench, truth):
+    """Bound by both, by computing, by memory: what is never the limit can't be found, but times are."""
+    states = bench.space.block_states(bench.space.sample(300, seed=1))
+    times = truth.predict(states)
+    np.testing.assert_allclose(fit_roofline(states[:30], times[:30]).predict(states), times, rtol=2e-3)
+
+
+def test_roofline_adds_layers_up(bench):
+    states = bench.space.block_states(bench.space.sample(5))
+    compute_only = Roofline(1.0, 1e30, 0.0).predict(states)
+    np.testing.assert_allclose(compute_only, costs(lambda layer: layer.macs, states))
+    fixed, tables = block_sums(lambda _: 1)
+    layers = fixed + sum(table[states[:, b]] for b, table in enumerate(tables))
+    np.testing.assert_allclose(Roofline(1e30, 1e30, 2.0).predict(states), 2.0 * layers)
+
+
+def test_comparison_of_a_device_of_blocks(bench, monkeypatch):
+    """Where time is a sum over blocks, a table finds it; the profile of the true blocks is exact."""
+    monkeypatch.setattr(comparison, "_process", lambda case: np.full(len(case.times), case.times[case.fitted].mean()))
+    random = np.random.default_rng(0)
+    blocks = [random.uniform(1, 2, block.size).tolist() for block in bench.space.blocks]
+    archs = bench.space.sample(700, seed=2)
+    truth = Profile("made up", 1, 5.0, blocks, 12.0)
+    times = truth.times(bench.space.block_states(archs), "identity")
+    data = measured(bench.space, np.concatenate([archs, archs[:20]]), latency_new=pl.Series([*times, *times[:20]]))
+    plan = comparison.Plan(["latency_new"], few=20, profiles={"latency_new": truth})
+    found = {row["estimator"]: row for row in comparison.compare(data, random_split(data), bench, plan).to_dicts()}
+    assert found["profiled block table"]["mape"] == pytest.approx(0, abs=1e-9)
+    assert found["profiled block table"]["measurements"] == 266
+    assert found["profiled block table, scaled"]["r2"] == pytest.approx(1)
+    assert found["fitted block table"]["r2"] > 0.9999
+    assert found["measured again"]["mape"] == pytest.approx(0, abs=1e-9)  # the repeats agree
+    assert found["Gaussian process"]["r2"] < 0.1  # the mean, as made up above
+    assert found["transfer, 20 chosen"]["measurements"] == 20
+    assert set(pl.DataFrame(list(found.values()))["kind"]) == set(comparison.KINDS)
+
+
+def test_learned_is_the_benchmarks_model_only_of_the_same_rows(bench, monkeypatch):
+    archs = bench.space.sample(60)
+    speeds = bench.query(archs, "throughput_a100", seed=1)
+    data = measured(bench.space, archs, throughput_a100=pl.Series(speeds))
+    case = Case.of(data, random_split(data), "throughput_a100")
+    monkeypatch.setattr(comparison, "_process", lambda case: np.zeros(len(case.times)))
+    assert comparison._learned(case, bench).name == "Gaussian process"
+    same = {"data_sha256": data.sha256, "split_sha256": case.split.sha256}
+    monkeypatch.setattr(type(bench), "provenance", lambda *_: same)
+    found = comparison._learned(case, bench)
+    assert found.name == "compiled model"
+    np.testing.assert_allclose(found.predicted, case.times[case.test], rtol=0.05)
+
+
+def test_a_process_is_fitted(bench, monkeypatch):
+    """The settings' own, with few steps."""
+    read = comparison.read_settings
+
+    def quick(name):
+        settings = read(name)
+        settings.metrics[comparison._LIKE].recipe.parameters.update(steps=[[40, 5]], orders=[1, 1])
+        return settings
+
+    monkeypatch.setattr(comparison, "read_settings", quick)
+    archs = bench.space.sample(80, seed=4)
+    data = measured(bench.space, archs, latency_x=pl.Series(bench.predict(archs, "latency_vck190", dtype="float64")))
+    case = Case.of(data, random_split(data), "latency_x")
+    assert np.corrcoef(comparison._process(case), case.times)[0, 1] > 0.8
+
+
+def test_cases_refuse(bench):
+    archs = bench.space.sample(40)
+    data = measured(bench.space, archs, latency_x=pl.Series([0.0, *range(1, 40)]))
+    with pytest.raises(DataError, match=r"id 0: latency_x is 0\.0; times and speeds are above 0"):
+        Case.of(data, random_split(data), "latency_x")
+    few = measured(bench.space, archs, latency_x=pl.Series([1.0, 2.0, *[None] * 38]))
+    with pytest.raises(DataError, match="to test; 2 of each are needed"):
+        Case.of(few, random_split(few), "latency_x")
+
+
+def test_profiles_come_back_from_files(tmp_path):
+    made = Profile("digest", 8, 1.5, [[1.0, 2.0], [3.0]], 4.0)
+    made.write(tmp_path / "blocks.json")
+    again = read_profile(tmp_path / "blocks.json")
+    assert again == made
+    states = np.array([[1, 0]], np.uint8)
+    assert again.times(states, "identity") == pytest.approx([6.5])  # ms of a pass
+    assert again.times(states, "reciprocal") == pytest.approx([6.5 / 8000])  # s of an image
+    (tmp_path / "other.json").write_text(json.dumps({"blocks": []}))
+    with pytest.raises(DataError, match=r"other\.json is no profile of blocks"):
+        read_profile(tmp_path / "other.json")
+    (tmp_path / "empty.json").write_text(json.dumps({**vars(made), "blocks": []}))
+    with pytest.raises(DataError, match="holds no blocks"):
+        read_profile(tmp_path / "empty.json")
+
+
+def test_profiling_measures_every_block_with_its_own_input(monkeypatch):
+    from accelnas_training import measure
+    from accelnas_training.networks.family import NetworkFamily
+    from accelnas_training.networks.options import NetworkOptions
+
+    seen = []
+
+    class Found:
+        latency_ms = 2.0
+
+    def measured_module(module, shape, _protocol):
+        seen.append((type(module).__name__, shape))
+        return Found()
+
+    monkeypatch.setattr(measure, "measure_module", measured_module)
+    family = NetworkFamily(_few_states(), options=NetworkOptions(classes=4, width=0.25))
+    found = profile_blocks(family, measure.load_protocol("cpu_latency").changed(resolution=32))
+    assert [len(block) for block in found.blocks] == [2, 1, 1, 1, 1, 4, 1]
+    assert found.measurements == len(seen) == 2 + 11
+    assert (found.fixed, {value for block in found.blocks for value in block}) == (4.0, {2.0})
+    assert [shape for _, shape in seen[:4]] == [(3, 32, 32), (80, 1, 1), (8, 16, 16), (8, 16, 16)]
+    assert seen[-1][1] == (48, 1, 1)
+    assert {name for name, _ in seen} == {"Sequential"}
+
+
+def _few_states():
+    """Give MnasNet's variables, nearly all with one choice."""
+    lines = ["[space]", 'name = "few"']
+    for block in range(7):
+        l_choices = "[1, 2]" if block in (0, 5) else "[1]"
+        e_choices = "[1, 4]" if block == 5 else "[1]"
+        choices = {"e": e_choices, "k": "[3]", "l": l_choices, "se": "[false]"}
+        variables = ", ".join(
+            f'{{ name = "block{block}_{symbol}", symbol = "{symbol}", choices = {own} }}'
+            for symbol, own in choices.items()
+        )
+        lines += ["[[space.blocks]]", f'name = "block{block}"', f"variables = [{variables}]"]
+    return accelnas.Space("\n".join(lines))
+
+
+def test_profiling_refuses_networks_without_blocks():
+    from torch import nn
+
+    with pytest.raises(NetworkError, match="blocks of a Linear can't be told apart"):
+        profile._parts(nn.Linear(2, 2), 8, 3)
+
+
+def test_command(tmp_path, bench, monkeypatch):
+    monkeypatch.setattr(comparison, "_process", lambda case: np.full(len(case.times), 1.0))
+    archs = bench.space.sample(200, seed=5)
+    table = pl.DataFrame(bench.space.decode(archs)).with_columns(
+        latency_cpu=pl.Series(bench.query(archs, "latency_zcu102", seed=1)),
+        throughput_cpu=pl.Series(np.arange(1.0, 201)),
+    )
+    table.write_csv(tmp_path / "data.csv")
+    blocks = [[1.0] * block.size for block in bench.space.blocks]
+    Profile("digest", 1, 1.0, blocks, 1.0).write(tmp_path / "blocks.json")
+    app = typer.Typer(cls=ErrorGroup, pretty_exceptions_enable=False)
+    command.register(app)
+    arguments = ["estimate", str(tmp_path / "data.csv"), "--split", "random", "-o", str(tmp_path / "report.md")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "200")
+        result = CliRunner().invoke(app, [*arguments, "--profile", f"latency_cpu={tmp_path / 'blocks.json'}"])
+    assert result.exit_code == 0, result.output
+    assert "roofline" in result.output
+    text = (tmp_path / "report.md").read_text()
+    assert "## latency_cpu" in text
+    assert "## throughput_cpu" in text
+    assert "profiled block table, scaled" in text
+    assert (tmp_path / "report.svg").read_text().startswith("<?xml")
+    assert pl.read_parquet(tmp_path / "report.parquet")["metric"].n_unique() == 2
+    result = CliRunner().invoke(app, [*arguments, "--profile", "latency_cpu"])
+    assert result.exit_code != 0
+    assert "write METRIC=FILE" in result.output
