@@ -37,7 +37,8 @@ def draw_candidates(path: Path, result: SearchResult) -> None:
         axes.axvline(result.settings.longest, color=INK, linestyle="--", linewidth=0.8, label="longest allowed")
         axes.axvline(result.reference.seconds.mean(), color=INK, linestyle=":", linewidth=0.8, label="reference r")
         axes.set(xscale="log", xlabel="mean training time [s]", ylabel="τ of candidate and r")
-        axes.legend(loc="lower right")
+        axes.xaxis.set_major_formatter("{x:g}")
+        figure.legend(loc="outside lower center", ncols=3)
         save(figure, path)
 
 
