@@ -153,7 +153,7 @@ def test_settings_of_a_metric_are_used():
     boosted = read_settings("boosted")
     recipe = boosted.metrics["accuracy"].recipe
     short = replace(recipe, stages=(replace(recipe.stages[0], rounds=20, stop=None),))
-    quick = replace(boosted, metrics={"accuracy": replace(boosted.metrics["accuracy"], recipe=short)})
+    quick = replace(boosted, members=2, metrics={"accuracy": replace(boosted.metrics["accuracy"], recipe=short)})
     assert active(TOY, 3, 0, known, known.sum(axis=1).astype(float), quick).shape == (3, 4)
     with pytest.raises(ModelError, match="settings boosted have no metric 'loss'; they have accuracy"):
         active(TOY, 3, 0, known, known[:, 0].astype(float), quick, metric="loss")

@@ -71,10 +71,16 @@ def export_onnx(
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(batch or 2, in_channels, resolution, resolution, generator=generator)
     shapes = ({0: torch.export.Dim("batch")},) if batch is None else None
+    with replacing(path) as temporary:
+        _write(plain, images, shapes, temporary)
+        return _difference(plain, temporary, path, images) if check else float("nan")
+
+
+def _write(network: nn.Module, images: torch.Tensor, shapes: tuple[Any, ...] | None, path: Path) -> None:
     with _quiet():
         try:
             program = torch.onnx.export(
-                plain,
+                network,
                 (images,),
                 input_names=["images"],
                 output_names=["logits"],
@@ -88,9 +94,7 @@ def export_onnx(
     program = cast("torch.onnx.ONNXProgram", program)  # None is for other exporters
     for node in program.model.graph.all_nodes():
         node.metadata_props.clear()  # stack traces: half of the file, and paths of this machine
-    with replacing(path) as temporary:
-        program.save(temporary)
-        return _difference(plain, temporary, path, images) if check else float("nan")
+    program.save(path)
 
 
 def _require(*modules: str) -> None:
