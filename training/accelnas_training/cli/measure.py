@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from accelnas.cli.shared import ErrorGroup, console, progress, text_output
-from accelnas_training.cli.collect import _listed, _seconds
+from accelnas.cli.shared import ErrorGroup, progress, text_output
+from accelnas_training.cli.measure_tables import (
+    AGREEMENT,
+    COLUMNS,
+    agreement_row,
+    column_row,
+    print_measurement,
+    print_table,
+)
+from accelnas_training.cli.workers import make_runner, read_architectures, read_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from accelnas_training.collect.ray_runner import RayRunner
-    from accelnas_training.collect.reader import StoreReader
-    from accelnas_training.collect.runner import InlineRunner
-    from accelnas_training.measure import Measurement, Protocol
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from accelnas_training.measure import Protocol
     from accelnas_training.measure.collection import Plan
     from accelnas_training.networks import NetworkFamily
 
@@ -98,7 +105,7 @@ def network(
     arch = space.at([0])[0] if architecture is None else space.parse([architecture])[0]
     built = networks.build(np.asarray(arch, np.uint8))
     for each in protocols:
-        _show(each, measure_network(built, each, networks.options.in_channels))
+        print_measurement(each, measure_network(built, each, networks.options.in_channels))
 
 
 def run(
@@ -120,10 +127,13 @@ def run(
     Nothing else should run on the device meanwhile.
     """
     from accelnas_training.measure.collection import Plan
+    from accelnas_training.sampling import uniform
 
     plan = Plan(references, every, 1, again, seed)
     networks, protocols = _read(family, protocol, changes)
-    _measure(store, networks, protocols, plan, _Chosen(number, architectures), timeout, retries)
+    space = networks.space
+    archs = uniform(space, number, seed) if architectures is None else read_architectures(architectures, space)
+    _measure(store, networks, archs, protocols, plan, timeout, retries)
 
 
 def repeat(
@@ -145,16 +155,18 @@ def repeat(
     """Measure the same architectures twice, and say how well both agree, with and without correction of drift."""
     from accelnas_training.collect.reader import StoreReader
     from accelnas_training.measure.collection import Plan
+    from accelnas_training.measure.repeatability import repeatability
+    from accelnas_training.sampling import uniform
 
     plan = Plan(references, every, 2, 0, seed)
     networks, protocols = _read(family, protocol, changes)
-    _measure(store, networks, protocols, plan, _Chosen(number), timeout, retries)
+    _measure(store, networks, uniform(networks.space, number, seed), protocols, plan, timeout, retries)
     with StoreReader.opened(store) as reader:
-        heads, rows = _agreement(reader, protocols)
-    _print_table(heads, rows)
+        rows = [agreement_row(protocol, repeatability(reader, protocol.digest)) for protocol in protocols]
+    print_table(AGREEMENT, rows)
     if output is not None:
         with text_output(output) as file:
-            lines = [heads, ["---"] * len(heads), *rows]
+            lines = [AGREEMENT, ["---"] * len(AGREEMENT), *rows]
             file.writelines(f"| {' | '.join(line)} |\n" for line in lines)
 
 
@@ -185,37 +197,8 @@ def export(
         wanted = {name: column for name, _, column in pairs}
     with StoreReader.opened(store) as reader:
         table, columns = write(reader, output, wanted)
-    heads = ["column", "architectures", "measurements", "noisy", "outliers", "drift of references", "corrected"]
-    _print_table(
-        heads,
-        [
-            [
-                name,
-                f"{each.architectures:,}",
-                f"{each.measurements:,}",
-                f"{each.noisy:,}",
-                f"{each.outliers:.1%}",
-                f"{each.drift.before:.2%}",
-                f"{each.drift.after:.2%}",
-            ]
-            for name, each in columns.items()
-        ],
-    )
+    print_table(COLUMNS, [column_row(name, column) for name, column in columns.items()])
     typer.echo(f"{table.height:,} rows in {output}; where they come from in {output}.json")
-
-
-class _Chosen:
-    """Which architectures: a number of them, or those of a file."""
-
-    def __init__(self, number: int, file: Path | None = None) -> None:
-        self.number, self.file = number, file
-
-    def rows(self, networks: NetworkFamily, seed: int) -> Any:
-        from accelnas_training.sampling import uniform
-
-        if self.file is not None:
-            return _listed(self.file, networks.space)
-        return uniform(networks.space, self.number, seed)
 
 
 def _read(family: str, names: Sequence[str], changes: Sequence[str] | None) -> tuple[NetworkFamily, list[Protocol]]:
@@ -244,9 +227,9 @@ def _changes(texts: Sequence[str]) -> dict[str, Any]:
 def _measure(
     store: Path,
     networks: NetworkFamily,
+    archs: NDArray[np.uint8],
     protocols: Sequence[Protocol],
     plan: Plan,
-    chosen: _Chosen,
     timeout: str | None,
     retries: int,
 ) -> None:
@@ -254,12 +237,12 @@ def _measure(
     from accelnas_training.collect.store import Store
     from accelnas_training.measure.collection import measure_architectures
 
-    archs = chosen.rows(networks, plan.seed)
-    limits = Limits(retries, timeout=None if timeout is None else _seconds(timeout))
+    limits = Limits(retries, timeout=None if timeout is None else read_seconds(timeout))
+    gpus = float(any(each.backend == "torch-cuda" for each in protocols))
     total = len(archs) * len(protocols) * plan.repeats
     with (
         Store.opened(store, networks.space, {"family": networks.digest}) as kept,
-        _runner(protocols, limits) as runner,
+        make_runner(int(timeout is not None), 1, gpus, None) as runner,  # a process of its own can be ended
         progress("measuring", total, "measurements") as bar,
     ):
         done = 0
@@ -274,61 +257,3 @@ def _measure(
     typer.echo(f"{done:,} new measurements in {store}")
     if failed:
         typer.echo(f"{failed:,} failed; `accelnas-training store status {store}` says why", err=True)
-
-
-def _runner(protocols: Sequence[Protocol], limits: Any) -> InlineRunner | RayRunner:
-    """Measure in this process, or in one that can be ended."""
-    if limits.timeout is None:
-        from accelnas_training.collect.runner import InlineRunner
-
-        return InlineRunner()
-    from accelnas_training.collect.ray_runner import RayRunner
-
-    return RayRunner(1, gpus_each=float(any(each.backend == "torch-cuda" for each in protocols)))
-
-
-def _show(protocol: Protocol, measured: Measurement) -> None:
-    screen = console()
-    screen.print(f"[bold]{protocol.name}[/bold] ({protocol.backend}, batch {protocol.batch}, {protocol.resolution} px)")
-    for name, value in measured.values().items():
-        if not math.isnan(value) and name != "measured_at":
-            screen.print(f"  {name:<18} {value:,.6g}")
-
-
-def _agreement(reader: StoreReader, protocols: Sequence[Protocol]) -> tuple[list[str], list[list[str]]]:
-    from accelnas_training.measure.repeatability import repeatability
-
-    heads = [
-        "protocol",
-        "architectures",
-        "tau",
-        "tau corrected",
-        "mean difference",
-        "corrected",
-        "drift",
-        "drift after",
-    ]
-    rows = []
-    for protocol in protocols:
-        found = repeatability(reader, protocol.digest)
-        pair = (found.measured, found.corrected)
-        rows.append(
-            [
-                protocol.name,
-                str(found.architectures),
-                *(f"{each.tau:.4f}" for each in pair),
-                *(f"{each.share:.2%}" for each in pair),
-                f"{found.drift_before:.2%}",
-                f"{found.drift_after:.2%}",
-            ]
-        )
-    return heads, rows
-
-
-def _print_table(heads: list[str], rows: list[list[str]]) -> None:
-    from rich.table import Table
-
-    table = Table(*heads)
-    for row in rows:
-        table.add_row(*row)
-    console().print(table)
