@@ -25,9 +25,9 @@ _HOW = """\
 Figures are of the test part, on *times*: a throughput counts as time per image. *Cost* is how many measurements an
 estimator is built from, and the seconds to compute it afterwards (of a profiled table: to measure its blocks).
 
-- *measured again*: a second measurement of the same network, simulated from the relative noise of the repeated ones
-  in the data (13 architectures twice in the public data: rough). Both have the noise: a model without any error of
-  its own would err 1/√2 as much.
+- *measured again*: a second measurement of the same network, simulated from the relative noise of the architectures
+  that the data has more than once: {repeats}. Both have the noise: a model without any error of its own would err
+  1/√2 as much.
 - *parameters*, *MACs*: a line through them. *Roofline*: layers take max(MACs / peak, bytes / bandwidth) + overhead,
   three constants of the device. All are fitted to the same few random measurements.
 - *fitted block table*: one number a block state, by least squares from whole networks. *Profiled block table*: the
@@ -64,7 +64,12 @@ def _text(results: pl.DataFrame, dataset: Dataset, split: Split, path: Path, com
         f"Made by\n\n    {command}\n\nwith accelnas {__version__} from data {dataset.sha256[:12]}, split {split.name} "
         f"({split.sha256[:12]}). All numbers are in `{path.stem}.parquet`."
     )
-    sections = ["# Estimators of cost, side by side", made, _HOW, f"![errors by cost]({path.stem}.svg)"]
+    sections = [
+        "# Estimators of cost, side by side",
+        made,
+        _HOW.format(repeats=len(dataset.report.repeats)),
+        f"![errors by cost]({path.stem}.svg)",
+    ]
     for metric in results["metric"].unique(maintain_order=True):
         rows = [_row(row, metric) for row in results.filter(metric=metric).iter_rows(named=True)]
         header = ["estimator", "kind", "RMSE", "MAPE, %", "τ", "R²", "measurements", "seconds"]

@@ -25,17 +25,17 @@ __all__ = ["summary", "write_report"]
 
 _FIGURES = ("r2", "tau", "mape")
 _HELD_OUT_WORDS = {
-    "metric": "The device itself is held out; what else is known of its board, such as latency for throughput, is not",
+    "metric": "Metric held out: what else is known of its board, such as latency for throughput, is used",
     "board": "Board held out: nothing is known of the board",
-    "kind": "Kind held out: nothing is known of any GPU, any TPU, or any FPGA",
+    "kind": "Kind held out: for a GPU nothing is known of any GPU, for an FPGA of any FPGA, for a TPU of any TPU",
 }
 _HOW = """\
 Measured architectures are chosen by a design among 1,000 drawn anew for each seed from the training and validation
-part; figures are of the test part, on *times*: a throughput counts as time per image. A cell gives R² · Kendall's τ ·
+part; figures are of the test part, on *times*: a throughput counts as time per image. Cells give R² · Kendall's τ ·
 mean absolute percentage error, means over seeds; ± is half of Student's 95 % interval of the mean of τ over seeds.
 
 - *transfer*: weights of the known devices, of their blocks, of choices and of block states; the scale of each group
-  is learned by marginal likelihood. The result is one number a block state.
+  is learned by marginal likelihood. The result is one number a block state, and can't be better than a sum over blocks.
 - *no devices*: the same fit that knows MACs and parameters alone.
 - *one device*: a line through the known device that correlates best with the measurements.
 - *MACs*: a line through them.
@@ -96,14 +96,21 @@ def _text(results: pl.DataFrame, dataset: Dataset, split: Split, path: Path, com
         f"({split.sha256[:12]}), {fits['seed'].n_unique()} seeds. All numbers are in `{path.stem}.parquet`."
     )
     sections = ["# A new device from few measurements", made, _HOW, f"![error by measurements]({path.stem}.svg)"]
+    metrics = fits["metric"].unique(maintain_order=True).to_list()
     for held_out in HELD_OUT:
-        of_level = fits.filter(held_out=held_out)
-        if of_level.is_empty():
+        if held_out not in fits["held_out"]:
             continue
-        metrics = of_level["metric"].unique(maintain_order=True).to_list()
+        of_level = pl.concat([_at_level(fits.filter(metric=metric), held_out) for metric in metrics])
         sections += [f"## {_HELD_OUT_WORDS[held_out]}", f"Means over {', '.join(metrics)}.", _methods(of_level)]
         sections += ["Transfer, by device:", _devices(of_level, results)]
     return "\n\n".join(sections) + "\n"
+
+
+def _at_level(fits: pl.DataFrame, held_out: str) -> pl.DataFrame:
+    """Give a metric's fits of a level, or of the one before it where both know the same."""
+    levels = HELD_OUT[: HELD_OUT.index(held_out) + 1]
+    last = next(level for level in reversed(levels) if level in fits["held_out"])
+    return fits.filter(held_out=last)
 
 
 def _methods(fits: pl.DataFrame) -> str:
@@ -153,10 +160,7 @@ def _draw(results: pl.DataFrame, path: Path) -> None:
         for axis, metric in zip(axes, metrics, strict=True):
             of_metric = fits.filter(metric=metric)
             for name, (method, held_out) in curves.items():
-                level = held_out if held_out in of_metric["held_out"] else "metric"
-                if level != held_out and name == "transfer, kind held out":
-                    continue
-                points = summary(of_metric.filter(method=method, held_out=level), ["k"]).sort("k")
+                points = summary(_at_level(of_metric, held_out).filter(method=method), ["k"]).sort("k")
                 low, high = points["mape"] - points["mape_half"], points["mape"] + points["mape_half"]
                 axis.fill_between(points["k"], low, high, color=colour[name], alpha=0.15, lw=0)
                 axis.plot(points["k"], points["mape"], "o-", color=colour[name], markersize=2.5, linewidth=1.1)
