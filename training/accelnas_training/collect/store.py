@@ -40,6 +40,7 @@ class Store(StoreReader):
     --------
     >>> import tempfile
     >>> from accelnas import mnasnet_space
+    >>> from accelnas_training.collect.job import Job
     >>> space, scheme = mnasnet_space(), "5f1c"
     >>> with tempfile.TemporaryDirectory() as folder, Store.opened(f"{folder}/results.db", space) as store:
     ...     store.add_scheme(scheme, "quick", {"epochs": 2})
@@ -162,8 +163,7 @@ class Store(StoreReader):
                 " WHERE architecture = ? AND scheme = ? AND seed = ? RETURNING id",
                 (time.time(), *key),
             ).fetchone()
-            query = "SELECT content FROM schemes WHERE digest = ?"
-            (content,) = connection.execute(query, (job.scheme,)).fetchone()
+            (content,) = connection.execute("SELECT content FROM schemes WHERE digest = ?", (job.scheme,)).fetchone()
         return Task(job, json.loads(content), attempt)
 
     def record(self, delivery: Delivery, limits: Limits) -> State:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import socket
 import time
@@ -40,8 +39,8 @@ class WorkDescription:
 
     Examples
     --------
-    >>> WorkDescription("math:prod", {"iterable": [2, 3]}).make()
-    6
+    >>> WorkDescription("fractions:Fraction", {"numerator": 2, "denominator": 3}).make()
+    Fraction(2, 3)
     """
 
     function: str
@@ -61,10 +60,6 @@ class WorkDescription:
         except (ImportError, AttributeError, ValueError) as error:
             raise TrainingError(f"work {self.function!r}: {error}; write 'package.module:function'") from error
         return make(**self.arguments)
-
-    def to_json(self) -> str:
-        """Give the description as JSON, equal for equal descriptions."""
-        return json.dumps([self.function, self.arguments], sort_keys=True)
 
 
 def worker_name() -> str:
