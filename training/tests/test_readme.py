@@ -1,14 +1,25 @@
-"""What the README shows is run."""
+"""What the README shows is run: in the digits example, with its smaller settings."""
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
+import accelnas
+from accelnas.cli import app as accelnas_app
 from accelnas_training.cli import app
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+FOLDER = Path(__file__).parent.parent
+README = (FOLDER / "README.md").read_text(encoding="utf-8")
+SMALLER = {
+    "search proxy.toml": "search ci/proxy.toml",
+    "validate proxy.toml": "validate ci/proxy.toml --number 5",
+    "--images digits:0.3": "--images digits:0.1",
+    "--number 100": "--number 30",
+}
 
 
 def test_python_runs():
@@ -18,11 +29,23 @@ def test_python_runs():
         exec(compile(block, "README.md", "exec"), {})
 
 
-def test_commands_run(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    commands = re.findall(r"^\$ accelnas-training (.*)$", README, re.MULTILINE)
-    assert commands
-    for command in commands:
-        result = CliRunner().invoke(app, shlex.split(command))
-        assert result.exit_code == 0, result.output
-    assert (tmp_path / "paths.csv").is_file()
+def test_commands_run_in_order(tmp_path, monkeypatch):
+    folder = tmp_path / "digits"
+    shutil.copytree(FOLDER / "examples" / "digits", folder)
+    monkeypatch.chdir(folder)
+    commands = re.findall(r"^\$ (accelnas\S*) (.*)$", README, re.MULTILINE)
+    assert len(commands) == 15
+    for program, words in commands:
+        for shown, run in SMALLER.items():
+            words = words.replace(shown, run)
+        result = CliRunner().invoke(app if program == "accelnas-training" else accelnas_app, shlex.split(words))
+        assert result.exit_code == 0, f"{program} {words}\n{result.output}"
+    bench = accelnas.load(folder / "digits-bench")
+    assert bench.space.size == 373_248
+    assert (folder / "paths.csv").is_file()
+    assert (folder / "run" / "result.json").is_file()
+
+
+@pytest.mark.parametrize("link", re.findall(r"\]\((?!http)(\S+?)\)", README))
+def test_links(link):
+    assert (FOLDER / link).exists()

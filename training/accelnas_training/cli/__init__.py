@@ -7,7 +7,21 @@ from typing import Annotated
 import typer
 
 from accelnas.cli.shared import ErrorGroup
-from accelnas_training.cli import cache, collect, export, lstm_reinforce, network, proxy, scheme, store, train
+from accelnas_training.cli import (
+    cache,
+    collect,
+    estimate,
+    export,
+    lstm_reinforce,
+    measure,
+    network,
+    proxy,
+    scheme,
+    store,
+    train,
+    transfer,
+    zero_cost,
+)
 
 __all__ = ["app", "main"]
 
@@ -40,7 +54,21 @@ def _accelnas_training(
 
 
 # in the order of their use
-for command in (network, scheme, cache, train, proxy, collect, store, export, lstm_reinforce):
+for command in (
+    network,
+    scheme,
+    cache,
+    train,
+    proxy,
+    collect,
+    store,
+    export,
+    measure,
+    transfer,
+    estimate,
+    zero_cost,
+    lstm_reinforce,
+):
     command.register(app)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from accelnas_training.cli.architectures import read_architectures
 from accelnas_training.cli.workers import (
     AddressOption,
     CpusEachOption,
@@ -18,7 +19,6 @@ from accelnas_training.cli.workers import (
     WorkersOption,
     WorkFolderOption,
     make_runner,
-    read_architectures,
     read_seconds,
     read_seeds,
     watched,
@@ -114,7 +114,3 @@ def collect(
     typer.echo(f"{end.done:,} of {end.jobs:,} trainings are in {store}")
     if end.quarantined:
         typer.echo(f"{end.quarantined:,} failed; `accelnas-training store status {store}` says why", err=True)
-
-
-# until the other commands import them from `workers`
-_runner, _seconds, _seeds, _watched, _listed = make_runner, read_seconds, read_seeds, watched, read_architectures

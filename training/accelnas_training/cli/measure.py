@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from accelnas.cli.shared import ErrorGroup, progress, text_output
+from accelnas_training.cli.architectures import read_architecture, read_architectures
 from accelnas_training.cli.measure_tables import (
     AGREEMENT,
     COLUMNS,
@@ -16,7 +17,7 @@ from accelnas_training.cli.measure_tables import (
     print_measurement,
     print_table,
 )
-from accelnas_training.cli.workers import make_runner, read_architectures, read_seconds
+from accelnas_training.cli.workers import make_runner, read_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,21 +90,18 @@ def register(app: typer.Typer) -> None:
 
 def network(
     architecture: Annotated[
-        str | None, typer.Argument(help="As `accelnas sample` writes it.", show_default="the family's first")
-    ] = None,
+        str,
+        typer.Argument(metavar="[ARCHITECTURE]", help="String, as `accelnas sample` prints it, or index in the space."),
+    ] = "0",
     protocol: ProtocolsOption = ["cpu_latency"],  # noqa: B006 (Typer copies it)
     family: FamilyOption = "mnasnet",
     changes: SetOption = None,
 ) -> None:
     """Measure one network, and show every figure: whether a protocol works."""
-    import numpy as np
-
     from accelnas_training.measure import measure_network
 
     networks, protocols = _read(family, protocol, changes)
-    space = networks.space
-    arch = space.at([0])[0] if architecture is None else space.parse([architecture])[0]
-    built = networks.build(np.asarray(arch, np.uint8))
+    built = networks.build(read_architecture(architecture, networks.space))
     for each in protocols:
         print_measurement(each, measure_network(built, each, networks.options.in_channels))
 

@@ -12,6 +12,7 @@ import typer
 from accelnas.cli.data import DataArgument, read
 from accelnas.cli.info import new_table
 from accelnas.cli.shared import console, progress
+from accelnas_training.cli.architectures import ArchitectureArgument, read_architecture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,9 +35,6 @@ EXPORT_EPILOG = f"""Example, of EfficientNet-B0:
   accelnas-training network export {_B0} b0.onnx --resolution 224
 """
 
-ArchitectureArgument = Annotated[
-    str, typer.Argument(metavar="ARCHITECTURE", help="In the space's text form, as `accelnas sample` prints it.")
-]
 FamilyOption = Annotated[
     str,
     typer.Option("--family", "-f", metavar="mnasnet|TOML", help="The networks: MnasNet's, or a file that names yours."),
@@ -130,7 +128,7 @@ def _build(
     wanted = {"classes": classes, "in_channels": in_channels, "width": width, "head": head, "activation": activation}
     changes = {name: value for name, value in wanted.items() if value is not None}
     own = load_family(family).with_options(**changes)
-    return own, own.build(own.space.parse(architecture)[0])
+    return own, own.build(read_architecture(architecture, own.space))
 
 
 @app.command(epilog=CHECK_EPILOG)

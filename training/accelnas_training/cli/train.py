@@ -8,12 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from accelnas.cli.shared import console, progress
+from accelnas_training.cli.architectures import ArchitectureArgument, read_architecture
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from accelnas import Space
     from accelnas_training.train import TrainingResult
 
 EPILOG = """Examples:
@@ -38,7 +35,7 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    architecture: Annotated[str, typer.Argument(help="An architecture of the space: its string, or its index.")],
+    architecture: ArchitectureArgument,
     images: Annotated[str, typer.Option("--images", "-i", help="Images: digits, folder:PATH, cache:PATH, …")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="For evidence and checkpoints.")],
     scheme: Annotated[str, typer.Option("--scheme", help="Training scheme: p_star, reference, or a TOML file.")],
@@ -66,7 +63,7 @@ def train(
     with progress("training", recipe.epochs, "epochs") as bar:
         result = train_architecture(
             networks,
-            _architecture(networks.space, architecture),
+            read_architecture(architecture, networks.space),
             open_images(images),
             recipe,
             seed=seed,
@@ -79,12 +76,6 @@ def train(
         )
     if is_first_process():
         _print(result, intensity)
-
-
-def _architecture(space: Space, text: str) -> NDArray[np.uint8]:
-    rows = space.at([int(text)]) if text.isdecimal() else space.parse(text)
-    row: NDArray[np.uint8] = rows[0]
-    return row
 
 
 def _print(result: TrainingResult, intensity: float | None) -> None:

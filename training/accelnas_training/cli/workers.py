@@ -14,10 +14,6 @@ from accelnas.cli.shared import console, progress
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from accelnas import Space
     from accelnas_training.collect.collector import Progress
     from accelnas_training.collect.ray_runner import RayRunner
     from accelnas_training.collect.runner import InlineRunner
@@ -64,18 +60,6 @@ def read_seeds(text: str) -> list[int]:
         return [int(part) for part in text.split(",")]
     except ValueError:
         raise typer.BadParameter(f"{text!r} are no seeds; write 0 or 0,1,2") from None
-
-
-def read_architectures(path: Path, space: Space) -> NDArray[np.uint8]:
-    """Read the architectures of a Parquet or CSV file, each once: uint8 (n, variables)."""
-    import numpy as np
-    import polars as pl
-
-    frame = pl.read_csv(path) if path.suffix == ".csv" else pl.read_parquet(path)
-    names = [variable.name for variable in space.variables]
-    rows = space.encode(frame.select(names) if set(names) <= set(frame.columns) else frame)
-    _, first = np.unique(rows, axis=0, return_index=True)
-    return rows[np.sort(first)]
 
 
 def make_runner(workers: int, cpus: float, gpus: float, address: str | None) -> InlineRunner | RayRunner:

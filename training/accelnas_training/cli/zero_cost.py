@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from accelnas.cli.shared import ErrorGroup, console, progress
+from accelnas_training.cli.architectures import read_architecture
 
 if TYPE_CHECKING:
     import polars as pl
@@ -70,7 +71,7 @@ def score(
 
     numbers, scoring = _seeds(seeds), _scoring(proxies, resolution, batch)
     networks, opened = load_family(family), _images(images)
-    rows = networks.space.parse(architectures)
+    rows = [read_architecture(text, networks.space) for text in architectures]
     table = new_table(
         "architecture", "proxy", "score", "± (seeds)", "seconds", numbers=("score", "± (seeds)", "seconds")
     )
