@@ -209,7 +209,9 @@ def main() -> None:
     text = f"""# Collection: kills, full disks, overhead
 
 `{shlex.join(["python", *sys.argv])}` on {platform.machine()} with {os.cpu_count()} cores,
-Python {platform.python_version()}, Ray {ray.__version__}; load average at the end {os.getloadavg()[0]:.1f}. The full disk is a tmpfs of {TMPFS // 1024} KiB, filled to the last byte, with room again half a second later.
+Python {platform.python_version()}, Ray {ray.__version__}; load average at the end {os.getloadavg()[0]:.1f}.
+
+The full disk is a tmpfs of {TMPFS // 1024} KiB, filled to the last byte, with room again half a second later.
 
 | event | repeats | jobs | results | attempts, by how they ended | time |
 |---|---|---|---|---|---|
