@@ -34,7 +34,7 @@ class TrainingError(AccelnasError, ValueError):
     """A training can't begin or go on as asked: another scheme's checkpoint, a device that is not there."""
 
 
-class TrainingFailure(AccelnasError, RuntimeError):
+class TrainingFailure(AccelnasError, RuntimeError):  # noqa: N818 (an outcome, as data)
     """A training ran and failed, which is a result too.
 
     Attributes
