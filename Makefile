@@ -77,7 +77,7 @@ $(TRAINING)/.built: training/pyproject.toml $(VENV)/.built
 
 training-test: $(TRAINING)/.built ## types, tests and docstrings of accelnas-training
 	cd training && $(abspath $(TRAINING))/bin/python -m mypy
-	$(TRAINING)/bin/python -m pytest -n $(JOBS) --quiet training
+	cd training && $(abspath $(TRAINING))/bin/python -m pytest -n $(JOBS) --quiet
 
 smoke: $(VENV)/.developed ## build the wheel and try it in an empty environment
 	VENV=$(VENV) scripts/smoke.sh

@@ -183,7 +183,7 @@ def run():
     app = typer.Typer(cls=ErrorGroup)
     app.callback()(lambda: None)
     commands.register(app)
-    return lambda *arguments: CliRunner().invoke(app, ["zero-cost", *map(str, arguments)])
+    return lambda *arguments: CliRunner(env={"COLUMNS": "300"}).invoke(app, ["zero-cost", *map(str, arguments)])
 
 
 def test_commands(tmp_path, run, measured):
