@@ -57,9 +57,9 @@ def test_a_proxy_is_found(found):
     folder, _, said = found
     assert "p* has τ" in said
     scheme = load_scheme(folder / "found/proxy.toml")
-    assert scheme.epochs in {1, 2}
+    assert scheme.epochs == 1
     table = pl.read_csv(folder / "found/candidates.csv")
-    assert set(table["digest"]) > {scheme.digest}
+    assert scheme.digest in set(table["digest"])
 
 
 def test_a_second_search_and_a_report_train_nothing(found):
@@ -76,14 +76,14 @@ def test_from_a_proxy_to_a_benchmark(found):
     said = run("proxy", "validate", *words, "--proxy", scheme, "--number", 5, "--seeds", "0,1")
     assert "τ of 5 architectures" in said
     assert "τ between seeds 1 and 2" in (folder / "found/validation.md").read_text()
-    store, family, table = folder / "s.db", folder / "family.toml", folder / "accuracies.parquet"
+    store, family, table = folder / "s.db", folder / "ci/family.toml", folder / "accuracies.parquet"
     given = ("--family", family, "--images", "digits:0.1", "--scheme", scheme, "--resolution", 16)
-    run("collect", store, *given, "--number", 20, "--workers", 0)
+    run("collect", store, *given, "--number", 12, "--workers", 0)
     run("export", store, table, "--scheme", load_scheme(scheme).name)
     rows = pl.read_parquet(table).height
-    assert rows >= 20
+    assert rows >= 12
     space = accelnas.Space.from_toml(family)
-    assert space.size == 373_248
+    assert space.size == 96
     assert rows == read_dataset(table, space).table.height
 
 

@@ -151,7 +151,7 @@ def _asked(result: SearchResult) -> str:
         text += f" {failures} trainings under candidates failed; a failed one ranks below all others."
     between = agreement(result.reference).between
     if between:
-        text += f" τ between two seeds of r is {np.mean(between):.3f} on average: more can't be asked of one training."
+        text += f" τ between two seeds of r is {np.mean(between):.3f} on average: so much noise has a single training."
     return text
 
 

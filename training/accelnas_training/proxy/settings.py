@@ -68,7 +68,7 @@ class ProxySettings:
     enough
         When the search may end early.
     seed
-        Of the choice and order of models, of Optuna and of bootstraps.
+        Of the choice of models, of Optuna and of bootstraps.
 
     Raises
     ------
