@@ -289,7 +289,7 @@ RAY = """
     from pathlib import Path
     import ray, accelnas
 
-    ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False)
+    ray.init("local", num_cpus=2, log_to_driver=False, include_dashboard=False)
     bench, killed = accelnas.load(), []
     whole = bench.count({constraint!r}, within={within!r})
 

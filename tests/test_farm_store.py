@@ -269,7 +269,7 @@ RAY = """
     from accelnas.farm import engine
     from search_samples import same_logs
 
-    ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False)
+    ray.init("local", num_cpus=2, log_to_driver=False, include_dashboard=False)
     engine.PART = 100
     bench = accelnas.load()
 
