@@ -31,12 +31,12 @@ def run(tmp_path, monkeypatch):
 
 
 def test_measures_goes_on_and_exports(run):
-    command = ["run", "speed.db", "-p", "cpu_latency", "-p", "torch_cpu", "--references", 1, "--every", 2]
+    command = ["run", "speed.db", "-p", "cpu_latency", "-p", "torch_cpu_latency", "--references", 1, "--every", 2]
     assert "2 new measurements in speed.db" in run(*command, "-n", 1).stdout
     assert "0 new measurements in speed.db" in run(*command, "-n", 1).stdout
     assert "2 new measurements in speed.db" in run(*command, "-n", 2).stdout
     shown = run(
-        "export", "speed.db", "speed.csv", "-m", "cpu_latency=latency_mine", "-m", "torch_cpu=latency_torch"
+        "export", "speed.db", "speed.csv", "-m", "cpu_latency=latency_mine", "-m", "torch_cpu_latency=latency_torch"
     ).stdout
     assert "latency_mine" in shown
     assert "3 rows in speed.csv" in shown
@@ -52,21 +52,23 @@ def test_measures_those_of_a_table(run):
 
     space = accelnas.mnasnet_space()
     pl.DataFrame(space.decode(space.sample(2, seed=5))).write_csv("mine.csv")
-    result = run("run", "speed.db", "-p", "torch_cpu", "--architectures", "mine.csv", "--references", 0)
+    result = run("run", "speed.db", "-p", "torch_cpu_latency", "--architectures", "mine.csv", "--references", 0)
     assert "2 new measurements" in result.stdout
 
 
 def test_repeats(run):
-    result = run("repeat", "twice.db", "-p", "torch_cpu", "-n", 3, "--references", 2, "--every", 3, "-o", "twice.md")
+    result = run(
+        "repeat", "twice.db", "-p", "torch_cpu_latency", "-n", 3, "--references", 2, "--every", 3, "-o", "twice.md"
+    )
     assert "6 new measurements in twice.db" in result.stdout
     heads, _, row = Path("twice.md").read_text().splitlines()
     assert heads.startswith("| protocol | architectures | tau |")
-    assert row.startswith("| torch_cpu | 3 | ")
+    assert row.startswith("| torch_cpu_latency | 3 | ")
 
 
 def test_shows_one_network(run):
-    shown = run("network", "-p", "torch_cpu").stdout
-    assert "torch_cpu (torch, batch 1, 32 px)" in shown
+    shown = run("network", "-p", "torch_cpu_latency").stdout
+    assert "torch_cpu_latency (torch, batch 1, 32 px)" in shown
     assert "latency_ms " in shown
     assert "passes " in shown
 

@@ -86,8 +86,8 @@ def test_calibrates_on_images(tmp_path):
         ("cpu_latency", {}),
         ("cpu_throughput", {"batch": 2}),
         ("cpu_latency", {"precision": "int8", "quantisation.count": 1}),
-        ("torch_cpu", {"batch": 2, "channels_last": True}),
-        ("torch_cpu", {"precision": "bfloat16"}),
+        ("torch_cpu_latency", {"batch": 2, "channels_last": True}),
+        ("torch_cpu_latency", {"precision": "bfloat16"}),
     ],
 )
 def test_measures_on_this_processor(network, name, changes):
@@ -108,7 +108,7 @@ def test_measures_on_this_processor(network, name, changes):
 def test_measures_what_is_compiled(monkeypatch):
     # its own compiler takes a minute
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
-    measured = measure_module(nn.Linear(4, 4), (4,), protocol("torch_cpu", mode="compile"))
+    measured = measure_module(nn.Linear(4, 4), (4,), protocol("torch_cpu_latency", mode="compile"))
     assert measured.passes >= 3
 
 
@@ -118,7 +118,7 @@ def test_measures_a_block_of_any_shape():
 
 
 def test_more_work_takes_longer():
-    asked = protocol("torch_cpu", **{"timing.passes": 15})
+    asked = protocol("torch_cpu_latency", **{"timing.passes": 15})
     small, large = (measure_module(nn.Conv2d(8, n, 3), (8, 32, 32), asked).latency_median_ms for n in (1, 256))
     assert large > 3 * small
 
@@ -152,7 +152,7 @@ def test_xla_runs_a_graph_a_pass(network, monkeypatch):
     waits = []
     stub = SimpleNamespace(device=lambda: torch.device("cpu"), sync=lambda *, wait: waits.append(wait))
     monkeypatch.setitem(sys.modules, "torch_xla", stub)
-    asked = protocol("torch_cpu", backend="torch-xla", mode="compile")
+    asked = protocol("torch_cpu_latency", backend="torch-xla", mode="compile")
     measured = measure_network(network, asked)
     assert waits == [True] * (1 + measured.warm_up + measured.passes)
 
@@ -160,7 +160,7 @@ def test_xla_runs_a_graph_a_pass(network, monkeypatch):
 @pytest.mark.parametrize(
     ("module", "name", "changes", "remedy"),
     [
-        ("torch_xla", "torch_cpu", {"backend": "torch-xla", "mode": "compile"}, "pip install torch_xla"),
+        ("torch_xla", "torch_cpu_latency", {"backend": "torch-xla", "mode": "compile"}, "pip install torch_xla"),
         ("onnxruntime", "cpu_latency", {}, r"pip install 'accelnas-training\[onnx\]'"),
         ("onnx", "cpu_latency", {}, r"pip install 'accelnas-training\[onnx\]'"),
     ],

@@ -92,9 +92,9 @@ def test_noisy_ones_are_measured_again_until_they_are_not(measured, toy, tmp_pat
     assert not [job for job in order if job.seed == 2]
     table, columns = exported(path, tmp_path)
     # the noisy ones said twice as much; weights leave little of that
-    np.testing.assert_allclose(table["latency_cpu"], true_latency(table), rtol=1e-3)
-    assert columns["latency_cpu"].noisy == 0
-    assert columns["latency_cpu"].outliers == pytest.approx(0.05)
+    np.testing.assert_allclose(table["latency_cpu_ort"], true_latency(table), rtol=1e-3)
+    assert columns["latency_cpu_ort"].noisy == 0
+    assert columns["latency_cpu_ort"].outliers == pytest.approx(0.05)
 
 
 def test_a_limit_on_measuring_again(measured, toy):
@@ -110,11 +110,11 @@ def test_correction_of_drift_helps(measured, toy, tmp_path):
     for name, column in columns.items():
         assert column.drift.before > 0.05
         assert column.drift.after < 0.25 * column.drift.before
-        true = true_latency(table) if name == "latency_cpu" else 1e3 / true_latency(table)
+        true = true_latency(table) if name == "latency_cpu_ort" else 1e3 / true_latency(table)
         error = np.log(table[name].to_numpy() / true)
         assert error.std() < 0.03  # 0.14 as measured
     beside = json.loads((tmp_path / "speed.parquet.json").read_text())
-    kept = beside["columns"]["latency_cpu"]
+    kept = beside["columns"]["latency_cpu_ort"]
     assert kept["spread_of_references_corrected_by_the_others"] < 0.25 * kept["spread_of_references"]
     assert beside["environments"] == [{"results": 60 * 2 + 13 * 6, "host": "stub"}]
 
@@ -140,12 +140,16 @@ def test_the_export_is_a_data_set(measured, toy, tmp_path):
     [
         ({"cpu_latency": "speed"}, DataError, "column 'speed' of cpu_latency: name it latency_DEVICE"),
         ({"cpu_throughput": "latency_a"}, DataError, "column 'latency_a' of cpu_throughput: name it throughput_DEVICE"),
-        ({"cpu_latency": "latency_a", "torch_cpu": "latency_a"}, DataError, "are both latency_a; name their columns"),
+        (
+            {"cpu_latency": "latency_a", "torch_cpu_latency": "latency_a"},
+            DataError,
+            "are both latency_a; name their columns",
+        ),
         ({"gpu_latency": "latency_gpu"}, StoreError, "gpu_latency: 0 in .*; choose one of cpu_latency"),
     ],
 )
 def test_columns_that_can_not_be(measured, toy, tmp_path, metrics, error, message):
-    path, _ = measured(toy.at([0]), (LATENCY, THROUGHPUT, load_protocol("torch_cpu")), Plan(references=0))
+    path, _ = measured(toy.at([0]), (LATENCY, THROUGHPUT, load_protocol("torch_cpu_latency")), Plan(references=0))
     with pytest.raises(error, match=message):
         exported(path, tmp_path, metrics=metrics)
 
@@ -184,7 +188,7 @@ def test_one_measurement_is_no_repetition(measured, toy):
 def test_a_real_measurement_shares_the_network(tmp_path):
     family = load_family().with_options(classes=10, width=0.25, head=32)
     few = {"resolution": 32, "timing.passes": 2, "timing.seconds": 0, "timing.warm_up_seconds": 0.01}
-    protocols = [LATENCY.changed(**few), THROUGHPUT.changed(**few), load_protocol("torch_cpu").changed(**few)]
+    protocols = [LATENCY.changed(**few), THROUGHPUT.changed(**few), load_protocol("torch_cpu_latency").changed(**few)]
     path = tmp_path / "speed.db"
     with Store.opened(path, family.space, {"family": family.digest}) as store, InlineRunner() as runner:
         measure_architectures(

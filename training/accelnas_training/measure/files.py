@@ -16,7 +16,14 @@ else:
 __all__ = ["SHIPPED", "load_protocol"]
 
 _FOLDER = Path(__file__).parent / "protocols"
-SHIPPED = ("cpu_latency", "cpu_throughput", "torch_cpu", "gpu_latency", "gpu_throughput")
+SHIPPED = (
+    "cpu_latency",
+    "cpu_throughput",
+    "torch_cpu_latency",
+    "torch_cpu_throughput",
+    "gpu_latency",
+    "gpu_throughput",
+)
 
 
 def load_protocol(name_or_path: str | Path) -> Protocol:
@@ -25,7 +32,7 @@ def load_protocol(name_or_path: str | Path) -> Protocol:
     Parameters
     ----------
     name_or_path
-        ``cpu_latency``, ``cpu_throughput`` (ONNX Runtime), ``torch_cpu``, ``gpu_latency``, ``gpu_throughput``
+        ``cpu_latency``, ``cpu_throughput`` (ONNX Runtime), ``torch_cpu_latency``, ``torch_cpu_throughput``, ``gpu_latency``, ``gpu_throughput``
         (PyTorch), or the path of a file.
 
     Raises

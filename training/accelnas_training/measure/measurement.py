@@ -37,7 +37,7 @@ class Measurement:
     --------
     >>> from torch import nn
     >>> from accelnas_training.measure import load_protocol, measure_module
-    >>> quick = load_protocol("torch_cpu").changed(resolution=8, **{"timing.passes": 3, "timing.seconds": 0})
+    >>> quick = load_protocol("torch_cpu_latency").changed(resolution=8, **{"timing.passes": 3, "timing.seconds": 0})
     >>> measured = measure_module(nn.Conv2d(3, 8, 3), (3, 8, 8), quick)
     >>> measured.passes >= 3, measured.latency_ms > 0
     (True, True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from accelnas_training.measure.allocator import kept_memory
 from accelnas_training.measure.backends.session import Session, measured_in
 from accelnas_training.measure.conditions import ResidentMemory
 from accelnas_training.measure.threads import torch_threads
@@ -41,7 +42,7 @@ def placed(subject: Subject, protocol: Protocol, device: torch.device) -> tuple[
 
 @contextmanager
 def _opened(subject: Subject, protocol: Protocol) -> Iterator[Session]:
-    with torch_threads(protocol.threads), torch.inference_mode():
+    with torch_threads(protocol.threads), kept_memory(), torch.inference_mode():
         memory = ResidentMemory()
         module, images = placed(subject, protocol, torch.device("cpu"))
         run = torch.compile(module) if protocol.mode == "compile" else module
