@@ -47,7 +47,7 @@ ProtocolsOption = Annotated[
     typer.Option(
         "--protocol",
         "-p",
-        help="How: cpu_latency, cpu_throughput, torch_cpu_latency, torch_cpu_throughput, gpu_latency, gpu_throughput, or a TOML file; repeatable.",
+        help="How: cpu_latency, torch_cpu_latency, gpu_latency (or _throughput), or a TOML file; repeatable.",
     ),
 ]
 SetOption = Annotated[

@@ -32,8 +32,8 @@ def load_protocol(name_or_path: str | Path) -> Protocol:
     Parameters
     ----------
     name_or_path
-        ``cpu_latency``, ``cpu_throughput`` (ONNX Runtime), ``torch_cpu_latency``, ``torch_cpu_throughput``, ``gpu_latency``, ``gpu_throughput``
-        (PyTorch), or the path of a file.
+        ``cpu_latency``, ``cpu_throughput`` (ONNX Runtime), ``torch_cpu_latency``, ``torch_cpu_throughput``,
+        ``gpu_latency``, ``gpu_throughput`` (PyTorch), or the path of a file.
 
     Raises
     ------
