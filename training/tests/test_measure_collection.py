@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from accelnas.build.dataset import read_dataset
+from accelnas.build.uncertainty import repeat_noise
 from accelnas.errors import DataError
 from accelnas_training.collect.job import Job
 from accelnas_training.collect.reader import StoreReader
@@ -177,6 +178,18 @@ def test_repeatability_is_better_without_drift(measured, toy):
     assert found.corrected.share < 0.2 * found.measured.share
     assert found.corrected.tau > found.measured.tau
     assert found.drift_after < 0.2 * found.drift_before
+
+
+def test_each_measurement_can_have_a_row(measured, toy, tmp_path):
+    path, _ = measured(toy.at(np.arange(12)), (LATENCY, THROUGHPUT), Plan(references=2, repeats=2, again=0), noise=0.01)
+    table, _ = exported(path, tmp_path, each=True)
+    assert table.height == 24
+    assert table["id"].n_unique() == 24
+    data = read_dataset(tmp_path / "speed.parquet", toy)
+    assert data.metrics == ("latency_cpu_ort", "throughput_cpu_ort")
+    assert sorted(map(len, data.report.repeats)) == [2] * 12
+    assert 0.005 < repeat_noise(data, "latency_cpu_ort", "log") < 0.02
+    np.testing.assert_allclose(table["latency_cpu_ort_std"], 0.01 * table["latency_cpu_ort"])
 
 
 def test_one_measurement_is_no_repetition(measured, toy):

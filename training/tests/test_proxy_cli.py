@@ -79,7 +79,7 @@ def test_from_a_proxy_to_a_benchmark(found):
     store, family, table = folder / "s.db", folder / "ci/family.toml", folder / "accuracies.parquet"
     given = ("--family", family, "--images", "digits:0.1", "--scheme", scheme, "--resolution", 16)
     run("collect", store, *given, "--number", 12, "--workers", 0)
-    run("export", store, table, "--scheme", load_scheme(scheme).name)
+    run("export", store, table, "--scheme", scheme)
     rows = pl.read_parquet(table).height
     assert rows >= 12
     space = accelnas.Space.from_toml(family)

@@ -60,7 +60,7 @@ def test_a_family_is_relative_to_the_file(tmp_path):
         ("seconds = 2", "second = 2", "enough is .*; expected a table with tau and seconds"),
         ("epochs = [4, 8]", "epochs = 4", "choices is .*; expected a table of lists"),
         ("epochs = [4, 8]", "epochs = [4, 4]", "choices of epochs are [4, 4]; give one or more distinct values"),
-        ("epochs = [4, 8]", "epochs = [", "is not valid TOML"),
+        ("epochs = [4, 8]", "epochs = [", "is not TOML"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path, old, new, message):

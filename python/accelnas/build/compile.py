@@ -143,7 +143,8 @@ def compile_metric(
         matched by the models' feature names if they have any, by position otherwise.
     tables
         Interaction tables on the link's scale, a function a member, to which the models add. Tables alone
-        are rounded to float32, half the size; the predictions move by 5e-7 standard deviations at most.
+        are rounded to float32, half the size; the predictions move by 5e-7 standard deviations, of the member that
+        spreads most, at most.
     architectures
         Architectures of the data set, in any form that ``space.encode`` takes, to verify on.
     uncertainty

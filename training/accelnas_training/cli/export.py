@@ -24,7 +24,8 @@ def export(
     store: Annotated[Path, typer.Argument(help="Store that `collect` filled.")],
     output: Annotated[Path, typer.Argument(help="File to write: .parquet or .csv.")],
     scheme: Annotated[
-        str | None, typer.Option("--scheme", "-s", help="Name or digest of the scheme.", show_default="the only one")
+        str | None,
+        typer.Option("--scheme", "-s", help="Name, digest or file of the scheme.", show_default="the only one"),
     ] = None,
     seeds: Annotated[
         Literal["all", "mean"], typer.Option("--seeds", help="A row a training, or means over an architecture's seeds.")
@@ -34,6 +35,10 @@ def export(
     from accelnas_training.collect.export import export as write
     from accelnas_training.collect.reader import StoreReader
 
+    if scheme is not None and scheme.endswith(".toml"):
+        from accelnas_training.schemes import load_scheme
+
+        scheme = load_scheme(scheme).digest
     with StoreReader.opened(store) as reader:
         table = write(reader, output, scheme, seeds)
     typer.echo(f"{table.height:,} rows in {output}; where they come from in {output}.json")

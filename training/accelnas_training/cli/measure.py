@@ -181,6 +181,9 @@ def export(
             show_default="all, named as the protocols say",
         ),
     ] = None,
+    each: Annotated[
+        bool, typer.Option("--each", help="A row for each time that one was measured: repeats tell `fit` the noise.")
+    ] = False,
 ) -> None:
     """Write measurements without drift as the data set that `accelnas fit` reads, a row an architecture.
 
@@ -194,7 +197,7 @@ def export(
         pairs = [each.partition("=") for each in metric]
         wanted = {name: column for name, _, column in pairs}
     with StoreReader.opened(store) as reader:
-        table, columns = write(reader, output, wanted)
+        table, columns = write(reader, output, wanted, each=each)
     print_table(COLUMNS, [column_row(name, column) for name, column in columns.items()])
     typer.echo(f"{table.height:,} rows in {output}; where they come from in {output}.json")
 

@@ -72,19 +72,18 @@ def score(
     numbers, scoring = _seeds(seeds), _scoring(proxies, resolution, batch)
     networks, opened = load_family(family), _images(images)
     rows = [read_architecture(text, networks.space) for text in architectures]
-    table = new_table(
-        "architecture", "proxy", "score", "± (seeds)", "seconds", numbers=("score", "± (seeds)", "seconds")
-    )
     for text, arch in zip(architectures, rows, strict=True):
         runs = [
             score_architecture(networks, arch, scoring, seed=seed, images=opened, device=device) for seed in numbers
         ]
+        table = new_table("proxy", "score", "± (seeds)", "seconds", numbers=("score", "± (seeds)", "seconds"))
         for name in scoring.proxies:
             values = [run[name].value for run in runs]
             spread = f"{np.std(values, ddof=1):.2g}" if len(values) > 1 else "–"
             seconds = np.mean([run[name].seconds for run in runs])
-            table.add_row(text, name, f"{np.mean(values):.6g}", spread, f"{seconds:.2g}")
-    console().print(table)
+            table.add_row(name, f"{np.mean(values):.6g}", spread, f"{seconds:.2g}")
+        typer.echo(text)
+        console().print(table)
 
 
 def evaluate(

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from accelnas import __version__
 from accelnas.build.evaluation.style import colours, drawing, grid, save
 from accelnas.build.evaluation.tables import markdown, number
-from accelnas.files import replacing
 from accelnas_training.estimators.comparison import KINDS
+from accelnas_training.reports import made_by, write_files
 from accelnas_training.transfer.sources import link_of
 
 if TYPE_CHECKING:
@@ -51,22 +50,13 @@ def write_report(results: pl.DataFrame, dataset: Dataset, split: Split, path: Pa
     command
         What makes the report again.
     """
-    with replacing(path.with_suffix(".parquet")) as temporary:
-        results.write_parquet(temporary)
-    with replacing(path.with_suffix(".svg")) as temporary:
-        _draw(results, temporary)
-    with replacing(path) as temporary:
-        temporary.write_text(_text(results, dataset, split, path, command), encoding="utf-8")
+    write_files(path, _text(results, dataset, split, path, command), results, _draw)
 
 
 def _text(results: pl.DataFrame, dataset: Dataset, split: Split, path: Path, command: str) -> str:
-    made = (
-        f"Made by\n\n    {command}\n\nwith accelnas {__version__} from data {dataset.sha256[:12]}, split {split.name} "
-        f"({split.sha256[:12]}). All numbers are in `{path.stem}.parquet`."
-    )
     sections = [
         "# Estimators of cost, side by side",
-        made,
+        made_by(command, dataset, split, path),
         _HOW.format(repeats=len(dataset.report.repeats)),
         f"![errors by cost]({path.stem}.svg)",
     ]

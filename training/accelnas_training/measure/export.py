@@ -24,9 +24,9 @@ __all__ = ["export"]
 
 
 def export(
-    store: StoreReader, path: str | PathLike[str], metrics: Mapping[str, str] | None = None
+    store: StoreReader, path: str | PathLike[str], metrics: Mapping[str, str] | None = None, *, each: bool = False
 ) -> tuple[pl.DataFrame, dict[str, Column]]:
-    """Write the measurements of a store without drift, a row an architecture.
+    """Write the measurements of a store without drift, a row an architecture, or each time that it was measured.
 
     Parameters
     ----------
@@ -37,6 +37,8 @@ def export(
         references spread before and after the correction.
     metrics
         Column by protocol (its name, or the beginning of its digest); None: all, as the protocols name them.
+    each
+        As `measured_table` takes it.
 
     Returns
     -------
@@ -67,7 +69,7 @@ def export(
     if doubled:
         names = " and ".join(schemes[digest].name for digest, column in chosen.items() if column == doubled[0])
         raise DataError(f"{names} are both {doubled[0]}; name their columns: --metric PROTOCOL=COLUMN")
-    table, columns = measured_table(store, chosen)
+    table, columns = measured_table(store, chosen, each=each)
     with replacing(path) as temporary:
         if path.suffix == ".csv":
             table.write_csv(temporary)
@@ -77,6 +79,7 @@ def export(
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "space": {"name": store.space.name, "sha256": store.space.sha256},
         "about": store.about,
+        "a_row": "a measurement" if each else "an architecture",
         "columns": {name: column.to_dict() for name, column in columns.items()},
         "environments": _environments(store),
     }

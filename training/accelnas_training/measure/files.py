@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from accelnas_training.errors import SchemeError
 from accelnas_training.measure.protocol import Protocol
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from accelnas_training.toml_files import read_shipped
 
 __all__ = ["SHIPPED", "load_protocol"]
 
@@ -45,16 +40,7 @@ def load_protocol(name_or_path: str | Path) -> Protocol:
     >>> load_protocol("gpu_throughput").precision
     'float16'
     """
-    path = _FOLDER / f"{name_or_path}.toml" if str(name_or_path) in SHIPPED else Path(name_or_path)
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        shipped = ", ".join(SHIPPED)
-        raise SchemeError(f"no protocol {name_or_path}; choose one of {shipped}, or name a TOML file") from None
-    except OSError as error:
-        raise SchemeError(f"{path}: {error.strerror}; name a TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SchemeError(f"{path} is not TOML: {error}") from error
+    path, content = read_shipped(name_or_path, SHIPPED, _FOLDER, SchemeError, "protocol")
     try:
         return Protocol.from_dict({"here": str(path.parent.resolve())} | content)
     except SchemeError as error:

@@ -1,4 +1,4 @@
-"""From a store of measurements to the data set that ``accelnas fit`` reads: one row an architecture, without drift."""
+"""From a store of measurements to the data set that ``accelnas fit`` reads, without drift."""
 
 from __future__ import annotations
 
@@ -70,11 +70,13 @@ class Column:
         }
 
 
-def measured_table(store: StoreReader, metrics: Mapping[str, str]) -> tuple[pl.DataFrame, dict[str, Column]]:
+def measured_table(
+    store: StoreReader, metrics: Mapping[str, str], *, each: bool = False
+) -> tuple[pl.DataFrame, dict[str, Column]]:
     """Make one table of all protocols.
 
     Each latency is divided, each throughput multiplied, by the drift at its time. Measurements of one architecture
-    are averaged in logarithms, weighted by one over their squared spreads.
+    are averaged in logarithms, weighted by one over their squared spreads; or each has a row of its own.
 
     Parameters
     ----------
@@ -82,6 +84,9 @@ def measured_table(store: StoreReader, metrics: Mapping[str, str]) -> tuple[pl.D
         Of measurements.
     metrics
         Column names by scheme digest, ``latency_DEVICE`` or ``throughput_DEVICE``.
+    each
+        A row for each time that an architecture was measured, but for the occasions of references: repeats tell
+        ``accelnas fit`` the noise.
 
     Returns
     -------
@@ -98,16 +103,17 @@ def measured_table(store: StoreReader, metrics: Mapping[str, str]) -> tuple[pl.D
         If there are no measurements.
     """
     variables = [variable.name for variable in store.space.variables]
+    keys = [*variables, "seed"] if each else variables
     columns: dict[str, Column] = {}
     parts = []
     for digest, metric in metrics.items():
         part, columns[metric] = measurements(store, digest)
-        parts.append(_combined(part, variables, metric))
+        parts.append(_combined(part.filter(pl.col("seed") >= 0) if each else part, keys, metric))
     table = parts[0]
     for part in parts[1:]:
-        table = table.join(part, on=variables, how="full", coalesce=True, suffix="_more")
+        table = table.join(part, on=keys, how="full", coalesce=True, suffix="_more")
         table = table.with_columns(pl.min_horizontal("id", "id_more").alias("id")).drop("id_more")
-    return table.select("id", *variables, pl.exclude("id", *variables)).sort("id"), columns
+    return table.select("id", *variables, pl.exclude("id", *keys)).sort("id"), columns
 
 
 def measurements(store: StoreReader, digest: str) -> tuple[pl.DataFrame, Column]:
@@ -162,12 +168,12 @@ def _drift(frame: pl.DataFrame, variables: list[str]) -> Drift:
     return estimate(times, latencies)
 
 
-def _combined(frame: pl.DataFrame, variables: list[str], metric: str) -> pl.DataFrame:
+def _combined(frame: pl.DataFrame, keys: list[str], metric: str) -> pl.DataFrame:
     spread = pl.col("spread").fill_null(1.0).clip(lower_bound=_LEAST_SPREAD)
     weight = 1 / spread**2
     value = ((pl.col("corrected").log() * weight).sum() / weight.sum()).exp()
     known = pl.when(pl.col("spread").is_not_null().any()).then(value / weight.sum().sqrt())
-    part = frame.group_by(variables).agg(
+    part = frame.group_by(keys).agg(
         pl.col("id").min(),
         value.alias(metric),
         known.alias(f"{metric}_std"),

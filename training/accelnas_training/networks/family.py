@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -14,16 +13,12 @@ from accelnas import Space, mnasnet_space
 from accelnas_training.errors import NetworkError
 from accelnas_training.networks.builders import absolute, find_builder
 from accelnas_training.networks.options import NetworkOptions, read_options
+from accelnas_training.toml_files import read_toml
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from torch import nn
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 __all__ = ["NetworkFamily", "build_network", "load_family"]
 
@@ -135,29 +130,23 @@ def load_family(path: str | Path = "mnasnet") -> NetworkFamily:
     if str(path) == "mnasnet":
         return NetworkFamily(mnasnet_space())
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-        content = tomllib.loads(text)
-    except OSError as error:
-        raise NetworkError(f"{path}: {error.strerror}; use 'mnasnet' or the path of a TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise NetworkError(f"{path} is not valid TOML: {error}") from error
+    content = read_toml(path, NetworkError, "use 'mnasnet' or the path of a TOML file")
     for key in content:
         if key not in {"space", "builder", "options"}:
             raise NetworkError(f"{path}: unknown field {key!r}; choose from space, builder, options")
     builder, options = content.get("builder", "mnasnet"), content.get("options", {})
     if not isinstance(builder, str) or not isinstance(options, Mapping):
         raise NetworkError(f"{path}: builder is {builder!r} and options {options!r}; expected a name and a table")
-    family = NetworkFamily(_space(content, text, path), absolute(builder, path.parent), read_options(options))
+    family = NetworkFamily(_space(content, path), absolute(builder, path.parent), read_options(options))
     find_builder(family.builder)
     return family
 
 
-def _space(content: Mapping[str, Any], text: str, path: Path) -> Space:
+def _space(content: Mapping[str, Any], path: Path) -> Space:
     space = content.get("space")
     if space is None:
         return mnasnet_space()
-    return Space.from_toml(path.parent / space) if isinstance(space, str) else Space(text)
+    return Space.from_toml(path.parent / space if isinstance(space, str) else path)
 
 
 def build_network(architecture: Mapping[str, Any], builder: str = "mnasnet", **options: Any) -> nn.Module:

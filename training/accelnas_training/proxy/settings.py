@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,14 +10,10 @@ from typing import TYPE_CHECKING, Any
 from accelnas_training.errors import ProxyError
 from accelnas_training.proxy.ranks import LEAST_MODELS
 from accelnas_training.schemes import SHIPPED, Scheme, load_scheme
+from accelnas_training.toml_files import read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 __all__ = ["Enough", "ProxySettings", "load_settings"]
 
@@ -129,12 +124,7 @@ def load_settings(path: str | Path) -> ProxySettings:
         If a scheme is not what it should be.
     """
     path = Path(path)
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ProxyError(f"{path}: {error.strerror}; name a TOML file of settings") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ProxyError(f"{path} is not valid TOML: {error}") from error
+    content = read_toml(path, ProxyError, "name a TOML file of settings")
     values = {key: _read(path, key, value) for key, value in content.items()}
     for key in _REQUIRED:
         if key not in values:

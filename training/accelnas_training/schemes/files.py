@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 from accelnas_training.errors import SchemeError
 from accelnas_training.schemes.scheme import Scheme
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from accelnas_training.toml_files import read_shipped
 
 __all__ = ["SHIPPED", "load_scheme", "to_toml"]
 
@@ -35,16 +30,7 @@ def load_scheme(name_or_path: str | Path) -> Scheme:
     >>> load_scheme("reference").optimizer.name
     'rmsproptf'
     """
-    path = _FOLDER / f"{name_or_path}.toml" if str(name_or_path) in SHIPPED else Path(name_or_path)
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        shipped = ", ".join(SHIPPED)
-        raise SchemeError(f"no scheme {name_or_path}; choose one of {shipped}, or name a TOML file") from None
-    except OSError as error:
-        raise SchemeError(f"{path}: {error.strerror}; name a TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SchemeError(f"{path} is not TOML: {error}") from error
+    path, content = read_shipped(name_or_path, SHIPPED, _FOLDER, SchemeError, "scheme")
     try:
         return Scheme.from_dict(content)
     except SchemeError as error:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 from scipy.stats import t as student
 
-from accelnas import __version__
 from accelnas.build.evaluation.style import colours, drawing, grid, save
 from accelnas.build.evaluation.tables import markdown
-from accelnas.files import replacing
+from accelnas_training.reports import made_by, write_files
 from accelnas_training.transfer.design import DESIGNS
 from accelnas_training.transfer.evaluation import HELD_OUT, METHODS
 
@@ -81,20 +80,12 @@ def write_report(results: pl.DataFrame, dataset: Dataset, split: Split, path: Pa
     command
         What makes the report again.
     """
-    with replacing(path.with_suffix(".parquet")) as temporary:
-        results.write_parquet(temporary)
-    with replacing(path.with_suffix(".svg")) as temporary:
-        _draw(results, temporary)
-    with replacing(path) as temporary:
-        temporary.write_text(_text(results, dataset, split, path, command), encoding="utf-8")
+    write_files(path, _text(results, dataset, split, path, command), results, _draw)
 
 
 def _text(results: pl.DataFrame, dataset: Dataset, split: Split, path: Path, command: str) -> str:
     fits = results.filter(pl.col("method") != "all rows")
-    made = (
-        f"Made by\n\n    {command}\n\nwith accelnas {__version__} from data {dataset.sha256[:12]}, split {split.name} "
-        f"({split.sha256[:12]}), {fits['seed'].n_unique()} seeds. All numbers are in `{path.stem}.parquet`."
-    )
+    made = made_by(command, dataset, split, path, f", {fits['seed'].n_unique()} seeds")
     sections = ["# A new device from few measurements", made, _HOW, f"![error by measurements]({path.stem}.svg)"]
     metrics = fits["metric"].unique(maintain_order=True).to_list()
     for held_out in HELD_OUT:
