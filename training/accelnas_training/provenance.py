@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 __all__ = ["environment"]
 
-_PACKAGES = ("torch", "timm", "torchvision", "numpy", "accelnas", "accelnas-training")
+_PACKAGES = ("torch", "timm", "torchvision", "onnx", "onnxruntime", "numpy", "accelnas", "accelnas-training")
 
 
 def environment() -> dict[str, str]:
@@ -18,7 +19,8 @@ def environment() -> dict[str, str]:
     -------
     dict
         ``git``: SHA of the commit that the working directory's repository has checked out; ``host``; ``platform``;
-        ``cpu``; ``gpus``; ``python``, ``cuda`` and packages: versions. What is not there is absent.
+        ``cpu``; ``processors``, how many; ``gpus``; ``python``, ``cuda`` and packages: versions. What is not there is
+        absent.
 
     Examples
     --------
@@ -31,6 +33,7 @@ def environment() -> dict[str, str]:
         "host": platform.node(),
         "platform": platform.platform(),
         "cpu": _cpu(),
+        "processors": str(os.cpu_count() or ""),
         "python": platform.python_version(),
         **{name: _version(name) for name in _PACKAGES},
         **_cuda(),

@@ -20,7 +20,7 @@ from accelnas_training.transfer.design import choose
 from accelnas_training.transfer.features import Features
 from accelnas_training.transfer.figures import agreement
 from accelnas_training.transfer.regression import regress
-from accelnas_training.transfer.sources import Sources, board, default_sources, fit_blocks, without
+from accelnas_training.transfer.sources import Sources, board, default_sources, fit_blocks, machine, without
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -76,7 +76,7 @@ def compare(
     dataset, split
         Measurements, and their parts.
     bench
-        Where transfer knows other devices from; those of the metric's own board are not used.
+        Where transfer knows other devices from; what the metric's own machine runs is not used.
     plan
         What to compare.
     progress
@@ -173,8 +173,10 @@ def _block_table(case: Case) -> Floats:
 
 
 def _transfer(case: Case, bench: Benchmark, few: int) -> Floats:
-    """Know all devices but those of the metric's board."""
-    features = Features(Sources(bench, without(default_sources(bench), [board(case.metric)])))
+    """Know all devices but the metric's own machine."""
+    known = default_sources(bench)
+    own = [board(name) for name in known if machine(name) == machine(case.metric)]
+    features = Features(Sources(bench, without(known, own)))
     groups = features.groups(case.dataset.choices)
     candidates = case.few(1000, 0)
     rows = candidates[choose([group[candidates] for group in groups], few)]

@@ -14,7 +14,7 @@ from accelnas_training.transfer.design import DESIGNS, choose
 from accelnas_training.transfer.features import Features
 from accelnas_training.transfer.figures import agreement
 from accelnas_training.transfer.regression import regress
-from accelnas_training.transfer.sources import Sources, board, default_sources, link_of, without
+from accelnas_training.transfer.sources import Sources, board, default_sources, link_of, machine, without
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,14 +57,14 @@ class Plan:
 
 
 def kind(metric: str) -> str:
-    """Kind of a metric's device: gpu, tpu, fpga, or the first word of a name that is not known.
+    """Kind of a metric's device: gpu, tpu, fpga, or the machine where the name is not known.
 
     Examples
     --------
     >>> kind("throughput_a100"), kind("latency_cpu_onnxruntime")
     ('gpu', 'cpu')
     """
-    return _KINDS.get(board(metric), board(metric).partition("_")[0])
+    return _KINDS.get(board(metric), machine(metric))
 
 
 def evaluate_transfer(

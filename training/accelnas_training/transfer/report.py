@@ -26,7 +26,8 @@ _FIGURES = ("r2", "tau", "mape")
 _HELD_OUT_WORDS = {
     "metric": "Metric held out: what else is known of its board, such as latency for throughput, is used",
     "board": "Board held out: nothing is known of the board",
-    "kind": "Kind held out: for a GPU nothing is known of any GPU, for an FPGA of any FPGA, for a TPU of any TPU",
+    "kind": "Kind held out: for a GPU nothing is known of any GPU, for an FPGA of any FPGA, for a TPU of any TPU, "
+    "for a runtime of a processor of any other runtime",
 }
 _HOW = """\
 Measured architectures are chosen by a design among 1,000 drawn anew for each seed from the training and validation

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Rows = NDArray[np.uint8]
 
-__all__ = ["Sources", "board", "default_sources", "fit_blocks", "link_of", "without"]
+__all__ = ["Sources", "board", "default_sources", "fit_blocks", "link_of", "machine", "without"]
 
 _SPEEDS = ("throughput_", "latency_")
 _COSTS = ("macs", "params")
@@ -37,6 +37,17 @@ def board(metric: str) -> str:
     True
     """
     return metric.partition("_")[2]
+
+
+def machine(metric: str) -> str:
+    """First word of the board's name, which runtimes of one machine share.
+
+    Examples
+    --------
+    >>> machine("latency_epyc_ort") == machine("throughput_epyc_torch") == "epyc"
+    True
+    """
+    return board(metric).partition("_")[0]
 
 
 def link_of(metric: str) -> str:
