@@ -7,8 +7,8 @@ import numpy as np
 from accelnas_training.collect.job import Outcome
 
 
-def make(pace=60.0, drift=0.0, noise=0.0, noisy_first=False):
-    """A latency of 1 ms and 2 ms a choice index; later measurements are slower by `drift` a second."""
+def make(pace=60.0, drift=0.0, noise=0.0, noisy_first=False, paired=0.0):
+    """A latency of 1 ms and 2 ms a choice index, times a drift, a pace that references beside see too, and noise."""
     count = 0
 
     def measure(task):
@@ -20,7 +20,8 @@ def make(pace=60.0, drift=0.0, noise=0.0, noisy_first=False):
         factor = math.exp(drift * math.sin(2 * math.pi * (now - 1e9) / 6000.0) + noise * rng.standard_normal())
         spread = 0.5 if noisy_first and task.job.seed == 0 and task.job.architecture[0] == 2 else 0.01
         wrong = 2.0 if spread == 0.5 else 1.0
-        latency = true * factor * wrong
+        beside = math.exp(paired * rng.standard_normal())
+        latency = true * factor * wrong * beside
         values = {
             "latency_ms": latency,
             "latency_std_ms": spread * latency,
@@ -30,6 +31,8 @@ def make(pace=60.0, drift=0.0, noise=0.0, noisy_first=False):
             "outliers": 1.0,
             "measured_at": now,
         }
+        if paired:
+            values["reference_ms"] = 5.0 * beside
         return Outcome(values, {"host": "stub"})
 
     return measure

@@ -87,16 +87,23 @@ def collect(lab, store, *more, code=0):
 
 
 @pytest.fixture(scope="module")
-def store(lab):
+def collected(lab):
+    """A store that one command filled and another one went on with, and what the first one had found."""
     path = lab / "digits.db"
     assert "3 of 3 trainings are in" in collect(lab, path, "--number", 3).stdout
-    return path
+    with StoreReader.opened(path) as reader:
+        first = reader.results()
+    assert "8 of 8 trainings are in" in collect(lab, path, "--number", 4, "--seeds", "0,1").stdout
+    return path, first
 
 
-def test_the_same_command_goes_on(lab, store):
-    with StoreReader.opened(store) as reader:
-        before = reader.results()
-    assert "8 of 8 trainings are in" in collect(lab, store, "--number", 4, "--seeds", "0,1").stdout
+@pytest.fixture
+def store(collected):
+    return collected[0]
+
+
+def test_the_same_command_goes_on(lab, collected):
+    store, before = collected
     with StoreReader.opened(store) as reader:
         after = reader.results()
         assert after.filter(pl.col("id") <= 3).equals(before)

@@ -120,6 +120,24 @@ def test_correction_of_drift_helps(measured, toy, tmp_path):
     assert beside["environments"] == [{"results": 60 * 2 + 13 * 6, "host": "stub"}]
 
 
+def test_pairs_take_out_what_no_drift_explains(measured, toy, tmp_path):
+    archs = toy.at(np.arange(60))
+    path, _ = measured(archs, (LATENCY, THROUGHPUT), Plan(every=10, repeats=2, again=0), paired=0.1, noise=0.003)
+    table, columns = exported(path, tmp_path)
+    for name, column in columns.items():
+        assert column.spread > 0.06
+        assert column.drift.before < 0.006
+        true = true_latency(table) if name == "latency_cpu_ort" else 1e3 / true_latency(table)
+        error = np.log(table[name].to_numpy() / true)
+        assert (error - np.median(error)).std() < 0.005
+        assert abs(np.median(error)) < 0.05  # the pace's own median
+    with StoreReader.opened(path) as store:
+        found = repeatability(store, LATENCY.digest)
+    assert found.measured.share > 0.08
+    assert found.corrected.share < 0.006
+    assert found.spread > 10 * found.paced
+
+
 def test_the_export_is_a_data_set(measured, toy, tmp_path):
     path, _ = measured(toy.at(np.arange(12)), (LATENCY, THROUGHPUT), Plan(references=2))
     names = {"cpu_latency": "latency_mine", THROUGHPUT.digest[:9]: "throughput_mine"}
@@ -177,7 +195,7 @@ def test_repeatability_is_better_without_drift(measured, toy):
     assert found.measured.share > 0.1
     assert found.corrected.share < 0.2 * found.measured.share
     assert found.corrected.tau > found.measured.tau
-    assert found.drift_after < 0.2 * found.drift_before
+    assert found.left < 0.2 * found.spread
 
 
 def test_each_measurement_can_have_a_row(measured, toy, tmp_path):

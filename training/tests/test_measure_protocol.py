@@ -62,6 +62,8 @@ def test_a_file_knows_its_folder(tmp_path):
 
 
 def test_files_that_are_no_protocols(tmp_path):
+    with pytest.raises(SchemeError, match="paired is true; with backend command"):
+        load_protocol("cpu_latency").changed(backend="command", **{"command.run": ["run"]})
     with pytest.raises(SchemeError, match="no protocol cpu; choose one of cpu_latency"):
         load_protocol("cpu")
     with pytest.raises(SchemeError, match="Is a directory; name a TOML file"):

@@ -30,8 +30,33 @@ def test_warming_up_ends_in_time():
 
 
 def test_both_passes_and_seconds_are_reached():
-    assert len(time_passes(told(repeat(0.25)), Timing(passes=3, seconds=1.0))) == 4
-    assert len(time_passes(told(repeat(0.25)), Timing(passes=7, seconds=1.0))) == 7
+    assert len(time_passes(told(repeat(0.25)), Timing(passes=3, seconds=1.0))[0]) == 4
+    assert len(time_passes(told(repeat(0.25)), Timing(passes=7, seconds=1.0))[0]) == 7
+
+
+def test_passes_of_a_reference_do_not_count():
+    order = []
+    once, beside = (
+        lambda name=name, took=took: order.append(name) or took for name, took in (("own", 1.0), ("it", 9.0))
+    )
+    seconds, reference = time_passes(once, Timing(passes=2, seconds=3.0), beside)
+    assert order == ["own", "it"] * 3
+    assert (seconds.tolist(), reference.tolist()) == ([1.0] * 3, [9.0] * 3)
+
+
+def test_pairs_see_through_a_clock_that_changes():
+    rng = np.random.default_rng(0)
+    clock = np.exp(0.2 * np.sin(np.arange(60) / 5))
+    jitter = rng.normal(1, 0.01, (2, 60))
+    own, reference = 0.01 * clock * jitter[0], 0.02 * clock * jitter[1]
+    own[7] *= 3  # someone else ran just then
+    alone, paired = summary(own, 1, 4.0, 0), summary(own, 1, 4.0, 0, reference)
+    assert paired.outliers == 1
+    assert paired.reference_ms / paired.latency_ms == pytest.approx(2.0, rel=5e-3)
+    assert alone.spread > 0.1
+    assert paired.spread == pytest.approx(0.014, rel=0.3)
+    assert paired.throughput_std / paired.throughput == pytest.approx(paired.spread, rel=0.05)
+    assert math.isnan(alone.reference_ms)
 
 
 @given(arrays(np.float64, st.integers(1, 40), elements=st.floats(1e-6, 1e3)), st.floats(1.5, 10))

@@ -34,7 +34,7 @@ def test_commands_run_in_order(tmp_path, monkeypatch):
     shutil.copytree(FOLDER / "examples" / "digits", folder)
     monkeypatch.chdir(folder)
     commands = re.findall(r"^\$ (accelnas\S*) (.*)$", README, re.MULTILINE)
-    assert len(commands) == 15
+    assert len(commands) == 16
     for program, words in commands:
         for shown, run in SMALLER.items():
             words = words.replace(shown, run)

@@ -25,10 +25,11 @@ AGREEMENT = (
     "corrected",
     "share",
     "corrected",
-    "drift",
-    "drift corrected",
+    "references",
+    "paired",
+    "corrected",
 )
-COLUMNS = ("column", "architectures", "measurements", "noisy", "outliers", "drift", "drift corrected")
+COLUMNS = ("column", "architectures", "measurements", "noisy", "outliers", "references", "paired", "corrected")
 
 
 def agreement_row(protocol: Protocol, found: Repeatability) -> list[str]:
@@ -41,8 +42,9 @@ def agreement_row(protocol: Protocol, found: Repeatability) -> list[str]:
         *(f"{each.tau:.4f}" for each in pair),
         *(f"{each.difference:.3g} {unit}" for each in pair),
         *(_percent(each.share) for each in pair),
-        _percent(found.drift_before),
-        _percent(found.drift_after),
+        _percent(found.spread),
+        _percent(found.paced if protocol.paired else math.nan),
+        _percent(found.left),
     ]
 
 
@@ -54,7 +56,8 @@ def column_row(name: str, column: Column) -> list[str]:
         f"{column.measurements:,}",
         f"{column.noisy:,}",
         _percent(column.outliers),
-        _percent(column.drift.before),
+        _percent(column.spread),
+        _percent(column.drift.before if column.protocol.paired else math.nan),
         _percent(column.drift.after),
     ]
 

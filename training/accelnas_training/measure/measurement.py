@@ -15,11 +15,14 @@ class Measurement:
     Attributes
     ----------
     latency_ms, latency_std_ms, latency_median_ms : float
-        Milliseconds of one pass of a batch: mean and standard deviation without outliers, median of all passes.
+        Milliseconds of one pass of a batch: mean and standard deviation without outliers, median of all passes. Where
+        passes are paired, the deviation is that of their ratios to the reference's, times the mean.
     throughput, throughput_std : float
         Images a second: batch over mean latency, unless the command says its own.
     passes, outliers, warm_up : int
         Passes that were timed, those of them that are outliers, and passes before them.
+    reference_ms : float
+        Mean of the reference network's passes that these were paired with.
     memory_mb : float
         Peak memory of the device for the network and one pass, 10⁶ bytes.
     energy_mj : float
@@ -51,6 +54,7 @@ class Measurement:
     passes: int
     outliers: int
     warm_up: int
+    reference_ms: float = math.nan
     memory_mb: float = math.nan
     energy_mj: float = math.nan
     clock_before_mhz: float = math.nan

@@ -140,6 +140,9 @@ class Protocol:
         ``eager``; ``compile`` (`torch.compile`, XLA's graphs) or ``graph`` (CUDA graphs).
     channels_last
         Memory layout of images and weights, in PyTorch.
+    paired
+        Whether a collection lets each timed pass be followed by one of a reference network, which tells how fast the
+        device is just then: for devices whose clock changes or that others use too. Energy is then not known.
     timing, quantisation, command
         See the classes.
     here
@@ -162,6 +165,7 @@ class Protocol:
     threads: Annotated[int, Limits(least=0)] = 1
     mode: Annotated[str, Limits(choices=("eager", "compile", "graph"))] = "eager"
     channels_last: bool = False
+    paired: bool = False
     timing: Timing = field(default_factory=Timing)
     quantisation: Quantisation = field(default_factory=Quantisation)
     command: Command = field(default_factory=Command)
@@ -177,6 +181,8 @@ class Protocol:
                 raise SchemeError(f"{key} is {value!r}; backend {self.backend} has {', '.join(able)}")
         if (self.backend == "command") != bool(self.command.run):
             raise SchemeError(f"command.run is {list(self.command.run)} with backend {self.backend}; give both or none")
+        if self.paired and self.backend == "command":
+            raise SchemeError("paired is true; with backend command only its programs can take passes in turn")
 
     @property
     def quantity(self) -> str:

@@ -63,16 +63,18 @@ class Repeatability:
     architectures : int
         That were measured twice.
     measured, corrected : Agreement
-        As measured, and without drift.
-    drift_before, drift_after : float
-        Spread of a reference over occasions, as a share: as measured, and corrected by the others.
+        As measured, and without pace and drift.
+    spread, paced, left : float
+        Spread of a reference over occasions, as a share: as measured, divided by the pace, and corrected by the other
+        references too.
     """
 
     architectures: int
     measured: Agreement
     corrected: Agreement
-    drift_before: float
-    drift_after: float
+    spread: float
+    paced: float
+    left: float
 
 
 def repeatability(store: StoreReader, digest: str) -> Repeatability:
@@ -93,4 +95,4 @@ def repeatability(store: StoreReader, digest: str) -> Repeatability:
     measured, corrected = (
         Agreement.of(both[name].to_numpy(), both[f"{name}_again"].to_numpy()) for name in ("value", "corrected")
     )
-    return Repeatability(both.height, measured, corrected, column.drift.before, column.drift.after)
+    return Repeatability(both.height, measured, corrected, column.spread, column.drift.before, column.drift.after)

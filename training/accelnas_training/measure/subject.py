@@ -35,6 +35,8 @@ class Subject:
         Of the input, without the batch.
     folder : Path
         For the ONNX files.
+    reference : Subject, optional
+        What its passes are paired with, where the protocol pairs passes.
     export_seconds : dict of str to float
         What making each ONNX file took, by the file's name.
     """
@@ -42,6 +44,7 @@ class Subject:
     module: nn.Module
     shape: tuple[int, ...]
     folder: Path
+    reference: Subject | None = None
     export_seconds: dict[str, float] = field(default_factory=dict)
 
     def plain(self) -> nn.Module:

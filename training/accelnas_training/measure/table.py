@@ -40,8 +40,11 @@ class Column:
         Architectures whose every measurement spread more than the protocol allows.
     outliers
         Share of passes that were left out.
+    spread
+        Of references over occasions, as measured, as a share; NaN with fewer than two references or occasions.
     drift
-        What the references show.
+        What the references show; where passes are paired, after their times were divided by the pace: that of the
+        reference network beside them, relative to its median.
     """
 
     protocol: Protocol
@@ -49,6 +52,7 @@ class Column:
     architectures: int
     noisy: int
     outliers: float
+    spread: float
     drift: Drift
 
     def to_dict(self) -> dict[str, Any]:
@@ -65,7 +69,8 @@ class Column:
             "noisy": self.noisy,
             "outliers_share": self.outliers,
             "occasions_of_references": len(self.drift.times),
-            "spread_of_references": self.drift.before if seen else None,
+            "spread_of_references": self.spread if seen else None,
+            "spread_of_references_paired": self.drift.before if seen and self.protocol.paired else None,
             "spread_of_references_corrected_by_the_others": self.drift.after if seen else None,
         }
 
@@ -75,7 +80,8 @@ def measured_table(
 ) -> tuple[pl.DataFrame, dict[str, Column]]:
     """Make one table of all protocols.
 
-    Each latency is divided, each throughput multiplied, by the drift at its time. Measurements of one architecture
+    Each latency is divided, each throughput multiplied, by the pace of the reference network that its passes were
+    paired with, if they were, and by the drift at its time. Measurements of one architecture
     are averaged in logarithms, weighted by one over their squared spreads; or each has a row of its own.
 
     Parameters
@@ -123,7 +129,7 @@ def measurements(store: StoreReader, digest: str) -> tuple[pl.DataFrame, Column]
     -------
     measurements : polars.DataFrame
         As `StoreReader.results` gives them, with ``value`` (the protocol's quantity, as measured), ``corrected`` (for
-        drift) and ``spread`` (standard deviation of a pass as a share; null where unknown).
+        pace and drift) and ``spread`` (standard deviation of a pass as a share; null where unknown).
     column : Column
         What became of them.
 
@@ -137,12 +143,15 @@ def measurements(store: StoreReader, digest: str) -> tuple[pl.DataFrame, Column]
     frame = store.results(digest)
     if frame.height == 0:
         raise DataError(f"{store.path} has no measurements by {name} yet; measure some first")
-    for figure in ("latency_std_ms", "throughput_std", "energy_mj"):
+    for figure in ("latency_std_ms", "throughput_std", "energy_mj", "reference_ms"):
         if figure not in frame.columns:  # no measurement has it
             frame = frame.with_columns(pl.lit(None, pl.Float64).alias(figure))
     variables = [variable.name for variable in store.space.variables]
-    drift = _drift(frame.filter(pl.col("seed") < 0), variables)
-    factor = pl.Series("factor", drift.factor(frame["measured_at"].to_numpy()))
+    pace = (pl.col("reference_ms") / pl.col("reference_ms").median()).fill_null(1.0)
+    frame = frame.with_columns(paced=pl.col("latency_ms") / pace)
+    known = frame.filter(pl.col("seed") < 0)
+    drift = _drift(known, "paced", variables)
+    factor = pace * pl.Series(drift.factor(frame["measured_at"].to_numpy()))
     latency = protocol.quantity == "latency"
     figure, deviation = ("latency_ms", "latency_std_ms") if latency else ("throughput", "throughput_std")
     frame = frame.with_columns(
@@ -153,18 +162,19 @@ def measurements(store: StoreReader, digest: str) -> tuple[pl.DataFrame, Column]
     best = frame.group_by(variables).agg(pl.col("spread").min())["spread"]
     noisy = int((best > protocol.timing.spread).sum())
     outliers = float(frame["outliers"].sum()) / float(frame["passes"].sum())
-    return frame, Column(protocol, frame.height, len(best), noisy, outliers, drift)
+    spread = _drift(known, "latency_ms", variables).before
+    return frame.drop("paced"), Column(protocol, frame.height, len(best), noisy, outliers, spread, drift)
 
 
-def _drift(frame: pl.DataFrame, variables: list[str]) -> Drift:
-    """Estimate drift from the rows of references; drift is that of the latency, whatever is exported."""
+def _drift(frame: pl.DataFrame, column: str, variables: list[str]) -> Drift:
+    """Estimate drift from a column of the references; drift is that of the latency, whatever is exported."""
     if frame.height == 0:
         return NO_DRIFT
     network = frame.select(pl.struct(variables).rank("dense").cast(pl.Int64) - 1).to_series().to_numpy()
     occasion = -1 - frame["seed"].to_numpy()
     times, latencies = np.full((2, network.max() + 1, occasion.max() + 1), np.nan)
     times[network, occasion] = frame["measured_at"].to_numpy()
-    latencies[network, occasion] = frame["latency_ms"].to_numpy()
+    latencies[network, occasion] = frame[column].to_numpy()
     return estimate(times, latencies)
 
 

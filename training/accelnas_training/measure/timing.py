@@ -44,14 +44,34 @@ def warm_up(once: Callable[[], float], rule: Timing) -> int:
             return len(seconds)
 
 
-def time_passes(once: Callable[[], float], rule: Timing) -> NDArray[np.float64]:
-    """Run passes until there are enough of them and they took long enough; give their seconds, float64 (passes,)."""
+def time_passes(
+    once: Callable[[], float], rule: Timing, beside: Callable[[], float] | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Run passes until there are enough of them and they took long enough.
+
+    Parameters
+    ----------
+    once
+        Runs one pass and gives its seconds.
+    rule
+        The protocol's.
+    beside
+        The same for a reference, after each pass; its time does not count.
+
+    Returns
+    -------
+    seconds, reference : float64 (passes,), and the same or None
+        Of each pass, and of the reference's.
+    """
     seconds: list[float] = []
+    reference: list[float] = []
     total = 0.0
     while len(seconds) < rule.passes or total < rule.seconds:
         seconds.append(once())
+        if beside is not None:
+            reference.append(beside())
         total += seconds[-1]
-    return np.array(seconds)
+    return np.array(seconds), np.array(reference) if reference else None
 
 
 def is_kept(seconds: NDArray[np.float64], outlier: float) -> NDArray[np.bool_]:
@@ -76,7 +96,13 @@ def is_kept(seconds: NDArray[np.float64], outlier: float) -> NDArray[np.bool_]:
     return distance <= outlier * deviation
 
 
-def summary(seconds: NDArray[np.float64], batch: int, outlier: float, warm_up: int) -> Measurement:
+def summary(
+    seconds: NDArray[np.float64],
+    batch: int,
+    outlier: float,
+    warm_up: int,
+    reference: NDArray[np.float64] | None = None,
+) -> Measurement:
     """Summarise passes of `batch` images each.
 
     Parameters
@@ -89,6 +115,8 @@ def summary(seconds: NDArray[np.float64], batch: int, outlier: float, warm_up: i
         As in `is_kept`.
     warm_up
         Passes before these.
+    reference
+        Seconds of the reference's passes, float64 (passes,); outliers are then those of the ratios.
 
     Examples
     --------
@@ -96,16 +124,19 @@ def summary(seconds: NDArray[np.float64], batch: int, outlier: float, warm_up: i
     >>> measured.latency_ms, measured.throughput, measured.outliers
     (10.0, 200.0, 1)
     """
-    kept = seconds[is_kept(seconds, outlier)]
-    deviation = float(kept.std(ddof=1)) if len(kept) > 1 else math.nan
-    mean = float(kept.mean())
+    beside = np.ones(len(seconds)) if reference is None else reference
+    is_in = is_kept(seconds / beside, outlier)
+    kept, mean = seconds[is_in], float(seconds[is_in].mean())
+    steady = kept / beside[is_in] * float(beside[is_in].mean())  # as they were, had the reference's been alike
+    several = len(kept) > 1
     return Measurement(
         latency_ms=1e3 * mean,
-        latency_std_ms=1e3 * deviation,
+        latency_std_ms=1e3 * float(steady.std(ddof=1)) if several else math.nan,
         latency_median_ms=1e3 * float(np.median(seconds)),
         throughput=batch / mean,
-        throughput_std=float((batch / kept).std(ddof=1)) if len(kept) > 1 else math.nan,
+        throughput_std=float((batch / steady).std(ddof=1)) if several else math.nan,
         passes=len(seconds),
         outliers=len(seconds) - len(kept),
         warm_up=warm_up,
+        reference_ms=math.nan if reference is None else 1e3 * float(reference[is_in].mean()),
     )

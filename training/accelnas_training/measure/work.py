@@ -20,9 +20,13 @@ from accelnas_training.measure.subject import Subject
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from accelnas_training.networks import NetworkFamily
 
 __all__ = ["measuring_work"]
+
+_REFERENCE_SEED = 1_000_004  # no one else's: it is none of the references that show drift
 
 
 def measuring_work(family: NetworkFamily, protocols: Sequence[Protocol]) -> WorkDescription:
@@ -56,6 +60,7 @@ class _Measuring:
         self._folder = Path(tempfile.mkdtemp(prefix="accelnas-measure-"))
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._last: tuple[tuple[tuple[int, ...], int], Subject] | None = None
+        self._beside: dict[int, Subject] = {}
 
     def __call__(self, task: Task) -> Outcome:
         protocol = self._protocols[task.job.scheme]
@@ -65,13 +70,25 @@ class _Measuring:
     def _subject(self, architecture: tuple[int, ...], resolution: int) -> Subject:
         key = (architecture, resolution)
         if self._last is None or self._last[0] != key:
+            if self._last is not None:
+                shutil.rmtree(self._last[1].folder, ignore_errors=True)
             self._last = None  # frees the network before the next one is built
-            for old in self._folder.iterdir():
-                shutil.rmtree(old, ignore_errors=True)
-            network = self._family.build(np.array(architecture, np.uint8))
-            shape = (self._family.options.in_channels, resolution, resolution)
-            self._last = (key, Subject(network, shape, Path(tempfile.mkdtemp(dir=self._folder))))
+            subject = self._built(np.array(architecture, np.uint8), resolution)
+            subject.reference = self._reference(resolution)
+            self._last = (key, subject)
         return self._last[1]
+
+    def _reference(self, resolution: int) -> Subject | None:
+        """Give the network that passes are paired with, the same in every collection of a space; None if none are."""
+        if resolution not in self._beside and any(protocol.paired for protocol in self._protocols.values()):
+            (architecture,) = self._family.space.sample(1, _REFERENCE_SEED)
+            self._beside[resolution] = self._built(architecture, resolution)
+        return self._beside.get(resolution)
+
+    def _built(self, architecture: NDArray[np.uint8], resolution: int) -> Subject:
+        shape = (self._family.options.in_channels, resolution, resolution)
+        folder = Path(tempfile.mkdtemp(dir=self._folder))
+        return Subject(self._family.build(architecture), shape, folder)
 
     @cached_property
     def _environment(self) -> dict[str, str]:

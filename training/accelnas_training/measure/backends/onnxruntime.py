@@ -37,6 +37,8 @@ def _opened(subject: Subject, protocol: Protocol) -> Iterator[Session]:
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.intra_op_num_threads = protocol.threads or os.cpu_count() or 1
     options.inter_op_num_threads = 1
+    if protocol.paired:  # threads that spin after one network's pass would slow the other's
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_free_dimension_override_by_name("batch", protocol.batch)
     memory = ResidentMemory()
     try:

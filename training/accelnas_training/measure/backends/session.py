@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from accelnas_training.measure.subject import Subject
 
 __all__ = ["Session", "measured_in"]
+
+_FIRST = 2  # passes in turn until both networks have their memory
 
 
 @dataclass(frozen=True)
@@ -44,20 +47,32 @@ class Session:
 def measured_in(
     opened: Callable[[Subject, Protocol], AbstractContextManager[Session]], subject: Subject, protocol: Protocol
 ) -> Measurement:
-    """Measure with a backend of this process: warm up, then time passes, with the energy of these alone."""
+    """Measure with a backend of this process: warm up, then time passes, with the energy of these alone.
+
+    If the protocol pairs passes and the subject has a reference, each pass is followed by one of the reference.
+    """
     rule = protocol.timing
     started = time.perf_counter()
-    with opened(subject, protocol) as session:
+    with ExitStack() as stack:
+        session = stack.enter_context(opened(subject, protocol))
         ready = time.perf_counter() - started
         warmed = warm_up(session.once, rule)
+        memory = session.memory_mb()
+        beside = None
+        if protocol.paired and subject.reference is not None:
+            beside = stack.enter_context(opened(subject.reference, protocol)).once
+            for _ in range(_FIRST):
+                session.once()
+                beside()
         clock = clock_mhz(session.device)
         with Meter(session.device, processors=session.device == "cpu") as meter:
-            seconds = time_passes(session.once, rule)
+            seconds, reference = time_passes(session.once, rule, beside)
         images = len(seconds) * protocol.batch
+        joules = None if beside is not None else meter.joules
         return replace(
-            summary(seconds, protocol.batch, rule.outlier, warmed),
-            memory_mb=session.memory_mb(),
-            energy_mj=math.nan if meter.joules is None else 1e3 * meter.joules / images,
+            summary(seconds, protocol.batch, rule.outlier, warmed, reference),
+            memory_mb=memory,
+            energy_mj=math.nan if joules is None else 1e3 * joules / images,
             clock_before_mhz=clock,
             clock_after_mhz=clock_mhz(session.device),
             prepare_seconds=ready,
