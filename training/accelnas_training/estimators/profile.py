@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
-    from accelnas_training.measure.protocol import Protocol
+    from accelnas_training.measure import Measurement, Protocol
     from accelnas_training.networks.family import NetworkFamily
 
     Floats = NDArray[np.float64]
@@ -101,6 +102,8 @@ def profile_blocks(
 ) -> Profile:
     """Measure stem, head, and every block in each state, apart.
 
+    Where the protocol pairs passes, each time is divided by the pace of the reference network beside it.
+
     Parameters
     ----------
     family
@@ -117,30 +120,36 @@ def profile_blocks(
     MeasurementError
         As `accelnas_training.measure.measure_module`.
     """
-    from accelnas_training.measure import measure_module
+    from accelnas_training.measure.measuring import measure_subject
+    from accelnas_training.measure.subject import Subject
+    from accelnas_training.measure.work import reference_architecture
 
     started = time.monotonic()
     sizes = [block.size for block in family.space.blocks]
     tell = progress or (lambda *_: None)
-    total, done = 2 + sum(sizes), 0
+    total = 2 + sum(sizes)
+    image = (family.options.in_channels, protocol.resolution, protocol.resolution)
+    found: list[Measurement] = []
+    with tempfile.TemporaryDirectory(prefix="accelnas-profile-") as folder:
+        beside = Subject(family.build(reference_architecture(family.space)), image, Path(folder))
 
-    def measured(module: nn.Module, shape: tuple[int, ...]) -> float:
-        nonlocal done
-        found = measure_module(module, shape, protocol).latency_ms
-        done += 1
-        tell(done, total)
-        return found
+        def measure(module: nn.Module, shape: tuple[int, ...]) -> None:
+            with tempfile.TemporaryDirectory(prefix="accelnas-profile-") as own:
+                found.append(measure_subject(Subject(module, shape, Path(own), beside), protocol))
+            tell(len(found), total)
 
-    ends = _parts(_network(family, 0, 0), protocol.resolution, family.options.in_channels)
-    fixed = measured(*ends[0]) + measured(*ends[-1])
-    blocks = []
-    for b, size in enumerate(sizes):
-        own = []
-        for state in range(size):
-            parts = _parts(_network(family, b, state), protocol.resolution, family.options.in_channels)
-            own.append(measured(*parts[1 + b]))
-        blocks.append(own)
-    return Profile(protocol.digest, protocol.batch, fixed, blocks, time.monotonic() - started)
+        ends = _parts(_network(family, 0, 0), protocol.resolution, family.options.in_channels)
+        measure(*ends[0])
+        measure(*ends[-1])
+        for b, size in enumerate(sizes):
+            for state in range(size):
+                parts = _parts(_network(family, b, state), protocol.resolution, family.options.in_channels)
+                measure(*parts[1 + b])
+    times, pace = (np.array([getattr(each, name) for each in found]) for name in ("latency_ms", "reference_ms"))
+    if not np.isnan(pace).any():
+        times = times / (pace / np.median(pace))
+    blocks = [own.tolist() for own in np.split(times[2:], np.cumsum(sizes)[:-1])]
+    return Profile(protocol.digest, protocol.batch, float(times[:2].sum()), blocks, time.monotonic() - started)
 
 
 def _network(family: NetworkFamily, block: int, state: int) -> nn.Module:

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from accelnas import Space
     from accelnas_training.networks import NetworkFamily
 
-__all__ = ["measuring_work"]
+__all__ = ["measuring_work", "reference_architecture"]
 
 _REFERENCE_SEED = 1_000_004  # no one else's: it is none of the references that show drift
 
@@ -46,6 +47,12 @@ def measuring_work(family: NetworkFamily, protocols: Sequence[Protocol]) -> Work
     """
     arguments = {"family": family.to_dict(), "protocols": [protocol.to_dict() for protocol in protocols]}
     return WorkDescription("accelnas_training.measure.work:_Measuring", arguments)
+
+
+def reference_architecture(space: Space) -> NDArray[np.uint8]:
+    """Give the architecture that passes are paired with, always the same: uint8 (variables,)."""
+    architecture: NDArray[np.uint8] = space.sample(1, _REFERENCE_SEED)[0]
+    return architecture
 
 
 class _Measuring:
@@ -79,10 +86,9 @@ class _Measuring:
         return self._last[1]
 
     def _reference(self, resolution: int) -> Subject | None:
-        """Give the network that passes are paired with, the same in every collection of a space; None if none are."""
+        """Give the network that passes are paired with; None if none are."""
         if resolution not in self._beside and any(protocol.paired for protocol in self._protocols.values()):
-            (architecture,) = self._family.space.sample(1, _REFERENCE_SEED)
-            self._beside[resolution] = self._built(architecture, resolution)
+            self._beside[resolution] = self._built(reference_architecture(self._family.space), resolution)
         return self._beside.get(resolution)
 
     def _built(self, architecture: NDArray[np.uint8], resolution: int) -> Subject:
