@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 import accelnas
 from accelnas import ModelError
+from accelnas.build.anova import Tables
 from accelnas.build.compile import CompileReport, MetricSpec, compile_metric
 from accelnas.build.encoding import Encoding
 from accelnas.build.sources import XGBoost, read_source
@@ -167,6 +168,17 @@ def test_what_differs_from_the_library_is_not_written(method, fake, message, mod
     with pytest.raises(VerificationError, match=message):
         compile_metric(models, space=SPACE, metric=SPEC, directory=tmp_path / "bench")
     assert not (tmp_path / "bench").exists()
+
+
+def test_tables_that_spread_far_more_than_their_mean(tmp_path):
+    # as draws from few measurements: rounded to float32 they differ by more than the mean's deviations would allow
+    rng = np.random.default_rng(0)
+    mean, draw = rng.normal(size=(2, 1, 3, 4))
+    tables = Tables(np.zeros(2), [(0, 2)], [np.concatenate([mean + 1e6 * draw, mean - 1e6 * draw])])
+    compile_metric([], tables=tables, space=SPACE, metric=SPEC, directory=tmp_path / "b", architectures=SPACE.sample(9))
+    rows = SPACE.sample(500, seed=3)
+    found = accelnas.load(tmp_path / "b").predict(rows, "quality", dtype="float64")
+    np.testing.assert_allclose(found, tables.predict(rows).mean(axis=0), rtol=0, atol=5e-7 * 3e6)
 
 
 def test_a_wrong_table_is_not_written(models, tmp_path, monkeypatch):

@@ -169,16 +169,6 @@ def test_paths_stay_within_their_groups():
     assert max(variables[15:]) > 3  # a stage without limits does not inherit any
 
 
-@pytest.mark.parametrize("recipe", ["process", "block_process"])
-def test_few_rows_give_members_that_spread_far_more_than_their_mean(tmp_path, dataset, recipe):
-    few = from_table(dataset.table.head(10), dataset.space)
-    settings = settings_of(tmp_path, recipe=recipe)
-    split = random_split(few, (0.8, 0.1, 0.1), seed=1)
-    fit_benchmark(few, split, settings, tmp_path / "bench", metrics=["accuracy"], verified_rows=500)
-    members = accelnas.load(tmp_path / "bench").predict_members(few.space.sample(500, seed=0), "accuracy")
-    assert np.isfinite(members).all()
-
-
 def test_left_out_rows_are_predicted_by_models_that_did_not_see_them(tmp_path, dataset, split):
     ids = np.concatenate([split.train, split.val])
     for recipe in ("xgb", "process", "svr", "nu"):
