@@ -181,8 +181,9 @@ def verify(
         walks += tables.predict(space.block_states(rows) if tables.over == "blocks" else rows)
         magnitudes = magnitudes + tables.magnitude
     sd = float(walks.mean(axis=0).std())
-    # draws may spread far more than their mean, as where measurements are few
-    rounding = 0.0 if members else ROUNDED_BOUND * float(walks.std(axis=1).max())
+    # cells are rounded as members have them, and draws may spread far more than their mean where measurements are few
+    widest = sd if members else float(walks.std(axis=1).max())
+    rounding = 0.0 if members else ROUNDED_BOUND * widest
     compiled = surrogate.predict_members(rows, threads=threads).T
     for number, walk in enumerate(walks):
         magnitude = float(magnitudes[min(number, len(magnitudes) - 1)])
@@ -192,7 +193,7 @@ def verify(
     bound64 = FLOAT64_BOUND * sd + ROUNDINGS64 * EPS64 * float(magnitudes.max()) + rounding
     found = surrogate.predict(rows, threads=threads)
     float64_error = _within(found, mean, bound64, "compiled form in float64", rows, space)
-    bound32 = FLOAT32_BOUND * sd + ROUNDINGS32 * float(np.finfo(np.float32).eps) / 2 * np.abs(mean) + rounding
+    bound32 = FLOAT32_BOUND * widest + ROUNDINGS32 * float(np.finfo(np.float32).eps) / 2 * np.abs(mean)
     found = surrogate.predict_float32(rows, threads=threads).astype(np.float64)
     float32_error = _within(found, mean, bound32, "compiled form in float32", rows, space)
     unit = sd or 1.0
