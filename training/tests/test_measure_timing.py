@@ -1,5 +1,9 @@
 import math
+import subprocess
+import sys
+import textwrap
 from itertools import chain, count, repeat
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -84,3 +88,17 @@ def test_equal_passes_have_no_outliers_and_one_pass_no_spread():
     assert is_kept(np.full(9, 0.2), 4.0).all()
     assert math.isnan(summary(np.array([0.2]), 1, 4.0, 3).latency_std_ms)
     assert math.isnan(summary(np.array([0.2]), 1, 4.0, 3).spread)
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="memory is known on Linux alone")
+def test_memory_is_what_a_process_took():
+    code = """
+        from accelnas_training.measure.conditions import ResidentMemory
+        memory = ResidentMemory()
+        memory.forget_peak()
+        held = bytearray(b"x") * 50_000_000
+        del held
+        print(memory.grown_mb())
+    """  # in a process of its own: what others do not use any more may leave the memory meanwhile
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
+    assert 45 < float(done.stdout) < 80

@@ -153,7 +153,7 @@ class Protocol:
     >>> from accelnas_training.measure import load_protocol
     >>> protocol = load_protocol("cpu_latency")
     >>> protocol.batch, protocol.threads, protocol.quantity, protocol.device
-    (1, 1, 'latency', 'cpu')
+    (1, 1, 'latency', 'cpu_ort')
     """
 
     name: str
