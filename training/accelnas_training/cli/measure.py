@@ -194,7 +194,7 @@ def export(
 
     wanted = None
     if metric:
-        pairs = [each.partition("=") for each in metric]
+        pairs = [text.partition("=") for text in metric]
         wanted = {name: column for name, _, column in pairs}
     with StoreReader.opened(store) as reader:
         table, columns = write(reader, output, wanted, each=each)

@@ -40,7 +40,8 @@ class Timing:
     warm_up_seconds
         Longest warm-up; a network that is not steady by then is measured all the same, and its spread shows it.
     passes, seconds
-        How many passes count at least, and how long they take at least: both must be reached.
+        How many passes count at least, and how long they take at least, with those of a reference between them: both
+        must be reached.
     outlier
         A pass is an outlier, and left out of mean and standard deviation, if it is further from the median than so
         many standard deviations, which are estimated by the median absolute deviation (times 1.4826).
@@ -141,8 +142,9 @@ class Protocol:
     channels_last
         Memory layout of images and weights, in PyTorch.
     paired
-        Whether a collection lets each timed pass be followed by one of a reference network, which tells how fast the
-        device is just then: for devices whose clock changes or that others use too. Energy is then not known.
+        Whether collections and profiles let each timed pass be followed by one of a reference network, which tells
+        how fast the device is just then: for devices whose clock changes or that others use too. Energy is then not
+        known.
     timing, quantisation, command
         See the classes.
     here

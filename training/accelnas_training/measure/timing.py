@@ -56,7 +56,7 @@ def time_passes(
     rule
         The protocol's.
     beside
-        The same for a reference, after each pass; its time does not count.
+        The same for a reference, after each pass; its time counts like the others'.
 
     Returns
     -------
@@ -68,9 +68,10 @@ def time_passes(
     total = 0.0
     while len(seconds) < rule.passes or total < rule.seconds:
         seconds.append(once())
+        total += seconds[-1]
         if beside is not None:
             reference.append(beside())
-        total += seconds[-1]
+            total += reference[-1]
     return np.array(seconds), np.array(reference) if reference else None
 
 
