@@ -397,11 +397,16 @@ def test_compromises_at_fault_are_refused(small):
 def test_more_bounds_than_the_core_counts_with_are_refused(small):
     bench, values = small(0)
     several = [*SPEEDS, "latency", "delay", "energy", "rate", "score"]
-    specialised = specialise(bench, several, at_least=least(values, 0.5))
-    with pytest.raises(SearchError, match="8 devices, the accuracy and the constraints make 9 bounds, at most 8 are"):
+    for name in several:
+        bench = bench.derive(f"double_{name}", f"2 * {name}", direction=bench.metrics[name].direction)
+    devices = [*several, *(f"double_{name}" for name in several)]
+    specialised = specialise(bench, devices, at_least=least(values, 0.5))
+    with pytest.raises(SearchError, match="16 devices, the accuracy and the constraints make 17 bounds, at most 16"):
         worst_case(bench, specialised)
-    seven = specialise(bench, several[:7], at_least=least(values, 0.5))
-    assert 0 < worst_case(bench, seven).lower < 1
+    halves = [specialise(bench, some, at_least=least(values, 0.5)) for some in (devices[:15], several)]
+    of_fifteen, of_eight = (worst_case(bench, half) for half in halves)
+    assert of_fifteen.lower == pytest.approx(of_eight.lower, abs=2e-4)  # doubling a speed changes no ratio
+    assert 0 < of_fifteen.lower < 1
 
 
 @pytest.mark.parametrize(

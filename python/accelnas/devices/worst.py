@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WorstCase", "worst_case"]
 
-_BOUNDS = 8  # that the core counts with
+_BOUNDS = 16  # that the core counts with
 _CLOSE = 1e-6  # ratios nearer than that are told apart one by one, not by halves
 
 
@@ -106,7 +106,7 @@ def worst_case(
     Raises
     ------
     SearchError
-        If the tolerance is no number of at least 0, or there are more than 8 bounds: one a device, one for accuracy,
+        If the tolerance is no number of at least 0, or there are more than 16 bounds: one a device, one for accuracy,
         and those of the constraints on other metrics.
 
     Notes

@@ -5,6 +5,9 @@
 /// Lanes of a vector; rows are padded to a multiple of it.
 pub(crate) const LANES: usize = 8;
 
+/// Most functions whose limits are compared in one pass.
+pub(crate) const MAX_LIMITS: usize = 16;
+
 type Vector = [i32; LANES];
 
 /// Length of a padded row.
@@ -131,7 +134,7 @@ compiled_twice! {
         let inside = |lane: usize| -i32::from(lane + LANES * (row_vectors - 1) < columns);
         let last: Vector = std::array::from_fn(inside);
         let (mut met, mut doubtful) = ([0i32; LANES], [0i32; LANES]);
-        let all: [&[Vector]; 8] = std::array::from_fn(|f| values.get(f).map_or(&[][..], |v| vectors(v)));
+        let all: [&[Vector]; MAX_LIMITS] = std::array::from_fn(|f| values.get(f).map_or(&[][..], |v| vectors(v)));
         for first in (0..all[0].len()).step_by(row_vectors) {
             for at in first..first + row_vectors {
                 let (mut sure, mut possible) = if at + 1 == first + row_vectors { (last, last) } else { ([-1; LANES], [-1; LANES]) };

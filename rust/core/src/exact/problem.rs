@@ -5,13 +5,11 @@ use std::sync::Arc;
 use crate::benchmark::{Benchmark, Direction};
 use crate::error::{Error, Result};
 use crate::exact::domain::{Domain, Levels};
+use crate::exact::kernels::MAX_LIMITS;
 use crate::exact::lattice::Lattice;
 use crate::exact::network::{Network, relevant_variables};
 use crate::link::Link;
 use crate::threads::Run;
-
-/// Most bounds that a question has.
-const MAX_BOUNDS: usize = 8;
 
 /// Bounds on a metric's predicted value, in its unit, both inclusive.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,10 +91,10 @@ impl Problem {
         let networks = metrics.iter().map(network).collect::<Result<Vec<_>>>()?;
         let mut problem = Problem { bench, question, levels, metrics, networks, terms: Vec::new() };
         problem.set_terms();
-        if problem.constraint_terms().len() > MAX_BOUNDS {
+        if problem.constraint_terms().len() > MAX_LIMITS {
             let found = problem.constraint_terms().len();
             let reason =
-                format!("{found} bounds are given, at most {MAX_BOUNDS} are supported; join those of a metric");
+                format!("{found} bounds are given, at most {MAX_LIMITS} are supported; join those of a metric");
             return Err(Error::Search { reason });
         }
         Ok(problem)

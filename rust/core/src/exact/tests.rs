@@ -269,7 +269,7 @@ fn questions_that_make_no_sense_are_refused() {
         (ask(1, Vec::new(), Kind::Count), "give no"),
         (ask(1, Vec::new(), Kind::Histogram { bins: 0 }), "0 bins"),
         (ask(1, vec![bound()], Kind::Ranks { rows: Vec::new() }), "ranks are given 1 constraints"),
-        (ask(1, vec![bound(); 9], Kind::Best { k: 1, prune: true }), "at most 8"),
+        (ask(1, vec![bound(); 17], Kind::Best { k: 1, prune: true }), "at most 16"),
     ];
     for (message, part) in cases {
         assert!(message.contains(part), "{message}");
