@@ -191,6 +191,7 @@ def test_repeatability_is_better_without_drift(measured, toy):
     assert sorted(first) == sorted(second)
     with StoreReader.opened(path) as store:
         found = repeatability(store, LATENCY.digest)
+        assert repeatability(store, LATENCY.digest, archs[5:15]).architectures == 10
     assert found.architectures == 40
     assert found.measured.share > 0.1
     assert found.corrected.share < 0.2 * found.measured.share

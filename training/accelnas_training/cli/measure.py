@@ -158,9 +158,10 @@ def repeat(
 
     plan = Plan(references, every, 2, 0, seed)
     networks, protocols = _read(family, protocol, changes)
-    _measure(store, networks, uniform(networks.space, number, seed), protocols, plan, timeout, retries)
+    archs = uniform(networks.space, number, seed)
+    _measure(store, networks, archs, protocols, plan, timeout, retries)
     with StoreReader.opened(store) as reader:
-        rows = [agreement_row(protocol, repeatability(reader, protocol.digest)) for protocol in protocols]
+        rows = [agreement_row(protocol, repeatability(reader, protocol.digest, archs)) for protocol in protocols]
     print_table(AGREEMENT, rows)
     if output is not None:
         with text_output(output) as file:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from accelnas_training.collect.reader import StoreReader
 
+    Rows = NDArray[np.uint8]
     Values = NDArray[np.float64]
 
 __all__ = ["Agreement", "Repeatability", "repeatability"]
@@ -77,8 +78,18 @@ class Repeatability:
     left: float
 
 
-def repeatability(store: StoreReader, digest: str) -> Repeatability:
-    """Compare the first two measurements of each architecture of a store, which a protocol made.
+def repeatability(store: StoreReader, digest: str, archs: Rows | None = None) -> Repeatability:
+    """Compare the first two measurements of each architecture, which a protocol made.
+
+    Parameters
+    ----------
+    store
+        Of measurements.
+    digest
+        Of the protocol.
+    archs
+        uint8 (n, variables): compare these alone. A store may hold second measurements of others, of those that were
+        noisy: they would make any protocol look worse than it is. None: all.
 
     Raises
     ------
@@ -87,6 +98,9 @@ def repeatability(store: StoreReader, digest: str) -> Repeatability:
     """
     frame, column = measurements(store, digest)
     variables = [variable.name for variable in store.space.variables]
+    if archs is not None:
+        asked = pl.DataFrame(store.space.decode(archs), schema=frame.select(variables).schema)
+        frame = frame.join(asked, on=variables, how="semi")
     own = [*variables, "value", "corrected"]
     first, second = (frame.filter(pl.col("seed") == seed).select(own) for seed in (0, 1))
     both = first.join(second, on=variables, suffix="_again")
