@@ -58,7 +58,7 @@ def test_the_bundled_benchmark_agrees_with_the_published_ensemble(bench: accelna
     assert abs(bench.predict(B0, "params", dtype="float64") - 5.288548) < 1e-6
     exact = ("macs", "params", "peak_memory")
     assert all(metric.members == 10 for name, metric in bench.metrics.items() if name not in exact)
-    assert len(bench.metrics) == 14
+    assert len(bench.metrics) == 18
 
 
 def test_shapes_and_dtypes(bench: accelnas.Benchmark) -> None:

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -15,6 +16,7 @@ from accelnas.build.splits import random_split, read_split
 from accelnas.errors import DataError, ModelError
 from data_samples import sample_table
 
+REPOSITORY = Path(__file__).parent.parent
 SMALL = """
 name = "small"
 members = 3
@@ -258,11 +260,20 @@ def test_shipped_settings_are_valid():
         assert read_settings(name).name == name
 
 
-def test_the_bundled_benchmark_is_reproduced_bit_for_bit(tmp_path, data_folder):
+def published(data_folder):
     measured = read_dataset(data_folder / "anb_dataset_jsons.tar.gz")
-    official = read_split(data_folder / "official_split.json", measured)
-    name = "throughput_3090"  # the fastest fit
-    fit_benchmark(measured, official, read_settings("bundled"), tmp_path / "b", metrics=[name])
+    return measured, read_split(data_folder / "official_split.json", measured)
+
+
+def measured_here():
+    measured = read_dataset(REPOSITORY / "training" / "measurements" / "epyc.parquet", accelnas.mnasnet_space())
+    return measured, random_split(measured)
+
+
+@pytest.mark.parametrize(("settings", "name"), [("bundled", "throughput_3090"), ("epyc", "latency_epyc_ort")])
+def test_the_bundled_benchmark_is_reproduced_bit_for_bit(tmp_path, request, settings, name):
+    data = measured_here() if settings == "epyc" else published(request.getfixturevalue("data_folder"))
+    fit_benchmark(*data, read_settings(settings), tmp_path / "b", metrics=[name])
     ours, again = accelnas.load(), accelnas.load(tmp_path / "b")
     rows = ours.space.sample(10_000, seed=0)
     expected = ours.predict(rows, name, dtype="float64")

@@ -55,7 +55,7 @@ def fit(
         typer.Option(
             "--settings",
             metavar="NAME|TOML",
-            help="Settings: bundled, boosted, published, published_lightgbm, published_forest, or a file.",
+            help="Settings: bundled, epyc, boosted, published, published_lightgbm, published_forest, or a file.",
         ),
     ] = "bundled",
     split: SplitOption = "official",

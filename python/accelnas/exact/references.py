@@ -36,6 +36,10 @@ REFERENCES: Mapping[str, float] = MappingProxyType(
         "throughput_vck190": 0.0,
         "latency_zcu102": 40.0,  # ms
         "latency_vck190": 20.0,  # ms
+        "latency_epyc_ort": 50.0,  # ms
+        "latency_epyc_torch": 100.0,  # ms
+        "throughput_epyc_ort": 0.0,
+        "throughput_epyc_torch": 0.0,
     }
 )
 
