@@ -409,6 +409,18 @@ def test_more_bounds_than_the_core_counts_with_are_refused(small):
     assert 0 < of_fifteen.lower < 1
 
 
+def test_sixteen_bounds_are_counted_with(small):
+    bench, values = small(0)
+    several = [*SPEEDS, "latency", "delay", "energy", "rate", "score"]
+    ends = {name: np.quantile(values[name], [0.05, 0.95]) for name in several}
+    bounds = {name: (float(low), float(high)) for name, (low, high) in ends.items()}
+    inside = [(low <= values[name]) & (values[name] <= high) for name, (low, high) in bounds.items()]
+    expected = np.all(inside, axis=0)
+    assert 0 < bench.count(bounds).count == expected.sum() < len(ROWS)
+    first = bench.best("accuracy", subject_to=bounds)
+    assert first.values[0] == values["accuracy"][expected].max()
+
+
 @pytest.mark.parametrize(
     ("costs", "more", "error", "message"),
     [
