@@ -8,6 +8,7 @@ __all__ = [
     "MetricError",
     "MissingExtraError",
     "ModelError",
+    "OutOfMemoryError",
     "SearchError",
     "SpaceError",
 ]
@@ -35,6 +36,10 @@ class FileError(AccelnasError, OSError):
 
 class ModelError(AccelnasError, ValueError):
     """A source model can't be compiled, or its compiled form does not equal it."""
+
+
+class OutOfMemoryError(AccelnasError, MemoryError):
+    """More memory was asked for than the system has; the message says how much."""
 
 
 class SearchError(AccelnasError, ValueError):

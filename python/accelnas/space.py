@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -168,9 +168,55 @@ class Space:
         ------
         SpaceError
             If `n` or `seed` is out of range, or more distinct architectures are asked for than exist.
+        OutOfMemoryError
+            If they do not fit into memory; `batches` needs none.
         """
         n, seed = _count("n", n), _count("seed", seed, 2**64)
-        return self._core.sample(n, seed, unique, threads)
+        return self._core.sample(n, seed, unique, 0, threads)
+
+    def batches(
+        self, n: int, seed: int = 0, *, size: int = 2**20, unique: bool = False, threads: int | None = None
+    ) -> Iterator[Rows]:
+        """Draw architectures uniformly, a batch at a time: any number in the memory of one batch.
+
+        Parameters
+        ----------
+        n
+            Number of architectures, 0 to 2**64 - 1.
+        seed
+            0 to 2**64 - 1.
+        size
+            Architectures of a batch, at least 1; the last one has what is left.
+        unique
+            Whether all architectures are distinct.
+        threads
+            Number of threads; ``None`` is one a core.
+
+        Yields
+        ------
+        uint8 array (size, variables)
+            Choice indices; all batches together are ``sample(n, seed)``.
+
+        Raises
+        ------
+        SpaceError
+            As `sample`.
+
+        Examples
+        --------
+        >>> import accelnas
+        >>> bench = accelnas.load()
+        >>> best = 0.0
+        >>> for archs in bench.space.batches(300_000, seed=1, size=100_000):
+        ...     best = max(best, bench.predict(archs, metrics=["accuracy"])["accuracy"].max())
+        >>> f"{best:.2f}"
+        '77.03'
+        """
+        n, seed, size = _count("n", n, 2**64), _count("seed", seed, 2**64), _count("size", size)
+        if size == 0:
+            raise SpaceError("size is 0; choose at least 1")
+        self._core.sample(0, seed, unique, n, threads)  # as many as that can be drawn
+        return (self._core.sample(min(size, n - i), seed, unique, i, threads) for i in _steps(n, size))
 
     def range(self, start: int, stop: int) -> Rows:
         """Enumerate the architectures with indices ``start`` to ``stop - 1``.
@@ -342,6 +388,14 @@ class Space:
             Choice indices.
         """
         return self._core.parse([texts] if isinstance(texts, str) else list(texts))
+
+
+def _steps(n: int, size: int) -> Iterator[int]:
+    """Give the first row of every batch; `range` ends at 2**63."""
+    first = 0
+    while first < n:
+        yield first
+        first += size
 
 
 def _count(name: str, value: int, limit: int = 2**63) -> int:

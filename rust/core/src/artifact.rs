@@ -238,14 +238,15 @@ impl Reader<'_> {
     }
 
     fn surrogate(&self, space: &Space, header: &Header) -> Read<Surrogate> {
-        let constants = self.f64s("constants")?;
+        let mut constants = self.f64s("constants")?;
         if constants.is_empty() || constants.len() > MAX_MEMBERS {
             return Err(format!("tensor constants has {} members, expected 1 to {MAX_MEMBERS}", constants.len()));
         }
         let tables = self.tables(space, header, constants.len())?;
         let [mean, member] = GROUPS.map(|name| self.groups(name));
         let groups = [mean?, member?];
-        let forests = if self.has("forest.") { trees::read(self, space, constants.len())? } else { Vec::new() };
+        let forests = if self.has("forest.") { trees::read(self, space, &mut constants)? } else { Vec::new() };
+        let forests = if forests.iter().all(|f| f.tree_count() == 0) { Vec::new() } else { forests };
         Ok(Surrogate { constants, tables, forests, groups })
     }
 
@@ -328,21 +329,18 @@ fn permissions() -> std::fs::Permissions {
     std::os::unix::fs::PermissionsExt::from_mode(0o644)
 }
 
-/// Reads a file and compares its hash.
-pub(crate) fn read_file(path: &Path, sha256: &str) -> Result<memmap2::Mmap> {
-    let file = std::fs::File::open(path).map_err(Error::io(path))?;
-    if file.metadata().map_err(Error::io(path))?.len() == 0 {
+/// Reads a file and compares its hash. What was hashed is what is parsed: a map of the file would change with it.
+pub(crate) fn read_file(path: &Path, sha256: &str) -> Result<Vec<u8>> {
+    let bytes = std::fs::read(path).map_err(Error::io(path))?;
+    if bytes.is_empty() {
         return Err(Error::artifact(path, "is empty; restore or recompile it"));
     }
-    // SAFETY: the map is read once, hashed and parsed, and dropped; artifacts are replaced by
-    // renaming, which leaves the mapped file as it was.
-    let map = unsafe { memmap2::Mmap::map(&file) }.map_err(Error::io(path))?;
-    let found = sha256_hex(&map);
+    let found = sha256_hex(&bytes);
     if found != sha256 {
         let recorded_in = crate::benchmark::BENCHMARK_FILE;
         return Err(Error::Hash { path: path.to_owned(), found, recorded: sha256.to_owned(), recorded_in });
     }
-    Ok(map)
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -366,7 +364,7 @@ mod tests {
 
     fn artifact(space: &Space, depth: usize, seed: u64) -> (Header, Surrogate, Vec<u8>) {
         let forests = [forest(space, 5, depth, 4, seed), forest(space, 5, depth, 4, !seed)];
-        let surrogate = lower(space, &[&forests[0], &forests[1]]).unwrap();
+        let surrogate = lower(space, &[&forests[0], &forests[1]], &run()).unwrap();
         let header = header(space, &surrogate);
         let bytes = to_bytes(space, &header, &surrogate, Some(&uncertainty_of(space))).unwrap();
         (header, surrogate, bytes)
@@ -411,7 +409,7 @@ mod tests {
     fn cells_of_float32_are_stored_in_half_the_bytes_and_come_back_exactly() {
         let space = space_of(&[&[3, 2], &[4], &[2, 2], &[3]]);
         let (header, surrogate, wide) = artifact(&space, 3, 7);
-        let rounded = surrogate.rounded_to_float32(&space).unwrap();
+        let rounded = surrogate.rounded_to_float32(&space, &run()).unwrap();
         let bytes = to_bytes(&space, &header, &rounded, Some(&uncertainty_of(&space))).unwrap();
         let cells = surrogate.members() * surrogate.tables.compact_len();
         assert!(wide.len() - bytes.len() >= 4 * cells - 8, "{} and {}, {cells}", wide.len(), bytes.len());
@@ -444,6 +442,37 @@ mod tests {
             let message = damaged(old, new);
             assert!(message.contains(expected), "{message}");
         }
+    }
+
+    #[test]
+    fn small_files_take_little_memory() {
+        let space = space_of(&[&[256], &[256]]);
+        let model = lower(&space, &[&forest(&space, 5, 3, 2, 1)], &run()).unwrap();
+        let refused = |groups: [Vec<Vec<u16>>; 2], members: usize| {
+            let mut model = Surrogate { groups, constants: vec![0.0; members], ..model.clone() };
+            model.tables.cells = vec![model.tables.cells[0].clone(); members];
+            let bytes = to_bytes(&space, &header(&space, &model), &model, None).unwrap();
+            let message = read(&space, &bytes).unwrap_err().to_string();
+            assert!(message.contains("bytes of memory, a model of"), "{message}");
+        };
+        // Groups that own no table, of full size for the mean or for every member.
+        refused([vec![vec![0, 1]; 4000], vec![vec![0, 1]]], 1);
+        refused([vec![vec![0, 1]], vec![vec![0, 1]; 200]], 1);
+        refused([vec![vec![0, 1]], vec![vec![0, 1]; 2]], 1000);
+    }
+
+    #[test]
+    fn a_tree_of_one_leaf_is_part_of_the_constant() {
+        let space = space_of(&[&[3, 2], &[4], &[2, 2], &[3]]);
+        let (header, surrogate, _) = artifact(&space, 5, 7);
+        let leaf = *surrogate.forests[0].nodes.iter().find(|node| node.is_leaf()).unwrap();
+        let mut more = surrogate.clone();
+        more.forests[1].nodes.extend([leaf, leaf]);
+        let nodes = more.forests[1].nodes.len();
+        more.forests[1].offsets.extend([nodes - 1, nodes]);
+        let (_, again, _) = read(&space, &to_bytes(&space, &header, &more, None).unwrap()).unwrap();
+        assert_eq!(again.forests, surrogate.forests);
+        assert_eq!(again.constants, [surrogate.constants[0], surrogate.constants[1] + leaf.value + leaf.value]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use crate::error::Result;
 use crate::link::Link;
+use crate::memory::zeros;
 use crate::pack::{BadChoice, Packer, ROWS};
 use crate::predict::{Predictor, Scratch, Std};
 use crate::space::Space;
@@ -22,6 +23,7 @@ struct Task<'t> {
     first: usize,
     rows: &'t [u8],
     outputs: Vec<Output<'t>>,
+    run: &'t Run<'t>,
 }
 
 /// Predicts several metrics in one pass over unchecked rows.
@@ -40,13 +42,13 @@ pub(crate) fn predict(
     for out in outputs.iter() {
         let std = out.std.as_ref().map(|(std, _)| *std);
         if !out.predictor.is_prepared(std) {
-            run.in_pool(|| out.predictor.prepare(space, packer, std))?;
+            run.in_pool(|| out.predictor.prepare(space, packer, std, run))?;
         }
     }
     let mut tasks: Vec<Task<'_>> = rows
         .chunks(ROWS * width)
         .enumerate()
-        .map(|(i, rows)| Task { first: i * ROWS, rows, outputs: Vec::with_capacity(outputs.len()) })
+        .map(|(i, rows)| Task { first: i * ROWS, rows, outputs: Vec::with_capacity(outputs.len()), run })
         .collect();
     for out in outputs {
         let mut stds = out.std.as_mut().map(|(kind, std)| (*kind, std.chunks_mut(ROWS)));
@@ -59,8 +61,14 @@ pub(crate) fn predict(
 }
 
 /// Predicts at most [`ROWS`] rows on this thread; predictors are prepared.
-pub(crate) fn predict_few(space: &Space, packer: &Packer, rows: &[u8], outputs: Vec<Output<'_>>) -> Result<()> {
-    run_here(space, packer, Task { first: 0, rows, outputs })
+pub(crate) fn predict_few(
+    space: &Space,
+    packer: &Packer,
+    rows: &[u8],
+    outputs: Vec<Output<'_>>,
+    run: &Run<'_>,
+) -> Result<()> {
+    run_here(space, packer, Task { first: 0, rows, outputs, run })
 }
 
 fn run_here(space: &Space, packer: &Packer, task: Task<'_>) -> Result<()> {
@@ -77,7 +85,7 @@ thread_local! {
 /// Mean over members of unchecked rows before the link is inverted.
 pub fn predict_link(space: &Space, surrogate: &Surrogate, rows: &[u8], run: &Run<'_>) -> Result<Vec<f32>> {
     let predictor = Predictor::new(surrogate.clone(), Link::Identity, None)?;
-    let mut mean = vec![0f32; rows.len() / space.width()];
+    let mut mean = zeros(rows.len() / space.width(), 1)?;
     let output = Output { predictor: &predictor, mean: &mut mean, std: None };
     predict(space, &Packer::new(space), rows, &mut [output], run)?;
     Ok(mean)
@@ -125,7 +133,7 @@ fn run_task_with(
         packer.pack_blocks(task.rows.len() / width, &scratch.columns, &mut scratch.blocks);
     }
     for out in task.outputs {
-        out.predictor.chunk(space, packer, scratch, out.mean, out.std)?;
+        out.predictor.chunk(task.rows, scratch, out.mean, out.std, task.run)?;
     }
     Ok(())
 }
@@ -142,8 +150,11 @@ pub(crate) fn avx2_enabled() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::forest::{ChoiceSet, Forest, Node};
     use crate::lower::lower;
+    use crate::masks::MaskForest;
     use crate::space::tests::{mnasnet, space_of};
+    use crate::tables::{Granularity, RawTables, Tables};
     use crate::testing::{RUNNING, forest, run, spaces, uncertainty_of};
     use proptest::prelude::*;
     use std::sync::atomic::AtomicBool;
@@ -166,14 +177,14 @@ mod tests {
         ) {
             let link = [Link::Identity, Link::Reciprocal, Link::Log][link];
             let forests: Vec<_> = (0..members).map(|m| forest(&space, 6, depth, variables, seed ^ m as u64)).collect();
-            let surrogate = lower(&space, &forests.iter().collect::<Vec<_>>()).unwrap();
+            let surrogate = lower(&space, &forests.iter().collect::<Vec<_>>(), &run()).unwrap();
             let rows = space.sample(300, seed, false).unwrap();
             let uncertainty = calibrated.then(|| uncertainty_of(&space));
             let predictor = Predictor::new(surrogate, link, uncertainty).unwrap();
             let (mean, std) = predicted(&space, &predictor, &rows, &run());
             let (exact, exact_std) = predictor.predict_f64(&space, &rows, Some(Std::Total), &run()).unwrap();
             let modelled = predictor.surrogate().predict(&space, &rows, &run()).unwrap();
-            let bound = predictor.deviation_bound(&Packer::new(&space)).unwrap();
+            let bound = predictor.deviation_bound(&Packer::new(&space), &run()).unwrap();
             for i in 0..mean.len() {
                 // Slope of the link's inverse carries errors to the metric's scale.
                 let slope = match link {
@@ -196,7 +207,7 @@ mod tests {
         let space = mnasnet();
         for (depth, variables) in [(3, 3), (6, 8)] {
             let forests: Vec<_> = (0..3).map(|m| forest(&space, 60, depth, variables, m)).collect();
-            let surrogate = lower(&space, &forests.iter().collect::<Vec<_>>()).unwrap();
+            let surrogate = lower(&space, &forests.iter().collect::<Vec<_>>(), &run()).unwrap();
             let rows = space.sample(3 * ROWS + 77, 1, false).unwrap();
             let uncertainty = Some(uncertainty_of(&space));
             let predictor = Predictor::new(surrogate.clone(), Link::Identity, uncertainty).unwrap();
@@ -241,10 +252,63 @@ mod tests {
         }
     }
 
+    /// A pair of variables whose joint part is 3.5 times as large as the function, next to pairs that keep apart the
+    /// groups of the members, where the mean has one group: sums fit 16 bits, the cells of a group do not.
+    #[test]
+    fn deviations_of_members_hold_their_bound_where_groups_exceed_the_sum() {
+        let space = space_of(&[&[16], &[16], &[16]]);
+        let spike = |a: usize, b: usize| if (a == 0) == (b == 0) { 1.0 } else { -1.0 };
+        let pair =
+            |scale: f64| (0..256).map(|c| scale * spike(c / 16, c % 16)).chain(vec![0.0; 256]).collect::<Vec<_>>();
+        let (sets, cells) = ([vec![0, 1], vec![0, 2], vec![1, 2]], [pair(1.0), pair(1e-3), pair(1e-3)]);
+        let of = Granularity::Variables;
+        let surrogate = Surrogate::from_tables(&space, of, &[0.0, 0.0], &sets, &cells, &run()).unwrap();
+        assert_eq!(surrogate.groups.each_ref().map(Vec::len), [1, 3]);
+        let predictor = Predictor::new(surrogate, Link::Identity, None).unwrap();
+        let rows = space.range(0, 4096).unwrap();
+        let (_, std) = predicted(&space, &predictor, &rows, &run());
+        let (_, exact) = predictor.predict_f64(&space, &rows, Some(Std::Total), &run()).unwrap();
+        let bound = predictor.deviation_bound(&Packer::new(&space), &run()).unwrap();
+        for (found, exact) in std.iter().zip(exact.unwrap()) {
+            assert!((f64::from(*found) - exact).abs() <= bound + 1e-6, "{found} is not {exact} within {bound}");
+        }
+    }
+
+    /// Masks of many small trees in a wide space take far more memory than the trees.
+    #[test]
+    fn forests_that_are_walked_predict_the_bits_of_masks() {
+        let wide: Vec<&[usize]> = vec![&[256]; 200];
+        let space = space_of(&wide);
+        let stump = |t: u32| {
+            let leaf =
+                |value| Node { goes_left: ChoiceSet::EMPTY, variable: 0, left: Node::LEAF, right: Node::LEAF, value };
+            let split = Node { goes_left: ChoiceSet::first(100), variable: t % 200, left: 1, right: 2, value: 0.0 };
+            [split, leaf(f64::from(t) / 7.0), leaf(-f64::from(t) / 3.0)]
+        };
+        let of_trees = |count: u32| {
+            let mut forest = Forest::constant(0.0);
+            (0..count).for_each(|t| forest.nodes.extend(stump(t)));
+            forest.offsets.extend((1..=count as usize).map(|t| 3 * t));
+            let tables = Tables::align(Granularity::Variables, space.cards().collect(), vec![RawTables::new(); 2]);
+            Surrogate::new(&space, vec![0.5, 0.25], tables, vec![forest.clone(), forest]).unwrap()
+        };
+        let rows = space.sample(300, 1, false).unwrap();
+        let (few, many) = (of_trees(100), of_trees(2000));
+        let masks = |surrogate: &Surrogate| MaskForest::most_bytes(&space, &surrogate.forests[0]) * 2;
+        assert!(masks(&few) <= few.budget() && masks(&many) > many.budget());
+        for surrogate in [few, many] {
+            let exact = surrogate.predict(&space, &rows, &run()).unwrap();
+            let predictor = Predictor::new(surrogate, Link::Identity, None).unwrap();
+            let (mean, std) = predicted(&space, &predictor, &rows, &run());
+            assert_eq!(mean, exact.iter().map(|&v| v as f32).collect::<Vec<_>>());
+            assert!(std.iter().all(|&s| (s - 0.125).abs() < 1e-6));
+        }
+    }
+
     #[test]
     fn a_stopped_batch_says_so() {
         let space = mnasnet();
-        let surrogate = lower(&space, &[&forest(&space, 10, 3, 3, 1)]).unwrap();
+        let surrogate = lower(&space, &[&forest(&space, 10, 3, 3, 1)], &run()).unwrap();
         let stopped = Run { threads: Some(1), rows: usize::MAX, cancelled: &AtomicBool::new(true) };
         let rows = space.sample(20_000, 1, false).unwrap();
         let result = predict_link(&space, &surrogate, &rows, &stopped);

@@ -11,11 +11,12 @@ use crate::batch::{Output, predict};
 use crate::error::{Error, Result};
 use crate::hash::sha256_hex;
 use crate::link::Link;
+use crate::memory::zeros;
 use crate::pack::Packer;
 use crate::predict::{Predictor, Std};
 use crate::space::{Space, SpaceDefinition, one_line};
 use crate::surrogate::Surrogate;
-use crate::threads::Run;
+use crate::threads::{Run, filled};
 use crate::uncertainty::Uncertainty;
 
 /// Name of the file that makes a directory a benchmark.
@@ -66,7 +67,7 @@ struct BenchmarkToml {
 pub type MeanAndStd = (Vec<f32>, Option<Vec<f32>>);
 
 /// An open benchmark.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Benchmark {
     directory: PathBuf,
     name: String,
@@ -105,20 +106,26 @@ fn read_toml(directory: &Path) -> Result<(BenchmarkToml, Space)> {
 }
 
 impl Benchmark {
+    /// A benchmark of a space without metrics, in memory alone.
+    pub fn new(space: Space) -> Benchmark {
+        Benchmark {
+            directory: PathBuf::new(),
+            name: space.name().to_owned(),
+            packer: Packer::new(&space),
+            space: Arc::new(space),
+            metrics: Vec::new(),
+            predictors: Vec::new(),
+            in_memory: Vec::new(),
+        }
+    }
+
     /// Reads `benchmark.toml`; artifacts are read when their metric is first used.
     pub fn open(directory: &Path) -> Result<Benchmark> {
         let (file, space) = read_toml(directory)?;
         let predictors = file.metrics.iter().map(|_| Arc::default()).collect();
         let in_memory = vec![None; file.metrics.len()];
-        Ok(Benchmark {
-            directory: directory.to_owned(),
-            name: file.name,
-            packer: Packer::new(&space),
-            space: Arc::new(space),
-            metrics: file.metrics,
-            predictors,
-            in_memory,
-        })
+        let (directory, name) = (directory.to_owned(), file.name);
+        Ok(Benchmark { directory, name, metrics: file.metrics, predictors, in_memory, ..Benchmark::new(space) })
     }
 
     /// A benchmark with one more metric, which stays in memory.
@@ -200,19 +207,22 @@ impl Benchmark {
         }
     }
 
+    /// The metric's predictor, where it is loaded.
+    pub fn loaded(&self, metric: usize) -> Option<&Predictor> {
+        self.predictors[metric].get()
+    }
+
     /// The metric's predictor, loaded and checked the first time.
     pub fn predictor(&self, metric: usize) -> Result<&Predictor> {
-        if let Some(predictor) = self.predictors[metric].get() {
-            return Ok(predictor);
-        }
-        let (header, surrogate, uncertainty) = self.read(metric)?;
-        let predictor = Predictor::new(surrogate, header.link, uncertainty)?;
-        Ok(self.predictors[metric].get_or_init(|| predictor))
+        filled(&self.predictors[metric], || {
+            let (header, surrogate, uncertainty) = self.read(metric)?;
+            Predictor::new(surrogate, header.link, uncertainty)
+        })
     }
 
     /// Largest error of a member's deviation in float32 standard deviations, on the link's scale.
-    pub fn deviation_bound(&self, metric: usize) -> Result<f64> {
-        self.predictor(metric)?.deviation_bound(&self.packer)
+    pub fn deviation_bound(&self, metric: usize, run: &Run<'_>) -> Result<f64> {
+        self.predictor(metric)?.deviation_bound(&self.packer, run)
     }
 
     fn read(&self, metric: usize) -> Result<(Header, Surrogate, Option<Uncertainty>)> {
@@ -233,7 +243,8 @@ impl Benchmark {
     /// Predicts metrics of unchecked rows: means, and standard deviations where they are asked for.
     pub fn predict(&self, metrics: &[usize], rows: &[u8], std: Option<Std>, run: &Run<'_>) -> Result<Vec<MeanAndStd>> {
         let n = rows.len() / self.space.width();
-        let mut out: Vec<_> = metrics.iter().map(|_| (vec![0f32; n], std.map(|_| vec![0f32; n]))).collect();
+        let room = |_: &usize| Ok((zeros(n, 1)?, std.map(|_| zeros(n, 1)).transpose()?));
+        let mut out: Vec<MeanAndStd> = metrics.iter().map(room).collect::<Result<_>>()?;
         let mut outputs = Vec::with_capacity(metrics.len());
         for (&metric, (mean, of_mean)) in metrics.iter().zip(&mut out) {
             outputs.push(Output { predictor: self.predictor(metric)?, mean, std: std.zip(of_mean.as_deref_mut()) });
@@ -327,7 +338,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path();
         for (name, seed) in [("a", 1), ("b", 2), ("a", 3)] {
-            let surrogate = lower(&space, &[&forest(&space, 5, 3, 3, seed)]).unwrap();
+            let surrogate = lower(&space, &[&forest(&space, 5, 3, 3, seed)], &run()).unwrap();
             write_metric(path, &space, metric(name), &surrogate, None, BTreeMap::new()).unwrap();
         }
         let bench = Benchmark::open(path).unwrap();
@@ -339,7 +350,7 @@ mod tests {
         assert!(out[0].0.iter().zip(source).all(|(a, b)| (f64::from(*a) - b).abs() < 1e-4));
 
         let source = forest(&space, 5, 3, 3, 9);
-        let added = lower(&space, &[&source]).unwrap();
+        let added = lower(&space, &[&source], &run()).unwrap();
         let told = BTreeMap::from([("from".to_owned(), "a test".to_owned())]);
         let more = bench.with_metric(&space, metric("c"), &added, None, told.clone()).unwrap();
         assert_eq!(more.header(2).unwrap().provenance, told);
@@ -353,7 +364,7 @@ mod tests {
         let other = space_of(&[&[3, 2], &[5]]);
         let message = bench.with_metric(&other, metric("d"), &added, None, told).unwrap_err().to_string();
         assert!(message.contains("is of another space"), "{message}");
-        let surrogate = lower(&other, &[&forest(&other, 5, 3, 3, 1)]).unwrap();
+        let surrogate = lower(&other, &[&forest(&other, 5, 3, 3, 1)], &run()).unwrap();
         let message =
             write_metric(path, &other, metric("a"), &surrogate, None, BTreeMap::new()).unwrap_err().to_string();
         assert!(message.contains("use another directory"), "{message}");

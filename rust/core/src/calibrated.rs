@@ -4,8 +4,9 @@ use crate::benchmark::Benchmark;
 use crate::distance::Training;
 use crate::error::{Error, Result};
 use crate::link::Link;
+use crate::memory::zeros;
 use crate::noise::{Draws, Noise};
-use crate::threads::{Run, for_rows};
+use crate::threads::{Run, filled, for_rows};
 use crate::uncertainty::Uncertainty;
 
 impl Benchmark {
@@ -15,7 +16,7 @@ impl Benchmark {
         let noise = self.noise(metric)?;
         let (draws, width) = (Draws::new(seed, &entry.name), self.space().width());
         let linked = predictor.predict_linked(self.space(), rows, run)?;
-        let mut out = vec![0.0; linked.len()];
+        let mut out = zeros(linked.len(), 1)?;
         for_rows((rows, width), (&mut out, 1), |first, out, rows| {
             for ((out, row), &mean) in out.iter_mut().zip(rows.chunks_exact(width)).zip(&linked[first..]) {
                 *out = draws.measure(row, mean, entry.link, noise);
@@ -72,8 +73,8 @@ impl Benchmark {
 
     fn training(&self, metric: usize) -> Result<(&[u8], &Training)> {
         let uncertainty = self.uncertainty(metric, |u| !u.training.is_empty(), "fitted architectures")?;
-        let make = || Training::new(&uncertainty.training, self.space().width());
-        Ok((&uncertainty.training, self.predictor(metric)?.training.get_or_init(make)))
+        let make = || Ok(Training::new(&uncertainty.training, self.space().width()));
+        Ok((&uncertainty.training, filled(&self.predictor(metric)?.training, make)?))
     }
 
     fn uncertainty(&self, metric: usize, has: fn(&Uncertainty) -> bool, what: &str) -> Result<&Uncertainty> {

@@ -5,15 +5,13 @@
 //! renews only the tables of the moved variable. Tables are added in the order of float64 predictions, so the
 //! bits agree with them.
 
-use rayon::prelude::*;
-
 use crate::benchmark::Direction;
 use crate::error::{Error, Result};
 use crate::expand::Group;
 use crate::predict::Predictor;
 use crate::space::Space;
 use crate::tables::Granularity;
-use crate::threads::Run;
+use crate::threads::{Run, map};
 
 /// Climbs that a thread makes at a time.
 const CHUNK: usize = 64;
@@ -43,8 +41,8 @@ impl Predictor {
         let (mut scores, mut steps) = (vec![0.0; rows.len() / width], vec![0; rows.len() / width]);
         run.in_pool(|| {
             let landscape = Landscape::new(space, self, direction)?;
-            let chunks = rows.par_chunks_mut(CHUNK * width).zip(scores.par_chunks_mut(CHUNK));
-            chunks.zip(steps.par_chunks_mut(CHUNK)).try_for_each(|((rows, scores), steps)| {
+            let chunks = rows.chunks_mut(CHUNK * width).zip(scores.chunks_mut(CHUNK)).zip(steps.chunks_mut(CHUNK));
+            run.for_each(chunks.collect(), |((rows, scores), steps)| {
                 let mut scratch = Scratch::default();
                 for ((row, score), steps) in rows.chunks_exact_mut(width).zip(scores).zip(steps) {
                     run.check()?;
@@ -135,7 +133,7 @@ impl<'a> Landscape<'a> {
         let surrogate = predictor.surrogate();
         let (cells, granularity) = (surrogate.tables.mean_cells(), surrogate.tables.granularity);
         let groups = surrogate.assigned(0)?;
-        let tables: Vec<Table> = groups.par_iter().map(|group| Table::new(space, granularity, group, &cells)).collect();
+        let tables = map(&groups, |group| Table::new(space, granularity, group, &cells));
         let holds = |t: &usize, v: usize| tables[*t].steps.iter().any(|&(own, _)| own == v);
         let tables_of = (0..space.width()).map(|v| (0..tables.len()).filter(|t| holds(t, v)).collect()).collect();
         let first = (0..=space.width()).map(|v| space.cards().take(v).sum()).collect();
@@ -247,7 +245,7 @@ mod tests {
         #[test]
         fn climbs_follow_their_definition(space in spaces(), depth in 1usize..4, seed: u64, link in 0usize..3) {
             let members: Vec<_> = (0..2).map(|m| forest(&space, 6, depth, 3, seed.wrapping_add(m))).collect();
-            let surrogate = lower(&space, &members.iter().collect::<Vec<_>>()).unwrap();
+            let surrogate = lower(&space, &members.iter().collect::<Vec<_>>(), &run()).unwrap();
             prop_assume!(surrogate.forest_trees() == 0);
             let link = [Link::Identity, Link::Log, Link::Reciprocal][link];
             let predictor = Predictor::new(surrogate, link, None).unwrap();
@@ -265,7 +263,7 @@ mod tests {
             (0..cells).map(|c| uniform(set[0] as u64 + 9, c as u64, 1000) as f64 / 7.0).collect()
         };
         let cells: Vec<Vec<f64>> = sets.iter().map(table).collect();
-        let surrogate = Surrogate::from_tables(&space, Granularity::Blocks, &[500.0], &sets, &cells).unwrap();
+        let surrogate = Surrogate::from_tables(&space, Granularity::Blocks, &[500.0], &sets, &cells, &run()).unwrap();
         let predictor = Predictor::new(surrogate, Link::Reciprocal, None).unwrap();
         let rows = space.range(0, space.size().unwrap()).unwrap();
         check(&space, &predictor, &rows);
@@ -280,7 +278,7 @@ mod tests {
     #[test]
     fn threads_change_nothing_and_climbs_stop() {
         let space = mnasnet();
-        let surrogate = lower(&space, &[&forest(&space, 200, 3, 28, 4)]).unwrap();
+        let surrogate = lower(&space, &[&forest(&space, 200, 3, 28, 4)], &run()).unwrap();
         let predictor = Predictor::new(surrogate, Link::Identity, None).unwrap();
         let starts = space.sample(500, 2, false).unwrap();
         let [one, three] = [1, 3].map(|threads| {
@@ -295,8 +293,8 @@ mod tests {
     #[test]
     fn trees_and_infinite_values_are_refused() {
         let space = space_of(&[&[4], &[4], &[4], &[4], &[4], &[4]]);
-        let deep = lower(&space, &[&forest(&space, 30, 6, 6, 1)]).unwrap();
-        let zero = Surrogate::additive(&space, 0.0, &[const { [0.0; 4] }; 6].map(Vec::from)).unwrap();
+        let deep = lower(&space, &[&forest(&space, 30, 6, 6, 1)], &run()).unwrap();
+        let zero = Surrogate::additive(&space, 0.0, &[const { [0.0; 4] }; 6].map(Vec::from), &run()).unwrap();
         for (surrogate, expected) in [
             (deep, "trees are no interaction tables to climb on"),
             (zero, "its value at p0-p0-p0-p0-p0-p0 is not finite"),

@@ -2,13 +2,14 @@
 
 use crate::error::{Error, Result};
 use crate::forest::{Forest, Node};
-use crate::lower::{MAX_CELLS, spread};
+use crate::lower::{MAX_CELLS, axis_set, spread};
 use crate::space::Space;
 use crate::surrogate::{Surrogate, check_variables};
 use crate::tables::{AxisSet, Granularity, RawTables, Tables, purify};
+use crate::threads::Run;
 
 /// `constant + Σ weight · surrogate`, member by member. A surrogate of one member joins every member of the others.
-pub fn combine(space: &Space, parts: &[(f64, &Surrogate)], constant: f64) -> Result<Surrogate> {
+pub fn combine(space: &Space, parts: &[(f64, &Surrogate)], constant: f64, run: &Run<'_>) -> Result<Surrogate> {
     if let Some(value) = parts.iter().map(|(weight, _)| *weight).chain([constant]).find(|v| !v.is_finite()) {
         return Err(Error::model(format!("a weight or the constant is {value}; use finite numbers")));
     }
@@ -22,7 +23,8 @@ pub fn combine(space: &Space, parts: &[(f64, &Surrogate)], constant: f64) -> Res
         for m in 0..members {
             let of_part = if part.members() == 1 { 0 } else { m };
             constants[m] += weight * part.constants[of_part];
-            constants[m] += add_tables(space, &mut tables[m], &part.tables, of_part, *weight, (granularity, &cards));
+            let into = (granularity, cards.as_slice());
+            constants[m] += add_tables(space, &mut tables[m], (&part.tables, of_part, *weight), into, run)?;
             if let Some(forest) = part.forests.get(of_part) {
                 constants[m] += weight * forest.bias;
                 add_trees(&mut forests[m], forest, *weight);
@@ -51,7 +53,7 @@ fn common_members(parts: &[(f64, &Surrogate)]) -> Result<usize> {
 /// Variables where every table can be one over variables, which are smaller; else blocks.
 fn common_granularity(space: &Space, parts: &[(f64, &Surrogate)]) -> Result<Granularity> {
     let of = |granularity| parts.iter().map(|(_, s)| &s.tables).filter(move |t| t.granularity == granularity);
-    let fits = |set: &AxisSet| variables_of(space, set).is_some();
+    let fits = |set: &AxisSet| variables_of(space, set).is_ok();
     if of(Granularity::Blocks).next().is_none()
         || of(Granularity::Variables).next().is_some() && of(Granularity::Blocks).all(|t| t.sets.iter().all(fits))
     {
@@ -72,33 +74,31 @@ fn common_granularity(space: &Space, parts: &[(f64, &Surrogate)]) -> Result<Gran
 }
 
 /// The variables of a table over blocks: it is one over them, cell by cell, where they are few enough.
-fn variables_of(space: &Space, blocks: &AxisSet) -> Option<AxisSet> {
+fn variables_of(space: &Space, blocks: &AxisSet) -> Result<AxisSet> {
     let of_block = |&b: &u16| space.blocks()[b as usize].variables.clone();
     let free = |&v: &usize| space.variables()[v].choices.len() > 1;
     let variables: Vec<usize> = blocks.axes().iter().flat_map(of_block).filter(free).collect();
-    check_variables(space, &variables).ok()?;
-    AxisSet::new(&variables.iter().map(|&v| v as u16).collect::<Vec<_>>())
+    check_variables(space, &variables).map_err(Error::model)?;
+    axis_set(&variables.iter().map(|&v| v as u16).collect::<Vec<_>>())
 }
 
 /// Adds a member's tables, and gives what they add to the constant.
 fn add_tables(
     space: &Space,
     sum: &mut RawTables,
-    part: &Tables,
-    member: usize,
-    weight: f64,
+    (part, member, weight): (&Tables, usize, f64),
     (granularity, cards): (Granularity, &[usize]),
-) -> f64 {
+    run: &Run<'_>,
+) -> Result<f64> {
     let mut added = RawTables::new();
     for (set, &offset) in part.sets.iter().zip(&part.offsets) {
+        run.check()?;
         let cells = &part.cells[member][offset..offset + set.cells(&part.cards)];
         let weighted: Vec<f64> = cells.iter().map(|cell| weight * cell).collect();
         match (part.granularity, granularity) {
-            (Granularity::Variables, Granularity::Blocks) => spread(space, &mut added, set.axes(), &weighted),
+            (Granularity::Variables, Granularity::Blocks) => spread(space, &mut added, set.axes(), &weighted)?,
             (Granularity::Blocks, Granularity::Variables) => {
-                if let Some(set) = variables_of(space, set) {
-                    added.insert(set, weighted);
-                }
+                added.insert(variables_of(space, set)?, weighted);
             }
             _ => {
                 added.insert(*set, weighted);
@@ -107,12 +107,12 @@ fn add_tables(
     }
     // A mean of zero along a block is one along its variables together, not along each.
     let is_finer = part.granularity == Granularity::Blocks && granularity == Granularity::Variables;
-    let constant = if is_finer { purify(&mut added, cards) } else { 0.0 };
+    let constant = if is_finer { purify(&mut added, cards, run)? } else { 0.0 };
     for (set, cells) in added {
         let table = sum.entry(set).or_insert_with(|| vec![0.0; cells.len()]);
         table.iter_mut().zip(cells).for_each(|(sum, cell)| *sum += cell);
     }
-    constant
+    Ok(constant)
 }
 
 fn add_trees(sum: &mut Forest, part: &Forest, weight: f64) {
@@ -145,11 +145,11 @@ mod tests {
                 let count = if alone { 1 } else { members };
                 let forests: Vec<Forest> =
                     (0..count).map(|m| forest(&space, trees, depth, variables, seed.wrapping_add(m as u64))).collect();
-                (weight, lower(&space, &forests.iter().collect::<Vec<_>>()).unwrap())
+                (weight, lower(&space, &forests.iter().collect::<Vec<_>>(), &run()).unwrap())
             };
             let parts: Vec<(f64, Surrogate)> = parts.iter().map(make).collect();
             let borrowed: Vec<(f64, &Surrogate)> = parts.iter().map(|(w, s)| (*w, s)).collect();
-            let combined = combine(&space, &borrowed, constant).unwrap();
+            let combined = combine(&space, &borrowed, constant, &run()).unwrap();
             let rows = space.sample(500, 3, false).unwrap();
             let count = combined.members();
             let mut expected = vec![constant; 500 * count];
@@ -177,16 +177,17 @@ mod tests {
     fn block_tables_of_few_variables_join_tables_over_variables() {
         let space = space_of(&[&[3, 2, 1, 2], &[4, 2]]);
         let values: Vec<Vec<f64>> = [12, 8].map(|n| (0..n).map(|i| f64::from(i * i % 7)).collect()).into();
-        let blocks = Surrogate::additive(&space, 0.5, &values).unwrap();
+        let blocks = Surrogate::additive(&space, 0.5, &values, &run()).unwrap();
         let variables = Surrogate::from_tables(
             &space,
             Granularity::Variables,
             &[0.0],
             &[vec![1, 4]],
             &[(0..8).map(f64::from).collect::<Vec<_>>()],
+            &run(),
         );
         let variables = variables.unwrap();
-        let combined = combine(&space, &[(2.0, &blocks), (1.0, &variables)], 0.0).unwrap();
+        let combined = combine(&space, &[(2.0, &blocks), (1.0, &variables)], 0.0, &run()).unwrap();
         assert_eq!((combined.tables.granularity, combined.tables.order()), (Granularity::Variables, 3));
         let rows = space.range(0, space.size().unwrap()).unwrap();
         let [all, a, b] = [&combined, &blocks, &variables].map(|s| s.predict(&space, &rows, &run()).unwrap());
@@ -202,18 +203,20 @@ mod tests {
         let space = space_of(&[&[3, 2], &[4]]);
         let ensemble = |members: usize| {
             let forests: Vec<Forest> = (0..members).map(|m| forest(&space, 3, 2, 2, m as u64)).collect();
-            lower(&space, &forests.iter().collect::<Vec<_>>()).unwrap()
+            lower(&space, &forests.iter().collect::<Vec<_>>(), &run()).unwrap()
         };
         let (two, three) = (ensemble(2), ensemble(3));
-        let message = combine(&space, &[(1.0, &two), (1.0, &three)], 0.0).unwrap_err().to_string();
+        let message = combine(&space, &[(1.0, &two), (1.0, &three)], 0.0, &run()).unwrap_err().to_string();
         assert!(message.contains("surrogates of 2 and of 3 members can't be combined"), "{message}");
-        let message = combine(&space, &[(f64::INFINITY, &two)], 0.0).unwrap_err().to_string();
+        let message = combine(&space, &[(f64::INFINITY, &two)], 0.0, &run()).unwrap_err().to_string();
         assert!(message.contains("a weight or the constant is inf"), "{message}");
         let wide = space_of(&[&[2, 2, 2, 2, 10], &[2, 2, 2, 2, 10], &[2, 2, 2, 2, 10]]);
         let variables =
-            Surrogate::from_tables(&wide, Granularity::Variables, &[0.0], &[vec![0, 5, 10]], &[vec![1.0; 8]]).unwrap();
-        let blocks = Surrogate::additive(&wide, 0.0, &[vec![1.0; 160], vec![0.0; 160], vec![0.0; 160]]).unwrap();
-        let message = combine(&wide, &[(1.0, &variables), (1.0, &blocks)], 0.0).unwrap_err().to_string();
+            Surrogate::from_tables(&wide, Granularity::Variables, &[0.0], &[vec![0, 5, 10]], &[vec![1.0; 8]], &run())
+                .unwrap();
+        let blocks =
+            Surrogate::additive(&wide, 0.0, &[vec![1.0; 160], vec![0.0; 160], vec![0.0; 160]], &run()).unwrap();
+        let message = combine(&wide, &[(1.0, &variables), (1.0, &blocks)], 0.0, &run()).unwrap_err().to_string();
         assert!(message.contains("would have 4096000 cells over their blocks, at most 65536 fit"), "{message}");
     }
 }

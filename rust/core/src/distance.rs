@@ -3,7 +3,8 @@
 use std::sync::OnceLock;
 
 use crate::error::Result;
-use crate::threads::{Run, for_rows};
+use crate::memory::zeros;
+use crate::threads::{Run, filled, for_rows};
 
 /// Training rows that are compared together: their counts stay in registers.
 const TILE: usize = 64;
@@ -45,11 +46,11 @@ impl Training {
         distances.sort_unstable();
         // A lone row has no other; nothing but itself is near.
         let limit = if training.len() == self.width { 0 } else { distances[(99 * distances.len()).div_ceil(100) - 1] };
-        Ok(*self.limit.get_or_init(|| limit))
+        filled(&self.limit, || Ok(limit)).copied()
     }
 
     fn nearest(&self, rows: &[u8], others: bool, run: &Run<'_>) -> Result<Vec<u16>> {
-        let mut out = vec![0; rows.len() / self.width];
+        let mut out = zeros(rows.len() / self.width, 1)?;
         for_rows((rows, self.width), (&mut out, 1), |_, out, rows| {
             for (out, row) in out.iter_mut().zip(rows.chunks_exact(self.width)) {
                 run.check()?;

@@ -67,6 +67,9 @@ pub enum Error {
     /// The operating system refused.
     #[error("{path}: {source}", path = path.display())]
     Io { path: PathBuf, source: std::io::Error },
+    /// The system has not so much memory.
+    #[error("{rows} rows need {:.1} GiB of memory, which the system refuses; ask for fewer, or go through them in batches", *bytes as f64 / (1u64 << 30) as f64)]
+    Memory { rows: usize, bytes: u128 },
     /// The caller asked to stop.
     #[error("stopped before it was done")]
     Cancelled,

@@ -114,5 +114,7 @@ pub(crate) fn assign(tables: &Tables, groups: &[Vec<u16>]) -> Option<Vec<Group>>
     for (set, &offset) in tables.sets.iter().zip(&tables.offsets) {
         out.iter_mut().rev().find_map(|group| group.adopt(set.axes(), offset).then_some(()))?;
     }
+    // Nothing is added by a group that got no table, as covers may overlap.
+    out.retain(|group| group.nodes.iter().any(|node| node.table.is_some()));
     Some(out)
 }

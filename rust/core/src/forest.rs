@@ -1,10 +1,9 @@
 //! Decision trees over a finite space: a split is the set of choices that go left.
 
-use rayon::prelude::*;
-
 use crate::error::{Error, Result};
+use crate::memory::zeros;
 use crate::space::{MAX_STATES, Space};
-use crate::threads::Run;
+use crate::threads::{Run, for_rows};
 
 /// Rows that walk one tree before the next.
 const BLOCK: usize = 256;
@@ -154,20 +153,29 @@ impl Forest {
 
     /// Float64 walk of every tree, for checked rows.
     pub fn predict(&self, width: usize, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
-        let mut out = vec![0f64; rows.len() / width];
-        out.par_chunks_mut(BLOCK).zip(rows.par_chunks(width * BLOCK)).try_for_each(|(out, rows)| {
-            run.check()?;
-            // Tree by tree, so that a tree's nodes stay in cache; each row still adds trees in order.
-            for t in 0..self.tree_count() {
-                let tree = self.tree(t);
-                for (sum, row) in out.iter_mut().zip(rows.chunks_exact(width)) {
-                    *sum += tree[walk(tree, row)].value;
-                }
-            }
+        let mut out = zeros::<f64>(rows.len() / width, 1)?;
+        for_rows((rows, width), (&mut out, 1), |_, out, rows| {
+            self.add(rows, out, run)?;
             out.iter_mut().for_each(|sum| *sum = self.bias + self.scale * *sum);
             Ok(())
         })?;
         Ok(out)
+    }
+
+    /// Adds the leaves of every tree to the sums of checked rows, without scale and bias.
+    pub(crate) fn add(&self, rows: &[u8], sums: &mut [f64], run: &Run<'_>) -> Result<()> {
+        let width = rows.len() / sums.len().max(1);
+        for (sums, rows) in sums.chunks_mut(BLOCK).zip(rows.chunks(width * BLOCK)) {
+            // Tree by tree, so that a tree's nodes stay in cache; each row still adds trees in order.
+            for t in 0..self.tree_count() {
+                run.check()?;
+                let tree = self.tree(t);
+                for (sum, row) in sums.iter_mut().zip(rows.chunks_exact(width)) {
+                    *sum += tree[walk(tree, row)].value;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Float64 walk for one checked row.
@@ -179,19 +187,19 @@ impl Forest {
     /// Node where each row ends in each tree, row-major.
     pub fn leaves(&self, width: usize, rows: &[u8], run: &Run<'_>) -> Result<Vec<i32>> {
         let trees = self.tree_count();
-        let mut out = vec![0i32; rows.len() / width * trees];
-        out.par_chunks_mut((trees * BLOCK).max(1)).zip(rows.par_chunks(width * BLOCK)).try_for_each(
-            |(out, rows)| {
-                run.check()?;
+        let mut out = zeros::<i32>(rows.len() / width, trees)?;
+        for_rows((rows, width), (&mut out, trees), |_, out, rows| {
+            for (out, rows) in out.chunks_mut((trees * BLOCK).max(1)).zip(rows.chunks(width * BLOCK)) {
                 for t in 0..trees {
+                    run.check()?;
                     let tree = self.tree(t);
                     for (leaf, row) in out[t..].iter_mut().step_by(trees).zip(rows.chunks_exact(width)) {
                         *leaf = walk(tree, row) as i32;
                     }
                 }
-                Ok(())
-            },
-        )?;
+            }
+            Ok(())
+        })?;
         Ok(out)
     }
 }

@@ -3,6 +3,7 @@
 //! Rows are flat, row-major bytes; every function that reads a foreign form checks it and names the row.
 
 use crate::error::{Error, Result};
+use crate::memory::{room, zeros};
 use crate::space::{Block, Space};
 use crate::threads::for_rows;
 
@@ -33,7 +34,7 @@ impl Space {
     pub fn block_states(&self, rows: &[u8]) -> Result<Vec<u8>> {
         let (width, blocks) = (self.width(), self.blocks().len());
         let cards: Vec<usize> = self.cards().collect();
-        let mut out = vec![0u8; rows.len() / width * blocks];
+        let mut out = zeros(rows.len() / width, blocks)?;
         for_rows((rows, width), (&mut out, blocks), |_, out, rows| {
             for (out, row) in out.chunks_exact_mut(blocks).zip(rows.chunks_exact(width)) {
                 for (state, block) in out.iter_mut().zip(self.blocks()) {
@@ -49,7 +50,7 @@ impl Space {
     pub fn from_block_states(&self, states: &[u8]) -> Result<Vec<u8>> {
         let (width, blocks) = (self.width(), self.blocks().len());
         let tables = self.state_tables();
-        let mut out = vec![0u8; states.len() / blocks * width];
+        let mut out = zeros(states.len() / blocks, width)?;
         for_rows((states, blocks), (&mut out, width), |first, out, states| {
             for (i, (out, states)) in out.chunks_exact_mut(width).zip(states.chunks_exact(blocks)).enumerate() {
                 for ((block, table), &state) in self.blocks().iter().zip(&tables).zip(states) {
@@ -71,7 +72,7 @@ impl Space {
         self.indexed_size()?;
         let width = self.width();
         let cards: Vec<u64> = self.cards().map(|n| n as u64).collect();
-        let mut out = vec![0u64; rows.len() / width];
+        let mut out = zeros(rows.len() / width, 1)?;
         for_rows((rows, width), (&mut out, 1), |_, out, rows| {
             for (out, row) in out.iter_mut().zip(rows.chunks_exact(width)) {
                 *out = row.iter().zip(&cards).fold(0, |n, (&x, card)| n * card + u64::from(x));
@@ -96,14 +97,15 @@ impl Space {
         if stop > size || start > stop {
             return Err(Error::Index { row: 0, index: start.max(stop.saturating_sub(1)), size });
         }
-        self.decode_with((stop - start) as usize, |row| start + row as u64)
+        let rows = usize::try_from(stop - start).unwrap_or(usize::MAX);
+        self.decode_with(rows, |row| start + row as u64)
     }
 
     /// Rows whose indices a function of the row number gives; the indices are below the size.
     pub(crate) fn decode_with(&self, rows: usize, index_of: impl Fn(usize) -> u64 + Sync) -> Result<Vec<u8>> {
         let width = self.width();
         let tables = self.state_tables();
-        let mut out = vec![0u8; rows * width];
+        let mut out = zeros(rows, width)?;
         for_rows((&vec![(); rows], 1), (&mut out, width), |first, out, _| {
             for (i, out) in out.chunks_exact_mut(width).enumerate() {
                 let mut rest = index_of(first + i);
@@ -121,7 +123,8 @@ impl Space {
 
     /// Readable strings of checked rows.
     pub fn format(&self, rows: &[u8]) -> Result<Vec<String>> {
-        let mut out = vec![String::new(); rows.len() / self.width()];
+        let mut out = room(rows.len() / self.width(), 1)?;
+        out.resize(rows.len() / self.width(), String::new());
         for_rows((rows, self.width()), (&mut out, 1), |_, out, rows| {
             out.iter_mut().zip(rows.chunks_exact(self.width())).for_each(|(out, row)| *out = self.format_row(row));
             Ok(())
@@ -143,7 +146,7 @@ impl Space {
     /// Rows of readable strings.
     pub fn parse<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Result<Vec<u8>> {
         let width = self.width();
-        let mut out = vec![0u8; texts.len() * width];
+        let mut out = zeros(texts.len(), width)?;
         for_rows((texts, 1), (&mut out, width), |first, out, texts| {
             for (i, (out, text)) in out.chunks_exact_mut(width).zip(texts).enumerate() {
                 let text = text.as_ref().trim();

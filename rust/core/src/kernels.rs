@@ -3,14 +3,15 @@
 //! They are compiled twice, for AVX2 and for any processor, and do the same operations in the same
 //! order. Look-ups are scalar loads: gathers were a third slower on the processors measured.
 
-use std::io;
 use std::sync::Arc;
 
 use crate::arena::Arena;
+use crate::error::Result;
 use crate::expand::Group;
 use crate::link::Link;
 use crate::pack::{Packer, ROWS};
 use crate::tables::Granularity;
+use crate::threads::map;
 
 /// Members of a vector of deviations; tables are padded to whole vectors.
 pub(crate) const LANES: usize = 16;
@@ -65,27 +66,35 @@ pub(crate) struct Dense {
 }
 
 impl Dense {
-    /// Tables of groups, of their cells.
+    /// Tables of groups, of which a function gives the cells.
     pub(crate) fn of_groups(
         packer: &Packer,
         granularity: Granularity,
         groups: &[Group],
-        cells: &[Vec<f64>],
-    ) -> io::Result<Vec<Dense>> {
+        cells: impl Fn(&Group) -> Result<Vec<f64>> + Sync + Send,
+    ) -> Result<Vec<Dense>> {
+        /// Groups whose cells are held in float64 at a time.
+        const AT_ONCE: usize = 64;
         let terms = groups.iter().map(|group| Terms::new(packer, granularity, group)).collect();
-        Dense::side_by_side(terms, cells)
+        let mut arena = Arena::new(groups.iter().map(Group::cells))?;
+        for (run, groups) in groups.chunks(AT_ONCE).enumerate() {
+            for (i, cells) in map(groups, &cells).into_iter().enumerate() {
+                arena.fill(run * AT_ONCE + i, &cells?);
+            }
+        }
+        Ok(Dense::side_by_side(terms, arena))
     }
 
-    fn side_by_side(terms: Vec<Terms>, cells: &[Vec<f64>]) -> io::Result<Vec<Dense>> {
-        let tables = Arc::new(Arena::new(cells)?);
+    fn side_by_side(terms: Vec<Terms>, arena: Arena) -> Vec<Dense> {
+        let tables = Arc::new(arena);
         let dense = |(place, terms)| Dense { terms, tables: tables.clone(), place };
-        Ok(terms.into_iter().enumerate().map(dense).collect())
+        terms.into_iter().enumerate().map(dense).collect()
     }
 
     /// Tables of the products of every column's factors, a factor a state: few, and small enough for the first cache.
-    pub(crate) fn of_factors(columns: &[Vec<f64>]) -> io::Result<Vec<Dense>> {
+    pub(crate) fn of_factors(columns: &[Vec<f64>]) -> Result<Vec<Dense>> {
         const CELLS: usize = 4096;
-        let (mut all, mut cells) = (Vec::new(), Vec::new());
+        let (mut all, mut cells): (Vec<Terms>, Vec<Vec<f64>>) = Default::default();
         let mut next = 0;
         while next < columns.len() {
             let (mut terms, mut products, first) = (Vec::new(), vec![1.0], next);
@@ -98,7 +107,9 @@ impl Dense {
             all.push(Terms(terms));
             cells.push(products);
         }
-        Dense::side_by_side(all, &cells)
+        let mut arena = Arena::new(cells.iter().map(Vec::len))?;
+        cells.iter().enumerate().for_each(|(place, cells)| arena.fill(place, cells));
+        Ok(Dense::side_by_side(all, arena))
     }
 
     /// Multiplies each row's product by its cell.
@@ -149,23 +160,23 @@ impl Lanes {
 }
 
 impl DenseMembers {
-    /// Rounds each member's expanded deviations to steps.
-    pub(crate) fn new(
-        packer: &Packer,
-        granularity: Granularity,
-        group: &Group,
-        members: &[Vec<f64>],
-        step: f64,
-    ) -> DenseMembers {
-        let table = |members: &[Vec<f64>]| {
-            let lane = |m: usize, c: usize| members.get(m).map_or(0, |d| (d[c] / step).round() as i16);
-            let cell = |c: usize| Lanes(std::array::from_fn(|m| lane(m, c)));
-            (0..group.cells()).map(cell).collect()
-        };
-        DenseMembers {
-            terms: Terms::new(packer, granularity, group),
-            tables: members.chunks(LANES).map(table).collect(),
-        }
+    /// The group's place in packed columns, without members.
+    pub(crate) fn new(packer: &Packer, granularity: Granularity, group: &Group) -> DenseMembers {
+        DenseMembers { terms: Terms::new(packer, granularity, group), tables: Vec::new() }
+    }
+
+    /// Cells of a run of members, whose deviations are rounded to steps.
+    pub(crate) fn lanes(group: &Group, deviations: &[Vec<f64>], step: f64) -> Vec<Lanes> {
+        let expanded: Vec<Vec<f64>> = deviations.iter().map(|d| group.expand(d)).collect();
+        // A group alone may leave 16 bits where the sum does not, so its cells wrap as the sums do. They fit 64 bits:
+        // the part of a function on a set of axes is at most 2^order times as large as the function.
+        let lane = |m: usize, c: usize| expanded.get(m).map_or(0, |d| (d[c] / step).round() as i64 as i16);
+        (0..group.cells()).map(|c| Lanes(std::array::from_fn(|m| lane(m, c)))).collect()
+    }
+
+    /// Adds the next run of members.
+    pub(crate) fn push(&mut self, lanes: Vec<Lanes>) {
+        self.tables.push(lanes);
     }
 
     /// Adds each row's cells of one or two groups to its lanes, for one run of members.

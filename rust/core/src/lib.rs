@@ -18,6 +18,7 @@ mod kernels;
 pub mod link;
 pub mod lower;
 mod masks;
+pub mod memory;
 mod noise;
 mod pack;
 pub mod predict;

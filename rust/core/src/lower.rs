@@ -2,14 +2,13 @@
 
 use std::collections::HashMap;
 
-use rayon::prelude::*;
-
 use crate::error::{Error, Result};
 use crate::forest::{ChoiceSet, Forest, Node};
 use crate::pack::{Column, columns};
 use crate::space::Space;
 use crate::surrogate::Surrogate;
 use crate::tables::{AxisSet, Granularity, MAX_ORDER, RawTables, Tables, purify};
+use crate::threads::Run;
 
 /// Most blocks that a table depends on.
 pub(crate) const MAX_BLOCKS: usize = 3;
@@ -31,27 +30,26 @@ enum Need {
 }
 
 /// Lowers an ensemble, one forest a member.
-pub fn lower(space: &Space, forests: &[&Forest]) -> Result<Surrogate> {
+pub fn lower(space: &Space, forests: &[&Forest], run: &Run<'_>) -> Result<Surrogate> {
     if forests.is_empty() {
         return Err(Error::model("an ensemble needs at least one member"));
     }
     let columns = columns(space);
-    let needs: Vec<Vec<Need>> = forests
-        .iter()
-        .map(|f| (0..f.tree_count()).into_par_iter().map(|t| tree_need(space, &columns, f.tree(t))).collect())
-        .collect();
+    let needs =
+        |f: &&Forest| run.in_pool(|| run.try_map(0..f.tree_count(), |t| Ok(tree_need(space, &columns, f.tree(t)))));
+    let needs: Vec<Vec<Need>> = forests.iter().map(needs).collect::<Result<_>>()?;
     let granularity = match needs.iter().flatten().any(|&need| need == Need::Blocks) {
         true => Granularity::Blocks,
         false => Granularity::Variables,
     };
     let cards = granularity.cards(space);
     let member = |(forest, needs): (&&Forest, &Vec<Need>)| {
-        let (mut raw, constant) = collapse(space, forest, needs, granularity);
-        let constant = constant + forest.bias + purify(&mut raw, &cards);
-        (raw, (constant, remaining(forest, needs)))
+        let (mut raw, constant) = collapse(space, forest, needs, granularity, run)?;
+        let constant = constant + forest.bias + purify(&mut raw, &cards, run)?;
+        Ok((raw, (constant, remaining(forest, needs))))
     };
-    let (members, (constants, rest)): (Vec<_>, (Vec<f64>, Vec<Forest>)) =
-        forests.par_iter().zip(&needs).map(member).unzip();
+    let members = run.in_pool(|| run.try_map(forests.iter().zip(&needs), member))?;
+    let (members, (constants, rest)): (Vec<_>, (Vec<f64>, Vec<Forest>)) = members.into_iter().unzip();
     let tables = Tables::align(granularity, cards, members);
     let forests = if rest.iter().all(|f| f.tree_count() == 0) { Vec::new() } else { rest };
     Surrogate::new(space, constants, tables, forests)
@@ -80,40 +78,71 @@ fn tree_need(space: &Space, columns: &[Column], tree: &[Node]) -> Need {
 
 /// Calls with every reachable leaf's path and value; the path holds only variables that matter.
 pub(crate) fn for_each_leaf(space: &Space, tree: &[Node], mut call: impl FnMut(&Path, f64)) {
-    let mut stack: Vec<(usize, Path)> = vec![(0, Vec::new())];
-    while let Some((at, path)) = stack.pop() {
-        let node = &tree[at];
+    /// What lies ahead: a node whose parent leaves these choices of a variable, or the way back to what was before.
+    enum Step {
+        Down(usize, Option<(u32, ChoiceSet)>),
+        Up(u32, Option<ChoiceSet>),
+    }
+    // One path that changes on the way down and back: a tree as deep as a space is wide would copy it too often.
+    let mut path = Path::new();
+    let set = |path: &mut Path, variable: u32, choices: Option<ChoiceSet>| {
+        let position = path.binary_search_by_key(&variable, |&(v, _)| v);
+        match (position, choices) {
+            (Ok(p), Some(choices)) => Some(std::mem::replace(&mut path[p].1, choices)),
+            (Ok(p), None) => Some(path.remove(p).1),
+            (Err(p), Some(choices)) => {
+                path.insert(p, (variable, choices));
+                None
+            }
+            (Err(_), None) => None,
+        }
+    };
+    let mut stack = vec![Step::Down(0, None)];
+    while let Some(step) = stack.pop() {
+        let node = match step {
+            Step::Up(variable, before) => {
+                set(&mut path, variable, before);
+                continue;
+            }
+            Step::Down(at, None) => &tree[at],
+            Step::Down(at, Some((variable, after))) => {
+                let before = set(&mut path, variable, Some(after));
+                stack.push(Step::Up(variable, before));
+                &tree[at]
+            }
+        };
         if node.is_leaf() {
             call(&path, node.value);
             continue;
         }
         let card = space.variables()[node.variable as usize].choices.len();
-        let position = path.binary_search_by_key(&node.variable, |&(v, _)| v);
-        let before = position.map_or(ChoiceSet::first(card), |p| path[p].1);
+        let before =
+            path.binary_search_by_key(&node.variable, |&(v, _)| v).map_or(ChoiceSet::first(card), |p| path[p].1);
         for (child, after) in [(node.right, before.and_not(&node.goes_left)), (node.left, before.and(&node.goes_left))]
         {
-            if after.is_empty() {
-                continue;
-            }
-            let mut path = path.clone();
-            match position {
-                Ok(p) => path[p].1 = after,
+            if !after.is_empty() {
                 // A test that all choices pass does not make the leaf depend on the variable.
-                Err(_) if after == before => {}
-                Err(p) => path.insert(p, (node.variable, after)),
+                let narrower = (after != before).then_some((node.variable, after));
+                stack.push(Step::Down(child as usize, narrower));
             }
-            stack.push((child as usize, path));
         }
     }
 }
 
 /// Tables of one member, and what its leaves without a condition add to the constant.
-fn collapse(space: &Space, forest: &Forest, needs: &[Need], granularity: Granularity) -> (RawTables, f64) {
+fn collapse(
+    space: &Space,
+    forest: &Forest,
+    needs: &[Need],
+    granularity: Granularity,
+    run: &Run<'_>,
+) -> Result<(RawTables, f64)> {
     let cards: Vec<usize> = space.cards().collect();
     let mut leaves = LeafTables::new();
     let mut constant = 0.0;
     let mut key: Vec<u16> = Vec::new();
     for (t, _) in needs.iter().enumerate().filter(|(_, need)| **need != Need::Tree) {
+        run.check()?;
         for_each_leaf(space, forest.tree(t), |path, value| {
             let value = value * forest.scale;
             if path.is_empty() {
@@ -138,14 +167,21 @@ fn collapse(space: &Space, forest: &Forest, needs: &[Need], granularity: Granula
     for (variables, table) in leaves {
         match granularity {
             Granularity::Variables => {
-                if let Some(set) = AxisSet::new(&variables) {
-                    raw.insert(set, table);
-                }
+                raw.insert(axis_set(&variables)?, table);
             }
-            Granularity::Blocks => spread(space, &mut raw, &variables, &table),
+            Granularity::Blocks => spread(space, &mut raw, &variables, &table)?,
         }
     }
-    (raw, constant)
+    Ok((raw, constant))
+}
+
+/// The set of these axes; an error where a table can't have them, which must not lose its cells.
+pub(crate) fn axis_set(axes: &[u16]) -> Result<AxisSet> {
+    AxisSet::new(axes).ok_or_else(|| {
+        Error::model(format!(
+            "a table over axes {axes:?} has not 1 to {MAX_ORDER} ascending ones; report this as a bug"
+        ))
+    })
 }
 
 /// Adds a value to every cell of a box.
@@ -161,11 +197,11 @@ fn add_box(table: &mut [f64], path: &Path, cards: &[usize], value: f64) {
 }
 
 /// Adds a table over variables to the table over their blocks.
-pub(crate) fn spread(space: &Space, raw: &mut RawTables, variables: &[u16], table: &[f64]) {
+pub(crate) fn spread(space: &Space, raw: &mut RawTables, variables: &[u16], table: &[f64]) -> Result<()> {
     let cards: Vec<usize> = space.cards().collect();
     let mut blocks: Vec<u16> = variables.iter().map(|&v| space.variables()[v as usize].block as u16).collect();
     blocks.dedup();
-    let Some(set) = AxisSet::new(&blocks) else { return };
+    let set = axis_set(&blocks)?;
     // Offset into the variables' table of each state of each block.
     let offsets: Vec<Vec<usize>> = blocks
         .iter()
@@ -196,6 +232,7 @@ pub(crate) fn spread(space: &Space, raw: &mut RawTables, variables: &[u16], tabl
     for (cell, from) in target.iter_mut().zip(at) {
         *cell += table[from];
     }
+    Ok(())
 }
 
 /// The trees that stay trees, their values scaled, without a bias.
@@ -252,7 +289,7 @@ mod tests {
         ) {
             let forests: Vec<Forest> =
                 (0..members).map(|m| forest(&space, trees, depth, variables, seed.wrapping_add(m as u64))).collect();
-            let surrogate = lower(&space, &forests.iter().collect::<Vec<_>>()).unwrap();
+            let surrogate = lower(&space, &forests.iter().collect::<Vec<_>>(), &run()).unwrap();
             let rows = rows(&space);
             let walks: Vec<Vec<f64>> =
                 forests.iter().map(|f| f.predict(space.width(), &rows, &run()).unwrap()).collect();
@@ -270,7 +307,7 @@ mod tests {
         #[test]
         fn purified_tables_have_zero_means_and_survive_the_compact_form(space in spaces(), seed: u64) {
             let forest = forest(&space, 8, 3, 3, seed);
-            let surrogate = lower(&space, &[&forest]).unwrap();
+            let surrogate = lower(&space, &[&forest], &run()).unwrap();
             let tables = &surrogate.tables;
             let rows = rows(&space);
             if space.size().is_some_and(|size| size < 4000) {
@@ -314,7 +351,7 @@ mod tests {
                 }
             }
             forest.offsets.push(forest.nodes.len());
-            lower(&space, &[&forest]).unwrap()
+            lower(&space, &[&forest], &run()).unwrap()
         };
         let describe = |s: Surrogate| (s.tables.granularity.name(), s.tables.order(), s.forest_trees());
         assert_eq!(describe(chain(&[0, 5, 6])), ("variables", 3, 0));

@@ -51,7 +51,7 @@ pub(crate) struct BadChoice {
 
 /// 32 neighbouring variables for the AVX2 loop: pairs of bytes become columns.
 #[cfg(target_arch = "x86_64")]
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Window {
     first: usize,
     last: [u8; WINDOW],
@@ -118,7 +118,7 @@ fn transpose(
 }
 
 /// Turns rows into columns.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Packer {
     width: usize,
     columns: Vec<Column>,

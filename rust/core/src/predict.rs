@@ -7,8 +7,6 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rayon::prelude::*;
-
 use crate::distance::Training;
 use crate::error::{Error, Result};
 use crate::expand::Group;
@@ -20,7 +18,7 @@ use crate::space::Space;
 use crate::sums::{DenseSums, Sums};
 use crate::surrogate::Surrogate;
 use crate::tables::Granularity;
-use crate::threads::Run;
+use crate::threads::{Run, filled, map};
 use crate::uncertainty::{Uncertainty, variance};
 
 /// Rows that are summed cell by cell before dense tables pay.
@@ -50,11 +48,19 @@ pub struct Predictor {
     dense: OnceLock<Vec<Dense>>,
     dense_sums: OnceLock<DenseSums>,
     members: OnceLock<Members>,
-    forests: OnceLock<Vec<MaskForest>>,
+    forests: OnceLock<Vec<Trees>>,
     factors: OnceLock<Vec<Dense>>,
     pub(crate) training: OnceLock<Training>,
     /// Lowest modelled value over the whole space, where it was asked for.
     pub(crate) lowest: OnceLock<f64>,
+}
+
+/// How a member's forest is evaluated; both add the same leaves in the same order.
+#[derive(Debug)]
+enum Trees {
+    Masks(MaskForest),
+    /// Node by node, where masks would take more memory than the model may.
+    Walk,
 }
 
 /// The members' deviations from the mean.
@@ -97,9 +103,9 @@ fn grow<T: Clone + Default>(buffer: &mut Vec<T>, len: usize) {
     }
 }
 
-/// The system has no room for tables.
-fn no_memory(error: std::io::Error) -> Error {
-    Error::model(format!("no memory for its tables: {error}"))
+/// What a batch reads, made by [`Predictor::prepare`].
+fn prepared<T>(cell: &OnceLock<T>) -> Result<&T> {
+    cell.get().ok_or_else(|| Error::model("its tables are not prepared"))
 }
 
 impl Predictor {
@@ -137,8 +143,8 @@ impl Predictor {
     }
 
     /// Largest error of a member's deviation in a float32 standard deviation: half a step a group, on the link's scale.
-    pub(crate) fn deviation_bound(&self, packer: &Packer) -> Result<f64> {
-        let members = self.members(packer)?;
+    pub(crate) fn deviation_bound(&self, packer: &Packer, run: &Run<'_>) -> Result<f64> {
+        let members = self.members(packer, run)?;
         Ok(0.5 * members.step * members.groups.len() as f64)
     }
 
@@ -149,7 +155,7 @@ impl Predictor {
         let asked = self.summed_rows.fetch_add(asked, Ordering::Relaxed) + asked;
         let pays = DenseSums::pay(tables, &self.groups, 1, asked);
         let dense = match pays {
-            true => Some(self.dense_sums.get_or_init(|| DenseSums::new(&self.groups, mean))),
+            true => Some(filled(&self.dense_sums, || Ok(DenseSums::new(&self.groups, mean)))?),
             false => self.dense_sums.get(),
         };
         self.surrogate.predict_sums(space, &Sums::prepared(&self.groups, mean, dense), rows, run)
@@ -213,55 +219,58 @@ impl Predictor {
         self.surrogate.members() as f64
     }
 
-    fn dense(&self, packer: &Packer) -> Result<&[Dense]> {
-        let build = || {
-            let cells: Vec<Vec<f64>> = self.groups.par_iter().map(|group| group.expand(&self.mean_cells)).collect();
-            Dense::of_groups(packer, self.surrogate.tables.granularity, &self.groups, &cells).map_err(no_memory)
-        };
-        fill(&self.dense, build).map(Vec::as_slice)
+    fn dense(&self, packer: &Packer, run: &Run<'_>) -> Result<&Vec<Dense>> {
+        filled(&self.dense, || {
+            let expand = |group: &Group| run.check().map(|()| group.expand(&self.mean_cells));
+            Dense::of_groups(packer, self.surrogate.tables.granularity, &self.groups, expand)
+        })
     }
 
-    fn members(&self, packer: &Packer) -> Result<&Members> {
-        fill(&self.members, || {
+    fn members(&self, packer: &Packer, run: &Run<'_>) -> Result<&Members> {
+        filled(&self.members, || {
             let tables = &self.surrogate.tables;
-            let minus_mean = |cells: &Vec<f64>| cells.iter().zip(&self.mean_cells).map(|(c, m)| c - m).collect();
-            let deviations: Vec<Vec<f64>> = tables.cells.iter().map(minus_mean).collect();
-            let groups = self.surrogate.assigned(1)?;
+            let minus_mean = |m: usize| -> Vec<f64> {
+                tables.cells[m].iter().zip(&self.mean_cells).map(|(cell, mean)| cell - mean).collect()
+            };
             // No deviation of the tables exceeds the sum of the largest cells of any partition of them into groups;
             // the mean's groups are the coarsest at hand. Sums may wrap on the way: only the last has to fit.
-            let largest = |group: &Group| {
-                let of_member = |d: &Vec<f64>| group.expand(d).iter().fold(0.0, |m: f64, v| m.max(v.abs()));
-                deviations.iter().map(of_member).collect()
+            let largest = |m: usize| {
+                let deviations = minus_mean(m);
+                let of_group = |group: &Group| group.expand(&deviations).iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+                Ok(self.groups.iter().map(of_group).sum::<f64>())
             };
-            let largest: Vec<Vec<f64>> = self.groups.par_iter().map(largest).collect();
-            let of_member = |m: usize| largest.iter().map(|group| group[m]).sum::<f64>();
-            let bound = (0..deviations.len()).map(of_member).fold(0.0, f64::max);
+            let count = self.surrogate.members();
+            let bound = run.try_map(0..count, largest)?.into_iter().fold(0.0, f64::max);
+            let groups = self.surrogate.assigned(1)?;
             // Rounding adds at most half a step a group; a bound of 0 stands for identical members.
             let step = (bound / (f64::from(i16::MAX) - groups.len() as f64).max(1.0)).max(f64::MIN_POSITIVE);
-            let build = |group: &Group| {
-                let expanded: Vec<Vec<f64>> = deviations.iter().map(|d| group.expand(d)).collect();
-                DenseMembers::new(packer, tables.granularity, group, &expanded, step)
-            };
-            let groups = groups.par_iter().map(build).collect();
-            Ok(Members {
-                groups,
-                step,
-                constants: self.surrogate.constants.iter().map(|c| c - self.constant).collect(),
-            })
+            let mut dense: Vec<DenseMembers> =
+                groups.iter().map(|group| DenseMembers::new(packer, tables.granularity, group)).collect();
+            for first in (0..count).step_by(LANES) {
+                let deviations = map(first..(first + LANES).min(count), minus_mean);
+                let lanes = |group: &Group| Ok(DenseMembers::lanes(group, &deviations, step));
+                let lanes = run.try_map(&groups, lanes)?;
+                dense.iter_mut().zip(lanes).for_each(|(dense, lanes)| dense.push(lanes));
+            }
+            let constants = self.surrogate.constants.iter().map(|c| c - self.constant).collect();
+            Ok(Members { groups: dense, step, constants })
         })
     }
 
     /// Products of the choices' factors over packed columns.
-    fn factors(&self, packer: &Packer, uncertainty: &Uncertainty) -> Result<&[Dense]> {
-        let build = || {
-            let columns: Vec<Vec<f64>> = packer.by_column(&uncertainty.factors);
-            Dense::of_factors(&columns).map_err(no_memory)
-        };
-        fill(&self.factors, build).map(Vec::as_slice)
+    fn factors(&self, packer: &Packer, uncertainty: &Uncertainty) -> Result<&Vec<Dense>> {
+        filled(&self.factors, || Dense::of_factors(&packer.by_column(&uncertainty.factors)))
     }
 
-    fn forests(&self, space: &Space) -> &[MaskForest] {
-        self.forests.get_or_init(|| self.surrogate.forests.par_iter().map(|f| MaskForest::new(space, f)).collect())
+    fn forests(&self, space: &Space, run: &Run<'_>) -> Result<&Vec<Trees>> {
+        filled(&self.forests, || {
+            let forests = &self.surrogate.forests;
+            let masks = forests.iter().fold(0usize, |sum, f| sum.saturating_add(MaskForest::most_bytes(space, f)));
+            match masks <= self.surrogate.budget() {
+                true => run.try_map(forests, |forest| MaskForest::new(space, forest, run).map(Trees::Masks)),
+                false => Ok(forests.iter().map(|_| Trees::Walk).collect()),
+            }
+        })
     }
 
     /// Whether [`Predictor::prepare`] has nothing left to do.
@@ -272,26 +281,26 @@ impl Predictor {
     }
 
     /// Builds what a batch reads, so that threads do not wait for each other inside it.
-    pub(crate) fn prepare(&self, space: &Space, packer: &Packer, std: Option<Std>) -> Result<()> {
-        self.dense(packer)?;
-        self.forests(space);
+    pub(crate) fn prepare(&self, space: &Space, packer: &Packer, std: Option<Std>, run: &Run<'_>) -> Result<()> {
+        self.dense(packer, run)?;
+        self.forests(space, run)?;
         let Some(std) = std else { return Ok(()) };
-        self.members(packer)?;
+        self.members(packer, run)?;
         match self.uncertainty_for(std) {
             Some(uncertainty) => self.factors(packer, uncertainty).map(|_| ()),
             None => Ok(()),
         }
     }
 
-    /// A chunk of packed rows.
+    /// A chunk of packed rows, after [`Predictor::prepare`].
     #[inline(always)]
     pub(crate) fn chunk(
         &self,
-        space: &Space,
-        packer: &Packer,
+        rows: &[u8],
         s: &mut Scratch,
         mean: &mut [f32],
         std: Option<(Std, &mut [f32])>,
+        run: &Run<'_>,
     ) -> Result<()> {
         let n = mean.len();
         let columns = match self.surrogate.tables.granularity {
@@ -300,17 +309,20 @@ impl Predictor {
         };
         let sums = &mut s.sums[..n];
         sums.fill(0.0);
-        for dense in self.dense(packer)? {
+        for dense in prepared(&self.dense)? {
             dense.add(columns, &mut s.cells, sums);
         }
-        let forests = self.forests(space);
+        let forests = prepared(&self.forests)?;
         grow(&mut s.forest, (forests.len() + 1) * ROWS);
         let (total, each) = s.forest.split_at_mut(ROWS);
         let total = &mut total[..n];
         total.fill(0.0);
-        for (forest, each) in forests.iter().zip(each.chunks_mut(ROWS)) {
+        for (m, (trees, each)) in forests.iter().zip(each.chunks_mut(ROWS)).enumerate() {
             each[..n].fill(0.0);
-            forest.add(&s.blocks, ROWS, &mut each[..n]);
+            match trees {
+                Trees::Masks(masks) => masks.add(&s.blocks, ROWS, &mut each[..n], run)?,
+                Trees::Walk => self.surrogate.forests[m].add(rows, &mut each[..n], run)?,
+            }
             total.iter_mut().zip(&each[..n]).for_each(|(t, e)| *t += e);
         }
         if !forests.is_empty() {
@@ -323,28 +335,28 @@ impl Predictor {
             None => residuals.fill(0.0),
             Some(uncertainty) => {
                 residuals.fill(1.0);
-                for dense in self.factors(packer, uncertainty)? {
+                for dense in prepared(&self.factors)? {
                     dense.multiply(&s.columns, &mut s.cells, residuals);
                 }
                 kernels::scale_residuals(self.link, uncertainty.residual as f32, mean, residuals);
             }
         }
-        let members = self.members(packer)?;
+        let members = prepared(&self.members)?;
         let count = self.surrogate.members();
         let runs = count.div_ceil(LANES);
         grow(&mut s.lanes, runs * ROWS);
-        for (run, lanes) in s.lanes.chunks_exact_mut(ROWS).take(runs).enumerate() {
+        for (of_run, lanes) in s.lanes.chunks_exact_mut(ROWS).take(runs).enumerate() {
             let lanes = &mut lanes[..n];
             lanes.fill(Lanes::default());
             // A plain loop: a closure would be compiled without AVX2.
             for groups in members.groups.chunks(2) {
-                DenseMembers::add(groups, run, columns, &mut s.cells, lanes);
+                DenseMembers::add(groups, of_run, columns, &mut s.cells, lanes);
             }
         }
         for (i, std) in std.iter_mut().enumerate() {
             s.deviations.clear();
-            for (run, constants) in members.constants.chunks(LANES).enumerate() {
-                let lanes = &s.lanes[run * ROWS + i];
+            for (of_run, constants) in members.constants.chunks(LANES).enumerate() {
+                let lanes = &s.lanes[of_run * ROWS + i];
                 s.deviations.extend(lanes.0.iter().zip(constants).map(|(&lane, c)| f64::from(lane) * members.step + c));
             }
             let forests = each.chunks(ROWS).take(forests.len());
@@ -358,13 +370,5 @@ impl Predictor {
             *std = (variance + residual * residual).sqrt() as f32;
         }
         Ok(())
-    }
-}
-
-/// The value of a cell, made by the first that needs it.
-fn fill<T>(cell: &OnceLock<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
-    match cell.get() {
-        Some(value) => Ok(value),
-        None => make().map(|value| cell.get_or_init(|| value)),
     }
 }

@@ -1,35 +1,50 @@
 //! Uniform sampling. Row `i` is a function of the seed and `i` alone, so threads and sizes change nothing.
 
 use crate::error::{Error, Result};
+use crate::memory::zeros;
 use crate::space::Space;
+use crate::threads::for_rows;
 
 /// Rounds of the Feistel permutation.
 const ROUNDS: u64 = 8;
 
 impl Space {
-    /// `rows` uniform architectures as rows of choice indices; distinct ones where `unique`.
+    /// Rows `first .. first + rows` of a seed's uniform architectures, as choice indices; distinct ones where `unique`.
     ///
     /// Distinct rows are the first images of a keyed permutation of the index (a Feistel network
     /// with cycle walking), so they need no memory and no rejection.
-    pub fn sample(&self, rows: usize, seed: u64, unique: bool) -> Result<Vec<u8>> {
+    pub fn sample_from(&self, first: u64, rows: usize, seed: u64, unique: bool) -> Result<Vec<u8>> {
         if unique {
             let size = self.indexed_size()?;
-            if rows as u64 > size {
-                return Err(Error::TooManyDistinct { asked: rows as u64, size });
+            let asked = first.saturating_add(rows as u64);
+            if asked > size {
+                return Err(Error::TooManyDistinct { asked, size });
             }
-            return self.decode_with(rows, |row| permuted(row as u64, size, seed));
+            return self.decode_with(rows, |row| permuted(first + row as u64, size, seed));
         }
         match self.size() {
-            Some(size) => self.decode_with(rows, |row| uniform(seed, row as u64, size)),
+            Some(size) => self.decode_with(rows, |row| uniform(seed, first.wrapping_add(row as u64), size)),
             None => {
                 let cards: Vec<u64> = self.cards().map(|n| n as u64).collect();
-                let draw = |cell: usize| {
-                    let stream = mix(seed ^ mix((cell % cards.len()) as u64));
-                    uniform(stream, (cell / cards.len()) as u64, cards[cell % cards.len()]) as u8
-                };
-                Ok((0..rows * cards.len()).map(draw).collect())
+                let streams: Vec<u64> = (0..cards.len()).map(|v| mix(seed ^ mix(v as u64))).collect();
+                let mut out = zeros(rows, cards.len())?;
+                for_rows((&vec![(); rows], 1), (&mut out, cards.len()), |start, out, _| {
+                    for (i, row) in out.chunks_exact_mut(cards.len()).enumerate() {
+                        let number = first.wrapping_add((start + i) as u64);
+                        for ((x, &stream), &card) in row.iter_mut().zip(&streams).zip(&cards) {
+                            *x = uniform(stream, number, card) as u8;
+                        }
+                    }
+                    Ok(())
+                })?;
+                Ok(out)
             }
         }
+    }
+
+    /// The first rows of a seed's uniform architectures.
+    pub fn sample(&self, rows: usize, seed: u64, unique: bool) -> Result<Vec<u8>> {
+        self.sample_from(0, rows, seed, unique)
     }
 
     /// A uniform neighbour of each checked row: a variable of two choices or more, then another choice of it.
@@ -145,6 +160,20 @@ mod tests {
         let long = space.sample(40_000, 7, false).unwrap();
         assert_eq!(space.sample(100, 7, false).unwrap(), long[..2800]);
         assert_ne!(space.sample(100, 8, false).unwrap(), long[..2800]);
+    }
+
+    #[test]
+    fn parts_of_a_sample_are_its_rows() {
+        let beyond = space_of(&[&[4, 4, 4, 4][..]; 10]);
+        for (space, unique) in [(mnasnet(), false), (mnasnet(), true), (beyond, false)] {
+            let (all, width) = (space.sample(10_000, 7, unique).unwrap(), space.width());
+            let parts = [0, 1, 4999].map(|first| space.sample_from(first, 5001, 7, unique).unwrap());
+            for (part, first) in parts.iter().zip([0, 1, 4999]) {
+                assert_eq!(part[..], all[first * width..(first + 5001) * width]);
+            }
+            let beyond_memory = space.sample(1 << 62, 7, false).unwrap_err().to_string();
+            assert!(beyond_memory.contains("GiB of memory"), "{beyond_memory}");
+        }
     }
 
     #[test]

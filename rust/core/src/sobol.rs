@@ -5,12 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use rayon::prelude::*;
-
 use crate::error::{Error, Result};
 use crate::space::Space;
 use crate::surrogate::Surrogate;
 use crate::tables::{AxisSet, Granularity};
+use crate::threads::Run;
 
 /// Variance of each interaction on the scale of the link.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +22,7 @@ pub struct Variances {
 
 impl Surrogate {
     /// Variance of each interaction between variables; refused where trees are left, whose interactions are not tables.
-    pub fn variances(&self, space: &Space) -> Result<Variances> {
+    pub fn variances(&self, space: &Space, run: &Run<'_>) -> Result<Variances> {
         let trees = self.forest_trees();
         if trees > 0 {
             return Err(Error::model(format!(
@@ -37,9 +36,9 @@ impl Surrogate {
             let axes: Vec<Vec<usize>> = set.axes().iter().map(|&a| self.variables_of(space, a as usize)).collect();
             let range = self.tables.offsets[t]..self.tables.offsets[t + 1];
             let energies = functions.iter().map(|cells| energies(space, &axes, &cells[range.clone()]));
-            (axes.concat(), energies.collect::<Vec<_>>())
+            Ok((axes.concat(), energies.collect::<Vec<_>>()))
         };
-        let parts: Vec<_> = self.tables.sets.par_iter().enumerate().map(of_table).collect();
+        let parts = run.in_pool(|| run.try_map(self.tables.sets.iter().enumerate(), of_table))?;
         let mut sums: BTreeMap<(usize, Vec<usize>), Vec<f64>> = BTreeMap::new();
         for (variables, energies) in parts {
             for (f, energies) in energies.iter().enumerate() {
@@ -125,10 +124,10 @@ mod tests {
         #[test]
         fn variances_add_up_to_that_of_all_architectures(space in spaces(), depth in 1usize..4, seed: u64) {
             let members: Vec<_> = (0..3).map(|m| forest(&space, 5, depth, 3, seed.wrapping_add(m))).collect();
-            let surrogate = lower(&space, &members.iter().collect::<Vec<_>>()).unwrap();
+            let surrogate = lower(&space, &members.iter().collect::<Vec<_>>(), &run()).unwrap();
             prop_assume!(surrogate.forest_trees() == 0 && space.size().unwrap() < 20_000);
             let rows = space.range(0, space.size().unwrap()).unwrap();
-            let found = surrogate.variances(&space).unwrap();
+            let found = surrogate.variances(&space, &run()).unwrap();
             let members = surrogate.predict_members(&space, &rows, &run()).unwrap();
             let count = surrogate.members();
             for f in 0..=count {
@@ -150,8 +149,8 @@ mod tests {
         let space = space_of(&[&[2, 3], &[2]]);
         // x0 + x0·[x1 = 2] + 5·x2
         let block = (0..6).map(|s| (s / 3) as f64 * if s % 3 == 2 { 2.0 } else { 1.0 }).collect();
-        let surrogate = Surrogate::additive(&space, 1.0, &[block, vec![0.0, 5.0]]).unwrap();
-        let found = surrogate.variances(&space).unwrap();
+        let surrogate = Surrogate::additive(&space, 1.0, &[block, vec![0.0, 5.0]], &run()).unwrap();
+        let found = surrogate.variances(&space, &run()).unwrap();
         assert_eq!(found.sets, [vec![0], vec![1], vec![2], vec![0, 1]]);
         let expected = [(4.0f64 / 3.0).powi(2) / 4.0, 1.0 / 18.0, 6.25, 1.0 / 18.0];
         for (values, expected) in found.values.iter().zip(expected) {
@@ -163,9 +162,9 @@ mod tests {
     fn trees_are_refused() {
         let space = space_of(&[&[4], &[4], &[4], &[4], &[4], &[4]]);
         let deep = forest(&space, 30, 6, 6, 1);
-        let surrogate = lower(&space, &[&deep]).unwrap();
+        let surrogate = lower(&space, &[&deep], &run()).unwrap();
         assert!(surrogate.forest_trees() > 0);
-        let message = surrogate.variances(&space).unwrap_err().to_string();
+        let message = surrogate.variances(&space, &run()).unwrap_err().to_string();
         assert!(message.contains("trees are no interaction tables"), "{message}");
     }
 }

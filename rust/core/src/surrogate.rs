@@ -6,17 +6,19 @@ use crate::expand::{Group, assign};
 use crate::forest::Forest;
 use crate::kernels::LANES;
 use crate::lower::{MAX_BLOCKS, MAX_CELLS};
+use crate::memory::zeros;
 use crate::pack::{Column, columns};
 use crate::space::Space;
 use crate::sums::Sums;
 use crate::tables::{AxisSet, Granularity, MAX_ORDER, RawTables, Tables, purify};
 use crate::threads::{Run, for_rows};
-use rayon::prelude::*;
 
 /// Most cells of a dense table of member deviations: with 16 lanes it stays inside a core's second cache.
 pub const MEMBER_CELLS: usize = 2048;
-/// Most floats of all dense tables of a metric.
-const MAX_DENSE: usize = 1 << 28;
+/// What predictions may take in memory: so much for any model, and so many times what a file holds of it.
+const BUDGET: (usize, usize) = (1 << 28, 64);
+/// Groups of so few cells are not made smaller to stay within the budget.
+const LEAST_CELLS: usize = 64;
 
 /// Sum of a constant, tables and a forest, for each member of an ensemble, on the scale of the link.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,14 +34,22 @@ pub struct Surrogate {
 impl Surrogate {
     /// A surrogate from its parts; chooses the groups.
     pub(crate) fn new(space: &Space, constants: Vec<f64>, tables: Tables, forests: Vec<Forest>) -> Result<Surrogate> {
-        let groups = [MAX_CELLS, MEMBER_CELLS].map(|limit| choose_groups(space, &tables, limit));
-        let surrogate = Surrogate { constants, tables, forests, groups };
+        let mut surrogate = Surrogate { constants, tables, forests, groups: [Vec::new(), Vec::new()] };
+        let mut limits = [MAX_CELLS, MEMBER_CELLS];
+        loop {
+            surrogate.groups = limits.map(|limit| choose_groups(space, &surrogate.tables, limit));
+            if surrogate.prepared_bytes() <= surrogate.budget() || limits[0] <= LEAST_CELLS {
+                break;
+            }
+            // Smaller groups have fewer cells between their tables, and cost more look-ups.
+            limits = limits.map(|limit| limit / 2);
+        }
         surrogate.check(space).map_err(Error::model)?;
         Ok(surrogate)
     }
 
     /// A single member that is a sum over blocks, given the values of each block's states.
-    pub fn additive(space: &Space, constant: f64, block_values: &[Vec<f64>]) -> Result<Surrogate> {
+    pub fn additive(space: &Space, constant: f64, block_values: &[Vec<f64>], run: &Run<'_>) -> Result<Surrogate> {
         let cards = Granularity::Blocks.cards(space);
         let lengths: Vec<usize> = block_values.iter().map(Vec::len).collect();
         if lengths != cards {
@@ -53,7 +63,7 @@ impl Surrogate {
         }
         // A block of one state is a constant, not a table.
         let fixed: f64 = block_values.iter().filter(|values| values.len() == 1).map(|values| values[0]).sum();
-        let constant = constant + fixed + purify(&mut raw, &cards);
+        let constant = constant + fixed + purify(&mut raw, &cards, run)?;
         let tables = Tables::align(Granularity::Blocks, cards, vec![raw]);
         Surrogate::new(space, vec![constant], tables, Vec::new())
     }
@@ -66,6 +76,7 @@ impl Surrogate {
         constants: &[f64],
         sets: &[Vec<usize>],
         cells: &[impl AsRef<[f64]> + Sync],
+        run: &Run<'_>,
     ) -> Result<Surrogate> {
         if constants.is_empty() {
             return Err(Error::model("a surrogate needs the constant of at least one member"));
@@ -112,18 +123,20 @@ impl Surrogate {
                     }
                 }
             }
-            constant += purify(&mut raw, &cards);
-            (raw, constant)
+            constant += purify(&mut raw, &cards, run)?;
+            Ok((raw, constant))
         };
-        let (members, constants): (Vec<_>, Vec<f64>) = (0..constants.len()).into_par_iter().map(member).unzip();
+        let members = run.in_pool(|| run.try_map(0..constants.len(), member))?;
+        let (members, constants): (Vec<_>, Vec<f64>) = members.into_iter().unzip();
         Surrogate::new(space, constants, Tables::align(granularity, cards, members), Vec::new())
     }
 
     /// With the cells that artifacts store rounded to float32, and the tables that follow from them.
-    pub fn rounded_to_float32(&self, space: &Space) -> Result<Surrogate> {
+    pub fn rounded_to_float32(&self, space: &Space, run: &Run<'_>) -> Result<Surrogate> {
         let mut rounded = self.clone();
         rounded.tables.cells.clear();
         for member in 0..self.members() {
+            run.check()?;
             let cells: Vec<f64> = self.tables.compact(member).iter().map(|&cell| f64::from(cell as f32)).collect();
             rounded.tables.push_compact(&cells);
         }
@@ -138,16 +151,45 @@ impl Surrogate {
         if !values || !finite(&self.constants) || !self.tables.cells.iter().all(|cells| finite(cells)) {
             return Err("a value is not finite".to_owned());
         }
-        let lanes = self.members().next_multiple_of(LANES);
-        for (groups, width) in self.groups.iter().zip([1, lanes]) {
-            self.check_groups(space, groups, width)?;
+        self.groups.iter().try_for_each(|groups| self.check_groups(space, groups))?;
+        let (needed, budget) = (self.prepared_bytes(), self.budget());
+        match needed <= budget {
+            true => Ok(()),
+            false => Err(format!(
+                "predictions would need {needed} bytes of memory, a model of {} bytes may have {budget}; recompile it, or use fewer members",
+                self.stored_bytes()
+            )),
         }
-        Ok(())
     }
 
-    fn check_groups(&self, space: &Space, groups: &[Vec<u16>], width: usize) -> std::result::Result<(), String> {
+    /// Bytes that predictions may take in memory.
+    pub(crate) fn budget(&self) -> usize {
+        BUDGET.0.saturating_add(BUDGET.1.saturating_mul(self.stored_bytes()))
+    }
+
+    /// About the bytes that a file holds of the model.
+    fn stored_bytes(&self) -> usize {
+        let nodes: usize = self.forests.iter().map(|f| f.nodes.len()).sum();
+        let cells = self.members().saturating_mul(self.tables.compact_len());
+        cells.saturating_mul(size_of::<f32>()).saturating_add(2 * MAX_ORDER * self.tables.sets.len() + 3 * nodes)
+    }
+
+    /// Bytes of all tables and dense tables of predictions.
+    fn prepared_bytes(&self) -> usize {
         let cards = &self.tables.cards;
-        let mut total = 0usize;
+        let of_group = |axes: &Vec<u16>| {
+            axes.iter().fold(1usize, |n, &a| n.saturating_mul(cards.get(a as usize).copied().unwrap_or(1)))
+        };
+        let [mean, member] =
+            self.groups.each_ref().map(|groups| groups.iter().map(of_group).fold(0, usize::saturating_add));
+        let lanes = self.members().next_multiple_of(LANES);
+        // The members' cells and their mean, the mean's float32 and the members' 16 bits.
+        let parts = [(8 * (self.members() + 1), self.tables.cell_count()), (4, mean), (2 * lanes, member)];
+        parts.iter().fold(0, |sum, (bytes, cells)| sum.saturating_add(bytes.saturating_mul(*cells)))
+    }
+
+    fn check_groups(&self, space: &Space, groups: &[Vec<u16>]) -> std::result::Result<(), String> {
+        let cards = &self.tables.cards;
         for axes in groups {
             // An axis of one state is in no table, and would let a group have any number of axes.
             let usable = |a: &u16| cards.get(*a as usize).is_some_and(|&n| n > 1);
@@ -159,14 +201,6 @@ impl Surrogate {
                     "group {axes:?} has {cells} cells or unknown axes, expected ascending axes and at most {MAX_CELLS} cells"
                 ));
             }
-            // The mean's tables are padded to the most cells, see kernels::Dense.
-            let stored = if width == 1 { MAX_CELLS } else { cells.saturating_mul(width) };
-            total = total.saturating_add(stored);
-        }
-        if total > MAX_DENSE {
-            return Err(format!(
-                "predictions would need {total} floats, at most {MAX_DENSE} are allowed; use fewer members"
-            ));
         }
         // A column of two variables enters a group whole.
         let split = |axes: &Vec<u16>| {
@@ -184,6 +218,11 @@ impl Surrogate {
         self.constants.len()
     }
 
+    /// About how many look-ups a row costs, every member summed in float64.
+    pub fn cost(&self) -> usize {
+        self.members().saturating_mul(self.groups[1].len()).saturating_add(8 * self.forest_trees()).max(1)
+    }
+
     /// Number of trees that stayed trees, over all members.
     pub fn forest_trees(&self) -> usize {
         self.forests.iter().map(Forest::tree_count).sum()
@@ -198,10 +237,9 @@ impl Surrogate {
     /// As [`Surrogate::predict`], given the sums of the means of the cells.
     pub(crate) fn predict_sums(&self, space: &Space, sums: &Sums<'_>, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
         let constant = self.mean_constant();
-        self.map_rows(space, rows, run, |row, states| {
-            let mut sum = [0.0];
-            sums.add(states, &mut sum);
-            constant + sum[0] + self.mean_forest(row)
+        self.map_rows(space, (rows, 1), run, |row, states, sum| {
+            sums.add(states, sum);
+            sum[0] = constant + sum[0] + self.mean_forest(row);
         })
     }
 
@@ -209,16 +247,13 @@ impl Surrogate {
     pub fn predict_members(&self, space: &Space, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
         let groups = self.assigned(1)?;
         let sums = Sums::new(&self.tables, &groups, &self.tables.cells, rows.len() / space.width());
-        let per_row = self.map_rows(space, rows, run, |row, states| {
-            let mut values = vec![0.0; self.members()];
-            sums.add(states, &mut values);
+        self.map_rows(space, (rows, self.members()), run, |row, states, values| {
+            sums.add(states, values);
             for (m, value) in values.iter_mut().enumerate() {
                 let forest = self.forests.get(m).map_or(0.0, |f| f.predict_row(row));
                 *value = self.constants[m] + *value + forest;
             }
-            values
-        });
-        Ok(per_row?.concat())
+        })
     }
 
     /// Groups of axes for the mean (0) or the members (1), each with its tables.
@@ -236,21 +271,22 @@ impl Surrogate {
         self.forests.iter().map(|f| f.predict_row(row)).sum::<f64>() / self.members() as f64
     }
 
-    fn map_rows<T: Send + Clone + Default>(
+    /// So many values of every checked row, which a function makes of zeros.
+    fn map_rows(
         &self,
         space: &Space,
-        rows: &[u8],
+        (rows, values): (&[u8], usize),
         run: &Run<'_>,
-        f: impl Fn(&[u8], &[u8]) -> T + Sync,
-    ) -> Result<Vec<T>> {
+        f: impl Fn(&[u8], &[u8], &mut [f64]) + Sync + Send,
+    ) -> Result<Vec<f64>> {
         let width = space.width();
-        let mut out = vec![T::default(); rows.len() / width];
-        for_rows((rows, width), (&mut out, 1), |_, out, rows| {
+        let mut out = zeros(rows.len() / width, values)?;
+        for_rows((rows, width), (&mut out, values), |_, out, rows| {
             let mut states = Vec::new();
-            for (out, row) in out.iter_mut().zip(rows.chunks_exact(width)) {
+            for (out, row) in out.chunks_exact_mut(values).zip(rows.chunks_exact(width)) {
                 run.check()?;
                 self.tables.granularity.states(space, row, &mut states);
-                *out = f(row, &states);
+                f(row, &states, out);
             }
             Ok(())
         })?;
@@ -342,7 +378,8 @@ mod tests {
             (0..cells).map(|c| uniform(s as u64, c as u64, 1000) as f64 / 100.0).collect()
         };
         let cells: Vec<Vec<f64>> = sets.iter().enumerate().map(table).collect();
-        let surrogate = Surrogate::from_tables(&space, Granularity::Variables, &[1.0, -2.0], &sets, &cells).unwrap();
+        let surrogate =
+            Surrogate::from_tables(&space, Granularity::Variables, &[1.0, -2.0], &sets, &cells, &run()).unwrap();
         let rows = space.range(0, space.size().unwrap()).unwrap();
         let found = surrogate.predict_members(&space, &rows, &run()).unwrap();
         for (row, found) in rows.chunks_exact(space.width()).zip(found.chunks_exact(2)) {
@@ -372,7 +409,7 @@ mod tests {
         };
         let cells: Vec<Vec<f64>> = sets.iter().map(table).collect();
         let made = |sets: &[Vec<usize>], cells: &[Vec<f64>]| {
-            Surrogate::from_tables(&space, Granularity::Blocks, &[1.0, -2.0], sets, cells)
+            Surrogate::from_tables(&space, Granularity::Blocks, &[1.0, -2.0], sets, cells, &run())
         };
         let surrogate = made(&sets, &cells).unwrap();
         let rows = space.range(0, space.size().unwrap()).unwrap();
@@ -397,7 +434,7 @@ mod tests {
             assert!(message.contains(expected), "{message}");
         }
         let wide = space_of(&[&[256], &[256], &[2]]);
-        let refused = Surrogate::from_tables(&wide, Granularity::Blocks, &[0.0], &[vec![0, 1, 2]], &[vec![]]);
+        let refused = Surrogate::from_tables(&wide, Granularity::Blocks, &[0.0], &[vec![0, 1, 2]], &[vec![]], &run());
         assert!(refused.unwrap_err().to_string().contains("131072 joint states"));
     }
 
@@ -412,7 +449,7 @@ mod tests {
         };
         let cells: Vec<Vec<f64>> = sets.iter().map(table).collect();
         let surrogate =
-            Surrogate::from_tables(&space, Granularity::Variables, &[0.1, 0.2, 0.3], &sets, &cells).unwrap();
+            Surrogate::from_tables(&space, Granularity::Variables, &[0.1, 0.2, 0.3], &sets, &cells, &run()).unwrap();
         let rows = space.sample(50_000, 2, false).unwrap();
         let (means, members) = (
             surrogate.predict(&space, &rows, &run()).unwrap(),
@@ -428,7 +465,7 @@ mod tests {
     fn given_tables_that_do_not_fit_are_refused() {
         let space = mnasnet();
         let refused = |set: &[usize], cells: Vec<f64>| {
-            Surrogate::from_tables(&space, Granularity::Variables, &[0.0], &[set.to_vec()], &[cells])
+            Surrogate::from_tables(&space, Granularity::Variables, &[0.0], &[set.to_vec()], &[cells], &run())
                 .unwrap_err()
                 .to_string()
         };
@@ -446,18 +483,25 @@ mod tests {
         }
         let cells: [Vec<f64>; 0] = [];
         assert!(
-            Surrogate::from_tables(&space, Granularity::Variables, &[], &[], &cells)
+            Surrogate::from_tables(&space, Granularity::Variables, &[], &[], &cells, &run())
                 .unwrap_err()
                 .to_string()
                 .contains("one member")
         );
-        let message =
-            Surrogate::from_tables(&space, Granularity::Variables, &[0.0], &[vec![0]], &cells).unwrap_err().to_string();
+        let message = Surrogate::from_tables(&space, Granularity::Variables, &[0.0], &[vec![0]], &cells, &run())
+            .unwrap_err()
+            .to_string();
         assert!(message.contains("1 sets of variables come with 0 tables"), "{message}");
         let wide = space_of(&[&[256], &[256], &[2]]);
-        let message =
-            Surrogate::from_tables(&wide, Granularity::Variables, &[0.0], &[vec![0, 1, 2]], &[vec![0.0; 1 << 17]])
-                .unwrap_err();
+        let message = Surrogate::from_tables(
+            &wide,
+            Granularity::Variables,
+            &[0.0],
+            &[vec![0, 1, 2]],
+            &[vec![0.0; 1 << 17]],
+            &run(),
+        )
+        .unwrap_err();
         assert!(message.to_string().contains("131072 joint choices"), "{message}");
     }
 }

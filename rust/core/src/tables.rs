@@ -6,8 +6,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::error::Result;
 use crate::forms::block_state;
 use crate::space::Space;
+use crate::threads::Run;
 
 /// Most axes a table has.
 pub const MAX_ORDER: usize = 4;
@@ -230,11 +232,12 @@ fn axis_strides(cards: &[usize], axis: usize) -> (usize, usize, usize) {
 }
 
 /// Purifies in place and returns the constant: means along axes move to tables of fewer axes.
-pub(crate) fn purify(tables: &mut RawTables, cards: &[usize]) -> f64 {
+pub(crate) fn purify(tables: &mut RawTables, cards: &[usize], run: &Run<'_>) -> Result<f64> {
     let mut constant = 0.0;
     for order in (1..=MAX_ORDER).rev() {
         let sets: Vec<AxisSet> = tables.keys().copied().filter(|set| set.order() == order).collect();
         for set in sets {
+            run.check()?;
             let mut table = tables.remove(&set).unwrap_or_default();
             let set_cards = set_cards(&set, cards);
             for axis in 0..order {
@@ -266,5 +269,5 @@ pub(crate) fn purify(tables: &mut RawTables, cards: &[usize]) -> f64 {
             tables.insert(set, table);
         }
     }
-    constant
+    Ok(constant)
 }

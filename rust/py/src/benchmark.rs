@@ -12,13 +12,16 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::boundary::{detached, to_py, to_rows};
+use crate::boundary::{detached, detached_at, to_py, to_rows};
 use crate::build::Surrogate;
 use crate::space::Space;
 use crate::uncertainty::{Uncertainty, to_dict};
 
 /// A metric as Python gets it: name, unit, direction, link, noise, description, members, calibrated.
 type MetricTuple = (String, String, &'static str, &'static str, Option<f64>, String, usize, bool);
+
+/// What a row costs that is compared with thousands of others.
+const SCANNED: usize = 1 << 12;
 
 /// Mean and, where asked for, standard deviation: float32 or float64 arrays.
 type Prediction<'py> = (Bound<'py, PyAny>, Option<Bound<'py, PyAny>>);
@@ -83,7 +86,7 @@ impl Benchmark {
 
     /// Largest error of a member's deviation in float32 standard deviations, on the link's scale.
     fn deviation_bound(&self, py: Python<'_>, metric: usize) -> PyResult<f64> {
-        detached(py, 0, None, |run| run.in_pool(|| self.core.deviation_bound(metric)))
+        detached(py, usize::MAX, None, |run| run.in_pool(|| self.core.deviation_bound(metric, run)))
     }
 
     /// A benchmark with one more metric, which stays in memory.
@@ -105,7 +108,7 @@ impl Benchmark {
     ) -> PyResult<Benchmark> {
         let metric = metric_of(name, unit, direction, link, noise, description)?;
         let uncertainty = uncertainty.map(|u| u.core(py, surrogate.space.width())).transpose()?;
-        let core = detached(py, 0, None, |_| {
+        let core = detached(py, usize::MAX, None, |_| {
             self.core.with_metric(&surrogate.space, metric, &surrogate.core, uncertainty, provenance)
         })?;
         Ok(Benchmark { core: Arc::new(core), space: self.space.clone_ref(py) })
@@ -133,7 +136,8 @@ impl Benchmark {
     ) -> PyResult<Vec<Prediction<'py>>> {
         let bytes = self.space.get().bytes(py, &rows)?;
         let std = std.map(parse_std).transpose()?;
-        let out = detached(py, rows.shape()[0], threads, |run| self.core.predict(&metrics, bytes, std, run))?;
+        let cost = self.cost(&rows, &metrics, std.is_none());
+        let out = detached_at(py, cost, threads, |run| self.core.predict(&metrics, bytes, std, run))?;
         Ok(out.into_iter().map(|(mean, std)| (array(py, mean), std.map(|std| array(py, std)))).collect())
     }
 
@@ -148,7 +152,7 @@ impl Benchmark {
     ) -> PyResult<Vec<Prediction<'py>>> {
         let bytes = self.space.get().checked(py, &rows)?;
         let std = std.map(parse_std).transpose()?;
-        let out = detached(py, rows.shape()[0], threads, |run| {
+        let out = detached_at(py, self.cost(&rows, &metrics, false), threads, |run| {
             let predict = |&m: &usize| {
                 let predictor = self.core.predictor(m)?;
                 run.install(|| predictor.predict_f64(self.core.space(), bytes, std, run))
@@ -167,7 +171,7 @@ impl Benchmark {
         threads: Option<usize>,
     ) -> PyResult<Bound<'py, PyArray2<f64>>> {
         let bytes = self.space.get().checked(py, &rows)?;
-        let (out, members) = detached(py, rows.shape()[0], threads, |run| {
+        let (out, members) = detached_at(py, self.cost(&rows, &[metric], false), threads, |run| {
             let predictor = self.core.predictor(metric)?;
             let out = run.install(|| predictor.predict_members(self.core.space(), bytes, run))?;
             Ok((out, predictor.surrogate().members()))
@@ -185,8 +189,9 @@ impl Benchmark {
         threads: Option<usize>,
     ) -> PyResult<Bound<'py, PyArray1<f64>>> {
         let bytes = self.space.get().checked(py, &rows)?;
-        let out =
-            detached(py, rows.shape()[0], threads, |run| run.install(|| self.core.query(metric, bytes, seed, run)))?;
+        let out = detached_at(py, self.cost(&rows, &[metric], false), threads, |run| {
+            run.install(|| self.core.query(metric, bytes, seed, run))
+        })?;
         Ok(PyArray1::from_vec(py, out))
     }
 
@@ -200,7 +205,7 @@ impl Benchmark {
         threads: Option<usize>,
     ) -> PyResult<Interval<'py>> {
         let bytes = self.space.get().checked(py, &rows)?;
-        let (lower, upper) = detached(py, rows.shape()[0], threads, |run| {
+        let (lower, upper) = detached_at(py, self.cost(&rows, &[metric], false), threads, |run| {
             run.install(|| self.core.intervals(metric, bytes, level, run))
         })?;
         Ok((PyArray1::from_vec(py, lower), PyArray1::from_vec(py, upper)))
@@ -215,8 +220,9 @@ impl Benchmark {
         threads: Option<usize>,
     ) -> PyResult<Bound<'py, PyArray1<u16>>> {
         let bytes = self.space.get().checked(py, &rows)?;
-        let out =
-            detached(py, rows.shape()[0], threads, |run| run.in_pool(|| self.core.distances(metric, bytes, run)))?;
+        let out = detached_at(py, (rows.shape()[0], SCANNED), threads, |run| {
+            run.in_pool(|| self.core.distances(metric, bytes, run))
+        })?;
         Ok(PyArray1::from_vec(py, out))
     }
 
@@ -246,11 +252,22 @@ impl Benchmark {
 
     /// The distance to the nearest other row that 99 % of the fitted rows stay within.
     fn distance_limit(&self, py: Python<'_>, metric: usize) -> PyResult<u16> {
-        detached(py, 0, None, |run| run.in_pool(|| self.core.distance_limit(metric, run)))
+        detached(py, usize::MAX, None, |run| run.in_pool(|| self.core.distance_limit(metric, run)))
     }
 }
 
 impl Benchmark {
+    /// Rows, and about how many look-ups one costs: float32 sums of tables alone are worth one.
+    fn cost(&self, rows: &PyReadonlyArray2<'_, u8>, metrics: &[usize], is_mean: bool) -> (usize, usize) {
+        let of_metric = |&metric: &usize| match self.core.loaded(metric).map(|p| p.surrogate()) {
+            Some(surrogate) if is_mean && surrogate.forests.is_empty() => 1,
+            Some(surrogate) => surrogate.cost(),
+            // Reading its file takes longer than many rows.
+            None => SCANNED,
+        };
+        (rows.shape()[0], metrics.iter().map(of_metric).max().unwrap_or(1))
+    }
+
     /// Checked rows of choice indices of the benchmark's space.
     pub(crate) fn checked<'a>(&self, py: Python<'_>, rows: &'a PyReadonlyArray2<'_, u8>) -> PyResult<&'a [u8]> {
         self.space.get().checked(py, rows)
@@ -282,7 +299,7 @@ pub(crate) fn write_metric(
     let metric = metric_of(name, unit, direction, link, noise, description)?;
     let (space, core) = (&surrogate.space, &surrogate.core);
     let uncertainty = uncertainty.map(|u| u.core(py, space.width())).transpose()?;
-    detached(py, 0, None, |_| {
+    detached(py, usize::MAX, None, |_| {
         accelnas_core::benchmark::write_metric(&directory, space, metric, core, uncertainty.as_ref(), provenance)
     })
 }

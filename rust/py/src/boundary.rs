@@ -10,7 +10,7 @@ use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
-/// Calls of fewer rows run on the caller's thread.
+/// Calls of fewer rows, or look-ups worth a row, run on the caller's thread.
 const SHORT: usize = 1 << 16;
 /// How often a long call looks for Ctrl-C.
 const POLL: Duration = Duration::from_millis(50);
@@ -23,6 +23,17 @@ pub(crate) fn detached<T: Send>(
     work: impl FnOnce(&Run<'_>) -> accelnas_core::Result<T> + Send,
 ) -> PyResult<T> {
     watched(py, rows, threads, |_| Ok(()), work)
+}
+
+/// As [`detached`], where a row costs so many times what a look-up does.
+pub(crate) fn detached_at<T: Send>(
+    py: Python<'_>,
+    (rows, cost): (usize, usize),
+    threads: Option<usize>,
+    work: impl FnOnce(&Run<'_>) -> accelnas_core::Result<T> + Send,
+) -> PyResult<T> {
+    let on_run = |run: &Run<'_>| work(&Run { rows, ..*run });
+    watched(py, rows.saturating_mul(cost), threads, |_| Ok(()), on_run)
 }
 
 /// As [`detached`]; a long call also ticks while it waits, and stops where that fails.
@@ -41,10 +52,14 @@ pub(crate) fn watched<T: Send>(
     let mut interrupt = None;
     let result = std::thread::scope(|scope| {
         let wake = Wake { caller: std::thread::current(), done: &done };
-        let worker = scope.spawn(move || {
+        let watched = move || {
             let _wake = wake;
             work(&run)
-        });
+        };
+        let worker = std::thread::Builder::new().spawn_scoped(scope, watched).map_err(|source| {
+            let reason = format!("the system gives no thread: {source}; end some, or ask for less at once");
+            Error::Search { reason }
+        })?;
         // Not `is_finished`: that turns true only after the wake-up, which would cost one more wait.
         while !done.load(Ordering::Acquire) {
             py.detach(|| std::thread::park_timeout(POLL));
@@ -94,6 +109,7 @@ pub(crate) fn to_py(py: Python<'_>, error: Error) -> PyErr {
         Error::UnknownMetric { .. } | Error::Metric { .. } => "MetricError",
         Error::Artifact { .. } | Error::Version { .. } | Error::Hash { .. } => "ArtifactError",
         Error::Io { .. } => "FileError",
+        Error::Memory { .. } => "OutOfMemoryError",
         Error::Cancelled => return PyKeyboardInterrupt::new_err(()),
     };
     let message = error.to_string();

@@ -12,7 +12,7 @@ use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArr
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::boundary::{detached, to_py, to_rows};
+use crate::boundary::{detached, detached_at, to_py, to_rows};
 use crate::space::Space;
 
 #[pyclass(frozen, module = "accelnas._core")]
@@ -84,7 +84,8 @@ impl Forest {
         let space = self.space.get();
         let bytes = space.checked(py, &rows)?;
         let width = space.core.width();
-        let out = detached(py, rows.shape()[0], threads, |run| run.install(|| self.core.predict(width, bytes, run)))?;
+        let cost = (rows.shape()[0], 1 + self.core.tree_count());
+        let out = detached_at(py, cost, threads, |run| run.install(|| self.core.predict(width, bytes, run)))?;
         Ok(PyArray1::from_vec(py, out))
     }
 
@@ -98,7 +99,8 @@ impl Forest {
         let space = self.space.get();
         let bytes = space.checked(py, &rows)?;
         let width = space.core.width();
-        let out = detached(py, rows.shape()[0], threads, |run| run.install(|| self.core.leaves(width, bytes, run)))?;
+        let cost = (rows.shape()[0], 1 + self.core.tree_count());
+        let out = detached_at(py, cost, threads, |run| run.install(|| self.core.leaves(width, bytes, run)))?;
         to_rows(py, out, self.core.tree_count())
     }
 }
@@ -124,7 +126,7 @@ impl Surrogate {
         }
         let cores: Vec<&CoreForest> = forests.iter().map(|f| &f.core).collect();
         let space = space.get().core.clone();
-        let core = detached(py, 0, None, |run| run.in_pool(|| lower(&space, &cores)))?;
+        let core = detached(py, usize::MAX, None, |run| lower(&space, &cores, run))?;
         Ok(Surrogate { core, space })
     }
 
@@ -132,7 +134,7 @@ impl Surrogate {
     #[staticmethod]
     fn additive(py: Python<'_>, space: Py<Space>, constant: f64, block_values: Vec<Vec<f64>>) -> PyResult<Surrogate> {
         let space = space.get().core.clone();
-        let core = CoreSurrogate::additive(&space, constant, &block_values).map_err(|e| to_py(py, e))?;
+        let core = detached(py, 0, None, |run| CoreSurrogate::additive(&space, constant, &block_values, run))?;
         Ok(Surrogate { core, space })
     }
 
@@ -156,7 +158,7 @@ impl Surrogate {
             )));
         }
         let parts: Vec<(f64, &CoreSurrogate)> = weights.iter().zip(&surrogates).map(|(w, s)| (*w, &s.core)).collect();
-        let core = detached(py, 0, None, |_| combine(&space, &parts, constant))?;
+        let core = detached(py, usize::MAX, None, |run| combine(&space, &parts, constant, run))?;
         Ok(Surrogate { core, space })
     }
 
@@ -182,15 +184,15 @@ impl Surrogate {
             [Granularity::Variables, Granularity::Blocks].into_iter().find(|g| g.name() == granularity).ok_or_else(
                 || PyValueError::new_err(format!("granularity is {granularity:?}; choose variables or blocks")),
             )?;
-        let core = detached(py, 0, None, |run| {
-            run.in_pool(|| CoreSurrogate::from_tables(&space, granularity, &constant, &sets, &cells))
+        let core = detached(py, usize::MAX, None, |run| {
+            CoreSurrogate::from_tables(&space, granularity, &constant, &sets, &cells, run)
         })?;
         Ok(Surrogate { core, space })
     }
 
     /// With the cells that files hold rounded to float32, which halves the file.
     fn rounded(&self, py: Python<'_>) -> PyResult<Surrogate> {
-        let core = detached(py, 0, None, |_| self.core.rounded_to_float32(&self.space))?;
+        let core = detached(py, usize::MAX, None, |run| self.core.rounded_to_float32(&self.space, run))?;
         Ok(Surrogate { core, space: self.space.clone() })
     }
 
@@ -244,7 +246,7 @@ impl Surrogate {
 
     /// Variables of each interaction, and its variance in the members' mean and in each member, (sets, 1 + members).
     fn variances<'py>(&self, py: Python<'py>) -> PyResult<Variances<'py>> {
-        let found = detached(py, 0, None, |run| run.in_pool(|| self.core.variances(&self.space)))?;
+        let found = detached(py, usize::MAX, None, |run| self.core.variances(&self.space, run))?;
         Ok((found.sets, to_rows(py, found.values.concat(), 1 + self.core.members())?))
     }
 
@@ -257,8 +259,9 @@ impl Surrogate {
         threads: Option<usize>,
     ) -> PyResult<Bound<'py, PyArray1<f64>>> {
         let bytes = self.checked(py, &rows)?;
-        let out =
-            detached(py, rows.shape()[0], threads, |run| run.install(|| self.core.predict(&self.space, bytes, run)))?;
+        let out = detached_at(py, self.cost(&rows), threads, |run| {
+            run.install(|| self.core.predict(&self.space, bytes, run))
+        })?;
         Ok(PyArray1::from_vec(py, out))
     }
 
@@ -271,7 +274,7 @@ impl Surrogate {
         threads: Option<usize>,
     ) -> PyResult<Bound<'py, PyArray2<f64>>> {
         let bytes = self.checked(py, &rows)?;
-        let out = detached(py, rows.shape()[0], threads, |run| {
+        let out = detached_at(py, self.cost(&rows), threads, |run| {
             run.install(|| self.core.predict_members(&self.space, bytes, run))
         })?;
         to_rows(py, out, self.core.members())
@@ -286,7 +289,7 @@ impl Surrogate {
         threads: Option<usize>,
     ) -> PyResult<Bound<'py, PyArray1<f32>>> {
         let bytes = self.checked(py, &rows)?;
-        let out = detached(py, rows.shape()[0], threads, |run| {
+        let out = detached_at(py, self.cost(&rows), threads, |run| {
             accelnas_core::batch::predict_link(&self.space, &self.core, bytes, run)
         })?;
         Ok(PyArray1::from_vec(py, out))
@@ -294,6 +297,11 @@ impl Surrogate {
 }
 
 impl Surrogate {
+    /// Rows, and what one costs.
+    fn cost(&self, rows: &PyReadonlyArray2<'_, u8>) -> (usize, usize) {
+        (rows.shape()[0], self.core.cost())
+    }
+
     fn checked<'a>(&self, py: Python<'_>, rows: &'a PyReadonlyArray2<'_, u8>) -> PyResult<&'a [u8]> {
         let bytes = crate::boundary::row_bytes(py, rows, self.space.width(), "variables", "space.variables")?;
         detached(py, rows.shape()[0], None, |run| run.install(|| self.space.check(bytes)))?;

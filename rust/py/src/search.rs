@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use accelnas_core::memory::room;
 use accelnas_core::search::{
     self, Algorithm, AlgorithmSpec, Cohort, Evaluate, Farm, Keep, Log, Modelled, Objective, Stream, Watch,
 };
@@ -97,7 +98,7 @@ impl Problem {
         threads: Option<usize>,
     ) -> PyResult<Problem> {
         let columns = metrics.len() - usize::from(clock);
-        let core = detached(py, 0, threads, |run| {
+        let core = detached(py, usize::MAX, threads, |run| {
             let objective = Objective::from_json(objective, columns)?;
             let modelled = Modelled::new(benchmark.core.clone(), metrics, noisy, run)?;
             search::Problem::modelled(modelled, noisy > 0, clock, objective, allowed)
@@ -252,19 +253,21 @@ impl Optimizer {
     fn ask<'py>(&mut self, py: Python<'py>, n: Option<usize>) -> PyResult<Bound<'py, PyArray2<u8>>> {
         let problem = &self.problem.get().core;
         let (width, algorithm) = (problem.space().width(), &mut self.algorithm);
-        let rows = py.detach(|| {
-            let mut rows = Vec::new();
+        let work = n.unwrap_or(1).saturating_mul(algorithm.cost());
+        let rows = detached(py, work, None, |run| {
+            let mut rows = room(n.unwrap_or(0), width)?;
             match n {
-                None => algorithm.ask(usize::MAX, &mut rows),
+                None => algorithm.ask(usize::MAX, &mut rows, run),
                 Some(n) => {
                     while rows.len() < n * width {
-                        algorithm.ask(n - rows.len() / width, &mut rows);
+                        algorithm.ask(n - rows.len() / width, &mut rows, run);
+                        run.check()?;
                     }
                 }
             }
             problem.to_choices(&mut rows);
-            rows
-        });
+            Ok(rows)
+        })?;
         to_rows(py, rows, width)
     }
 
@@ -299,10 +302,11 @@ pub(crate) struct Runs {
 impl Runs {
     #[new]
     #[pyo3(signature = (problem, seed, first, last, *, keep_all = false))]
-    fn new(problem: Py<Problem>, seed: u64, first: u64, last: u64, keep_all: bool) -> Runs {
-        let numbers: Vec<u64> = (first..last).collect();
+    fn new(py: Python<'_>, problem: Py<Problem>, seed: u64, first: u64, last: u64, keep_all: bool) -> PyResult<Runs> {
+        let mut numbers = room(last.saturating_sub(first) as usize, 1).map_err(|e| to_py(py, e))?;
+        numbers.extend(first..last);
         let cohort = Cohort::new(problem.get().core.clone(), seed, &numbers, keep_of(keep_all));
-        Runs { problem, cohort: Some(cohort) }
+        Ok(Runs { problem, cohort: Some(cohort) })
     }
 
     /// Evaluates and logs rows of positions among the allowed choices, so many a run; gives scores (n, scores).
@@ -339,6 +343,8 @@ pub(crate) fn run_seed(seed: u64, run: u64) -> u64 {
 
 /// Seeds of the measurements of a run's evaluations, from 1 to `n`.
 #[pyfunction]
-pub(crate) fn measurement_seeds(py: Python<'_>, seed: u64, run: u64, n: u64) -> Bound<'_, PyArray1<u64>> {
-    PyArray1::from_vec(py, (1..=n).map(|i| Stream::of_evaluation(seed, run, i)).collect())
+pub(crate) fn measurement_seeds(py: Python<'_>, seed: u64, run: u64, n: u64) -> PyResult<Bound<'_, PyArray1<u64>>> {
+    let mut seeds = room(n as usize, 1).map_err(|e| to_py(py, e))?;
+    seeds.extend((1..=n).map(|i| Stream::of_evaluation(seed, run, i)));
+    Ok(PyArray1::from_vec(py, seeds))
 }

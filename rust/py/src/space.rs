@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use accelnas_core::memory::zeros;
 use accelnas_core::space::Space as CoreSpace;
 use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
@@ -84,12 +85,14 @@ impl Space {
     fn sample<'py>(
         &self,
         py: Python<'py>,
-        n: usize,
+        n: u64,
         seed: u64,
         unique: bool,
+        first: u64,
         threads: Option<usize>,
     ) -> PyResult<Bound<'py, PyArray2<u8>>> {
-        let rows = detached(py, n, threads, |run| run.install(|| self.core.sample(n, seed, unique)))?;
+        let n = usize::try_from(n).unwrap_or(usize::MAX);
+        let rows = detached(py, n, threads, |run| run.install(|| self.core.sample_from(first, n, seed, unique)))?;
         to_rows(py, rows, self.core.width())
     }
 
@@ -170,7 +173,7 @@ impl Space {
 
     fn encode_dicts<'py>(&self, py: Python<'py>, dicts: &Bound<'py, PyList>) -> PyResult<Bound<'py, PyArray2<u8>>> {
         let width = self.core.width();
-        let mut rows = vec![0u8; dicts.len() * width];
+        let mut rows = zeros(dicts.len(), width).map_err(|e| to_py(py, e))?;
         for (row, (dict, out)) in dicts.iter().zip(rows.chunks_exact_mut(width)).enumerate() {
             let dict = dict.cast::<PyDict>().map_err(|_| {
                 PyTypeError::new_err(format!(

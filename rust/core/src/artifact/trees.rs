@@ -50,7 +50,8 @@ fn is_narrow(space: &Space) -> bool {
     space.width() < usize::from(u8::MAX)
 }
 
-pub(super) fn read(reader: &Reader<'_>, space: &Space, members: usize) -> Read<Vec<Forest>> {
+/// The forests; a tree of one leaf is added to its member's constant.
+pub(super) fn read(reader: &Reader<'_>, space: &Space, constants: &mut [f64]) -> Read<Vec<Forest>> {
     let member_trees = reader.u32s("forest.member_trees")?;
     let tree_nodes = reader.u32s("forest.tree_nodes")?;
     let variables: Vec<u16> = match is_narrow(space) {
@@ -74,19 +75,23 @@ pub(super) fn read(reader: &Reader<'_>, space: &Space, members: usize) -> Read<V
     }
     check_offsets("forest.tree_nodes", &tree_nodes, variables.len())?;
     check_offsets("forest.member_trees", &member_trees, tree_nodes.len() - 1)?;
-    if member_trees.len() != members + 1 {
-        let found = member_trees.len() - 1;
+    if member_trees.len() != constants.len() + 1 {
+        let (members, found) = (constants.len(), member_trees.len() - 1);
         return Err(format!("tensor forest.member_trees has {found} members, constants {members}"));
     }
     let (mut values, mut masks) = (values.into_iter(), masks.chunks_exact(width));
     let mut out = Vec::new();
-    for trees in member_trees.windows(2) {
+    for (constant, trees) in constants.iter_mut().zip(member_trees.windows(2)) {
         let mut forest = Forest::constant(0.0);
         for t in trees[0] as usize..trees[1] as usize {
             let nodes = &variables[tree_nodes[t] as usize..tree_nodes[t + 1] as usize];
             let tree = tree(nodes, &mut values, &mut masks).ok_or_else(|| {
                 format!("tensor forest.variables: the {} nodes of tree {t} are not one tree in preorder", nodes.len())
             })?;
+            if let [leaf] = tree.as_slice() {
+                *constant += leaf.value;
+                continue;
+            }
             forest.nodes.extend(tree);
             forest.offsets.push(forest.nodes.len());
         }

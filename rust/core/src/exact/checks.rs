@@ -10,7 +10,7 @@ use crate::exact::domain::Domain;
 use crate::exact::problem::{Problem, Question};
 use crate::exact::task::{Kind, Outcome, Task, refused};
 use crate::link::Link;
-use crate::threads::Run;
+use crate::threads::{Run, filled};
 
 /// The architecture of a domain at one end of a metric.
 fn extreme(
@@ -56,7 +56,7 @@ pub(crate) fn require_rates(bench: &Arc<Benchmark>, metric: usize, domain: &Doma
     // What holds for the whole space holds for its parts.
     if let (None, Some(_)) = (predictor.lowest.get(), bench.space().size()) {
         let value = lowest(Domain::whole(bench.space())?)?.values[0];
-        predictor.lowest.get_or_init(|| value);
+        filled(&predictor.lowest, || Ok(value))?;
     }
     if predictor.lowest.get().is_some_and(|&value| value > 0.0) {
         return Ok(());

@@ -103,7 +103,7 @@ impl Network {
         let mut tables: RawTables = filled.collect();
         // Within the whole space the tables have zero means already.
         if domain.size() < space.size().unwrap_or(u64::MAX) {
-            constant += purify(&mut tables, &cards);
+            constant += purify(&mut tables, &cards, &crate::threads::ALONE)?;
         }
         // Every way to add up the cells rounds less often than this a value.
         let rounding = (surrogate.tables.sets.len() + (1 << 13)) as f64 * f64::EPSILON * magnitude;

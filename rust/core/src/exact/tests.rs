@@ -58,7 +58,7 @@ fn surrogate(space: &Space, whole: bool, constant: f64, seed: u64) -> Surrogate 
         cells.push((0..count).map(|_| cell(draw(3000))).collect::<Vec<f64>>());
         sets.push(set);
     }
-    Surrogate::from_tables(space, Granularity::Variables, &[constant], &sets, &cells).unwrap()
+    Surrogate::from_tables(space, Granularity::Variables, &[constant], &sets, &cells, &run()).unwrap()
 }
 
 struct Case {

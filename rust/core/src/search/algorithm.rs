@@ -16,12 +16,18 @@ use crate::search::nsga2::{Nsga2, Nsga2Settings};
 use crate::search::random::RandomSearch;
 use crate::search::reinforce::{Reinforce, ReinforceSettings};
 use crate::search::stream::Stream;
+use crate::threads::Run;
 
 /// One run of an algorithm.
 pub trait Algorithm: Send + Sync {
     /// Appends architectures to evaluate next: at least one and at most so many, or fewer where the algorithm wants to
-    /// be told first. May be called again before anything is told.
-    fn ask(&mut self, most: usize, rows: &mut Vec<u8>);
+    /// be told first. May be called again before anything is told. Where the run is stopped it ends soon.
+    fn ask(&mut self, most: usize, rows: &mut Vec<u8>, run: &Run<'_>);
+
+    /// About how many look-ups an asked architecture costs.
+    fn cost(&self) -> usize {
+        1
+    }
 
     /// Takes architectures and their scores, in any order; also ones that were never asked for.
     fn tell(&mut self, rows: &[u8], scores: &[f64]);

@@ -9,6 +9,7 @@ use crate::search::algorithm::{Algorithm, require};
 use crate::search::brief::Brief;
 use crate::search::objective::{is_feasible, violation};
 use crate::search::stream::Stream;
+use crate::threads::Run;
 use crate::uncertainty::variance;
 
 #[derive(Clone, Debug, Deserialize)]
@@ -101,7 +102,7 @@ fn spread(scores: &[f64], of: impl Fn(f64) -> bool, value: impl Fn(f64) -> f64) 
 }
 
 impl Algorithm for Annealing {
-    fn ask(&mut self, most: usize, rows: &mut Vec<u8>) {
+    fn ask(&mut self, most: usize, rows: &mut Vec<u8>, _run: &Run<'_>) {
         if self.asked < self.initial || self.current.is_empty() {
             let n = self.initial.saturating_sub(self.asked).clamp(1, most);
             self.asked += n;

@@ -9,6 +9,7 @@ use crate::search::algorithm::{Algorithm, require};
 use crate::search::brief::Brief;
 use crate::search::objective::is_feasible;
 use crate::search::stream::Stream;
+use crate::threads::Run;
 
 /// Weights of 0 would ignore an objective.
 const LEAST_WEIGHT: f64 = 1e-6;
@@ -146,7 +147,7 @@ impl Decomposition {
 }
 
 impl Algorithm for Decomposition {
-    fn ask(&mut self, most: usize, rows: &mut Vec<u8>) {
+    fn ask(&mut self, most: usize, rows: &mut Vec<u8>, _run: &Run<'_>) {
         let missing = self.population().saturating_sub(self.asked);
         if missing > 0 || self.members() < self.population() {
             let n = missing.clamp(1, most);

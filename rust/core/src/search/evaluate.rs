@@ -7,7 +7,7 @@ use crate::benchmark::Benchmark;
 use crate::error::Result;
 use crate::noise::{Draws, Noise};
 use crate::pack::ROWS;
-use crate::threads::Run;
+use crate::threads::{ALONE, Run};
 
 /// Gives architectures their values.
 pub trait Evaluate: Send + Sync {
@@ -37,7 +37,7 @@ impl Modelled {
         let noise = metrics[..noisy].iter().map(|&metric| bench.noise(metric)).collect::<Result<_>>()?;
         run.in_pool(|| {
             let mut metrics = metrics[noisy..].iter();
-            metrics.try_for_each(|&m| bench.predictor(m)?.prepare(bench.space(), bench.packer(), None))
+            metrics.try_for_each(|&m| bench.predictor(m)?.prepare(bench.space(), bench.packer(), None, run))
         })?;
         Ok(Modelled { bench, metrics, noise })
     }
@@ -54,12 +54,11 @@ impl Modelled {
     fn measure(&self, column: usize, rows: &[u8], seeds: &[u64], values: &mut [f64]) -> Result<()> {
         let (metric, space) = (self.metrics[column], self.bench.space());
         let (predictor, entry) = (self.bench.predictor(metric)?, &self.bench.metrics()[metric]);
-        let here = Run { threads: Some(1), rows: 0, cancelled: &std::sync::atomic::AtomicBool::new(false) };
         // Few rows at a time: these are summed on this thread.
         let chunks = rows.chunks(1024 * space.width()).zip(seeds.chunks(1024));
         let columns = self.metrics.len();
         for ((rows, seeds), values) in chunks.zip(values.chunks_mut(1024 * columns)) {
-            let linked = predictor.predict_linked(space, rows, &here)?;
+            let linked = predictor.predict_linked(space, rows, &ALONE)?;
             let each = rows.chunks_exact(space.width()).zip(seeds).zip(&linked);
             for (((row, &seed), &mean), values) in each.zip(values.chunks_exact_mut(columns)) {
                 values[column] = Draws::new(seed, &entry.name).measure(row, mean, entry.link, self.noise[column]);
@@ -92,7 +91,7 @@ impl Evaluate for Modelled {
             for (&metric, mean) in self.metrics[noisy..].iter().zip(means.chunks_mut(n)) {
                 outputs.push(Output { predictor: self.bench.predictor(metric)?, mean, std: None });
             }
-            predict_few(space, self.bench.packer(), rows, outputs)?;
+            predict_few(space, self.bench.packer(), rows, outputs, &ALONE)?;
             for (column, means) in (noisy..columns).zip(means.chunks(n)) {
                 let values = values.iter_mut().skip(column).step_by(columns);
                 values.zip(means).for_each(|(value, &mean)| *value = f64::from(mean));

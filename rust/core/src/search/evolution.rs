@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::search::algorithm::{Algorithm, require};
 use crate::search::brief::Brief;
 use crate::search::stream::{Stream, scaled};
+use crate::threads::Run;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -90,7 +91,7 @@ impl Evolution {
 }
 
 impl Algorithm for Evolution {
-    fn ask(&mut self, most: usize, rows: &mut Vec<u8>) {
+    fn ask(&mut self, most: usize, rows: &mut Vec<u8>, _run: &Run<'_>) {
         if self.missing > 0 || self.scores.is_empty() {
             let n = self.missing.clamp(1, most);
             self.missing = self.missing.saturating_sub(n);

@@ -4,15 +4,13 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rayon::prelude::*;
-
 use crate::error::Result;
 use crate::search::algorithm::{Algorithm, AlgorithmSpec};
 use crate::search::brief::Brief;
 use crate::search::cohort::{Cohort, Keep, Log};
 use crate::search::problem::Problem;
 use crate::search::stream::Stream;
-use crate::threads::Run;
+use crate::threads::{Run, width};
 
 /// Runs of a cohort: enough to overlap their look-ups, few enough for the cache.
 const COHORT: usize = 32;
@@ -73,9 +71,8 @@ impl Farm<'_> {
         }
         run.in_pool(|| {
             // Few runs: cohorts for every thread; a cohort's size changes no result.
-            let size = runs.len().div_ceil(4 * rayon::current_num_threads()).clamp(1, COHORT);
-            let logs: Result<Vec<Vec<Log>>> = runs.par_chunks(size).map(cohort).collect();
-            Ok(logs?.into_iter().flatten().collect())
+            let size = runs.len().div_ceil(4 * width()).clamp(1, COHORT);
+            Ok(run.try_map(runs.chunks(size), cohort)?.into_iter().flatten().collect())
         })
     }
 
@@ -93,10 +90,11 @@ impl Farm<'_> {
             for (i, algorithm) in algorithms.iter_mut().enumerate() {
                 let (before, most) = (rows.len(), (self.budget - cohort.done(i)).min(MOST) as usize);
                 if most > 0 {
-                    algorithm.ask(most, &mut rows);
+                    algorithm.ask(most, &mut rows, run);
                 }
                 asked.push((rows.len() - before) / width);
             }
+            run.check()?;
             if rows.is_empty() {
                 return Ok(cohort.into_logs());
             }

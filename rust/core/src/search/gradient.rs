@@ -12,6 +12,7 @@ use crate::search::algorithm::{Algorithm, require};
 use crate::search::brief::Brief;
 use crate::search::reinforce::{Adam, Policy, softmax};
 use crate::search::stream::Stream;
+use crate::threads::Run;
 
 /// A policy that is surer than this of every choice has converged.
 const SURE: f64 = 0.9;
@@ -113,14 +114,18 @@ impl GradientAscent {
 }
 
 impl Algorithm for GradientAscent {
-    fn ask(&mut self, _most: usize, rows: &mut Vec<u8>) {
+    fn cost(&self) -> usize {
+        ROUNDS * self.settings.steps * self.policy.logits.len()
+    }
+
+    fn ask(&mut self, _most: usize, rows: &mut Vec<u8>, run: &Run<'_>) {
         // An architecture that was just evaluated says nothing new: step on to another one.
         loop {
-            (0..self.settings.steps).for_each(|_| self.step());
+            let stopped = (0..self.settings.steps).try_for_each(|_| run.check().map(|()| self.step())).is_err();
             self.rounds += 1;
             let mode = self.mode();
             let is_over = self.rounds >= ROUNDS || self.is_sure();
-            let is_new = mode != self.last;
+            let is_new = mode != self.last || stopped;
             if is_new {
                 rows.extend_from_slice(&mode);
                 self.last = mode;

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::search::algorithm::{Algorithm, require};
 use crate::search::brief::Brief;
 use crate::search::stream::Stream;
+use crate::threads::Run;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -96,7 +97,7 @@ impl Halving {
 }
 
 impl Algorithm for Halving {
-    fn ask(&mut self, most: usize, rows: &mut Vec<u8>) {
+    fn ask(&mut self, most: usize, rows: &mut Vec<u8>, _run: &Run<'_>) {
         let (first, width) = (rows.len(), self.brief.width());
         let repeats = self.repeats;
         for candidate in &mut self.candidates {

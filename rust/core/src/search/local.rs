@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::search::algorithm::{Algorithm, require};
 use crate::search::brief::Brief;
 use crate::search::stream::Stream;
+use crate::threads::Run;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -80,7 +81,7 @@ impl LocalSearch {
 }
 
 impl Algorithm for LocalSearch {
-    fn ask(&mut self, most: usize, rows: &mut Vec<u8>) {
+    fn ask(&mut self, most: usize, rows: &mut Vec<u8>, _run: &Run<'_>) {
         let neighbours = self.random[1] == 0 && self.asked < self.moves.len();
         if !neighbours {
             // Where all was asked and not yet told, more random architectures do no harm.

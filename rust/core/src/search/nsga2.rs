@@ -9,6 +9,7 @@ use crate::search::algorithm::{Algorithm, require};
 use crate::search::brief::Brief;
 use crate::search::pareto::Sorter;
 use crate::search::stream::{Stream, scaled};
+use crate::threads::Run;
 
 /// How often a duplicate is mutated once more.
 const ATTEMPTS: usize = 10;
@@ -174,7 +175,7 @@ fn note(filter: &mut [u64; FILTER], key: u64) {
 }
 
 impl Algorithm for Nsga2 {
-    fn ask(&mut self, most: usize, rows: &mut Vec<u8>) {
+    fn ask(&mut self, most: usize, rows: &mut Vec<u8>, _run: &Run<'_>) {
         // Beyond a generation more children come from the same parents.
         let left = self.population.saturating_sub(self.asked.len()).max(1);
         (0..most.min(left)).for_each(|_| self.child(rows));

@@ -9,6 +9,7 @@ use crate::search::evaluate::{Evaluate, Modelled};
 use crate::search::multilinear::Model;
 use crate::search::objective::Objective;
 use crate::space::Space;
+use crate::threads::filled;
 
 /// A search space, what evaluates its architectures, and what is sought.
 pub struct Problem {
@@ -116,7 +117,7 @@ impl Problem {
         let allowed = self.allowed.clone().unwrap_or_else(all);
         let metrics = &modelled.metrics()[..modelled.metrics().len() - usize::from(self.has_clock)];
         let model = Model::new(modelled.bench(), metrics, self.objective.clone(), &allowed)?;
-        Ok(Some(self.model.get_or_init(|| Arc::new(model)).clone()))
+        Ok(Some(filled(&self.model, || Ok(Arc::new(model)))?.clone()))
     }
 
     /// Turns positions among the allowed choices into choice indices.

@@ -1,7 +1,5 @@
 //! How good archives are as they grow: hypervolume and distance to a known front. More of a score is better.
 
-use rayon::prelude::*;
-
 use crate::error::Result;
 use crate::threads::Run;
 
@@ -37,14 +35,10 @@ fn each_run(
     width: usize,
     starts: &[usize],
     run: &Run<'_>,
-    measure: impl Fn(&[f64]) -> Vec<f64> + Sync,
+    measure: impl Fn(&[f64]) -> Vec<f64> + Sync + Send,
 ) -> Result<Vec<f64>> {
-    let of_run = |w: &[usize]| {
-        run.check()?;
-        Ok(measure(&points[w[0] * width..w[1] * width]))
-    };
-    let parts: Result<Vec<Vec<f64>>> = run.in_pool(|| starts.par_windows(2).map(of_run).collect());
-    Ok(parts?.concat())
+    let of_run = |w: &[usize]| Ok(measure(&points[w[0] * width..w[1] * width]));
+    Ok(run.in_pool(|| run.try_map(starts.windows(2), of_run))?.concat())
 }
 
 /// Points that do not dominate each other: x ascends, y descends.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::search::algorithm::Algorithm;
 use crate::search::brief::Brief;
 use crate::search::stream::Stream;
+use crate::threads::Run;
 
 /// Architectures asked for at a time.
 const BATCH: usize = 100;
@@ -21,7 +22,7 @@ impl RandomSearch {
 }
 
 impl Algorithm for RandomSearch {
-    fn ask(&mut self, most: usize, rows: &mut Vec<u8>) {
+    fn ask(&mut self, most: usize, rows: &mut Vec<u8>, _run: &Run<'_>) {
         (0..most.min(BATCH)).for_each(|_| self.brief.random(&mut self.stream, rows));
     }
 

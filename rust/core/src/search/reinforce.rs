@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::search::algorithm::{Algorithm, require};
 use crate::search::brief::Brief;
 use crate::search::stream::Stream;
+use crate::threads::Run;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -156,7 +157,7 @@ impl Reinforce {
 }
 
 impl Algorithm for Reinforce {
-    fn ask(&mut self, most: usize, rows: &mut Vec<u8>) {
+    fn ask(&mut self, most: usize, rows: &mut Vec<u8>, _run: &Run<'_>) {
         (0..most.min(self.settings.episodes)).for_each(|_| self.policy.draw(&mut self.stream, rows));
     }
 

@@ -47,7 +47,7 @@ fn benchmark(space: &Space, seed: u64) -> Arc<Benchmark> {
             file: String::new(),
             sha256: String::new(),
         };
-        let surrogate = lower(space, &[&forest(space, 20, 2, 3, seed ^ i as u64)]).unwrap();
+        let surrogate = lower(space, &[&forest(space, 20, 2, 3, seed ^ i as u64)], &run()).unwrap();
         write_metric(directory.path(), space, metric, &surrogate, None, Default::default()).unwrap();
     }
     let bench = Benchmark::open(directory.path()).unwrap();
