@@ -18,6 +18,7 @@ from accelnas.errors import (
     MetricError,
     MissingExtraError,
     ModelError,
+    OutOfMemoryError,
     SearchError,
     SpaceError,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "ModelError",
     "Neighbourhood",
     "Optimizer",
+    "OutOfMemoryError",
     "Runs",
     "SearchError",
     "Share",

@@ -1,9 +1,10 @@
 """Random calls from many threads and forked processes at once, each compared with a serial answer.
 
-``python scripts/stress.py 600`` runs for ten minutes. Benchmarks are small and random: tables, forests, several
+``make stress STRESS_SECONDS=600`` runs for ten minutes. Benchmarks are small and random: tables, forests, several
 members, links. A call that hangs, crashes or gives another answer ends it with exit code 1.
 """
 
+import faulthandler
 import os
 import random
 import sys
@@ -17,19 +18,19 @@ import numpy as np
 import xgboost
 
 import accelnas
-from accelnas.build import MetricSpec, compile_metric
+from accelnas.build.compile import MetricSpec, compile_metric
 
 THREADS, BENCHMARKS, HANG = 16, 6, 120.0
 SIZES = (1, 3, 199, 256, 257, 300, 4095, 4096, 4097, 9000, 70_000)
 
 
 def make_benchmark(directory, number):
-    """A random space with one metric of one to four XGBoost models: shallow ones become tables, deep ones stay trees."""
+    """Random space, two metrics of one to four XGBoost models: shallow ones become tables, deep ones stay trees."""
     rng = np.random.default_rng(number)
     blocks = [[int(n) for n in rng.integers(2, 5, rng.integers(1, 4))] for _ in range(rng.integers(3, 7))]
     lines = ['[space]\nname = "stress"']
     for b, counts in enumerate(blocks):
-        variables = ", ".join(f'{{name = "v{b}_{v}", choices = {list(range(n))}}}' for v, n in enumerate(counts))
+        variables = ", ".join(f'{{name = "v{b}x{v}", choices = {list(range(n))}}}' for v, n in enumerate(counts))
         lines.append(f'[[space.blocks]]\nname = "b{b}"\nvariables = [{variables}]')
     space = accelnas.Space("\n".join(lines))
     rows = space.sample(2000, seed=number)
@@ -43,8 +44,8 @@ def make_benchmark(directory, number):
         compile_metric(models, space=space, metric=spec, directory=directory, random_rows=500, threads=1)
 
 
-def questions(bench, seed):
-    """Name and answer of every kind of call, as functions of the number of threads."""
+def question(bench, seed):
+    """A random call, as a function of the number of threads."""
     draw = random.Random(seed)
     metric, size = draw.choice(("shallow", "deep")), draw.choice(SIZES)
     rows = bench.space.sample(size, seed)
@@ -58,8 +59,8 @@ def questions(bench, seed):
         lambda t: bench.space.sample(size, seed, threads=t),
         lambda t: [r.values for r in (bench.best("shallow", k=3, threads=t),)],
         lambda t: bench.count("shallow >= 3", threads=t).count,
-        lambda t: bench.search("random_search", metric, budget=300, seed=seed, threads=t).best.value,
-        lambda t: bench.search("regularized_evolution", metric, budget=300, seed=seed, threads=t).best.value,
+        lambda t: bench.search("random_search", metric, budget=300, seed=seed, threads=t).values,
+        lambda t: bench.search("regularized_evolution", metric, budget=300, seed=seed, threads=t).values,
     )
     return draw.choice(kinds)
 
@@ -80,25 +81,26 @@ def work(benches, paths, seed, until, failures, calls, slot):
         # a fresh benchmark has nothing prepared: several threads find it so at once
         if draw.random() < 0.2:
             benches[number] = accelnas.load(paths[number])
-        bench, question = benches[number], draw.randrange(2**31)
+        bench, call = benches[number], draw.randrange(2**31)
         try:
-            ask = questions(bench, question)
-            serial = questions(accelnas.load(paths[number]), question)
+            ask = question(bench, call)
+            serial = question(accelnas.load(paths[number]), call)
             if not equal(ask(draw.choice((None, 1, 2, 3, 8, 1000))), serial(1)):
-                failures.append(f"benchmark {number}, question {question}: another answer than serially")
+                failures.append(f"benchmark {number}, call {call}: another answer than serially")
         except Exception:
-            failures.append(f"benchmark {number}, question {question}: {traceback.format_exc()}")
+            failures.append(f"benchmark {number}, call {call}: {traceback.format_exc()}")
 
 
 def forked(benches, seed):
     """Exit code of a child that uses what its parent has prepared; None where it hangs."""
     child = os.fork()
     if child == 0:
+        faulthandler.dump_traceback_later(HANG / 2)
         draw = random.Random(seed)
         good = True
         for _ in range(5):
-            bench, question = draw.choice(benches), draw.randrange(2**31)
-            good &= equal(questions(bench, question)(draw.choice((None, 2, 3))), questions(bench, question)(1))
+            bench, call = draw.choice(benches), draw.randrange(2**31)
+            good &= equal(question(bench, call)(draw.choice((None, 2, 3))), question(bench, call)(1))
         os._exit(0 if good else 3)
     end = time.monotonic() + HANG
     while time.monotonic() < end:
@@ -136,7 +138,8 @@ def main(seconds):
         for thread in threads:
             thread.join(HANG)
         hung = sum(thread.is_alive() for thread in threads)
-        print(f"{sum(n for n, _ in calls)} calls in {THREADS} threads, {forks} forks, {len(failures)} failures, {hung} hung")
+        made = sum(n for n, _ in calls)
+        print(f"{made} calls in {THREADS} threads, {forks} forks, {len(failures)} failures, {hung} hung")
         print("\n".join(failures[:5]))
         sys.stdout.flush()
         os._exit(bool(failures or hung))
