@@ -461,8 +461,10 @@ mod tests {
 
     #[test]
     fn a_tree_of_one_leaf_is_part_of_the_constant() {
-        let space = space_of(&[&[3, 2], &[4], &[2, 2], &[3]]);
-        let (header, surrogate, _) = artifact(&space, 5, 7);
+        let space = space_of(&[&[3, 2], &[4], &[2, 2], &[3], &[2], &[3]]);
+        let deep = [1, 2].map(|seed| forest(&space, 9, 6, 6, seed));
+        let surrogate = lower(&space, &[&deep[0], &deep[1]], &run()).unwrap();
+        let header = header(&space, &surrogate);
         let leaf = *surrogate.forests[0].nodes.iter().find(|node| node.is_leaf()).unwrap();
         let mut more = surrogate.clone();
         more.forests[1].nodes.extend([leaf, leaf]);
