@@ -16,6 +16,7 @@ import polars as pl
 from accelnas.build.archive import read_archive
 from accelnas.build.checks import Report, check
 from accelnas.errors import DataError
+from accelnas.lookalikes import check_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -157,7 +158,7 @@ def read_dataset(path: str | Path, space: Space | None = None) -> Dataset:
     path = Path(path)
     if not path.exists():
         raise DataError(f"{path} does not exist; `accelnas data fetch` downloads the public archive")
-    if path.suffix in {".parquet", ".csv"}:
+    if path.suffix.lower() in {".parquet", ".csv"} and path.is_file():
         return from_table(_read_table(path), space, file_sha256=_file_sha256(path))
     records = read_archive(path)
     architectures = _architecture_columns(records.ids, records.architectures, space)
@@ -278,11 +279,12 @@ def _choice_indices(values: Sequence[Any], variable: Variable, ids: NDArray[np.i
 
 
 def _read_table(path: Path) -> pl.DataFrame:
+    check_table(path)
     try:
-        if path.suffix == ".csv":
+        if path.suffix.lower() == ".csv":
             return pl.read_csv(path, infer_schema_length=None)
         return pl.read_parquet(path)
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{path} is not a readable {path.suffix[1:]} table: {error}") from error
 
 
