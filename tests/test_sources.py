@@ -231,9 +231,11 @@ def test_files_newer_than_treelite_name_both_versions(library, monkeypatch):
         model = lightgbm.train({"verbosity": -1, "num_threads": 1}, lightgbm.Dataset(matrix, TARGET), 2)
     for name in ("from_xgboost_ubjson", "load_lightgbm_model"):
         monkeypatch.setattr(treelite.frontend, name, refuse)
-    versions = rf"treelite {treelite.__version__} with {library} \d+\.\d+\.\d+: install treelite>=4.7.1"
-    with pytest.raises(ModelError, match=rf'Key "weight_drop" not found; this is {versions}'):
-        read_source(model)
+    for version, way_out in (("4.6.1", "install treelite>=4.7.1"), ("4.10.0", "try a newer treelite")):
+        monkeypatch.setattr(treelite, "__version__", version)
+        versions = rf"treelite {version} with {library} \d+\.\d+\.\d+: {way_out}"
+        with pytest.raises(ModelError, match=rf'Key "weight_drop" not found; this is {versions}'):
+            read_source(model)
 
 
 def test_settings_and_damaged_models_of_xgboost(tmp_path):

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 import accelnas
 from accelnas.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    import numpy as np
 
     from accelnas.build.encoding import Encoding
     from accelnas.build.verify import Member, VerifyReport
@@ -36,7 +35,7 @@ def origin(
     ModelError
         If an entry that is given has the name of one of ours.
     """
-    versions = {"accelnas": accelnas.__version__, "numpy": version("numpy")}
+    versions = {"accelnas": accelnas.__version__, "numpy": np.__version__}
     for member in members:
         versions |= member.source.versions
     encodings = [_encoding_text(member.encoding) for member in members]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 from contextlib import contextmanager, redirect_stdout
 from functools import cached_property
-from importlib.metadata import version
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from accelnas.build.encoding import Encoding
 
 __all__ = ["Floats", "Leaves", "Matrix", "Source", "treelite_errors"]
+
+# what reads models of XGBoost 3.2 and newer, as the extra `build` asks for
+OLDEST_TREELITE = [4, 7, 1]
 
 Floats = npt.NDArray[np.float64]
 Leaves = npt.NDArray[np.int32]
@@ -94,7 +98,13 @@ class Source:
     @property
     def versions(self) -> dict[str, str]:
         """Versions of the libraries that read this model."""
-        return {name: version(name) for name in sorted({self.kind, "treelite"})}
+        return {name: library_version(name) for name in sorted({self.kind, "treelite"})}
+
+
+def library_version(name: str) -> str:
+    """Version of a library, whatever distribution brought it (``xgboost-cpu`` is one of XGBoost's)."""
+    found: str = import_module({"scikit-learn": "sklearn"}.get(name, name)).__version__
+    return found
 
 
 @contextmanager
@@ -116,10 +126,17 @@ def treelite_errors(what: str, library: str | None = None) -> Iterator[None]:
             yield
     except (treelite.TreeliteError, NotImplementedError) as error:
         reason = treelite_reason(said.getvalue() or str(error))
-        way_out = "" if library is None else (
-            f"; this is treelite {version('treelite')} with {library} {version(library)}: "
-            f"install treelite>=4.7.1 or the newest, or fit with an older {library}"
-        )  # fmt: skip
+        way_out = "" if library is None else _other_versions(library)
         raise ModelError(f"treelite can't read {what}: {reason}{way_out}") from None
     except UnicodeDecodeError:  # in Treelite's own message, which quotes the model
         raise ModelError(f"treelite can't read {what}: it is damaged") from None
+
+
+def _other_versions(library: str) -> str:
+    own = library_version("treelite")
+    is_old = [int(part) for part in re.findall(r"\d+", own)[:3]] < OLDEST_TREELITE
+    newer = f"install treelite>={'.'.join(map(str, OLDEST_TREELITE))}" if is_old else "try a newer treelite"
+    return (
+        f"; this is treelite {own} with {library} {library_version(library)}: {newer}, "
+        f"or fit with an older {library} or a common objective"
+    )
