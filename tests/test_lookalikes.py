@@ -6,6 +6,8 @@ import io
 import lzma
 import pickle
 import struct
+import subprocess
+import sys
 import tarfile
 import zipfile
 import zlib
@@ -116,6 +118,16 @@ def test_what_is_no_table(name, suffix, tmp_path):
         shown = CliRunner().invoke(app, ["predict", str(path), "-m", "accuracy"])
         assert shown.exit_code == 1
         assert message in shown.stderr
+
+
+@pytest.mark.parametrize("name", ["pointer", "page", "xgboost json"])
+def test_what_is_no_table_in_a_pipe(name):
+    content, message = FOR_TABLES[name]
+    command = [sys.executable, "-c", "from accelnas.cli import main; main()", "predict", "-", "-m", "accuracy"]
+    shown = subprocess.run(command, input=content, capture_output=True, check=False)
+    assert shown.returncode == 1
+    assert shown.stderr.decode().startswith("error: stdin: this ")
+    assert message in shown.stderr.decode()
 
 
 def test_tables_by_another_name(tmp_path):

@@ -11,7 +11,7 @@ from accelnas.errors import DataError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["HEAD", "check_table", "plain_text", "what_it_is"]
+__all__ = ["HEAD", "check_head", "check_table", "plain_text", "what_it_is"]
 
 HEAD = 1 << 16  # bytes that tell what a file is
 
@@ -129,16 +129,20 @@ def check_table(path: Path) -> None:
         With what it is and the way out.
     """
     with path.open("rb") as file:
-        head = file.read(HEAD)
-    named_parquet = path.suffix.lower() == ".parquet"
+        check_head(file.read(HEAD), str(path), path.suffix)
+
+
+def check_head(head: bytes, name: str, suffix: str) -> None:
+    """As `check_table`, by the first bytes of what has a name and an ending."""
+    named_parquet = suffix.lower() == ".parquet"
     if head.startswith(b"PAR1") and named_parquet:
         return
-    if (found := what_it_is(head, path.suffix, "table")) is not None:
-        raise DataError(f"{path}: {found}")
+    if (found := what_it_is(head, suffix, "table")) is not None:
+        raise DataError(f"{name}: {found}")
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise DataError(f"{path}: this is UTF-16 text; {_EXPORT}")
+        raise DataError(f"{name}: this is UTF-16 text; {_EXPORT}")
     if named_parquet and _TEXT_TABLE.match(head):
-        raise DataError(f"{path}: this is a text table, not Parquet; name it .csv")
+        raise DataError(f"{name}: this is a text table, not Parquet; name it .csv")
 
 
 def plain_text(raw: bytes) -> bytes:

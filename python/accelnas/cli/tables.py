@@ -20,7 +20,7 @@ import numpy as np
 from accelnas.cli.shared import text_output
 from accelnas.errors import DataError
 from accelnas.files import replacing
-from accelnas.lookalikes import check_table
+from accelnas.lookalikes import check_head, check_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -82,6 +82,8 @@ def open_reader(path: Path, is_architecture: Callable[[str], bool]) -> Iterator[
         yield ParquetReader(path)
         return
     binary = sys.stdin.buffer if standard_input else path.open("rb")
+    if standard_input and isinstance(binary, io.BufferedReader) and (head := binary.peek()):
+        check_head(head, "stdin", ".csv")
     text = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="")
     try:
         if standard_input:
