@@ -118,6 +118,11 @@ def test_wrong_values_name_row_and_variable(space, name, value, message):
         "~71.2",
         ">100",
         "12 img/s",
+        "1.234,5",
+        "12 345,6",
+        "0:03.2",
+        "3.2 milli seconds",
+        "−1.5",
         "OOM",
         "failed",
     ],
@@ -146,6 +151,8 @@ def test_text_that_is_all_numbers_is_read(space, tmp_path):
     table.with_columns(accuracy=pl.Series(texts)).write_csv(tmp_path / "t.csv")
     found = read_dataset(tmp_path / "t.csv", space).values("accuracy")
     np.testing.assert_array_equal(found, np.where(np.arange(23) % 3, table["accuracy"].to_numpy(), np.nan))
+    for words in ("3x3", "2024-01-31", "1.0.2", "mobile 3"):
+        assert from_table(table.with_columns(note=pl.lit(words)), space).report.unknown == {"column note": 23}
     with pytest.raises(DataError, match="column accuracy holds durations"):
         from_table(table.with_columns(pl.col("accuracy").cast(pl.Int64).cast(pl.Duration("ms"))), space)
 

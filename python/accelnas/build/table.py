@@ -23,11 +23,12 @@ FORMS = ("architecture", "index")
 MISSING = {"", "-", "--", "?", "na", "n/a", "nan", "none", "null", "missing"}
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 PLAIN = re.compile(NUMBER)
-# a number with what people write around it: a currency or comparison before, thousands, decimal commas; after it a
-# deviation, a unit or a bracket
+# a number with what people write around it: a sign, currency or comparison before; thousands, decimal commas and
+# colons of times within; a deviation, bracket or unit after it (but not the x of 3x3)
 DECORATED = re.compile(
-    rf"[~≈<>≤≥=$€£]*\s*(?:{NUMBER}|[+-]?\d{{1,3}}(?:[,'’_\s\u202f]\d{{3}})+(?:\.\d+)?|[+-]?\d+,\d+)"
-    r"\s*(?:(?:±|\+/?-|\\pm).*|[(\[].*|%|[a-zA-Zµμ°][\w/²³·^-]*)?"
+    r"[~≈<>≤≥=$€£−]*\s*"
+    rf"(?:{NUMBER}|[+-]?\d{{1,3}}(?:[.,'’_\s\u202f]\d{{3}})+(?:[.,]\d+)?|[+-]?\d+,\d+|\d+(?::\d\d)+(?:\.\d+)?)"
+    r"\s*(?:(?:±|\+/?-|\\pm).*|[(\[].*|%|(?!x\d)[a-zA-Zµμ°][\w/²³·^-]*(?:\s+\S+){0,2})?"
 )
 
 
@@ -117,6 +118,6 @@ def numbers(series: pl.Series, ids: pl.Series) -> pl.Series | None:
         if text is not None and PLAIN.fullmatch(text) is None:
             raise DataError(
                 f"id {ids[row]}: {series.name} is {text!r}; write the number alone, without unit, deviation or "
-                "thousands separators, and leave empty what was not measured"
+                "thousands separators, leave empty what was not measured, and leave out a column that is no metric"
             )
     return pl.Series(series.name, [None if text is None else float(text) for text in texts], pl.Float64)
