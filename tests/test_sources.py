@@ -14,6 +14,7 @@ import xgboost
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import HistGradientBoostingRegressor
+from typer.testing import CliRunner
 
 import accelnas
 from accelnas import AccelnasWarning, ModelError
@@ -21,6 +22,7 @@ from accelnas.build.compile import MetricSpec, compile_metric
 from accelnas.build.encoding import Encoding
 from accelnas.build.sources import read_source
 from accelnas.build.sources.ubjson import decode
+from accelnas.cli import app
 from source_models import make_space
 
 SPACE = make_space(((3, 2), (4, 2), (2, 3)))
@@ -66,6 +68,20 @@ def test_dense_rows_for_a_sparse_model_are_warned_about(sparse, tmp_path):
     assert re.match(r"model 0: (\d+) of \1 splits separate only missing values.* absent = nan", report.warnings[0])
     assert "the same prediction" in report.warnings[1]
     assert json.loads(report.provenance["warnings"]) == list(report.warnings)
+
+
+def test_the_command_takes_missing_numbers_and_tells_doubts(sparse, tmp_path):
+    booster, expected = sparse
+    booster.save_model(tmp_path / "m.ubj")
+    (tmp_path / "space.toml").write_text(SPACE.to_toml())
+    arguments = ["compile", str(tmp_path / "m.ubj"), "-m", "m", "--direction", "maximise", "--random-rows", "300"]
+    arguments += ["--space", str(tmp_path / "space.toml"), "-o", str(tmp_path / "b")]
+    shown = CliRunner().invoke(app, arguments)
+    assert shown.exit_code == 0
+    assert shown.stderr.startswith("warning: m: model 0: ")
+    shown = CliRunner().invoke(app, [*arguments, "--missing", "0"])
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    np.testing.assert_allclose(accelnas.load(tmp_path / "b").predict(NEW, "m"), expected, atol=1e-5)
 
 
 def test_a_number_for_missing_values(tmp_path):
