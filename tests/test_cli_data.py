@@ -1,7 +1,9 @@
 """The commands data and fit, end to end on a small data set."""
 
 import json
+import re
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -56,6 +58,35 @@ def test_info_split_convert_fit(run, tmp_path):
     shown = run("fit", "data.csv", *options)
     assert "bench: 2 metrics in" in shown
     assert list(accelnas.load(tmp_path / "bench").metrics) == ["params", "accuracy"]
+
+
+def test_what_fit_holds_back_and_leaves_out(run, tmp_path):
+    (tmp_path / "small.toml").write_text(SETTINGS)
+    table = sample_table(300).with_columns(note=pl.lit("x"), device=pl.lit("phone"))
+    table.write_parquet(tmp_path / "data.parquet")
+    options = ("fit", "data.parquet", "--settings", "small.toml", "-m", "accuracy", "-o")
+    shown = run(*options, "part", "--split", "random")
+    assert "left out, for want of numbers: columns note, device" in shown
+    assert re.search(r"3\d of 303 rows are held back for the figures and were not fitted; --split all fits", shown)
+    assert "held back" not in run(*options, "whole", "--split", "all")
+    whole = accelnas.load(tmp_path / "whole")
+    assert whole.provenance("accuracy")["split"] == "all"
+    assert not whole.distance(table.drop("note"), "accuracy").any()  # each row was fitted
+    assert "--split all leaves no rows to compare with" in run("evaluate", "data.parquet", "--split", "all", code=1)
+
+
+def test_repeats_of_two_kinds_are_warned_about(run, tmp_path):
+    (tmp_path / "small.toml").write_text(SETTINGS)
+    table = sample_table(300)
+    again = [table.with_columns(id=table["id"] + 1000, accuracy=table["accuracy"] + 0.1)]
+    again.append(table.head(40).with_columns(id=table["id"].head(40) + 2000, accuracy=table["accuracy"].head(40) - 30))
+    pl.concat([table, *again]).write_parquet(tmp_path / "data.parquet")
+    for arguments in (
+        ("data", "info"),
+        ("fit", "--settings", "small.toml", "-m", "accuracy", "--split", "all", "-o", "b"),
+    ):
+        shown = " ".join(run(*arguments, "data.parquet").split())
+        assert "warning: accuracy: repeats of one architecture differ by as much as architectures do" in shown
 
 
 @pytest.mark.parametrize(

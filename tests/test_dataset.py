@@ -1,6 +1,7 @@
 import contextlib
 import io
 import json
+import re
 import tarfile
 
 import numpy as np
@@ -97,6 +98,99 @@ def test_wrong_values_name_row_and_variable(space, name, value, message):
     column[3] = value
     with pytest.raises(DataError, match=message):
         from_table(table.with_columns(pl.Series(name, column, strict=False)), space)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "71.2 ± 0.3",
+        "71.2 +/- 0.3",
+        "71.2+-0.3",
+        "3.2 ms",
+        "3.2ms",
+        "71.2%",
+        "71.2 %",
+        "1,234.5",
+        "1 234",
+        "71,2",
+        "71.2(3)",
+        "$3",
+        "~71.2",
+        ">100",
+        "12 img/s",
+        "1.234,5",
+        "12 345,6",
+        "0:03.2",
+        "3.2 milli seconds",
+        "−1.5",
+        "OOM",
+        "failed",
+    ],
+)
+def test_numbers_with_something_around_them_name_row_and_value(space, text):
+    table = sample_table(20)
+    values = table["accuracy"].cast(pl.String).to_list()
+    values[3] = text
+    one = table.with_columns(pl.Series("accuracy", values))
+    every = table.with_columns(accuracy=pl.lit(text))
+    for content in (one, one.with_columns(pl.col("accuracy").cast(pl.Categorical))):
+        with pytest.raises(DataError, match=rf"id 3: accuracy is {re.escape(repr(text))}; write the number alone"):
+            from_table(content, space)
+    if text.isalpha():  # a column of words is no metric; it is named where someone wants one
+        assert from_table(every, space).report.unknown == {"column accuracy": 23}
+        with pytest.raises(DataError, match="column accuracy holds no numbers and was left out"):
+            from_table(every, space).values("accuracy")
+        return
+    with pytest.raises(DataError, match=rf"id 0: accuracy is {re.escape(repr(text))}"):
+        from_table(every, space)
+
+
+def test_text_that_is_all_numbers_is_read(space, tmp_path):
+    table = sample_table(20)
+    texts = [f" {value}" if row % 3 else "n/a" for row, value in enumerate(table["accuracy"])]
+    table.with_columns(accuracy=pl.Series(texts)).write_csv(tmp_path / "t.csv")
+    found = read_dataset(tmp_path / "t.csv", space).values("accuracy")
+    np.testing.assert_array_equal(found, np.where(np.arange(23) % 3, table["accuracy"].to_numpy(), np.nan))
+    for words in ("3x3", "2024-01-31", "1.0.2", "mobile 3"):
+        assert from_table(table.with_columns(note=pl.lit(words)), space).report.unknown == {"column note": 23}
+    with pytest.raises(DataError, match="column accuracy holds durations"):
+        from_table(table.with_columns(pl.col("accuracy").cast(pl.Int64).cast(pl.Duration("ms"))), space)
+
+
+def test_tables_of_strings_and_of_indices(space):
+    table = sample_table(20)
+    whole = from_table(table, space)
+    values = table.drop(v.name for v in space.variables)
+    for name, column in (("architecture", space.format(whole.choices)), ("index", space.index(whole.choices))):
+        assert from_table(values.with_columns(pl.Series(name, column)), space).sha256 == whole.sha256
+    wrong = [*space.format(whole.choices)[:22], "e1_k3"]
+    with pytest.raises(DataError, match='id 22: "e1_k3" is not an architecture'):
+        from_table(values.with_columns(architecture=pl.Series(wrong)), space)
+
+
+def repeated(epochs, rows=40):
+    """Rows trained once for each number of epochs; 12 are far too few, and 200 have a noise of 0.2."""
+    random, table = np.random.default_rng(1), sample_table(rows).head(rows)
+    parts = []
+    for number, several in enumerate(epochs):
+        short = np.array([epoch == 12 for epoch in np.resize(several, rows)])
+        values = table["accuracy"].to_numpy() + random.normal(0, 0.2, rows)
+        values -= short * random.normal(25, 4, rows)
+        parts.append(table.with_columns(id=table["id"] + number * rows, accuracy=pl.Series(values)))
+    return from_table(pl.concat(parts), accelnas.mnasnet_space()).report
+
+
+@pytest.mark.parametrize("epochs", [(200, 12), (200, 200, 12), (200, 12, 12), (200, 200, [12, *[200] * 9])])
+def test_repeats_of_several_scales_are_doubted(epochs):
+    report = repeated(epochs)
+    assert report.noise["accuracy"] > 3
+    assert "check that all rows were trained and measured in the same way" in report.doubtful["accuracy"]
+
+
+def test_repeats_of_one_scale_are_not_doubted():
+    report = repeated((200, 200, 200))
+    assert report.noise["accuracy"] == pytest.approx(0.2, rel=0.2)
+    assert report.doubtful == {}
 
 
 def test_wrong_tables_are_refused(space):

@@ -131,6 +131,6 @@ def test_wrong_counts_and_seeds(n: object, seed: int) -> None:
 
 def test_errors_have_one_base_class() -> None:
     for name in accelnas.errors.__all__:
-        assert issubclass(getattr(accelnas, name), accelnas.AccelnasError)
+        assert issubclass(getattr(accelnas, name), (accelnas.AccelnasError, accelnas.AccelnasWarning))
     with pytest.raises(accelnas.FileError, match="no-such-file"):
         Space.from_toml("no-such-file.toml")

@@ -191,11 +191,8 @@ REFUSED = {
                  "applies sigmoid to the sum"),
     "linear booster": (_xgboost(booster="gblinear", tree_method="auto", updater="coord_descent"),
                        "is linear and has no trees"),
-    "missing zero": (_sklearn(xgboost.XGBRegressor(n_estimators=2, missing=0.0)),
-                     "treats 0.0 as missing; fit with missing=nan"),
     "not fitted": (xgboost.XGBRegressor, "XGBRegressor can't be compiled"),
     "linear leaves": (_lightgbm(linear_tree=True), "linear leaves"),
-    "zero as missing": (_lightgbm(zero_as_missing=True), "treats zero as missing"),
     "square root": (_lightgbm(reg_sqrt=True), "applies signed_square"),
     "poisson": (_sklearn(HistGradientBoostingRegressor(loss="poisson", max_iter=2),
                          lambda c: np.exp(c.target / 9)), "give the metric the link 'log', not"),
@@ -241,7 +238,7 @@ def test_pickles_are_never_loaded(tmp_path):
             read_source(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"[1, 2]", b"{}", b'{"model": 1}', b"tea", b"\x00" * 64])
+@pytest.mark.parametrize("content", [b"[1, 2]", b"{}", b'{"model": 1}', b"tea", b"\x00" * 64])
 def test_unknown_files_are_refused(content, tmp_path):
     (tmp_path / "model").write_bytes(content)
     with pytest.raises(ModelError, match="no model of a known kind"):
@@ -325,7 +322,11 @@ def test_encoding_from_toml(tmp_path):
     ("text", "message"),
     [
         ("columns = [", "is not TOML"),
-        ("order = 1", "unknown key 'order'; use kind, columns and values"),
+        ("order = 1", "unknown key 'order'; use kind, columns, absent, missing and values"),
+        ("absent = 1", "absent of the encoding is 1, as the choice itself"),
+        ("absent = true", "absent of the encoding is True; give a finite number or nan"),
+        ("missing = inf", "missing of the encoding is inf; give a finite number or nan"),
+        ('missing = "no"', "missing of the encoding is 'no'"),
         ("columns = 3", "must be a list of strings"),
         ("values = 3", "must be a table"),
         ('kind = "binary"', "'binary' is unknown; choose one of ordinal, values"),

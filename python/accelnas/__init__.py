@@ -12,6 +12,7 @@ from accelnas._core import __version__
 from accelnas.benchmark import Benchmark, load
 from accelnas.errors import (
     AccelnasError,
+    AccelnasWarning,
     ArtifactError,
     DataError,
     FileError,
@@ -32,6 +33,7 @@ from accelnas.space import Block, Space, Variable, mnasnet_space
 
 __all__ = [
     "AccelnasError",
+    "AccelnasWarning",
     "ArtifactError",
     "Benchmark",
     "BestResult",

@@ -2,6 +2,7 @@
 
 __all__ = [
     "AccelnasError",
+    "AccelnasWarning",
     "ArtifactError",
     "DataError",
     "FileError",
@@ -52,3 +53,7 @@ class DataError(AccelnasError, ValueError):
 
 class MissingExtraError(AccelnasError, ImportError):
     """An optional dependency is not installed."""
+
+
+class AccelnasWarning(UserWarning):
+    """A result is right as asked, but may not be what was meant."""

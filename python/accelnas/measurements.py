@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from accelnas import derived
+from accelnas.architectures import is_one
 from accelnas.errors import MetricError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from numpy.typing import NDArray
 
     from accelnas import _core
@@ -239,8 +241,4 @@ def check_threads(threads: int | None) -> None:
 
 def unpack(archs: Architectures, values: NDArray[Any]) -> Values:
     """Give an array, or its only value where `archs` stands for one architecture rather than a list of one."""
-    if isinstance(archs, np.ndarray):
-        is_one = archs.dtype == np.uint8 and archs.ndim == 1
-    else:
-        is_one = isinstance(archs, (Mapping, str, int, np.integer))
-    return values[0] if is_one else values
+    return values[0] if is_one(archs) else values

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from accelnas import _core
+from accelnas.architectures import encode
 from accelnas.errors import FileError, SpaceError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    import pandas
     import polars
 
 __all__ = ["Architectures", "Block", "Choice", "Space", "Variable", "mnasnet_space"]
@@ -24,7 +27,7 @@ Choice: TypeAlias = "bool | int | float | str"
 Rows: TypeAlias = NDArray[np.uint8]
 Architectures: TypeAlias = (
     "Mapping[str, Choice] | str | int | Sequence[Mapping[str, Choice]] | Sequence[str] | Sequence[int]"
-    " | NDArray[Any] | polars.DataFrame"
+    " | Sequence[Sequence[int]] | NDArray[Any] | polars.DataFrame | pandas.DataFrame"
 )
 
 _DATA = Path(__file__).parent / "data"
@@ -251,10 +254,12 @@ class Space:
 
         Parameters
         ----------
-        archs : dict, str, int, uint8 array, a sequence or 64-bit integer array of them, or polars.DataFrame
-            A ``uint8`` array has shape (n, variables) for choice indices or (n, blocks) for block
-            states; one row may be 1-dimensional. Integers of 64 bits are indices into the space. A
-            data frame has a column for each variable, or one named ``architecture`` or ``index``.
+        archs : dict, str, int, integer array, a sequence of them, or a data frame
+            An integer array of 2 dimensions, or a list of lists, has shape (n, variables) and holds choice
+            indices; a ``uint8`` one may be (n, blocks) for block states, and one row of it 1-dimensional.
+            Integers of 64 bits, and 1-dimensional arrays of them, are indices into the space. A data frame
+            (pandas, Polars, or any that speaks Arrow) has a column of choices for each variable, or one named
+            ``architecture`` or ``index``; its rows and columns alone are read too.
 
         Returns
         -------
@@ -266,59 +271,10 @@ class Space:
         Raises
         ------
         SpaceError
-            If a value is out of range; the message names row, variable, value and choices.
+            If a value is out of range; the message names row, variable, value and choices. If integers can
+            be meant in two ways.
         """
-        if isinstance(archs, np.ndarray):
-            return self._encode_array(archs)
-        if isinstance(archs, Mapping):
-            return self._core.encode_dicts([dict(archs)])
-        if isinstance(archs, str):
-            return self._core.parse([archs])
-        if isinstance(archs, (int, np.integer)):
-            return self._core.at(np.array([self._valid_index(0, archs)], np.uint64))
-        if hasattr(archs, "get_columns"):
-            from accelnas.frames import encode_frame
-
-            return encode_frame(self, cast("polars.DataFrame", archs))
-        if isinstance(archs, Iterable):
-            return self._encode_sequence(list(archs))
-        raise SpaceError(f"got a {type(archs).__name__}; pass a dict, string, index, array or data frame")
-
-    def _encode_array(self, array: NDArray[Any]) -> Rows:
-        if array.dtype == np.uint8:
-            rows = array[None, :] if array.ndim == 1 else array
-            if rows.ndim != 2:
-                raise SpaceError(f"array has {array.ndim} dimensions; pass (n, {len(self.variables)}) choice indices")
-            rows = np.ascontiguousarray(rows)
-            if rows.shape[1] == len(self.blocks) != len(self.variables):
-                return self._core.from_block_states(rows)
-            if rows.shape[1] != len(self.variables):
-                self._core.check(rows)
-            return rows
-        if array.ndim == 1 and array.dtype.kind in "iu" and array.dtype.itemsize == 8:
-            return self.at(array)
-        if array.ndim == 1 and array.dtype.kind in "OUT":
-            return self._encode_sequence(array.tolist())
-        raise SpaceError(
-            f"array has dtype {array.dtype} and {array.ndim} dimensions; pass uint8 choice indices or block "
-            "states of 2 dimensions, or int64 or uint64 indices of 1"
-        )
-
-    def _encode_sequence(self, items: list[Any]) -> Rows:
-        kinds: tuple[tuple[Any, Any], ...] = (
-            (Mapping, lambda: self._core.encode_dicts([dict(d) for d in items])),
-            (str, lambda: self._core.parse(items)),
-            ((int, np.integer), lambda: self.at(items)),
-            (np.ndarray, lambda: self._encode_array(np.stack(items))),
-        )
-        if not items:
-            return np.empty((0, len(self.variables)), np.uint8)
-        for kind, encode in kinds:
-            if all(isinstance(item, kind) for item in items):
-                rows: Rows = encode()
-                return rows
-        names = sorted({type(item).__name__ for item in items})
-        raise SpaceError(f"got a sequence of {', '.join(names)}; pass dicts, strings, indices or arrays of one shape")
+        return encode(self, archs)
 
     def check(self, archs: Architectures) -> None:
         """Raise SpaceError unless every architecture is one of this space."""
@@ -358,7 +314,7 @@ class Space:
         return self._core.at(np.ascontiguousarray(array, np.uint64))
 
     def _valid_index(self, row: int, index: object) -> int:
-        if not isinstance(index, (int, np.integer)) or not 0 <= index < self.size:
+        if isinstance(index, bool) or not isinstance(index, (int, np.integer)) or not 0 <= index < self.size:
             raise SpaceError(f"row {row}: index {index} is outside the space; choose one of 0 to {self.size - 1}")
         return int(index)
 
@@ -387,7 +343,11 @@ class Space:
         uint8 array (n, variables)
             Choice indices.
         """
-        return self._core.parse([texts] if isinstance(texts, str) else list(texts))
+        texts = [texts] if isinstance(texts, str) else list(texts)
+        for row, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise SpaceError(f"row {row}: {text!r} is not an architecture of {self.name!r}; give a string")
+        return self._core.parse(texts)
 
 
 def _steps(n: int, size: int) -> Iterator[int]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 from accelnas.errors import DataError
+from accelnas.lookalikes import HEAD, what_it_is
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +104,7 @@ def _folder_members(folder: Path) -> Iterator[tuple[str, bytes]]:
 def _tar_members(path: Path) -> Iterator[tuple[str, bytes]]:
     try:
         with path.open("rb") as raw:
-            zipped = raw.read(2) == b"\x1f\x8b"
+            zipped = _is_zipped(path, raw.read(HEAD))
             raw.seek(0)
             plain = cast("BinaryIO", gzip.GzipFile(fileobj=raw) if zipped else raw)
             # "r|" reads forward only, so the limit also bounds headers that claim gigabytes
@@ -121,6 +122,13 @@ def _tar_members(path: Path) -> Iterator[tuple[str, bytes]]:
         if error.errno is not None:  # the file system's own errors keep their type
             raise
         raise DataError(f"{path} is not a readable tar archive: {error}") from error
+
+
+def _is_zipped(path: Path, head: bytes) -> bool:
+    zipped = head.startswith(b"\x1f\x8b")
+    if not zipped and head[257:262] != b"ustar" and (found := what_it_is(head, path.suffix, "table")):
+        raise DataError(f"{path}: {found}")
+    return zipped
 
 
 def _member_content(archive: tarfile.TarFile, member: tarfile.TarInfo, name: str) -> bytes:

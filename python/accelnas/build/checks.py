@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["OUTLIER_LIMIT", "Report", "check"]
 
 OUTLIER_LIMIT = 6.0  # robust standard deviations
+# repeats are doubted where their noise exceeds WIDEST of the spread of all values, or their differences spread over
+# more than SCALES between deciles (13 in a normal distribution, 50 in real data of one kind), or have a root mean
+# square above OUTWEIGHED medians (1.5 in a normal distribution, 5 in real data of one kind)
+FEWEST_GAPS, WIDEST, SCALES, OUTWEIGHED = 5, 0.8, 100, 8
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class Report:
         (1.4826 · median absolute deviation) from the median residual is an outlier.
     unknown
         Field, column or file that was left out, to the number of times it was met.
+    doubtful
+        Metric name to what is odd about its repeats, where they can't all be of one kind.
     """
 
     rows: int
@@ -50,6 +56,7 @@ class Report:
     nulls: Mapping[str, int]
     outliers: Mapping[str, tuple[int, ...]]
     unknown: Mapping[str, int]
+    doubtful: Mapping[str, str]
 
 
 def check(
@@ -65,7 +72,8 @@ def check(
     repeated = np.flatnonzero(size > 1)
     repeats = tuple(tuple(int(i) for i in ids[group == g]) for g in repeated)
     values = {name: table[name].fill_null(np.nan).to_numpy() for name in metrics}
-    noise = {name: _noise(value, group, repeated) for name, value in values.items()}
+    again = {name: _repeats(value, group, repeated) for name, value in values.items()}
+    noise = {name: _noise(several) for name, several in again.items()}
     design = _main_effects(choices)
     outliers = {name: ids[_outlying(value, design)] for name, value in values.items()}
     return Report(
@@ -76,18 +84,57 @@ def check(
         nulls={name: int(n) for name in metrics if (n := table[name].null_count())},
         outliers={name: tuple(int(i) for i in found) for name, found in outliers.items() if found.size},
         unknown=dict(unknown),
+        doubtful={name: text for name, value in values.items() if (text := _doubt(value, again[name]))},
     )
 
 
-def _noise(values: NDArray[np.float64], group: NDArray[np.intp], repeated: NDArray[np.intp]) -> float | None:
-    squares, freedom = 0.0, 0
-    for g in repeated:
-        measured = values[group == g]
-        measured = measured[~np.isnan(measured)]
-        if measured.size > 1:
-            squares += float(np.square(measured - measured.mean()).sum())
-            freedom += measured.size - 1
+def _repeats(
+    values: NDArray[np.float64], group: NDArray[np.intp], repeated: NDArray[np.intp]
+) -> list[NDArray[np.float64]]:
+    """Sorted values of every architecture that was measured more than once."""
+    rows = np.flatnonzero(~np.isnan(values) & np.isin(group, repeated))
+    rows = rows[np.lexsort((values[rows], group[rows]))]
+    parts = np.split(values[rows], np.flatnonzero(np.diff(group[rows])) + 1)
+    return [part for part in parts if part.size > 1]
+
+
+def _noise(repeats: list[NDArray[np.float64]]) -> float | None:
+    freedom = sum(part.size - 1 for part in repeats)
+    squares = sum(float(np.square(part - part.mean()).sum()) for part in repeats)
     return float(np.sqrt(squares / freedom)) if freedom else None
+
+
+def _doubt(values: NDArray[np.float64], repeats: list[NDArray[np.float64]]) -> str | None:
+    """Say why repeats can't all be of one kind, such as trainings of 12 and of 200 epochs."""
+    noise, measured = _noise(repeats), values[~np.isnan(values)]
+    if sum(part.size - 1 for part in repeats) < FEWEST_GAPS or not noise:
+        return None
+    again = "check that all rows were trained and measured in the same way (epochs, scheme, device)"
+    if noise > WIDEST * measured.std():
+        return (
+            f"repeats of one architecture differ by as much as architectures do (standard deviations {noise:.3g} and "
+            f"{measured.std():.3g}); {again}"
+        )
+    scales = [_scales(repeats)]
+    if (measured > 0).all():  # noise in proportion to the value is of one kind, too
+        scales.append(_scales([np.log(part) for part in repeats]))
+    if not all(scales):
+        return None
+    low, high = np.quantile(np.concatenate([np.diff(part) for part in repeats]), [0.25, 0.95])
+    return (
+        f"repeats of one architecture differ on several scales, by {low:.3g} or less (a quarter of them) and by "
+        f"{high:.3g} or more (a twentieth), so that their noise of {noise:.3g} is that of neither; {again}"
+    )
+
+
+def _scales(repeats: list[NDArray[np.float64]]) -> bool:
+    """Whether differences between neighbouring repeats spread far more than those of one normal distribution."""
+    gaps = np.concatenate([np.diff(part) for part in repeats])
+    gaps = gaps[gaps > 0]
+    if len(gaps) < FEWEST_GAPS:
+        return False
+    low, middle, high = np.quantile(gaps, [0.1, 0.5, 0.9])
+    return bool(high > SCALES * low or np.sqrt(np.square(gaps).mean()) > OUTWEIGHED * middle)
 
 
 def _main_effects(choices: NDArray[np.uint8]) -> NDArray[np.float64]:

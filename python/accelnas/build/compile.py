@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
+import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib.metadata import version
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-import accelnas
 from accelnas import _core
+from accelnas.build.doubts import doubts
 from accelnas.build.encoding import Encoding
-from accelnas.build.sources import ScikitLearn, Source, read_source
+from accelnas.build.provenance import origin
+from accelnas.build.sources import Source, read_source
 from accelnas.build.treelite_import import import_forest
 from accelnas.build.verify import Member, VerifyReport, verification_rows, verify
-from accelnas.errors import ModelError
+from accelnas.errors import AccelnasWarning, ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -82,6 +81,8 @@ class CompileReport:
         Number of trees that depend on too many blocks and stay trees.
     verification
         The comparison with the source library.
+    warnings
+        What the owner of the models should look at.
     provenance
         What the artifact says of its origin.
     seconds
@@ -97,6 +98,7 @@ class CompileReport:
     order: int
     forest_trees: int
     verification: VerifyReport
+    warnings: tuple[str, ...]
     provenance: dict[str, str]
     seconds: dict[str, float]
 
@@ -110,6 +112,7 @@ def compile_metric(
     scale: float | Sequence[float] = 1.0,
     bias: float | Sequence[float] = 0.0,
     encoding: Encoding | None = None,
+    missing: float = float("nan"),
     tables: Tables | None = None,
     architectures: Architectures | None = None,
     uncertainty: Uncertainty | None = None,
@@ -141,6 +144,9 @@ def compile_metric(
     encoding
         What the models see of an architecture. By default the position of each choice, columns
         matched by the models' feature names if they have any, by position otherwise.
+    missing
+        The number that stands for a missing value besides nan, as ``missing`` of XGBoost; by default that of
+        the encoding, or of a model that states it.
     tables
         Interaction tables on the link's scale, a function a member, to which the models add. Tables alone
         are rounded to float32, half the size; the predictions move by 5e-7 standard deviations, of the member that
@@ -162,6 +168,12 @@ def compile_metric(
         When a model can't be compiled, with the reason.
     VerificationError
         When the result doesn't say what a model says.
+
+    Warns
+    -----
+    AccelnasWarning
+        When the result says what the models say, but a model may have been meant otherwise: it separates missing
+        values that the encoding never gives, predicts the same everywhere, or stopped early and uses all rounds.
     """
     if not models and tables is None:
         raise ModelError("no model is given; give one for each member")
@@ -171,13 +183,16 @@ def compile_metric(
         raise ModelError(f"direction is {metric.direction!r}; choose {' or '.join(DIRECTIONS)}")
     if metric.link not in LINKS:
         raise ModelError(f"link is {metric.link!r}; choose one of {', '.join(LINKS)}")
+    if np.isinf(missing):
+        raise ModelError(f"missing is {missing}; give a finite number or nan")
     scales, biases = _each(scale, len(models), "scale"), _each(bias, len(models), "bias")
     seconds: dict[str, float] = {}
     with _timed(seconds, "read"):
         sources = [read_source(model) for model in models]
     with _timed(seconds, "import"):
         members = [
-            _member(source, space, encoding, metric.link, scales[i], biases[i], i) for i, source in enumerate(sources)
+            _member(source, space, encoding, missing, metric.link, scales[i], biases[i], i)
+            for i, source in enumerate(sources)
         ]
     with _timed(seconds, "lower"):
         surrogate = _lower(space, members, tables)
@@ -189,7 +204,8 @@ def compile_metric(
     given = dict(provenance or {})
     if tables is not None:
         given["tables_sha256"] = tables.sha256
-    entries = _provenance(members, verification, data, seed, given)
+    doubtful = doubts(members, verification)
+    entries = origin(members, verification, doubtful, data, seed, given)
     with _timed(seconds, "write"):
         _core.write_metric(
             directory,
@@ -203,6 +219,8 @@ def compile_metric(
             provenance=entries,
             uncertainty=None if uncertainty is None else uncertainty.as_dict(),
         )
+    for doubt in doubtful:
+        warnings.warn(f"{metric.name}: {doubt}", AccelnasWarning, stacklevel=2)
     return CompileReport(
         metric=metric.name,
         directory=Path(directory),
@@ -213,6 +231,7 @@ def compile_metric(
         order=surrogate.order,
         forest_trees=surrogate.forest_trees,
         verification=verification,
+        warnings=doubtful,
         provenance=entries,
         seconds=seconds,
     )
@@ -240,6 +259,7 @@ def _member(
     source: Source,
     space: Space,
     encoding: Encoding | None,
+    missing: float,
     link: str,
     scale: float,
     bias: float,
@@ -249,12 +269,10 @@ def _member(
     try:
         if encoding is None:
             encoding = _default_encoding(source, space)
-        encoding = encoding.rounded(source.dtype)
-        if isinstance(source, ScikitLearn):
-            _check_seen(source.known_categories(), encoding)
-        forest = import_forest(
-            source.trees, space, encoding, link=link, scale=scale, bias=bias
-        )  # fmt: skip
+        if not np.isnan(missing):
+            encoding = replace(encoding, missing=missing)
+        encoding = source.seen(encoding)
+        forest = import_forest(source.trees, space, encoding, link=link, scale=scale, bias=bias)
     except ModelError as error:
         raise ModelError(f"model {number} ({source.kind}): {error}") from None
     return Member(source, encoding, forest, scale, bias)
@@ -278,53 +296,3 @@ def _default_encoding(source: Source, space: Space) -> Encoding:
     if source.names is None:
         return Encoding.ordinal(space)
     return Encoding.from_names(source.names, space)
-
-
-def _check_seen(known: Mapping[int, set[float]], encoding: Encoding) -> None:
-    for feature, seen in known.items():
-        unseen = {x for x in encoding.columns[feature][1] if not np.isnan(x)} - seen
-        if unseen:
-            raise ModelError(
-                f"category {min(unseen):g} of {encoding.names[feature]} was not in the training "
-                "data: scikit-learn treats it as missing, Treelite doesn't; encode it as nan"
-            )
-
-
-def _provenance(
-    members: Sequence[Member],
-    verification: VerifyReport,
-    data: np.ndarray,
-    seed: int,
-    given: Mapping[str, str],
-) -> dict[str, str]:
-    """Return origin of the tables: no dates, so that the same inputs give the same bytes."""
-    versions = {"accelnas": accelnas.__version__, "numpy": version("numpy")}
-    for member in members:
-        versions |= member.source.versions
-    encodings = [_encoding_text(member.encoding) for member in members]
-    entries = {
-        "source_models": json.dumps(
-            [
-                {
-                    "library": member.source.kind,
-                    "sha256": member.source.sha256,
-                    "trees": member.source.trees.tree_count,
-                    "scale": member.scale,
-                    "bias": member.bias,
-                }
-                for member in members
-            ]
-        ),
-        "versions": json.dumps(dict(sorted(versions.items()))),
-        "encoding": encodings[0] if len(set(encodings)) == 1 else f"[{', '.join(encodings)}]",
-        "verified_data_sha256": hashlib.sha256(data.tobytes()).hexdigest(),
-        "verified_seed": str(seed),
-    } | verification.as_strings()
-    if both := sorted(set(entries) & set(given)):
-        raise ModelError(f"provenance {both[0]!r} is written by accelnas itself; rename yours")
-    return dict(sorted((entries | dict(given)).items()))
-
-
-def _encoding_text(encoding: Encoding) -> str:
-    columns = zip(encoding.names, encoding.columns, strict=True)
-    return json.dumps({name: list(numbers) for name, (_, numbers) in columns})

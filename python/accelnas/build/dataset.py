@@ -15,6 +15,7 @@ import polars as pl
 
 from accelnas.build.archive import read_archive
 from accelnas.build.checks import Report, check
+from accelnas.build.table import architecture_columns, numbers, read_table
 from accelnas.errors import DataError
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ class Dataset:
         DataError
             If the data set has no such metric.
         """
+        if f"column {metric}" in self.report.unknown:
+            raise DataError(f"column {metric} holds no numbers and was left out; give numbers in every row, or nothing")
         if metric not in self.metrics:
             raise DataError(f"no metric {metric!r}; choose one of {', '.join(self.metrics)}")
         return self.table[metric].fill_null(np.nan).to_numpy()
@@ -134,8 +137,8 @@ def read_dataset(path: str | Path, space: Space | None = None) -> Dataset:
     ----------
     path
         The Accel-NASBench archive (``.tar.gz``, ``.tar``, or a folder of ``result_N.json``), or a
-        ``.parquet`` or ``.csv`` table with one column a variable, one a metric, an optional
-        integer ``id`` column, and optional ``METRIC_std`` columns.
+        ``.parquet`` or ``.csv`` table with one column a variable (or ``architecture`` or ``index``), one a
+        metric, an optional integer ``id`` column, and optional ``METRIC_std`` columns.
     space
         The search space; None means MnasNet, the space of Accel-NASBench.
 
@@ -157,8 +160,8 @@ def read_dataset(path: str | Path, space: Space | None = None) -> Dataset:
     path = Path(path)
     if not path.exists():
         raise DataError(f"{path} does not exist; `accelnas data fetch` downloads the public archive")
-    if path.suffix in {".parquet", ".csv"}:
-        return from_table(_read_table(path), space, file_sha256=_file_sha256(path))
+    if path.suffix.lower() in {".parquet", ".csv"} and path.is_file():
+        return from_table(read_table(path), space, file_sha256=_file_sha256(path))
     records = read_archive(path)
     architectures = _architecture_columns(records.ids, records.architectures, space)
     return _validate(
@@ -174,33 +177,27 @@ def read_dataset(path: str | Path, space: Space | None = None) -> Dataset:
 def from_table(table: pl.DataFrame, space: Space, *, file_sha256: str | None = None) -> Dataset:
     """Validate a table in memory; columns as in `read_dataset`.
 
-    Columns that are not numeric are left out and named in the report. NaN counts as null.
+    Text is read where every value is a number. Columns that hold no measurements are left out and named in the
+    report. NaN counts as null.
 
     Raises
     ------
     DataError
         As `read_dataset`.
     """
-    names = [variable.name for variable in space.variables]
-    missing = [name for name in names if name not in table.columns]
-    if missing:
-        raise DataError(f"the table has no column {missing[0]}; it needs one for every variable")
     if table.height == 0:
         raise DataError("the table has no rows; expected measured architectures")
     ids = table["id"] if "id" in table.columns else pl.Series("id", np.arange(table.height))
     if not ids.dtype.is_integer() or ids.null_count():
         raise DataError(f"column id is {ids.dtype} with {ids.null_count()} nulls; use integers")
-    others = [name for name in table.columns if name not in {"id", *names}]
-    numeric = [name for name in others if table[name].dtype.is_numeric()]
-    nested = [name for name in names if table[name].dtype.is_nested()]
-    if nested:
-        raise DataError(f"column {nested[0]} is {table[nested[0]].dtype}; expected single values")
+    architectures, used = architecture_columns(table, space, ids)
+    others = {name: numbers(table[name], ids) for name in table.columns if name not in {"id", *used}}
     return _validate(
         space,
         ids.cast(pl.Int64).to_numpy(),
-        {name: table[name].to_list() for name in names},
-        {name: table[name].cast(pl.Float64) for name in numeric},
-        Counter({f"column {name}": table.height for name in others if name not in numeric}),
+        architectures,
+        {name: column for name, column in others.items() if column is not None},
+        Counter({f"column {name}": table.height for name, column in others.items() if column is None}),
         file_sha256,
     )
 
@@ -275,15 +272,6 @@ def _choice_indices(values: Sequence[Any], variable: Variable, ids: NDArray[np.i
         allowed = ", ".join(str(choice) for choice in variable.choices)
         raise DataError(f"id {ids[row]}: {variable.name} is {values[row]!r}; choose one of {allowed}")
     return found.astype(np.uint8)
-
-
-def _read_table(path: Path) -> pl.DataFrame:
-    try:
-        if path.suffix == ".csv":
-            return pl.read_csv(path, infer_schema_length=None)
-        return pl.read_parquet(path)
-    except pl.exceptions.PolarsError as error:
-        raise DataError(f"{path} is not a readable {path.suffix[1:]} table: {error}") from error
 
 
 def _file_sha256(path: Path) -> str:

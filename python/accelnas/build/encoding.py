@@ -19,7 +19,7 @@ else:
     import tomli as tomllib
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from accelnas import Space
 
@@ -39,6 +39,8 @@ class Encoding:
     columns
         For each column, the position of its variable in ``space.variables`` and the number the
         model sees for each choice of it; ``nan`` is a missing value.
+    missing
+        A number that stands for a missing value too, as ``missing`` of XGBoost.
 
     Examples
     --------
@@ -53,6 +55,7 @@ class Encoding:
 
     names: tuple[str, ...]
     columns: tuple[tuple[int, tuple[float, ...]], ...]
+    missing: float = math.nan
 
     @classmethod
     def ordinal(cls, space: Space) -> Encoding:
@@ -72,6 +75,8 @@ class Encoding:
         *,
         kind: str = "ordinal",
         values: Mapping[str, Sequence[float]] | None = None,
+        absent: float = 0.0,
+        missing: float = math.nan,
     ) -> Encoding:
         """Columns in the order of their names.
 
@@ -79,7 +84,7 @@ class Encoding:
         ----------
         names
             Names of variables, and ``variable=choice`` for columns that are 1 for that choice and
-            0 for the others.
+            `absent` for the others.
         space
             The space that the names belong to.
         kind
@@ -87,6 +92,11 @@ class Encoding:
         values
             Numbers for the choices of some variables, by the variable's name or by its symbol
             (every variable with that symbol).
+        absent
+            What a ``variable=choice`` column holds for other choices; nan for a model that was trained on
+            sparse rows, whose absent cells XGBoost takes as missing.
+        missing
+            A number that stands for a missing value.
 
         Raises
         ------
@@ -95,6 +105,11 @@ class Encoding:
         """
         if kind not in KINDS:
             raise ModelError(f"encoding {kind!r} is unknown; choose one of {', '.join(KINDS)}")
+        for key, number in (("absent", absent), ("missing", missing)):
+            if not isinstance(number, (int, float)) or isinstance(number, bool) or math.isinf(number):
+                raise ModelError(f"{key} of the encoding is {number!r}; give a finite number or nan")
+        if absent == 1:
+            raise ModelError("absent of the encoding is 1, as the choice itself; give another number or nan")
         given = dict(values or {})
         known = {v.name for v in space.variables} | {v.symbol for v in space.variables}
         if unknown := sorted(set(given) - known):
@@ -111,7 +126,7 @@ class Encoding:
                 )
             variable = space.variables[index[variable_name]]
             if one_hot:
-                numbers = _one_hot(variable, choice)
+                numbers = _one_hot(variable, choice, float(absent))
             elif (own := given.get(variable.name, given.get(variable.symbol))) is not None:
                 numbers = _checked(variable, own)
             elif kind == "values":
@@ -119,14 +134,14 @@ class Encoding:
             else:
                 numbers = tuple(float(i) for i in range(len(variable.choices)))
             columns.append((index[variable_name], numbers))
-        return cls(tuple(names), tuple(columns))
+        return cls(tuple(names), tuple(columns), float(missing))
 
     @classmethod
     def from_toml(cls, path: str | Path, space: Space) -> Encoding:
         """Read an encoding from a TOML file.
 
-        The file has up to three keys: ``kind`` (``"ordinal"`` or ``"values"``), ``columns`` (names
-        as in :meth:`from_names`; without it one column a variable, in the order of the space) and
+        The file has the keys of :meth:`from_names`, all of them optional: ``kind``, ``columns`` (its
+        names; by default one column a variable, in the order of the space), ``absent``, ``missing`` and
         the table ``values`` (numbers for the choices of a variable or symbol; nan is missing)::
 
             kind = "values"
@@ -144,23 +159,37 @@ class Encoding:
             document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ModelError(f"encoding {path} is not TOML: {error}") from None
-        if unknown := sorted(set(document) - {"kind", "columns", "values"}):
+        if unknown := sorted(set(document) - {"kind", "columns", "values", "absent", "missing"}):
             raise ModelError(f"encoding {path} has the unknown key {unknown[0]!r}; "
-                             "use kind, columns and values")  # fmt: skip
+                             "use kind, columns, absent, missing and values")  # fmt: skip
         names = document.get("columns", [variable.name for variable in space.variables])
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ModelError(f"columns in encoding {path} must be a list of strings")
         values = document.get("values", {})
         if not isinstance(values, dict):
             raise ModelError(f"values in encoding {path} must be a table of lists of numbers")
-        return cls.from_names(names, space, kind=document.get("kind", "ordinal"), values=values)
+        return cls.from_names(
+            names,
+            space,
+            kind=document.get("kind", "ordinal"),
+            values=values,
+            absent=document.get("absent", 0.0),
+            missing=document.get("missing", math.nan),
+        )
 
     def rounded(self, dtype: npt.DTypeLike) -> Encoding:
-        """Round every number to the precision in which a library holds its input."""
-        columns = (
-            (variable, tuple(float(x) for x in np.asarray(numbers, dtype))) for variable, numbers in self.columns
+        """Round every number to the precision in which a library holds its input; missing ones become nan."""
+        columns = tuple((variable, tuple(np.asarray(numbers, dtype).tolist())) for variable, numbers in self.columns)
+        missing = float(np.asarray(self.missing, dtype))
+        return Encoding(self.names, columns).with_nan(lambda number: number == missing)
+
+    def with_nan(self, is_missing: Callable[[float], bool], column: int | None = None) -> Encoding:
+        """Put nan in place of some numbers, of all columns or of one."""
+        columns = tuple(
+            (variable, tuple(math.nan if column in (None, i) and is_missing(x) else x for x in numbers))
+            for i, (variable, numbers) in enumerate(self.columns)
         )
-        return Encoding(self.names, tuple(columns))
+        return Encoding(self.names, columns, self.missing)
 
     def transform(
         self, choices: npt.NDArray[np.uint8], dtype: npt.DTypeLike = np.float32
@@ -189,14 +218,14 @@ def _label(choice: Any) -> str:
     return str(choice).lower() if isinstance(choice, bool) else str(choice)
 
 
-def _one_hot(variable: Any, wanted: str) -> tuple[float, ...]:
+def _one_hot(variable: Any, wanted: str, absent: float) -> tuple[float, ...]:
     if all(isinstance(choice, bool) for choice in variable.choices):
         wanted = {"0": "false", "1": "true"}.get(wanted, wanted.lower())
     labels = [_label(choice) for choice in variable.choices]
     if wanted not in labels:
         raise ModelError(f"column '{variable.name}={wanted}' names no choice of {variable.name}; "
                          f"choose one of {', '.join(labels)}")  # fmt: skip
-    return tuple(float(label == wanted) for label in labels)
+    return tuple(1.0 if label == wanted else absent for label in labels)
 
 
 def _numeric_choices(variable: Any) -> tuple[float, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from accelnas.build.ensemble import LINKS, fit_ensemble, usable_rows
 from accelnas.build.evaluate import Figures, evaluate
 from accelnas.build.families import FAMILIES
 from accelnas.build.uncertainty import estimate_uncertainty
-from accelnas.errors import ModelError
+from accelnas.errors import AccelnasWarning, ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -107,10 +108,17 @@ def fit_benchmark(
         If a metric is not in the data, or its values don't suit its link.
     ModelError
         If a metric is not in the settings, or a model can't be compiled exactly.
+
+    Warns
+    -----
+    AccelnasWarning
+        If the repeats that the noise of a metric comes from can't all be of one kind; and as `compile_metric`.
     """
     names = list(settings.metrics) if metrics is None else list(metrics)
     for name in names:
         _check_metric(dataset, settings, name)
+        if name in dataset.report.doubtful and settings.metrics[name].noise is None:
+            warnings.warn(f"{name}: {dataset.report.doubtful[name]}", AccelnasWarning, stacklevel=2)
     tell = progress or (lambda *_: None)
     results = []
     for name in names:

@@ -14,6 +14,7 @@ import polars as pl
 
 from accelnas.build.dataset import read_dataset
 from accelnas.errors import DataError
+from accelnas.lookalikes import check_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -51,7 +52,7 @@ def read_seeds(folder: Path) -> dict[str, list[NDArray[np.float64]]]:
     paths = sorted(folder.glob(SEED_FILES))
     if len(paths) < 2:
         raise DataError(f"{folder} has {len(paths)} files {SEED_FILES}; noise needs at least 2")
-    tables = [pl.read_csv(path, has_header=False) for path in paths]
+    tables = [_read(path) for path in paths]
     names = tables[0].columns[ARCHITECTURE:]
     keys = [table.select(pl.concat_str(names, separator=",").alias("key"))["key"] for table in tables]
     if any(set(key) != set(keys[0]) for key in keys):
@@ -61,6 +62,19 @@ def read_seeds(folder: Path) -> dict[str, list[NDArray[np.float64]]]:
         metric: list(np.stack([t[t.columns[column]].to_numpy() for t in sorted_tables], axis=1).astype(np.float64))
         for metric, column in SEED_COLUMNS.items()
     }
+
+
+def _read(path: Path) -> pl.DataFrame:
+    check_table(path)
+    try:
+        table = pl.read_csv(path, has_header=False)
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"{path} is not a readable csv table: {error}") from error
+    for metric, column in SEED_COLUMNS.items():
+        kind = table.dtypes[column] if column < table.width else None
+        if kind is None or not kind.is_numeric():
+            raise DataError(f"column {column + 1} of {path} is {kind}; expected numbers of {metric}, without a header")
+    return table
 
 
 def pooled_noise(groups: Iterable[Sequence[float] | NDArray[np.float64]]) -> float:

@@ -26,6 +26,7 @@ __all__ = [
     "random_split",
     "read_split",
     "split_ids",
+    "whole_split",
     "write_split",
 ]
 
@@ -129,6 +130,12 @@ def random_split(dataset: Dataset, fractions: tuple[float, float, float] = (0.8,
     ends = np.round(np.cumsum(fractions)[:2] * len(shuffled)).astype(int)
     train, val, test = (_members(dataset, part) for part in np.split(shuffled, ends))
     return Split(f"random, seed {seed}", train, val, test)
+
+
+def whole_split(dataset: Dataset) -> Split:
+    """Put all measurements into the training part, for a model that nothing is held back from."""
+    nothing = np.array([], np.int64)
+    return Split("all", dataset.ids, nothing, nothing)
 
 
 def k_fold(dataset: Dataset, k: int = 10, seed: int = 0) -> list[Split]:

@@ -15,7 +15,7 @@ from accelnas.errors import ModelError
 if TYPE_CHECKING:
     from accelnas import Space
 
-__all__ = ["Encoding", "Trees", "import_forest", "read_trees", "treelite_reason"]
+__all__ = ["Encoding", "Trees", "check_columns", "import_forest", "read_trees", "treelite_reason"]
 
 # what Treelite does to the sum of leaves, and the link that undoes the same
 LINKS = {"identity": None, "exponential": "log"}
@@ -63,11 +63,7 @@ def import_forest(
         When the model's features, categories or link don't fit.
     """
     check_link(trees.postprocessor, link)
-    if len(encoding.columns) != trees.feature_count:
-        raise ModelError(
-            f"the model has {trees.feature_count} features, the encoding {len(encoding.columns)} "
-            "columns; name or count the columns as in training"
-        )
+    check_columns(trees, encoding)
     _check_categories(trees, encoding)
     return _core.Forest(
         space._core,
@@ -105,6 +101,15 @@ def check_link(postprocessor: str, link: str) -> None:
     if needed is not None and link != needed:
         raise ModelError(f"the model applies {postprocessor} to the sum of its trees; "
                          f"give the metric the link {needed!r}, not {link!r}")  # fmt: skip
+
+
+def check_columns(trees: Trees, encoding: Encoding) -> None:
+    """Refuse an encoding of another number of columns than the model has features."""
+    if len(encoding.columns) != trees.feature_count:
+        raise ModelError(
+            f"the model has {trees.feature_count} features, the encoding {len(encoding.columns)} "
+            "columns; name or count the columns as in training"
+        )
 
 
 def _check_categories(trees: Trees, encoding: Encoding) -> None:

@@ -180,7 +180,8 @@ def verify(
     if tables is not None:
         walks += tables.predict(space.block_states(rows) if tables.over == "blocks" else rows)
         magnitudes = magnitudes + tables.magnitude
-    sd = float(walks.mean(axis=0).std())
+    mean = walks.mean(axis=0)
+    sd = float(mean.std()) if np.ptp(mean) else 0.0  # not the rounding of a mean of equal numbers
     # cells are rounded as members have them, and draws may spread far more than their mean where measurements are few
     widest = sd if members else float(walks.std(axis=1).max())
     rounding = 0.0 if members else ROUNDED_BOUND * widest
@@ -189,7 +190,6 @@ def verify(
         magnitude = float(magnitudes[min(number, len(magnitudes) - 1)])
         bound = FLOAT64_BOUND * sd + ROUNDINGS64 * EPS64 * magnitude + rounding
         _within(compiled[number], walk, bound, f"compiled member {number}", rows, space)
-    mean = walks.mean(axis=0)
     bound64 = FLOAT64_BOUND * sd + ROUNDINGS64 * EPS64 * float(magnitudes.max()) + rounding
     found = surrogate.predict(rows, threads=threads)
     float64_error = _within(found, mean, bound64, "compiled form in float64", rows, space)

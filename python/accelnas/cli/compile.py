@@ -24,6 +24,8 @@ EPILOG = """Examples:
 
   accelnas compile time.txt --metric latency_phone --unit ms --direction minimise --link log -o mybench
 
+  accelnas compile sparse.ubj --metric accuracy --encoding values --missing 0 -o mybench
+
   accelnas compile model.json --metric accuracy --encoding columns.toml --data measured.parquet -o mybench
 """
 
@@ -61,6 +63,14 @@ def compile_models(
             show_default="ordinal, columns by the models' feature names if they have any",
         ),
     ] = None,
+    missing: Annotated[
+        float,
+        typer.Option(
+            metavar="NUMBER",
+            help="What the models take as missing besides nan, as missing of XGBoost.",
+            show_default="that of the encoding, or of a model that states it",
+        ),
+    ] = float("nan"),
     data: Annotated[
         Path | None,
         typer.Option(help="Data set whose architectures are verified too.", show_default=False),
@@ -109,6 +119,7 @@ def compile_models(
             scale=scale,
             bias=bias,
             encoding=columns,
+            missing=missing,
             architectures=architectures,
             provenance=provenance,
             random_rows=random_rows,

@@ -56,7 +56,11 @@ def read(data: Path | None, space: Path | None) -> Dataset:
         data = cache_folder() / "anb_dataset_jsons.tar.gz"
         if not data.is_file():
             raise DataError(f"no data named and none at {data}; run: accelnas data fetch")
-    return read_dataset(data, read_space(space))
+    dataset = read_dataset(data, read_space(space))
+    columns = [field.removeprefix("column ") for field in dataset.report.unknown if field.startswith("column ")]
+    if columns:
+        console(stderr=True).print(f"left out, for want of numbers: columns {', '.join(columns)}")
+    return dataset
 
 
 def read_space(path: Path | None) -> Space | None:
@@ -80,6 +84,8 @@ def info(data: DataArgument = None, space: SpaceOption = None) -> None:
     if dataset.file_sha256 is not None:
         screen.print(f"file    {dataset.file_sha256}", soft_wrap=True)
     screen.print(_metric_table(dataset))
+    for metric, doubt in report.doubtful.items():
+        screen.print(f"[yellow]warning:[/yellow] {metric}: {doubt}")
     for field, count in report.unknown.items():
         screen.print(f"left out: {field}, met {count:,} times")
 

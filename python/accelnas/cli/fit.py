@@ -28,6 +28,8 @@ EPILOG = """Examples:
 
   accelnas fit measured.parquet --space space.toml --settings mine.toml --split random -o mybench
 
+  accelnas fit measured.parquet --space space.toml --settings mine.toml --split all -o mybench
+
   accelnas fit --metrics accuracy --settings published -o published
 """
 
@@ -35,8 +37,9 @@ SplitOption = Annotated[
     str,
     typer.Option(
         "--split",
-        metavar="official|random|JSON",
-        help="Parts of the data: the published split, a random one (seed 0), or a file.",
+        metavar="official|random|all|JSON",
+        help="Parts of the data: the published split, a random one (seed 0) that holds a tenth back for the figures, "
+        "all rows and no figures (fit and tune alone), or a file.",
     ),
 ]
 
@@ -85,7 +88,7 @@ def fit(
 
     chosen = read_settings(settings)
     dataset = read(data, space)
-    parts = read_parts(split, data, dataset)
+    parts = read_parts(split, data, dataset, whole=True)
     names = None if metrics is None else [name.strip() for name in metrics.split(",")]
     with ExitStack() as bars:
         results = fit_benchmark(
@@ -102,6 +105,12 @@ def fit(
     screen.print(_table(results))
     seconds = sum(result.seconds for result in results)
     screen.print(f"{output}: {len(results)} metrics in {seconds:.0f} s, split {parts.name}")
+    held = len(dataset) - len(parts.train) - len(parts.val)
+    if held:
+        screen.print(
+            f"{held:,} of {len(dataset):,} rows are held back for the figures and were not fitted; "
+            "--split all fits all of them, without figures"
+        )
 
 
 def _progress(bars: ExitStack) -> Callable[[str, int, int], None]:
@@ -117,10 +126,23 @@ def _progress(bars: ExitStack) -> Callable[[str, int, int], None]:
     return tell
 
 
-def read_parts(name: str, data: Path | None, dataset: Dataset) -> Split:
-    """Read the named split; the official one lies beside the data or in the cache folder."""
+def read_parts(name: str, data: Path | None, dataset: Dataset, *, whole: bool = False) -> Split:
+    """Read the named split; the official one lies beside the data or in the cache folder.
+
+    Parameters
+    ----------
+    name, data, dataset
+        What the user gave, and what was read.
+    whole
+        Whether all rows may be fitted, with none to test on.
+    """
     from accelnas.build.fetch import cache_folder
-    from accelnas.build.splits import random_split, read_split
+    from accelnas.build.splits import random_split, read_split, whole_split
+
+    if name == "all":
+        if not whole:
+            raise DataError("--split all leaves no rows to compare with; use official, random or a file")
+        return whole_split(dataset)
 
     if name == "random":
         return random_split(dataset)

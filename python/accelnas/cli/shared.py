@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 import typer.core
 
-from accelnas.errors import AccelnasError
+from accelnas.errors import AccelnasError, AccelnasWarning
 from accelnas.files import replacing
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ class ErrorGroup(typer.core.TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command; the only place where the command line handles errors."""
         try:
-            return super().invoke(ctx)
+            with _told_warnings():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
         except BrokenPipeError:
@@ -91,6 +93,24 @@ class ErrorGroup(typer.core.TyperGroup):
         typer.secho("error: ", fg="red", bold=True, err=True, nl=False)
         typer.echo(message, err=True)
         raise typer.Exit(1)
+
+
+@contextmanager
+def _told_warnings() -> Iterator[None]:
+    """Show warnings of ours as one line each, like errors."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def tell(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if not issubclass(category, AccelnasWarning):
+                show(message, category, *place, **more)
+                return
+            typer.secho("warning: ", fg="yellow", bold=True, err=True, nl=False)
+            typer.echo(message, err=True)
+
+        warnings.showwarning = tell
+        warnings.simplefilter("always", AccelnasWarning)
+        yield
 
 
 def load_benchmark(path: Path | None, derive: Sequence[str] | None = None) -> Benchmark:

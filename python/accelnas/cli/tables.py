@@ -20,6 +20,7 @@ import numpy as np
 from accelnas.cli.shared import text_output
 from accelnas.errors import DataError
 from accelnas.files import replacing
+from accelnas.lookalikes import check_head, check_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -74,11 +75,15 @@ def open_reader(path: Path, is_architecture: Callable[[str], bool]) -> Iterator[
     DataError
         If the file cannot be read as such a table.
     """
+    standard_input = str(path) == "-"
+    if not standard_input and path.is_file():
+        check_table(path)
     if path.suffix == ".parquet":
         yield ParquetReader(path)
         return
-    standard_input = str(path) == "-"
     binary = sys.stdin.buffer if standard_input else path.open("rb")
+    if standard_input and isinstance(binary, io.BufferedReader) and (head := binary.peek()):
+        check_head(head, "stdin", ".csv")
     text = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="")
     try:
         if standard_input:

@@ -104,7 +104,7 @@ def tune(
 
     chosen = read_settings(settings)
     dataset = read(data, space)
-    parts = read_parts(split, data, dataset)
+    parts = read_parts(split, data, dataset, whole=True)
     if trials is None and seconds is None:
         trials = 50
     with text_output(output) as file, ExitStack() as bars:

@@ -89,7 +89,7 @@ def plot_hypervolume(path: Path, summaries: Mapping[str, Summary]) -> None:
 
 def plot_differences(path: Path, found: Differences, *, level: float = 0.05) -> None:
     """Draw average ranks to an SVG file, with bars over algorithms that do not differ (Demšar 2006)."""
-    import pandas  # type: ignore[import-untyped]  # comes with scikit-posthocs
+    import pandas  # comes with scikit-posthocs
     import scikit_posthocs
 
     labels = list(found.labels)

@@ -29,9 +29,10 @@ def read_architecture(text: str, space: Space) -> NDArray[np.uint8]:
 def read_architectures(path: Path, space: Space) -> NDArray[np.uint8]:
     """Read the architectures of a Parquet or CSV file, each once: uint8 (n, variables)."""
     import numpy as np
-    import polars as pl
 
-    frame = pl.read_csv(path) if path.suffix == ".csv" else pl.read_parquet(path)
+    from accelnas.build.table import read_table
+
+    frame = read_table(path)
     names = [variable.name for variable in space.variables]
     rows = space.encode(frame.select(names) if set(names) <= set(frame.columns) else frame)
     _, first = np.unique(rows, axis=0, return_index=True)

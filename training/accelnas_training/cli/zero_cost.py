@@ -184,8 +184,10 @@ def _table(path: Path) -> pl.DataFrame:
     import polars as pl
 
     from accelnas.errors import DataError
+    from accelnas.lookalikes import check_table
 
     try:
+        check_table(path)
         return pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{path} is not a readable Parquet table: {error}; give scores.parquet") from error

@@ -13,6 +13,7 @@ import polars as pl
 from accelnas import mnasnet_space
 from accelnas.build.dataset import from_table, read_dataset
 from accelnas.build.repeats import ARCHITECTURE, SEED_COLUMNS
+from accelnas.lookalikes import check_table
 from accelnas_training.errors import ProxyError
 from accelnas_training.proxy.trainings import Trained
 
@@ -92,6 +93,7 @@ def _published(path: Path, space: Space) -> pl.DataFrame:
     symbols = list(dict.fromkeys(variable.symbol for variable in space.variables))
     variables = sorted(space.variables, key=lambda variable: symbols.index(variable.symbol))
     places = SEED_COLUMNS | {variable.name: ARCHITECTURE + i for i, variable in enumerate(variables)}
+    check_table(path)
     try:
         table = pl.read_csv(path, has_header=False)
     except pl.exceptions.PolarsError as error:
