@@ -5,6 +5,7 @@
 //! determined by its cells without the last state of each axis: that is what artifacts store.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 
 use crate::forms::block_state;
 use crate::space::Space;
@@ -231,6 +232,16 @@ fn axis_strides(cards: &[usize], axis: usize) -> (usize, usize, usize) {
 
 /// Purifies in place and returns the constant: means along axes move to tables of fewer axes.
 pub(crate) fn purify(tables: &mut RawTables, cards: &[usize]) -> f64 {
+    let Ok(constant) = purify_while::<Infallible>(tables, cards, || Ok(()));
+    constant
+}
+
+/// The same while a check before every axis of a table holds.
+pub(crate) fn purify_while<E>(
+    tables: &mut RawTables,
+    cards: &[usize],
+    check: impl Fn() -> std::result::Result<(), E>,
+) -> std::result::Result<f64, E> {
     let mut constant = 0.0;
     for order in (1..=MAX_ORDER).rev() {
         let sets: Vec<AxisSet> = tables.keys().copied().filter(|set| set.order() == order).collect();
@@ -238,6 +249,7 @@ pub(crate) fn purify(tables: &mut RawTables, cards: &[usize]) -> f64 {
             let mut table = tables.remove(&set).unwrap_or_default();
             let set_cards = set_cards(&set, cards);
             for axis in 0..order {
+                check()?;
                 let (outer, n, inner) = axis_strides(&set_cards, axis);
                 let mut means = vec![0.0; outer * inner];
                 for o in 0..outer {
@@ -266,5 +278,5 @@ pub(crate) fn purify(tables: &mut RawTables, cards: &[usize]) -> f64 {
             tables.insert(set, table);
         }
     }
-    constant
+    Ok(constant)
 }

@@ -34,7 +34,7 @@ pub(crate) fn search<G: Goal>(
         let results =
             run.in_pool(|| wave.into_par_iter().map_init(|| tree.worker(), job).collect::<Result<Vec<_>>>())?;
         for (of_job, count) in results {
-            goal.merge(&mut found, of_job);
+            goal.merge(&mut found, of_job)?;
             counts = counts.plus(count);
         }
     }

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use crate::error::Result;
+use crate::exact::best::Item;
 use crate::exact::climb::{climb, random_states, responses};
 use crate::exact::lattice::Lattice;
 use crate::threads::Run;
@@ -16,7 +17,7 @@ const EXPANDED: usize = 1500;
 #[derive(Debug, Default)]
 pub(crate) struct Guide {
     pub(crate) weights: Vec<Vec<f64>>,
-    pub(crate) seeds: Vec<u8>,
+    pub(crate) seeds: Vec<Item>,
 }
 
 /// Objectives that must be large, and constraints with the least values that meet them.
@@ -55,18 +56,19 @@ impl Landscape<'_> {
     /// States of points that do not dominate one another and meet the constraints.
     pub(crate) fn seeds(&self, weights: &[Vec<f64>], run: &Run<'_>) -> Result<Vec<Vec<usize>>> {
         let starts = (0..STARTS).flat_map(|start| weights.iter().map(move |w| (start, w)));
-        let climbed: Vec<Point> = starts
+        let climbed = starts
             .enumerate()
             .collect::<Vec<_>>()
             .into_par_iter()
-            .filter_map(|(i, (_, weights))| self.climbed(i as u64, weights))
-            .collect();
+            .map(|(i, (_, weights))| run.check().map(|()| self.climbed(i as u64, weights)))
+            .collect::<Result<Vec<Option<Point>>>>()?;
         let mut points = Vec::new();
-        climbed.into_iter().for_each(|point| {
+        climbed.into_iter().flatten().for_each(|point| {
             insert(&mut points, point);
         });
         let mut expanded: Vec<Point> = Vec::new();
         loop {
+            run.check()?;
             let open: Vec<Point> = points.iter().filter(|p| !expanded.contains(p)).cloned().collect();
             if open.is_empty() || expanded.len() + open.len() > EXPANDED {
                 return Ok(points.into_iter().map(|p| p.states).collect());
