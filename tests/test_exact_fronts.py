@@ -250,8 +250,8 @@ def test_altered_certificates_fail(bench, change, check):
 @pytest.mark.parametrize(
     ("objectives", "error", "message"),
     [
-        (["accuracy"], SearchError, "objectives are accuracy; give 2 or 3 different ones"),
-        (["accuracy", "accuracy"], SearchError, "give 2 or 3 different ones"),
+        (["accuracy"], SearchError, "objectives are accuracy; give 2 to 3 different ones"),
+        (["accuracy", "accuracy"], SearchError, "give 2 to 3 different ones"),
         (["accuracy", ("params", "up")], SearchError, "direction of params is 'up'; choose maximise or minimise"),
         (["accuracy", "speed"], MetricError, 'unknown metric "speed"'),
     ],
@@ -309,7 +309,7 @@ def test_sums_of_tables_have_k_best(bench):
 @pytest.mark.parametrize(
     ("formulation", "message"),
     [
-        (WeightedSum({"accuracy": 1}), "the formulation has 1 metrics; give 2 or 3"),
+        (WeightedSum({"accuracy": 1}), "the formulation has 1 metrics; give 2 to 3"),
         (WeightedSum({"accuracy": 1, "params": -1}), r"weights are .*; choose numbers of at least 0"),
         (WeightedMinMax({"accuracy": 0, "params": 0}), "one of them above 0"),
         (WeightedExponentialSum(SPEED, 0.0), "power is 0.0; choose a number above 0"),

@@ -9,6 +9,12 @@ from numpy.typing import NDArray
 
 __all__ = [
     "FORMAT_VERSION",
+    "MAX_BEST",
+    "MAX_BINS",
+    "MAX_LIMITS",
+    "MAX_OBJECTIVES",
+    "MAX_SIZE",
+    "MAX_STATES",
     "Benchmark",
     "Forest",
     "Optimizer",
@@ -29,6 +35,12 @@ __all__ = [
 
 __version__: str
 FORMAT_VERSION: int
+MAX_BEST: int  # architectures that a search keeps
+MAX_BINS: int  # of a histogram
+MAX_LIMITS: int  # bounds that constraints have together
+MAX_OBJECTIVES: int  # of a front
+MAX_SIZE: int  # architectures of a space that is searched: 64 bits
+MAX_STATES: int  # of a variable or a block
 
 @final
 class Space:
@@ -134,8 +146,8 @@ class Search:
         threads: int | None = None,
         report: Callable[[int], object] | None = None,
     ) -> str: ...
-    def merge(self, a: str, b: str) -> str: ...
-    def result(self, state: str) -> dict[str, Any]: ...
+    def merge(self, a: str, b: str, threads: int | None = None) -> str: ...
+    def result(self, state: str, threads: int | None = None) -> dict[str, Any]: ...
 
 @final
 class Forest:

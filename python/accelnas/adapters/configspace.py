@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accelnas._core import MAX_STATES
 from accelnas.errors import SpaceError
 from accelnas.space import Space
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from ConfigSpace import Configuration, ConfigurationSpace
     from ConfigSpace.hyperparameters import Hyperparameter
 
-MOST_CHOICES = 256
 # what a readable string is split at
 SEPARATORS = re.compile(r"[-_\s]")
 
@@ -219,8 +219,8 @@ def _choices(hyperparameter: Hyperparameter[Any, Any]) -> list[Any]:
         choices = [hyperparameter.value]
     elif isinstance(hyperparameter, UniformIntegerHyperparameter) and not hyperparameter.log:
         size = hyperparameter.upper - hyperparameter.lower + 1
-        if size > MOST_CHOICES:
-            raise SpaceError(f"{name} has {size} values; a variable has at most {MOST_CHOICES}")
+        if size > MAX_STATES:
+            raise SpaceError(f"{name} has {size} values; a variable has at most {MAX_STATES}")
         choices = list(range(hyperparameter.lower, hyperparameter.upper + 1))
     else:
         raise SpaceError(

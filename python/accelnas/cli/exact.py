@@ -219,8 +219,10 @@ def write_architectures(result: BestResult, output: Path) -> None:
 
 def proof(certificate: Certificate) -> str:
     """Say what is proven and what it took."""
+    from rich.markup import escape
+
     counts = certificate.counts
     ways = {"evaluated": counts.evaluated, "excluded by bounds": counts.pruned, "counted by bounds": counts.settled}
     settled = ", ".join(f"{count:,} {way}" for way, count in ways.items() if count)
     word = "proven" if certificate.complete else "not proven"
-    return f"[green]{word}[/green]: {certificate.bound}\n{settled} in {certificate.seconds:.2f} s"
+    return f"[green]{word}[/green]: {escape(certificate.bound)}\n{settled} in {certificate.seconds:.2f} s"

@@ -53,6 +53,8 @@ def verify(
 
     Values are computed again twice: by the engine, and by NumPy alone from the benchmark's files.
     """
+    from rich.markup import escape
+
     from accelnas.exact import Certificate
 
     bench = load_benchmark(benchmark, derive)
@@ -62,7 +64,7 @@ def verify(
     else:
         table = new_table("check", "", "found")
         for check in checks.checks:
-            table.add_row(check.name, f"[{_COLOURS[check.status]}]{check.status}[/]", check.reason)
+            table.add_row(check.name, f"[{_COLOURS[check.status]}]{check.status}[/]", escape(check.reason))
         console().print(table)
     if not checks.passed:
         raise typer.Exit(1)

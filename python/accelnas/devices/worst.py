@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from accelnas._core import MAX_LIMITS
 from accelnas.devices.ratios import Answered, at_least_text, fixed, speed_text, value_of_ratio
 from accelnas.devices.specialisation import measured
 from accelnas.errors import SearchError
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["WorstCase", "worst_case"]
 
-_BOUNDS = 16  # that the core counts with
 _CLOSE = 1e-6  # ratios nearer than that are told apart one by one, not by halves
 
 
@@ -171,9 +171,9 @@ def _check_bounds(bench: Benchmark, specialised: Specialisation) -> None:
     least = at_least_text(specialised.accuracy, specialised.at_least)
     limits = parse_constraints(metrics, [*specialised.subject_to, least, *bounds])
     count = sum(math.isfinite(end) for limit in limits for end in (limit.lower, limit.upper))
-    if count > _BOUNDS:
+    if count > MAX_LIMITS:
         raise SearchError(
-            f"{len(devices)} devices, the accuracy and the constraints make {count} bounds, at most {_BOUNDS} are "
+            f"{len(devices)} devices, the accuracy and the constraints make {count} bounds, at most {MAX_LIMITS} are "
             "supported; leave out devices or constraints, or restrict the space with within"
         )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from accelnas.errors import SearchError
+from accelnas.exact.sampling import MOST_SAMPLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,8 +70,9 @@ class Case:
     @cached_property
     def sampled(self) -> NDArray[np.uint8]:
         """Random architectures of the (sub)space."""
-        if self.samples < 0:
-            raise SearchError(f"samples is {self.samples}; choose at least 0")
+        is_count = isinstance(self.samples, int) and not isinstance(self.samples, bool)
+        if not is_count or not 0 <= self.samples <= MOST_SAMPLES:
+            raise SearchError(f"samples is {self.samples!r}; choose an integer of 0 to {MOST_SAMPLES}")
         draw = np.random.default_rng(_SEED)
         columns = [draw.choice(np.array(choices, np.uint8), self.samples) for choices in self.question.allowed]
         return np.ascontiguousarray(np.stack(columns, axis=1))

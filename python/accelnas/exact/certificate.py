@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from accelnas import _core
 from accelnas.errors import SearchError
 from accelnas.exact.fields import Fields
-from accelnas.exact.files import read_json, write_json
+from accelnas.exact.files import read_json, sha256_of, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,8 +103,7 @@ class Certificate:
     @property
     def sha256(self) -> str:
         """Digest of all fields: tells altered files from whole ones, not honest authors from others."""
-        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return sha256_of(asdict(self))
 
     def to_json(self) -> dict[str, Any]:
         """Give the certificate as plain data."""
@@ -139,7 +137,7 @@ class Certificate:
         """Read what `to_json` gives, from any source; see `load`."""
         from accelnas.exact.kinds import KINDS
 
-        fields = Fields(content, where)
+        fields = Fields.of_stranger(content, where)
         fields.text("format", (FORMAT,))
         version = fields.integer("version")
         if version != VERSION:
@@ -180,7 +178,7 @@ class Certificate:
         rerun : bool
             Whether to search again, from the beginning.
         samples : int
-            Random architectures of the (sub)space to hold against the claims.
+            Random architectures of the (sub)space to hold against the claims, 0 to 10,000,000.
         threads : int, optional
             Threads to use; one a core by default.
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from contextlib import contextmanager
 from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
 from accelnas.errors import FileError, SearchError
+from accelnas.exact.files import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["Checkpoint", "opened"]
 
-_VERSION = 1
+_VERSION = 2  # 1 had no digest
 _BUSY = 0.5  # seconds that a run waits for another one to let go of the file
 
 
@@ -24,6 +26,7 @@ class Checkpoint:
     def __init__(self, path: str, connection: sqlite3.Connection) -> None:
         self._path = path
         self._connection = connection
+        self._key = ""
 
     def prepare(self, key: str) -> tuple[str, float] | None:
         """Give the saved state and the seconds spent on it; None in a new file."""
@@ -34,18 +37,30 @@ class Checkpoint:
             (version,) = self._connection.execute("PRAGMA user_version").fetchone()
             if version == 0 and self._is_empty():
                 with self._connection:
-                    self._connection.execute("CREATE TABLE search (key TEXT NOT NULL, state TEXT, seconds REAL)")
-                    self._connection.execute("INSERT INTO search VALUES (?, NULL, 0)", [key])
+                    self._connection.execute(
+                        "CREATE TABLE search (key TEXT NOT NULL, state TEXT, seconds REAL, sha256 TEXT)"
+                    )
+                    self._connection.execute("INSERT INTO search VALUES (?, ?, ?, ?)", _sealed(key, None, 0.0))
                     self._connection.execute(f"PRAGMA user_version = {_VERSION}")
             elif version != _VERSION:
-                raise SearchError(f"{self._path} has version {version}, this is {_VERSION}; name another checkpoint")
-            rows = self._connection.execute("SELECT key, state, seconds FROM search").fetchall()
+                raise SearchError(
+                    f"{self._path} has version {version}, this is {_VERSION}; name another checkpoint, or remove it to "
+                    "start again"
+                )
+            rows = self._connection.execute("SELECT key, state, seconds, sha256 FROM search").fetchall()
         if len(rows) != 1 or rows[0][0] != key:
             raise SearchError(
                 f"{self._path} is the checkpoint of another question, benchmark or version; name another file, "
                 "or remove it to start again"
             )
-        return None if rows[0][1] is None else (rows[0][1], float(rows[0][2]))
+        _, state, seconds, sha256 = rows[0]
+        is_whole = isinstance(state, (str, type(None))) and isinstance(seconds, float) and math.isfinite(seconds)
+        if not is_whole or sha256 != _sealed(key, state, seconds)[-1]:
+            raise SearchError(
+                f"{self._path} is damaged: its sha256 is not that of its fields; remove it to start again"
+            )
+        self._key = key
+        return None if state is None else (state, seconds)
 
     def _is_empty(self) -> bool:
         return bool(self._connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0] == 0)
@@ -53,7 +68,8 @@ class Checkpoint:
     def save(self, state: str, seconds: float) -> None:
         """Replace the state, in one transaction."""
         with self._translated(), self._connection:
-            self._connection.execute("UPDATE search SET state = ?, seconds = ?", [state, seconds])
+            sealed = _sealed(self._key, state, seconds)
+            self._connection.execute("UPDATE search SET key = ?, state = ?, seconds = ?, sha256 = ?", sealed)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -64,6 +80,11 @@ class Checkpoint:
             raise FileError(f"{self._path}: {error}{hint}") from error
         except sqlite3.DatabaseError as error:
             raise SearchError(f"{self._path} is no checkpoint: {error}; remove it or name another file") from error
+
+
+def _sealed(key: str, state: str | None, seconds: float) -> list[object]:
+    """Fields and their digest."""
+    return [key, state, seconds, sha256_of([key, state, seconds])]
 
 
 @contextmanager

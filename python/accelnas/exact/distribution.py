@@ -197,4 +197,11 @@ def moment_bounds(counts: Sequence[int], edges: Sequence[float]) -> tuple[tuple[
 
 
 def _outwards(lower: Fraction, upper: Fraction) -> tuple[float, float]:
-    return math.nextafter(float(lower), -math.inf), math.nextafter(float(upper), math.inf)
+    return math.nextafter(_float(lower), -math.inf), math.nextafter(_float(upper), math.inf)
+
+
+def _float(value: Fraction) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf

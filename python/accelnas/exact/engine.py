@@ -104,7 +104,7 @@ def run(
         state, before = saved or (search.start(options.threads), 0.0)
         monitor = _Monitor(search, options, before)
         alone = checkpoint is None and not anytime and options.engine != "ray" and options.shard == (1, 1)
-        todo = [(0, search.jobs)] if alone else _open_chunks(search, state, options.shard)
+        todo = [(0, search.jobs)] if alone else _open_chunks(search, state, options)
         monitor.expect(todo)
         try:
             for advanced in _advance(bench, question, search, state, todo, options, monitor):
@@ -148,12 +148,12 @@ def _advance(
         yield state
 
 
-def _open_chunks(search: _core.Search, state: str, shard: tuple[int, int]) -> list[tuple[int, int]]:
+def _open_chunks(search: _core.Search, state: str, options: RunOptions) -> list[tuple[int, int]]:
     """Chunks of a shard that are not done: every n-th, because neighbours are about as hard as each other."""
-    part, parts = shard
+    part, parts = options.shard
     starts = range(CHUNK * (part - 1), search.jobs, CHUNK * parts)
     chunks = [(start, min(start + CHUNK, search.jobs)) for start in starts]
-    done = search.result(state)["done"]
+    done = search.result(state, options.threads)["done"]
     return [c for c in chunks if not any(first <= c[0] and c[1] <= last for first, last in done)]
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING, Any
 
+from accelnas._core import MAX_SIZE
 from accelnas.errors import SearchError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["Fields"]
+
+_DEEPEST = 16  # objects and lists inside each other; certificates have 5
 
 
 class Fields:
@@ -29,6 +33,29 @@ class Fields:
             raise SearchError(f"{where} is {_shown(content)}; expected an object")
         self._open: dict[str, Any] = dict(content)
         self._where = where
+
+    @classmethod
+    def of_stranger(cls, content: object, where: str) -> Fields:
+        """Take an object whose texts are Unicode, whose numbers fit float64, and which is not nested deeply."""
+        inner = [(content, 0)]
+        while inner:
+            value, depth = inner.pop()
+            if depth > _DEEPEST:
+                raise SearchError(f"{where} is nested more than {_DEEPEST} deep; make it again")
+            if isinstance(value, dict):
+                inner += [(part, depth + 1) for entry in value.items() for part in entry]
+            elif isinstance(value, (list, tuple)):
+                inner += [(part, depth + 1) for part in value]
+            elif isinstance(value, str):
+                if any("\ud800" <= char <= "\udfff" for char in value):
+                    raise SearchError(f"{where} holds the text {_shown(value)}, which is no Unicode; make it again")
+            elif isinstance(value, (int, float)):
+                if not abs(value) <= sys.float_info.max:
+                    shown = value if isinstance(value, float) else f"an integer of {value.bit_length()} bits"
+                    raise SearchError(f"{where} holds {shown}, expected numbers that float64 has; make it again")
+            elif value is not None:
+                raise SearchError(f"{where} holds a {type(value).__name__}, expected what JSON has; make it again")
+        return cls(content, where)
 
     def _take(self, name: str, kind: type | tuple[type, ...], expected: str) -> Any:
         if name not in self._open:
@@ -57,7 +84,7 @@ class Fields:
             raise self.wrong(name, value, "64 hexadecimal digits")
         return value
 
-    def integer(self, name: str, *, least: int = 0, most: int = 2**64 - 1) -> int:
+    def integer(self, name: str, *, least: int = 0, most: int = MAX_SIZE) -> int:
         """Take an integer of a range."""
         value: int = self._take(name, int, f"an integer of {least} to {most}")
         if not least <= value <= most:
@@ -92,10 +119,10 @@ class Fields:
         return values
 
     def integers(self, name: str, length: int, *, least: int = 0) -> list[int]:
-        """Take a list of so many integers."""
+        """Take a list of so many integers of at least `least`, and of 64 bits."""
         values: list[int] = self._list(name, int, "integers")
-        if len(values) != length or min(values, default=least) < least:
-            raise self.wrong(name, values, f"{length} integers of at least {least}")
+        if len(values) != length or not all(least <= value <= MAX_SIZE for value in values):
+            raise self.wrong(name, values, f"{length} integers of {least} to {MAX_SIZE}")
         return values
 
     def _list(self, name: str, kind: type | tuple[type, ...], what: str) -> list[Any]:

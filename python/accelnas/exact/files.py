@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,22 @@ from accelnas.files import replacing
 if TYPE_CHECKING:
     import os
 
-__all__ = ["read_json", "write_json"]
+__all__ = ["read_json", "sha256_of", "write_json"]
+
+
+def sha256_of(content: object) -> str:
+    """Digest of plain data, whatever the order of names: tells altered files from whole ones.
+
+    Raises
+    ------
+    SearchError
+        If there is a number that JSON does not have.
+    """
+    try:
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise SearchError(f"no JSON: {error}; give finite numbers, texts, lists and objects") from None
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def write_json(path: str | os.PathLike[str], content: object) -> None:
@@ -35,9 +51,17 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     except UnicodeDecodeError as error:
         raise SearchError(f"{path} is no text: {error}; make it again") from None
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_distinct)
     except (ValueError, RecursionError) as error:
         raise SearchError(f"{path} is no JSON: {error}; make it again") from None
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!a} is given twice")
+    return found
 
 
 def _refuse_constant(name: str) -> None:

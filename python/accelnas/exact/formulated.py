@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from accelnas._core import MAX_OBJECTIVES
 from accelnas.errors import SearchError
 from accelnas.exact.constraints import Constraint, parse_constraints, require_tables
 from accelnas.exact.kinds.scalarised import ScalarisedResult, require_positive
@@ -35,8 +36,8 @@ def solve_scalarised(
 ) -> ScalarisedResult:
     """Find the best architectures by a formulation; see `Benchmark.scalarised`."""
     names = [require_tables(bench.metrics, name) for name in formulation.weights]
-    if len(names) not in (2, 3):
-        raise SearchError(f"the formulation has {len(names)} metrics; give 2 or 3")
+    if not 2 <= len(names) <= MAX_OBJECTIVES:
+        raise SearchError(f"the formulation has {len(names)} metrics; give 2 to {MAX_OBJECTIVES}")
     formulation.check(bench.metrics)
     if isinstance(formulation, WeightedSum) and _is_table(bench.metrics, names):
         return _by_tables(bench, formulation, options, subject_to, within, k)

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from accelnas.benchmark import Benchmark
     from accelnas.space import Choice, Space
 
-__all__ = ["MOST", "Objective", "Question", "Within", "best_question", "count_question", "parse_within"]
-
-MOST = 10_000  # architectures that are kept sorted in memory; more are no answer but a scan
+__all__ = ["Objective", "Question", "Within", "best_question", "count_question", "parse_within"]
 
 Within: TypeAlias = "Mapping[str, Choice | Sequence[Choice]]"
 """A choice, or several, by the name of the variable; other variables have all of theirs."""
@@ -80,7 +78,7 @@ class Question:
         """Prepare the search; without pruning every architecture is evaluated."""
         from accelnas.exact.kinds import KINDS
 
-        if self.size >= 2**64:
+        if self.size > _core.MAX_SIZE:
             raise SpaceError(
                 f"{self.size:.3g} architectures are too many to search, 2**64 or more; restrict the space with within, "
                 "or estimate a count, a rank or a distribution with method='sample'"
@@ -156,8 +154,8 @@ def best_question(
     >>> str(best_question(accelnas.load(), "accuracy", subject_to="latency_zcu102 <= 5"))
     'maximise accuracy subject to latency_zcu102 <= 5.0'
     """
-    if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= MOST:
-        raise SearchError(f"k is {k!r}; choose an integer of 1 to {MOST}")
+    if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= _core.MAX_BEST:
+        raise SearchError(f"k is {k!r}; choose an integer of 1 to {_core.MAX_BEST}")
     sought = Objective(require_tables(bench.metrics, objective), bench.metrics[objective].direction)
     limits = parse_constraints(bench.metrics, subject_to)
     return Question("best", (sought,), limits, parse_within(bench.space, within), MappingProxyType({"k": k}))

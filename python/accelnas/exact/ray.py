@@ -44,7 +44,7 @@ def advance(
     """
     asked = (bench, question.to_json(bench.space), search.start(options.threads))
     for chunk, found in finished_tasks(_do_chunk, asked, chunks, options.threads or 1):
-        state = search.merge(state, found)
+        state = search.merge(state, found, options.threads)
         finished(chunk)
         yield state
 

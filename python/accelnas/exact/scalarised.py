@@ -196,6 +196,7 @@ class WeightedProduct:
 
 Formulation: TypeAlias = WeightedSum | WeightedExponentialSum | WeightedMinMax | WeightedProduct
 _CLASSES: tuple[type[Formulation], ...] = (WeightedSum, WeightedExponentialSum, WeightedMinMax, WeightedProduct)
+_LENGTHS = {"weights": (1,), "targets": (1,), "ranges": (2,), "exponents": (1, 2)}  # numbers a metric
 FORMULATIONS: Mapping[str, type[Formulation]] = MappingProxyType({c.kind: c for c in _CLASSES})
 
 
@@ -243,7 +244,9 @@ def formulation_from_json(content: object, where: str) -> Formulation:
         if entry.name == "power":
             arguments[entry.name] = given.number(entry.name)
         else:
-            arguments[entry.name] = {m: _number_or_pair(v, where) for m, v in given.mapping(entry.name).items()}
+            lengths = _LENGTHS[entry.name]
+            values = given.mapping(entry.name).items()
+            arguments[entry.name] = {metric: _numbers(value, lengths, where) for metric, value in values}
     given.end()
     return chosen(**arguments)
 
@@ -252,8 +255,12 @@ def _plain(value: float | tuple[float, float]) -> float | list[float]:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _number_or_pair(value: object, where: str) -> float | tuple[float, float]:
-    numbers = value if isinstance(value, list) and len(value) == 2 else [value]
+def _numbers(value: object, lengths: tuple[int, ...], where: str) -> float | tuple[float, float]:
+    """Read a number or a pair of numbers, where it may be one."""
+    numbers = value if isinstance(value, list) else [value]
+    if len(numbers) not in lengths:
+        expected = " or ".join("a number" if length == 1 else "a pair of numbers" for length in lengths)
+        raise SearchError(f"{where} has the value {value!r}; expected {expected}")
     checked = [Fields({"number": number}, where).number("number") for number in numbers]
     return (checked[0], checked[1]) if len(checked) == 2 else checked[0]
 

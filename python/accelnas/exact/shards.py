@@ -10,7 +10,7 @@ from accelnas.errors import SearchError
 from accelnas.exact.certificate import checked_question
 from accelnas.exact.engine import Finished, RunOptions, run
 from accelnas.exact.fields import Fields
-from accelnas.exact.files import read_json, write_json
+from accelnas.exact.files import read_json, sha256_of, write_json
 from accelnas.exact.question import Question
 from accelnas.exact.whole_space import conclude
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Part", "merge_shards", "run_shard"]
 
 FORMAT = "accelnas part"
-VERSION = 1
+VERSION = 2  # 1 had no digest
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,18 @@ class Part:
     def __repr__(self) -> str:
         return f"<Part {self.part} of {self.parts} of {self.question['kind']}>"
 
+    @property
+    def sha256(self) -> str:
+        """Digest of all fields."""
+        return sha256_of(asdict(self))
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the part as plain data."""
+        return {"format": FORMAT, "version": VERSION, **asdict(self), "sha256": self.sha256}
+
     def save(self, path: str | PathLike[str]) -> None:
         """Write a JSON file, in place of an older one only when complete."""
-        write_json(path, {"format": FORMAT, "version": VERSION, **asdict(self)})
+        write_json(path, self.to_json())
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Part:
@@ -73,14 +82,21 @@ class Part:
         FileError
             If it can't be read.
         SearchError
-            If it is no part of a search, or of another version.
+            If it is no part of a search, of another version, or altered. What it found is checked when it is merged.
         """
-        fields = Fields(read_json(path), str(path))
+        return cls.from_json(read_json(path), str(path))
+
+    @classmethod
+    def from_json(cls, content: object, where: str = "part") -> Part:
+        """Read what `to_json` gives, from any source; see `load`."""
+        fields = Fields.of_stranger(content, where)
         fields.text("format", (FORMAT,))
-        fields.integer("version", least=VERSION, most=VERSION)
+        version = fields.integer("version")
+        if version != VERSION:
+            raise SearchError(f"{where} has version {version}, this accelnas reads {VERSION}; run the shard again")
         parts = fields.integer("parts", least=1)
         part = cls(
-            question=checked_question(fields.object("question"), str(path)),
+            question=checked_question(fields.object("question"), where),
             key=fields.digest("key"),
             part=fields.integer("part", least=1, most=parts),
             parts=parts,
@@ -89,7 +105,12 @@ class Part:
             threads=fields.integer("threads", least=1),
             engine=fields.text("engine", ("threads", "ray")),
         )
+        digest = fields.digest("sha256")
         fields.end()
+        if digest != part.sha256:
+            raise SearchError(
+                f"{where} was altered: its sha256 is {digest}, its fields give {part.sha256}; run the shard again"
+            )
         return part
 
 
@@ -151,9 +172,9 @@ def merge_shards(bench: Benchmark, parts: Sequence[Part | str | PathLike[str]]) 
     Raises
     ------
     SearchError
-        If a shard is missing, given twice, or of another question, benchmark or version.
+        If a shard is missing, given twice, damaged, or of another question, benchmark or version.
     """
-    given = [part if isinstance(part, Part) else Part.load(part) for part in parts]
+    given = [Part.from_json(part.to_json()) if isinstance(part, Part) else Part.load(part) for part in parts]
     if not given:
         raise SearchError("no shards to merge; give all that were made")
     question = Question.from_json(bench, given[0].question)
@@ -168,4 +189,6 @@ def merge_shards(bench: Benchmark, parts: Sequence[Part | str | PathLike[str]]) 
     search = question.search(bench, None)
     state = reduce(search.merge, [part.state for part in given])
     seconds, threads = sum(part.seconds for part in given), max(part.threads for part in given)
+    if not search.result(state)["complete"]:
+        raise SearchError("the shards lack jobs that they should have done; run them again")
     return conclude(bench, question, search, Finished(state, seconds, threads, given[0].engine, total))

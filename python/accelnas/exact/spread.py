@@ -5,10 +5,10 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
+from accelnas._core import MAX_BINS
 from accelnas.errors import SearchError
 from accelnas.exact.constraints import parse_constraints, require_tables
 from accelnas.exact.engine import RunOptions
-from accelnas.exact.kinds.histogram import BINS
 from accelnas.exact.question import Objective, Question, parse_within
 from accelnas.exact.sampling import predictable, sampling_wanted
 from accelnas.exact.whole_space import solve
@@ -218,8 +218,8 @@ def distribution_question(
     drawn: tuple[int, int] | None = None,
 ) -> Question:
     """Ask how a metric is distributed; see `Benchmark.distribution`. `drawn` are samples and a seed for an estimate."""
-    if isinstance(bins, bool) or not isinstance(bins, int) or not 1 <= bins <= BINS:
-        raise SearchError(f"bins is {bins!r}; choose an integer of 1 to {BINS}")
+    if isinstance(bins, bool) or not isinstance(bins, int) or not 1 <= bins <= MAX_BINS:
+        raise SearchError(f"bins is {bins!r}; choose an integer of 1 to {MAX_BINS}")
     return _question(bench, ("histogram", "distribution estimate"), metric, subject_to, within, drawn, {"bins": bins})
 
 

@@ -6,6 +6,7 @@ import math
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, cast
 
+from accelnas._core import MAX_OBJECTIVES
 from accelnas.errors import SearchError
 from accelnas.exact.constraints import parse_constraints, require_tables
 from accelnas.exact.engine import RunOptions
@@ -222,8 +223,8 @@ def front_question(
     """
     sought = tuple(_objective(bench, given) for given in objectives)
     names = [objective.metric for objective in sought]
-    if len(names) not in (2, 3) or len(set(names)) < len(names):
-        raise SearchError(f"objectives are {', '.join(names) or 'none'}; give 2 or 3 different ones")
+    if not 2 <= len(names) <= MAX_OBJECTIVES or len(set(names)) < len(names):
+        raise SearchError(f"objectives are {', '.join(names) or 'none'}; give 2 to {MAX_OBJECTIVES} different ones")
     limits = parse_constraints(bench.metrics, subject_to)
     return Question("front", sought, limits, parse_within(bench.space, within))
 

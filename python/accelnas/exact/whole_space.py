@@ -188,12 +188,15 @@ def solve(bench: Benchmark, question: Question, options: RunOptions) -> Any:
         raise SearchError(f"engine is 'scan', which finds the best, not a {question.kind}; choose threads or ray")
     search = question.search(bench, options.threads, prune=options.engine != "scan")
     anytime = KINDS[question.kind].anytime
-    return conclude(bench, question, search, run(bench, question, search, options, anytime=anytime))
+    finished = run(bench, question, search, options, anytime=anytime)
+    return conclude(bench, question, search, finished, options.threads)
 
 
-def conclude(bench: Benchmark, question: Question, search: _core.Search, finished: Finished) -> Any:
+def conclude(
+    bench: Benchmark, question: Question, search: _core.Search, finished: Finished, threads: int | None = None
+) -> Any:
     """Give the result of a state, with its certificate."""
-    return certified(bench, question, search.result(finished.state), finished)
+    return certified(bench, question, search.result(finished.state, threads), finished)
 
 
 def certified(bench: Benchmark, question: Question, outcome: Mapping[str, Any], finished: Finished) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accelnas._core import MAX_SIZE
 from accelnas.errors import FileError
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class Logs:
 
         run = self.run
         columns: dict[str, Any] = {"run": run + first_run, "evaluation": self.evaluations}
-        if space.size < 2**64:
+        if space.size <= MAX_SIZE:
             columns["index"] = space.index(self.rows)
         else:
             columns["architecture"] = space.format(self.rows)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accelnas import _core
+from accelnas._core import MAX_OBJECTIVES
 from accelnas.errors import SearchError
 from accelnas.exact.references import published_reference
 
@@ -31,8 +32,12 @@ def exact_front(setting: Setting) -> FrontResult:
         If nothing exact is known, or there are not 2 or 3 objectives.
     """
     sought = setting.sought
-    if sought.function is not None or sought.formulation is not None or len(sought.objectives) not in (2, 3):
-        raise SearchError(f"an exact front needs 2 or 3 metrics as objectives, not {sought}; use regret")
+    if (
+        sought.function is not None
+        or sought.formulation is not None
+        or not 2 <= len(sought.objectives) <= MAX_OBJECTIVES
+    ):
+        raise SearchError(f"an exact front needs 2 to {MAX_OBJECTIVES} metrics as objectives, not {sought}; use regret")
     if sought.penalty is not None and sought.constraints:
         raise SearchError("the front under a penalty is not known; leave penalty out")
     cache = setting.bench._proven

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import contextmanager
 from os import fspath
 from pathlib import Path
@@ -15,6 +16,8 @@ from accelnas.search.algorithms import SuccessiveHalving
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from os import PathLike
+
+    import polars
 
     from accelnas.farm.plan import Plan
 
@@ -56,7 +59,7 @@ class Store:
         Raises
         ------
         FileError
-            If its file can't be read or is not what it should be.
+            If its file can't be read, was altered, has no digest, or is not what it should be.
         """
         import polars as pl
 
@@ -65,8 +68,12 @@ class Store:
             return None
         setting = self._plan.setting
         try:
-            logs = Logs.from_polars(setting.bench.space, setting.sought.labels, pl.read_parquet(path), part)
-        except (OSError, ValueError, pl.exceptions.PolarsError) as error:
+            frame = pl.read_parquet(path)
+            recorded, found = pl.read_parquet_metadata(path).get("sha256"), self._sha256(part, frame)
+            if recorded != found:
+                raise FileError(f"its sha256 is {recorded}, its columns give {found}")
+            logs = Logs.from_polars(setting.bench.space, setting.sought.labels, frame, part)
+        except (OSError, ValueError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise FileError(f"{path}: {error}; delete the file to make these runs again") from error
         # every run improves at its first evaluation, but for one that waits with recommendations
         if not logs.lengths.all() and not isinstance(self._plan.algorithm, SuccessiveHalving):
@@ -89,11 +96,22 @@ class Store:
         path = self._path(part)
         try:
             with replacing(path) as temporary:
-                frame.write_parquet(temporary)
+                frame.write_parquet(temporary, metadata={"sha256": self._sha256(part, frame)})
         except OSError as error:
             raise FileError(f"{path}: {error.strerror or error}") from error
         except pl.exceptions.PolarsError as error:  # a full disk, in Polars' words
             raise FileError(f"{path}: {error}") from error
+
+    def _sha256(self, part: range, frame: polars.DataFrame) -> str:
+        """Digest of the plan, the runs and all columns: tells altered parts, and other runs, from whole ones."""
+        import polars as pl
+
+        digest = hashlib.sha256(f"{self._key} {part.start} {part.stop}".encode())
+        for column in frame.get_columns():
+            digest.update(f" {column.name} {column.dtype} {len(column)} ".encode())
+            values = " ".join(column).encode() if column.dtype.is_(pl.String) else column.to_numpy().tobytes()
+            digest.update(values)
+        return digest.hexdigest()
 
     def _path(self, part: range) -> Path:
         label = "".join(c if c.isalnum() else "-" for c in self._plan.label)

@@ -237,10 +237,10 @@ pub(crate) fn purify(tables: &mut RawTables, cards: &[usize], run: &Run<'_>) -> 
     for order in (1..=MAX_ORDER).rev() {
         let sets: Vec<AxisSet> = tables.keys().copied().filter(|set| set.order() == order).collect();
         for set in sets {
-            run.check()?;
             let mut table = tables.remove(&set).unwrap_or_default();
             let set_cards = set_cards(&set, cards);
             for axis in 0..order {
+                run.check()?;
                 let (outer, n, inner) = axis_strides(&set_cards, axis);
                 let mut means = vec![0.0; outer * inner];
                 for o in 0..outer {

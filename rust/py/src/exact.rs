@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::benchmark::{Benchmark, parse_direction};
-use crate::boundary::{detached, to_py, to_rows, watched};
+use crate::boundary::{detached, to_rows, watched};
 
 /// A question about the whole space and its search as jobs.
 #[pyclass(frozen, module = "accelnas._core")]
@@ -82,8 +82,7 @@ impl Search {
 
     /// The state before the first job.
     fn start(&self, py: Python<'_>, threads: Option<usize>) -> PyResult<String> {
-        let state = detached(py, usize::MAX, threads, |run| self.task.start(run))?;
-        Ok(state.to_json())
+        detached(py, usize::MAX, threads, |run| self.task.start(run)?.to_json())
     }
 
     /// Does the jobs `first .. last`; tells `report` how many architectures are settled now and then.
@@ -104,21 +103,28 @@ impl Search {
         };
         let state = watched(py, usize::MAX, threads, tick, |run| {
             let state = State::from_json(state)?;
-            Ok(self.task.run(state, first..last, &settled, run)?.to_json())
+            self.task.run(state, first..last, &settled, run)?.to_json()
         })?;
         tick(py)?;
         Ok(state)
     }
 
     /// Puts together what different jobs found.
-    fn merge(&self, py: Python<'_>, a: &str, b: &str) -> PyResult<String> {
-        let merged = detached(py, 0, None, |run| self.task.merge(State::from_json(a)?, State::from_json(b)?, run))?;
-        Ok(merged.to_json())
+    #[pyo3(signature = (a, b, threads = None))]
+    fn merge(&self, py: Python<'_>, a: &str, b: &str, threads: Option<usize>) -> PyResult<String> {
+        detached(py, usize::MAX, threads, |run| {
+            self.task.merge(State::from_json(a)?, State::from_json(b)?, run)?.to_json()
+        })
     }
 
     /// What a state says: always `complete`, `done`, `evaluated`, `pruned`, `settled`, and what the kind finds.
-    fn result<'py>(&self, py: Python<'py>, state: &str) -> PyResult<Bound<'py, PyDict>> {
-        let state = State::from_json(state).map_err(|e| to_py(py, e))?;
+    #[pyo3(signature = (state, threads = None))]
+    fn result<'py>(&self, py: Python<'py>, state: &str, threads: Option<usize>) -> PyResult<Bound<'py, PyDict>> {
+        let (state, outcome) = detached(py, usize::MAX, threads, |run| {
+            let state = State::from_json(state)?;
+            let outcome = self.task.outcome(&state, run)?;
+            Ok((state, outcome))
+        })?;
         let out = PyDict::new(py);
         let counts = state.counts();
         out.set_item("complete", self.task.is_complete(&state))?;
@@ -126,7 +132,7 @@ impl Search {
         out.set_item("evaluated", counts.evaluated)?;
         out.set_item("pruned", counts.pruned)?;
         out.set_item("settled", counts.settled)?;
-        match detached(py, 0, None, |run| self.task.outcome(&state, run))? {
+        match outcome {
             Outcome::Items(items) => self.set_items(py, &out, &items)?,
             Outcome::Count(count) => out.set_item("count", count)?,
             Outcome::Histogram { counts, edges } => {

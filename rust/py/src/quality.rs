@@ -13,8 +13,9 @@ pub(crate) fn non_dominated_ranks<'py>(
     py: Python<'py>,
     scores: PyReadonlyArray2<'_, f64>,
 ) -> PyResult<Bound<'py, PyArray1<u32>>> {
-    let width = scores.shape()[1];
-    Ok(PyArray1::from_vec(py, search::non_dominated_ranks(contiguous(&scores)?, width)))
+    let (width, scores) = (scores.shape()[1], contiguous(&scores)?);
+    let found = detached(py, usize::MAX, Some(1), |run| search::non_dominated_ranks(scores, width, run))?;
+    Ok(PyArray1::from_vec(py, found))
 }
 
 /// Crowding distance of each point within its front.
@@ -23,8 +24,9 @@ pub(crate) fn crowding_distances<'py>(
     py: Python<'py>,
     scores: PyReadonlyArray2<'_, f64>,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
-    let width = scores.shape()[1];
-    Ok(PyArray1::from_vec(py, search::crowding_distances(contiguous(&scores)?, width)))
+    let (width, scores) = (scores.shape()[1], contiguous(&scores)?);
+    let found = detached(py, usize::MAX, Some(1), |run| search::crowding_distances(scores, width, run))?;
+    Ok(PyArray1::from_vec(py, found))
 }
 
 /// Hypervolume of each run's points up to each point; runs begin at `starts`, whose last is the number of points.

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from accelnas._core import MAX_BEST
 from accelnas.errors import SearchError
 from accelnas.exact import checks
 from accelnas.exact.case import failed, passed
 from accelnas.exact.fields import Fields
 from accelnas.exact.kinds.base import Kind
-from accelnas.exact.question import MOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -80,7 +80,7 @@ class Best(Kind):
     def check_options(self, options: Mapping[str, Any], where: str) -> None:
         """Expect k."""
         fields = Fields(dict(options), where)
-        fields.integer("k", least=1, most=MOST)
+        fields.integer("k", least=1, most=MAX_BEST)
         fields.end()
 
     def findings(self, bench: Benchmark, question: Question, outcome: Mapping[str, Any]) -> dict[str, Any]:

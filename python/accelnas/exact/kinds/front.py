@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from accelnas._core import MAX_LIMITS, MAX_OBJECTIVES
 from accelnas.errors import SearchError
 from accelnas.exact import checks
 from accelnas.exact.case import failed, passed, skipped
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Front", "covered", "scores"]
 
-_BOUNDS = 8  # that the core counts with
 _COUNTED = 3  # points whose ties are counted again
 _CELLS = 1 << 22  # comparisons held at once
 _TOLERANCE = 1e-9  # relative, of sums in another order
@@ -41,7 +41,7 @@ class Front(Kind):
     """All architectures that no other one dominates."""
 
     name: ClassVar[str] = "front"
-    objectives: ClassVar[range] = range(2, 4)
+    objectives: ClassVar[range] = range(2, MAX_OBJECTIVES + 1)
     anytime: ClassVar[bool] = True
 
     def check_options(self, options: Mapping[str, Any], where: str) -> None:
@@ -194,8 +194,8 @@ def _ties(case: Case) -> Finding:
     most = np.argsort(-ties.astype(np.float64), kind="stable")[:_COUNTED]
     names = [o.metric for o in case.question.objectives]
     others = tuple(c for c in case.question.constraints if c.metric not in names)
-    if 2 * len(names) + sum(math.isfinite(end) for c in others for end in (c.lower, c.upper)) > _BOUNDS:
-        return skipped(f"more than {_BOUNDS} bounds are no question of a count")
+    if 2 * len(names) + sum(math.isfinite(end) for c in others for end in (c.lower, c.upper)) > MAX_LIMITS:
+        return skipped(f"more than {MAX_LIMITS} bounds are no question of a count")
     for i in most.tolist():
         equal = tuple(Constraint(m, float(case.recorded[m][i]), float(case.recorded[m][i])) for m in names)
         question = Question("count", (), equal + others, case.question.allowed)
@@ -214,6 +214,6 @@ def _hypervolume_again(case: Case) -> Finding:
         return failed(f"the reference point is {found['reference']}, which is not the published one")
     again = _hypervolume(case.question.objectives[::-1], found["values"], found["reference"])
     recorded = found["hypervolume"]
-    if abs(again - recorded) > _TOLERANCE * recorded:
+    if not abs(again - recorded) <= _TOLERANCE * recorded:
         return failed(f"the hypervolume is {again!r}, recorded is {recorded!r}")
     return passed(f"{recorded:.9g}, swept along another objective")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from accelnas._core import MAX_BINS
 from accelnas.errors import SearchError
 from accelnas.exact import checks
 from accelnas.exact.case import failed, passed, skipped
@@ -23,9 +24,8 @@ if TYPE_CHECKING:
     from accelnas.exact.certificate import Certificate
     from accelnas.exact.question import Question
 
-__all__ = ["BINS", "Histogram", "check_bins", "deviation_finding"]
+__all__ = ["Histogram", "check_bins", "deviation_finding"]
 
-BINS = 1 << 16  # the core's most
 _DOUBT = 1e-9  # probability that a true distribution fails the check of samples
 
 
@@ -38,7 +38,7 @@ class Histogram(Kind):
     def check_options(self, options: Mapping[str, Any], where: str) -> None:
         """Expect the number of bins."""
         fields = Fields(dict(options), where)
-        fields.integer("bins", least=1, most=BINS)
+        fields.integer("bins", least=1, most=MAX_BINS)
         fields.end()
 
     def findings(self, bench: Benchmark, question: Question, outcome: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from accelnas._core import MAX_BINS
 from accelnas.errors import SearchError
 from accelnas.exact.case import failed, passed
 from accelnas.exact.estimates import CountEstimate, DistributionEstimate, RankEstimate, mean_estimate
 from accelnas.exact.fields import Fields
 from accelnas.exact.kinds.base import Kind
-from accelnas.exact.kinds.histogram import BINS, check_bins, deviation_finding
+from accelnas.exact.kinds.histogram import check_bins, deviation_finding
 from accelnas.exact.kinds.ranks import predicted
 from accelnas.exact.sampling import MOST_SAMPLES
 
@@ -144,7 +145,7 @@ class SampledDistribution(Sampled):
 
     def check_more_options(self, fields: Fields) -> None:
         """Expect the number of bins."""
-        fields.integer("bins", least=1, most=BINS)
+        fields.integer("bins", least=1, most=MAX_BINS)
 
     def findings(self, bench: Benchmark, question: Question, outcome: Mapping[str, Any]) -> dict[str, Any]:
         """Give edges, counts, mean and variance of the samples that meet the constraints."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from accelnas._core import MAX_OBJECTIVES
 from accelnas.errors import SearchError
 from accelnas.exact import checks
 from accelnas.exact.case import failed, passed
@@ -74,7 +75,7 @@ class Scalarised(Kind):
     """The best points of a front by a formulation."""
 
     name: ClassVar[str] = "scalarised"
-    objectives: ClassVar[range] = range(2, 4)
+    objectives: ClassVar[range] = range(2, MAX_OBJECTIVES + 1)
 
     @property
     def core(self) -> str:

@@ -1,6 +1,5 @@
 //! The k best architectures under constraints, proven.
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
@@ -8,6 +7,7 @@ use crate::exact::climb::{climb, random_states};
 use crate::exact::lattice::Lattice;
 use crate::exact::problem::{Problem, clamp};
 use crate::exact::seeds::shortage;
+use crate::exact::state::{Done, check_items, damaged};
 use crate::exact::task::Outcome;
 use crate::exact::tree::{Goal, Tile, Tree, Verdict};
 use crate::threads::Run;
@@ -19,6 +19,7 @@ const STARTS: u64 = 64;
 
 /// An architecture and the float64 values of the question's metrics.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Item {
     pub row: Vec<u8>,
     pub values: Vec<f64>,
@@ -28,6 +29,7 @@ pub struct Item {
 
 /// The best architectures so far, best first; of equal ones the first of the space come first.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Best {
     pub(crate) items: Vec<Item>,
     /// Steps from which on an architecture may belong to them.
@@ -57,10 +59,7 @@ impl<'a> BestGoal<'a> {
     /// Whether a comes before b.
     fn precedes(&self, a: &Item, b: &Item) -> bool {
         let score = |item: &Item| self.problem.score(0, item.values[0]);
-        match score(a).total_cmp(&score(b)) {
-            std::cmp::Ordering::Equal => a.row < b.row,
-            order => order.is_gt(),
-        }
+        score(a) > score(b) || score(a) == score(b) && a.row < b.row
     }
 
     fn insert(&self, found: &mut Best, item: Item) {
@@ -76,20 +75,14 @@ impl<'a> BestGoal<'a> {
     /// Steps from which on an architecture may be among the k best.
     fn least_of(&self, items: &[Item]) -> Option<i32> {
         let last = items.get(self.k - 1)?;
-        let value = self.problem.on_term(&self.problem.terms[0], last.values[0]);
+        let (value, _) = self.problem.on_term(&self.problem.terms[0], last.values[0]);
         Some(clamp(self.tree.lattice(0).possibly_at_least(value)))
     }
 
-    /// Puts an architecture among the best if it belongs there.
-    fn offer(&self, found: &mut Best, rows: &[u8]) -> Result<()> {
-        let values = self.problem.values(rows, &self.run)?;
-        for (i, row) in rows.chunks_exact(self.problem.bench.space().width()).enumerate() {
-            if self.problem.is_feasible(|m| values[m][i]) {
-                let item = Item { row: row.to_vec(), values: values.iter().map(|v| v[i]).collect(), ties: 1 };
-                self.insert(found, item);
-            }
-        }
-        Ok(())
+    /// Has the first `k` architectures with these states of the levels evaluated, several at once.
+    fn look_at(&self, found: &mut Best, row: &[u8]) -> Result<()> {
+        self.problem.first_ties(row, self.k, &mut found.pending);
+        if found.pending.len() >= BATCH * row.len() { self.finish(found) } else { Ok(()) }
     }
 }
 
@@ -106,30 +99,59 @@ impl Goal for BestGoal<'_> {
         let climbed = |start: u64| {
             let mut states = random_states(&tree.cards, start);
             climb(&lattices, &mut states, score);
-            states
+            Ok(states)
         };
-        let mut optima: Vec<Vec<usize>> = self.run.in_pool(|| (0..STARTS).into_par_iter().map(climbed).collect());
+        let mut optima = self.run.try_map(0..STARTS, climbed)?;
         optima.sort_unstable();
         optima.dedup();
-        let mut rows = Vec::new();
+        let mut found = Best::default();
         for states in optima {
-            self.problem.first_ties(&tree.levels.row(&states), self.k, &mut rows);
+            self.look_at(&mut found, &tree.levels.row(&states))?;
             // Several are wanted: those one step away are good, too.
             for (level, &count) in tree.cards.iter().enumerate().filter(|_| self.k > 1) {
                 for state in (0..count).filter(|&state| state != states[level]) {
                     let mut near = states.clone();
                     near[level] = state;
-                    self.problem.first_ties(&tree.levels.row(&near), self.k, &mut rows);
+                    self.look_at(&mut found, &tree.levels.row(&near))?;
                 }
             }
         }
-        let mut found = Best::default();
-        self.offer(&mut found, &rows)?;
+        self.finish(&mut found)?;
         Ok(found)
     }
 
-    fn resumed(&self, found: Best) -> Best {
-        Best { least: self.least_of(&found.items), ..found }
+    /// At most k in their order, those that local search finds among them or worse, the others of jobs that are done.
+    fn validate(&self, found: &Best, done: &Done<'_>) -> Result<()> {
+        check_items(self.problem, &found.items, &self.run)?;
+        done.expect_no("counted by a bound", done.counts.settled)?;
+        done.expect_no("excluded by a bound", if self.prune { 0 } else { done.counts.pruned })?;
+        let (items, k) = (&found.items, self.k);
+        let size = self.problem.question.domain.size().min(k as u64) as usize;
+        let every = done.is_complete() && self.problem.constraint_terms().is_empty();
+        if items.len() > k || every && items.len() < size {
+            return Err(damaged(format!("{} architectures are the {size} best", items.len())));
+        }
+        if let Some(i) = items.windows(2).position(|pair| !self.precedes(&pair[0], &pair[1])) {
+            return Err(damaged(format!("architecture {} does not belong behind architecture {i}", i + 1)));
+        }
+        if let Some(i) = items.iter().position(|item| item.ties != 1) {
+            return Err(damaged(format!("architecture {i} stands for {}, expected 1", items[i].ties)));
+        }
+        let first = self.start()?;
+        let known = |item: &Item| done.has(&item.row) || first.items.iter().any(|other| other.row == item.row);
+        if let Some(i) = items.iter().position(|item| !known(item)) {
+            return Err(damaged(format!("architecture {i} is of a job that is not done")));
+        }
+        let mut all = found.clone();
+        self.merge(&mut all, first)?;
+        if all.items != *items {
+            return Err(damaged("architectures that local search finds are missing".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn resumed(&self, found: Best) -> Result<Best> {
+        Ok(Best { least: self.least_of(&found.items), ..found })
     }
 
     fn view(&self, _: &Best) {}
@@ -166,11 +188,7 @@ impl Goal for BestGoal<'_> {
             let reaches = |(f, least): (usize, &i32)| tile.values(f)[cell] >= *least;
             let matters = found.least.is_none_or(|least| tile.values(0)[cell] >= least);
             if matters && self.least.iter().enumerate().all(reaches) {
-                let row = tile.row(cell / padded, cell % padded);
-                self.problem.first_ties(&row, self.k, &mut found.pending);
-                if found.pending.len() >= BATCH * row.len() {
-                    self.finish(found)?;
-                }
+                self.look_at(found, &tile.row(cell / padded, cell % padded))?;
             }
         }
         Ok(())
@@ -178,14 +196,17 @@ impl Goal for BestGoal<'_> {
 
     fn finish(&self, found: &mut Best) -> Result<()> {
         let pending = std::mem::take(&mut found.pending);
-        self.offer(found, &pending)
+        let items = self.problem.items(&pending, 1, &self.run)?;
+        items.into_iter().for_each(|item| self.insert(found, item));
+        self.run.check()
     }
 
-    fn merge(&self, into: &mut Best, from: Best) {
+    fn merge(&self, into: &mut Best, from: Best) -> Result<()> {
         from.items.into_iter().for_each(|item| self.insert(into, item));
+        self.run.check()
     }
 
-    fn outcome(&self, found: &Best, _: bool) -> Outcome {
-        Outcome::Items(found.items.clone())
+    fn outcome(&self, found: &Best, _: bool) -> Result<Outcome> {
+        Ok(Outcome::Items(found.items.clone()))
     }
 }

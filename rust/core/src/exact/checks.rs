@@ -9,8 +9,14 @@ use crate::exact::best::Item;
 use crate::exact::domain::Domain;
 use crate::exact::problem::{Problem, Question};
 use crate::exact::task::{Kind, Outcome, Task, refused};
+use crate::exact::zones::MAX_OBJECTIVES;
 use crate::link::Link;
 use crate::threads::{Run, filled};
+
+/// Most architectures that are kept sorted; more are no answer but a scan.
+pub const MAX_BEST: usize = 10_000;
+/// Most bins of a histogram.
+pub const MAX_BINS: usize = 1 << 16;
 
 /// The architecture of a domain at one end of a metric.
 fn extreme(
@@ -35,8 +41,8 @@ pub(crate) fn range(bench: &Arc<Benchmark>, problem: &Problem, run: &Run<'_>) ->
         let item = extreme(bench.clone(), (metric, direction), problem.question.domain.clone(), run)?;
         Ok(problem.on_term(&problem.terms[0], item.values[0]))
     };
-    let ends: (f64, f64) = (end(Direction::Minimise)?, end(Direction::Maximise)?);
-    Ok((ends.0.min(ends.1), ends.0.max(ends.1)))
+    let (a, b): ((f64, f64), (f64, f64)) = (end(Direction::Minimise)?, end(Direction::Maximise)?);
+    Ok((a.0.min(b.0), a.1.max(b.1)))
 }
 
 /// Refuses a reciprocal metric that has architectures of no or negative time: its order would not be that of time.
@@ -77,8 +83,16 @@ pub(crate) fn require_rates(bench: &Arc<Benchmark>, metric: usize, domain: &Doma
 /// Whether a question has what its kind needs.
 pub(crate) fn check(bench: &Benchmark, question: &Question, kind: &Kind) -> Result<()> {
     let (objectives, constraints) = (question.objectives.len(), question.constraints.len());
+    let known = bench.metrics().len();
+    if let Some(metric) = question.metrics().into_iter().find(|&metric| metric >= known) {
+        return Err(refused(format!("metric {metric} is asked about; there are {known}")));
+    }
+    if let Some(c) = question.constraints.iter().find(|c| c.lower.is_nan() || c.upper.is_nan()) {
+        let name = &bench.metrics()[c.metric].name;
+        return Err(refused(format!("{name} is to be {} to {}; give numbers", c.lower, c.upper)));
+    }
     let (what, wanted) = match kind {
-        Kind::Front => ("2 or 3", 2..=3),
+        Kind::Front => ("2 or 3", 2..=MAX_OBJECTIVES),
         Kind::Count => ("no", 0..=0),
         _ => ("one", 1..=1),
     };
@@ -89,9 +103,11 @@ pub(crate) fn check(bench: &Benchmark, question: &Question, kind: &Kind) -> Resu
         return Err(refused(format!("ranks are given {constraints} constraints; restrict choices, or count instead")));
     }
     match kind {
-        Kind::Best { k: 0, .. } => Err(refused("the 0 best are asked for; ask for 1 or more".to_owned())),
-        Kind::Histogram { bins } if !(1..=1 << 16).contains(bins) => {
-            Err(refused(format!("{bins} bins are asked for; choose 1 to {}", 1 << 16)))
+        Kind::Best { k, .. } if !(1..=MAX_BEST).contains(k) => {
+            Err(refused(format!("the {k} best are asked for; ask for 1 to {MAX_BEST}")))
+        }
+        Kind::Histogram { bins } if !(1..=MAX_BINS).contains(bins) => {
+            Err(refused(format!("{bins} bins are asked for; choose 1 to {MAX_BINS}")))
         }
         Kind::Ranks { rows } => bench.space().check(rows),
         _ => Ok(()),

@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::exact::kernels::classify;
 use crate::exact::network::Network;
 use crate::exact::problem::{Problem, Term};
+use crate::exact::state::{Done, damaged};
 use crate::exact::task::Outcome;
 use crate::exact::tree::{Goal, Tile, Tree, Verdict};
 use crate::threads::Run;
@@ -15,6 +16,7 @@ const BATCH: usize = 4096;
 
 /// Number of architectures so far.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Count {
     pub(crate) feasible: u64,
     #[serde(skip)]
@@ -49,6 +51,17 @@ impl Goal for CountGoal<'_> {
 
     fn start(&self) -> Result<Count> {
         Ok(Count::default())
+    }
+
+    /// All that bounds count, and some of those that were evaluated.
+    fn validate(&self, found: &Count, done: &Done<'_>) -> Result<()> {
+        let (counts, feasible) = (done.counts, done.sum_of_groups(&[found.feasible])?);
+        let most = counts.settled + counts.evaluated;
+        let least = if self.limits.is_empty() { counts.total() } else { counts.settled };
+        match (least..=most).contains(&feasible) {
+            true => Ok(()),
+            false => Err(damaged(format!("{feasible} architectures meet the constraints, expected {least} to {most}"))),
+        }
     }
 
     fn view(&self, _: &Count) {}
@@ -106,11 +119,12 @@ impl Goal for CountGoal<'_> {
         Ok(())
     }
 
-    fn merge(&self, into: &mut Count, from: Count) {
+    fn merge(&self, into: &mut Count, from: Count) -> Result<()> {
         into.feasible += from.feasible;
+        Ok(())
     }
 
-    fn outcome(&self, found: &Count, _: bool) -> Outcome {
-        Outcome::Count(found.feasible)
+    fn outcome(&self, found: &Count, _: bool) -> Result<Outcome> {
+        Ok(Outcome::Count(found.feasible))
     }
 }

@@ -77,6 +77,12 @@ impl Level {
         &self.choices[state * self.variables.len()..][..self.variables.len()]
     }
 
+    /// The state with an architecture's choices.
+    pub(crate) fn state_of(&self, row: &[u8]) -> usize {
+        let has = |&state: &usize| self.variables.iter().zip(self.state(state)).all(|(&v, &choice)| row[v] == choice);
+        (0..self.states).find(has).unwrap_or(0)
+    }
+
     fn empty() -> Level {
         Level { variables: Vec::new(), choices: Vec::new(), states: 1 }
     }

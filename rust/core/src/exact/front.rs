@@ -1,5 +1,6 @@
 //! The exact Pareto front of two or three objectives under constraints.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use crate::exact::lattice::Lattice;
 use crate::exact::network::Network;
 use crate::exact::problem::{Problem, clamp};
 use crate::exact::seeds::{Guide, Landscape, directions, guiding_weights};
+use crate::exact::state::{Done, check_items, damaged, sum};
 use crate::exact::task::Outcome;
 use crate::exact::tree::{Goal, Tile, Tree, Verdict};
 use crate::exact::zones::{Corner, MAX_BOUNDS, MAX_OBJECTIVES, Zones};
@@ -23,11 +25,10 @@ const FEW: usize = 6;
 
 /// Points that are not dominated by one another.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Front {
     /// Found by jobs: every architecture is in one job, so ties are counted once.
     pub(crate) items: Vec<Item>,
-    /// Found before the first job: they exclude, but are counted when a job comes across them.
-    pub(crate) seeds: Vec<Item>,
     #[serde(skip)]
     zones: Arc<Zones>,
     #[serde(skip)]
@@ -88,7 +89,7 @@ impl<'a> FrontGoal<'a> {
     fn corner(&self, item: &Item) -> Corner {
         let mut corner = [i32::MIN; MAX_OBJECTIVES];
         for (j, term) in self.problem.terms[..self.objectives()].iter().enumerate() {
-            let value = self.problem.on_term(term, item.values[term.network]);
+            let (value, _) = self.problem.on_term(term, item.values[term.network]);
             corner[j] = clamp(self.lattice(j).possibly_at_least(value));
         }
         corner
@@ -98,41 +99,15 @@ impl<'a> FrontGoal<'a> {
         Arc::make_mut(zones).exclude(&self.corner(item), self.objectives(), |corner| self.needs(corner));
     }
 
-    /// An objective's value of an item; more is better.
-    fn score(&self, item: &Item, j: usize) -> f64 {
-        self.problem.score(j, item.values[self.problem.terms[j].network])
-    }
-
-    /// Puts a point among others that do not dominate each other; tells whether it is new there.
-    fn insert(&self, items: &mut Vec<Item>, item: Item) -> bool {
-        let m = self.objectives();
-        let covers = |a: &Item, b: &Item| (0..m).all(|j| self.score(a, j) >= self.score(b, j));
-        for other in items.iter_mut() {
-            if covers(other, &item) {
-                if covers(&item, other) {
-                    other.ties += item.ties;
-                    if item.row < other.row {
-                        other.row = item.row;
-                        other.values = item.values;
-                    }
-                }
-                return false;
+    /// Adds points of the front, which exclude others from then on.
+    fn add(&self, found: &mut Front, items: Vec<Item>) -> Result<()> {
+        for item in items {
+            self.run.check()?;
+            if insert(self.problem, &mut found.items, item.clone()) {
+                self.exclude(&mut found.zones, &item);
             }
         }
-        items.retain(|other| !covers(&item, other));
-        items.push(item);
-        true
-    }
-
-    /// Float64 values of candidates that meet the constraints.
-    fn evaluate(&self, rows: &[u8]) -> Result<Vec<Item>> {
-        let values = self.problem.values(rows, &self.run)?;
-        let rows = rows.chunks_exact(self.problem.bench.space().width()).enumerate();
-        let feasible = rows.filter(|(i, _)| self.problem.is_feasible(|m| values[m][*i]));
-        let ties = self.tree.levels.free_size;
-        Ok(feasible
-            .map(|(i, row)| Item { row: row.to_vec(), values: values.iter().map(|v| v[i]).collect(), ties })
-            .collect())
+        Ok(())
     }
 
     /// Whether an architecture with these values of objectives and constraints may belong to the front.
@@ -149,21 +124,50 @@ impl Goal for FrontGoal<'_> {
     type Found = Front;
     type View = Reached;
 
-    /// Everything is open but what the seeds exclude.
     fn start(&self) -> Result<Front> {
-        let mut found = Front::default();
-        for item in self.evaluate(&self.guide.seeds)? {
-            self.insert(&mut found.seeds, item);
-        }
-        Ok(found)
+        Ok(Front::default())
     }
 
-    fn resumed(&self, mut found: Front) -> Front {
+    /// Points of jobs that are done, none of which covers another; they cover the seeds of these jobs.
+    fn validate(&self, found: &Front, done: &Done<'_>) -> Result<()> {
+        let (problem, items) = (self.problem, &found.items);
+        check_items(problem, items, &self.run)?;
+        done.expect_no("counted by a bound", done.counts.settled)?;
+        let (ties, evaluated) = (items.iter().map(|item| item.ties), done.counts.evaluated);
+        let total = sum(ties.clone())?;
+        done.sum_of_groups(&ties.collect::<Vec<u64>>())?;
+        if total > evaluated {
+            return Err(damaged(format!("points stand for {total} architectures, {evaluated} were evaluated")));
+        }
+        let levels = &self.tree.levels;
+        for (i, item) in items.iter().enumerate() {
+            self.run.check()?;
+            let is_first = levels.free.iter().all(|&v| item.row[v] == levels.first[v]);
+            let covered = items.iter().enumerate().any(|(j, other)| j != i && covers(problem, other, item));
+            if item.ties == 0 || !is_first || covered || !done.has(&item.row) {
+                let what =
+                    "stands for none, is not the first of equal ones, is dominated, or is of a job that is not done";
+                return Err(damaged(format!("architecture {i} {what}")));
+            }
+        }
+        let missing = |seed: &&Item| done.has(&seed.row) && !items.iter().any(|item| covers(problem, item, seed));
+        match self.guide.seeds.iter().find(missing) {
+            None => Ok(()),
+            Some(seed) => {
+                let text = problem.bench.space().format(&seed.row)?.swap_remove(0);
+                Err(damaged(format!("{text} is missing, or a point that dominates it")))
+            }
+        }
+    }
+
+    /// Everything is open but what points and seeds exclude.
+    fn resumed(&self, mut found: Front) -> Result<Front> {
         found.zones = Arc::new(Zones::new(|corner| self.needs(corner)));
-        for item in found.seeds.iter().chain(&found.items) {
+        for item in self.guide.seeds.iter().chain(&found.items) {
+            self.run.check()?;
             self.exclude(&mut found.zones, item);
         }
-        found
+        Ok(found)
     }
 
     fn view(&self, found: &Front) -> Reached {
@@ -218,38 +222,57 @@ impl Goal for FrontGoal<'_> {
 
     fn finish(&self, found: &mut Front) -> Result<()> {
         let pending = std::mem::take(&mut found.pending);
-        for item in self.evaluate(&pending)? {
-            if self.insert(&mut found.items, item.clone()) {
-                self.exclude(&mut found.zones, &item);
-            }
-        }
-        Ok(())
+        let items = self.problem.items(&pending, self.tree.levels.free_size, &self.run)?;
+        self.add(found, items)
     }
 
-    fn merge(&self, into: &mut Front, from: Front) {
-        for item in from.items {
-            if self.insert(&mut into.items, item.clone()) {
-                self.exclude(&mut into.zones, &item);
-            }
-        }
-        for seed in from.seeds {
-            if !into.seeds.contains(&seed) {
-                self.insert(&mut into.seeds, seed);
-            }
-        }
+    fn merge(&self, into: &mut Front, from: Front) -> Result<()> {
+        self.add(into, from.items)
     }
 
     /// The points, best first in the first objective; before the last job with the seeds among them.
-    fn outcome(&self, found: &Front, complete: bool) -> Outcome {
+    fn outcome(&self, found: &Front, complete: bool) -> Result<Outcome> {
         let mut items = found.items.clone();
-        for seed in found.seeds.iter().filter(|_| !complete) {
+        for seed in self.guide.seeds.iter().filter(|_| !complete) {
+            self.run.check()?;
             if !items.iter().any(|item| item.values == seed.values) {
-                self.insert(&mut items, seed.clone());
+                insert(self.problem, &mut items, seed.clone());
             }
         }
-        items.sort_by(|a, b| self.score(b, 0).total_cmp(&self.score(a, 0)).then_with(|| a.row.cmp(&b.row)));
-        Outcome::Items(items)
+        let first = |item: &Item| score(self.problem, item, 0);
+        items
+            .sort_by(|a, b| first(b).partial_cmp(&first(a)).unwrap_or(Ordering::Equal).then_with(|| a.row.cmp(&b.row)));
+        Ok(Outcome::Items(items))
     }
+}
+
+/// An objective's value of an item; more is better.
+fn score(problem: &Problem, item: &Item, j: usize) -> f64 {
+    problem.score(j, item.values[problem.terms[j].network])
+}
+
+/// Whether a is at least as good as b in all objectives.
+fn covers(problem: &Problem, a: &Item, b: &Item) -> bool {
+    (0..problem.objectives()).all(|j| score(problem, a, j) >= score(problem, b, j))
+}
+
+/// Puts a point among others that do not dominate each other; tells whether it is new there.
+fn insert(problem: &Problem, items: &mut Vec<Item>, item: Item) -> bool {
+    for other in items.iter_mut() {
+        if covers(problem, other, &item) {
+            if covers(problem, &item, other) {
+                other.ties += item.ties;
+                if item.row < other.row {
+                    other.row = item.row;
+                    other.values = item.values;
+                }
+            }
+            return false;
+        }
+    }
+    items.retain(|other| !covers(problem, &item, other));
+    items.push(item);
+    true
 }
 
 /// Functions, and weighted sums of the objectives, which follow a front that local search finds.
@@ -260,8 +283,8 @@ pub(crate) fn bounding_functions(
 ) -> Result<(Vec<Network>, Guide)> {
     let m = problem.objectives();
     let order: Vec<usize> = (0..problem.levels.levels.len()).collect();
-    let lattice = |f: &Network| Lattice::new(f, &order, Lattice::safe_unit(f));
-    let lattices: Vec<Lattice> = functions.iter().map(lattice).collect();
+    let lattice = |f: &Network| Lattice::new(f, &order, Lattice::safe_unit(f), run);
+    let lattices = functions.iter().map(lattice).collect::<Result<Vec<Lattice>>>()?;
     let (objectives, constraints) = lattices.split_at(m);
     let least = problem.constraint_terms().iter().zip(constraints).map(|(term, lattice)| problem.least(term, lattice));
     let landscape = Landscape {
@@ -269,16 +292,26 @@ pub(crate) fn bounding_functions(
         constraints: constraints.iter().collect(),
         least: &least.collect::<Vec<i32>>(),
     };
-    let scale: Vec<f64> = functions[..m].iter().map(|f| f.deviation().max(f64::MIN_POSITIVE)).collect();
+    let scale = functions[..m].iter().map(Network::deviation).map(|s| if s > 0.0 { s } else { 1.0 });
+    let scale: Vec<f64> = scale.collect();
     let scaled = |weights: Vec<f64>| weights.iter().zip(&scale).map(|(w, s)| w / s).collect();
     let start: Vec<Vec<f64>> = directions(m, if m == 2 { 32 } else { 8 }).into_iter().map(scaled).collect();
     let seeds = landscape.seeds(&start, run)?;
     let points: Vec<Vec<f64>> = seeds.iter().map(|s| functions[..m].iter().map(|f| f.value(s)).collect()).collect();
-    let weights = guiding_weights(&points, &scale);
-    for weights in &weights {
+    let mut guide = Guide::default();
+    for weights in guiding_weights(&points, &scale) {
+        run.check()?;
         let parts: Vec<(f64, &Network)> = weights.iter().copied().zip(&functions[..m]).collect();
-        functions.push(Network::combined(&parts));
+        let sum = Network::combined(&parts);
+        // Objectives of extreme scales have sums beyond float64, which bound nothing.
+        if sum.is_bounded() {
+            functions.push(sum);
+            guide.weights.push(weights);
+        }
     }
-    let seeds = seeds.iter().flat_map(|states| problem.levels.row(states)).collect();
-    Ok((functions, Guide { weights, seeds }))
+    let rows: Vec<u8> = seeds.iter().flat_map(|states| problem.levels.row(states)).collect();
+    for item in problem.items(&rows, problem.levels.free_size, run)? {
+        insert(problem, &mut guide.seeds, item);
+    }
+    Ok((functions, guide))
 }

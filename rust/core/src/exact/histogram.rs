@@ -10,6 +10,7 @@ use crate::exact::kernels::{Binning, bin_of, count_bins};
 use crate::exact::lattice::Lattice;
 use crate::exact::network::Network;
 use crate::exact::problem::Problem;
+use crate::exact::state::{Done, damaged};
 use crate::exact::task::Outcome;
 use crate::exact::tree::{Goal, Tile, Tree, Verdict};
 use crate::link::Link;
@@ -20,6 +21,7 @@ const BATCH: usize = 8192;
 
 /// Counts by bin, in the order of the modelled value.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Counted {
     pub(crate) bins: Vec<u64>,
     #[serde(skip)]
@@ -27,8 +29,26 @@ pub(crate) struct Counted {
     /// Not yet added to `bins`: a word a count, for speed.
     #[serde(skip)]
     recent: Vec<u32>,
+    /// Cells that were looked at since: no count of `recent` is larger.
     #[serde(skip)]
-    tiles: u32,
+    cells: u32,
+}
+
+impl Counted {
+    /// Makes sure that no word overflows where so many more cells are counted.
+    fn make_room(&mut self, cells: u32, free_size: u64) {
+        if self.cells > u32::MAX - cells {
+            self.flush(free_size);
+        }
+        self.cells += cells;
+    }
+
+    fn flush(&mut self, free_size: u64) {
+        self.cells = 0;
+        for (bin, recent) in self.bins.iter_mut().zip(&mut self.recent) {
+            *bin += u64::from(std::mem::take(recent)) * free_size;
+        }
+    }
 }
 
 /// Bins of even width on the link's scale.
@@ -51,12 +71,20 @@ impl Bins {
         let link = problem.link_of(0);
         let size = lowest.abs().max(highest.abs()).max(if link == Link::Log { 1.0 } else { 0.0 });
         let distinct = 16.0 * f64::EPSILON * count as f64 * if size > 0.0 { size } else { 1.0 };
-        let span = (highest - lowest).max(network.rounding * steps / 1024.0).max(distinct);
+        // An edge is doubtful by the rounding of the link there, besides that of the values.
+        let doubt = |value: f64| {
+            let (first, last) = link.bracket(link.inverse(value));
+            if last - first < f64::INFINITY { last - first } else { 0.0 }
+        };
+        let sign = problem.terms[0].sign;
+        let of_link = if link == Link::Identity { 0.0 } else { doubt(sign * lowest).max(doubt(sign * highest)) };
+        let rounding = network.rounding + of_link;
+        let normal = 2.0 * f64::MIN_POSITIVE * steps;
+        let span = (highest - lowest).max(rounding * steps / 1024.0).max(distinct).max(normal);
         // Room for the margin of the first and the last value.
-        let margin = f64::from(Lattice::margin(network, span / steps)) + 2.0;
+        let margin = f64::from(Lattice::margin(network, span / steps)) + (of_link * steps / span).ceil() + 2.0;
         let unit = span / (steps - 2.0 * margin);
         let first = ((lowest - network.constant) / unit - margin).floor();
-        let sign = problem.terms[0].sign;
         let edge = |i: usize| {
             let value = network.constant + unit * (first + i as f64 * f64::from(shift).exp2());
             link.inverse(sign * value)
@@ -89,13 +117,6 @@ impl<'a> HistogramGoal<'a> {
         let below = edges.partition_point(|&edge| if falls { edge > value } else { edge <= value });
         below.saturating_sub(1).min(self.bins.count - 1)
     }
-
-    fn flush(&self, found: &mut Counted) {
-        found.tiles = 0;
-        for (bin, recent) in found.bins.iter_mut().zip(&mut found.recent) {
-            *bin += u64::from(std::mem::take(recent)) * self.tree.levels.free_size;
-        }
-    }
 }
 
 impl Goal for HistogramGoal<'_> {
@@ -104,6 +125,22 @@ impl Goal for HistogramGoal<'_> {
 
     fn start(&self) -> Result<Counted> {
         Ok(Counted { bins: vec![0; self.bins.count], ..Counted::default() })
+    }
+
+    /// A count a bin, of architectures that were evaluated.
+    fn validate(&self, found: &Counted, done: &Done<'_>) -> Result<()> {
+        let (bins, expected) = (found.bins.len(), self.bins.count);
+        if bins != expected {
+            return Err(damaged(format!("there are {bins} bins, expected {expected}")));
+        }
+        done.expect_no("counted by a bound", done.counts.settled)?;
+        let (counted, evaluated) = (done.sum_of_groups(&found.bins)?, done.counts.evaluated);
+        let all = self.limits.is_empty();
+        done.expect_no("excluded by a bound", if all { done.counts.pruned } else { 0 })?;
+        match counted <= evaluated && (counted == evaluated || !all) {
+            true => Ok(()),
+            false => Err(damaged(format!("bins hold {counted} architectures, {evaluated} were evaluated"))),
+        }
     }
 
     fn view(&self, _: &Counted) {}
@@ -123,6 +160,8 @@ impl Goal for HistogramGoal<'_> {
     fn tile(&self, found: &mut Counted, (): (), tile: &mut Tile<'_>) -> Result<()> {
         (0..=self.limits.len()).for_each(|f| tile.evaluate(f));
         let (rows, columns, padded) = tile.shape();
+        let cells = (rows * columns) as u32;
+        found.make_room(cells, self.tree.levels.free_size);
         let binning = self.bins.binning;
         let mut rest: Vec<usize> = Vec::new();
         let constrained = !self.limits.is_empty();
@@ -142,11 +181,6 @@ impl Goal for HistogramGoal<'_> {
                 _ => found.pending.extend(tile.row(cell / padded, cell % padded)),
             }
         }
-        found.tiles += 1;
-        // No count of a word overflows: a tile has fewer than 2^16 cells.
-        if found.tiles == 1 << 16 {
-            self.flush(found);
-        }
         match found.pending.len() >= BATCH * self.problem.bench.space().width() {
             true => self.decide(found),
             false => Ok(()),
@@ -154,21 +188,22 @@ impl Goal for HistogramGoal<'_> {
     }
 
     fn finish(&self, found: &mut Counted) -> Result<()> {
-        self.flush(found);
+        found.flush(self.tree.levels.free_size);
         self.decide(found)
     }
 
-    fn merge(&self, into: &mut Counted, from: Counted) {
+    fn merge(&self, into: &mut Counted, from: Counted) -> Result<()> {
         into.bins.iter_mut().zip(from.bins).for_each(|(sum, count)| *sum += count);
+        Ok(())
     }
 
-    fn outcome(&self, found: &Counted, _: bool) -> Outcome {
+    fn outcome(&self, found: &Counted, _: bool) -> Result<Outcome> {
         let (mut counts, mut edges) = (found.bins.clone(), self.bins.edges.clone());
         if edges[0] > edges[edges.len() - 1] {
             counts.reverse();
             edges.reverse();
         }
-        Outcome::Histogram { counts, edges }
+        Ok(Outcome::Histogram { counts, edges })
     }
 }
 
@@ -186,5 +221,24 @@ impl HistogramGoal<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_word_overflows_whatever_the_size_of_tiles() {
+        for cells in [1 << 16, (1 << 16) - 1, 40_000] {
+            let mut found = Counted { bins: vec![0], recent: vec![0], ..Counted::default() };
+            let tiles = (1u64 << 32) / u64::from(cells) + 2;
+            for _ in 0..tiles {
+                found.make_room(cells, 3);
+                found.recent[0] += cells;
+            }
+            found.flush(3);
+            assert_eq!(found.bins, [3 * tiles * u64::from(cells)]);
+        }
     }
 }

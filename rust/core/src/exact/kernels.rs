@@ -6,7 +6,7 @@
 pub(crate) const LANES: usize = 8;
 
 /// Most functions whose limits are compared in one pass.
-pub(crate) const MAX_LIMITS: usize = 16;
+pub const MAX_LIMITS: usize = 16;
 
 type Vector = [i32; LANES];
 

@@ -6,10 +6,10 @@
 //! No sum of cells overflows where the unit is at least `Network::magnitude() / 2^30`; where only
 //! whole values have to be right, sums modulo 2^32 are, and the unit may be as small as their range / 2^32.
 
-use rayon::prelude::*;
-
+use crate::error::Result;
 use crate::exact::kernels::{LANES, padded};
 use crate::exact::network::Network;
+use crate::threads::Run;
 
 /// Tables of whole units. Absent tables are empty.
 #[derive(Clone, Debug)]
@@ -55,7 +55,7 @@ impl Lattice {
     }
 
     /// Rounds a network whose levels are put in another order: position `i` gets level `order[i]`.
-    pub(crate) fn new(network: &Network, order: &[usize], unit: f64) -> Lattice {
+    pub(crate) fn new(network: &Network, order: &[usize], unit: f64, run: &Run<'_>) -> Result<Lattice> {
         let cards: Vec<usize> = order.iter().map(|&level| network.cards[level]).collect();
         let n = cards.len();
         // Adding and taking away 1.5 · 2^52 rounds to a whole number.
@@ -76,23 +76,23 @@ impl Lattice {
             if table.is_empty() { vec![0; padded(cards[i])] } else { table }
         });
         let unary = unary.collect();
-        let pairs = (0..n).flat_map(|k| (0..k).map(move |j| (j, k))).collect::<Vec<_>>();
-        let pairs = pairs.into_par_iter().map(|(j, k)| matrix(&[j, k])).collect();
+        let pairs = (0..n).flat_map(|k| (0..k).map(move |j| (j, k)));
+        let pairs = run.try_map(pairs, |(j, k)| Ok(matrix(&[j, k])))?;
         let all = (0..n).flat_map(|k| (0..k).flat_map(move |j| (0..j).map(move |i| (i, j, k))));
-        let tables = all.collect::<Vec<_>>().into_par_iter().map(|(i, j, k)| {
+        let tables = run.try_map(all, |(i, j, k)| {
             let table = matrix(&[i, j, k]);
             let slabs = table.chunks_exact(cards[j] * padded(cards[k]));
-            (i, slabs.map(|s| s.iter().fold(i32::MIN, |m, &c| m.max(c))).collect::<Vec<i32>>(), table)
-        });
+            Ok((i, slabs.map(|s| s.iter().fold(i32::MIN, |m, &c| m.max(c))).collect::<Vec<i32>>(), table))
+        })?;
         let mut suffix = vec![0; n + 1];
         let (mut triples, mut triple_maxima) = (Vec::new(), Vec::new());
-        for (i, maxima, table) in tables.collect::<Vec<_>>() {
+        for (i, maxima, table) in tables {
             let largest = maxima.iter().copied().max().unwrap_or(0);
             suffix[..=i].iter_mut().for_each(|s: &mut i32| *s = s.wrapping_add(largest));
             triples.push(table);
             triple_maxima.push(maxima);
         }
-        Lattice {
+        Ok(Lattice {
             offset: network.constant,
             unit,
             margin: Lattice::margin(network, unit),
@@ -102,7 +102,7 @@ impl Lattice {
             triple_maxima,
             suffix,
             cards,
-        }
+        })
     }
 
     /// Bound on the size of any value, on the link's scale.
@@ -112,20 +112,19 @@ impl Lattice {
 
     /// Least number of steps that a value of at least `value` can have.
     pub(crate) fn possibly_at_least(&self, value: f64) -> i64 {
-        let steps = (value - self.offset) / self.unit;
-        saturating(steps.floor()) - i64::from(self.margin) - self.slack(value)
+        let steps = (value - self.slack(value) - self.offset) / self.unit;
+        saturating(steps.floor() - f64::from(self.margin) - 1.0)
     }
 
     /// Number of steps from which on a value is at least `value` for sure.
     pub(crate) fn surely_at_least(&self, value: f64) -> i64 {
-        let steps = (value - self.offset) / self.unit;
-        saturating(steps.ceil()) + i64::from(self.margin) + self.slack(value)
+        let steps = (value + self.slack(value) - self.offset) / self.unit;
+        saturating(steps.ceil() + f64::from(self.margin) + 1.0)
     }
 
-    /// Steps for the rounding of a threshold, of its link, and of the division above.
-    fn slack(&self, value: f64) -> i64 {
-        let ulps = 16.0 * f64::EPSILON * (value.abs() + self.offset.abs());
-        saturating((ulps / self.unit).ceil()) + 1
+    /// More than the subtraction of the offset, and the division above, round; what everything, or nothing, reaches stays so.
+    fn slack(&self, value: f64) -> f64 {
+        if value.is_finite() { 16.0 * f64::EPSILON * (value.abs() + self.offset.abs()) } else { 0.0 }
     }
 
     /// The matrix of a triple at a state of its first level; empty where there is no such table.

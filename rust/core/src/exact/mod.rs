@@ -20,6 +20,7 @@ mod ranks;
 mod scan;
 mod search;
 mod seeds;
+mod state;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -27,7 +28,11 @@ mod tree;
 mod zones;
 
 pub use best::Item;
+pub use checks::{MAX_BEST, MAX_BINS};
 pub use domain::Domain;
+pub use kernels::MAX_LIMITS;
 pub use problem::{Constraint, Question};
-pub use task::{Kind, Outcome, State, Task};
+pub use state::State;
+pub use task::{Kind, Outcome, Task};
 pub use tree::Counts;
+pub use zones::MAX_OBJECTIVES;

@@ -3,17 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use crate::error::{Error, Result};
 use crate::exact::domain::{Domain, Levels};
 use crate::forms::block_state;
 use crate::space::Space;
 use crate::surrogate::Surrogate;
 use crate::tables::{AxisSet, Granularity, RawTables, purify};
+use crate::threads::{Run, map};
 
 /// Most cells of the tables of a metric over levels.
 const MAX_CELLS: usize = 1 << 25;
+/// Largest size of a value: squares, and sums of such, stay finite.
+const MAX_VALUE: f64 = 1e150;
+/// Roundings of a value, besides those of adding up its tables: see [`Network::rounding`].
+const ROUNDINGS: usize = 1 << 13;
 
 /// A function of the levels' states: a constant and tables over one, two or three levels.
 #[derive(Clone, Debug)]
@@ -25,6 +28,20 @@ pub(crate) struct Network {
     /// What the tables are multiplied by.
     scale: f64,
     /// No value, computed in float64 in any order, is farther from the tables' sum.
+    ///
+    /// Let M be the sum of the surrogate's largest cells, one a table, and of its constant, and u = 2^-53.
+    /// - A prediction adds up the constant and a cell a table, in any order: it rounds by `sets` u M at most.
+    /// - Filling the tables here adds up cells of tables over the same levels: again `sets` u M.
+    /// - Purifying, within a part of the space, moves means to tables over a level less. The same float is taken away
+    ///   here and added there, so the rounding of a mean does not matter, that of the two operations does. Means are
+    ///   no larger than cells, which at most double when one is taken away: tables over three levels, of M in all, give
+    ///   M + 2 M + 4 M to those over two, whose 8 M give 8 M + 16 M to those over one, whose 25 M give as much to the
+    ///   constant. Taking away rounds by u times what is left: (14 + 48 + 50) u M. Adding rounds by u times the sum, once
+    ///   for every level that another table has more, of which there are 64 at most, as a domain has no more
+    ///   than 2^64 architectures: 64 · (8 + 25 + 26) u M.
+    ///
+    /// In all (2 `sets` + 2^12) u M = (`sets` + 2^11) 2^-52 M; the rest of [`ROUNDINGS`] is for weighted sums, whose
+    /// bounds `Front` computes from values of up to 2^11 M.
     pub(crate) rounding: f64,
 }
 
@@ -53,7 +70,13 @@ struct Part {
 
 impl Network {
     /// The mean of a surrogate's members, which must be tables alone, within a domain.
-    pub(crate) fn new(space: &Space, surrogate: &Surrogate, domain: &Domain, levels: &Levels) -> Result<Network> {
+    pub(crate) fn new(
+        space: &Space,
+        surrogate: &Surrogate,
+        domain: &Domain,
+        levels: &Levels,
+        run: &Run<'_>,
+    ) -> Result<Network> {
         let cards: Vec<usize> = levels.levels.iter().map(|l| l.states).collect();
         let cells = surrogate.tables.mean_cells();
         let mut constant = surrogate.mean_constant();
@@ -99,14 +122,18 @@ impl Network {
                 "its interactions span {total} joint states of blocks, at most {MAX_CELLS} fit; restrict some variables"
             )));
         }
-        let filled = parts.into_par_iter().map(|(set, parts)| (set, fill(&set, &cards, parts, &cells)));
-        let mut tables: RawTables = filled.collect();
+        if magnitude > MAX_VALUE {
+            return Err(Error::model(format!(
+                "its values may reach {magnitude:e} on the scale of its link, at most {MAX_VALUE:e} is searched; refit it in another unit"
+            )));
+        }
+        let filled = run.try_map(parts, |(set, parts)| Ok((set, fill(&set, &cards, parts, &cells, run)?)))?;
+        let mut tables: RawTables = filled.into_iter().collect();
         // Within the whole space the tables have zero means already.
         if domain.size() < space.size().unwrap_or(u64::MAX) {
-            constant += purify(&mut tables, &cards, &crate::threads::ALONE)?;
+            constant += purify(&mut tables, &cards, run)?;
         }
-        // Every way to add up the cells rounds less often than this a value.
-        let rounding = (surrogate.tables.sets.len() + (1 << 13)) as f64 * f64::EPSILON * magnitude;
+        let rounding = (surrogate.tables.sets.len() + ROUNDINGS) as f64 * f64::EPSILON * magnitude;
         Ok(Network { cards, constant, tables: Arc::new(tables), scale: 1.0, rounding })
     }
 
@@ -125,6 +152,11 @@ impl Network {
             }
         }
         Network { cards: parts[0].1.cards.clone(), constant, tables: Arc::new(tables), scale: 1.0, rounding }
+    }
+
+    /// Whether bounds can be computed.
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.magnitude() <= MAX_VALUE && self.constant.abs() <= MAX_VALUE && self.rounding <= MAX_VALUE
     }
 
     /// Number of tables.
@@ -157,7 +189,7 @@ impl Network {
     pub(crate) fn variances(&self) -> Vec<(&AxisSet, f64)> {
         let variance = |cells: &Vec<f64>| cells.iter().map(|c| c * c).sum::<f64>() / cells.len() as f64;
         let square = self.scale * self.scale;
-        self.tables.par_iter().map(|(set, cells)| (set, square * variance(cells))).collect()
+        map(self.tables.iter(), |(set, cells)| (set, square * variance(cells)))
     }
 
     /// Value at the levels' states.
@@ -177,8 +209,7 @@ impl Network {
     pub(crate) fn magnitude(&self) -> f64 {
         let largest = |cells: &Vec<f64>| cells.iter().fold(0.0f64, |m, c| m.max(c.abs()));
         // In order: a parallel sum would round differently from run to run.
-        self.scale.abs()
-            * self.tables.par_iter().map(|(_, cells)| largest(cells)).collect::<Vec<f64>>().iter().sum::<f64>()
+        self.scale.abs() * map(self.tables.values(), largest).iter().sum::<f64>()
     }
 }
 
@@ -220,9 +251,9 @@ fn axis_states(
 }
 
 /// Adds up the parts of one table, a row of its last level at a time.
-fn fill(set: &AxisSet, cards: &[usize], parts: Vec<Part>, cells: &[f64]) -> Vec<f64> {
+fn fill(set: &AxisSet, cards: &[usize], parts: Vec<Part>, cells: &[f64], run: &Run<'_>) -> Result<Vec<f64>> {
     let mut out = vec![0.0; set.cells(cards)];
-    let Some(&last) = set.axes().last() else { return out };
+    let Some(&last) = set.axes().last() else { return Ok(out) };
     let columns = cards[last as usize];
     // Parts that read the same variables of the last level take the same few steps there.
     let mut alike: BTreeMap<Vec<usize>, Vec<Part>> = BTreeMap::new();
@@ -237,6 +268,7 @@ fn fill(set: &AxisSet, cards: &[usize], parts: Vec<Part>, cells: &[f64]) -> Vec<
         let mut sums = vec![0.0; distinct.len()];
         let mut states = vec![0; set.order() - 1];
         for row in out.chunks_exact_mut(columns) {
+            run.check()?;
             sums.fill(0.0);
             for part in &parts {
                 let first = part.steps.iter().zip(&states).fold(part.first, |at, (steps, &s)| at + steps[s]);
@@ -251,5 +283,5 @@ fn fill(set: &AxisSet, cards: &[usize], parts: Vec<Part>, cells: &[f64]) -> Vec<
             }
         }
     }
-    out
+    Ok(out)
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::benchmark::{Benchmark, Direction};
 use crate::error::{Error, Result};
+use crate::exact::best::Item;
 use crate::exact::domain::{Domain, Levels};
 use crate::exact::kernels::MAX_LIMITS;
 use crate::exact::lattice::Lattice;
@@ -44,8 +45,8 @@ pub(crate) struct Term {
     /// Position in [`Problem::networks`].
     pub(crate) network: usize,
     pub(crate) sign: f64,
-    /// What the function has to reach; objectives have nothing to reach.
-    pub(crate) threshold: f64,
+    /// What the function has to reach to meet a constraint possibly, and surely; objectives have nothing to reach.
+    pub(crate) reach: (f64, f64),
 }
 
 /// A question with the tables of its metrics.
@@ -63,7 +64,7 @@ pub(crate) struct Problem {
 
 impl Problem {
     /// Builds the tables over levels; refuses metrics with trees.
-    pub(crate) fn new(bench: Arc<Benchmark>, question: Question) -> Result<Problem> {
+    pub(crate) fn new(bench: Arc<Benchmark>, question: Question, run: &Run<'_>) -> Result<Problem> {
         let metrics = question.metrics();
         let space = bench.space().clone();
         let mut relevant = vec![false; space.width()];
@@ -86,7 +87,7 @@ impl Problem {
                 Error::Model { reason } => Error::Metric { name: bench.metrics()[m].name.clone(), reason },
                 other => other,
             };
-            Network::new(&space, bench.predictor(m)?.surrogate(), &question.domain, &levels).map_err(named)
+            Network::new(&space, bench.predictor(m)?.surrogate(), &question.domain, &levels, run).map_err(named)
         };
         let networks = metrics.iter().map(network).collect::<Result<Vec<_>>>()?;
         let mut problem = Problem { bench, question, levels, metrics, networks, terms: Vec::new() };
@@ -108,20 +109,18 @@ impl Problem {
                 Direction::Minimise => -1.0,
             };
             let sign = sign * slope(self.link(metric));
-            self.terms.push(Term { network: place(metric), sign, threshold: f64::NEG_INFINITY });
+            self.terms.push(Term { network: place(metric), sign, reach: (f64::NEG_INFINITY, f64::NEG_INFINITY) });
         }
         for constraint in &self.question.constraints {
             let link = self.link(constraint.metric);
             for (bound, up) in [(constraint.lower, 1.0), (constraint.upper, -1.0)] {
                 let sign = up * slope(link);
-                let threshold = match (link, bound > 0.0) {
-                    _ if bound == -up * f64::INFINITY => continue,
-                    (Link::Identity, _) | (_, true) => sign * link.apply(bound),
-                    // The metric is positive: nothing to reach from below, nothing to stay under.
-                    (_, false) if up > 0.0 => continue,
-                    (_, false) => f64::INFINITY,
-                };
-                self.terms.push(Term { network: place(constraint.metric), sign, threshold });
+                let reach = reach(link, sign, bound);
+                // Other links than identity give no negative values: every architecture is above such a bound.
+                let met = bound == -up * f64::INFINITY || link != Link::Identity && up > 0.0 && bound <= 0.0;
+                if !met && reach.1 > f64::NEG_INFINITY {
+                    self.terms.push(Term { network: place(constraint.metric), sign, reach });
+                }
             }
         }
     }
@@ -157,6 +156,31 @@ impl Problem {
         self.metrics.iter().map(value).collect()
     }
 
+    /// Those of some architectures that meet the constraints, each standing for so many.
+    pub(crate) fn items(&self, rows: &[u8], ties: u64, run: &Run<'_>) -> Result<Vec<Item>> {
+        let values = self.values(rows, run)?;
+        let mut items = Vec::new();
+        for (i, row) in rows.chunks_exact(self.bench.space().width()).enumerate() {
+            if self.is_feasible(|m| values[m][i]) {
+                let values: Vec<f64> = values.iter().map(|v| v[i]).collect();
+                self.require_finite(row, &values)?;
+                items.push(Item { row: row.to_vec(), values, ties });
+            }
+        }
+        Ok(items)
+    }
+
+    /// Refuses an architecture with a value that no result can hold.
+    pub(crate) fn require_finite(&self, row: &[u8], values: &[f64]) -> Result<()> {
+        let Some(m) = values.iter().position(|value| !value.is_finite()) else { return Ok(()) };
+        let architecture = self.bench.space().format(row)?.swap_remove(0);
+        let reason = format!(
+            "is {} at architecture {architecture}, which is no number; restrict choices to where it is one, or refit",
+            values[m]
+        );
+        Err(Error::Metric { name: self.bench.metrics()[self.metrics[m]].name.clone(), reason })
+    }
+
     /// Adds the first `k` of the architectures that differ from a row in free variables alone, and that row.
     pub(crate) fn first_ties(&self, row: &[u8], k: usize, out: &mut Vec<u8>) {
         let count = self.levels.free_size.min(k as u64);
@@ -188,16 +212,15 @@ impl Problem {
         }
     }
 
-    /// The value on the scale of a term that stands for a metric's value.
-    pub(crate) fn on_term(&self, term: &Term, value: f64) -> f64 {
-        term.sign * self.link(self.metrics[term.network]).apply(value)
+    /// Values on the scale of a term from which on a metric is possibly, and surely, as good as a value.
+    pub(crate) fn on_term(&self, term: &Term, value: f64) -> (f64, f64) {
+        reach(self.link(self.metrics[term.network]), term.sign, value)
     }
 
     /// For every constraint the steps from which on it may be, and surely is, met.
     pub(crate) fn limits<'l>(&self, lattice: impl Fn(usize) -> &'l Lattice) -> Vec<(i32, i32)> {
-        let limit = |(c, term): (usize, &Term)| {
-            (self.least(term, lattice(c)), clamp(lattice(c).surely_at_least(term.threshold)))
-        };
+        let limit =
+            |(c, term): (usize, &Term)| (self.least(term, lattice(c)), clamp(lattice(c).surely_at_least(term.reach.1)));
         self.constraint_terms().iter().enumerate().map(limit).collect()
     }
 
@@ -208,8 +231,14 @@ impl Problem {
 
     /// Fewest steps at which a term can reach its threshold.
     pub(crate) fn least(&self, term: &Term, lattice: &Lattice) -> i32 {
-        clamp(lattice.possibly_at_least(term.threshold))
+        clamp(lattice.possibly_at_least(term.reach.0))
     }
+}
+
+/// Values of a function from which on its metric possibly, and surely, is beyond a value or equal.
+fn reach(link: Link, sign: f64, value: f64) -> (f64, f64) {
+    let (first, last) = link.bracket(value);
+    if sign > 0.0 { (first, last) } else { (-last, -first) }
 }
 
 /// Whether the metric rises or falls with its modelled value.

@@ -1,10 +1,13 @@
 //! Exact ranks: how many architectures are better than given ones, and how many are equal.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::exact::kernels::classify;
 use crate::exact::problem::{Problem, clamp};
+use crate::exact::state::{Done, damaged, sum};
 use crate::exact::task::Outcome;
 use crate::exact::tree::{Goal, Tile, Tree, Verdict};
 use crate::threads::Run;
@@ -21,6 +24,7 @@ const MIXED: u32 = u32::MAX;
 
 /// Architectures by how many of the given values they beat, from the worst value on.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Ranked {
     /// How many surely beat exactly so many.
     beaten: Vec<u64>,
@@ -41,17 +45,32 @@ pub(crate) struct Given {
     scores: Vec<f64>,
     /// For each of them the position of its score.
     of_rows: Vec<usize>,
+    /// By score, how many of them are in the domain, each counted once: so many equal it at least.
+    inside: Vec<u64>,
 }
 
 impl Given {
     pub(crate) fn new(problem: &Problem, rows: &[u8], run: &Run<'_>) -> Result<Given> {
         let values = problem.values(rows, run)?;
+        let allowed = problem.question.domain.allowed();
+        let each: Vec<&[u8]> = rows.chunks_exact(allowed.len()).collect();
+        for (row, &value) in each.iter().zip(&values[0]) {
+            problem.require_finite(row, &[value])?;
+        }
         let of_rows: Vec<f64> = values[0].iter().map(|&value| problem.score(0, value)).collect();
         let mut scores = of_rows.clone();
         scores.sort_by(f64::total_cmp);
         scores.dedup();
-        let of_rows = of_rows.iter().map(|score| scores.partition_point(|s| s < score)).collect();
-        Ok(Given { scores, of_rows })
+        let of_rows: Vec<usize> = of_rows.iter().map(|score| scores.partition_point(|s| s < score)).collect();
+        let mut inside = vec![0; scores.len()];
+        let mut distinct = BTreeMap::new();
+        for (row, score) in each.into_iter().zip(of_rows.iter().copied()) {
+            run.check()?;
+            distinct.insert(row, score);
+        }
+        let has = |row: &[u8]| row.iter().zip(allowed).all(|(choice, allowed)| allowed.contains(choice));
+        distinct.iter().filter(|(row, _)| has(row)).for_each(|(_, &score)| inside[score] += 1);
+        Ok(Given { scores, of_rows, inside })
     }
 }
 
@@ -80,9 +99,9 @@ impl<'a> RanksGoal<'a> {
     pub(crate) fn new(problem: &'a Problem, tree: &'a Tree, ranked: &'a Given, run: Run<'a>) -> RanksGoal<'a> {
         let term = &problem.terms[0];
         let limits = |&score: &f64| {
-            let value = problem.on_term(term, problem.score(0, score));
+            let (least, sure) = problem.on_term(term, problem.score(0, score));
             let lattice = tree.lattice(0);
-            (clamp(lattice.possibly_at_least(value)), clamp(lattice.surely_at_least(value)))
+            (clamp(lattice.possibly_at_least(least)), clamp(lattice.surely_at_least(sure)))
         };
         let steps: Vec<(i32, i32)> = ranked.scores.iter().map(limits).collect();
         let worker = tree.worker();
@@ -131,6 +150,39 @@ impl Goal for RanksGoal<'_> {
 
     fn start(&self) -> Result<Ranked> {
         Ok(self.seed(&Ranked::default()))
+    }
+
+    /// Counts of every value, of all architectures: those that beat a value, or equal it, beat the one below.
+    fn validate(&self, found: &Ranked, done: &Done<'_>) -> Result<()> {
+        let values = self.steps.len();
+        let lengths = [found.beaten.len(), found.more.len(), found.equal.len()];
+        if lengths != [values + 1, values, values] {
+            return Err(damaged(format!(
+                "there are {lengths:?} counts of {values} values, expected one more, {values}, {values}"
+            )));
+        }
+        done.expect_no("excluded by a bound", done.counts.pruned)?;
+        let (all, compared) = (done.counts.total(), done.sum_of_groups(&found.beaten)?);
+        if compared != all {
+            return Err(damaged(format!("{compared} architectures are compared, expected {all}")));
+        }
+        done.sum_of_groups(&found.more)?;
+        done.sum_of_groups(&found.equal)?;
+        let (mut surely, mut below) = (all, all);
+        for v in 0..values {
+            // No underflow: these are parts of a sum.
+            surely -= found.beaten[v];
+            let beating = sum([surely, found.more[v]])?;
+            let least = if done.is_complete() { self.ranked.inside[v] } else { 0 };
+            if sum([beating, found.equal[v]])? > below || found.equal[v] < least {
+                let equal = found.equal[v];
+                return Err(damaged(format!(
+                    "of {below} architectures {beating} beat value {v} and {equal} equal it, expected {least} at least"
+                )));
+            }
+            below = beating;
+        }
+        Ok(())
     }
 
     fn view(&self, _: &Ranked) -> Between {
@@ -197,19 +249,25 @@ impl Goal for RanksGoal<'_> {
         self.decide(found)
     }
 
-    fn merge(&self, into: &mut Ranked, from: Ranked) {
+    fn merge(&self, into: &mut Ranked, from: Ranked) -> Result<()> {
         let add = |into: &mut [u64], from: &[u64]| into.iter_mut().zip(from).for_each(|(sum, n)| *sum += n);
         add(&mut into.beaten, &from.beaten);
         add(&mut into.more, &from.more);
         add(&mut into.equal, &from.equal);
+        Ok(())
     }
 
-    fn outcome(&self, found: &Ranked, _: bool) -> Outcome {
-        let beating = |v: usize| found.beaten[v + 1..].iter().sum::<u64>() + found.more[v];
-        let of_rows = &self.ranked.of_rows;
-        Outcome::Ranks {
-            better: of_rows.iter().map(|&v| beating(v)).collect(),
-            equal: of_rows.iter().map(|&v| found.equal[v]).collect(),
+    fn outcome(&self, found: &Ranked, _: bool) -> Result<Outcome> {
+        let mut beating = found.more.clone();
+        let mut surely = 0;
+        for (beating, beaten) in beating.iter_mut().zip(&found.beaten[1..]).rev() {
+            surely += beaten;
+            *beating += surely;
         }
+        let of_rows = &self.ranked.of_rows;
+        Ok(Outcome::Ranks {
+            better: of_rows.iter().map(|&v| beating[v]).collect(),
+            equal: of_rows.iter().map(|&v| found.equal[v]).collect(),
+        })
     }
 }

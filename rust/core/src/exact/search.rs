@@ -3,11 +3,9 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rayon::prelude::*;
-
 use crate::error::Result;
 use crate::exact::tree::{Counts, Goal, Tree, Worker};
-use crate::threads::Run;
+use crate::threads::{Run, map_with};
 
 /// Jobs that start from the same finds.
 const WAVE: usize = 64;
@@ -31,10 +29,9 @@ pub(crate) fn search<G: Goal>(
             done.fetch_add(worker.counts.total(), Ordering::Relaxed);
             Ok((found, worker.counts))
         };
-        let results =
-            run.in_pool(|| wave.into_par_iter().map_init(|| tree.worker(), job).collect::<Result<Vec<_>>>())?;
-        for (of_job, count) in results {
-            goal.merge(&mut found, of_job);
+        for result in run.in_pool(|| map_with(wave, || tree.worker(), job)) {
+            let (of_job, count) = result?;
+            goal.merge(&mut found, of_job)?;
             counts = counts.plus(count);
         }
     }

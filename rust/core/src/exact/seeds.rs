@@ -1,8 +1,7 @@
 //! Points near a Pareto front, before the exact search: local search for weighted sums, then from point to point.
 
-use rayon::prelude::*;
-
 use crate::error::Result;
+use crate::exact::best::Item;
 use crate::exact::climb::{climb, random_states, responses};
 use crate::exact::lattice::Lattice;
 use crate::threads::Run;
@@ -16,7 +15,7 @@ const EXPANDED: usize = 1500;
 #[derive(Debug, Default)]
 pub(crate) struct Guide {
     pub(crate) weights: Vec<Vec<f64>>,
-    pub(crate) seeds: Vec<u8>,
+    pub(crate) seeds: Vec<Item>,
 }
 
 /// Objectives that must be large, and constraints with the least values that meet them.
@@ -55,14 +54,9 @@ impl Landscape<'_> {
     /// States of points that do not dominate one another and meet the constraints.
     pub(crate) fn seeds(&self, weights: &[Vec<f64>], run: &Run<'_>) -> Result<Vec<Vec<usize>>> {
         let starts = (0..STARTS).flat_map(|start| weights.iter().map(move |w| (start, w)));
-        let climbed: Vec<Point> = starts
-            .enumerate()
-            .collect::<Vec<_>>()
-            .into_par_iter()
-            .filter_map(|(i, (_, weights))| self.climbed(i as u64, weights))
-            .collect();
+        let climbed = run.try_map(starts.enumerate(), |(i, (_, weights))| Ok(self.climbed(i as u64, weights)))?;
         let mut points = Vec::new();
-        climbed.into_iter().for_each(|point| {
+        climbed.into_iter().flatten().for_each(|point| {
             insert(&mut points, point);
         });
         let mut expanded: Vec<Point> = Vec::new();
@@ -71,8 +65,7 @@ impl Landscape<'_> {
             if open.is_empty() || expanded.len() + open.len() > EXPANDED {
                 return Ok(points.into_iter().map(|p| p.states).collect());
             }
-            let near = |p: &Point| run.check().map(|()| self.neighbours(p, &points));
-            let near: Vec<Vec<Point>> = open.par_iter().map(near).collect::<Result<_>>()?;
+            let near = run.try_map(&open, |p| Ok(self.neighbours(p, &points)))?;
             near.into_iter().flatten().for_each(|point| {
                 insert(&mut points, point);
             });

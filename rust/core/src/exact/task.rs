@@ -5,8 +5,7 @@ use std::ops::Range;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Serialize;
 
 use crate::benchmark::Benchmark;
 use crate::error::{Error, Result};
@@ -23,6 +22,7 @@ use crate::exact::ranks::{Given, RanksGoal};
 use crate::exact::scan::{coarse_unit, scan_order};
 use crate::exact::search::search;
 use crate::exact::seeds::Guide;
+use crate::exact::state::{Done, State};
 use crate::exact::tree::{Counts, Goal, Tree};
 use crate::hash::sha256_hex;
 use crate::threads::Run;
@@ -40,17 +40,6 @@ pub enum Kind {
     Histogram { bins: usize },
     /// How many are better than given architectures in the objective, and how many equal; without constraints.
     Ranks { rows: Vec<u8> },
-}
-
-/// Jobs that are done and what they found.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct State {
-    /// Of the question, its benchmark and this engine.
-    key: String,
-    /// Ascending, disjoint ranges of jobs.
-    done: Vec<(usize, usize)>,
-    counts: Counts,
-    found: Value,
 }
 
 /// What is known once some or all jobs are done.
@@ -87,45 +76,46 @@ pub struct Task {
     plan: Plan,
     tree: Tree,
     key: String,
-    /// What the last run found, as stored and as it was: going on from there needs no reconstruction.
-    last: Mutex<Option<(Value, Box<dyn Any + Send>)>>,
+    /// The digest of the last state that was made here, and what it found: going on from there needs no check.
+    last: Mutex<Option<(String, Box<dyn Any + Send>)>>,
 }
 
 /// Something to do with the goal of a task.
-trait Visit {
-    type Out;
+trait Visit: Send {
+    type Out: Send;
     fn visit<G: Goal>(self, task: &Task, goal: &G) -> Result<Self::Out>;
 }
 
 impl Task {
     /// Prepares tables, the order of levels and bounds.
     pub fn new(bench: Arc<Benchmark>, question: Question, kind: Kind, run: &Run<'_>) -> Result<Task> {
+        run.check()?;
         check(&bench, &question, &kind)?;
-        for metric in question.metrics() {
-            require_rates(&bench, metric, &question.domain, run)?;
-        }
         let key = key(&bench, &question, &kind);
         run.in_pool(|| {
-            let problem = Problem::new(bench.clone(), question)?;
+            for metric in question.metrics() {
+                require_rates(&bench, metric, &question.domain, run)?;
+            }
+            let problem = Problem::new(bench.clone(), question, run)?;
             let mut functions = problem.functions(&problem.terms);
             let (plan, tree) = match kind {
-                Kind::Best { k, prune: true } => (Plan::Best { k, prune: true }, tree(&problem, &functions, &[])),
+                Kind::Best { k, prune: true } => (Plan::Best { k, prune: true }, tree(&problem, &functions, &[], run)?),
                 Kind::Best { k, prune: false } => {
                     let unit = coarse_unit(&functions[0]);
                     functions.push(functions[0].clone());
                     let units: Vec<_> = functions[1..].iter().map(|_| None).chain([Some(unit)]).collect();
                     (
                         Plan::Best { k, prune: false },
-                        tree_in(scan_order(&functions[0].cards), &problem, &functions, &units),
+                        tree_in(scan_order(&functions[0].cards), &problem, &functions, &units, run)?,
                     )
                 }
                 Kind::Count => {
                     let functions = with_opposites(&problem, problem.constraint_terms());
-                    (Plan::Count, tree(&problem, &functions, &[]))
+                    (Plan::Count, tree(&problem, &functions, &[], run)?)
                 }
                 Kind::Front => {
                     let (functions, guide) = bounding_functions(&problem, functions, run)?;
-                    (Plan::Front(guide), tree(&problem, &functions, &[]))
+                    (Plan::Front(guide), tree(&problem, &functions, &[], run)?)
                 }
                 Kind::Histogram { bins } => {
                     let range = range(&bench, &problem, run)?;
@@ -133,14 +123,14 @@ impl Task {
                     let units = [Some(bins.unit)];
                     // Nothing is pruned without constraints.
                     let tree = match problem.constraint_terms().is_empty() {
-                        true => tree_in(scan_order(&functions[0].cards), &problem, &functions, &units),
-                        false => tree(&problem, &functions, &units),
+                        true => tree_in(scan_order(&functions[0].cards), &problem, &functions, &units, run)?,
+                        false => tree(&problem, &functions, &units, run)?,
                     };
                     (Plan::Histogram(bins), tree)
                 }
                 Kind::Ranks { rows } => {
                     let given = Given::new(&problem, &rows, run)?;
-                    (Plan::Ranks(given), tree(&problem, &with_opposites(&problem, &problem.terms), &[]))
+                    (Plan::Ranks(given), tree(&problem, &with_opposites(&problem, &problem.terms), &[], run)?)
                 }
             };
             Ok(Task { problem, plan, tree, key, last: Mutex::new(None) })
@@ -168,8 +158,7 @@ impl Task {
         impl Visit for Start {
             type Out = State;
             fn visit<G: Goal>(self, task: &Task, goal: &G) -> Result<State> {
-                let found = stored(&goal.start()?)?;
-                Ok(State { key: task.key.clone(), done: Vec::new(), counts: Counts::default(), found })
+                task.made(Vec::new(), Counts::default(), goal.resumed(goal.start()?)?)
             }
         }
         self.with_goal(Start, run)
@@ -182,21 +171,15 @@ impl Task {
             type Out = State;
             fn visit<G: Goal>(self, task: &Task, goal: &G) -> Result<State> {
                 let Do(state, jobs, settled, run) = self;
+                let found = task.found(goal, &state)?;
                 let done = joined(&state.done, &[(jobs.start, jobs.end)])?;
-                let found = match task.take_last(&state.found) {
-                    Some(found) => found,
-                    None => goal.resumed(loaded(&state.found)?),
-                };
                 let (found, counts) = search(&task.tree, goal, found, jobs, settled, run)?;
-                let stored = stored(&found)?;
-                *task.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((stored.clone(), Box::new(found)));
-                Ok(State { done, counts: state.counts.plus(counts), found: stored, ..state })
+                task.made(done, state.counts.plus(counts), found)
             }
         }
         if jobs.end > self.jobs() || jobs.is_empty() {
             return Err(refused(format!("jobs {jobs:?} are not among the {}; choose some of them", self.jobs())));
         }
-        self.check(&state)?;
         self.with_goal(Do(state, jobs, settled, run), run)
     }
 
@@ -205,16 +188,14 @@ impl Task {
         struct Merge(State, State);
         impl Visit for Merge {
             type Out = State;
-            fn visit<G: Goal>(self, _: &Task, goal: &G) -> Result<State> {
+            fn visit<G: Goal>(self, task: &Task, goal: &G) -> Result<State> {
                 let Merge(a, b) = self;
-                let mut found = goal.resumed(loaded(&a.found)?);
-                goal.merge(&mut found, loaded(&b.found)?);
+                let (mut found, other) = (task.found(goal, &a)?, task.found(goal, &b)?);
                 let done = joined(&a.done, &b.done)?;
-                Ok(State { done, counts: a.counts.plus(b.counts), found: stored(&found)?, ..a })
+                goal.merge(&mut found, other)?;
+                task.made(done, a.counts.plus(b.counts), found)
             }
         }
-        self.check(&a)?;
-        self.check(&b)?;
         self.with_goal(Merge(a, b), run)
     }
 
@@ -224,10 +205,12 @@ impl Task {
         impl Visit for Tell<'_> {
             type Out = Outcome;
             fn visit<G: Goal>(self, task: &Task, goal: &G) -> Result<Outcome> {
-                Ok(goal.outcome(&loaded(&self.0.found)?, task.is_complete(self.0)))
+                let found = task.found(goal, self.0)?;
+                let outcome = goal.outcome(&found, task.is_complete(self.0));
+                task.keep(self.0, found);
+                outcome
             }
         }
-        self.check(state)?;
         self.with_goal(Tell(state), run)
     }
 
@@ -238,86 +221,77 @@ impl Task {
 
     fn with_goal<V: Visit>(&self, visit: V, run: &Run<'_>) -> Result<V::Out> {
         let (problem, tree) = (&self.problem, &self.tree);
-        match &self.plan {
+        run.check()?;
+        run.in_pool(|| match &self.plan {
             Plan::Best { k, prune } => visit.visit(self, &BestGoal::new(problem, tree, (*k, *prune), *run)),
             Plan::Front(guide) => visit.visit(self, &FrontGoal::new(problem, tree, guide, *run)),
             Plan::Count => visit.visit(self, &CountGoal::new(problem, tree, *run)),
             Plan::Histogram(bins) => visit.visit(self, &HistogramGoal::new(problem, tree, bins, *run)),
             Plan::Ranks(given) => visit.visit(self, &RanksGoal::new(problem, tree, given, *run)),
+        })
+    }
+
+    /// The state of what was found.
+    fn made<T: Serialize + Any + Send>(&self, done: Vec<(usize, usize)>, counts: Counts, found: T) -> Result<State> {
+        let state = State::new(self.key.clone(), done, counts, &found)?;
+        self.keep(&state, found);
+        Ok(state)
+    }
+
+    fn keep<T: Any + Send>(&self, state: &State, found: T) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((state.sha256.clone(), Box::new(found)));
+    }
+
+    /// What a state found, ready to go on: as the last call left it, or checked.
+    fn found<G: Goal>(&self, goal: &G, state: &State) -> Result<G::Found> {
+        if state.key != self.key {
+            return Err(refused("the state is of another question, benchmark or version; start again".to_owned()));
         }
-    }
-
-    /// What the last run found, if that is what is stored.
-    fn take_last<T: 'static>(&self, stored: &Value) -> Option<T> {
-        let (last, found) = self.last.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-        if last != *stored {
-            return None;
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((_, found)) = last.filter(|(sha256, _)| *sha256 == state.sha256)
+            && let Ok(found) = found.downcast()
+        {
+            return Ok(*found);
         }
-        found.downcast().ok().map(|found| *found)
+        let found = state.found()?;
+        goal.validate(&found, &Done::of(state, &self.tree)?)?;
+        goal.resumed(found)
     }
-
-    /// Whether a state is of this question, benchmark and engine.
-    fn check(&self, state: &State) -> Result<()> {
-        match state.key == self.key {
-            true => Ok(()),
-            false => Err(refused("the state is of another question, benchmark or version; start again".to_owned())),
-        }
-    }
-}
-
-impl State {
-    pub fn counts(&self) -> Counts {
-        self.counts
-    }
-
-    /// Ascending, disjoint ranges of jobs.
-    pub fn done(&self) -> &[(usize, usize)] {
-        &self.done
-    }
-
-    pub fn to_json(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
-    }
-
-    pub fn from_json(text: &str) -> Result<State> {
-        serde_json::from_str(text).map_err(unreadable)
-    }
-}
-
-fn stored<T: Serialize>(found: &T) -> Result<Value> {
-    serde_json::to_value(found).map_err(unreadable)
-}
-
-fn loaded<'a, T: Deserialize<'a>>(found: &'a Value) -> Result<T> {
-    T::deserialize(found).map_err(unreadable)
-}
-
-fn unreadable(error: serde_json::Error) -> Error {
-    refused(format!("the state is not readable: {error}; start again"))
 }
 
 /// Functions as lattices over levels in the order that prunes best.
-fn tree(problem: &Problem, functions: &[Network], units: &[Option<f64>]) -> Tree {
+fn tree(problem: &Problem, functions: &[Network], units: &[Option<f64>], run: &Run<'_>) -> Result<Tree> {
     let order = match functions.is_empty() {
         true => (0..problem.levels.levels.len()).collect(),
         false => by_variance(&functions[..functions.len().min(problem.terms.len())]),
     };
-    tree_in(order, problem, functions, units)
+    tree_in(order, problem, functions, units, run)
 }
 
 /// Functions as lattices over levels in an order; some with units of their own.
-fn tree_in(order: Vec<usize>, problem: &Problem, functions: &[Network], units: &[Option<f64>]) -> Tree {
+fn tree_in(
+    order: Vec<usize>,
+    problem: &Problem,
+    functions: &[Network],
+    units: &[Option<f64>],
+    run: &Run<'_>,
+) -> Result<Tree> {
     let lattice = |(f, network): (usize, &Network)| {
         let unit = units.get(f).copied().flatten().unwrap_or_else(|| Lattice::safe_unit(network));
-        Lattice::new(network, &order, unit)
+        Lattice::new(network, &order, unit, run)
     };
-    Tree::new(functions.iter().enumerate().map(lattice).collect(), problem.levels.permuted(&order))
+    let lattices = functions.iter().enumerate().map(lattice).collect::<Result<_>>()?;
+    Ok(Tree::new(lattices, problem.levels.permuted(&order)))
 }
 
 /// Tells questions, benchmarks and engines apart.
 fn key(bench: &Benchmark, question: &Question, kind: &Kind) -> String {
     let hashes: Vec<String> = question.metrics().into_iter().map(|m| bench.identity(m)).collect();
-    let text = format!("{} {} {hashes:?} {question:?} {kind:?}", env!("CARGO_PKG_VERSION"), bench.space().sha256());
+    let kind = match kind {
+        Kind::Ranks { rows } => format!("Ranks {}", sha256_hex(rows)),
+        other => format!("{other:?}"),
+    };
+    let text = format!("{} {} {hashes:?} {question:?} {kind}", env!("CARGO_PKG_VERSION"), bench.space().sha256());
     sha256_hex(text.as_bytes())
 }
 

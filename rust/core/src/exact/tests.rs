@@ -153,7 +153,7 @@ impl Case {
         if half > 0 {
             let part = |jobs| {
                 let state = task.run(task.start(&two).unwrap(), jobs, &AtomicU64::new(0), &two).unwrap();
-                State::from_json(&state.to_json()).unwrap()
+                State::from_json(&state.to_json().unwrap()).unwrap()
             };
             let (first, second) = (part(0..half), part(half..task.jobs()));
             assert!(task.merge(first.clone(), first.clone(), &run()).is_err());
@@ -263,7 +263,8 @@ fn questions_that_make_no_sense_are_refused() {
     };
     let bound = || Constraint { metric: 0, lower: 0.0, upper: 1.0 };
     let cases = [
-        (ask(1, Vec::new(), Kind::Best { k: 0, prune: true }), "0 best"),
+        (ask(1, Vec::new(), Kind::Best { k: 0, prune: true }), "the 0 best"),
+        (ask(1, Vec::new(), Kind::Best { k: 10_001, prune: true }), "the 10001 best"),
         (ask(4, Vec::new(), Kind::Front), "4 objectives"),
         (ask(1, Vec::new(), Kind::Front), "1 objectives are given; give 2 or 3"),
         (ask(1, Vec::new(), Kind::Count), "give no"),
@@ -283,11 +284,47 @@ fn questions_that_make_no_sense_are_refused() {
     let message =
         Task::new(negative.bench.clone(), question, Kind::Best { k: 1, prune: true }, &run()).unwrap_err().to_string();
     assert!(message.contains("has a modelled reciprocal of -"), "{message}");
-    let question = Question { domain, objectives: Vec::new(), constraints: Vec::new() };
-    let task = Task::new(case.bench.clone(), question, Kind::Count, &run()).unwrap();
+    let question =
+        Question { domain: domain.clone(), objectives: vec![(7, Direction::Maximise)], constraints: Vec::new() };
+    assert!(Task::new(case.bench.clone(), question, Kind::Best { k: 1, prune: true }, &run()).is_err());
+    let never = Constraint { metric: 0, lower: f64::NAN, upper: 1.0 };
+    let question = Question { domain, objectives: Vec::new(), constraints: vec![never] };
+    let message = Task::new(case.bench.clone(), question, Kind::Count, &run()).unwrap_err().to_string();
+    assert!(message.contains("is to be NaN to 1"), "{message}");
+}
+
+#[test]
+fn every_kind_and_every_step_of_it_can_be_stopped() {
+    let case = case(&[vec![3, 2], vec![4], vec![5, 3], vec![2, 3]], false, 1);
     let stopped = std::sync::atomic::AtomicBool::new(true);
     let stopped = Run { cancelled: &stopped, ..run() };
-    let result = task.run(task.start(&run()).unwrap(), 0..1, &AtomicU64::new(0), &stopped);
-    assert!(matches!(result, Err(crate::Error::Cancelled)));
+    let objective = |m: usize| (m, Direction::Maximise);
+    let kinds = [
+        (1, Kind::Best { k: 3, prune: true }),
+        (1, Kind::Best { k: 3, prune: false }),
+        (0, Kind::Count),
+        (2, Kind::Front),
+        (3, Kind::Front),
+        (1, Kind::Histogram { bins: 9 }),
+        (1, Kind::Ranks { rows: case.row(0).to_vec() }),
+    ];
+    for (objectives, kind) in kinds {
+        let question = || Question {
+            domain: case.domain.clone(),
+            objectives: (0..objectives).map(objective).collect(),
+            constraints: Vec::new(),
+        };
+        let task = |run: &Run<'_>| Task::new(case.bench.clone(), question(), kind.clone(), run);
+        let is_cancelled = |error: crate::Error| matches!(error, crate::Error::Cancelled);
+        assert!(is_cancelled(task(&stopped).unwrap_err()), "{kind:?}");
+        let task = task(&run()).unwrap();
+        assert!(is_cancelled(task.start(&stopped).unwrap_err()), "{kind:?}");
+        let start = task.start(&run()).unwrap();
+        let settled = AtomicU64::new(0);
+        assert!(is_cancelled(task.run(start.clone(), 0..task.jobs(), &settled, &stopped).unwrap_err()), "{kind:?}");
+        assert_eq!(settled.into_inner(), 0, "{kind:?}");
+        assert!(is_cancelled(task.merge(start.clone(), start.clone(), &stopped).unwrap_err()), "{kind:?}");
+        assert!(is_cancelled(task.outcome(&start, &stopped).unwrap_err()), "{kind:?}");
+    }
     assert!(!RUNNING.load(std::sync::atomic::Ordering::Relaxed));
 }

@@ -10,6 +10,7 @@ use crate::exact::frames::{Frame, Function};
 use crate::exact::kernels::{padded, tile_maximum, tile_values};
 use crate::exact::lattice::Lattice;
 use crate::exact::scan::{Node, Scratch};
+use crate::exact::state::Done;
 use crate::exact::task::Outcome;
 use crate::threads::Run;
 
@@ -24,6 +25,7 @@ pub(crate) enum Verdict<V> {
 
 /// How many architectures were settled in which way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Counts {
     /// Evaluated one by one.
     pub evaluated: u64,
@@ -57,9 +59,12 @@ pub(crate) trait Goal: Sync {
     /// Before the first job.
     fn start(&self) -> Result<Self::Found>;
 
+    /// Refuses what a search of these jobs can't have found, as it was stored by a stranger.
+    fn validate(&self, found: &Self::Found, done: &Done<'_>) -> Result<()>;
+
     /// What was found and stored before, ready to go on.
-    fn resumed(&self, found: Self::Found) -> Self::Found {
-        found
+    fn resumed(&self, found: Self::Found) -> Result<Self::Found> {
+        Ok(found)
     }
 
     /// What the root tells its children.
@@ -83,10 +88,10 @@ pub(crate) trait Goal: Sync {
     fn finish(&self, found: &mut Self::Found) -> Result<()>;
 
     /// Adds what another job found.
-    fn merge(&self, into: &mut Self::Found, from: Self::Found);
+    fn merge(&self, into: &mut Self::Found, from: Self::Found) -> Result<()>;
 
     /// What is known so far, or once all jobs are done.
-    fn outcome(&self, found: &Self::Found, complete: bool) -> Outcome;
+    fn outcome(&self, found: &Self::Found, complete: bool) -> Result<Outcome>;
 }
 
 /// The tree of a problem: functions whose levels are in the order of the search.
@@ -140,6 +145,17 @@ impl Tree {
     /// Number of jobs: independent parts of the search.
     pub(crate) fn jobs(&self) -> usize {
         self.cards[..self.job_depth()].iter().product()
+    }
+
+    /// Number of architectures of a job.
+    pub(crate) fn job_size(&self) -> u64 {
+        self.sizes[self.job_depth()]
+    }
+
+    /// The job that looks at an architecture of the domain.
+    pub(crate) fn job_of(&self, row: &[u8]) -> usize {
+        let levels = &self.levels.levels[..self.job_depth()];
+        levels.iter().fold(0, |job, level| job * level.states + level.state_of(row))
     }
 
     pub(crate) fn worker(&self) -> Worker {

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 /// Most objectives.
-pub(crate) const MAX_OBJECTIVES: usize = 3;
+pub const MAX_OBJECTIVES: usize = 3;
 /// Most functions that bound a subtree: objectives and weighted sums of them.
 pub(crate) const MAX_BOUNDS: usize = 16;
 

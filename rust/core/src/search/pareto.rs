@@ -1,5 +1,10 @@
 //! Non-dominated ranks and crowding distances (Deb, Pratap, Agarwal and Meyarivan 2002). More of a score is better.
 
+use std::convert::Infallible;
+
+use crate::error::Result;
+use crate::threads::Run;
+
 /// Buffers, and the result of the last call.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sorter {
@@ -23,6 +28,16 @@ pub(crate) struct Sorter {
 impl Sorter {
     /// Ranks points of `width` scores, and measures how crowded they are.
     pub(crate) fn sort(&mut self, scores: &[f64], width: usize) {
+        let Ok(()) = self.sort_while::<Infallible>(scores, width, || Ok(()));
+    }
+
+    /// The same while a check before every point of many scores holds.
+    fn sort_while<E>(
+        &mut self,
+        scores: &[f64],
+        width: usize,
+        check: impl Fn() -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
         let n = scores.len() / width;
         self.order.clear();
         self.order.extend(0..n as u32);
@@ -31,10 +46,11 @@ impl Sorter {
         match width {
             1 => self.rank_one(scores),
             2 => self.rank_two(scores),
-            _ => self.rank_many(scores, width),
+            _ => self.rank_many(scores, width, check)?,
         }
         self.line.clone_from(&self.order);
         self.crowd(scores, width);
+        Ok(())
     }
 
     fn rank_one(&mut self, scores: &[f64]) {
@@ -68,12 +84,20 @@ impl Sorter {
         }
     }
 
-    fn rank_many(&mut self, scores: &[f64], width: usize) {
+    fn rank_many<E>(
+        &mut self,
+        scores: &[f64],
+        width: usize,
+        check: impl Fn() -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
         let n = self.ranks.len();
         let point = |i: usize| &scores[i * width..][..width];
         let dominates = |a: &[f64], b: &[f64]| a != b && a.iter().zip(b).all(|(a, b)| a >= b);
         self.dominators.clear();
-        self.dominators.extend((0..n).map(|i| (0..n).filter(|&j| dominates(point(j), point(i))).count() as u32));
+        for i in 0..n {
+            check()?;
+            self.dominators.push((0..n).filter(|&j| dominates(point(j), point(i))).count() as u32);
+        }
         let (mut rank, mut left) = (0, n);
         while left > 0 {
             self.front.clear();
@@ -84,11 +108,13 @@ impl Sorter {
                 dominators[i as usize] = u32::MAX;
             }
             for (i, count) in dominators.iter_mut().enumerate().filter(|(_, count)| **count != u32::MAX) {
+                check()?;
                 *count -= self.front.iter().filter(|&&j| dominates(point(j as usize), point(i))).count() as u32;
             }
             left -= self.front.len();
             rank += 1;
         }
+        Ok(())
     }
 
     fn crowd(&mut self, scores: &[f64], width: usize) {
@@ -145,22 +171,23 @@ fn counting_sort(order: &mut Vec<u32>, sorted: &mut Vec<u32>, starts: &mut Vec<u
 }
 
 /// Number of the front of each point, from 0.
-pub fn non_dominated_ranks(scores: &[f64], width: usize) -> Vec<u32> {
+pub fn non_dominated_ranks(scores: &[f64], width: usize, run: &Run<'_>) -> Result<Vec<u32>> {
     let mut sorter = Sorter::default();
-    sorter.sort(scores, width);
-    sorter.ranks
+    sorter.sort_while(scores, width, || run.check())?;
+    Ok(sorter.ranks)
 }
 
 /// Sum over the scores of the distance between a point's neighbours in its front, relative to the front's extent.
-pub fn crowding_distances(scores: &[f64], width: usize) -> Vec<f64> {
+pub fn crowding_distances(scores: &[f64], width: usize, run: &Run<'_>) -> Result<Vec<f64>> {
     let mut sorter = Sorter::default();
-    sorter.sort(scores, width);
-    sorter.crowding
+    sorter.sort_while(scores, width, || run.check())?;
+    Ok(sorter.crowding)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::run;
     use proptest::prelude::*;
 
     proptest! {
@@ -169,7 +196,7 @@ mod tests {
             let scores: Vec<f64> = points.iter().map(|&v| f64::from(v)).collect();
             let points: Vec<&[f64]> = scores.chunks_exact(width).collect();
             let scores = points.concat();
-            let ranks = non_dominated_ranks(&scores, width);
+            let ranks = non_dominated_ranks(&scores, width, &run()).unwrap();
             let dominates = |a: &[f64], b: &[f64]| a != b && a.iter().zip(b).all(|(a, b)| a >= b);
             for (point, &rank) in points.iter().zip(&ranks) {
                 // The front after that of the deepest point that dominates it.
@@ -182,7 +209,7 @@ mod tests {
     #[test]
     fn crowding_is_that_of_the_paper() {
         let scores = [[0.0, 10.0], [1.0, 8.0], [4.0, 4.0], [10.0, 0.0], [0.0, 0.0]].concat();
-        let found = crowding_distances(&scores, 2);
+        let found = crowding_distances(&scores, 2, &run()).unwrap();
         assert_eq!(found, [f64::INFINITY, 0.4 + 0.6, 0.9 + 0.8, f64::INFINITY, f64::INFINITY]);
     }
 }

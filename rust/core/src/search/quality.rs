@@ -7,8 +7,8 @@ use crate::threads::Run;
 /// and the end of the last. Points are distances to the reference point, and those of 0 or less add nothing.
 pub fn hypervolumes(points: &[f64], width: usize, starts: &[usize], run: &Run<'_>) -> Result<Vec<f64>> {
     let volumes = |points: &[f64]| match width {
-        2 => areas(points),
-        _ => (0..points.len() / 3).map(|i| volume(&points[..3 * (i + 1)])).collect(),
+        2 => Ok(areas(points)),
+        _ => (0..points.len() / 3).map(|i| run.check().map(|()| volume(&points[..3 * (i + 1)]))).collect(),
     };
     each_run(points, width, starts, run, volumes)
 }
@@ -25,7 +25,7 @@ pub fn igd_plus(points: &[f64], width: usize, starts: &[usize], front: &[f64], r
             }
             nearest.iter().map(|d| d.sqrt()).sum::<f64>() / nearest.len() as f64
         };
-        points.chunks_exact(width).map(&mut after).collect()
+        points.chunks_exact(width).map(|point| run.check().map(|()| after(point))).collect()
     };
     each_run(points, width, starts, run, distances)
 }
@@ -35,9 +35,9 @@ fn each_run(
     width: usize,
     starts: &[usize],
     run: &Run<'_>,
-    measure: impl Fn(&[f64]) -> Vec<f64> + Sync + Send,
+    measure: impl Fn(&[f64]) -> Result<Vec<f64>> + Sync + Send,
 ) -> Result<Vec<f64>> {
-    let of_run = |w: &[usize]| Ok(measure(&points[w[0] * width..w[1] * width]));
+    let of_run = |w: &[usize]| measure(&points[w[0] * width..w[1] * width]);
     Ok(run.in_pool(|| run.try_map(starts.windows(2), of_run))?.concat())
 }
 
