@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
 from os import PathLike, fspath
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from accelnas import _core, derived
+from accelnas.caching import cached_property
 from accelnas.errors import MetricError
 from accelnas.exact.spread import Spread
 from accelnas.exact.tradeoffs import Tradeoffs

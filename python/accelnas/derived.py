@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import keyword
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import numpy as np
 
 from accelnas import _core
+from accelnas.caching import cached_property
 from accelnas.errors import MetricError
 from accelnas.expressions import FUNCTIONS, LinkedSum, evaluate, metric_names, parse, simplify
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 import numpy as np
 
+from accelnas.caching import cached_property
 from accelnas.errors import SearchError
 from accelnas.farm.comparison import Comparison
 from accelnas.farm.engine import FarmOptions, make_runs

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from accelnas import _core
 from accelnas.architectures import encode
+from accelnas.caching import cached_property
 from accelnas.errors import FileError, SpaceError
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ import polars as pl
 from accelnas.build.archive import read_archive
 from accelnas.build.checks import Report, check
 from accelnas.build.table import architecture_columns, numbers, read_table
+from accelnas.caching import cached_property
 from accelnas.errors import DataError
 
 if TYPE_CHECKING:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from accelnas.caching import cached_property
 from accelnas.errors import SearchError
 from accelnas.exact.sampling import MOST_SAMPLES
 

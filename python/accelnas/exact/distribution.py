@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from accelnas.caching import cached_property
 from accelnas.errors import SearchError
 
 if TYPE_CHECKING:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from accelnas.caching import cached_property
 from accelnas.errors import SearchError
 from accelnas.farm import quality
 from accelnas.farm.summary import Summary, summarised

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accelnas.caching import cached_property
 from accelnas_training.collect.job import Outcome, Task
 from accelnas_training.collect.work import WorkDescription
 from accelnas_training.errors import ImagesError

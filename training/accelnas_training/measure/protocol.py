@@ -8,9 +8,9 @@ import re
 import string
 from collections.abc import Mapping, Sequence  # noqa: TC003 (types of fields are looked up)
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
 from typing import Annotated, Any
 
+from accelnas.caching import cached_property
 from accelnas_training.errors import SchemeError
 from accelnas_training.schemes.fields import Limits, check_fields, from_table
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accelnas.caching import cached_property
 from accelnas_training.collect.job import Outcome, Task
 from accelnas_training.collect.work import WorkDescription
 from accelnas_training.measure.measuring import measure_subject

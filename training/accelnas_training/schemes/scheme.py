@@ -7,9 +7,9 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
 from typing import Annotated, Any
 
+from accelnas.caching import cached_property
 from accelnas_training.errors import ImagesError, SchemeError
 from accelnas_training.images.augmentation import Augmentation
 from accelnas_training.schemes.fields import Limits, check_fields, from_table

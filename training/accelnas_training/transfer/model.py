@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +13,7 @@ from accelnas.build.ensemble import LINKS, Ensemble
 from accelnas.build.families.base import Fit, Models
 from accelnas.build.settings import MetricSettings
 from accelnas.build.uncertainty import estimate_uncertainty
+from accelnas.caching import cached_property
 from accelnas.errors import DataError, ModelError
 from accelnas_training.transfer.features import Features
 from accelnas_training.transfer.figures import Agreement, agreement

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from accelnas.caching import cached_property
 from accelnas.errors import DataError
 
 if TYPE_CHECKING:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accelnas.caching import cached_property
 from accelnas_training.collect.collector import collect
 from accelnas_training.collect.job import Job, Outcome, Task
 from accelnas_training.collect.limits import Limits

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 from contextlib import contextmanager, redirect_stdout
-from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accelnas.build.treelite_import import check_columns, read_trees, treelite_reason
+from accelnas.caching import cached_property
 from accelnas.errors import ModelError
 
 if TYPE_CHECKING:
