@@ -130,6 +130,7 @@ mod tests {
     use crate::space::tests::space_of;
     use crate::testing::{forest, run, spaces};
     use proptest::prelude::*;
+    use std::sync::atomic::AtomicBool;
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(60))]
@@ -196,6 +197,30 @@ mod tests {
         restored.cells.clear();
         restored.push_compact(&combined.tables.compact(0));
         assert!(restored.cells[0].iter().zip(&combined.tables.cells[0]).all(|(a, b)| (a - b).abs() < 1e-12));
+    }
+
+    #[test]
+    fn every_step_of_compiling_can_be_stopped() {
+        let space = space_of(&[&[3, 2], &[4], &[2]]);
+        let trees = forest(&space, 9, 3, 3, 1);
+        let surrogate = lower(&space, &[&trees], &run()).unwrap();
+        let stopped = Run { threads: Some(2), rows: usize::MAX, cancelled: &AtomicBool::new(true) };
+        let tables = || {
+            let cells = [(0..4).map(f64::from).collect::<Vec<_>>()];
+            Surrogate::from_tables(&space, Granularity::Variables, &[0.0], &[vec![2]], &cells, &stopped)
+        };
+        for step in [
+            lower(&space, &[&trees], &stopped),
+            combine(&space, &[(1.0, &surrogate)], 0.0, &stopped),
+            tables(),
+            surrogate.rounded_to_float32(&space, &stopped),
+        ] {
+            assert!(matches!(step, Err(Error::Cancelled)), "{step:?}");
+        }
+        assert!(matches!(surrogate.variances(&space, &stopped), Err(Error::Cancelled)));
+        let rows = space.range(0, 48).unwrap();
+        assert!(matches!(trees.predict(space.width(), &rows, &stopped), Err(Error::Cancelled)));
+        assert!(matches!(trees.leaves(space.width(), &rows, &stopped), Err(Error::Cancelled)));
     }
 
     #[test]

@@ -10,13 +10,15 @@ use crate::error::{Error, Result};
 /// A value of zero bytes must be valid, and the type must not own anything.
 pub unsafe trait Zero: Copy {}
 
-// SAFETY: integers and floats.
-unsafe impl Zero for u8 {}
-unsafe impl Zero for u16 {}
-unsafe impl Zero for i32 {}
-unsafe impl Zero for u64 {}
-unsafe impl Zero for f32 {}
-unsafe impl Zero for f64 {}
+macro_rules! zeros_are_zero {
+    ($($number:ty)*) => {
+        $(
+            // SAFETY: integers and floats own nothing, and their zero bytes are 0.
+            unsafe impl Zero for $number {}
+        )*
+    };
+}
+zeros_are_zero!(u8 u16 i32 u64 f32 f64);
 
 /// Zeros for rows of so many numbers each. The system hands them out as they are written, so a part that is never used costs nothing.
 pub fn zeros<T: Zero>(rows: usize, width: usize) -> Result<Vec<T>> {
