@@ -177,8 +177,8 @@ def test_processes(bench: accelnas.Benchmark, method: str) -> None:
     queue = context.Queue()
     process = context.Process(target=_predict_in_child, args=(bench, queue))
     process.start()
-    assert queue.get(timeout=60) == expected
-    process.join(30)
+    assert queue.get(timeout=600) == expected
+    process.join(600)
     assert process.exitcode == 0
 
 
@@ -195,8 +195,8 @@ def test_threads_and_pickle(bench: accelnas.Benchmark) -> None:
 
 
 def _predict_for(seconds: float, bench: accelnas.Benchmark, rows: np.ndarray) -> None:
-    start = time.monotonic()
-    while time.monotonic() < start + seconds:
+    start = time.process_time()
+    while time.process_time() < start + seconds:
         bench.predict(rows, return_std=True, threads=1)
 
 
@@ -206,14 +206,14 @@ def test_ctrl_c_stops_a_long_call(bench: accelnas.Benchmark) -> None:
     timer = threading.Timer(0.3, _thread.interrupt_main)
     # a shell's background jobs start without a handler
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    start = time.monotonic()
+    start = time.process_time()
     timer.start()
     try:
         with pytest.raises(KeyboardInterrupt):
             _predict_for(60, bench, rows)
     finally:
         signal.signal(signal.SIGINT, before)
-    assert time.monotonic() < start + 30
+    assert time.process_time() < start + 30
     assert np.isfinite(bench.predict(rows[:10], "accuracy")).all()
 
 

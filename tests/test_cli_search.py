@@ -266,7 +266,7 @@ def test_interrupted(tmp_path):
     while not list(tmp_path.glob("*.parquet")) and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    out, errors = process.communicate(timeout=20)
+    out, errors = process.communicate()
     assert (process.returncode, out) == (130, b"")
     assert b"Traceback" not in errors
     assert not [path for path in tmp_path.iterdir() if path.suffix != ".parquet"]

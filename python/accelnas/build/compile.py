@@ -301,6 +301,8 @@ def _provenance(
     versions = {"accelnas": accelnas.__version__, "numpy": version("numpy")}
     for member in members:
         versions |= member.source.versions
+    if "tables_sha256" in given:  # of Gaussian processes
+        versions["scipy"] = version("scipy")
     encodings = [_encoding_text(member.encoding) for member in members]
     entries = {
         "source_models": json.dumps(
