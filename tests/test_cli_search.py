@@ -18,8 +18,6 @@ from accelnas.cli import app, searching
 from accelnas.farm import plots
 
 ACCELNAS = Path(sys.executable).parent / "accelnas"
-GUIDE = Path(__file__).parent.parent / "docs" / "search.md"
-BLOCKS = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
 # a part of the space whose fronts are found at once
 PART = {f"block{b}_{kind}": choice for b in range(1, 7) for kind, choice in (("e", 6), ("k", 5))}
 WITHIN = [word for name, choice in PART.items() for word in ("-w", f"{name}={choice}")]
@@ -283,8 +281,3 @@ def test_published_and_marked_are_drawn(bench, tmp_path):
     text = (tmp_path / "b.svg").read_text()
     assert text.count("<!-- A100 -->") + text.count(">A100</text>") >= 2
     assert ">B0</text>" in text
-
-
-@pytest.mark.parametrize("code", BLOCKS)
-def test_guide_runs(code):
-    exec(compile(code, "search.md", "exec"), {"__name__": "guide"})  # noqa: S102 (our own guide)
