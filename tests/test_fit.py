@@ -261,9 +261,9 @@ def test_shipped_settings_are_valid():
         assert read_settings(name).name == name
 
 
-def published(data_folder):
-    measured = read_dataset(data_folder / "anb_dataset_jsons.tar.gz")
-    return measured, read_split(data_folder / "official_split.json", measured)
+def published(archive):
+    measured = read_dataset(archive.path)
+    return measured, read_split(archive.split, measured)
 
 
 def measured_here():
@@ -273,6 +273,6 @@ def measured_here():
 
 @pytest.mark.parametrize(("settings", "name"), [("bundled", "throughput_3090"), ("epyc", "latency_epyc_ort")])
 def test_the_bundled_benchmark_is_reproduced(tmp_path, request, settings, name):
-    data = measured_here() if settings == "epyc" else published(request.getfixturevalue("data_folder"))
+    data = measured_here() if settings == "epyc" else published(request.getfixturevalue("published_archive"))
     fit_benchmark(*data, read_settings(settings), tmp_path / "b", metrics=[name])
     check_reproduced(accelnas.load(), accelnas.load(tmp_path / "b"), name)
