@@ -13,27 +13,31 @@ BIN := $(VENV)/bin
 RUST := Cargo.toml $(wildcard Cargo.lock) $(shell find rust -name '*.rs' -o -name Cargo.toml 2>/dev/null)
 # maturin refuses to choose between two active environments
 MATURIN := env -u CONDA_PREFIX VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin
+QUIETLY := @scripts/quietly.sh
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help preflight develop demo test lint rust-lint python-lint rust-test python-test training-test smoke fuzz bench wheel clean
+.PHONY: help preflight develop demo test lint rust-lint python-lint rust-test python-test training-test smoke fuzz bench wheel matrix clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(BIN)/maturin:
 	@python=$$(PYTHON="$(PYTHON)" scripts/preflight.sh) && "$$python" -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet 'maturin>=1.9,<2'
+	$(QUIETLY) "installing pip" $(BIN)/python -m pip install --upgrade pip
+	$(QUIETLY) "installing maturin" $(BIN)/python -m pip install 'maturin>=1.9,<2'
 
 # the package with what a user gets
 $(VENV)/.built: pyproject.toml $(RUST) | $(BIN)/maturin
 	@PYTHON="$(PYTHON)" scripts/preflight.sh >/dev/null
-	$(MATURIN) develop --release --quiet
+	@echo "building accelnas into $(VENV)"
+	$(QUIETLY) "building accelnas" $(MATURIN) develop --release
 	@touch $@
 
 # the installed package knows its own extras
 $(VENV)/.developed: $(VENV)/.built
 	@PYTHON="$(PYTHON)" scripts/preflight.sh --tools >/dev/null
-	$(BIN)/python -m pip install --quiet 'accelnas[dev]'
+	@echo "installing the development tools into $(VENV)"
+	$(QUIETLY) "installing the development tools" $(BIN)/python -m pip install 'accelnas[dev]'
 	@touch $@
 
 preflight: ## say what is missing on this machine
@@ -42,54 +46,64 @@ preflight: ## say what is missing on this machine
 develop: $(VENV)/.developed ## build into .venv with all development tools
 
 demo: $(VENV)/.built ## set up, then score ten million architectures
-	$(BIN)/python scripts/demo.py
+	@$(BIN)/python scripts/demo.py
 
 test: lint rust-test fuzz python-test training-test smoke ## everything that CI runs
 
 lint: rust-lint python-lint ## formatting, lints and types
 
 rust-lint: $(VENV)/.developed
-	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	@cargo fmt --all --check
+	$(QUIETLY) "clippy" cargo clippy --workspace --all-targets -- -D warnings
 
 python-lint: $(VENV)/.developed
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
-	$(BIN)/mypy
-	$(BIN)/python -m mypy.stubtest accelnas._core
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet
+	$(QUIETLY) "mypy" $(BIN)/mypy
+	$(QUIETLY) "mypy.stubtest" $(BIN)/python -m mypy.stubtest accelnas._core
 
 rust-test: $(VENV)/.developed ## tests of the Rust core
+	$(QUIETLY) "building the tests" cargo test --no-run --package accelnas-core
 	@if cargo nextest --version >/dev/null 2>&1; then \
-		set -x; cargo nextest run --package accelnas-core && cargo test --doc --quiet --package accelnas-core; \
+		cargo nextest run --cargo-quiet --status-level fail --package accelnas-core && \
+		cargo test --doc --quiet --package accelnas-core; \
 	else \
-		set -x; cargo test --quiet --package accelnas-core; \
+		cargo test --quiet --package accelnas-core; \
 	fi
 
 python-test: $(VENV)/.developed ## tests of the package, its docstrings and the README
-	$(BIN)/python -m pytest -n $(JOBS) --quiet
+	@$(BIN)/python -m pytest -n $(JOBS) --quiet
 
 # PyTorch takes gigabytes, so what needs it has an environment of its own
 $(TRAINING)/.built: training/pyproject.toml $(VENV)/.built
-	$(BIN)/python -m venv $(TRAINING)
-	env -u CONDA_PREFIX VIRTUAL_ENV=$(abspath $(TRAINING)) $(BIN)/maturin develop --release --quiet
-	$(TRAINING)/bin/python -m pip install --quiet --editable 'training[dev]'
+	@echo "installing accelnas-training and PyTorch into $(TRAINING)"
+	@$(BIN)/python -m venv $(TRAINING)
+	$(QUIETLY) "building accelnas" env -u CONDA_PREFIX VIRTUAL_ENV=$(abspath $(TRAINING)) $(BIN)/maturin develop --release
+	$(QUIETLY) "installing accelnas-training" $(TRAINING)/bin/python -m pip install --editable 'training[dev]'
 	@touch $@
 
+# tests of the package that need what only this environment has
+NEED_TORCH := tests/test_adapters_others.py tests/test_reproduce_search.py -k "syne_tune or neps or lstm_where_it_is_installed"
+
 training-test: $(TRAINING)/.built ## types, tests and docstrings of accelnas-training
-	cd training && $(abspath $(TRAINING))/bin/python -m mypy
-	cd training && $(abspath $(TRAINING))/bin/python -m pytest -n $(JOBS) --quiet
+	$(QUIETLY) "mypy" bash -c 'cd training && $(abspath $(TRAINING))/bin/python -m mypy'
+	@cd training && $(abspath $(TRAINING))/bin/python -m pytest -n $(JOBS) --quiet
+	@$(TRAINING)/bin/python -m pytest -n $(JOBS) --quiet $(NEED_TORCH)
 
 smoke: $(VENV)/.developed ## build the wheel and try it in an empty environment
-	VENV=$(VENV) scripts/smoke.sh
+	@VENV=$(VENV) scripts/smoke.sh
 
 wheel: $(VENV)/.developed ## build the abi3 wheel into dist/
-	VENV=$(VENV) scripts/wheel.sh dist
+	@VENV=$(VENV) scripts/wheel.sh dist
+
+matrix: $(VENV)/.developed ## try the wheel with other Pythons and the oldest and newest libraries
+	@VENV=$(VENV) scripts/matrix.sh
 
 fuzz: ## fuzz the artifact loader for FUZZ_SECONDS
-	scripts/fuzz.sh $(FUZZ_SECONDS)
+	@scripts/fuzz.sh $(FUZZ_SECONDS)
 
 bench: $(VENV)/.developed ## compare with the peers and draw docs/peers.svg
-	$(BIN)/python -m pip install --quiet 'accelnas[bench]'
+	$(QUIETLY) "installing the peers" $(BIN)/python -m pip install 'accelnas[bench]'
 	$(BIN)/python -m bench
 
 clean: ## remove builds and caches, keep .venv

@@ -49,7 +49,7 @@ def main(count: int = 10_000_000) -> None:
     """Run the demonstration."""
     screen = console()
     bench = accelnas.load()
-    screen.print("[bold]EfficientNet-B0[/bold], as predicted (± standard deviation over members)")
+    screen.print("[bold]EfficientNet-B0[/bold], as predicted (± standard deviation of a measurement)")
     screen.print(prediction_table(bench, bench.space.encode([EFFICIENTNET_B0])))
 
     bench.predict(bench.space.sample(1), METRICS)  # read and expand the tables first

@@ -18,7 +18,7 @@ export CARGO_TARGET_DIR=../../target/fuzz
 export RUSTFLAGS="--cfg fuzzing -Cdebug-assertions=yes -Coverflow-checks=yes -Cpasses=sancov-module \
 -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
 -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares"
-cargo build --release --quiet --target "$host"
+../../scripts/quietly.sh "building the fuzz targets" cargo build --release --target "$host"
 
 for target in "${targets[@]}"; do
     name=$(basename "$target" .rs)

@@ -16,7 +16,7 @@ if [ "$(uname -s)" = Linux ]; then
 fi
 
 "$venv/bin/python" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install --quiet "${wheel[0]}"
+scripts/quietly.sh "installing the wheel" "$work/venv/bin/python" -m pip install "${wheel[0]}"
 cp scripts/smoke.py "$work"
 cd "$work" # away from the source tree
 venv/bin/python smoke.py "${wheel[0]}"

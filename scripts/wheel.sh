@@ -9,4 +9,5 @@ if [ "$(uname -s)" = Linux ]; then
     # zig links against an old glibc wherever the wheel is built
     options+=(--zig --compatibility manylinux2014)
 fi
-env -u CONDA_PREFIX VIRTUAL_ENV="$venv" PATH="$venv/bin:$PATH" "$venv/bin/maturin" build --quiet "${options[@]}"
+scripts/quietly.sh "building the wheel" \
+    env -u CONDA_PREFIX VIRTUAL_ENV="$venv" PATH="$venv/bin:$PATH" "$venv/bin/maturin" build "${options[@]}"

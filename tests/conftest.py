@@ -1,10 +1,12 @@
 """Hypothesis profiles, and the data set for the tests that need it."""
 
 import os
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from archive import Archive, generated, published
+from not_run import pytest_terminal_summary  # noqa: F401 a hook
 
 settings.register_profile("dev", max_examples=25, deadline=None)
 settings.register_profile(
@@ -16,15 +18,23 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
-REPOSITORY = Path(__file__).parent.parent
+
+@pytest.fixture(scope="session", params=["generated", "published"])
+def archive(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    """A small archive of the Accel-NASBench form, and the authors' own."""
+    if request.param == "generated":
+        return generated(tmp_path_factory.mktemp("archive"))
+    return _published()
 
 
 @pytest.fixture(scope="session")
-def data_folder() -> Path:
-    """Folder of the Accel-NASBench archive: ACCELNAS_DATA, or shared/data beside the repository."""
-    named = os.environ.get("ACCELNAS_DATA")
-    folders = [Path(named)] if named else [REPOSITORY.parent / "shared" / "data" / "anb"]
-    for folder in folders:
-        if (folder / "anb_dataset_jsons.tar.gz").is_file():
-            return folder
-    pytest.skip("the Accel-NASBench archive is not here; name its folder in ACCELNAS_DATA")
+def published_archive() -> Archive:
+    """The authors' archive, for what holds of it alone."""
+    return _published()
+
+
+def _published() -> Archive:
+    found = published()
+    if found is None:
+        pytest.skip("the Accel-NASBench archive is not here; name its folder in ACCELNAS_DATA")
+    return found

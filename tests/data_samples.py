@@ -51,6 +51,6 @@ def write_results(table, folder):
 
 
 @cache
-def public_dataset(data_folder):
-    """The public archive, read once."""
-    return read_dataset(data_folder / "anb_dataset_jsons.tar.gz")
+def archived_dataset(archive):
+    """The data of an archive, read once."""
+    return read_dataset(archive.path)

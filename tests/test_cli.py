@@ -2,7 +2,6 @@ import csv
 import io
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +55,16 @@ def choices_frame(space, archs):
 
 def test_version():
     assert run("--version").stdout == f"accelnas {accelnas.__version__}\n"
+
+
+def test_the_package_is_a_program(tmp_path):
+    for arguments, code in ((["--version"], 0), (["sample", "-n", "3"], 0), (["best"], 2), (["predict", "no.csv"], 1)):
+        runs = [
+            subprocess.run([*program, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
+            for program in ([ACCELNAS], [sys.executable, "-m", "accelnas"])
+        ]
+        assert runs[0].returncode == runs[1].returncode == code
+        assert (runs[0].stdout, runs[0].stderr) == (runs[1].stdout, runs[1].stderr)
 
 
 @pytest.mark.parametrize("command", ["info", "sample", "predict", "data", "fit", "compile"])
@@ -360,10 +369,13 @@ def test_broken_pipe_is_quiet():
 @pytest.mark.skipif(sys.platform == "win32", reason="signals differ on Windows")
 def test_interrupt_exits_130_without_traceback():
     with subprocess.Popen(
-        [ACCELNAS, "predict", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        [ACCELNAS, "predict", "-", "-m", "accuracy"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:  # fmt: skip
-        time.sleep(1.5)  # past the imports, waiting for input
+        process.stdin.write(b"index\n" + b"1\n" * 70_000)
+        process.stdin.flush()
+        for _ in range(64_000):  # of the first batch: past the imports, and soon waiting for input
+            assert process.stdout.readline()
         process.send_signal(2)
         assert b"Traceback" not in process.stderr.read()
         assert process.wait() == 130

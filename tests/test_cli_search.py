@@ -18,8 +18,6 @@ from accelnas.cli import app, searching
 from accelnas.farm import plots
 
 ACCELNAS = Path(sys.executable).parent / "accelnas"
-GUIDE = Path(__file__).parent.parent / "docs" / "search.md"
-BLOCKS = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
 # a part of the space whose fronts are found at once
 PART = {f"block{b}_{kind}": choice for b in range(1, 7) for kind, choice in (("e", 6), ("k", 5))}
 WITHIN = [word for name, choice in PART.items() for word in ("-w", f"{name}={choice}")]
@@ -266,7 +264,7 @@ def test_interrupted(tmp_path):
     while not list(tmp_path.glob("*.parquet")) and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    out, errors = process.communicate(timeout=20)
+    out, errors = process.communicate()
     assert (process.returncode, out) == (130, b"")
     assert b"Traceback" not in errors
     assert not [path for path in tmp_path.iterdir() if path.suffix != ".parquet"]
@@ -283,8 +281,3 @@ def test_published_and_marked_are_drawn(bench, tmp_path):
     text = (tmp_path / "b.svg").read_text()
     assert text.count("<!-- A100 -->") + text.count(">A100</text>") >= 2
     assert ">B0</text>" in text
-
-
-@pytest.mark.parametrize("code", BLOCKS)
-def test_guide_runs(code):
-    exec(compile(code, "search.md", "exec"), {"__name__": "guide"})  # noqa: S102 (our own guide)

@@ -238,19 +238,18 @@ def test_command(tmp_path):
     assert "has 10 features, the encoding 28 columns" in bad.output
 
 
-def test_models_of_the_measured_data(data_folder, tmp_path):
+def test_models_of_the_measured_data(archive, tmp_path):
     from accelnas.build.dataset import read_dataset
 
-    dataset = read_dataset(data_folder / "anb_dataset_jsons.tar.gz")
+    dataset = read_dataset(archive.path)
     target = 1e3 / dataset.values("throughput_a100")
     case = Sample(dataset.space, Encoding.ordinal(dataset.space), (), dataset.choices, target)
     for seed in range(2):
         model = fit_xgboost(case, 60, {"max_depth": 4, "seed": seed, "subsample": 0.8})
         model.save_model(tmp_path / f"{seed}.ubj")
-    archive = str(dataset_path(data_folder))
     result = CliRunner().invoke(app, [
         "compile", str(tmp_path / "0.ubj"), str(tmp_path / "1.ubj"), "--metric", "throughput_a100",
-        "--link", "reciprocal", "--scale", "1e-3", "--data", archive, "-o", str(tmp_path / "bench"),
+        "--link", "reciprocal", "--scale", "1e-3", "--data", str(archive.path), "-o", str(tmp_path / "bench"),
         "--random-rows", "20000",
     ])  # fmt: skip
     assert result.exit_code == 0, result.output
@@ -259,10 +258,6 @@ def test_models_of_the_measured_data(data_folder, tmp_path):
     predicted = bench.predict(dataset.choices, "throughput_a100")
     assert np.corrcoef(predicted, dataset.values("throughput_a100"))[0, 1] > 0.98
     assert bench.provenance("throughput_a100")["data_sha256"] == dataset.sha256
-
-
-def dataset_path(folder):
-    return folder / "anb_dataset_jsons.tar.gz"
 
 
 def test_report_is_complete(models, tmp_path):

@@ -14,7 +14,8 @@ import accelnas
 from accelnas.build import archive
 from accelnas.build.dataset import PUBLIC_ARCHIVE_SHA256, from_table, read_dataset
 from accelnas.errors import DataError
-from data_samples import public_dataset, sample_table, write_results
+from archive import LOST, REPEATS, ROWS
+from data_samples import archived_dataset, sample_table, write_results
 
 
 @pytest.fixture(scope="module")
@@ -280,13 +281,16 @@ def test_new_devices_and_unknown_fields(tmp_path):
     assert set(dataset.report.unknown) == unknown
 
 
-def test_public_archive(data_folder):
-    dataset = public_dataset(data_folder)
-    assert dataset.file_sha256 == PUBLIC_ARCHIVE_SHA256
-    assert dataset.is_public
-    report = dataset.report
-    assert (report.rows, report.architectures, len(report.repeats)) == (5138, 5125, 13)
-    assert report.nulls["throughput_tpuv3"] == 44
-    assert report.nulls["throughput_tpuv2"] == 37
-    assert report.noise["accuracy"] == pytest.approx(0.27, abs=0.01)
+def test_archive(archive):
+    dataset = archived_dataset(archive)
+    assert (dataset.file_sha256 == PUBLIC_ARCHIVE_SHA256) == dataset.is_public == archive.published
+    report, counts = dataset.report, (ROWS + REPEATS, ROWS, REPEATS)
+    assert (report.rows, report.architectures, len(report.repeats)) == (
+        (5138, 5125, 13) if archive.published else counts
+    )
+    assert report.nulls["throughput_tpuv3"] == (44 if archive.published else LOST)
     assert len(dataset.metrics) == 13
+    assert all("_std (null in every row)" in name for name in report.unknown)
+    if archive.published:
+        assert report.nulls["throughput_tpuv2"] == 37
+        assert report.noise["accuracy"] == pytest.approx(0.27, abs=0.01)

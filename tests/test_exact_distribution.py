@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 from typer.testing import CliRunner
 
 import accelnas
@@ -15,7 +16,6 @@ from accelnas.exact.distribution import moment_bounds
 from accelnas.exact.intervals import order_statistics, share_interval
 from test_exact_fronts import COARSE, FINE, enumerated, met, random_constraints, random_within
 
-SCIPY = pytest.importorskip("scipy.stats")
 WITHIN = {f"block{b}_{v}": 3 for b in range(5) for v in "kl"} | {f"block{b}_e": 6 for b in range(1, 7)}
 
 
@@ -178,17 +178,17 @@ def test_intervals_are_clopper_and_pearsons():
     for n in (1, 2, 10, 1000, 1_000_000):
         for count in {0, 1, n // 3, n - 1, n}:
             lower, upper = share_interval(count, n)
-            assert lower == pytest.approx(SCIPY.beta.ppf(0.025, count, n - count + 1) if count else 0, rel=1e-8)
-            assert upper == pytest.approx(SCIPY.beta.ppf(0.975, count + 1, n - count) if count < n else 1, rel=1e-8)
+            assert lower == pytest.approx(stats.beta.ppf(0.025, count, n - count + 1) if count else 0, rel=1e-8)
+            assert upper == pytest.approx(stats.beta.ppf(0.975, count + 1, n - count) if count < n else 1, rel=1e-8)
 
 
 def test_order_statistics_enclose_quantiles():
     for n in (10, 1000, 100_000):
         for q in (0.0, 0.001, 0.3, 0.5, 0.99, 1.0):
             lower, upper = order_statistics(q, n)
-            assert lower == 0 or SCIPY.binom.cdf(lower - 1, n, q) <= 0.025 < SCIPY.binom.cdf(lower, n, q)
-            assert upper == n + 1 or SCIPY.binom.sf(upper - 1, n, q) <= 0.025
-            assert upper in (1, n + 1) or SCIPY.binom.sf(upper - 2, n, q) > 0.025
+            assert lower == 0 or stats.binom.cdf(lower - 1, n, q) <= 0.025 < stats.binom.cdf(lower, n, q)
+            assert upper == n + 1 or stats.binom.sf(upper - 1, n, q) <= 0.025
+            assert upper in (1, n + 1) or stats.binom.sf(upper - 2, n, q) > 0.025
 
 
 def test_estimates_enclose_what_is_exact(bench):

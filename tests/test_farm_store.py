@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 
 import numpy as np
 import polars as pl
@@ -18,6 +17,7 @@ from accelnas.farm import engine
 from accelnas.farm.logs import Logs
 from accelnas.search import RegularizedEvolution, SuccessiveHalving
 from accelnas.space import Space
+from interrupts import interrupt
 from search_samples import BENCH, LIMITS, WITHIN, same_logs
 
 CALL = {"objective": "accuracy", "runs": 1200, "budget": 30, "seed": 4}
@@ -246,11 +246,9 @@ def test_a_signal_stops_a_simulation(algorithm):
     command = [sys.executable, "-c", textwrap.dedent(code)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         process.stdout.readline()
-        sent = time.monotonic()
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate()
-        assert "KeyboardInterrupt" in errors
-        assert time.monotonic() - sent < 1  # the interpreter's end included, on a busy machine
+        errors, used = interrupt(process)
+    assert "KeyboardInterrupt" in errors
+    assert used < 2  # of two threads, the interpreter's end included
 
 
 def test_what_progress_raises_stops_the_runs():
@@ -289,9 +287,8 @@ RAY = """
 
 
 def test_ray_finds_the_same(tmp_path):
-    pytest.importorskip("ray")
     # Ray keeps files of its own in the home folder
     environment = {**os.environ, "HOME": str(tmp_path), "RAY_USAGE_STATS_ENABLED": "0"}
     command = [sys.executable, "-c", textwrap.dedent(RAY), os.path.dirname(__file__), str(tmp_path / "runs")]  # noqa: PTH120
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
     assert done.stdout.endswith("all equal\n"), done.stderr

@@ -1,4 +1,6 @@
 import csv
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -58,3 +60,8 @@ def test_mistakes_end_in_one_line(arguments, message):
 def test_help_and_version():
     assert "lstm-reinforce" in run("--help").stdout
     assert run("--version").stdout.startswith("accelnas-training ")
+
+
+def test_the_package_is_a_program():
+    command = [sys.executable, "-m", "accelnas_training", "--version"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == run("--version").stdout

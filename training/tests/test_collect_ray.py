@@ -119,7 +119,7 @@ def alive(name: Path) -> bool:
 
 
 def wait_until(true):
-    until = time.monotonic() + 20
+    until = time.monotonic() + 600
     while not true():
         assert time.monotonic() < until
         time.sleep(0.1)

@@ -1,8 +1,5 @@
 """Networks against the data set, the closed form of its costs, timm's own model and PyTorch's own count."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 import timm
@@ -18,20 +15,20 @@ from accelnas_training.errors import NetworkError
 from accelnas_training.networks import NetworkFamily, NetworkOptions, build_network, load_family
 from accelnas_training.networks.complexity import complexities, complexity, iterate_complexities
 from accelnas_training.networks.layers import layer_costs
+from archive import generated, published
 
 SPACE = accelnas.mnasnet_space()
 FAMILY = load_family("mnasnet")
 B0 = "e1_k3_l1_se1-e6_k3_l2_se1-e6_k5_l2_se1-e6_k3_l3_se1-e6_k5_l3_se1-e6_k5_l4_se1-e6_k3_l1_se1"
 B0_CHOICES = SPACE.parse(B0)[0]
-ARCHIVE = "anb_dataset_jsons.tar.gz"
 
 
-@pytest.fixture(scope="module")
-def dataset():
-    folder = Path(os.environ.get("ACCELNAS_DATA", Path(__file__).parents[3] / "shared" / "data" / "anb"))
-    if not (folder / ARCHIVE).is_file():
+@pytest.fixture(scope="module", params=[generated, published])
+def dataset(request, tmp_path_factory):
+    archive = request.param(*[tmp_path_factory.mktemp("archive")] * (request.param is generated))
+    if archive is None:
         pytest.skip("the Accel-NASBench archive is not here; name its folder in ACCELNAS_DATA")
-    return read_dataset(folder / ARCHIVE)
+    return read_dataset(archive.path)
 
 
 def test_the_data_set_has_the_same_costs(dataset):

@@ -1,8 +1,6 @@
 """A proxy beside the reference: the published figures, tables of one's own, and what is left out."""
 
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -13,19 +11,10 @@ from accelnas_training.proxy.tables import read_trained
 from accelnas_training.proxy.trainings import Trained
 from accelnas_training.proxy.validation import validate
 from accelnas_training.proxy.validation_report import write_validation
+from archive import SEEDS, TRAINED, generated, published
 from conftest import make_space
 
 SPACE = make_space(4, 4, 4, 4)
-
-
-@pytest.fixture(scope="session")
-def published():
-    named = os.environ.get("ACCELNAS_DATA")
-    beside = Path(__file__).parents[3] / "shared/data/anb"
-    folder = (Path(named) if named else beside) / "proxy_validation"
-    if not folder.is_dir():
-        pytest.skip("the Accel-NASBench archive is not here; name its folder in ACCELNAS_DATA")
-    return folder
 
 
 def made(count=30, seeds=2, noise=0.5, seconds=1.0, seed=0, joules=math.nan):
@@ -36,10 +25,22 @@ def made(count=30, seeds=2, noise=0.5, seconds=1.0, seed=0, joules=math.nan):
     return Trained(choices, accuracy, np.full(accuracy.shape, seconds), np.full(accuracy.shape, joules))
 
 
-def test_published_figures_are_reproduced(published):
-    proxy = read_trained(str(published / "proxified-seed*.csv"))
-    reference = read_trained(str(published / "fewproxy-seed*.csv"))
-    found = validate(proxy, reference)
+def validated(archive):
+    return validate(*(read_trained(str(archive.seeds / f"{name}-seed*.csv")) for name in ("proxified", "fewproxy")))
+
+
+def test_an_archive_of_known_truth(tmp_path):
+    found = validated(generated(tmp_path))
+    assert found.proxy.accuracy.shape == found.reference.accuracy.shape == (TRAINED, SEEDS)
+    assert 0.8 < found.tau < 1
+    assert found.speedup == pytest.approx(4.5)
+
+
+def test_published_figures_are_reproduced():
+    archive = published()
+    if archive is None:
+        pytest.skip("the Accel-NASBench archive is not here; name its folder in ACCELNAS_DATA")
+    found = validated(archive)
     assert found.proxy.accuracy.shape == found.reference.accuracy.shape == (117, 3)
     assert round(found.tau, 3) == 0.926
     assert (round(min(found.singles), 3), round(max(found.singles), 3)) == (0.899, 0.915)

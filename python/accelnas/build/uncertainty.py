@@ -7,6 +7,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from accelnas.build.ensemble import LINKS
 from accelnas.build.repeats import pooled_noise
@@ -114,7 +115,8 @@ def _factors(error: Floats, choices: NDArray[np.uint8], cards: list[int]) -> Flo
     size = np.log(np.maximum(error / typical, SMALLEST_MISS))
     one_hot = np.concatenate([np.eye(card)[choices[:, v]] for v, card in enumerate(cards)], axis=1)
     gram = one_hot.T @ one_hot + PENALTY * np.eye(one_hot.shape[1])
-    logarithms = np.linalg.solve(gram, one_hot.T @ (size - size.mean()))
+    with threadpool_limits(1, "blas"):  # sums in one order
+        logarithms = np.linalg.solve(gram, one_hot.T @ (size - size.mean()))
     for start, card in zip(_starts(cards), cards, strict=True):
         logarithms[start : start + card] -= logarithms[start : start + card].mean()
     return np.exp(logarithms)

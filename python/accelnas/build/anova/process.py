@@ -27,7 +27,7 @@ DECAYS = 0.9, 0.95  # of Adam's moments
 LEAST_PARAMETER, LARGEST_PARAMETER = -14.0, 6.0
 LEAST_NOISE = np.log(1e-7)
 AVERAGED = 0.2  # last part of the steps, whose mean is the result
-DIGITS = 3  # of a learned parameter: fewer than the digits in which machines differ
+DIGITS = 3  # of a learned parameter: machines differ in the fourth, so that most round alike
 
 
 def learn(
