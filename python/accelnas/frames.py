@@ -38,15 +38,16 @@ def encode_frame(space: Space, frame: polars.DataFrame) -> Rows:
         If columns are missing or a value is none of its variable's choices.
     """
     names = [variable.name for variable in space.variables]
-    missing = [name for name in names if name not in frame.columns]
+    given = set(frame.columns)
+    missing = [name for name in names if name not in given]
     if not missing:
         columns = [_encode_column(space, v, frame.get_column(name)) for v, name in enumerate(names)]
         return (
             np.ascontiguousarray(np.stack(columns, axis=1)) if columns[0].size else np.empty((0, len(names)), np.uint8)
         )
-    if "architecture" in frame.columns:
+    if "architecture" in given:
         return space.parse(frame.get_column("architecture").to_list())
-    if "index" in frame.columns:
+    if "index" in given:
         return space.at(frame.get_column("index").to_numpy())
     raise SpaceError(
         f"data frame lacks the columns {', '.join(missing)}; name columns after the variables, "

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelnas import _core
-from accelnas.errors import FileError, SpaceError
+from accelnas.arguments import check_seed, check_threads, check_whole
+from accelnas.errors import SpaceError
+from accelnas.files import read_text
 
 if TYPE_CHECKING:
     import polars
@@ -88,10 +90,7 @@ class Space:
         """Read the space of a TOML file or of a benchmark directory."""
         path = Path(path)
         path = path / "benchmark.toml" if path.is_dir() else path
-        try:
-            return cls(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise FileError(f"{path}: {error.strerror}") from error
+        return cls(read_text(path, SpaceError))
 
     @classmethod
     def _of(cls, core: _core.Space) -> Space:
@@ -169,7 +168,8 @@ class Space:
         SpaceError
             If `n` or `seed` is out of range, or more distinct architectures are asked for than exist.
         """
-        n, seed = _count("n", n), _count("seed", seed, 2**64)
+        check_threads(threads)
+        n, seed = check_whole("n", n, 0, error=SpaceError), check_seed(seed, SpaceError)
         return self._core.sample(n, seed, unique, threads)
 
     def range(self, start: int, stop: int) -> Rows:
@@ -185,7 +185,10 @@ class Space:
         SpaceError
             If the range leaves the space.
         """
-        return self._core.range(_count("start", start, 2**64), _count("stop", stop, 2**64))
+        start, stop = (
+            check_whole(name, end, 0, 2**64 - 1, SpaceError) for name, end in (("start", start), ("stop", stop))
+        )
+        return self._core.range(start, stop)
 
     def neighbours(self, arch: Architectures) -> Rows:
         """Give all architectures that differ from one architecture in one variable.
@@ -342,12 +345,6 @@ class Space:
             Choice indices.
         """
         return self._core.parse([texts] if isinstance(texts, str) else list(texts))
-
-
-def _count(name: str, value: int, limit: int = 2**63) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 0 <= value < limit:
-        raise SpaceError(f"{name} is {value!r}; choose an integer from 0 to {limit - 1}")
-    return int(value)
 
 
 def mnasnet_space() -> Space:

@@ -15,6 +15,7 @@ import numpy as np
 
 import accelnas
 from accelnas import _core
+from accelnas.arguments import check_seed, check_threads, check_whole
 from accelnas.build.encoding import Encoding
 from accelnas.build.sources import ScikitLearn, Source, read_source
 from accelnas.build.treelite_import import import_forest
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CompileReport", "Encoding", "MetricSpec", "compile_metric"]
 
+MOST_ROWS = 10_000_000  # compared in memory
 DIRECTIONS = ("maximise", "minimise")
 LINKS = ("identity", "reciprocal", "log")
 
@@ -62,6 +64,10 @@ class MetricSpec:
     link: str = "identity"
     noise: float | None = None
     description: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a name that can't be a file's and a column's."""
+        _core.check_metric_name(self.name)
 
 
 @dataclass(frozen=True)
@@ -163,6 +169,9 @@ def compile_metric(
     VerificationError
         When the result doesn't say what a model says.
     """
+    random_rows = check_whole("random_rows", random_rows, 1, MOST_ROWS, ModelError)
+    seed = check_seed(seed, ModelError)
+    check_threads(threads)
     if not models and tables is None:
         raise ModelError("no model is given; give one for each member")
     if models and tables is not None and len(tables.constants) != len(models):

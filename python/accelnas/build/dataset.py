@@ -16,6 +16,7 @@ import polars as pl
 from accelnas.build.archive import read_archive
 from accelnas.build.checks import Report, check
 from accelnas.errors import DataError
+from accelnas.files import regular, write_frame
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -124,7 +125,7 @@ class Dataset:
 
     def to_parquet(self, path: str | Path) -> None:
         """Write the table; `read_dataset` of the result has the same `sha256`."""
-        self.table.write_parquet(path)
+        write_frame(self.table, path)
 
 
 def read_dataset(path: str | Path, space: Space | None = None) -> Dataset:
@@ -182,7 +183,8 @@ def from_table(table: pl.DataFrame, space: Space, *, file_sha256: str | None = N
         As `read_dataset`.
     """
     names = [variable.name for variable in space.variables]
-    missing = [name for name in names if name not in table.columns]
+    given = set(table.columns)
+    missing = [name for name in names if name not in given]
     if missing:
         raise DataError(f"the table has no column {missing[0]}; it needs one for every variable")
     if table.height == 0:
@@ -190,8 +192,9 @@ def from_table(table: pl.DataFrame, space: Space, *, file_sha256: str | None = N
     ids = table["id"] if "id" in table.columns else pl.Series("id", np.arange(table.height))
     if not ids.dtype.is_integer() or ids.null_count():
         raise DataError(f"column id is {ids.dtype} with {ids.null_count()} nulls; use integers")
-    others = [name for name in table.columns if name not in {"id", *names}]
-    numeric = [name for name in others if table[name].dtype.is_numeric()]
+    known = {"id", *names}
+    others = [name for name in table.columns if name not in known]
+    numeric = {name: None for name in others if table.schema[name].is_numeric()}
     nested = [name for name in names if table[name].dtype.is_nested()]
     if nested:
         raise DataError(f"column {nested[0]} is {table[nested[0]].dtype}; expected single values")
@@ -279,7 +282,7 @@ def _choice_indices(values: Sequence[Any], variable: Variable, ids: NDArray[np.i
 
 def _read_table(path: Path) -> pl.DataFrame:
     try:
-        if path.suffix == ".csv":
+        if regular(path).suffix == ".csv":
             return pl.read_csv(path, infer_schema_length=None)
         return pl.read_parquet(path)
     except pl.exceptions.PolarsError as error:

@@ -14,6 +14,7 @@ import polars as pl
 
 from accelnas.build.dataset import read_dataset
 from accelnas.errors import DataError
+from accelnas.files import regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -51,7 +52,7 @@ def read_seeds(folder: Path) -> dict[str, list[NDArray[np.float64]]]:
     paths = sorted(folder.glob(SEED_FILES))
     if len(paths) < 2:
         raise DataError(f"{folder} has {len(paths)} files {SEED_FILES}; noise needs at least 2")
-    tables = [pl.read_csv(path, has_header=False) for path in paths]
+    tables = [pl.read_csv(regular(path), has_header=False) for path in paths]
     names = tables[0].columns[ARCHITECTURE:]
     keys = [table.select(pl.concat_str(names, separator=",").alias("key"))["key"] for table in tables]
     if any(set(key) != set(keys[0]) for key in keys):

@@ -21,9 +21,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from accelnas import _core
 from accelnas.build.checkpoint import Trees, parse_checkpoint
 from accelnas.build.treelite_import import read_trees, treelite_reason
 from accelnas.errors import ModelError
+from accelnas.files import MODEL, read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,13 +146,13 @@ class XGBoost(Source):
     def _matrix(self, matrix: Matrix, threads: int | None) -> Any:
         import xgboost
 
-        self.booster.set_param({"nthread": threads or 0})
+        self.booster.set_param({"nthread": threads or _core.processors()})
         return xgboost.DMatrix(
             matrix,
             feature_names=self.booster.feature_names,
             feature_types=self.booster.feature_types,
             enable_categorical=True,
-            nthread=threads or 0,
+            nthread=threads or _core.processors(),
         )
 
     def predict(self, matrix: Matrix, threads: int | None) -> Floats:
@@ -189,11 +191,11 @@ class LightGBM(Source):
         self.own_categories = re.search(r"^pandas_categorical:\[\[", text, re.M) is not None
 
     def predict(self, matrix: Matrix, threads: int | None) -> Floats:
-        raw = self.booster.predict(matrix, raw_score=True, num_threads=threads or 0)
+        raw = self.booster.predict(matrix, raw_score=True, num_threads=threads or _core.processors())
         return np.asarray(raw, np.float64) / self.trees.divisor
 
     def leaves(self, matrix: Matrix, threads: int | None) -> Leaves:
-        found = self.booster.predict(matrix, pred_leaf=True, num_threads=threads or 0)
+        found = self.booster.predict(matrix, pred_leaf=True, num_threads=threads or _core.processors())
         return np.asarray(found).reshape(len(matrix), -1).astype(np.int32)
 
 
@@ -308,13 +310,13 @@ class Checkpoint(Source):
     def predict(self, matrix: Matrix, threads: int | None) -> Floats:
         import treelite
 
-        raw = treelite.gtil.predict(self.imported, matrix, nthread=threads or -1, pred_margin=True)
+        raw = treelite.gtil.predict(self.imported, matrix, nthread=threads or _core.processors(), pred_margin=True)
         return np.asarray(raw, np.float64).reshape(len(matrix))
 
     def leaves(self, matrix: Matrix, threads: int | None) -> Leaves:
         import treelite
 
-        found = treelite.gtil.predict_leaf(self.imported, matrix, nthread=threads or -1)
+        found = treelite.gtil.predict_leaf(self.imported, matrix, nthread=threads or _core.processors())
         return np.asarray(found).reshape(len(matrix), -1).astype(np.int32)
 
 
@@ -353,7 +355,7 @@ def read_source(model: object) -> Source:
 
 
 def _from_file(path: Path) -> Source:
-    raw = path.read_bytes()
+    raw = read_bytes(path, MODEL)
     if raw.startswith(PICKLES) or TEXT_PICKLE.match(raw):
         raise ModelError(
             "a pickle or an archive is never loaded, because it can run any code; save the model "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from accelnas.errors import FileError, MissingExtraError
 from accelnas.farm.logs import Logs
-from accelnas.files import replacing
+from accelnas.files import regular, write_frame
 from accelnas.search.algorithms import SuccessiveHalving
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Store:
             return None
         setting = self._plan.setting
         try:
-            logs = Logs.from_polars(setting.bench.space, setting.sought.labels, pl.read_parquet(path), part)
+            logs = Logs.from_polars(setting.bench.space, setting.sought.labels, pl.read_parquet(regular(path)), part)
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             raise FileError(f"{path}: {error}; delete the file to make these runs again") from error
         # every run improves at its first evaluation, but for one that waits with recommendations
@@ -82,18 +82,10 @@ class Store:
         FileError
             If it can't be written.
         """
-        import polars as pl
-
         setting = self._plan.setting
         frame = logs.to_polars(setting.bench.space, setting.sought.labels, part.start)
         path = self._path(part)
-        try:
-            with replacing(path) as temporary:
-                frame.write_parquet(temporary)
-        except OSError as error:
-            raise FileError(f"{path}: {error.strerror or error}") from error
-        except pl.exceptions.PolarsError as error:  # a full disk, in Polars' words
-            raise FileError(f"{path}: {error}") from error
+        write_frame(frame, path)
 
     def _path(self, part: range) -> Path:
         label = "".join(c if c.isalnum() else "-" for c in self._plan.label)

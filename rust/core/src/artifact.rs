@@ -328,21 +328,18 @@ fn permissions() -> std::fs::Permissions {
     std::os::unix::fs::PermissionsExt::from_mode(0o644)
 }
 
+/// Most bytes of an artifact.
+const LARGEST: u64 = 1 << 32;
+
 /// Reads a file and compares its hash.
-pub(crate) fn read_file(path: &Path, sha256: &str) -> Result<memmap2::Mmap> {
-    let file = std::fs::File::open(path).map_err(Error::io(path))?;
-    if file.metadata().map_err(Error::io(path))?.len() == 0 {
-        return Err(Error::artifact(path, "is empty; restore or recompile it"));
-    }
-    // SAFETY: the map is read once, hashed and parsed, and dropped; artifacts are replaced by
-    // renaming, which leaves the mapped file as it was.
-    let map = unsafe { memmap2::Mmap::map(&file) }.map_err(Error::io(path))?;
-    let found = sha256_hex(&map);
+pub(crate) fn read_file(path: &Path, sha256: &str) -> Result<Vec<u8>> {
+    let bytes = crate::files::read(path, LARGEST)?;
+    let found = sha256_hex(&bytes);
     if found != sha256 {
         let recorded_in = crate::benchmark::BENCHMARK_FILE;
         return Err(Error::Hash { path: path.to_owned(), found, recorded: sha256.to_owned(), recorded_in });
     }
-    Ok(map)
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -91,6 +91,7 @@ pub(crate) fn for_rows<In: Sync, Out: Send>(
     chunks.enumerate().try_for_each(|(i, (output, input))| work(i * CHUNK, output, input))
 }
 
-fn cores() -> usize {
+/// Processors that this process may use: those of its affinity, as many as its quota allows.
+pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
