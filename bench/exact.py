@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from accelnas import _core
 from bench.models import ROOT
 from bench.report import table
 
@@ -54,6 +55,7 @@ OPERATIONS: dict[str, tuple[str, float | None]] = {
 
 CHILD = """
 import json, resource, sys, time
+from accelnas import _core
 import accelnas
 bench = accelnas.load()
 B0 = "e1_k3_l1_se1-e6_k3_l2_se1-e6_k5_l2_se1-e6_k3_l3_se1-e6_k5_l3_se1-e6_k5_l4_se1-e6_k3_l1_se1"
@@ -143,7 +145,7 @@ def main() -> None:
     print(text)
     if not arguments.only:
         target = Path(ROOT) / "bench" / "results"
-        machine = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end"
+        machine = f"{_core.processors()} cores, load {os.getloadavg()[0]:.1f} at the end"
         (target / "exact.json").write_text(json.dumps({"machine": machine, "operations": results}, indent=1) + "\n")
         (target / "exact.md").write_text(f"`python -m bench.exact --rounds {arguments.rounds}`; {machine}\n\n{text}\n")
 

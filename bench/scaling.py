@@ -145,7 +145,7 @@ def main() -> None:
     )
     print(text)
     target = Path(ROOT) / "bench" / "results"
-    results["machine"] = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end"
+    results["machine"] = f"{_core.processors()} cores, load {os.getloadavg()[0]:.1f} at the end"
     (target / "scaling.json").write_text(json.dumps(results, indent=1) + "\n")
     (target / "scaling.md").write_text(f"`python -m bench.scaling`; {results['machine']}\n\n{text}\n")
 

@@ -5,7 +5,6 @@ Usage: python scripts/demo.py [COUNT]
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import accelnas
+from accelnas import _core
 from accelnas.cli.info import new_table, prediction_table
 from accelnas.cli.shared import console
 
@@ -62,7 +62,7 @@ def main(count: int = 10_000_000) -> None:
     seconds = {"sampled": sampled - started, "scored": scored - sampled}
     for done, taken in seconds.items():
         screen.print(f"{count:,} architectures {done} in [bold]{taken:.2f} s[/bold] ({count / taken / 1e6:.1f} M/s)")
-    screen.print(f"({' and '.join(METRICS)}, {os.cpu_count()} cores)\n")
+    screen.print(f"({' and '.join(METRICS)}, {_core.processors()} cores)\n")
 
     accuracy, throughput = (values[name] for name in METRICS)
     front = non_dominated(accuracy, throughput)

@@ -264,7 +264,7 @@ def test_a_time_limit_refuses_long_searches(bench):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"threads": 0}, "threads is 0; choose at least 1"),
+        ({"threads": 0}, "threads is 0; choose an integer of 1 to"),
         ({"engine": "spark"}, "engine is 'spark'; choose threads, ray or scan"),
         ({"time_limit": 0}, "time_limit is 0; choose seconds above 0"),
     ],

@@ -1,4 +1,6 @@
+import _thread
 import json
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import accelnas
 from accelnas.build.dataset import from_table, read_dataset
 from accelnas.build.ensemble import fit_ensemble, usable_rows
 from accelnas.build.families import FAMILIES, Sample
+from accelnas.build.families.base import StoppedError
 from accelnas.build.families.boosting import path_groups
 from accelnas.build.fit import fit_benchmark
 from accelnas.build.settings import Recipe, Stage, read_settings, shipped_settings
@@ -212,7 +215,7 @@ def test_outliers_and_nulls_are_left_out(tmp_path, dataset, split):
     ("change", "message"),
     [
         (('name = "small"', ""), "settings small: name is missing"),
-        (("members = 3", "members = 0"), "members is 0; use 1 or more"),
+        (("members = 3", "members = 0"), "members is 0; choose an integer of 1 to"),
         (("members = 3", "members = true"), "members is True, of the wrong type"),
         (("members = 3", "members = 3\nmembres = 4"), "unknown field membres"),
         (('"xgboost"', '"xgbost"'), "family is 'xgbost'; choose one of anova_process, xgboost, lightgbm"),
@@ -276,3 +279,52 @@ def test_the_bundled_benchmark_is_reproduced(tmp_path, request, settings, name):
     data = measured_here() if settings == "epyc" else published(request.getfixturevalue("published_archive"))
     fit_benchmark(*data, read_settings(settings), tmp_path / "b", metrics=[name])
     check_reproduced(accelnas.load(), accelnas.load(tmp_path / "b"), name)
+
+
+STOPPABLE = {
+    "xgboost": {"tree_method": "exact", "max_depth": 6},
+    "lightgbm": {"num_leaves": 31},
+    "gradient_boosting": {"max_depth": 6},
+    "random_forest": {},
+}
+
+
+@pytest.mark.parametrize("family", STOPPABLE)
+def test_an_interrupted_ensemble_ends_its_members(dataset, family):
+    """Members of a million rounds: without an end of theirs, this test would have none."""
+    recipe = Recipe("long", family, (Stage(STOPPABLE[family], 1_000_000),))
+    data = Sample(dataset.choices, dataset.values("accuracy"))
+    folds = np.array_split(np.arange(len(data.targets)), 2)
+    fitted = FAMILIES[family](recipe, dataset.space)
+    threading.Timer(0.5, _thread.interrupt_main).start()
+    with pytest.raises(KeyboardInterrupt):
+        fitted.fit_ensemble(data, folds, 2, 0, 2, lambda _: None)
+
+
+def test_forests_are_those_of_one_call(dataset):
+    from sklearn.ensemble import RandomForestRegressor
+
+    sample = Sample(dataset.choices, dataset.values("accuracy"))
+    parameters = {"max_features": 0.4, "min_samples_leaf": 2}
+    recipe = Recipe("forest", "random_forest", (Stage(parameters, 12),))
+    found = FAMILIES["random_forest"](recipe, dataset.space).fit(sample, sample, 7).model
+    inputs = sample.choices.astype(np.float32)
+    expected = RandomForestRegressor(12, **parameters, random_state=7, n_jobs=1).fit(inputs, sample.targets)
+    assert found.get_params() == expected.get_params()
+    for one, other in zip(found.estimators_, expected.estimators_, strict=True):
+        assert one.tree_.__getstate__()["nodes"].tobytes() == other.tree_.__getstate__()["nodes"].tobytes()
+        assert (one.tree_.value == other.tree_.value).all()
+
+
+@pytest.mark.parametrize("family", ["epsilon_svr", "nu_svr"])
+def test_machines_of_a_child_process_are_those_of_this_one(dataset, family, monkeypatch):
+    sample = Sample(dataset.choices, dataset.values("accuracy"))
+    fitted = FAMILIES[family](Recipe("svr", family, ()), dataset.space)
+    here = fitted.fit(sample, sample, 0)
+    monkeypatch.setattr("accelnas.build.families.svr.SHORT", 10)
+    child = fitted.fit(sample, sample, 0)
+    assert here[-1].dual_coef_.tobytes() == child[-1].dual_coef_.tobytes()
+    assert here[-1].support_vectors_.tobytes() == child[-1].support_vectors_.tobytes()
+    fitted._stopped.set()
+    with pytest.raises(StoppedError):
+        fitted.fit(sample, sample, 0)

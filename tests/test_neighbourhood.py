@@ -208,9 +208,9 @@ def test_variables_without_effect_are_neutral(tmp_path):
 def test_wrong_numbers_and_metrics_are_refused(tmp_path, tiny):
     bench = tiny()
     for numbers, message in (
-        ({"starts": 1}, r"starts is 1; choose an integer from 2 to"),
-        ({"samples": 9.0}, r"samples is 9\.0; choose an integer from 10 to"),
-        ({"seed": -1}, "seed is -1; choose an integer from 0"),
+        ({"starts": 1}, r"starts is 1; choose an integer of 2 to"),
+        ({"samples": 9.0}, r"samples is 9\.0; choose an integer of 10 to"),
+        ({"seed": -1}, "seed is -1; choose an integer of 0"),
         ({"threads": 0}, "threads is 0"),
     ):
         with pytest.raises(MetricError, match=message):

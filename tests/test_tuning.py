@@ -191,7 +191,7 @@ def test_killed_search_loses_nothing_finished(tmp_path, search, engine):
     storage = tmp_path / "study"
     with start(tmp_path, threads=1, engine=engine, storage=storage) as process:
         wait_for(process, 3)
-        with pytest.raises(FileError, match=r"can't be locked \(database is locked\); wait for the run"):
+        with pytest.raises(FileError, match=r"can't be locked \(database is locked\); another run may be using it"):
             search(storage=storage, engine=engine)
         process.kill()
         known = last_of(process, 3)
@@ -199,6 +199,38 @@ def test_killed_search_loses_nothing_finished(tmp_path, search, engine):
     assert result.count("complete", "pruned") == known + 3
     assert result.count("failed") == 0
     assert result.count("interrupted") <= 1
+    if engine == "optuna":  # the killed trial again, then as if nothing had happened
+        whole = search(trials=known + 3)
+        ended = [trial for trial in result.history if trial.state != "interrupted"]
+        assert [(t.suggested, t.value, t.state) for t in ended] == [
+            (t.suggested, t.value, t.state) for t in whole.history
+        ]
+        assert result.settings == whole.settings
+
+
+def test_a_trial_that_was_cut_short_is_asked_again(tmp_path):
+    from accelnas.build.tuning.optuna_engine import OptunaEngine
+
+    def opened(name):
+        return OptunaEngine(read_search_space("epsilon_svr"), "s", {}, 3, tmp_path / name)
+
+    def told(engine, value):
+        asked = engine.ask()
+        engine.report(asked, value)
+        engine.tell(asked, "complete")
+        return asked.suggested
+
+    whole, cut = opened("whole.db"), opened("cut.db")
+    expected = [told(whole, 0.1 * i) for i in range(14)]
+    found = []
+    for i in range(14):
+        cut.ask()  # and killed
+        cut.close()
+        cut = opened("cut.db")
+        found.append(told(cut, 0.1 * i))
+    assert found == expected
+    assert sum(trial.state == "interrupted" for trial in cut.history()) == 14
+    whole.close(), cut.close()
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are looked up in /proc")

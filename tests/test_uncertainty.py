@@ -216,7 +216,7 @@ def test_what_a_metric_can_not_give_is_refused(bench):
     with pytest.raises(MetricError, match='metric "exact" is exact, without held-out errors; use its predictions'):
         bench.predict_interval(ROWS, "exact")
     for seed in (-1, 2**64, None, 0.5):
-        with pytest.raises(MetricError, match=r"seed is .*; choose an integer of 0 to 2\*\*64 - 1"):
+        with pytest.raises(MetricError, match=r"seed is .*; choose an integer of 0 to 18446744073709551615"):
             bench.query(ROWS, "log_blocks", seed=seed)
     for level in (0, 1, -3, float("nan")):
         with pytest.raises(MetricError, match=r"has no interval of level .*; choose between 0 and 1"):

@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from accelnas import _core, derived
+from accelnas.arguments import check_threads
 from accelnas.caching import cached_property
 from accelnas.errors import MetricError
 from accelnas.exact.spread import Spread
 from accelnas.exact.tradeoffs import Tradeoffs
 from accelnas.exact.whole_space import WholeSpace
+from accelnas.frozen import read_only
 from accelnas.importances import Importances, importances
-from accelnas.measurements import Measurements, check_threads, chosen, unpack
+from accelnas.measurements import Measurements, chosen, unpack
 from accelnas.metric import Metric
 from accelnas.neighbourhood import Neighbourhood, neighbourhood
 from accelnas.searching import Searching
@@ -103,7 +104,7 @@ class Benchmark(Measurements, WholeSpace, Tradeoffs, Spread, Searching):
                     name, given.unit, given.direction, "identity", None, given.description, members, exact=False
                 )
             metrics[name] = replace(own, expression=given.expression)
-        return MappingProxyType(metrics)
+        return read_only(metrics)
 
     def derive(
         self,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, overload
 
-import numpy as np
-
 from accelnas import derived
 from accelnas.architectures import is_one
+from accelnas.arguments import check_number, check_seed, check_threads
 from accelnas.errors import MetricError
 
 if TYPE_CHECKING:
@@ -96,11 +95,10 @@ class Measurements:
         """
         names = chosen(self.metrics, metrics)
         check_threads(threads)
-        if not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
-            raise MetricError(f"seed is {seed!r}; choose an integer of 0 to 2**64 - 1")
+        seed = check_seed(seed, MetricError)
         rows = self.space.encode(archs)
         source = derived.Source(self.space, self._core, self.metrics, self._derived)
-        results = {name: unpack(archs, source.query(rows, name, int(seed), threads)) for name in names}
+        results = {name: unpack(archs, source.query(rows, name, seed, threads)) for name in names}
         return results[names[0]] if isinstance(metrics, str) else results
 
     def predict_interval(
@@ -150,9 +148,10 @@ class Measurements:
         (True, dtype('float64'))
         """
         check_threads(threads)
+        level = check_number("level", level, 0.0, 1.0, MetricError)
         position = self._position(metric)
         rows = self.space.encode(archs)
-        lower, upper = self._core.predict_interval(rows, position, float(level), threads)
+        lower, upper = self._core.predict_interval(rows, position, level, threads)
         return unpack(archs, lower), unpack(archs, upper)
 
     def distance(self, archs: Architectures, metric: str, *, threads: int | None = None) -> Values:
@@ -231,12 +230,6 @@ class Measurements:
 def chosen(known: Mapping[str, Metric], metrics: str | Sequence[str] | None) -> list[str]:
     """Names of metrics that were asked for; all by default."""
     return list(known) if metrics is None else [metrics] if isinstance(metrics, str) else list(metrics)
-
-
-def check_threads(threads: int | None) -> None:
-    """Refuse a number of threads below 1."""
-    if threads is not None and threads < 1:
-        raise MetricError(f"threads is {threads}; choose at least 1, or None for one a core")
 
 
 def unpack(archs: Architectures, values: NDArray[Any]) -> Values:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accelnas.arguments import check_seed, check_whole
 from accelnas.errors import MetricError, ModelError, SpaceError
+from accelnas.exact.sampling import MOST_SAMPLES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -146,7 +148,9 @@ def neighbourhood(
     SpaceError
         If `optimum` is not one architecture of the space.
     """
-    _check(starts, samples, seed)
+    starts = check_whole("starts", starts, 2, MOST_SAMPLES, MetricError)
+    samples = check_whole("samples", samples, 10, MOST_SAMPLES, MetricError)
+    seed = check_seed(seed, MetricError)
     space = bench.space
     target = None if optimum is None else _one(space, optimum)
     # one stream: its first rows to climb from, the others for what is sampled
@@ -189,13 +193,6 @@ def neighbourhood(
         neutrality=_share(int(np.count_nonzero(differences == 0)), samples),
         neutrality_rounded=_share(int(np.count_nonzero(differences <= _ROUNDING * sampled.std())), samples),
     )
-
-
-def _check(starts: int, samples: int, seed: int) -> None:
-    ranges = {"starts": (starts, 2, 2**31), "samples": (samples, 10, 2**31), "seed": (seed, 0, 2**64)}
-    for name, (number, least, limit) in ranges.items():
-        if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or not least <= number < limit:
-            raise MetricError(f"{name} is {number!r}; choose an integer from {least} to {limit - 1}")
 
 
 def _one(space: Space, arch: Architectures) -> NDArray[np.uint8]:

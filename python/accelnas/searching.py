@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 import numpy as np
 
+from accelnas.arguments import check_threads, check_whole
 from accelnas.caching import cached_property
 from accelnas.errors import SearchError
 from accelnas.farm.comparison import Comparison
@@ -14,12 +15,11 @@ from accelnas.farm.engine import FarmOptions, make_runs
 from accelnas.farm.plan import Plan, labelled, resolved
 from accelnas.farm.runs import Runs
 from accelnas.farm.user import run_user
-from accelnas.measurements import check_threads
 from accelnas.search.algorithms import ALGORITHMS, GradientAscent, native_algorithm, to_spec
 from accelnas.search.history import History, feasible
 from accelnas.search.objective import parse_sought
 from accelnas.search.optimizer import Optimizer
-from accelnas.search.problem import Setting, check_whole
+from accelnas.search.problem import Setting
 
 if TYPE_CHECKING:
     from os import PathLike

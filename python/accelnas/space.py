@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from accelnas import _core
 from accelnas.architectures import encode
+from accelnas.arguments import check_seed, check_threads, check_whole
 from accelnas.caching import cached_property
-from accelnas.errors import FileError, SpaceError
+from accelnas.errors import SpaceError
+from accelnas.files import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -91,10 +93,7 @@ class Space:
         """Read the space of a TOML file or of a benchmark directory."""
         path = Path(path)
         path = path / "benchmark.toml" if path.is_dir() else path
-        try:
-            return cls(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise FileError(f"{path}: {error.strerror}") from error
+        return cls(read_text(path, SpaceError))
 
     @classmethod
     def _of(cls, core: _core.Space) -> Space:
@@ -174,7 +173,8 @@ class Space:
         OutOfMemoryError
             If they do not fit into memory; `batches` needs none.
         """
-        n, seed = _count("n", n), _count("seed", seed, 2**64)
+        check_threads(threads)
+        n, seed = check_whole("n", n, 0, error=SpaceError), check_seed(seed, SpaceError)
         return self._core.sample(n, seed, unique, 0, threads)
 
     def batches(
@@ -215,9 +215,9 @@ class Space:
         >>> f"{best:.2f}"
         '77.03'
         """
-        n, seed, size = _count("n", n, 2**64), _count("seed", seed, 2**64), _count("size", size)
-        if size == 0:
-            raise SpaceError("size is 0; choose at least 1")
+        check_threads(threads)
+        n, seed = check_whole("n", n, 0, 2**64 - 1, SpaceError), check_seed(seed, SpaceError)
+        size = check_whole("size", size, 1, error=SpaceError)
         self._core.sample(0, seed, unique, n, threads)  # as many as that can be drawn
         return (self._core.sample(min(size, n - i), seed, unique, i, threads) for i in _steps(n, size))
 
@@ -234,7 +234,10 @@ class Space:
         SpaceError
             If the range leaves the space.
         """
-        return self._core.range(_count("start", start, 2**64), _count("stop", stop, 2**64))
+        start, stop = (
+            check_whole(name, end, 0, 2**64 - 1, SpaceError) for name, end in (("start", start), ("stop", stop))
+        )
+        return self._core.range(start, stop)
 
     def neighbours(self, arch: Architectures) -> Rows:
         """Give all architectures that differ from one architecture in one variable.
@@ -356,12 +359,6 @@ def _steps(n: int, size: int) -> Iterator[int]:
     while first < n:
         yield first
         first += size
-
-
-def _count(name: str, value: int, limit: int = 2**63) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 0 <= value < limit:
-        raise SpaceError(f"{name} is {value!r}; choose an integer from 0 to {limit - 1}")
-    return int(value)
 
 
 def mnasnet_space() -> Space:

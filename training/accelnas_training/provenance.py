@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from accelnas import _core
 
 __all__ = ["environment"]
 
@@ -33,7 +34,7 @@ def environment() -> dict[str, str]:
         "host": platform.node(),
         "platform": platform.platform(),
         "cpu": _cpu(),
-        "processors": str(os.cpu_count() or ""),
+        "processors": str(_core.processors()),
         "python": platform.python_version(),
         **{name: _version(name) for name in _PACKAGES},
         **_cuda(),

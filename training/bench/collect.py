@@ -30,6 +30,7 @@ os.environ["PYTHONPATH"] = str(TESTS)  # of Ray's workers
 
 import ray  # noqa: E402
 
+from accelnas import _core  # noqa: E402
 from accelnas_training.collect import collector  # noqa: E402
 from accelnas_training.collect.checks import problems  # noqa: E402
 from accelnas_training.collect.collector import collect  # noqa: E402
@@ -208,7 +209,7 @@ def main() -> None:
     rows.append(repeated("disk full", repeats, on_small_disk))
     text = f"""# Collection: kills, full disks, overhead
 
-`{shlex.join(["python", *sys.argv])}` on {platform.machine()} with {os.cpu_count()} cores,
+`{shlex.join(["python", *sys.argv])}` on {platform.machine()} with {_core.processors()} cores,
 Python {platform.python_version()}, Ray {ray.__version__}; load average at the end {os.getloadavg()[0]:.1f}.
 
 The full disk is a tmpfs of {TMPFS // 1024} KiB, filled to the last byte, with room again half a second later.

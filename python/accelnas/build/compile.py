@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accelnas import _core
+from accelnas.arguments import check_seed, check_threads, check_whole
 from accelnas.build.doubts import doubts
 from accelnas.build.encoding import Encoding
 from accelnas.build.provenance import origin
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CompileReport", "Encoding", "MetricSpec", "compile_metric"]
 
+MOST_ROWS = 10_000_000  # compared in memory
 DIRECTIONS = ("maximise", "minimise")
 LINKS = ("identity", "reciprocal", "log")
 
@@ -61,6 +63,10 @@ class MetricSpec:
     link: str = "identity"
     noise: float | None = None
     description: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a name that can't be a file's and a column's."""
+        _core.check_metric_name(self.name)
 
 
 @dataclass(frozen=True)
@@ -175,6 +181,9 @@ def compile_metric(
         When the result says what the models say, but a model may have been meant otherwise: it separates missing
         values that the encoding never gives, predicts the same everywhere, or stopped early and uses all rounds.
     """
+    random_rows = check_whole("random_rows", random_rows, 1, MOST_ROWS, ModelError)
+    seed = check_seed(seed, ModelError)
+    check_threads(threads)
     if not models and tables is None:
         raise ModelError("no model is given; give one for each member")
     if models and tables is not None and len(tables.constants) != len(models):

@@ -17,6 +17,7 @@ from accelnas.build.checks import Report, check
 from accelnas.build.table import architecture_columns, numbers, read_table
 from accelnas.caching import cached_property
 from accelnas.errors import DataError
+from accelnas.files import write_frame
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -127,7 +128,7 @@ class Dataset:
 
     def to_parquet(self, path: str | Path) -> None:
         """Write the table; `read_dataset` of the result has the same `sha256`."""
-        self.table.write_parquet(path)
+        write_frame(self.table, path)
 
 
 def read_dataset(path: str | Path, space: Space | None = None) -> Dataset:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from accelnas.errors import ModelError
+from accelnas.files import read_text
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -20,6 +20,7 @@ else:
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from accelnas import Space
 
@@ -156,8 +157,8 @@ class Encoding:
             When the file can't be read.
         """
         try:
-            document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            document = tomllib.loads(read_text(path, ModelError))
+        except tomllib.TOMLDecodeError as error:
             raise ModelError(f"encoding {path} is not TOML: {error}") from None
         if unknown := sorted(set(document) - {"kind", "columns", "values", "absent", "missing"}):
             raise ModelError(f"encoding {path} has the unknown key {unknown[0]!r}; "

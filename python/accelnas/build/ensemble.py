@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accelnas import _core
 from accelnas.build.families import FAMILIES, Sample
 from accelnas.build.splits import fold_parts
 from accelnas.errors import DataError, ModelError
@@ -145,7 +145,7 @@ def fit_ensemble(
             folds,
             members,
             settings.seed,
-            threads or os.cpu_count() or 1,
+            threads or _core.processors(),
             lambda done: tell(metric.name, done, members),
         )
     except (TypeError, ValueError) as error:  # what the libraries raise for wrong parameters

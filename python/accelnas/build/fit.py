@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accelnas import _core
-from accelnas.build.compile import MetricSpec, compile_metric
+from accelnas.arguments import check_threads, check_whole
+from accelnas.build.compile import MOST_ROWS, MetricSpec, compile_metric
 from accelnas.build.costs import block_costs
 from accelnas.build.ensemble import LINKS, fit_ensemble, usable_rows
 from accelnas.build.evaluate import Figures, evaluate
 from accelnas.build.families import FAMILIES
 from accelnas.build.kernels import kernels
+from accelnas.build.settings import LARGEST
 from accelnas.build.uncertainty import estimate_uncertainty
 from accelnas.errors import AccelnasWarning, ModelError
 
@@ -117,6 +119,9 @@ def fit_benchmark(
         If the repeats that the noise of a metric comes from can't all be of one kind; and as `compile_metric`.
     """
     names = list(settings.metrics) if metrics is None else list(metrics)
+    check_threads(threads)
+    members = None if members is None else check_whole("members", members, 1, LARGEST, ModelError)
+    verified_rows = check_whole("verified_rows", verified_rows, 1, MOST_ROWS, ModelError)
     for name in names:
         _check_metric(dataset, settings, name)
         if name in dataset.report.doubtful and settings.metrics[name].noise is None:

@@ -9,7 +9,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from accelnas import _core
+from accelnas.arguments import check_whole
 from accelnas.errors import ModelError
+from accelnas.files import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +36,7 @@ __all__ = [
 
 LINK_NAMES = ("identity", "reciprocal", "log")
 _DIRECTIONS = ("maximise", "minimise")
+LARGEST = 1_000_000  # number of a setting, and seed
 _FOLDER = files("accelnas.build") / "settings"
 
 
@@ -118,6 +122,10 @@ class MetricSettings:
     members: int | None = None
     noise: float | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse a name that can't be a file's and a column's."""
+        _core.check_metric_name(self.name)
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -187,8 +195,8 @@ def read_settings(source: str | Path) -> Settings:
     """
     if str(source) in shipped_settings():
         text = (_FOLDER / f"{source}.toml").read_text(encoding="utf-8")
-    elif Path(source).is_file():
-        text = Path(source).read_text(encoding="utf-8")
+    elif Path(source).exists():
+        text = read_text(source, ModelError)
     else:
         known = ", ".join(shipped_settings())
         raise ModelError(f"no settings {str(source)!r}; use the path of a TOML file or {known}")
@@ -249,9 +257,7 @@ class _Table:
 
     def at_least(self, key: str, least: int, default: Any = ...) -> Any:
         value = self.take(key, int, default)
-        if value is not None and value < least:
-            raise ModelError(f"{self.name}: {key} is {value}; use {least} or more")
-        return value
+        return value if value is None else check_whole(f"{self.name}: {key}", value, least, LARGEST, ModelError)
 
     def tables(self, key: str) -> dict[str, _Table]:
         content = self.take(key, dict)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accelnas.errors import DataError
+from accelnas.files import read_text, write_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -104,7 +105,7 @@ def split_ids(path: Path) -> dict[str, NDArray[np.int64]]:
 def write_split(split: Split, path: str | Path) -> None:
     """Write a split as JSON that `read_split` reads."""
     parts = {part: ids.tolist() for part, ids in split.parts().items()}
-    Path(path).write_text(json.dumps(parts) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(parts) + "\n")
 
 
 def random_split(dataset: Dataset, fractions: tuple[float, float, float] = (0.8, 0.1, 0.1), seed: int = 0) -> Split:
@@ -213,7 +214,7 @@ def _checked(split: Split, dataset: Dataset) -> Split:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is not valid JSON: {error}") from error
     except FileNotFoundError:

@@ -29,7 +29,7 @@ from accelnas.cli import (
     verify,
 )
 from accelnas.cli import compile as compile_command
-from accelnas.cli.shared import ErrorGroup
+from accelnas.cli.shared import ErrorGroup, run
 
 __all__ = ["app", "main"]
 
@@ -72,4 +72,4 @@ for command in (*_QUERIES, *_EXACT, search, simulate, devices, data, fit, tune, 
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
-    app(prog_name="accelnas")
+    run(app, "accelnas")

@@ -41,14 +41,15 @@ class ColumnEncoder:
     def __init__(self, space: Space, names: Sequence[str]) -> None:
         self.space = space
         variables = [variable.name for variable in space.variables]
-        missing = [name for name in variables if name not in names]
+        given = set(names)
+        missing = [name for name in variables if name not in given]
         self._encode: Callable[[Columns, Locate], Choices]
         if not missing:
             self._lookups = [_spellings(variable) for variable in space.variables]
             self._encode = self._from_choices
-        elif "architecture" in names:
+        elif "architecture" in given:
             self._encode = self._from_strings
-        elif "index" in names:
+        elif "index" in given:
             self._encode = self._from_indices
         elif len(missing) < len(variables):
             raise DataError(
@@ -57,7 +58,7 @@ class ColumnEncoder:
             )
         else:
             raise DataError(
-                f"no architectures in columns {', '.join(names)}; give the {len(variables)} "
+                f"no architectures in columns {_listing(names)}; give the {len(variables)} "
                 f"variables ({variables[0]}, …), or a column architecture or index"
             )
 
@@ -118,6 +119,10 @@ class ColumnEncoder:
                 raise DataError(f"{locate(row)}: index is {value}; give an integer from 0 to {self.space.size - 1}")
             indices[row] = number
         return self.space.at(indices)
+
+
+def _listing(names: Sequence[str]) -> str:
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
 
 
 def _listed(values: Any) -> list[Any]:

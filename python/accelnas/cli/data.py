@@ -11,7 +11,7 @@ import typer
 from accelnas.cli.info import new_table, significant
 from accelnas.cli.shared import console, progress
 from accelnas.errors import DataError
-from accelnas.files import replacing
+from accelnas.files import write_frame
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -174,13 +174,11 @@ def split(
 
     dataset = read(data, space)
     if kind is SplitKind.random:
-        with replacing(output) as temporary:
-            write_split(random_split(dataset, (1.0 - val - test, val, test), seed), temporary)
+        write_split(random_split(dataset, (1.0 - val - test, val, test), seed), output)
         return
     output.mkdir(parents=True, exist_ok=True)
     for number, fold in enumerate(k_fold(dataset, k, seed), start=1):
-        with replacing(output / f"fold_{number:02}.json") as temporary:
-            write_split(fold, temporary)
+        write_split(fold, output / f"fold_{number:02}.json")
 
 
 @app.command(epilog="Example:  accelnas data convert anb_dataset_jsons.tar.gz -o anb.parquet")
@@ -193,8 +191,4 @@ def convert(
     if output.suffix not in {".parquet", ".csv"}:
         raise DataError(f"{output.name} ends in {output.suffix!r}; choose one of .parquet, .csv")
     dataset = read(data, space)
-    with replacing(output) as temporary:
-        if output.suffix == ".csv":
-            dataset.table.write_csv(temporary)
-        else:
-            dataset.to_parquet(temporary)
+    write_frame(dataset.table, output, "csv" if output.suffix == ".csv" else "parquet")

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
 import typer
 import typer.core
@@ -76,9 +76,8 @@ class ErrorGroup(typer.core.TyperGroup):
                 return super().invoke(ctx)
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
-        except BrokenPipeError:
-            # the reader left (`| head`): let the final flush of stdout go nowhere
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except BrokenPipeError:  # the reader left (`| head`)
+            _silence()
             raise typer.Exit(141) from None
         except AccelnasError as error:
             message = str(error)
@@ -111,6 +110,34 @@ def _told_warnings() -> Iterator[None]:
         warnings.showwarning = tell
         warnings.simplefilter("always", AccelnasWarning)
         yield
+
+
+def run(app: typer.Typer, name: str) -> NoReturn:
+    """Run a command line and exit; what can't be written to the standard output at last is said, too."""
+    code: Any = 1
+    if sys.stdout is None:  # its number would be the first opened file's
+        typer.echo("error: standard output is closed; send it to a file or to /dev/null", err=True)
+        raise SystemExit(code)
+    try:
+        app(prog_name=name)
+    except SystemExit as done:
+        code = done.code
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = 141
+        _silence()
+    except OSError as error:
+        if not code:
+            typer.echo(f"error: standard output: {error.strerror}", err=True)
+        code = code or 1
+        _silence()
+    raise SystemExit(code)
+
+
+def _silence() -> None:
+    """Let what is left of the standard output go nowhere, or Python complains of it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def load_benchmark(path: Path | None, derive: Sequence[str] | None = None) -> Benchmark:

@@ -10,6 +10,7 @@ import io
 import itertools
 import os
 import sys
+from collections import Counter
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -18,8 +19,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TextIO
 import numpy as np
 
 from accelnas.cli.shared import text_output
-from accelnas.errors import DataError
-from accelnas.files import replacing
+from accelnas.errors import DataError, FileError
+from accelnas.files import regular, replacing
 from accelnas.lookalikes import check_head, check_table
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     Columns = Mapping[str, Any]  # tuples of text, Polars series or NumPy arrays
 
 ROWS_A_BATCH = 65_536
+LONGEST_LINE = 1 << 24
+UNLIMITED = 1 << 62  # batch by batch: any size
 
 
 class Batch:
@@ -79,9 +82,11 @@ def open_reader(path: Path, is_architecture: Callable[[str], bool]) -> Iterator[
     if not standard_input and path.is_file():
         check_table(path)
     if path.suffix == ".parquet":
-        yield ParquetReader(path)
+        yield ParquetReader(regular(path, UNLIMITED))
         return
-    binary = sys.stdin.buffer if standard_input else path.open("rb")
+    if standard_input and sys.stdin is None:
+        raise DataError("standard input is closed; give a file")
+    binary = sys.stdin.buffer if standard_input else _opened(path)
     if standard_input and isinstance(binary, io.BufferedReader) and (head := binary.peek()):
         check_head(head, "stdin", ".csv")
     text = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="")
@@ -98,6 +103,12 @@ def open_reader(path: Path, is_architecture: Callable[[str], bool]) -> Iterator[
             binary.close()
 
 
+def _opened(path: Path) -> BinaryIO:
+    """Open a file, or what a shell has opened already (/dev/stdin, or /dev/fd/63 of a process)."""
+    is_open = path.parent.resolve() == Path("/proc/self/fd").resolve() or path == Path("/dev/stdin")
+    return (path if is_open else regular(path, UNLIMITED)).open("rb")
+
+
 class CsvReader:
     """CSV with a header, or a plain list of architecture strings."""
 
@@ -110,9 +121,9 @@ class CsvReader:
         is_architecture: Callable[[str], bool],
         file: BinaryIO | None,
     ) -> None:
-        self.total = None if file is None else os.fstat(file.fileno()).st_size
-        self._file, self._name = file, name
-        self._rows = csv.reader(text, strict=True)
+        self._file, self._name = file if file is not None and file.seekable() else None, name
+        self.total = None if self._file is None else os.fstat(self._file.fileno()).st_size
+        self._rows = csv.reader(self._lines(text), strict=True)
         first = next(self._checked_rows(), None)
         if first is None:
             raise DataError(f"{name} is empty; give a header and rows, or one architecture a line")
@@ -121,9 +132,16 @@ class CsvReader:
         if len(self.names) == 1 and is_architecture(self.names[0]):
             self._first = [(line, self.names)]
             self.names = ["architecture"]
-        repeated = [column for column in self.names if self.names.count(column) > 1]
-        if repeated:
-            raise DataError(f"{name} has two columns {repeated[0]}; rename one")
+        repeated = next((column for column, number in Counter(self.names).items() if number > 1), None)
+        if repeated is not None:
+            raise DataError(f"{name} has two columns {repeated}; rename one")
+
+    def _lines(self, text: TextIO) -> Iterator[str]:
+        """Yield lines; one without an end, as of a device, would fill the memory."""
+        while line := text.readline(LONGEST_LINE):
+            if len(line) == LONGEST_LINE:
+                raise DataError(f"{self._name} has a line of {LONGEST_LINE:,} characters or more; give a table")
+            yield line
 
     def _checked_rows(self) -> Iterator[tuple[int, list[str]]]:
         """Yield line numbers and fields, without blank lines."""
@@ -243,9 +261,11 @@ def _write_parquet(path: Path, batches: Iterable[Columns]) -> None:
     with replacing(path) as temporary:
         try:
             register_io_source(source, schema=first.schema).sink_parquet(temporary)
-        except Exception:
+        except Exception as error:
             if failures:
                 raise failures[0] from None
+            if isinstance(error, pl.exceptions.PolarsError):  # a full disk, in Polars' words
+                raise FileError(f"{path}: {error}; nothing was written") from error
             raise
 
 

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
-from accelnas.errors import FileError, SearchError
+from accelnas.databases import check_database, translated
+from accelnas.errors import SearchError
 from accelnas.exact.files import sha256_of
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Checkpoint:
 
     def prepare(self, key: str) -> tuple[str, float] | None:
         """Give the saved state and the seconds spent on it; None in a new file."""
-        with self._translated():
+        with translated(self._path, "checkpoint"):
             # a crash leaves the file as it was after the last chunk
             for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = FULL"):
                 self._connection.execute(f"PRAGMA {pragma}")
@@ -67,19 +68,9 @@ class Checkpoint:
 
     def save(self, state: str, seconds: float) -> None:
         """Replace the state, in one transaction."""
-        with self._translated(), self._connection:
+        with translated(self._path, "checkpoint"), self._connection:
             sealed = _sealed(self._key, state, seconds)
             self._connection.execute("UPDATE search SET key = ?, state = ?, seconds = ?, sha256 = ?", sealed)
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            hint = "; another run may be using it" if "locked" in str(error) else ""
-            raise FileError(f"{self._path}: {error}{hint}") from error
-        except sqlite3.DatabaseError as error:
-            raise SearchError(f"{self._path} is no checkpoint: {error}; remove it or name another file") from error
 
 
 def _sealed(key: str, state: str | None, seconds: float) -> list[object]:
@@ -98,11 +89,9 @@ def opened(path: str | PathLike[str]) -> Iterator[Checkpoint]:
     SearchError
         If the file is no checkpoint.
     """
-    name = fspath(path)
-    try:
+    name = fspath(check_database(path))
+    with translated(name, "checkpoint"):
         connection = sqlite3.connect(name, timeout=_BUSY)
-    except sqlite3.Error as error:
-        raise FileError(f"{name}: {error}") from error
     try:
         yield Checkpoint(name, connection)
     finally:

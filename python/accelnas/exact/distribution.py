@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from accelnas.arguments import check_number
 from accelnas.caching import cached_property
 from accelnas.errors import SearchError
 
@@ -164,8 +165,7 @@ class Distribution:
 def quantile_bin(counts: Sequence[int], q: float) -> int:
     """Give the bin that the k-th smallest lies in; see `Distribution.quantile`."""
     total = sum(counts)
-    if not 0 <= q <= 1:
-        raise SearchError(f"q is {q!r}; choose a number of 0 to 1")
+    q = check_number("q", q, 0, 1)
     if total == 0:
         raise SearchError("no architecture meets the constraints, so there is no quantile; change the constraints")
     wanted = max(1, math.ceil(Fraction(q) * total))

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from accelnas import _core
+from accelnas.arguments import check_number, check_threads, check_whole
 from accelnas.errors import SearchError
 from accelnas.exact.checkpoint import Checkpoint, opened
-from accelnas.measurements import check_threads
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Sequence
 
-    from accelnas import _core
     from accelnas.benchmark import Benchmark
     from accelnas.exact.question import Question
 
@@ -59,12 +59,12 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         check_threads(self.threads)
-        part, parts = self.shard
-        if not 1 <= part <= parts:
-            raise SearchError(f"shard is {part} of {parts}; choose 1 to {max(parts, 1)}")
+        parts = check_whole("parts", self.shard[1], 1)
+        if not 1 <= check_whole("part", self.shard[0], 0) <= parts:
+            raise SearchError(f"shard is {self.shard[0]} of {parts}; choose 1 to {parts}")
         if self.engine not in ("threads", "ray", "scan"):
             raise SearchError(f"engine is {self.engine!r}; choose threads, ray or scan")
-        if self.time_limit is not None and not self.time_limit > 0:
+        if self.time_limit is not None and not check_number("time_limit", self.time_limit) > 0:
             raise SearchError(f"time_limit is {self.time_limit!r}; choose seconds above 0, or None for no limit")
 
 
@@ -113,7 +113,7 @@ def run(
         except KeyboardInterrupt:
             if not anytime:
                 raise
-        threads = options.threads or os.cpu_count() or 1
+        threads = options.threads or _core.processors()
         return Finished(state, monitor.seconds(), threads, options.engine)
 
 

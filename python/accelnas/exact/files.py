@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from accelnas.errors import FileError, SearchError
-from accelnas.files import replacing
+from accelnas.errors import SearchError
+from accelnas.files import read_text, write_text
 
 if TYPE_CHECKING:
     import os
@@ -33,26 +32,16 @@ def sha256_of(content: object) -> str:
 
 def write_json(path: str | os.PathLike[str], content: object) -> None:
     """Write a file that takes the place of an older one only when complete."""
-    path = Path(path)
-    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-    try:
-        with replacing(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise FileError(f"{path}: {error.strerror or error}") from error
+    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:
     """Read a file of strict JSON."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise FileError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise SearchError(f"{path} is no text: {error}; make it again") from None
-    try:
-        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_distinct)
+        return json.loads(read_text(path, SearchError), parse_constant=_refuse_constant, object_pairs_hook=_distinct)
     except (ValueError, RecursionError) as error:
+        if isinstance(error, SearchError):
+            raise
         raise SearchError(f"{path} is no JSON: {error}; make it again") from None
 
 

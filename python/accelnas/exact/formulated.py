@@ -5,12 +5,20 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from accelnas._core import MAX_OBJECTIVES
+from accelnas._core import MAX_BEST, MAX_OBJECTIVES
+from accelnas.arguments import check_whole
 from accelnas.errors import SearchError
 from accelnas.exact.constraints import Constraint, parse_constraints, require_tables
 from accelnas.exact.kinds.scalarised import ScalarisedResult, require_positive
 from accelnas.exact.question import Objective, Question, best_question, parse_within
-from accelnas.exact.scalarised import Formulation, WeightedProduct, WeightedSum, formulation_to_json, resolved_ranges
+from accelnas.exact.scalarised import (
+    FORMULATIONS,
+    Formulation,
+    WeightedProduct,
+    WeightedSum,
+    formulation_to_json,
+    resolved_ranges,
+)
 from accelnas.exact.whole_space import solve
 
 if TYPE_CHECKING:
@@ -35,13 +43,16 @@ def solve_scalarised(
     k: int = 1,
 ) -> ScalarisedResult:
     """Find the best architectures by a formulation; see `Benchmark.scalarised`."""
+    if not isinstance(formulation, tuple(FORMULATIONS.values())):
+        known = ", ".join(one.__name__ for one in FORMULATIONS.values())
+        raise SearchError(f"formulation is {formulation!r}; give one of accelnas.exact: {known}")
     names = [require_tables(bench.metrics, name) for name in formulation.weights]
     if not 2 <= len(names) <= MAX_OBJECTIVES:
         raise SearchError(f"the formulation has {len(names)} metrics; give 2 to {MAX_OBJECTIVES}")
     formulation.check(bench.metrics)
     if isinstance(formulation, WeightedSum) and _is_table(bench.metrics, names):
         return _by_tables(bench, formulation, options, subject_to, within, k)
-    if k != 1:
+    if check_whole("k", k, 1, MAX_BEST) != 1:
         raise SearchError(f"k is {k!r}; choose 1, as only sums of metrics with link identity have more than one best")
     content = MappingProxyType({"formulation": formulation_to_json(formulation)})
     sought = tuple(Objective(name, bench.metrics[name].direction) for name in names)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accelnas.errors import SearchError
-from accelnas.exact.hypervolume import hypervolume
+from accelnas.exact.hypervolume import hypervolume, reference_point
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,10 +105,7 @@ class FrontResult:
         given = self.reference if reference is None else reference
         if given is None:
             raise SearchError(f"no reference point of {', '.join(names)} is published; give a value of each")
-        listed = dict(given) if hasattr(given, "keys") else dict(zip(names, given, strict=False))
-        if set(listed) != set(names) or len(given) != len(names):
-            raise SearchError(f"reference is {given!r}; give one value of each of {', '.join(names)}")
-        return [float(listed[name]) for name in names]
+        return reference_point(names, given)
 
     def __len__(self) -> int:
         return len(self.architectures)

@@ -4,18 +4,37 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from accelnas.arguments import check_number
 from accelnas.errors import SearchError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["hypervolume"]
+__all__ = ["hypervolume", "reference_point"]
+
+
+def reference_point(names: Sequence[str], given: object) -> list[float]:
+    """Give a reference point in the order of the objectives' names: from a mapping, or a sequence in that order.
+
+    Raises
+    ------
+    SearchError
+        If it has other objectives, or what is no finite number.
+    """
+    if isinstance(given, Mapping):
+        listed = dict(given)
+    elif isinstance(given, (Sequence, np.ndarray)) and not isinstance(given, str) and len(given) == len(names):
+        listed = dict(zip(names, given, strict=True))
+    else:
+        listed = {}
+    if set(listed) != set(names):
+        raise SearchError(f"the reference point is {given!r}; give a value of each of {', '.join(names)}")
+    return [check_number(f"the reference of {name}", listed[name]) for name in names]
 
 
 def hypervolume(values: ArrayLike, reference: Sequence[float], directions: Sequence[str]) -> float:

@@ -10,7 +10,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from accelnas import _core
-from accelnas.errors import SearchError, SpaceError
+from accelnas.arguments import check_whole
+from accelnas.errors import SpaceError
 from accelnas.exact.artifacts import described
 from accelnas.exact.constraints import Constraint, Constraints, parse_constraints, require_tables
 from accelnas.exact.sampling import predictable, sampling_options
@@ -154,8 +155,7 @@ def best_question(
     >>> str(best_question(accelnas.load(), "accuracy", subject_to="latency_zcu102 <= 5"))
     'maximise accuracy subject to latency_zcu102 <= 5.0'
     """
-    if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= _core.MAX_BEST:
-        raise SearchError(f"k is {k!r}; choose an integer of 1 to {_core.MAX_BEST}")
+    k = check_whole("k", k, 1, _core.MAX_BEST)
     sought = Objective(require_tables(bench.metrics, objective), bench.metrics[objective].direction)
     limits = parse_constraints(bench.metrics, subject_to)
     return Question("best", (sought,), limits, parse_within(bench.space, within), MappingProxyType({"k": k}))

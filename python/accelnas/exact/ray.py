@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from accelnas import _core
 from accelnas.errors import MissingExtraError, SearchError
 from accelnas.exact.question import Question
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from accelnas import _core
     from accelnas.benchmark import Benchmark
     from accelnas.exact.engine import RunOptions
 
@@ -79,7 +79,11 @@ def connected() -> Any:
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"{error.name} is not installed; run: pip install 'accelnas[ray]'") from error
     if not ray.is_initialized():
-        ray.init(log_to_driver=False, include_dashboard=False)
+        options: dict[str, Any] = {"log_to_driver": False, "include_dashboard": False}
+        try:
+            ray.init(num_cpus=_core.processors(), **options)
+        except ValueError:  # a cluster that runs has its own
+            ray.init(**options)
     return ray
 
 

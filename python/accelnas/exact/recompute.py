@@ -16,6 +16,7 @@ from accelnas.derived import metric_names
 from accelnas.errors import ArtifactError, MetricError
 from accelnas.exact.artifacts import artifact
 from accelnas.expressions import evaluate, parse
+from accelnas.files import MODEL, read_bytes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,7 +63,7 @@ def recompute(bench: Benchmark, metric: str, rows: NDArray[np.uint8]) -> NDArray
 
 def _from_file(bench: Benchmark, metric: str, rows: NDArray[np.uint8]) -> NDArray[np.float64]:
     path, sha256 = artifact(bench, metric)
-    data = path.read_bytes()
+    data = read_bytes(path, MODEL)
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
         raise ArtifactError(f"{path} has SHA-256 {found}, benchmark.toml says {sha256}; compile it again")

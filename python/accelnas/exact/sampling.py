@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from dataclasses import replace
 from types import MappingProxyType
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accelnas import _core
+from accelnas.arguments import check_seed, check_whole
 from accelnas.errors import SearchError
 from accelnas.exact.engine import Finished
 from accelnas.space import Space
@@ -37,14 +38,12 @@ def sampling_options(size: int, samples: int, seed: int) -> dict[str, int]:
     SearchError
         If a number is out of range.
     """
-    for name, number, least, most in (("samples", samples, 100, MOST_SAMPLES), ("seed", seed, 0, 2**64 - 1)):
-        if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or not least <= number <= most:
-            raise SearchError(f"{name} is {number!r}; choose an integer of {least} to {most}")
+    samples, seed = check_whole("samples", samples, 100, MOST_SAMPLES), check_seed(seed)
     if samples >= size:
         raise SearchError(
             f"samples is {samples}, the (sub)space has {size} architectures; choose fewer, or method='exact'"
         )
-    return {"samples": int(samples), "seed": int(seed)}
+    return {"samples": samples, "seed": seed}
 
 
 def sampling_wanted(method: str, samples: int, seed: int) -> tuple[int, int] | None:
@@ -86,7 +85,7 @@ def sampled_outcome(bench: Benchmark, question: Question, threads: int | None) -
     rows = draw(bench.space, question.allowed, n, seed)
     values = bench.predict(rows, list(question.metrics), dtype="float64", threads=threads)
     outcome = {"values": values, "complete": False, "evaluated": n, "pruned": 0, "settled": 0}
-    return outcome, Finished("", time.monotonic() - started, threads or os.cpu_count() or 1, "threads")
+    return outcome, Finished("", time.monotonic() - started, threads or _core.processors(), "threads")
 
 
 def _restricted(space: Space, allowed: tuple[tuple[int, ...], ...]) -> str:

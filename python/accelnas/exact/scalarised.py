@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from numbers import Real
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -13,8 +15,6 @@ from accelnas.errors import SearchError
 from accelnas.exact.fields import Fields
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from accelnas.metric import Metric
@@ -60,6 +60,10 @@ class WeightedSum:
     kind: ClassVar[str] = "sum"
     is_loss: ClassVar[bool] = False
 
+    def __post_init__(self) -> None:
+        """Refuse what are no numbers of metrics."""
+        _check_fields(self)
+
     def check(self, metrics: Mapping[str, Metric]) -> None:
         """Refuse what is not monotone."""
         _check_weights(self.weights)
@@ -100,6 +104,10 @@ class WeightedExponentialSum:
     kind: ClassVar[str] = "exponential"
     is_loss: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        """Refuse what are no numbers of metrics."""
+        _check_fields(self)
+
     def check(self, metrics: Mapping[str, Metric]) -> None:
         """Refuse what is not monotone."""
         _check_weights(self.weights)
@@ -131,6 +139,10 @@ class WeightedMinMax:
     ranges: Ranges = field(default_factory=_nothing)
     kind: ClassVar[str] = "minmax"
     is_loss: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        """Refuse what are no numbers of metrics."""
+        _check_fields(self)
 
     def check(self, metrics: Mapping[str, Metric]) -> None:
         """Refuse what is not monotone."""
@@ -170,6 +182,10 @@ class WeightedProduct:
     def weights(self) -> Mapping[str, float | tuple[float, float]]:
         """Metrics of the formulation."""
         return self.exponents
+
+    def __post_init__(self) -> None:
+        """Refuse what are no numbers of metrics."""
+        _check_fields(self)
 
     def check(self, metrics: Mapping[str, Metric]) -> None:
         """Refuse what is not monotone."""
@@ -246,7 +262,7 @@ def formulation_from_json(content: object, where: str) -> Formulation:
         else:
             lengths = _LENGTHS[entry.name]
             values = given.mapping(entry.name).items()
-            arguments[entry.name] = {metric: _numbers(value, lengths, where) for metric, value in values}
+            arguments[entry.name] = {metric: _read_numbers(value, lengths, where) for metric, value in values}
     given.end()
     return chosen(**arguments)
 
@@ -255,7 +271,7 @@ def _plain(value: float | tuple[float, float]) -> float | list[float]:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _numbers(value: object, lengths: tuple[int, ...], where: str) -> float | tuple[float, float]:
+def _read_numbers(value: object, lengths: tuple[int, ...], where: str) -> float | tuple[float, float]:
     """Read a number or a pair of numbers, where it may be one."""
     numbers = value if isinstance(value, list) else [value]
     if len(numbers) not in lengths:
@@ -263,6 +279,37 @@ def _numbers(value: object, lengths: tuple[int, ...], where: str) -> float | tup
         raise SearchError(f"{where} has the value {value!r}; expected {expected}")
     checked = [Fields({"number": number}, where).number("number") for number in numbers]
     return (checked[0], checked[1]) if len(checked) == 2 else checked[0]
+
+
+def _check_fields(formulation: Formulation) -> None:
+    """Refuse numbers of another form; NumPy's become Python's."""
+    for entry in fields(formulation):
+        value = getattr(formulation, entry.name)
+        if entry.name == "power":
+            object.__setattr__(formulation, entry.name, _number(entry.name, value))
+            continue
+        if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+            raise SearchError(f"{entry.name} are {value!r}; give a mapping of metrics to numbers")
+        pairs = {"ranges": (True,), "exponents": (True, False)}.get(entry.name, (False,))
+        numbers = {name: _numbers(f"{entry.name} of {name!r}", own, pairs) for name, own in value.items()}
+        object.__setattr__(formulation, entry.name, MappingProxyType(numbers))
+
+
+def _numbers(what: str, value: object, pairs: tuple[bool, ...]) -> float | tuple[float, float]:
+    """Give a number, or a pair of them, whichever may be."""
+    is_pair = isinstance(value, (tuple, list)) and len(value) == 2
+    if is_pair and True in pairs:
+        return tuple(_number(what, one) for one in value)  # type: ignore[attr-defined, return-value]
+    if False not in pairs:
+        raise SearchError(f"{what} are {value!r}; give two numbers, the worst and the ideal one")
+    return _number(what, value)
+
+
+def _number(what: str, value: Any) -> float:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        raise SearchError(f"{what} is {value!r}; choose a number")
+    number: Any = value  # int stays int, in certificates too
+    return number.item() if isinstance(number, np.generic) else number  # type: ignore[no-any-return]
 
 
 def _check_weights(weights: Mapping[str, float]) -> None:

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from accelnas._core import MAX_BINS
+from accelnas.arguments import check_whole
 from accelnas.errors import SearchError
 from accelnas.exact.constraints import parse_constraints, require_tables
 from accelnas.exact.engine import RunOptions
@@ -218,8 +219,7 @@ def distribution_question(
     drawn: tuple[int, int] | None = None,
 ) -> Question:
     """Ask how a metric is distributed; see `Benchmark.distribution`. `drawn` are samples and a seed for an estimate."""
-    if isinstance(bins, bool) or not isinstance(bins, int) or not 1 <= bins <= MAX_BINS:
-        raise SearchError(f"bins is {bins!r}; choose an integer of 1 to {MAX_BINS}")
+    bins = check_whole("bins", bins, 1, MAX_BINS)
     return _question(bench, ("histogram", "distribution estimate"), metric, subject_to, within, drawn, {"bins": bins})
 
 

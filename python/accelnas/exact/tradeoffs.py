@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, cast
 
-from accelnas._core import MAX_OBJECTIVES
+from accelnas._core import MAX_BEST, MAX_OBJECTIVES
+from accelnas.arguments import check_number, check_whole
 from accelnas.errors import SearchError
 from accelnas.exact.constraints import parse_constraints, require_tables
 from accelnas.exact.engine import RunOptions
@@ -187,8 +187,10 @@ class Tradeoffs:
         """
         bench = cast("Benchmark", self)
         sought = tuple(_objective(bench, given) for given in objectives)
-        margins = [float(tolerance) for tolerance in tolerances] or [0.0] * (len(sought) - 1)
-        if not sought or len(margins) != len(sought) - 1 or not all(0 <= margin < math.inf for margin in margins):
+        k = check_whole("k", k, 1, MAX_BEST)
+        margins = [check_number("one of tolerances", tolerance, 0) for tolerance in tolerances]
+        margins = margins or [0.0] * (len(sought) - 1)
+        if not sought or len(margins) != len(sought) - 1:
             raise SearchError(
                 f"{len(sought)} objectives have tolerances {list(tolerances)}; give {max(len(sought) - 1, 0)} "
                 "numbers of at least 0"

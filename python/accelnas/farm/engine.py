@@ -6,11 +6,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from accelnas.arguments import check_threads
 from accelnas.errors import SearchError
 from accelnas.farm.logs import Logs
 from accelnas.farm.store import Store
 from accelnas.farm.user import COHORT, run_user
-from accelnas.measurements import check_threads
 from accelnas.search.algorithms import to_spec
 
 if TYPE_CHECKING:

@@ -22,6 +22,11 @@ __all__ = ["Algorithms", "AnyAlgorithm", "Plan", "labelled"]
 AnyAlgorithm: TypeAlias = "str | NativeAlgorithm | UserAlgorithm"
 Algorithms: TypeAlias = "Sequence[AnyAlgorithm] | Mapping[str, AnyAlgorithm]"
 
+_KEPT = 20  # improvements of a run, about
+_BYTES = 64  # of an improvement
+_MOST_KEPT = 100_000_000
+_MOST_EVALUATIONS = 10**13  # days on any machine
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -45,6 +50,22 @@ class Plan:
     runs: int
     budget: int
     seed: int
+
+    def __post_init__(self) -> None:
+        """Refuse what neither memory nor time would suffice for, before either is spent."""
+        what = f"{self.runs} runs of {self.budget} evaluations"
+        kept = self.runs * min(self.budget, _KEPT)
+        if kept > _MOST_KEPT:
+            raise SearchError(
+                f"{what} would keep about {kept * _BYTES / 1e9:,.0f} GB of improvements in memory, at most "
+                f"{_MOST_KEPT * _BYTES / 1e9:,.0f} are; make {_MOST_KEPT // min(self.budget, _KEPT)} runs at most, "
+                "and others with other seeds"
+            )
+        if self.runs * self.budget > _MOST_EVALUATIONS:
+            raise SearchError(
+                f"{what} are {self.runs * self.budget:.1e} evaluations, at most {_MOST_EVALUATIONS:.0e} are made; "
+                "make fewer runs, or a smaller budget"
+            )
 
     @property
     def is_native(self) -> bool:

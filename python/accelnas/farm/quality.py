@@ -9,6 +9,7 @@ import numpy as np
 from accelnas import _core
 from accelnas._core import MAX_OBJECTIVES
 from accelnas.errors import SearchError
+from accelnas.exact.hypervolume import reference_point
 from accelnas.exact.references import published_reference
 
 if TYPE_CHECKING:
@@ -56,13 +57,9 @@ def normalised_hypervolumes(runs: Runs, reference: Mapping[str, float] | None) -
     sought = runs.plan.setting.sought
     front = exact_front(runs.plan.setting)
     origin = published_reference(runs.plan.setting.bench, sought.objectives) if reference is None else reference
-    if origin is None or set(origin) != set(sought.labels):
-        raise SearchError(
-            f"the reference point is {None if origin is None else dict(origin)}; give a value of each of "
-            f"{', '.join(sought.labels)}"
-        )
-    corner = np.array([origin[label] for label in sought.labels])
-    return _each(runs, corner) / front.hypervolume(origin)
+    corner = reference_point(sought.labels, origin)
+    volumes: NDArray[np.float64] = _each(runs, np.array(corner)) / front.hypervolume(corner)
+    return volumes
 
 
 def _each(runs: Runs, corner: NDArray[np.float64]) -> NDArray[np.float64]:

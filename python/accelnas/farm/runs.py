@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from accelnas.arguments import check_number, check_whole, check_wholes
 from accelnas.caching import cached_property
 from accelnas.errors import SearchError
 from accelnas.farm import quality
@@ -173,6 +174,7 @@ class Runs:
             raise SearchError("ranks are of single metrics without constraints; use regret")
         regrets = self.regret([self.plan.budget])[:, 0]
         order = np.argsort(regrets, kind="stable")
+        quantiles = [check_number("one of quantiles", q, 0, 1) for q in quantiles]
         chosen = [order[min(int(np.ceil(q * (len(order) - 1))), len(order) - 1)] for q in quantiles]
         found: Any = self.plan.setting.bench.rank(last[chosen], sought.labels[0])
         ranks: NDArray[np.int64] = np.asarray(found.rank, np.int64)
@@ -197,6 +199,7 @@ class Runs:
         """Give the architectures of one run that none of the run dominates, and their objectives (n, m)."""
         from accelnas import _core
 
+        run = check_whole("run", run, 0, len(self) - 1)
         own = slice(self.logs.starts[run], self.logs.starts[run + 1])
         rows, scores = self.logs.rows[own], self.scores[own]
         kept = ~np.isnan(scores[:, 0])
@@ -233,11 +236,12 @@ class Runs:
         resamples, seed : int
             Of the bootstrap.
         """
-        columns = self.checkpoints() if at is None else np.asarray(at, np.int64)
+        columns = self.checkpoints() if at is None else check_wholes("evaluations", at, 1, self.plan.budget)
         return summarised(self.curve(columns) if values is None else values, columns, level, resamples, seed)
 
     def checkpoints(self, most: int = 50) -> NDArray[np.int64]:
         """Give numbers of evaluations from 1 to the budget, evenly on a log scale."""
+        most = check_whole("most", most, 1, 1_000_000)
         return np.unique(np.geomspace(1, self.plan.budget, most).round().astype(np.int64))
 
     def to_polars(self) -> polars.DataFrame:
@@ -253,15 +257,14 @@ class Runs:
         """Give values of the latest improvements, (runs, k)."""
         if times is not None:
             self._require_clock()
-            latest = self.logs.at_times(np.asarray(times, np.float64))
+            latest = self.logs.at_times(np.array([check_number("one of times", time) for time in times]))
             return np.where(latest < 0, empty, values[latest]) if len(values) else np.full(latest.shape, empty)
-        columns = np.arange(1, self.plan.budget + 1) if at is None else np.asarray(at, np.int64)
-        if len(columns) and (columns.min() < 1 or columns.max() > self.plan.budget):
-            raise SearchError(f"evaluations are {columns.min()} to {columns.max()}; choose 1 to {self.plan.budget}")
-        if len(columns) * len(self) > _MOST:
-            raise SearchError(
-                f"{len(self)} runs at {len(columns)} evaluations are too many to list; choose some with at"
-            )
+        budget = self.plan.budget
+        columns = None if at is None else check_wholes("evaluations", at, 1, budget)
+        number = budget if columns is None else len(columns)
+        if number * len(self) > _MOST:
+            raise SearchError(f"{len(self)} runs at {number} evaluations are too many to list; choose some with at")
+        columns = np.arange(1, budget + 1) if columns is None else columns
         latest = self.logs.at(columns)
         return np.where(latest < 0, empty, values[latest]) if len(values) else np.full(latest.shape, empty)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from accelnas.errors import FileError, MissingExtraError
 from accelnas.farm.logs import Logs
-from accelnas.files import replacing
+from accelnas.files import regular, write_frame
 from accelnas.search.algorithms import SuccessiveHalving
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Store:
             return None
         setting = self._plan.setting
         try:
-            frame = pl.read_parquet(path)
+            frame = pl.read_parquet(regular(path))
             recorded, found = pl.read_parquet_metadata(path).get("sha256"), self._sha256(part, frame)
             if recorded != found:
                 raise FileError(f"its sha256 is {recorded}, its columns give {found}")
@@ -89,18 +89,10 @@ class Store:
         FileError
             If it can't be written.
         """
-        import polars as pl
-
         setting = self._plan.setting
         frame = logs.to_polars(setting.bench.space, setting.sought.labels, part.start)
         path = self._path(part)
-        try:
-            with replacing(path) as temporary:
-                frame.write_parquet(temporary, metadata={"sha256": self._sha256(part, frame)})
-        except OSError as error:
-            raise FileError(f"{path}: {error.strerror or error}") from error
-        except pl.exceptions.PolarsError as error:  # a full disk, in Polars' words
-            raise FileError(f"{path}: {error}") from error
+        write_frame(frame, path, metadata={"sha256": self._sha256(part, frame)})
 
     def _sha256(self, part: range, frame: polars.DataFrame) -> str:
         """Digest of the plan, the runs and all columns: tells altered parts, and other runs, from whole ones."""

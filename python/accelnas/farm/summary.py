@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from accelnas.arguments import check_number, check_seed, check_whole
 from accelnas.errors import MissingExtraError, SearchError
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def summarised(
     """
     if values.ndim != 2 or values.shape[1] != len(evaluations):
         raise SearchError(f"values have shape {values.shape} for {len(evaluations)} evaluations; give (runs, k)")
-    if not 0 < level < 1:
+    resamples, seed = check_whole("resamples", resamples, 1, 1_000_000), check_seed(seed)
+    if not 0 < check_number("level", level) < 1:
         raise SearchError(f"level is {level}; choose a number between 0 and 1")
     mean = values.mean(axis=0)
     lower, upper = mean, mean

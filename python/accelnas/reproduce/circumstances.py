@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from accelnas import __version__
+from accelnas import __version__, _core
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +25,7 @@ def machine() -> str:
     >>> " cores of " in machine() and "Python 3." in machine()
     True
     """
-    cores = f"{os.cpu_count() or 1} cores of {_processor()}"
+    cores = f"{_core.processors()} cores of {_processor()}"
     return f"{cores}, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
 
 

@@ -10,12 +10,10 @@ import polars as pl
 
 from accelnas.build.evaluation.tables import markdown, number
 from accelnas.errors import FileError
-from accelnas.files import replacing
+from accelnas.files import replacing, write_frame, write_text
 from accelnas.reproduce.base import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from accelnas.reproduce.base import Comparison, Reproduction, Table
 
 __all__ = ["write_reproduction"]
@@ -45,21 +43,17 @@ def write_reproduction(reproduction: Reproduction, folder: str | Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if reproduction.comparisons:
-            _replace(folder / f"{reproduction.name}.csv", _comparison_frame(reproduction).write_csv)
+            write_frame(_comparison_frame(reproduction), folder / f"{reproduction.name}.csv", "csv")
         for table in reproduction.tables:
-            _replace(folder / _file_of(reproduction, table), table.frame.write_csv)
+            write_frame(table.frame, folder / _file_of(reproduction, table), "csv")
         for figure in reproduction.figures:
-            _replace(folder / f"{figure.name}.svg", figure.draw)
+            with replacing(folder / f"{figure.name}.svg") as temporary:
+                figure.draw(temporary)
         path = folder / f"{reproduction.name}.md"
-        _replace(path, lambda temporary: temporary.write_text(_text(reproduction), encoding="utf-8"))
+        write_text(path, _text(reproduction))
     except OSError as error:
         raise FileError(f"{folder}: {(error.strerror or str(error)).lower()}; name a folder to write to") from error
     return path
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    with replacing(path) as temporary:
-        write(temporary)
 
 
 def _file_of(reproduction: Reproduction, table: Table) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
+from accelnas.arguments import check_number, check_whole
 from accelnas.errors import SearchError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from dataclasses import Field
 
 __all__ = [
     "ALGORITHMS",
@@ -26,6 +28,8 @@ __all__ = [
     "SuccessiveHalving",
     "native_algorithm",
 ]
+
+_LARGEST = 1_000_000  # population, sample and the like: all are held in memory, by each of many runs
 
 
 @dataclass(frozen=True)
@@ -253,15 +257,22 @@ def native_algorithm(algorithm: str | NativeAlgorithm) -> NativeAlgorithm:
 
 def to_spec(algorithm: NativeAlgorithm) -> str:
     """Write an algorithm as the core reads it."""
-    for entry in fields(algorithm):
-        value = getattr(algorithm, entry.name)
-        wanted = type(entry.default)
-        # what JSON would turn into another type, or refuse without naming it
-        accepted = isinstance(value, (int, float)) if wanted in (int, float) else isinstance(value, (wanted, float))
-        if (
-            not accepted
-            or (wanted is int and not isinstance(value, int))
-            or isinstance(value, bool) != (wanted is bool)
-        ):
-            raise SearchError(f"{entry.name} is {value!r}; choose one like {entry.default!r}")
-    return json.dumps({"kind": algorithm.kind, **asdict(algorithm)})
+    settings = {entry.name: _setting(entry, getattr(algorithm, entry.name)) for entry in fields(algorithm)}
+    return json.dumps({"kind": algorithm.kind, **settings})
+
+
+def _setting(entry: Field[Any], value: object) -> object:
+    """Give a setting as JSON has it: what that would turn into another type is refused, by its name."""
+    if isinstance(entry.default, bool) or isinstance(value, bool):
+        accepted = isinstance(entry.default, bool) and isinstance(value, bool)
+    elif isinstance(entry.default, int):
+        return check_whole(entry.name, value, 0, _LARGEST)
+    elif entry.default is None and value is None:
+        return None
+    elif entry.default is None or isinstance(entry.default, float):
+        return check_number(entry.name, value)
+    else:
+        accepted = isinstance(value, type(entry.default))
+    if not accepted:
+        raise SearchError(f"{entry.name} is {value!r}; choose one like {entry.default!r}")
+    return value

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
+from accelnas.arguments import check_number
 from accelnas.errors import MetricError, SearchError
 from accelnas.exact.constraints import Constraint, Constraints, parse_constraints
 from accelnas.exact.question import Objective
@@ -164,7 +165,7 @@ def parse_sought(
     'maximise accuracy, minimise latency_zcu102 subject to macs <= 400.0'
     """
     limits = parse_constraints(predictable(bench.metrics), subject_to)
-    if penalty is not None and not (math.isfinite(penalty) and penalty >= 0):
+    if penalty is not None and check_number("penalty", penalty) < 0:
         raise SearchError(f"penalty is {penalty!r}; choose a number of at least 0, in units of the score")
     if isinstance(objective, FunctionObjective) or (callable(objective) and not isinstance(objective, str)):
         return _of_function(objective, limits, penalty)

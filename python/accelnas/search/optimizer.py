@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accelnas import _core
+from accelnas.arguments import check_whole
 from accelnas.errors import SearchError
 from accelnas.exact.question import Objective, parse_within
 from accelnas.search.algorithms import NativeAlgorithm, native_algorithm, to_spec
 from accelnas.search.history import feasible
 from accelnas.search.objective import Sought
-from accelnas.search.problem import check_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable

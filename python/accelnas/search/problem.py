@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Evaluation: TypeAlias = Callable[[Rows, NDArray[np.uint64]], NDArray[np.float64]]
 
-__all__ = ["Setting", "check_whole", "restricted"]
+__all__ = ["Setting", "restricted"]
 
 
 @dataclass(frozen=True)
@@ -144,10 +144,3 @@ def restricted(space: Space, allowed: Sequence[Sequence[int]]) -> Space:
     if all(len(own) == len(v.choices) for v, own in variables):
         return space
     return Space._of(space._core.restricted([list(own) for own in allowed]))
-
-
-def check_whole(name: str, value: object, least: int, most: int = 2**63 - 1) -> int:
-    """Refuse what is no integer of a range."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not least <= value <= most:
-        raise SearchError(f"{name} is {value!r}; choose an integer of {least} to {most}")
-    return int(value)

@@ -329,12 +329,12 @@ fn permissions() -> std::fs::Permissions {
     std::os::unix::fs::PermissionsExt::from_mode(0o644)
 }
 
+/// Most bytes of an artifact.
+const LARGEST: u64 = 1 << 32;
+
 /// Reads a file and compares its hash. What was hashed is what is parsed: a map of the file would change with it.
 pub(crate) fn read_file(path: &Path, sha256: &str) -> Result<Vec<u8>> {
-    let bytes = std::fs::read(path).map_err(Error::io(path))?;
-    if bytes.is_empty() {
-        return Err(Error::artifact(path, "is empty; restore or recompile it"));
-    }
+    let bytes = crate::files::read(path, LARGEST)?;
     let found = sha256_hex(&bytes);
     if found != sha256 {
         let recorded_in = crate::benchmark::BENCHMARK_FILE;

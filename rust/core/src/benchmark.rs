@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 use crate::artifact::{self, FORMAT_VERSION, Header};
 use crate::batch::{Output, predict};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::hash::sha256_hex;
 use crate::link::Link;
 use crate::memory::zeros;
+use crate::names::{self, Taken};
 use crate::pack::Packer;
 use crate::predict::{Predictor, Std};
 use crate::space::{Space, SpaceDefinition, one_line};
@@ -19,6 +21,8 @@ use crate::surrogate::Surrogate;
 use crate::threads::{Run, filled};
 use crate::uncertainty::Uncertainty;
 
+/// Most bytes of `benchmark.toml`.
+const LARGEST: u64 = 1 << 26;
 /// Name of the file that makes a directory a benchmark.
 pub const BENCHMARK_FILE: &str = "benchmark.toml";
 
@@ -80,26 +84,37 @@ pub struct Benchmark {
     in_memory: Vec<Option<Header>>,
 }
 
+/// Refuses a new metric's name that is no file's, or another's.
+pub fn check_name(name: &str, others: &[Metric]) -> Result<()> {
+    let mut taken = Taken::default();
+    let others = others.iter().try_for_each(|other| taken.take(&other.name));
+    others
+        .and_then(|()| names::check_file(name))
+        .and_then(|()| taken.take(name))
+        .map_err(|reason| Error::model(format!("metric {name:?} {reason}")))
+}
+
 fn read_toml(directory: &Path) -> Result<(BenchmarkToml, Space)> {
     #[derive(Deserialize)]
     struct Versioned {
         format_version: u32,
     }
     let path = directory.join(BENCHMARK_FILE);
-    let text = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
+    let text = String::from_utf8(files::read(&path, LARGEST)?)
+        .map_err(|e| Error::artifact(&path, format!("is no UTF-8 text ({e}); restore it")))?;
     let fail = |e: toml::de::Error| Error::artifact(&path, one_line(&e.to_string()));
     let versioned: Versioned = toml::from_str(&text).map_err(fail)?;
     artifact::check_version(&path, versioned.format_version)?;
     let file: BenchmarkToml = toml::from_str(&text).map_err(fail)?;
-    for (i, metric) in file.metrics.iter().enumerate() {
-        let plain = Path::new(&metric.file).file_name().is_some_and(|name| name == metric.file.as_str());
-        if !plain {
-            let reason = format!("metric {:?}: {:?} is not a file name inside the directory", metric.name, metric.file);
-            return Err(Error::artifact(&path, reason));
-        }
-        if metric.name.is_empty() || file.metrics[..i].iter().any(|m| m.name == metric.name) {
-            return Err(Error::artifact(&path, format!("metric {:?} is nameless or listed twice", metric.name)));
-        }
+    let (mut taken, mut of_files) = (Taken::default(), Taken::default());
+    of_files.take(BENCHMARK_FILE).map_err(|reason| Error::artifact(&path, reason))?;
+    for metric in &file.metrics {
+        let named = names::check_file(&metric.name).and_then(|()| taken.take(&metric.name));
+        let mut own_file = || names::check_file(&metric.file).and_then(|()| of_files.take(&metric.file));
+        let of_file = |reason| format!("has the file {:?}, which {reason}", metric.file);
+        named
+            .and_then(|()| own_file().map_err(of_file))
+            .map_err(|reason| Error::artifact(&path, format!("metric {:?} {reason}", metric.name)))?;
     }
     let space = Space::new(file.space.clone())?;
     Ok((file, space))
@@ -143,8 +158,10 @@ impl Benchmark {
             let reason = format!("metric {name:?} is of another space ({found:?}) than the benchmark ({own:?})");
             return Err(Error::model(format!("{reason}; make it for the benchmark's space")));
         }
-        if name.is_empty() || self.metrics.iter().any(|m| m.name == *name) {
-            return Err(Error::model(format!("metric {name:?} is nameless or there already; choose another name")));
+        // stays in memory: a column perhaps, never a file
+        names::check_column(name).map_err(|reason| Error::model(format!("metric {name:?} {reason}")))?;
+        if self.metrics.iter().any(|m| m.name == *name) {
+            return Err(Error::model(format!("metric {name:?} is there already; choose another name")));
         }
         let header = new_header(space, &metric, surrogate, provenance);
         if let Some(uncertainty) = &uncertainty {
@@ -274,7 +291,6 @@ pub fn write_metric(
     uncertainty: Option<&Uncertainty>,
     provenance: BTreeMap<String, String>,
 ) -> Result<()> {
-    std::fs::create_dir_all(directory).map_err(Error::io(directory))?;
     let toml_path = directory.join(BENCHMARK_FILE);
     let mut file = match toml_path.exists() {
         true => {
@@ -296,11 +312,14 @@ pub fn write_metric(
             metrics: Vec::new(),
         },
     };
+    let others: Vec<_> = file.metrics.iter().filter(|m| m.name != metric.name).cloned().collect();
+    check_name(&metric.name, &others)?;
     let header = new_header(space, &metric, surrogate, provenance);
     let bytes = artifact::to_bytes(space, &header, surrogate, uncertainty)?;
     let name = format!("{}.safetensors", metric.name);
     let (members, sha256, calibrated) = (surrogate.members(), sha256_hex(&bytes), uncertainty.is_some());
     let metric = Metric { members, sha256, calibrated, file: name, ..metric };
+    std::fs::create_dir_all(directory).map_err(Error::io(directory))?;
     artifact::replace_file(&directory.join(&metric.file), &bytes)?;
     match file.metrics.iter_mut().find(|m| m.name == metric.name) {
         Some(old) => *old = metric,
@@ -359,7 +378,7 @@ mod tests {
         assert!(out[0].0.iter().zip(source).all(|(a, b)| (f64::from(*a) - b).abs() < 1e-4));
         assert_eq!((bench.metrics().len(), more.metrics()[2].members), (2, 1));
         let message = more.with_metric(&space, metric("c"), &added, None, told.clone()).unwrap_err().to_string();
-        assert!(message.contains("metric \"c\" is nameless or there already"), "{message}");
+        assert!(message.contains("metric \"c\" is there already"), "{message}");
 
         let other = space_of(&[&[3, 2], &[5]]);
         let message = bench.with_metric(&other, metric("d"), &added, None, told).unwrap_err().to_string();
@@ -383,8 +402,27 @@ mod tests {
             reopened(toml.replace("format_version = 1", "format_version = 7"))
                 .contains("format version 7, this accelnas reads version 1")
         );
-        assert!(reopened(toml.replace("a.safetensors", "../a.safetensors")).contains("not a file name"));
-        assert!(reopened(toml.replace("name = \"b\"", "name = \"a\"")).contains("listed twice"));
+        for file in ["../a", "/a", "a/b", "..\\\\a", "c:a", "nul", "B", "a\\u0000", ".a"] {
+            let text = toml.replace("file = \"a.safetensors", &format!("file = \"{file}.safetensors"));
+            let message = reopened(text);
+            assert!(message.contains("metric") && message.contains("has the file"), "{message}");
+        }
+        assert!(reopened(toml.replace("\"a.safetensors\"", "\"Benchmark.TOML\"")).contains("in case alone"));
+        for (name, part) in [("a", "already"), ("A", "in case alone"), ("", "is empty"), ("../b", "file name")] {
+            let message = reopened(toml.replace("name = \"b\"", &format!("name = \"{name}\"")));
+            assert!(message.contains("metric") && message.contains(part), "{message}");
+        }
+        for name in ["A", "../x", "/x", "con", "x\n"] {
+            let there = std::fs::read_dir(path).unwrap().count();
+            let surrogate = lower(&space, &[&forest(&space, 5, 3, 3, 1)]).unwrap();
+            std::fs::write(path.join(BENCHMARK_FILE), &toml).unwrap();
+            for directory in [path.to_owned(), path.join("new")] {
+                let name = if directory == path { name } else { "x/y" };
+                let found = write_metric(&directory, &space, metric(name), &surrogate, None, BTreeMap::new());
+                assert!(found.unwrap_err().to_string().contains("metric"), "{name:?}");
+            }
+            assert_eq!(std::fs::read_dir(path).unwrap().count(), there);
+        }
         assert!(reopened("garbage".to_owned()).contains("benchmark.toml"));
     }
 }

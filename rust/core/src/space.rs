@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::hash::sha256_hex;
+use crate::names::check_column;
 
 /// Most choices a variable, and most states a block, may have: both fit a byte.
 pub const MAX_STATES: usize = 256;
@@ -123,9 +124,11 @@ impl Space {
     /// Checks a definition and derives what queries need.
     pub fn new(definition: SpaceDefinition) -> Result<Space> {
         let space = &definition.name;
+        check_column(space).map_err(|reason| invalid(space, format!("its name {reason}")))?;
         let mut variables: Vec<Variable> = Vec::new();
         let mut blocks: Vec<Block> = Vec::new();
         for block in &definition.blocks {
+            check_column(&block.name).map_err(|reason| invalid(space, format!("block {:?} {reason}", block.name)))?;
             let start = variables.len();
             let mut states: usize = 1;
             for v in &block.variables {
@@ -135,6 +138,12 @@ impl Space {
                 }
                 states = states.saturating_mul(variable.choices.len());
                 variables.push(variable);
+                if variables.len() > MAX_VARIABLES {
+                    return Err(invalid(
+                        space,
+                        format!("has more than {MAX_VARIABLES} variables; fewer are supported"),
+                    ));
+                }
             }
             if variables.len() == start {
                 return Err(invalid(space, format!("block {:?} has no variables; remove it", block.name)));
@@ -150,10 +159,6 @@ impl Space {
         }
         if blocks.is_empty() {
             return Err(invalid(space, "has no blocks; define at least one"));
-        }
-        if variables.len() > MAX_VARIABLES {
-            let reason = format!("has {} variables, at most {MAX_VARIABLES} are supported", variables.len());
-            return Err(invalid(space, reason));
         }
         let size = blocks.iter().try_fold(1u64, |n, b| n.checked_mul(b.states as u64));
         let file = SpaceFile { space: definition.clone() };
@@ -237,9 +242,7 @@ impl Space {
 
 fn check_variable(space: &str, v: &VariableDefinition, block: usize) -> Result<Variable> {
     let count = v.choices.len();
-    if v.name.is_empty() {
-        return Err(invalid(space, "a variable has no name; give it one"));
-    }
+    check_column(&v.name).map_err(|reason| invalid(space, format!("variable {:?} {reason}", v.name)))?;
     if count == 0 || count > MAX_STATES {
         return Err(invalid(space, format!("{:?} has {count} choices; give it 1 to {MAX_STATES}", v.name)));
     }

@@ -140,9 +140,14 @@ pub(crate) fn width() -> usize {
     rayon::current_thread_index().map_or(1, |_| rayon::current_num_threads())
 }
 
+/// Processors that this process may use: those of its affinity, as many as its quota allows.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// A pool of this process; none where one thread is asked for or the system gives no more.
 fn pool(threads: Option<usize>) -> Option<Arc<Pool>> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = cores();
     let threads = threads.filter(|&n| n > 0).unwrap_or(cores).min(MOST_PER_CORE * cores);
     if threads == 1 {
         return None;

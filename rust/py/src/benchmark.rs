@@ -304,6 +304,12 @@ pub(crate) fn write_metric(
     })
 }
 
+/// Refuses what can't name a metric, which becomes a file and a column.
+#[pyfunction]
+pub(crate) fn check_metric_name(py: Python<'_>, name: &str) -> PyResult<()> {
+    accelnas_core::benchmark::check_name(name, &[]).map_err(|e| to_py(py, e))
+}
+
 /// A metric as Python describes it; its members, file and hash follow from its surrogate.
 fn metric_of(
     name: String,

@@ -15,7 +15,7 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 mod _core {
     #[pymodule_export]
-    use super::benchmark::{Benchmark, write_metric};
+    use super::benchmark::{Benchmark, check_metric_name, write_metric};
     #[pymodule_export]
     use super::build::{Forest, Surrogate};
     #[pymodule_export]
@@ -29,6 +29,12 @@ mod _core {
 
     use accelnas_core::exact;
     use pyo3::prelude::*;
+
+    /// Processors that this process may use, by its affinity and quota.
+    #[pyfunction]
+    fn processors() -> usize {
+        accelnas_core::threads::cores()
+    }
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

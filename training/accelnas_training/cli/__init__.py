@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from accelnas.cli.shared import ErrorGroup
+from accelnas.cli.shared import ErrorGroup, run
 from accelnas_training.cli import (
     cache,
     collect,
@@ -74,4 +74,4 @@ for command in (
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
-    app(prog_name="accelnas-training")
+    run(app, "accelnas-training")

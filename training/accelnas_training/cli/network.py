@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
 
+from accelnas import _core
 from accelnas.cli.data import DataArgument, read
 from accelnas.cli.info import new_table
 from accelnas.cli.shared import console, progress
@@ -146,7 +146,7 @@ def check(
     stated = {name: dataset.values(name) for name in ("params", "macs")}
     distinct, first = np.unique(dataset.groups, return_index=True)
     counted: list[Complexity] = []
-    processes = min(workers or os.cpu_count() or 1, len(distinct))
+    processes = min(workers or _core.processors(), len(distinct))
     with progress("building", len(distinct), "networks") as report:
         for complexity in iterate_complexities(load_family(), dataset.choices[first], 224, processes):
             counted.append(complexity)

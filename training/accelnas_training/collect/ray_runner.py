@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import ray
 from ray.exceptions import RayError
 
+from accelnas import _core
 from accelnas_training.collect.job import Delivery, Task
 from accelnas_training.collect.work import WorkDescription, attempt, worker_name
 from accelnas_training.errors import TrainingError
@@ -188,6 +189,7 @@ class RayRunner:
             try:
                 ray.init(
                     address=self._address or "local",
+                    num_cpus=_core.processors() if self._address is None else None,
                     include_dashboard=False if self._address is None else None,
                     log_to_driver=False,
                     logging_level=logging.ERROR,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
+
+from accelnas import _core
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,7 @@ def torch_threads(number: int) -> Iterator[None]:
     1
     """
     before = torch.get_num_threads()
-    torch.set_num_threads(number or os.cpu_count() or 1)
+    torch.set_num_threads(number or _core.processors())
     try:
         yield
     finally:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accelnas.build.evaluation.cells import Predictions
+from accelnas.databases import check_database, translated
 from accelnas.errors import FileError
 
 if TYPE_CHECKING:
@@ -52,20 +53,22 @@ class Cache:
         self._path = Path(path)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._connection() as connection:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute(SCHEMA)
-        except sqlite3.Error as error:
-            raise FileError(f"{path} is no cache of an evaluation: {error}; name another file, or remove it") from error
+        except OSError as error:
+            raise FileError(f"{self._path.parent}: {error.strerror}; name another file") from error
+        check_database(path)
+        with self._connection() as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(SCHEMA)
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(self._path, timeout=60)
-        try:
-            with connection:  # commits
-                yield connection
-        finally:
-            connection.close()
+        with translated(self._path, "cache of an evaluation", FileError):
+            connection = sqlite3.connect(self._path, timeout=60)
+            try:
+                with connection:  # commits
+                    yield connection
+            finally:
+                connection.close()
 
     def __contains__(self, key: str) -> bool:
         with self._connection() as connection:

@@ -12,6 +12,7 @@ from accelnas.build.evaluation import plots, tables
 from accelnas.build.evaluation.cells import LIBRARIES
 from accelnas.build.evaluation.results import results_table
 from accelnas.build.evaluation.runs import Plan, plan_cells, run_cells
+from accelnas.files import write_frame, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -83,19 +84,11 @@ def write_report(evaluation: Evaluation, folder: str | Path, importances: Sequen
     """
     folder = Path(folder)
     (folder / "figures").mkdir(parents=True, exist_ok=True)
-    _replace_table(evaluation.results, folder / "results.parquet")
+    write_frame(evaluation.results, folder / "results.parquet")
     drawn = _draw(evaluation, folder / "figures", importances)
     path = folder / "report.md"
-    temporary = folder / ".report.md.part"
-    temporary.write_text(_text(evaluation, drawn, importances), encoding="utf-8")
-    temporary.replace(path)
+    write_text(path, _text(evaluation, drawn, importances))
     return path
-
-
-def _replace_table(table: pl.DataFrame, path: Path) -> None:
-    temporary = path.with_name(f".{path.name}.part")
-    table.write_parquet(temporary)
-    temporary.replace(path)
 
 
 def _draw(evaluation: Evaluation, folder: Path, importances: Sequence[Importances]) -> set[str]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from joblib import Parallel, delayed
 
+from accelnas import _core
+from accelnas.arguments import check_threads, check_whole, check_wholes
 from accelnas.build.evaluation.cells import Cell, fit_cell
 from accelnas.build.evaluation.paper import PAPER
+from accelnas.build.settings import LARGEST
 from accelnas.build.splits import k_fold
 from accelnas.errors import DataError, ModelError
 
@@ -76,6 +78,9 @@ def plan_cells(dataset: Dataset, split: Split, plan: Plan) -> list[Cell]:
         If no settings fit a metric, or two have one name.
     """
     names = [settings.name for settings in plan.settings]
+    check_whole("folds", plan.folds, 2, LARGEST, DataError)
+    check_whole("seeds", plan.seeds, 1, LARGEST, DataError)
+    check_wholes("sizes", list(plan.sizes), 1, 2**63 - 1, DataError)
     for name in names:
         if names.count(name) > 1:
             raise ModelError(f"two settings are named {name!r}; change the name in one of the files")
@@ -169,12 +174,13 @@ def run_cells(
     DataError, ModelError
         As `accelnas.build.ensemble.fit_ensemble`; what was finished stays in the cache.
     """
+    check_threads(threads)
     tell = progress or (lambda *_: None)
     keys = [cell.key(dataset.sha256) for cell in cells]
     missing = {key: cell for key, cell in zip(keys, cells, strict=True) if key not in cache}
     done = len(cells) - len(missing)
     tell(done)
-    jobs = min(threads or os.cpu_count() or 1, max(len(missing), 1))
+    jobs = min(threads or _core.processors(), max(len(missing), 1))
     fits = (delayed(_keyed_fit)(dataset, key, cell) for key, cell in missing.items())
     for key, predictions in Parallel(n_jobs=jobs, return_as="generator_unordered")(fits):
         cache.put(key, missing[key], predictions)

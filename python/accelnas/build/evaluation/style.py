@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from accelnas.files import replacing
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
@@ -75,4 +77,5 @@ def grid(figure_class: Any, count: int, columns: int, width: float, height: floa
 
 def save(figure: Any, path: Path) -> None:
     """Write a figure as SVG, without a date."""
-    figure.savefig(path, format="svg", metadata={"Date": None})
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="svg", metadata={"Date": None})

@@ -125,8 +125,8 @@ class AnovaProcess(Family):
         return tables, mean, np.sqrt(np.maximum(variance - process.noise, 0.0))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Spaces stay with the parent process."""
-        return {**self.__dict__, "space": None}
+        """Spaces and what stops threads stay with the parent process."""
+        return {**self.__dict__, "space": None, "_stopped": None}
 
 
 def _joined(members: Sequence[Tables]) -> Tables:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -93,6 +94,10 @@ class Fit:
     spread: Floats
 
 
+class StoppedError(Exception):
+    """A member's fit was interrupted with its ensemble's."""
+
+
 class Family(ABC):
     """A way of fitting models; one object a recipe.
 
@@ -115,6 +120,18 @@ class Family(ABC):
 
     def __init__(self, recipe: Recipe, space: Space) -> None:
         self.recipe, self.space = recipe, space
+        self._stopped = Event()
+
+    def check(self) -> None:
+        """End a fit that nobody waits for; families call it as often as their library lets them.
+
+        Raises
+        ------
+        StoppedError
+            If the ensemble was interrupted.
+        """
+        if self._stopped.is_set():
+            raise StoppedError
 
     @abstractmethod
     def fit(self, train: Sample, val: Sample, seed: int) -> Any:
@@ -157,10 +174,15 @@ class Family(ABC):
 
         fitted = []
         with ThreadPoolExecutor(threads) as pool:
-            # a row is predicted by the members that left its fold out
-            for member in pool.map(one, range(max(members, len(folds)))):
-                fitted.append(member)
-                tell(min(len(fitted), members))
+            try:
+                # a row is predicted by the members that left its fold out
+                for member in pool.map(one, range(max(members, len(folds)))):
+                    fitted.append(member)
+                    tell(min(len(fitted), members))
+            except BaseException:  # the pool waits for its threads
+                self._stopped.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
         mean = np.empty(len(everything))
         for i, fold in enumerate(folds):
             mean[fold] = self.gather(fitted[i :: len(folds)]).predict(data.choices[fold]).mean(axis=0)

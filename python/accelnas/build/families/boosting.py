@@ -169,6 +169,7 @@ class XGBoost(TreeFamily):
                 early_stopping_rounds=stage.stop,
                 verbose_eval=False,
                 xgb_model=model,
+                callbacks=[_stopping(self)],
             )
             if stage.stop is not None:
                 model = model[: model.best_iteration + 1]
@@ -181,6 +182,18 @@ class XGBoost(TreeFamily):
 
     def size(self, model: Any) -> int:
         return int(model.num_boosted_rounds())
+
+
+def _stopping(family: XGBoost) -> Any:
+    """Give a callback that ends the training of a stopped family."""
+    import xgboost
+
+    class Stopping(xgboost.callback.TrainingCallback):
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002 as XGBoost calls it
+            family.check()
+            return False
+
+    return Stopping()
 
 
 class LightGBM(TreeFamily):
@@ -200,9 +213,9 @@ class LightGBM(TreeFamily):
             options["interaction_constraints"] = ",".join(f"[{','.join(map(str, group))}]" for group in groups)
         train_data = lightgbm.Dataset(train.choices.astype(np.float32), train.targets, params=options)
         val_data = lightgbm.Dataset(val.choices.astype(np.float32), val.targets, reference=train_data)
-        callbacks: list[Callable[..., Any]] = (
-            [] if stage.stop is None else [lightgbm.early_stopping(stage.stop, verbose=False)]
-        )
+        callbacks: list[Callable[..., Any]] = [lambda _: self.check()]
+        if stage.stop is not None:
+            callbacks.append(lightgbm.early_stopping(stage.stop, verbose=False))
         fixed = {"num_threads": 1, "deterministic": True, "force_row_wise": True, "seed": seed}
         try:
             return lightgbm.train(
@@ -235,11 +248,12 @@ class GradientBoosting(TreeFamily):
         model = GradientBoostingRegressor(**options)
         inputs, val_inputs = train.choices.astype(np.float32), val.choices.astype(np.float32)
         if stage.stop is None:
-            return model.fit(inputs, train.targets)
+            return model.fit(inputs, train.targets, monitor=lambda *_: self.check())
         errors: list[float] = []
         residual = val.targets.copy()
 
         def stop(round_: int, model: Any, _variables: dict[str, Any]) -> bool:
+            self.check()
             if round_ == 0:
                 residual[:] -= model.init_.predict(val_inputs)
             residual[:] -= model.learning_rate * model.estimators_[round_, 0].predict(val_inputs)

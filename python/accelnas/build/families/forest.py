@@ -25,8 +25,12 @@ class RandomForest(TreeFamily):
         from sklearn.ensemble import RandomForestRegressor
 
         (stage,) = self.recipe.stages
-        model = RandomForestRegressor(stage.rounds, **stage.parameters, random_state=seed, n_jobs=1)
-        return model.fit(train.choices.astype(np.float32), train.targets)
+        model = RandomForestRegressor(**stage.parameters, random_state=seed, n_jobs=1, warm_start=True)
+        inputs = train.choices.astype(np.float32)
+        for trees in range(1, stage.rounds + 1):  # a tree's seed depends on its number alone
+            self.check()
+            model.set_params(n_estimators=trees).fit(inputs, train.targets)
+        return model.set_params(warm_start=False)
 
     def predict(self, model: Any, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         return np.asarray(model.predict(inputs), np.float64)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from multiprocessing import current_process
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from joblib.externals.loky import ProcessPoolExecutor, wait
 
 from accelnas.build.families.base import Family, Models, checked_parameters
 from accelnas.errors import ModelError
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from accelnas.build.settings import Recipe
 
 __all__ = ["EpsilonSVR", "NuSVR"]
+
+SHORT = 1000  # rows that are fitted in a tenth of a second
 
 
 class SupportVectorModels(Models):
@@ -61,7 +65,17 @@ class SupportVectorFamily(Family):
         from sklearn.preprocessing import StandardScaler
 
         model = make_pipeline(StandardScaler(), self.machine(self._parameters))
-        return model.fit(train.choices.astype(np.float64), train.targets)
+        inputs = train.choices.astype(np.float64)
+        if len(inputs) <= SHORT or current_process().name != "MainProcess":  # another process is ended whole
+            return model.fit(inputs, train.targets)
+        child = ProcessPoolExecutor(1)  # libsvm looks at nothing until it is done
+        try:
+            fitted = child.submit(model.fit, inputs, train.targets)
+            while not wait([fitted], timeout=0.05).done:
+                self.check()
+            return fitted.result()
+        finally:
+            child.shutdown(kill_workers=True)
 
     def gather(self, members: Sequence[Any]) -> SupportVectorModels:
         return SupportVectorModels(members)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accelnas import _core
 from accelnas.build.sources.base import Floats, Leaves, Matrix, Source, treelite_errors
 from accelnas.errors import ModelError
 
@@ -71,11 +72,11 @@ class LightGBM(Source):
         return encoding
 
     def predict(self, matrix: Matrix, threads: int | None) -> Floats:
-        raw = self.booster.predict(matrix, raw_score=True, num_threads=threads or 0)
+        raw = self.booster.predict(matrix, raw_score=True, num_threads=threads or _core.processors())
         return np.asarray(raw, np.float64) / self.trees.divisor
 
     def leaves(self, matrix: Matrix, threads: int | None) -> Leaves:
-        found = self.booster.predict(matrix, pred_leaf=True, num_threads=threads or 0)
+        found = self.booster.predict(matrix, pred_leaf=True, num_threads=threads or _core.processors())
         return np.asarray(found).reshape(len(matrix), -1).astype(np.int32)
 
 

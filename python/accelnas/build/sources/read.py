@@ -12,6 +12,7 @@ from accelnas.build.sources.sklearn_model import ScikitLearn
 from accelnas.build.sources.treelite_model import Checkpoint
 from accelnas.build.sources.xgboost_model import XGBoost
 from accelnas.errors import FileError, ModelError
+from accelnas.files import MODEL, read_bytes
 from accelnas.lookalikes import plain_text, what_it_is
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def read_source(model: object) -> Source:
 def _from_file(path: Path) -> Source:
     if path.is_dir():
         raise ModelError("this is a folder; name the model's file in it")
-    raw = plain_text(path.read_bytes())
+    raw = plain_text(read_bytes(path, MODEL))
     if (found := what_it_is(raw, path.suffix, "model")) is not None:
         raise ModelError(found)
     if raw.lstrip().startswith(b"{") and b"learner" in raw:

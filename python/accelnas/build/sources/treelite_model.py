@@ -6,6 +6,7 @@ import hashlib
 
 import numpy as np
 
+from accelnas import _core
 from accelnas.build.checkpoint import parse_checkpoint
 from accelnas.build.sources.base import Floats, Leaves, Matrix, Source, treelite_errors
 
@@ -29,11 +30,11 @@ class Checkpoint(Source):
     def predict(self, matrix: Matrix, threads: int | None) -> Floats:
         import treelite
 
-        raw = treelite.gtil.predict(self.imported, matrix, nthread=threads or -1, pred_margin=True)
+        raw = treelite.gtil.predict(self.imported, matrix, nthread=threads or _core.processors(), pred_margin=True)
         return np.asarray(raw, np.float64).reshape(len(matrix))
 
     def leaves(self, matrix: Matrix, threads: int | None) -> Leaves:
         import treelite
 
-        found = treelite.gtil.predict_leaf(self.imported, matrix, nthread=threads or -1)
+        found = treelite.gtil.predict_leaf(self.imported, matrix, nthread=threads or _core.processors())
         return np.asarray(found).reshape(len(matrix), -1).astype(np.int32)

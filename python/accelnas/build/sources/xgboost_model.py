@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from accelnas import _core
 from accelnas.build.sources.base import Floats, Leaves, Matrix, Source, treelite_errors
 from accelnas.build.sources.ubjson import decode
 from accelnas.errors import ModelError
@@ -87,13 +88,13 @@ class XGBoost(Source):
     def _matrix(self, matrix: Matrix, threads: int | None) -> Any:
         import xgboost
 
-        self.booster.set_param({"nthread": threads or 0})
+        self.booster.set_param({"nthread": threads or _core.processors()})
         return xgboost.DMatrix(
             matrix,
             feature_names=self.booster.feature_names,
             feature_types=self.booster.feature_types,
             enable_categorical=True,
-            nthread=threads or 0,
+            nthread=threads or _core.processors(),
         )
 
     def predict(self, matrix: Matrix, threads: int | None) -> Floats:

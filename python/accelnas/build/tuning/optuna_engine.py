@@ -11,6 +11,7 @@ from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from accelnas.build.tuning.engines import Asked, Engine, Trial, check_identity
+from accelnas.databases import hindrance
 from accelnas.errors import DataError
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ STATES: dict[State, TrialState] = {
 class OptunaEngine(Engine):
     """A study in an SQLite file, which may hold several, or in memory.
 
-    Each trial's sampler is seeded by the seed and the trial's number, so a study that was resumed goes on as it
-    would have without the break.
+    Each trial's sampler is seeded by the seed and the number of trials before it, without those that a break cut
+    short: a study that was resumed tries the same again and goes on as it would have without the break.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class OptunaEngine(Engine):
             self._study.tell(trial.number, state=TrialState.FAIL)  # the search ended meanwhile
 
     def ask(self) -> Asked:  # noqa: D102 see Engine
-        number = len(self._study.get_trials(deepcopy=False))
+        number = sum(not _is_cut_short(trial) for trial in self._study.get_trials(deepcopy=False))
         (seed,) = np.random.SeedSequence([self._seed, number]).generate_state(1)
         self._study.sampler = optuna.samplers.TPESampler(seed=int(seed), multivariate=True)
         trial = self._study.ask(self._distributions)
@@ -94,7 +95,10 @@ def _open(storage: Path) -> optuna.storages.RDBStorage:
     try:
         return optuna.storages.RDBStorage(f"sqlite:///{storage}")
     except (RuntimeError, SQLAlchemyError) as error:  # a database of another version, or no database
-        raise DataError(f"{storage} is no record of Optuna trials: {error}; name another storage") from None
+        reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        raise DataError(
+            f"{storage} is no record of Optuna trials ({reason}); {hindrance(storage, error)}, or name another storage"
+        ) from None
 
 
 def _distribution(parameter: Parameter) -> BaseDistribution:
@@ -105,10 +109,14 @@ def _distribution(parameter: Parameter) -> BaseDistribution:
     return FloatDistribution(parameter.low, parameter.high, log=parameter.log)
 
 
+def _is_cut_short(trial: FrozenTrial) -> bool:
+    """Whether the search ended meanwhile: what failed has a message."""
+    return trial.state is TrialState.FAIL and not trial.user_attrs.get("message")
+
+
 def _trial(trial: FrozenTrial) -> Trial:
     values: list[Any] = list(trial.intermediate_values.values())
     message = trial.user_attrs.get("message", "")
     states: dict[TrialState, State] = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned"}
-    # a trial without a message did not fail: the search ended
-    state: State = states.get(trial.state, "failed" if message else "interrupted")
+    state: State = "interrupted" if _is_cut_short(trial) else states.get(trial.state, "failed")
     return Trial(trial.number, state, values[-1] if values else None, trial.params, message)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelnas.build.settings import LINK_NAMES, read_recipe
 from accelnas.errors import ModelError
+from accelnas.files import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -167,8 +168,8 @@ def read_search_space(source: str | Path) -> SearchSpace:
     """
     if str(source) in shipped_search_spaces():
         text = (_FOLDER / f"{source}.toml").read_text(encoding="utf-8")
-    elif Path(source).is_file():
-        text = Path(source).read_text(encoding="utf-8")
+    elif Path(source).exists():
+        text = read_text(source, ModelError)
     else:
         known = ", ".join(shipped_search_spaces())
         raise ModelError(f"no search space {str(source)!r}; use the path of a TOML file or {known}")

@@ -12,7 +12,8 @@ from smac import HyperparameterOptimizationFacade, Scenario
 from smac.runhistory import StatusType, TrialInfo, TrialValue
 
 from accelnas.build.tuning.engines import Asked, Engine, Trial, check_identity
-from accelnas.errors import DataError
+from accelnas.errors import DataError, FileError
+from accelnas.files import read_text, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,8 +75,11 @@ class SmacEngine(Engine):
     def tell(self, asked: Asked, state: State, message: str = "") -> None:  # noqa: D102 see Engine
         trial = Trial(asked.number, state, asked.values[-1] if asked.values else None, asked.suggested, message)
         if self._storage is not None:
-            with self._storage.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(vars(trial)) + "\n")
+            try:
+                with self._storage.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(vars(trial)) + "\n")
+            except OSError as error:
+                raise FileError(f"{self._storage}: {error.strerror}; earlier trials are kept") from error
         self._learn(asked.handle, trial)
         self._trials.append(trial)
 
@@ -121,14 +125,14 @@ def _read(storage: Path | None, identity: dict[str, str]) -> list[Trial]:
     if storage is None:
         return []
     if not storage.exists():
-        storage.write_text(json.dumps(identity) + "\n", encoding="utf-8")
+        write_text(storage, json.dumps(identity) + "\n")
         return []
-    whole = storage.read_bytes().rpartition(b"\n")[0]
+    whole = read_text(storage).rpartition("\n")[0]
     try:
         lines: list[dict[str, Any]] = [json.loads(line) for line in whole.splitlines()]
         before, trials = lines[0], [Trial(**line) for line in lines[1:]]
     except (ValueError, TypeError, IndexError) as error:
         raise DataError(f"{storage} is no record of SMAC trials: {error}; name another storage") from None
     check_identity(storage, str(before.get("study")), before, identity)
-    storage.write_bytes(whole + b"\n")
+    write_text(storage, whole + "\n")
     return trials

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from accelnas.arguments import check_number, check_threads, check_whole
+from accelnas.build.settings import LARGEST
 from accelnas.build.tuning.objective import cross_validate, make_problem
 from accelnas.build.tuning.run import Run
 from accelnas.build.tuning.search_space import Candidate, read_search_space
 from accelnas.build.tuning.settings_text import settings_text
+from accelnas.databases import check_database, hindrance
 from accelnas.errors import FileError, MissingExtraError, ModelError
 
 if TYPE_CHECKING:
@@ -129,6 +132,13 @@ def tune(
     chosen, _ = _tunable(settings, metric)
     if trials is None and seconds is None:
         raise ModelError("neither trials nor seconds are limited; limit at least one of them")
+    if trials is not None:
+        trials = check_whole("trials", trials, 1, error=ModelError)
+    if seconds is not None:
+        seconds = check_number("seconds", seconds, 0, error=ModelError)
+    folds = check_whole("folds", folds, 2, LARGEST, ModelError)
+    seed = check_whole("seed", seed, 0, 2**32 - 1, ModelError)
+    check_threads(threads)
     problem = make_problem(dataset, split, chosen, settings, folds)
     space = read_search_space(family)
     if problem.values.min() <= 0:
@@ -166,13 +176,14 @@ def _result(
     engine: str,
     interrupted: bool,
 ) -> TuningResult:
+    numbers = [trial.number for trial in history if trial.state != "interrupted"]
     ended = Counter(trial.state for trial in history)
     error, number = min((trial.value or 0.0, trial.number) for trial in _complete(history))
     (best,) = (trial for trial in history if trial.number == number)
     content = space.content(best.suggested, trial=False)
     link = content.pop("link", metric.link)
     scale = "" if problem.link == "identity" else f" of its {problem.link}"
-    found = f"found by `accelnas tune` ({engine}): trial {number + 1} of {len(history)}"
+    found = f"found by `accelnas tune` ({engine}): trial {numbers.index(number) + 1} of {len(numbers)}"
     how = f"{len(problem.folds)}-fold cross-validation on training and validation part"
     comments = [
         f"{metric.name}: {space.name}, {found}, of which {ended['pruned']} were pruned and {ended['failed']} failed.",
@@ -234,15 +245,17 @@ def _alone(storage: Path | None) -> Iterator[None]:
         return
     if not storage.parent.is_dir():
         raise FileError(f"folder {storage.parent} does not exist; create it first")
+    check_database(storage)
+    check_database(f"{storage}.lock")
     lock = None
     try:
         lock = sqlite3.connect(f"{storage}.lock", timeout=0, isolation_level=None)
         lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
+    except sqlite3.Error as error:
         if lock is not None:
             lock.close()
         raise FileError(
-            f"{storage} can't be locked ({error}); wait for the run that uses it, or name another file"
+            f"{storage} can't be locked ({error}); {hindrance(storage, error)}: wait for it, or name another file"
         ) from None
     try:
         yield

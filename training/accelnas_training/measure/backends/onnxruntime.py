@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from accelnas import _core
 from accelnas_training.measure.backends.session import Session, measured_in
 from accelnas_training.measure.conditions import ResidentMemory
 from accelnas_training.measure.errors import MeasurementError
@@ -35,7 +35,7 @@ def _opened(subject: Subject, protocol: Protocol) -> Iterator[Session]:
     path = subject.int8(protocol.quantisation) if protocol.precision == "int8" else subject.onnx()
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.intra_op_num_threads = protocol.threads or os.cpu_count() or 1
+    options.intra_op_num_threads = protocol.threads or _core.processors()
     options.inter_op_num_threads = 1
     if protocol.paired:  # threads that spin after one network's pass would slow the other's
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
