@@ -129,6 +129,18 @@ def test_sampler_does_what_the_algorithm_does(make, direction):
     assert np.array_equal(SMALL.encode([trial.params for trial in study.trials]), archs)
 
 
+def test_earlier_trials_are_counted_and_not_told(caplog):
+    study = optuna.create_study(direction="maximize")
+    for value in (1.0, 2.0, 3.0):
+        study.tell(study.ask(distributions(SMALL)), value)
+    study.sampler = AskTellSampler(SMALL, Climber, 5)
+    assert study.sampler.untold == 0
+    study.optimize(lambda trial: float(score(suggest(trial, SMALL))[0]), n_trials=2)
+    assert study.sampler.untold == 3
+    (record,) = caplog.records
+    assert "has 3 earlier trials; the algorithm was told 0 of them" in record.message
+
+
 def test_sampler_of_several_objectives():
     archs, _ = drive(Climber, 31, seed=5, evaluate=scores)
     study = optuna.create_study(directions=["maximize", "minimize"], sampler=AskTellSampler(SMALL, Climber, 5))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from accelnas.space import Space
 
 __all__ = ["AskTellSampler"]
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class AskTellSampler(BaseSampler):
@@ -58,7 +61,8 @@ class AskTellSampler(BaseSampler):
     batch is left, is drawn uniformly and not told; so is everything after the algorithm's end. A trial that failed
     or was pruned is told as the worst score so far of each objective, or minus infinity while there is none; one
     that broke constraints as the worst less the sum of what it exceeds. Enqueued trials are not told, and what the
-    algorithm asked in their place is given to a later one. Trials of earlier sessions are not told.
+    algorithm asked in their place is given to a later one. Trials of earlier sessions are not told: a warning is
+    logged, and `untold` has their number.
 
     Examples
     --------
@@ -79,6 +83,8 @@ class AskTellSampler(BaseSampler):
         self._independent = RandomSampler(seed=seed_of_32_bits(seed))
         self._lock = threading.Lock()
         self._conversations: dict[str, Conversation] = {}  # of the study's name, once it has begun
+        self.untold = 0
+        """Number of trials that the study had before this sampler; the algorithm is told none of them."""
 
     def infer_relative_search_space(
         self,
@@ -132,6 +138,13 @@ class AskTellSampler(BaseSampler):
             objectives = study.metric_names or [f"value{i}" for i in range(len(study.directions))]
             task = Task(self._space, tuple(objectives), self._budget, self._seed)
             self._conversations[study.study_name] = Conversation(self._make, task)
+            self.untold = sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
+            if self.untold:
+                _LOGGER.warning(
+                    "study %s has %d earlier trials; the algorithm was told 0 of them and begins anew",
+                    study.study_name,
+                    self.untold,
+                )
         if study.study_name not in self._conversations:
             raise SearchError(
                 f"the sampler belongs to the study {next(iter(self._conversations))}, not to {study.study_name}; "
