@@ -8,6 +8,7 @@ TRAINING ?= .venv-training
 PYTHON ?=
 JOBS ?= 2
 FUZZ_SECONDS ?= 20
+STRESS_SECONDS ?= 60
 
 BIN := $(VENV)/bin
 RUST := Cargo.toml $(wildcard Cargo.lock) $(shell find rust -name '*.rs' -o -name Cargo.toml 2>/dev/null)
@@ -16,7 +17,7 @@ MATURIN := env -u CONDA_PREFIX VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin
 QUIETLY := @scripts/quietly.sh
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help preflight develop demo test lint rust-lint python-lint rust-test python-test training-test smoke fuzz bench wheel matrix clean
+.PHONY: help preflight develop demo test lint rust-lint python-lint rust-test python-test training-test smoke fuzz stress bench wheel matrix clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -101,6 +102,9 @@ matrix: $(VENV)/.developed ## try the wheel with other Pythons and the oldest an
 
 fuzz: ## fuzz the artifact loader for FUZZ_SECONDS
 	@scripts/fuzz.sh $(FUZZ_SECONDS)
+
+stress: $(VENV)/.developed ## threads and forks at once for STRESS_SECONDS, against serial answers
+	@$(BIN)/python tests/stress.py $(STRESS_SECONDS)
 
 bench: $(VENV)/.developed ## compare with the peers and draw docs/peers.svg
 	$(QUIETLY) "installing the peers" $(BIN)/python -m pip install 'accelnas[bench]'

@@ -23,7 +23,6 @@ ASKED = {
     "count": lambda: BENCH.count("latency_zcu102 <= 7", within=WITHIN),
     "front": lambda: BENCH.pareto_front(PAIR, within=WITHIN, subject_to="accuracy >= 66"),
     "histogram": lambda: BENCH.distribution("macs", within=WITHIN, bins=4),
-    "whole histogram": lambda: BENCH.distribution("params", bins=4),
     "ranks": lambda: BENCH.rank(SOME, "accuracy", within=WITHIN),
     "minmax": lambda: BENCH.scalarised(WeightedMinMax({"accuracy": 1, "macs": 0.5}), within=WITHIN),
     "product": lambda: BENCH.scalarised(

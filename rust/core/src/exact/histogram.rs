@@ -87,7 +87,11 @@ impl Bins {
         let first = ((lowest - network.constant) / unit - margin).floor();
         let edge = |i: usize| {
             let value = network.constant + unit * (first + i as f64 * f64::from(shift).exp2());
-            link.inverse(sign * value)
+            match link == Link::Reciprocal && sign * value <= 0.0 {
+                // Rates are of positive times: beyond 0 lies no architecture, and no end but the last number.
+                true => f64::MAX,
+                false => link.inverse(sign * value),
+            }
         };
         let binning = Binning { first: first as i64 as i32, shift, margin: margin as i32 };
         Bins { count, binning, unit, edges: (0..=count).map(edge).collect() }
