@@ -61,6 +61,7 @@ class AnovaProcess(Family):
     """Gaussian processes over interactions: the posterior's mean and draws are tables."""
 
     name = "anova_process"
+    library = "scipy.linalg"
 
     def __init__(self, recipe: Recipe, space: Space) -> None:
         super().__init__(recipe, space)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from importlib import import_module
 from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     Rows = NDArray[np.intp]
 
 __all__ = ["Family", "Fit", "Models", "Sample", "checked_parameters"]
+
+
+POLL = 0.05  # seconds between looks at whether to stop
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,8 @@ class Family(ABC):
     """
 
     name: ClassVar[str]
+    library: ClassVar[str]
+    """What fits a member, imported before any thread does: Ctrl-C ends imports of the main one alone."""
     compiles: ClassVar[bool] = True
     """Whether the models are trees or tables, so that benchmarks can hold them."""
 
@@ -173,11 +179,14 @@ class Family(ABC):
             return self.fit(data.take(train), data.take(val), seed + number)
 
         fitted = []
+        import_module(self.library)
         with ThreadPoolExecutor(threads) as pool:
             try:
                 # a row is predicted by the members that left its fold out
-                for member in pool.map(one, range(max(members, len(folds)))):
-                    fitted.append(member)
+                for future in [pool.submit(one, number) for number in range(max(members, len(folds)))]:
+                    while not wait([future], timeout=POLL).done:
+                        pass  # awake for Ctrl-C, which another thread may have got
+                    fitted.append(future.result())
                     tell(min(len(fitted), members))
             except BaseException:  # the pool waits for its threads
                 self._stopped.set()

@@ -145,6 +145,7 @@ class XGBoost(TreeFamily):
     """XGBoost (Chen & Guestrin 2016); stages with limits on paths make small tables."""
 
     name = "xgboost"
+    library = "xgboost"
     most_stages = 8
     limits_paths = True
 
@@ -200,6 +201,7 @@ class LightGBM(TreeFamily):
     """LightGBM (Ke et al. 2017)."""
 
     name = "lightgbm"
+    library = "lightgbm"
     limits_paths = True
 
     def fit_trees(self, train: Sample, val: Sample, seed: int) -> Any:
@@ -239,6 +241,7 @@ class GradientBoosting(TreeFamily):
     """scikit-learn's boosted trees (Friedman 2001)."""
 
     name = "gradient_boosting"
+    library = "sklearn.ensemble"
 
     def fit_trees(self, train: Sample, val: Sample, seed: int) -> Any:
         from sklearn.ensemble import GradientBoostingRegressor

@@ -20,6 +20,7 @@ class RandomForest(TreeFamily):
     """scikit-learn's random forest (Breiman 2001)."""
 
     name = "random_forest"
+    library = "sklearn.ensemble"
 
     def fit_trees(self, train: Sample, val: Sample, seed: int) -> Any:  # noqa: ARG002 no early stopping
         from sklearn.ensemble import RandomForestRegressor

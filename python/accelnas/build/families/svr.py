@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from joblib.externals.loky import ProcessPoolExecutor, wait
 
-from accelnas.build.families.base import Family, Models, checked_parameters
+from accelnas.build.families.base import POLL, Family, Models, checked_parameters
 from accelnas.errors import ModelError
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class SupportVectorModels(Models):
 class SupportVectorFamily(Family):
     """A radial kernel on choice indices scaled to unit variance."""
 
+    library = "sklearn.svm"
     compiles = False
     defaults: ClassVar[dict[str, Any]]
 
@@ -71,7 +72,7 @@ class SupportVectorFamily(Family):
         child = ProcessPoolExecutor(1)  # libsvm looks at nothing until it is done
         try:
             fitted = child.submit(model.fit, inputs, train.targets)
-            while not wait([fitted], timeout=0.05).done:
+            while not wait([fitted], timeout=POLL).done:
                 self.check()
             return fitted.result()
         finally:

@@ -9,6 +9,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
+from accelnas.build.families.base import POLL
 from accelnas.build.tuning.objective import cross_validate
 from accelnas.errors import AccelnasError
 
@@ -89,7 +90,9 @@ class Run:
                     _send(idle.pop(), asked.suggested)
                 if not busy:
                     return
-                for ready in wait(list(busy)):
+                while not (answered := wait(list(busy), timeout=POLL)):
+                    pass  # awake for Ctrl-C, which another thread may have got
+                for ready in answered:
                     connection: Any = ready  # not a socket, as its type allows
                     event = workers[connection].result()
                     goes_on = self._goes_on(busy[connection], event)
