@@ -253,7 +253,7 @@ def test_interrupted(tmp_path):
         "local_search",
         "accuracy",
         "-r",
-        "10000000",
+        "4000000",
         "-n",
         "50",
         "--no-exact",

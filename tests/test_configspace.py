@@ -23,7 +23,7 @@ from accelnas.adapters.configspace import (
     to_configspace,
 )
 
-words = st.text(string.ascii_lowercase + "_- ", min_size=1, max_size=6)
+words = st.text(string.ascii_lowercase + "_- ", min_size=1, max_size=6).map(str.strip).filter(bool)
 choice_lists = st.one_of(
     st.lists(st.integers(-99, 99), min_size=1, max_size=6, unique=True),
     st.lists(words, min_size=1, max_size=6, unique=True),

@@ -87,7 +87,7 @@ def _is_between(value: Real, least: float, most: float) -> bool:
 def _shown(value: object) -> str:
     """Write a value briefly: a long one says nothing more."""
     try:
-        text = repr(value)
+        text = repr(value.item() if isinstance(value, np.generic) else value)
     except ValueError:  # Python does not write integers of more than 4,300 digits
         return "an integer of thousands of digits"
     return text if len(text) <= 100 else f"{text[:97]}..."
