@@ -414,7 +414,7 @@ mod tests {
         }
         for name in ["A", "../x", "/x", "con", "x\n"] {
             let there = std::fs::read_dir(path).unwrap().count();
-            let surrogate = lower(&space, &[&forest(&space, 5, 3, 3, 1)]).unwrap();
+            let surrogate = lower(&space, &[&forest(&space, 5, 3, 3, 1)], &run()).unwrap();
             std::fs::write(path.join(BENCHMARK_FILE), &toml).unwrap();
             for directory in [path.to_owned(), path.join("new")] {
                 let name = if directory == path { name } else { "x/y" };
