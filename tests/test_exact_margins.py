@@ -159,7 +159,11 @@ def test_bounds_beyond_a_metric_are_decided_without_a_search(text, all_or_none):
 
 def test_values_that_are_no_numbers_are_refused(tmp_path):
     bench = written(tmp_path / "log", [("log", 709.7, 1.0)], 3)
-    for ask in (lambda: bench.best("m0"), lambda: bench.distribution("m0"), lambda: bench.rank(np.zeros((1, 7), np.uint8), "m0")):
+    for ask in (
+        lambda: bench.best("m0"),
+        lambda: bench.distribution("m0"),
+        lambda: bench.rank(np.zeros((1, 7), np.uint8), "m0"),
+    ):
         try:
             found = ask()
         except (MetricError, SearchError):
