@@ -269,9 +269,7 @@ def test_settings_of_one_name_and_other_files_are_refused(tmp_path, dataset, spl
     with pytest.raises(ModelError, match="runs are asked of settings 'three'; choose among two"):
         plan_cells(dataset, split, Plan([settings], further={"three": ["official"]}))
     (tmp_path / "notes.sqlite").write_text("no database, but more than a header's worth of text " * 5)
-    with pytest.raises(
-        FileError, match=r"notes.sqlite is no cache of an evaluation: .*; remove it or name another file"
-    ):
+    with pytest.raises(FileError, match=r"notes.sqlite is no cache of an evaluation: .*; remove it or name another"):
         Cache(tmp_path / "notes.sqlite")
 
 
