@@ -87,7 +87,7 @@ def check_commands(guide: Path, apps: dict) -> None:
     """Every command that a guide shows, run or not, exists with all its options."""
     for line in SHOWN.findall(guide.read_text(encoding="utf-8")):
         for part in re.split(r" \| | && | > |\s+# ", line):
-            words = shlex.split(part.rstrip("\\"))
+            words = shlex.split(re.sub(r"\$\([^)]*\)?", "", part).rstrip("\\"))
             if not words or words[0] not in apps:
                 continue
             command, rest = get_command(apps[words[0]]), words[1:]

@@ -85,7 +85,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint, "save_file", full)
-    with pytest.raises(FileError, match="No space left on device; make room"):
+    with pytest.raises(FileError, match="x: No space left on device; nothing was written"):
         write_checkpoint(tmp_path / "x", {"a": 2})
     assert read_checkpoint(tmp_path / "x") == {"a": 1}
     assert [each.name for each in tmp_path.iterdir()] == ["x"]

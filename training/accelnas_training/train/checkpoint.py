@@ -38,8 +38,8 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
     try:
         with replacing(path) as temporary:
             save_file(tensors, temporary, metadata)
-    except (OSError, SafetensorError) as error:
-        raise FileError(f"{path}: {getattr(error, 'strerror', None) or error}; make room or choose another") from error
+    except SafetensorError as error:
+        raise FileError(f"{path}: {error}; make room or choose another") from error
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
