@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelnas.errors import FileError
-from accelnas.files import replacing
+from accelnas.files import write_text
 from accelnas_training.errors import TrainingError, TrainingFailure
 from accelnas_training.train.checkpoint import read_checkpoint, write_checkpoint
 from accelnas_training.train.result import EpochRow, TrainingResult
@@ -138,12 +138,7 @@ class Evidence:
         return content
 
     def _write(self, name: str, text: str) -> None:
-        path = self.path / name
-        try:
-            with replacing(path) as temporary:
-                temporary.write_text(text + "\n" * (not text.endswith("\n")), encoding="utf-8")
-        except OSError as error:
-            raise FileError(f"{path}: {error.strerror or error}; make room or choose another folder") from error
+        write_text(self.path / name, text + "\n" * (not text.endswith("\n")))
 
 
 def _cell(value: float | None) -> str:
