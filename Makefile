@@ -73,7 +73,7 @@ rust-test: $(VENV)/.developed ## tests of the Rust core
 	fi
 
 python-test: $(VENV)/.developed ## tests of the package, its docstrings and the README
-	@$(BIN)/python -m pytest -n $(JOBS) --quiet
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --quiet
 
 # PyTorch takes gigabytes, so what needs it has an environment of its own
 $(TRAINING)/.built: training/pyproject.toml $(VENV)/.built

@@ -115,7 +115,7 @@ def test_bins_at_fault_are_refused(bench, bins):
 def test_quantiles_at_fault_are_refused(bench):
     found = bench.distribution("peak_memory", bins=4)
     for q in (-0.1, 1.1, math.nan):
-        with pytest.raises(SearchError, match=r"q is .*; choose a number of 0 to 1"):
+        with pytest.raises(SearchError, match=r"q is .*; choose a finite number of 0 to 1"):
             found.quantile(q)
 
 

@@ -174,7 +174,7 @@ def test_hypervolume_of_a_front(bench):
     assert other.reference is None
     with pytest.raises(SearchError, match="no reference point of accuracy, latency_zcu102 is published"):
         other.hypervolume()
-    with pytest.raises(SearchError, match="give one value of each"):
+    with pytest.raises(SearchError, match="give a value of each of accuracy, latency_zcu102"):
         other.hypervolume([1])
 
 

@@ -90,7 +90,7 @@ def test_what_fails_leaves_the_old_file_alone(tmp_path, monkeypatch):
     for form in ("parquet", "csv"):
         for error in (pl.exceptions.ComputeError("No space left on device"), OSError(errno.ENOSPC, "full")):
             with monkeypatch.context() as patched:
-                patched.setattr(pl.DataFrame, f"write_{form}", lambda *_, e=error: (_ for _ in ()).throw(e))
+                patched.setattr(pl.DataFrame, f"write_{form}", lambda *_, e=error, **__: (_ for _ in ()).throw(e))
                 with pytest.raises(accelnas.FileError, match="nothing was written"):
                     write_frame(frame, path, form)
     assert path.read_text() == "old"

@@ -15,6 +15,8 @@ import accelnas
 from accelnas.build.kernels import kernels
 from reproduced import check_reproduced, same_kernels, tensors
 
+# one worker sets it up
+pytestmark = pytest.mark.xdist_group("kernels")
 CODE = """
     import sys
     sys.path.insert(0, sys.argv[1])

@@ -13,6 +13,8 @@ import pytest
 import accelnas
 from accelnas.exact import WeightedProduct
 
+# one worker sets it up
+pytestmark = pytest.mark.xdist_group("portable")
 GOLDEN = Path(__file__).parent / "golden" / "v1"
 WITHIN = {"block0_e": 1, "block1_e": [4, 6], "block2_e": 4, "block3_e": 6, "block4_k": 3, "block5_k": 5}
 LIMITS = ["latency_zcu102 <= 5", "throughput_a100 >= 8000"]

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Literal
 
 from accelnas.errors import DataError
+from accelnas.files import regular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -128,7 +129,7 @@ def check_table(path: Path) -> None:
     DataError
         With what it is and the way out.
     """
-    with path.open("rb") as file:
+    with regular(path).open("rb") as file:
         check_head(file.read(HEAD), str(path), path.suffix)
 
 

@@ -11,7 +11,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
-from accelnas.errors import DataError
+from accelnas.errors import DataError, FileError
+from accelnas.files import regular
 from accelnas.lookalikes import HEAD, what_it_is
 
 if TYPE_CHECKING:
@@ -97,13 +98,13 @@ def _folder_members(folder: Path) -> Iterator[tuple[str, bytes]]:
         if RESULT_NAME.fullmatch(file.name) is None:
             yield file.name, b""
             continue
-        with file.open("rb") as stream:
+        with regular(file).open("rb") as stream:
             yield file.name, _limited(file.name, stream)
 
 
 def _tar_members(path: Path) -> Iterator[tuple[str, bytes]]:
     try:
-        with path.open("rb") as raw:
+        with regular(path).open("rb") as raw:
             zipped = _is_zipped(path, raw.read(HEAD))
             raw.seek(0)
             plain = cast("BinaryIO", gzip.GzipFile(fileobj=raw) if zipped else raw)
@@ -114,7 +115,7 @@ def _tar_members(path: Path) -> Iterator[tuple[str, bytes]]:
                         continue
                     name = member.name.rsplit("/", 1)[-1]
                     yield name, _member_content(archive, member, name)
-    except DataError:
+    except (DataError, FileError):
         raise
     except (tarfile.TarError, EOFError, zlib.error, ValueError) as error:
         raise DataError(f"{path} is not a readable tar archive: {error}") from error

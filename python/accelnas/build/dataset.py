@@ -17,7 +17,7 @@ from accelnas.build.checks import Report, check
 from accelnas.build.table import architecture_columns, numbers, read_table
 from accelnas.caching import cached_property
 from accelnas.errors import DataError
-from accelnas.files import write_frame
+from accelnas.files import regular, write_frame
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -276,7 +276,7 @@ def _choice_indices(values: Sequence[Any], variable: Variable, ids: NDArray[np.i
 
 
 def _file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
+    with regular(path).open("rb") as file:
         digest = hashlib.sha256()
         while chunk := file.read(1 << 20):
             digest.update(chunk)
