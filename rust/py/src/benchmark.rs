@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use accelnas_core::benchmark::{Benchmark as CoreBenchmark, Direction, Metric};
-use accelnas_core::link::Link;
-use accelnas_core::predict::Std;
+use accelnas_core::metric::{Direction, Link};
+use accelnas_core::predict::predictor::Std;
+use accelnas_core::store::benchmark::Benchmark as CoreBenchmark;
+use accelnas_core::store::listing::Metric;
 use numpy::{PyArray1, PyArray2, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -300,14 +301,14 @@ pub(crate) fn write_metric(
     let (space, core) = (&surrogate.space, &surrogate.core);
     let uncertainty = uncertainty.map(|u| u.core(py, space.width())).transpose()?;
     detached(py, usize::MAX, None, |_| {
-        accelnas_core::benchmark::write_metric(&directory, space, metric, core, uncertainty.as_ref(), provenance)
+        accelnas_core::store::benchmark::write_metric(&directory, space, metric, core, uncertainty.as_ref(), provenance)
     })
 }
 
 /// Refuses what can't name a metric, which becomes a file and a column.
 #[pyfunction]
 pub(crate) fn check_metric_name(py: Python<'_>, name: &str) -> PyResult<()> {
-    accelnas_core::benchmark::check_name(name, &[]).map_err(|e| to_py(py, e))
+    accelnas_core::store::listing::check_name(name, &[]).map_err(|e| to_py(py, e))
 }
 
 /// A metric as Python describes it; its members, file and hash follow from its surrogate.

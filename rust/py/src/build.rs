@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use accelnas_core::combine::combine;
-use accelnas_core::forest::{Forest as CoreForest, SourceTrees};
-use accelnas_core::lower::lower;
-use accelnas_core::space::Space as CoreSpace;
-use accelnas_core::surrogate::Surrogate as CoreSurrogate;
-use accelnas_core::tables::Granularity;
+use accelnas_core::source::arrays::SourceTrees;
+use accelnas_core::source::trees::Forest as CoreForest;
+use accelnas_core::space::definition::Space as CoreSpace;
+use accelnas_core::surrogate::combine::combine;
+use accelnas_core::surrogate::ensemble::Surrogate as CoreSurrogate;
+use accelnas_core::surrogate::lower::lower;
+use accelnas_core::tables::axes::Granularity;
 use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -65,7 +66,7 @@ impl Forest {
             scale,
             bias,
         };
-        let core = CoreForest::new(&space.get().core, &source).map_err(|e| to_py(py, e))?;
+        let core = source.forest(&space.get().core).map_err(|e| to_py(py, e))?;
         Ok(Forest { core, space })
     }
 
@@ -290,7 +291,7 @@ impl Surrogate {
     ) -> PyResult<Bound<'py, PyArray1<f32>>> {
         let bytes = self.checked(py, &rows)?;
         let out = detached_at(py, self.cost(&rows), threads, |run| {
-            accelnas_core::batch::predict_link(&self.space, &self.core, bytes, run)
+            accelnas_core::predict::batch::predict_link(&self.space, &self.core, bytes, run)
         })?;
         Ok(PyArray1::from_vec(py, out))
     }

@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use accelnas_core::memory::room;
 use accelnas_core::search::{
-    self, Algorithm, AlgorithmSpec, Cohort, Evaluate, Farm, Keep, Log, Modelled, Objective, Stream, Watch,
+    Algorithm, AlgorithmSpec, Cohort, Evaluate, Farm, Keep, Log, Modelled, Objective, Stream, Watch,
 };
-use accelnas_core::{Error, Result};
+use accelnas_core::{Error, Result, search};
 use numpy::{PyArray1, PyArray2, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -243,7 +243,7 @@ impl Optimizer {
     ) -> PyResult<Optimizer> {
         let core = &problem.get().core;
         let started = AlgorithmSpec::from_json(algorithm)
-            .and_then(|spec| spec.start(&core.brief(&spec, budget)?, Stream::new(seed, run)));
+            .and_then(|spec| spec.start(&spec.brief(core, budget)?, Stream::new(seed, run)));
         let algorithm = started.map_err(|e| to_py(py, e))?;
         Ok(Optimizer { problem, algorithm })
     }

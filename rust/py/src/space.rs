@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use accelnas_core::memory::zeros;
-use accelnas_core::space::Space as CoreSpace;
+use accelnas_core::space::definition::Space as CoreSpace;
 use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -60,7 +60,7 @@ impl Space {
 
     #[getter]
     fn variables(&self, py: Python<'_>) -> PyResult<Vec<VariableTuple>> {
-        let tuple = |v: &accelnas_core::space::Variable| {
+        let tuple = |v: &accelnas_core::space::definition::Variable| {
             let choices = v.choices.iter().map(|c| choices::to_object(py, c)).collect::<PyResult<Vec<_>>>()?;
             Ok((v.name.clone(), v.symbol.clone(), v.block, choices))
         };
@@ -188,8 +188,9 @@ impl Space {
 
     fn decode<'py>(&self, py: Python<'py>, rows: PyReadonlyArray2<'py, u8>) -> PyResult<Bound<'py, PyList>> {
         let bytes = self.checked(py, &rows)?;
-        let objects =
-            |v: &accelnas_core::space::Variable| v.choices.iter().map(|c| choices::to_object(py, c)).collect();
+        let objects = |v: &accelnas_core::space::definition::Variable| {
+            v.choices.iter().map(|c| choices::to_object(py, c)).collect()
+        };
         let objects: Vec<Vec<Py<PyAny>>> = self.core.variables().iter().map(objects).collect::<PyResult<_>>()?;
         let list = PyList::empty(py);
         for row in bytes.chunks_exact(self.core.width()) {

@@ -1,6 +1,6 @@
 //! What Python says of a metric's errors, as `accelnas.build` estimates it.
 
-use accelnas_core::uncertainty::Uncertainty as CoreUncertainty;
+use accelnas_core::surrogate::uncertainty::Uncertainty as CoreUncertainty;
 use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;

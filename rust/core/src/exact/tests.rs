@@ -7,14 +7,14 @@ use std::sync::atomic::AtomicU64;
 use proptest::prelude::*;
 
 use super::{Constraint, Domain, Kind, Outcome, Question, State, Task};
-use crate::benchmark::{Benchmark, Direction, Metric, write_metric};
-use crate::link::Link;
-use crate::sample::uniform;
-use crate::space::Space;
-use crate::space::tests::space_of;
-use crate::surrogate::Surrogate;
-use crate::tables::Granularity;
-use crate::testing::{RUNNING, run};
+use crate::metric::{Direction, Link};
+use crate::rng::uniform;
+use crate::space::definition::Space;
+use crate::store::benchmark::{Benchmark, write_metric};
+use crate::store::listing::Metric;
+use crate::surrogate::ensemble::Surrogate;
+use crate::tables::axes::Granularity;
+use crate::testing::{RUNNING, run, space_of};
 use crate::threads::Run;
 
 /// Most architectures of a random space.
