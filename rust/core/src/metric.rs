@@ -66,16 +66,6 @@ impl Link {
             }
         }
     }
-
-    /// The modelled value of a metric's value.
-    #[inline]
-    pub fn apply(self, y: f64) -> f64 {
-        match self {
-            Link::Identity => y,
-            Link::Reciprocal => 1.0 / y,
-            Link::Log => libm::log(y),
-        }
-    }
 }
 
 /// Whether more or less of a metric is better.

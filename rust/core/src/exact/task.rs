@@ -22,6 +22,7 @@ use crate::exact::answers::ranks::{Given, RanksGoal};
 use crate::exact::bounds::counts::Counts;
 use crate::exact::bounds::scan::{coarse_unit, scan_order};
 use crate::exact::bounds::tree::Tree;
+use crate::exact::bounds::walk::Goal;
 use crate::exact::bounds::waves::search;
 use crate::exact::prepared::Prepared;
 use crate::exact::question::checks::check;
@@ -52,10 +53,39 @@ pub struct Task {
     last: Mutex<Option<(String, Box<dyn Any + Send>)>>,
 }
 
-/// Something to do with the goal of a task.
-trait Visit: Send {
-    type Out: Send;
-    fn visit<G: Answer>(self, task: &Task, goal: &G) -> Result<Self::Out>;
+/// What a task does by an answer's means, whatever is found.
+trait Steps {
+    fn start(&self, task: &Task) -> Result<State>;
+    fn run(&self, task: &Task, state: State, jobs: Range<usize>, settled: &AtomicU64, run: &Run<'_>) -> Result<State>;
+    fn merge(&self, task: &Task, a: State, b: State) -> Result<State>;
+    fn outcome(&self, task: &Task, state: &State) -> Result<Outcome>;
+}
+
+impl<G: Answer> Steps for G {
+    fn start(&self, task: &Task) -> Result<State> {
+        task.made(Vec::new(), Counts::default(), self.resumed(Answer::start(self)?)?)
+    }
+
+    fn run(&self, task: &Task, state: State, jobs: Range<usize>, settled: &AtomicU64, run: &Run<'_>) -> Result<State> {
+        let found = task.found(self, &state)?;
+        let done = joined(&state.done, &[(jobs.start, jobs.end)])?;
+        let (found, counts) = search(&task.tree, self, found, jobs, settled, run)?;
+        task.made(done, state.counts.plus(counts), found)
+    }
+
+    fn merge(&self, task: &Task, a: State, b: State) -> Result<State> {
+        let (mut found, other) = (task.found(self, &a)?, task.found(self, &b)?);
+        let done = joined(&a.done, &b.done)?;
+        Goal::merge(self, &mut found, other)?;
+        task.made(done, a.counts.plus(b.counts), found)
+    }
+
+    fn outcome(&self, task: &Task, state: &State) -> Result<Outcome> {
+        let found = task.found(self, state)?;
+        let outcome = Answer::outcome(self, &found, task.is_complete(state));
+        task.keep(state, found);
+        outcome
+    }
 }
 
 impl Task {
@@ -128,64 +158,25 @@ impl Task {
 
     /// The state before the first job.
     pub fn start(&self, run: &Run<'_>) -> Result<State> {
-        struct Start;
-        impl Visit for Start {
-            type Out = State;
-            fn visit<G: Answer>(self, task: &Task, goal: &G) -> Result<State> {
-                task.made(Vec::new(), Counts::default(), goal.resumed(goal.start()?)?)
-            }
-        }
-        self.with_goal(Start, run)
+        self.with_answer(run, |answer| answer.start(self))
     }
 
     /// Does jobs; `settled` grows by the number of architectures that are dealt with.
     pub fn run(&self, state: State, jobs: Range<usize>, settled: &AtomicU64, run: &Run<'_>) -> Result<State> {
-        struct Do<'a>(State, Range<usize>, &'a AtomicU64, &'a Run<'a>);
-        impl Visit for Do<'_> {
-            type Out = State;
-            fn visit<G: Answer>(self, task: &Task, goal: &G) -> Result<State> {
-                let Do(state, jobs, settled, run) = self;
-                let found = task.found(goal, &state)?;
-                let done = joined(&state.done, &[(jobs.start, jobs.end)])?;
-                let (found, counts) = search(&task.tree, goal, found, jobs, settled, run)?;
-                task.made(done, state.counts.plus(counts), found)
-            }
-        }
         if jobs.end > self.jobs() || jobs.is_empty() {
             return Err(refused(format!("jobs {jobs:?} are not among the {}; choose some of them", self.jobs())));
         }
-        self.with_goal(Do(state, jobs, settled, run), run)
+        self.with_answer(run, |answer| answer.run(self, state, jobs, settled, run))
     }
 
     /// Puts together what different jobs found.
     pub fn merge(&self, a: State, b: State, run: &Run<'_>) -> Result<State> {
-        struct Merge(State, State);
-        impl Visit for Merge {
-            type Out = State;
-            fn visit<G: Answer>(self, task: &Task, goal: &G) -> Result<State> {
-                let Merge(a, b) = self;
-                let (mut found, other) = (task.found(goal, &a)?, task.found(goal, &b)?);
-                let done = joined(&a.done, &b.done)?;
-                goal.merge(&mut found, other)?;
-                task.made(done, a.counts.plus(b.counts), found)
-            }
-        }
-        self.with_goal(Merge(a, b), run)
+        self.with_answer(run, |answer| answer.merge(self, a, b))
     }
 
     /// What a state says.
     pub fn outcome(&self, state: &State, run: &Run<'_>) -> Result<Outcome> {
-        struct Tell<'a>(&'a State);
-        impl Visit for Tell<'_> {
-            type Out = Outcome;
-            fn visit<G: Answer>(self, task: &Task, goal: &G) -> Result<Outcome> {
-                let found = task.found(goal, self.0)?;
-                let outcome = goal.outcome(&found, task.is_complete(self.0));
-                task.keep(self.0, found);
-                outcome
-            }
-        }
-        self.with_goal(Tell(state), run)
+        self.with_answer(run, |answer| answer.outcome(self, state))
     }
 
     /// Whether all jobs are done.
@@ -193,15 +184,15 @@ impl Task {
         state.done == [(0, self.jobs())]
     }
 
-    fn with_goal<V: Visit>(&self, visit: V, run: &Run<'_>) -> Result<V::Out> {
+    fn with_answer<T: Send>(&self, run: &Run<'_>, step: impl FnOnce(&dyn Steps) -> Result<T> + Send) -> Result<T> {
         let (prepared, tree) = (&self.prepared, &self.tree);
         run.check()?;
         run.in_pool(|| match &self.plan {
-            Plan::Best { k, prune } => visit.visit(self, &BestGoal::new(prepared, tree, (*k, *prune), *run)),
-            Plan::Front(guide) => visit.visit(self, &FrontGoal::new(prepared, tree, guide, *run)),
-            Plan::Count => visit.visit(self, &CountGoal::new(prepared, tree, *run)),
-            Plan::Histogram(bins) => visit.visit(self, &HistogramGoal::new(prepared, tree, bins, *run)),
-            Plan::Ranks(given) => visit.visit(self, &RanksGoal::new(prepared, tree, given, *run)),
+            Plan::Best { k, prune } => step(&BestGoal::new(prepared, tree, (*k, *prune), *run)),
+            Plan::Front(guide) => step(&FrontGoal::new(prepared, tree, guide, *run)),
+            Plan::Count => step(&CountGoal::new(prepared, tree, *run)),
+            Plan::Histogram(bins) => step(&HistogramGoal::new(prepared, tree, bins, *run)),
+            Plan::Ranks(given) => step(&RanksGoal::new(prepared, tree, given, *run)),
         })
     }
 

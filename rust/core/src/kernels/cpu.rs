@@ -6,7 +6,13 @@ pub(crate) fn avx2_enabled() -> bool {
     static ENABLED: std::sync::LazyLock<bool> = std::sync::LazyLock::new(|| {
         std::is_x86_feature_detected!("avx2") && std::env::var_os("ACCELNAS_PORTABLE").is_none()
     });
-    *ENABLED
+    *ENABLED && !(cfg!(test) && PORTABLE.get())
+}
+
+#[cfg(target_arch = "x86_64")]
+thread_local! {
+    /// Set where tests compare both builds, see `both`.
+    static PORTABLE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
 }
 
 /// Defines a function that is compiled twice and picks the build that the processor runs.
@@ -33,3 +39,15 @@ macro_rules! compiled_twice {
 }
 
 pub(crate) use compiled_twice;
+
+/// What work on this thread alone gives by the build for this processor, and by the one for any.
+#[cfg(test)]
+pub(crate) fn both<T>(work: impl Fn() -> T) -> [T; 2] {
+    let fast = work();
+    #[cfg(target_arch = "x86_64")]
+    PORTABLE.set(true);
+    let portable = work();
+    #[cfg(target_arch = "x86_64")]
+    PORTABLE.set(false);
+    [fast, portable]
+}

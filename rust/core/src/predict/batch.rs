@@ -144,6 +144,7 @@ fn run_chunk_with(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::cpu::both;
     use crate::kernels::forest::MaskForest;
     use crate::source::trees::{ChoiceSet, Forest, Node};
     use crate::surrogate::lower::lower;
@@ -175,7 +176,9 @@ mod tests {
             let rows = space.sample(300, seed, false).unwrap();
             let uncertainty = calibrated.then(|| uncertainty_of(&space));
             let predictor = Predictor::new(surrogate, link, uncertainty).unwrap();
-            let (mean, std) = predicted(&space, &predictor, &rows, &run());
+            let [(mean, std), portable] = both(|| predicted(&space, &predictor, &rows, &run()));
+            let bits = |(mean, std): (&[f32], &[f32])| mean.iter().chain(std).map(|x| x.to_bits()).collect::<Vec<_>>();
+            prop_assert_eq!(bits((&mean, &std)), bits((&portable.0, &portable.1)));
             let (exact, exact_std) = predictor.predict_f64(&space, &rows, Some(Std::Total), &run()).unwrap();
             let modelled = predictor.surrogate().predict(&space, &rows, &run()).unwrap();
             let bound = predictor.deviation_bound(&Packer::new(&space), &run()).unwrap();
@@ -205,7 +208,8 @@ mod tests {
             let rows = space.sample(3 * ROWS + 77, 1, false).unwrap();
             let uncertainty = Some(uncertainty_of(&space));
             let predictor = Predictor::new(surrogate.clone(), Link::Identity, uncertainty).unwrap();
-            let all = predicted(&space, &predictor, &rows, &run());
+            let [all, portable] = both(|| predicted(&space, &predictor, &rows, &run()));
+            assert_eq!(all, portable);
             let two = Run { threads: Some(2), rows: usize::MAX, cancelled: &RUNNING };
             assert_eq!(all, predicted(&space, &predictor, &rows, &two));
             let part = predicted(&space, &predictor, &rows[28 * 100..28 * 333], &run());

@@ -3,7 +3,7 @@
 //! Files may come from strangers: every length, index and value is checked before use, and memory
 //! stays within a small multiple of the file.
 
-use crate::store::tensors::{Read, Reader, Tensor, bytes_of, check_offsets, narrow_bytes};
+use crate::store::tensors::{Read, Reader, Tensor, bytes_of, check_offsets, f32s, f64s, narrow_bytes, u16s, u32s};
 use crate::store::trees;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -61,24 +61,18 @@ pub fn to_bytes(
         .collect();
     let (dtype, cells) = narrow_bytes(&(0..members).flat_map(|m| tables.compact(m)).collect::<Vec<_>>());
     let mut tensors: Vec<Tensor> = vec![
-        ("constants".into(), Dtype::F64, vec![members], bytes_of(&surrogate.constants, f64::to_le_bytes)),
+        f64s("constants", &surrogate.constants),
         ("table_axes".into(), Dtype::U16, vec![tables.sets.len(), MAX_ORDER], bytes_of(&axes, u16::to_le_bytes)),
         ("table_cells".into(), dtype, vec![members, tables.compact_len()], cells),
     ];
     for (name, groups) in GROUPS.iter().zip(&surrogate.groups) {
-        let axes: Vec<u16> = groups.concat();
         let mut offsets = vec![0u32];
         offsets.extend(groups.iter().scan(0, |sum, g| {
             *sum += g.len() as u32;
             Some(*sum)
         }));
-        tensors.push((format!("{name}.axes"), Dtype::U16, vec![axes.len()], bytes_of(&axes, u16::to_le_bytes)));
-        tensors.push((
-            format!("{name}.offsets"),
-            Dtype::U32,
-            vec![offsets.len()],
-            bytes_of(&offsets, u32::to_le_bytes),
-        ));
+        tensors.push(u16s(format!("{name}.axes"), &groups.concat()));
+        tensors.push(u32s(format!("{name}.offsets"), &offsets));
     }
     if !surrogate.forests.is_empty() {
         tensors.extend(trees::tensors(space, &surrogate.forests));
@@ -96,18 +90,15 @@ pub fn to_bytes(
 }
 
 fn uncertainty_tensors(space: &Space, uncertainty: &Uncertainty) -> Vec<Tensor> {
-    let f64s = |name: &str, values: &[f64]| {
-        (format!("uncertainty.{name}"), Dtype::F64, vec![values.len()], bytes_of(values, f64::to_le_bytes))
-    };
-    let (scores, training) = (&uncertainty.scores, &uncertainty.training);
+    let training = &uncertainty.training;
     let shape = vec![training.len() / space.width(), space.width()];
     let mut out = vec![
-        f64s("residual", &[uncertainty.residual]),
-        f64s("factors", &uncertainty.factors),
-        ("uncertainty.scores".into(), Dtype::F32, vec![scores.len()], bytes_of(scores, f32::to_le_bytes)),
+        f64s("uncertainty.residual", &[uncertainty.residual]),
+        f64s("uncertainty.factors", &uncertainty.factors),
+        f32s("uncertainty.scores", &uncertainty.scores),
         ("uncertainty.training".into(), Dtype::U8, shape, training.clone()),
     ];
-    out.extend(uncertainty.noise.map(|noise| f64s("noise", &[noise])));
+    out.extend(uncertainty.noise.map(|noise| f64s("uncertainty.noise", &[noise])));
     out
 }
 

@@ -9,6 +9,18 @@ pub(crate) fn bytes_of<T: Copy, const N: usize>(values: &[T], to_bytes: fn(T) ->
     values.iter().flat_map(|&v| to_bytes(v)).collect()
 }
 
+/// A tensor of one dimension of numbers of a type.
+macro_rules! vector_of {
+    ($($make:ident: $number:ty as $dtype:ident),* $(,)?) => {
+        $(
+            pub(crate) fn $make(name: impl Into<String>, values: &[$number]) -> Tensor {
+                (name.into(), Dtype::$dtype, vec![values.len()], bytes_of(values, <$number>::to_le_bytes))
+            }
+        )*
+    };
+}
+vector_of!(u16s: u16 as U16, u32s: u32 as U32, f32s: f32 as F32, f64s: f64 as F64);
+
 /// Numbers in the narrowest type that holds every one of them exactly.
 pub(crate) fn narrow_bytes(cells: &[f64]) -> (Dtype, Vec<u8>) {
     match cells.iter().all(|&cell| f64::from(cell as f32) == cell) {

@@ -4,7 +4,7 @@ use safetensors::tensor::Dtype;
 
 use crate::source::trees::{ChoiceSet, Forest, Node};
 use crate::space::definition::Space;
-use crate::store::tensors::{Read, Reader, Tensor, bytes_of, check_offsets, narrow_bytes};
+use crate::store::tensors::{Read, Reader, Tensor, check_offsets, narrow_bytes, u32s};
 
 /// Marks a leaf among the variables of nodes.
 const LEAF: u16 = u16::MAX;
@@ -28,15 +28,12 @@ pub(crate) fn tensors(space: &Space, forests: &[Forest]) -> Vec<Tensor> {
     };
     let values: Vec<f64> = nodes.iter().filter(|n| n.is_leaf()).map(|n| n.value).collect();
     let (value_type, value_bytes) = narrow_bytes(&values);
-    let u32s = |name: &str, values: &[u32]| {
-        (format!("forest.{name}"), Dtype::U32, vec![values.len()], bytes_of(values, u32::to_le_bytes))
-    };
     vec![
         ("forest.goes_left".into(), Dtype::U8, vec![masks.len() / width, width], masks),
         ("forest.values".into(), value_type, vec![values.len()], value_bytes),
         ("forest.variables".into(), variables.0, vec![nodes.len()], variables.1),
-        u32s("member_trees", &member_trees),
-        u32s("tree_nodes", &tree_nodes),
+        u32s("forest.member_trees", &member_trees),
+        u32s("forest.tree_nodes", &tree_nodes),
     ]
 }
 

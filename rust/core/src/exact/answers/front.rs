@@ -1,7 +1,7 @@
 //! The exact Pareto front of two or three objectives under constraints.
 
 use crate::exact::starts::bounding::Guide;
-use crate::exact::starts::dominance::{covers, insert, score};
+use crate::exact::starts::dominance::{covers, insert_item, score};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -106,7 +106,7 @@ impl<'a> FrontGoal<'a> {
     fn add(&self, found: &mut Front, items: Vec<Item>) -> Result<()> {
         for item in items {
             self.run.check()?;
-            if insert(self.prepared, &mut found.items, item.clone()) {
+            if insert_item(self.prepared, &mut found.items, item.clone()) {
                 self.exclude(&mut found.zones, &item);
             }
         }
@@ -241,7 +241,7 @@ impl Answer for FrontGoal<'_> {
         for seed in self.guide.seeds.iter().filter(|_| !complete) {
             self.run.check()?;
             if !items.iter().any(|item| item.values == seed.values) {
-                insert(self.prepared, &mut items, seed.clone());
+                insert_item(self.prepared, &mut items, seed.clone());
             }
         }
         let first = |item: &Item| score(self.prepared, item, 0);

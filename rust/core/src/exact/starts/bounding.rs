@@ -5,7 +5,7 @@ use crate::exact::fixed::lattice::Lattice;
 use crate::exact::fixed::network::Network;
 use crate::exact::prepared::Prepared;
 use crate::exact::question::kinds::Item;
-use crate::exact::starts::dominance::insert;
+use crate::exact::starts::dominance::insert_item;
 use crate::exact::starts::seeds::Landscape;
 use crate::threads::Run;
 
@@ -46,7 +46,7 @@ pub(crate) fn bounding_functions(
     }
     let rows: Vec<u8> = seeds.iter().flat_map(|states| prepared.levels.row(states)).collect();
     for item in prepared.items(&rows, prepared.levels.free_size, run)? {
-        insert(prepared, &mut guide.seeds, item);
+        insert_item(prepared, &mut guide.seeds, item);
     }
     Ok((functions, guide))
 }

@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::exact::fixed::lattice::Lattice;
 use crate::exact::starts::ascent::{ascend, random_states, responses};
+use crate::exact::starts::dominance::insert;
 use crate::threads::Run;
 
 /// Random architectures that every weighted sum is ascended from.
@@ -24,18 +25,15 @@ struct Point {
     states: Vec<usize>,
 }
 
+impl Point {
+    fn covers(&self, other: &Point) -> bool {
+        covers(&self.values, &other.values)
+    }
+}
+
 /// Whether a is at least as good as b in everything.
 fn covers(a: &[i32], b: &[i32]) -> bool {
     a.iter().zip(b).all(|(a, b)| a >= b)
-}
-
-fn insert(points: &mut Vec<Point>, point: Point) -> bool {
-    if points.iter().any(|other| covers(&other.values, &point.values)) {
-        return false;
-    }
-    points.retain(|other| !covers(&point.values, &other.values));
-    points.push(point);
-    true
 }
 
 impl Landscape<'_> {
@@ -49,7 +47,7 @@ impl Landscape<'_> {
         let ascended = run.try_map(starts.enumerate(), |(i, (_, weights))| Ok(self.ascended(i as u64, weights)))?;
         let mut points = Vec::new();
         ascended.into_iter().flatten().for_each(|point| {
-            insert(&mut points, point);
+            insert(&mut points, point, Point::covers);
         });
         let mut expanded: Vec<Point> = Vec::new();
         loop {
@@ -59,7 +57,7 @@ impl Landscape<'_> {
             }
             let near = run.try_map(&open, |p| Ok(self.neighbours(p, &points)))?;
             near.into_iter().flatten().for_each(|point| {
-                insert(&mut points, point);
+                insert(&mut points, point, Point::covers);
             });
             expanded.extend(open);
         }
@@ -97,7 +95,7 @@ impl Landscape<'_> {
                 if covers(&values[m..], self.least) && !known.iter().any(|k| covers(&k.values, &values[..m])) {
                     let mut states = point.states.clone();
                     states[level] = state;
-                    insert(&mut out, Point { values: values[..m].to_vec(), states });
+                    insert(&mut out, Point { values: values[..m].to_vec(), states }, Point::covers);
                 }
             }
         }

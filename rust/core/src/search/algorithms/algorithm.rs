@@ -31,3 +31,8 @@ pub(crate) fn require(holds: bool, name: &str, value: impl std::fmt::Debug, rang
         false => Err(Error::search(format!("{name} is {value:?}; choose {range}"))),
     }
 }
+
+/// Refuses a number of things outside of its range.
+pub(crate) fn require_within(name: &str, value: usize, range: std::ops::RangeInclusive<usize>) -> Result<()> {
+    require(range.contains(&value), name, value, &format!("{} to {}", range.start(), range.end()))
+}

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::error::Result;
-use crate::search::algorithms::algorithm::{Algorithm, require};
+use crate::search::algorithms::algorithm::{Algorithm, require, require_within};
 use crate::search::problem::brief::Brief;
 use crate::search::problem::objective::{is_feasible, violation};
 use crate::search::problem::stream::Stream;
 use crate::surrogate::uncertainty::variance;
 use crate::threads::Run;
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AnnealingSettings {
     /// Random architectures, the best of which is the start.
@@ -25,9 +25,7 @@ pub struct AnnealingSettings {
 }
 
 pub(crate) struct Annealing {
-    initial: usize,
-    temperature: Option<f64>,
-    cooling: f64,
+    settings: AnnealingSettings,
     brief: Arc<Brief>,
     stream: Stream,
     asked: usize,
@@ -42,34 +40,21 @@ pub(crate) struct Annealing {
 
 impl Annealing {
     pub(crate) fn new(settings: &AnnealingSettings, brief: Arc<Brief>, stream: Stream) -> Result<Annealing> {
-        let &AnnealingSettings { initial, temperature, cooling } = settings;
-        require((1..=1 << 20).contains(&initial), "initial", initial, "1 to 1048576")?;
+        let &settings @ AnnealingSettings { initial, temperature, cooling } = settings;
+        require_within("initial", initial, 1..=1 << 20)?;
         if let Some(t) = temperature {
             require(t.is_finite() && t > 0.0, "temperature", t, "a number above 0")?;
         }
         require(cooling > 0.0 && cooling <= 1.0, "cooling", cooling, "a number above 0 and at most 1")?;
-        let (first, current) = (Vec::new(), Vec::new());
-        let score = f64::NEG_INFINITY;
-        Ok(Annealing {
-            initial,
-            temperature,
-            cooling,
-            brief,
-            stream,
-            asked: 0,
-            told: 0,
-            first,
-            of_violations: None,
-            current,
-            score,
-        })
+        let (first, current, score) = (Vec::new(), Vec::new(), f64::NEG_INFINITY);
+        Ok(Annealing { settings, brief, stream, asked: 0, told: 0, first, of_violations: None, current, score })
     }
 
     /// Temperature over the first one, at this share of the budget.
     fn cooled(&self) -> f64 {
-        let (done, all) = (self.told.saturating_sub(self.initial as u64), self.brief.budget());
-        let share = done as f64 / all.saturating_sub(self.initial as u64).max(1) as f64;
-        libm::pow(self.cooling, share.min(1.0))
+        let (done, all) = (self.told.saturating_sub(self.settings.initial as u64), self.brief.budget());
+        let share = done as f64 / all.saturating_sub(self.settings.initial as u64).max(1) as f64;
+        libm::pow(self.settings.cooling, share.min(1.0))
     }
 
     /// Whether a step to this score is taken (Metropolis et al. 1953).
@@ -79,7 +64,7 @@ impl Annealing {
         }
         let loss = match [score, self.score].map(is_feasible) {
             [true, _] => {
-                let start = *self.temperature.get_or_insert_with(|| spread(&self.first, is_feasible, |s| s));
+                let start = *self.settings.temperature.get_or_insert_with(|| spread(&self.first, is_feasible, |s| s));
                 (self.score - score) / start
             }
             // What is feasible stays so.
@@ -103,8 +88,8 @@ fn spread(scores: &[f64], of: impl Fn(f64) -> bool, value: impl Fn(f64) -> f64) 
 
 impl Algorithm for Annealing {
     fn ask(&mut self, most: usize, rows: &mut Vec<u8>, _run: &Run<'_>) {
-        if self.asked < self.initial || self.current.is_empty() {
-            let n = self.initial.saturating_sub(self.asked).clamp(1, most);
+        if self.asked < self.settings.initial || self.current.is_empty() {
+            let n = self.settings.initial.saturating_sub(self.asked).clamp(1, most);
             self.asked += n;
             (0..n).for_each(|_| self.brief.random(&mut self.stream, rows));
             return;
@@ -116,7 +101,7 @@ impl Algorithm for Annealing {
 
     fn tell(&mut self, rows: &[u8], scores: &[f64]) {
         for (row, &score) in rows.chunks_exact(self.brief.width()).zip(scores) {
-            let accepted = if self.told < self.initial as u64 {
+            let accepted = if self.told < self.settings.initial as u64 {
                 self.first.push(score);
                 score > self.score
             } else {

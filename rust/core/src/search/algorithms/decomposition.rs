@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::error::Result;
-use crate::search::algorithms::algorithm::{Algorithm, require};
+use crate::search::algorithms::algorithm::{Algorithm, require, require_within};
 use crate::search::problem::brief::Brief;
 use crate::search::problem::objective::is_feasible;
 use crate::search::problem::stream::Stream;
@@ -49,7 +49,7 @@ pub(crate) struct Decomposition {
 impl Decomposition {
     pub(crate) fn new(settings: &DecompositionSettings, brief: Arc<Brief>, stream: Stream) -> Result<Decomposition> {
         let s = settings.clone();
-        require((2..=1 << 12).contains(&s.population), "population", s.population, "2 to 4096")?;
+        require_within("population", s.population, 2..=1 << 12)?;
         require((2..=s.population).contains(&s.neighbours), "neighbours", s.neighbours, "2 to the population")?;
         require((1..=s.population).contains(&s.replacements), "replacements", s.replacements, "1 to the population")?;
         require((0.0..=1.0).contains(&s.locality), "locality", s.locality, "a probability")?;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::error::Result;
-use crate::search::algorithms::algorithm::{Algorithm, require};
+use crate::search::algorithms::algorithm::{Algorithm, require_within};
 use crate::search::problem::brief::Brief;
 use crate::search::problem::stream::{Stream, scaled};
 use crate::threads::Run;
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EvolutionSettings {
     population: usize,
@@ -28,9 +28,7 @@ enum Removal {
 }
 
 pub(crate) struct Evolution {
-    population: usize,
-    sample: usize,
-    removal: Removal,
+    settings: EvolutionSettings,
     brief: Arc<Brief>,
     stream: Stream,
     /// Members of the population, from `oldest` around.
@@ -43,13 +41,13 @@ pub(crate) struct Evolution {
 
 impl Evolution {
     pub(crate) fn new(settings: &EvolutionSettings, brief: Arc<Brief>, stream: Stream) -> Result<Evolution> {
-        let &EvolutionSettings { population, sample, removal } = settings;
-        require((1..=1 << 20).contains(&population), "population", population, "1 to 1048576")?;
-        require((1..=1 << 20).contains(&sample), "sample", sample, "1 to 1048576")?;
+        let &settings @ EvolutionSettings { population, sample, .. } = settings;
+        require_within("population", population, 1..=1 << 20)?;
+        require_within("sample", sample, 1..=1 << 20)?;
         let rows = Vec::with_capacity(population * brief.width());
         let scores = Vec::with_capacity(population);
         let (oldest, missing) = (0, population);
-        Ok(Evolution { population, sample, removal, brief, stream, rows, scores, oldest, missing })
+        Ok(Evolution { settings, brief, stream, rows, scores, oldest, missing })
     }
 
     /// The best of so many members, drawn with replacement.
@@ -65,10 +63,10 @@ impl Evolution {
         };
         // In registers for as long as this takes.
         let mut stream = self.stream.clone();
-        for _ in 0..self.sample / 2 {
+        for _ in 0..self.settings.sample / 2 {
             stream.halves().into_iter().for_each(|half| enter(scaled(half, scores.len())));
         }
-        if self.sample % 2 == 1 {
+        if self.settings.sample % 2 == 1 {
             enter(scaled(stream.halves()[0], scores.len()));
         }
         self.stream = stream;
@@ -76,10 +74,10 @@ impl Evolution {
     }
 
     fn replaced(&mut self) -> usize {
-        match self.removal {
+        match self.settings.removal {
             Removal::Oldest => {
                 let oldest = self.oldest;
-                self.oldest = if oldest + 1 == self.population { 0 } else { oldest + 1 };
+                self.oldest = if oldest + 1 == self.settings.population { 0 } else { oldest + 1 };
                 oldest
             }
             Removal::Worst => {
@@ -107,7 +105,7 @@ impl Algorithm for Evolution {
     fn tell(&mut self, rows: &[u8], scores: &[f64]) {
         let width = self.brief.width();
         for (row, &score) in rows.chunks_exact(width).zip(scores) {
-            if self.scores.len() < self.population {
+            if self.scores.len() < self.settings.population {
                 self.rows.extend_from_slice(row);
                 self.scores.push(score);
             } else {

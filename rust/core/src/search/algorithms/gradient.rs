@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
-use crate::search::algorithms::algorithm::{Algorithm, require};
+use crate::search::algorithms::algorithm::{Algorithm, require, require_within};
 use crate::search::algorithms::policy::{Adam, Policy, softmax};
 use crate::search::problem::brief::Brief;
 use crate::search::problem::stream::Stream;
@@ -55,7 +55,7 @@ impl GradientAscent {
         let s = settings.clone();
         let (rate, temperature) = (s.learning_rate, s.temperature);
         require(rate.is_finite() && rate > 0.0, "learning_rate", rate, "a number above 0")?;
-        require((1..=1 << 20).contains(&s.steps), "steps", s.steps, "1 to 1048576")?;
+        require_within("steps", s.steps, 1..=1 << 20)?;
         require(temperature.is_finite() && temperature > 0.0, "temperature", temperature, "a number above 0")?;
         if brief.extension().is_none() {
             return Err(Error::search(

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::error::Result;
-use crate::search::algorithms::algorithm::{Algorithm, require};
+use crate::search::algorithms::algorithm::{Algorithm, require_within};
 use crate::search::problem::brief::Brief;
 use crate::search::problem::stream::Stream;
 use crate::threads::Run;
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HalvingSettings {
     /// Random architectures of a bracket.
@@ -34,8 +34,7 @@ impl Candidate {
 }
 
 pub(crate) struct Halving {
-    initial: usize,
-    reduction: usize,
+    settings: HalvingSettings,
     brief: Arc<Brief>,
     stream: Stream,
     candidates: Vec<Candidate>,
@@ -48,19 +47,10 @@ pub(crate) struct Halving {
 
 impl Halving {
     pub(crate) fn new(settings: &HalvingSettings, brief: Arc<Brief>, stream: Stream) -> Result<Halving> {
-        let &HalvingSettings { initial, reduction } = settings;
-        require((2..=4096).contains(&initial), "initial", initial, "2 to 4096")?;
-        require((2..=1 << 20).contains(&reduction), "reduction", reduction, "2 to 1048576")?;
-        let mut new = Halving {
-            initial,
-            reduction,
-            brief,
-            stream,
-            candidates: Vec::new(),
-            repeats: 1,
-            best: None,
-            has_changed: false,
-        };
+        require_within("initial", settings.initial, 2..=4096)?;
+        require_within("reduction", settings.reduction, 2..=1 << 20)?;
+        let (settings, candidates) = (*settings, Vec::new());
+        let mut new = Halving { settings, brief, stream, candidates, repeats: 1, best: None, has_changed: false };
         new.open();
         Ok(new)
     }
@@ -69,7 +59,7 @@ impl Halving {
     fn open(&mut self) {
         self.repeats = 1;
         self.candidates.clear();
-        for _ in 0..self.initial {
+        for _ in 0..self.settings.initial {
             let mut row = Vec::with_capacity(self.brief.width());
             self.brief.random(&mut self.stream, &mut row);
             self.candidates.push(Candidate { row, sum: 0.0, told: 0, asked: 0 });
@@ -91,8 +81,8 @@ impl Halving {
         if self.candidates.len() == 1 {
             return self.open();
         }
-        self.candidates.truncate((self.candidates.len() / self.reduction).max(1));
-        self.repeats *= self.reduction;
+        self.candidates.truncate((self.candidates.len() / self.settings.reduction).max(1));
+        self.repeats *= self.settings.reduction;
     }
 }
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::error::Result;
-use crate::search::algorithms::algorithm::{Algorithm, require};
+use crate::search::algorithms::algorithm::{Algorithm, require_within};
 use crate::search::problem::brief::Brief;
 use crate::search::problem::stream::Stream;
 use crate::threads::Run;
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LocalSettings {
     /// Random architectures, the best of which is a start.
@@ -20,8 +20,7 @@ pub struct LocalSettings {
 }
 
 pub(crate) struct LocalSearch {
-    initial: usize,
-    first_improvement: bool,
+    settings: LocalSettings,
     brief: Arc<Brief>,
     stream: Stream,
     current: Vec<u8>,
@@ -39,25 +38,12 @@ pub(crate) struct LocalSearch {
 
 impl LocalSearch {
     pub(crate) fn new(settings: &LocalSettings, brief: Arc<Brief>, stream: Stream) -> Result<LocalSearch> {
-        let &LocalSettings { initial, first_improvement } = settings;
-        require((1..=1 << 20).contains(&initial), "initial", initial, "1 to 1048576")?;
-        let (score, better_score) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
+        let &settings @ LocalSettings { initial, .. } = settings;
+        require_within("initial", initial, 1..=1 << 20)?;
         let (current, better, moves) = (Vec::new(), Vec::new(), Vec::new());
+        let (score, better_score) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
         let (asked, told, random) = (0, 0, [initial; 2]);
-        Ok(LocalSearch {
-            initial,
-            first_improvement,
-            brief,
-            stream,
-            current,
-            score,
-            better,
-            better_score,
-            moves,
-            asked,
-            told,
-            random,
-        })
+        Ok(LocalSearch { settings, brief, stream, current, score, better, better_score, moves, asked, told, random })
     }
 
     /// Goes to the best found, and lists its neighbours.
@@ -76,7 +62,7 @@ impl LocalSearch {
 
     fn restart(&mut self) {
         (self.score, self.better_score) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
-        self.random = [self.initial; 2];
+        self.random = [self.settings.initial; 2];
     }
 }
 
@@ -91,7 +77,7 @@ impl Algorithm for LocalSearch {
             return;
         }
         // All neighbours are independent, unless the first better one ends their turn.
-        let n = if self.first_improvement { 1 } else { most.min(self.moves.len() - self.asked) };
+        let n = if self.settings.first_improvement { 1 } else { most.min(self.moves.len() - self.asked) };
         for &(variable, choice) in &self.moves[self.asked..self.asked + n] {
             let first = rows.len();
             rows.extend_from_slice(&self.current);
@@ -117,7 +103,7 @@ impl Algorithm for LocalSearch {
             self.told += 1;
             let improved = self.better_score > self.score;
             match (improved, self.told >= self.moves.len()) {
-                (true, all) if all || self.first_improvement => self.settle(),
+                (true, all) if all || self.settings.first_improvement => self.settle(),
                 (false, true) => self.restart(),
                 _ => {}
             }

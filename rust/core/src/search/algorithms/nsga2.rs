@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::error::Result;
-use crate::search::algorithms::algorithm::{Algorithm, require};
+use crate::search::algorithms::algorithm::{Algorithm, require, require_within};
 use crate::search::problem::brief::Brief;
 use crate::search::problem::stream::{Stream, scaled};
 use crate::search::quality::ranks::Sorter;
@@ -16,7 +16,7 @@ const ATTEMPTS: usize = 10;
 /// Words of a filter: with 200 keys one in 20 bits is set.
 const FILTER: usize = 64;
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Nsga2Settings {
     population: usize,
@@ -33,8 +33,7 @@ struct Population {
 }
 
 pub(crate) struct Nsga2 {
-    population: usize,
-    crossover: f64,
+    settings: Nsga2Settings,
     brief: Arc<Brief>,
     stream: Stream,
     /// Parents, then the children told so far.
@@ -55,12 +54,11 @@ pub(crate) struct Nsga2 {
 
 impl Nsga2 {
     pub(crate) fn new(settings: &Nsga2Settings, brief: Arc<Brief>, stream: Stream) -> Result<Nsga2> {
-        let &Nsga2Settings { population, crossover } = settings;
-        require((2..=1 << 20).contains(&population), "population", population, "2 to 1048576")?;
+        let &settings @ Nsga2Settings { population, crossover } = settings;
+        require_within("population", population, 2..=1 << 20)?;
         require((0.0..=1.0).contains(&crossover), "crossover", crossover, "a probability")?;
         Ok(Nsga2 {
-            population,
-            crossover,
+            settings,
             brief,
             stream,
             members: Population::default(),
@@ -91,7 +89,7 @@ impl Nsga2 {
             self.brief.random(&mut self.stream, rows);
         } else {
             let [a, b] = [0; 2].map(|_| self.parent());
-            let b = if self.stream.unit() < self.crossover { b } else { a };
+            let b = if self.stream.unit() < self.settings.crossover { b } else { a };
             let width = self.brief.width();
             let parents = [a, b].map(|i| &self.members.rows[i * width..][..width]);
             self.brief.cross(&mut self.stream, parents, rows);
@@ -120,13 +118,13 @@ impl Nsga2 {
         let Sorter { ranks, crowding, order, line, .. } = &self.sorter;
         self.chosen.clear();
         for front in order.chunk_by(|&a, &b| ranks[a as usize] == ranks[b as usize]) {
-            let (first, left) = (self.chosen.len(), self.population - self.chosen.len());
+            let (first, left) = (self.chosen.len(), self.settings.population - self.chosen.len());
             self.chosen.extend_from_slice(front);
             if left < front.len() {
                 // The last front that finds room: those with most room around them.
                 let roomier = |a: &u32, b: &u32| crowding[*b as usize].total_cmp(&crowding[*a as usize]).then(a.cmp(b));
                 self.chosen[first..].select_nth_unstable_by(left, roomier);
-                self.chosen.truncate(self.population);
+                self.chosen.truncate(self.settings.population);
                 break;
             }
         }
@@ -177,7 +175,7 @@ fn note(filter: &mut [u64; FILTER], key: u64) {
 impl Algorithm for Nsga2 {
     fn ask(&mut self, most: usize, rows: &mut Vec<u8>, _run: &Run<'_>) {
         // Beyond a generation more children come from the same parents.
-        let left = self.population.saturating_sub(self.asked.len()).max(1);
+        let left = self.settings.population.saturating_sub(self.asked.len()).max(1);
         (0..most.min(left)).for_each(|_| self.child(rows));
     }
 
@@ -189,7 +187,7 @@ impl Algorithm for Nsga2 {
             self.members.keys.push(key);
             note(&mut self.filter, key);
             self.members.scores.extend_from_slice(scores);
-            if self.members.keys.len() - self.parents >= self.population {
+            if self.members.keys.len() - self.parents >= self.settings.population {
                 self.select();
             }
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::error::Result;
-use crate::search::algorithms::algorithm::{Algorithm, require};
+use crate::search::algorithms::algorithm::{Algorithm, require, require_within};
 use crate::search::problem::brief::Brief;
 use crate::search::problem::stream::Stream;
 use crate::threads::Run;
@@ -40,7 +40,7 @@ impl Reinforce {
         let s = settings.clone();
         let rate = s.learning_rate;
         require(rate.is_finite() && rate > 0.0, "learning_rate", rate, "a number above 0")?;
-        require((1..=1 << 20).contains(&s.episodes), "episodes", s.episodes, "1 to 1048576")?;
+        require_within("episodes", s.episodes, 1..=1 << 20)?;
         require((0.0..1.0).contains(&s.baseline), "baseline", s.baseline, "a decay of at least 0 and below 1")?;
         require(s.entropy.is_finite() && s.entropy >= 0.0, "entropy", s.entropy, "a number of at least 0")?;
         let policy = Policy::new(&brief);
