@@ -5,34 +5,35 @@ import sys
 from pathlib import Path
 
 SOURCE = Path(__file__).parent.parent / "rust/core/src"
-LAYERS = """
-error hash memory rng threads metric
-space source tables layout kernels surrogate predict store measure
-exact::question exact::fixed exact::prepared exact::bounds exact::starts exact::state exact::answers exact::task
-search::problem search::quality search::algorithms search::runs
-""".split()
+BASE = ["error", "hash", "memory", "rng", "threads", "metric"]
+FLOW = ["space", "source", "tables", "layout", "kernels", "surrogate", "predict", "store", "measure"]
+EXACT = ["question", "fixed", "prepared", "bounds", "starts", "state", "answers", "task"]
+SEARCH = ["problem", "quality", "algorithms", "runs"]
+LAYERS = [*BASE, *FLOW, *(f"exact::{name}" for name in EXACT), *(f"search::{name}" for name in SEARCH)]
 PATH = re.compile(r"\b(?:crate|super)::(?:\w+::)*(?:\w+|\{|\*)")
 
 
 def layer(module: str) -> int:
-    """Position of a module's layer, or -1."""
+    """Give the position of a module's layer, or -1."""
     return next((i for i, name in enumerate(LAYERS) if f"{module}::".startswith(f"{name}::")), -1)
 
 
 def uses(modules: dict[str, Path]) -> list[tuple[str, str, str]]:
-    """Each module, what it names, and where; tests at the end of a file are free."""
+    """List each module, what it names, and where; tests at the end of a file are free."""
     found = []
     for module, path in modules.items():
         for number, line in enumerate(path.read_text().split("#[cfg(test)]")[0].splitlines(), 1):
             for named in [] if line.lstrip().startswith("//") else PATH.findall(line):
                 parts = named.split("::")[1:] if named.startswith("crate::") else []
                 prefixes = ("::".join(parts[:n]) for n in range(len(parts), 0, -1))
-                found.append((module, next((p for p in prefixes if p in modules), named), f"{path}:{number}: {line.strip()}"))
+                found.append(
+                    (module, next((p for p in prefixes if p in modules), named), f"{path}:{number}: {line.strip()}")
+                )
     return found
 
 
 def circle(edges: dict[str, set[str]], start: str) -> list[str]:
-    """A way from a module back to it, or nothing."""
+    """Find a way from a module back to it."""
     ways, seen = [[start]], set()
     while ways:
         way = ways.pop()
@@ -46,6 +47,7 @@ def circle(edges: dict[str, set[str]], start: str) -> list[str]:
 
 
 def main() -> int:
+    """Print what breaks the order; 1 if anything does."""
     skipped = {"lib", "testing", "exact::tests", "search::tests"}
     names = {"::".join(path.relative_to(SOURCE).with_suffix("").parts): path for path in sorted(SOURCE.rglob("*.rs"))}
     modules = {name: path for name, path in names.items() if name not in skipped and path.name != "mod.rs"}

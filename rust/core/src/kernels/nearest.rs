@@ -3,8 +3,7 @@
 use std::sync::OnceLock;
 
 use crate::error::Result;
-use crate::memory::zeros;
-use crate::threads::{Run, filled, for_rows};
+use crate::threads::{Run, filled, row_by_row};
 
 /// Training rows that are compared together: their counts stay in registers.
 const TILE: usize = 64;
@@ -50,15 +49,10 @@ impl Training {
     }
 
     fn nearest(&self, rows: &[u8], others: bool, run: &Run<'_>) -> Result<Vec<u16>> {
-        let mut out = zeros(rows.len() / self.width, 1)?;
-        for_rows((rows, self.width), (&mut out, 1), |_, out, rows| {
-            for (out, row) in out.iter_mut().zip(rows.chunks_exact(self.width)) {
-                run.check()?;
-                *out = self.nearest_to(row, others);
-            }
-            Ok(())
-        })?;
-        Ok(out)
+        row_by_row((rows, self.width), 1, |_, row, out: &mut [u16]| {
+            out[0] = self.nearest_to(row, others);
+            run.check()
+        })
     }
 
     /// Distance to the nearest training row, or to the nearest but the row itself.

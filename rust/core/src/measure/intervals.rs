@@ -3,11 +3,10 @@
 use crate::error::{Error, Result};
 use crate::kernels::nearest::Training;
 use crate::measure::noise::{Draws, Noise};
-use crate::memory::zeros;
 use crate::metric::Link;
 use crate::store::benchmark::Benchmark;
 use crate::surrogate::uncertainty::Uncertainty;
-use crate::threads::{Run, filled, for_rows};
+use crate::threads::{Run, filled, row_by_row};
 
 impl Benchmark {
     /// One simulated measurement of every checked row, in the metric's unit.
@@ -16,14 +15,10 @@ impl Benchmark {
         let noise = self.noise(metric)?;
         let (draws, width) = (Draws::new(seed, &entry.name), self.space().width());
         let linked = predictor.predict_linked(self.space(), rows, run)?;
-        let mut out = zeros(linked.len(), 1)?;
-        for_rows((rows, width), (&mut out, 1), |first, out, rows| {
-            for ((out, row), &mean) in out.iter_mut().zip(rows.chunks_exact(width)).zip(&linked[first..]) {
-                *out = draws.measure(row, mean, entry.link, noise);
-            }
+        row_by_row((rows, width), 1, |i, row, out: &mut [f64]| {
+            out[0] = draws.measure(row, linked[i], entry.link, noise);
             run.check()
-        })?;
-        Ok(out)
+        })
     }
 
     /// How measurements of a metric scatter.

@@ -90,15 +90,9 @@ impl DenseTable {
         let cards: Vec<usize> = space.cards().collect();
         let mut steps = Vec::new();
         for (&axis, stride) in group.axes.iter().zip(group.strides()) {
-            let axis = axis as usize;
-            match granularity {
-                Granularity::Variables => steps.push((axis, stride)),
-                Granularity::Blocks => {
-                    let variables = space.blocks()[axis].variables.clone();
-                    let last = variables.end;
-                    steps.extend(variables.map(|v| (v, stride * cards[v + 1..last].iter().product::<usize>())));
-                }
-            }
+            let variables = granularity.variables(space, axis as usize);
+            let last = variables.end;
+            steps.extend(variables.map(|v| (v, stride * cards[v + 1..last].iter().product::<usize>())));
         }
         DenseTable { cells: group.expand(cells), steps }
     }

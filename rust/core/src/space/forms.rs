@@ -2,10 +2,12 @@
 //!
 //! Rows are flat, row-major bytes; every function that reads a foreign form checks it and names the row.
 
+use std::ops::Range;
+
 use crate::error::{Error, Result};
-use crate::memory::{room, zeros};
+use crate::memory::room;
 use crate::space::definition::{Block, Space};
-use crate::threads::for_rows;
+use crate::threads::{for_rows, row_by_row};
 
 impl Space {
     /// Checks rows of choice indices.
@@ -34,37 +36,28 @@ impl Space {
     pub fn block_states(&self, rows: &[u8]) -> Result<Vec<u8>> {
         let (width, blocks) = (self.width(), self.blocks().len());
         let cards: Vec<usize> = self.cards().collect();
-        let mut out = zeros(rows.len() / width, blocks)?;
-        for_rows((rows, width), (&mut out, blocks), |_, out, rows| {
-            for (out, row) in out.chunks_exact_mut(blocks).zip(rows.chunks_exact(width)) {
-                for (state, block) in out.iter_mut().zip(self.blocks()) {
-                    *state = block_state(block, row, &cards) as u8;
-                }
+        row_by_row((rows, width), blocks, |_, row, out: &mut [u8]| {
+            for (state, block) in out.iter_mut().zip(self.blocks()) {
+                *state = joint_state(block.variables.clone(), row, &cards) as u8;
             }
             Ok(())
-        })?;
-        Ok(out)
+        })
     }
 
     /// Rows of choice indices of block states.
     pub fn from_block_states(&self, states: &[u8]) -> Result<Vec<u8>> {
         let (width, blocks) = (self.width(), self.blocks().len());
         let tables = self.state_tables();
-        let mut out = zeros(states.len() / blocks, width)?;
-        for_rows((states, blocks), (&mut out, width), |first, out, states| {
-            for (i, (out, states)) in out.chunks_exact_mut(width).zip(states.chunks_exact(blocks)).enumerate() {
-                for ((block, table), &state) in self.blocks().iter().zip(&tables).zip(states) {
-                    if state as usize >= block.states {
-                        let (row, last) = (first + i, block.states - 1);
-                        return Err(Error::BlockState { row, block: block.name.clone(), state, last });
-                    }
-                    let n = block.variables.len();
-                    out[block.variables.clone()].copy_from_slice(&table[state as usize * n..][..n]);
+        row_by_row((states, blocks), width, |row, states, out: &mut [u8]| {
+            for ((block, table), &state) in self.blocks().iter().zip(&tables).zip(states) {
+                if state as usize >= block.states {
+                    return Err(Error::BlockState { row, block: block.name.clone(), state, last: block.states - 1 });
                 }
+                let n = block.variables.len();
+                out[block.variables.clone()].copy_from_slice(&table[state as usize * n..][..n]);
             }
             Ok(())
-        })?;
-        Ok(out)
+        })
     }
 
     /// 64-bit index of each checked row: mixed radix, the last variable fastest.
@@ -72,14 +65,10 @@ impl Space {
         self.indexed_size()?;
         let width = self.width();
         let cards: Vec<u64> = self.cards().map(|n| n as u64).collect();
-        let mut out = zeros(rows.len() / width, 1)?;
-        for_rows((rows, width), (&mut out, 1), |_, out, rows| {
-            for (out, row) in out.iter_mut().zip(rows.chunks_exact(width)) {
-                *out = row.iter().zip(&cards).fold(0, |n, (&x, card)| n * card + u64::from(x));
-            }
+        row_by_row((rows, width), 1, |_, row, out: &mut [u64]| {
+            out[0] = row.iter().zip(&cards).fold(0, |n, (&x, card)| n * card + u64::from(x));
             Ok(())
-        })?;
-        Ok(out)
+        })
     }
 
     /// Rows of choice indices at 64-bit indices.
@@ -105,20 +94,16 @@ impl Space {
     pub(crate) fn decode_with(&self, rows: usize, index_of: impl Fn(usize) -> u64 + Sync) -> Result<Vec<u8>> {
         let width = self.width();
         let tables = self.state_tables();
-        let mut out = zeros(rows, width)?;
-        for_rows((&vec![(); rows], 1), (&mut out, width), |first, out, _| {
-            for (i, out) in out.chunks_exact_mut(width).enumerate() {
-                let mut rest = index_of(first + i);
-                for (block, table) in self.blocks().iter().zip(&tables).rev() {
-                    let (n, states) = (block.variables.len(), block.states as u64);
-                    let state = (rest % states) as usize;
-                    rest /= states;
-                    out[block.variables.clone()].copy_from_slice(&table[state * n..][..n]);
-                }
+        row_by_row((&vec![(); rows], 1), width, |row, _, out: &mut [u8]| {
+            let mut rest = index_of(row);
+            for (block, table) in self.blocks().iter().zip(&tables).rev() {
+                let (n, states) = (block.variables.len(), block.states as u64);
+                let state = (rest % states) as usize;
+                rest /= states;
+                out[block.variables.clone()].copy_from_slice(&table[state * n..][..n]);
             }
             Ok(())
-        })?;
-        Ok(out)
+        })
     }
 
     /// Readable strings of checked rows.
@@ -146,21 +131,16 @@ impl Space {
     /// Rows of readable strings.
     pub fn parse<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Result<Vec<u8>> {
         let width = self.width();
-        let mut out = zeros(texts.len(), width)?;
-        for_rows((texts, 1), (&mut out, width), |first, out, texts| {
-            for (i, (out, text)) in out.chunks_exact_mut(width).zip(texts).enumerate() {
-                let text = text.as_ref().trim();
-                self.parse_row(text, out).map_err(|reason| Error::Text {
-                    row: first + i,
-                    text: text.chars().take(200).collect(),
-                    space: self.name().to_owned(),
-                    reason,
-                    example: self.format_row(&vec![0; width]),
-                })?;
-            }
-            Ok(())
-        })?;
-        Ok(out)
+        row_by_row((texts, 1), width, |row, text, out: &mut [u8]| {
+            let text = text[0].as_ref().trim();
+            self.parse_row(text, out).map_err(|reason| Error::Text {
+                row,
+                text: text.chars().take(200).collect(),
+                space: self.name().to_owned(),
+                reason,
+                example: self.format_row(&vec![0; width]),
+            })
+        })
     }
 
     fn parse_row(&self, text: &str, out: &mut [u8]) -> std::result::Result<(), String> {
@@ -224,9 +204,9 @@ impl Space {
     }
 }
 
-/// State of one block of a checked row: mixed radix, the last variable fastest.
-pub(crate) fn block_state(block: &Block, row: &[u8], cards: &[usize]) -> usize {
-    block.variables.clone().fold(0, |state, v| state * cards[v] + row[v] as usize)
+/// Joint state of some variables in a checked row: mixed radix, the last variable fastest.
+pub(crate) fn joint_state(variables: Range<usize>, row: &[u8], cards: &[usize]) -> usize {
+    variables.fold(0, |state, v| state * cards[v] + row[v] as usize)
 }
 
 #[cfg(test)]

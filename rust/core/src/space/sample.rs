@@ -1,10 +1,9 @@
 //! Uniform sampling. Row `i` is a function of the seed and `i` alone, so threads and sizes change nothing.
 
 use crate::error::{Error, Result};
-use crate::memory::zeros;
 use crate::rng::{mix, uniform};
 use crate::space::definition::Space;
-use crate::threads::for_rows;
+use crate::threads::row_by_row;
 
 /// Rounds of the Feistel permutation.
 const ROUNDS: u64 = 8;
@@ -28,17 +27,12 @@ impl Space {
             None => {
                 let cards: Vec<u64> = self.cards().map(|n| n as u64).collect();
                 let streams: Vec<u64> = (0..cards.len()).map(|v| mix(seed ^ mix(v as u64))).collect();
-                let mut out = zeros(rows, cards.len())?;
-                for_rows((&vec![(); rows], 1), (&mut out, cards.len()), |start, out, _| {
-                    for (i, row) in out.chunks_exact_mut(cards.len()).enumerate() {
-                        let number = first.wrapping_add((start + i) as u64);
-                        for ((x, &stream), &card) in row.iter_mut().zip(&streams).zip(&cards) {
-                            *x = uniform(stream, number, card) as u8;
-                        }
+                row_by_row((&vec![(); rows], 1), cards.len(), |i, _, row: &mut [u8]| {
+                    for ((x, &stream), &card) in row.iter_mut().zip(&streams).zip(&cards) {
+                        *x = uniform(stream, first.wrapping_add(i as u64), card) as u8;
                     }
                     Ok(())
-                })?;
-                Ok(out)
+                })
             }
         }
     }

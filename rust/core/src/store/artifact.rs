@@ -122,10 +122,6 @@ pub fn from_bytes(path: &Path, bytes: &[u8], space: &Space) -> Result<(Header, S
 }
 
 fn read_header(path: &Path, bytes: &[u8]) -> Result<Header> {
-    #[derive(Deserialize)]
-    struct Versioned {
-        format_version: u32,
-    }
     let fail = |reason: String| Error::artifact(path, reason);
     let (_, metadata) =
         SafeTensors::read_metadata(bytes).map_err(|e| fail(format!("not a safetensors file, or cut short: {e}")))?;
@@ -135,18 +131,27 @@ fn read_header(path: &Path, bytes: &[u8]) -> Result<Header> {
         .and_then(|m| m.get(METADATA_KEY))
         .ok_or_else(|| fail(format!("metadata has no {METADATA_KEY:?}; it is no accelnas artifact")))?;
     let versioned: Versioned = serde_json::from_str(json).map_err(|e| fail(format!("metadata: {e}")))?;
-    check_version(path, versioned.format_version)?;
+    versioned.check(path)?;
     serde_json::from_str(json).map_err(|e| fail(format!("metadata: {e}")))
 }
 
-/// Refuses a version that this code does not read.
-pub(crate) fn check_version(path: &Path, found: u32) -> Result<()> {
-    let remedy = match found.cmp(&FORMAT_VERSION) {
-        std::cmp::Ordering::Equal => return Ok(()),
-        std::cmp::Ordering::Greater => "update accelnas",
-        std::cmp::Ordering::Less => "recompile the benchmark",
-    };
-    Err(Error::Version { path: path.to_owned(), found, supported: FORMAT_VERSION, remedy })
+/// What all versions of a text say of themselves.
+#[derive(Deserialize)]
+pub(crate) struct Versioned {
+    format_version: u32,
+}
+
+impl Versioned {
+    /// Refuses a version that this code does not read.
+    pub(crate) fn check(&self, path: &Path) -> Result<()> {
+        let found = self.format_version;
+        let remedy = match found.cmp(&FORMAT_VERSION) {
+            std::cmp::Ordering::Equal => return Ok(()),
+            std::cmp::Ordering::Greater => "update accelnas",
+            std::cmp::Ordering::Less => "recompile the benchmark",
+        };
+        Err(Error::Version { path: path.to_owned(), found, supported: FORMAT_VERSION, remedy })
+    }
 }
 
 fn read_surrogate(reader: &Reader<'_>, space: &Space, header: &Header) -> Read<Surrogate> {

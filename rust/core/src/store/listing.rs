@@ -4,7 +4,7 @@ use crate::metric::{Direction, Link};
 use crate::space::definition::{Space, SpaceDefinition, one_line};
 use crate::space::names;
 use crate::space::names::Taken;
-use crate::store::artifact;
+use crate::store::artifact::Versioned;
 use crate::store::files;
 use crate::store::files::BENCHMARK_FILE;
 use std::path::Path;
@@ -60,16 +60,11 @@ pub fn check_name(name: &str, others: &[Metric]) -> Result<()> {
 }
 
 pub(crate) fn read_toml(directory: &Path) -> Result<(BenchmarkToml, Space)> {
-    #[derive(Deserialize)]
-    struct Versioned {
-        format_version: u32,
-    }
     let path = directory.join(BENCHMARK_FILE);
     let text = String::from_utf8(files::read(&path, LARGEST)?)
         .map_err(|e| Error::artifact(&path, format!("is no UTF-8 text ({e}); restore it")))?;
     let fail = |e: toml::de::Error| Error::artifact(&path, one_line(&e.to_string()));
-    let versioned: Versioned = toml::from_str(&text).map_err(fail)?;
-    artifact::check_version(&path, versioned.format_version)?;
+    toml::from_str::<Versioned>(&text).map_err(fail)?.check(&path)?;
     let file: BenchmarkToml = toml::from_str(&text).map_err(fail)?;
     let (mut taken, mut of_files) = (Taken::default(), Taken::default());
     of_files.take(BENCHMARK_FILE).map_err(|reason| Error::artifact(&path, reason))?;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::error::Result;
 use crate::space::definition::Space;
 use crate::surrogate::ensemble::Surrogate;
-use crate::tables::axes::{AxisSet, Granularity};
+use crate::tables::axes::AxisSet;
 use crate::threads::Run;
 
 /// Variance of each interaction on the scale of the link.
@@ -28,7 +28,10 @@ impl Surrogate {
         let functions: Vec<&[f64]> =
             std::iter::once(mean.as_slice()).chain(self.tables.cells.iter().map(Vec::as_slice)).collect();
         let of_table = |(t, set): (usize, &AxisSet)| {
-            let axes: Vec<Vec<usize>> = set.axes().iter().map(|&a| self.variables_of(space, a as usize)).collect();
+            // A variable of one choice has no part in anything.
+            let free = |&v: &usize| space.variables()[v].choices.len() > 1;
+            let variables = |&a: &u16| self.tables.granularity.variables(space, a as usize).filter(free).collect();
+            let axes: Vec<Vec<usize>> = set.axes().iter().map(variables).collect();
             let range = self.tables.offsets[t]..self.tables.offsets[t + 1];
             let energies = functions.iter().map(|cells| energies(space, &axes, &cells[range.clone()]));
             Ok((axes.concat(), energies.collect::<Vec<_>>()))
@@ -46,16 +49,6 @@ impl Surrogate {
         }
         let (sets, values) = sums.into_iter().map(|((_, set), values)| (set, values)).unzip();
         Ok(Variances { sets, values })
-    }
-
-    fn variables_of(&self, space: &Space, axis: usize) -> Vec<usize> {
-        match self.tables.granularity {
-            Granularity::Variables => vec![axis],
-            // a variable of one choice has no part in anything
-            Granularity::Blocks => {
-                space.blocks()[axis].variables.clone().filter(|&v| space.variables()[v].choices.len() > 1).collect()
-            }
-        }
     }
 }
 

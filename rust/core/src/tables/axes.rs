@@ -1,8 +1,10 @@
 //! Axes of tables: variables or whole blocks.
 
+use std::ops::Range;
+
 use crate::error::{Error, Result};
 use crate::space::definition::Space;
-use crate::space::forms::block_state;
+use crate::space::forms::joint_state;
 
 /// Most axes a table has.
 pub const MAX_ORDER: usize = 4;
@@ -36,6 +38,14 @@ impl Granularity {
         }
     }
 
+    /// Variables of an axis.
+    pub(crate) fn variables(self, space: &Space, axis: usize) -> Range<usize> {
+        match self {
+            Granularity::Variables => axis..axis + 1,
+            Granularity::Blocks => space.blocks()[axis].variables.clone(),
+        }
+    }
+
     /// State of each axis in a checked row.
     pub fn states(self, space: &Space, row: &[u8], out: &mut Vec<u8>) {
         out.clear();
@@ -43,7 +53,7 @@ impl Granularity {
             Granularity::Variables => out.extend_from_slice(row),
             Granularity::Blocks => {
                 let cards: Vec<usize> = space.cards().collect();
-                out.extend(space.blocks().iter().map(|b| block_state(b, row, &cards) as u8));
+                out.extend(space.blocks().iter().map(|b| joint_state(b.variables.clone(), row, &cards) as u8));
             }
         }
     }

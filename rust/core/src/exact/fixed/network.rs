@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::exact::question::domain::Domain;
 use crate::exact::question::levels::Levels;
 use crate::space::definition::Space;
-use crate::space::forms::block_state;
+use crate::space::forms::joint_state;
 use crate::surrogate::ensemble::Surrogate;
 use crate::tables::axes::{AxisSet, Granularity};
 use crate::tables::stored::{RawTables, purify};
@@ -56,10 +56,7 @@ pub(crate) fn relevant_variables(space: &Space, surrogate: &Surrogate, relevant:
             continue;
         }
         for &axis in set.axes() {
-            match tables.granularity {
-                Granularity::Variables => relevant[axis as usize] = true,
-                Granularity::Blocks => space.blocks()[axis as usize].variables.clone().for_each(|v| relevant[v] = true),
-            }
+            tables.granularity.variables(space, axis as usize).for_each(|v| relevant[v] = true);
         }
     }
 }
@@ -235,14 +232,8 @@ fn axis_states(
 ) -> Vec<(Option<u16>, Vec<usize>)> {
     let cards: Vec<usize> = space.cards().collect();
     let of_axis = |axis: usize| {
-        let inside = match granularity {
-            Granularity::Variables => axis..axis + 1,
-            Granularity::Blocks => space.blocks()[axis].variables.clone(),
-        };
-        let digit = |row: &[u8]| match granularity {
-            Granularity::Variables => row[axis] as usize,
-            Granularity::Blocks => block_state(&space.blocks()[axis], row, &cards),
-        };
+        let inside = granularity.variables(space, axis);
+        let digit = |row: &[u8]| joint_state(inside.clone(), row, &cards);
         let mut row = domain.first();
         match levels.levels.iter().position(|level| level.variables.iter().any(|v| inside.contains(v))) {
             None => (None, vec![digit(&row)]),
@@ -256,11 +247,7 @@ fn axis_states(
             }
         }
     };
-    let axes = match granularity {
-        Granularity::Variables => space.width(),
-        Granularity::Blocks => space.blocks().len(),
-    };
-    (0..axes).map(of_axis).collect()
+    (0..granularity.cards(space).len()).map(of_axis).collect()
 }
 
 /// Adds up the parts of one table, a row of its last level at a time.

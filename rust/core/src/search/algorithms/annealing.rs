@@ -52,7 +52,7 @@ impl Annealing {
 
     /// Temperature over the first one, at this share of the budget.
     fn cooled(&self) -> f64 {
-        let (done, all) = (self.told.saturating_sub(self.settings.initial as u64), self.brief.budget());
+        let (done, all) = (self.told.saturating_sub(self.settings.initial as u64), self.brief.budget);
         let share = done as f64 / all.saturating_sub(self.settings.initial as u64).max(1) as f64;
         libm::pow(self.settings.cooling, share.min(1.0))
     }

@@ -53,7 +53,7 @@ impl Decomposition {
         require((2..=s.population).contains(&s.neighbours), "neighbours", s.neighbours, "2 to the population")?;
         require((1..=s.population).contains(&s.replacements), "replacements", s.replacements, "1 to the population")?;
         require((0.0..=1.0).contains(&s.locality), "locality", s.locality, "a probability")?;
-        let m = brief.scores();
+        let m = brief.scores;
         let weights = simplex_weights(m, s.population);
         let vectors: Vec<&[f64]> = weights.chunks_exact(m).collect();
         let distance = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>();
@@ -87,7 +87,7 @@ impl Decomposition {
     }
 
     fn members(&self) -> usize {
-        self.scores.len() / self.brief.scores()
+        self.scores.len() / self.brief.scores
     }
 
     /// Weighted distance to the best scores seen, the largest of all objectives: less is better.
@@ -107,7 +107,7 @@ impl Decomposition {
 
     /// Finds the range of the members' scores again.
     fn measure(&mut self) {
-        let m = self.brief.scores();
+        let m = self.brief.scores;
         self.worst.fill(f64::INFINITY);
         for scores in self.scores.chunks_exact(m).filter(|s| is_feasible(s[0])) {
             self.worst.iter_mut().zip(scores).for_each(|(worst, score)| *worst = worst.min(*score));
@@ -176,7 +176,7 @@ impl Algorithm for Decomposition {
     }
 
     fn tell(&mut self, rows: &[u8], scores: &[f64]) {
-        for (row, scores) in rows.chunks_exact(self.brief.width()).zip(scores.chunks_exact(self.brief.scores())) {
+        for (row, scores) in rows.chunks_exact(self.brief.width()).zip(scores.chunks_exact(self.brief.scores)) {
             let known = self.pending.iter().position(|(pending, ..)| pending == row);
             let subproblem = known.map(|i| self.pending.swap_remove(i)).map(|(_, i, is_local)| (i, is_local));
             self.place(row, scores, subproblem);

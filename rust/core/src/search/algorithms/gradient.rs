@@ -57,7 +57,7 @@ impl GradientAscent {
         require(rate.is_finite() && rate > 0.0, "learning_rate", rate, "a number above 0")?;
         require_within("steps", s.steps, 1..=1 << 20)?;
         require(temperature.is_finite() && temperature > 0.0, "temperature", temperature, "a number above 0")?;
-        if brief.extension().is_none() {
+        if brief.extension.is_none() {
             return Err(Error::search(
                 "gradient_ascent needs metrics made of tables; choose another algorithm for functions and expressions",
             ));
@@ -79,7 +79,7 @@ impl GradientAscent {
     }
 
     fn step(&mut self) {
-        let Some(extension) = self.brief.extension() else { return };
+        let Some(extension) = &self.brief.extension else { return };
         let n = self.policy.logits.len();
         let (mut relaxed, mut slopes, mut gradient) = (self.policy.probabilities.clone(), vec![0.0; n], vec![0.0; n]);
         let mut scale = 1.0;

@@ -51,9 +51,9 @@ impl LocalSearch {
         std::mem::swap(&mut self.current, &mut self.better);
         self.score = self.better_score;
         self.moves.clear();
-        for &variable in self.brief.free() {
+        for &variable in &self.brief.free {
             let own = self.current[variable];
-            let choices = (0..self.brief.cards()[variable]).map(|choice| choice as u8);
+            let choices = (0..self.brief.cards[variable]).map(|choice| choice as u8);
             self.moves.extend(choices.filter(|&c| c != own).map(|choice| (variable as u32, choice)));
         }
         self.stream.shuffle(&mut self.moves);

@@ -113,7 +113,7 @@ impl Nsga2 {
 
     /// Lets the best of parents and children live.
     fn select(&mut self) {
-        let (width, scores) = (self.brief.width(), self.brief.scores());
+        let (width, scores) = (self.brief.width(), self.brief.scores);
         self.sorter.sort(&self.members.scores, scores);
         let Sorter { ranks, crowding, order, line, .. } = &self.sorter;
         self.chosen.clear();
@@ -180,7 +180,7 @@ impl Algorithm for Nsga2 {
     }
 
     fn tell(&mut self, rows: &[u8], scores: &[f64]) {
-        let each = scores.chunks_exact(self.brief.scores());
+        let each = scores.chunks_exact(self.brief.scores);
         for (row, scores) in rows.chunks_exact(self.brief.width()).zip(each) {
             self.members.rows.extend_from_slice(row);
             let key = key_of(row);

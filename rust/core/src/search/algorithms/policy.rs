@@ -43,7 +43,7 @@ pub(crate) struct Policy {
 impl Policy {
     pub(crate) fn new(brief: &Brief) -> Policy {
         let mut first = vec![0];
-        for &card in brief.cards() {
+        for &card in &brief.cards {
             first.push(first[first.len() - 1] + card as usize);
         }
         let n = first[first.len() - 1];

@@ -13,17 +13,17 @@ const MOST_CHANGES: usize = 18;
 #[derive(Clone, Debug)]
 pub struct Brief {
     /// Number of choices of every variable.
-    cards: Vec<u16>,
+    pub(crate) cards: Vec<u16>,
     /// Variables with two choices or more.
-    free: Vec<usize>,
+    pub(crate) free: Vec<usize>,
     /// Chances of at most 0, 1, 2 … mutations.
     changes: Vec<f64>,
     /// Number of scores of an architecture.
-    scores: usize,
+    pub(crate) scores: usize,
     /// Number of evaluations.
-    budget: u64,
+    pub(crate) budget: u64,
     /// The objective as a function of independent random choices, where it has one.
-    extension: Option<Arc<Extension>>,
+    pub(crate) extension: Option<Arc<Extension>>,
 }
 
 impl Brief {
@@ -49,26 +49,6 @@ impl Brief {
 
     pub(crate) fn width(&self) -> usize {
         self.cards.len()
-    }
-
-    pub(crate) fn cards(&self) -> &[u16] {
-        &self.cards
-    }
-
-    pub(crate) fn free(&self) -> &[usize] {
-        &self.free
-    }
-
-    pub(crate) fn scores(&self) -> usize {
-        self.scores
-    }
-
-    pub(crate) fn budget(&self) -> u64 {
-        self.budget
-    }
-
-    pub(crate) fn extension(&self) -> Option<&Arc<Extension>> {
-        self.extension.as_ref()
     }
 
     /// Appends a uniform architecture.

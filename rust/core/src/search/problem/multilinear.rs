@@ -180,10 +180,7 @@ impl Axes {
     fn new(space: &Space, granularity: Granularity) -> Axes {
         let mut first = vec![0];
         granularity.cards(space).iter().for_each(|card| first.push(first[first.len() - 1] + card));
-        let variables = match granularity {
-            Granularity::Variables => (0..space.width()).map(|v| v..v + 1).collect(),
-            Granularity::Blocks => space.blocks().iter().map(|block| block.variables.clone()).collect(),
-        };
+        let variables = (0..first.len() - 1).map(|axis| granularity.variables(space, axis)).collect();
         Axes { first, variables }
     }
 

@@ -81,7 +81,7 @@ impl Farm<'_> {
         let start = |&number: &u64| self.algorithm.start(brief, Stream::new(self.seed, number));
         let mut algorithms = runs.iter().map(start).collect::<Result<Vec<Box<dyn Algorithm>>>>()?;
         let mut cohort = Cohort::new(self.problem.clone(), self.seed, runs, self.keep);
-        let (width, m) = (brief.width(), brief.scores());
+        let (width, m) = (brief.width(), brief.scores);
         let recommends = self.algorithm.recommends();
         let (mut rows, mut asked) = (Vec::new(), Vec::new());
         loop {
