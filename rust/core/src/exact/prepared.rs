@@ -1,13 +1,12 @@
 //! A question about a space: a domain, objectives and constraints, made ready for the search.
 
-use crate::exact::question::kinds::Question;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::exact::fixed::lattice::Lattice;
 use crate::exact::fixed::network::{Network, relevant_variables};
 use crate::exact::fixed::tiles::MAX_LIMITS;
-use crate::exact::question::kinds::Item;
+use crate::exact::question::kinds::{Item, Question};
 use crate::exact::question::levels::Levels;
 use crate::metric::{Direction, Link};
 use crate::store::benchmark::Benchmark;

@@ -1,10 +1,5 @@
 //! A question and its search as jobs: any of them can run anywhere, at any time, once; what they find merges.
 
-use crate::exact::answers::answer::Answer;
-use crate::exact::bounds::order::{tree, tree_in};
-use crate::exact::question::checks::refused;
-use crate::exact::question::kinds::{Kind, Outcome};
-use crate::exact::starts::bounding::{Guide, bounding_functions};
 use std::any::Any;
 use std::ops::Range;
 use std::sync::atomic::AtomicU64;
@@ -13,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 
 use crate::error::Result;
+use crate::exact::answers::answer::Answer;
 use crate::exact::answers::best::BestGoal;
 use crate::exact::answers::count::{CountGoal, with_opposites};
 use crate::exact::answers::extremes::{range, require_rates};
@@ -20,13 +16,15 @@ use crate::exact::answers::front::FrontGoal;
 use crate::exact::answers::histogram::{Bins, HistogramGoal};
 use crate::exact::answers::ranks::{Given, RanksGoal};
 use crate::exact::bounds::counts::Counts;
+use crate::exact::bounds::order::{tree, tree_in};
 use crate::exact::bounds::scan::{coarse_unit, scan_order};
 use crate::exact::bounds::tree::Tree;
 use crate::exact::bounds::walk::Goal;
 use crate::exact::bounds::waves::search;
 use crate::exact::prepared::Prepared;
-use crate::exact::question::checks::check;
-use crate::exact::question::kinds::Question;
+use crate::exact::question::checks::{check, refused};
+use crate::exact::question::kinds::{Kind, Outcome, Question};
+use crate::exact::starts::bounding::{Guide, bounding_functions};
 use crate::exact::state::{Done, State};
 use crate::hash::sha256_hex;
 use crate::store::benchmark::Benchmark;

@@ -3,13 +3,12 @@
 //! They are compiled twice, for AVX2 and for any processor, and do the same operations in the same
 //! order. Look-ups are scalar loads: gathers were a third slower on the processors measured.
 
-use crate::layout::groups::MEMBER_LANES;
 use std::sync::Arc;
 
 use crate::error::Result;
 use crate::kernels::transpose::{Packer, ROWS};
 use crate::layout::arena::Arena;
-use crate::layout::groups::Group;
+use crate::layout::groups::{Group, MEMBER_LANES};
 use crate::metric::Link;
 use crate::tables::axes::Granularity;
 use crate::threads::map;

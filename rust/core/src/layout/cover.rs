@@ -3,13 +3,13 @@
 //! Tables are summed into one dense table a group, so a prediction is one look-up a group. For all
 //! triples of 14 points this is a covering design: 35 block triples become some 27 groups of the same size.
 
+use std::ops::Range;
+
 use crate::layout::columns::columns;
+use crate::rng::mix;
 use crate::space::definition::Space;
 use crate::tables::axes::{Granularity, joint};
 use crate::tables::stored::Tables;
-use std::ops::Range;
-
-use crate::rng::mix;
 
 /// A point of a cover: consecutive axes that enter a group together, and the product of their states.
 #[derive(Clone, Debug, PartialEq, Eq)]

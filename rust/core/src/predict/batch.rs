@@ -1,14 +1,14 @@
 //! Batches: rows of choice indices in, several metrics out, chunk by chunk on many threads.
 
-use crate::kernels::cpu::avx2_enabled;
-#[cfg(target_arch = "x86_64")]
-use crate::predict::chunk::Buffers;
 use std::cell::RefCell;
 
 use crate::error::Result;
+#[cfg(target_arch = "x86_64")]
+use crate::kernels::cpu::avx2_enabled;
 use crate::kernels::transpose::{BadChoice, Packer, ROWS};
 use crate::memory::zeros;
 use crate::metric::Link;
+use crate::predict::chunk::Buffers;
 use crate::predict::predictor::{Predictor, Std};
 use crate::space::definition::Space;
 use crate::surrogate::ensemble::Surrogate;

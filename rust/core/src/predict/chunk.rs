@@ -1,16 +1,15 @@
 //! A chunk of packed rows in float32: sums of tables and forests, and standard deviations.
 
-use crate::kernels::lookup::{DenseMembers, Lanes};
-use crate::kernels::transpose::ROWS;
-use crate::layout::groups::MEMBER_LANES;
-use crate::predict::predictor::{MemberTables, Predictor, Std, Trees};
-use crate::surrogate::uncertainty::variance;
-use crate::tables::axes::Granularity;
 use std::sync::OnceLock;
 
 use crate::error::{Error, Result};
-use crate::kernels::lookup::{finish, scale_residuals};
+use crate::kernels::lookup::{DenseMembers, Lanes, finish, scale_residuals};
+use crate::kernels::transpose::ROWS;
+use crate::layout::groups::MEMBER_LANES;
 use crate::metric::Link;
+use crate::predict::predictor::{MemberTables, Predictor, Std, Trees};
+use crate::surrogate::uncertainty::variance;
+use crate::tables::axes::Granularity;
 use crate::threads::Run;
 
 /// Buffers of one thread, kept between calls.

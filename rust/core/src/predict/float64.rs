@@ -1,8 +1,8 @@
 //! Predictions in float64.
 
-use crate::error::Result;
 use std::sync::atomic::Ordering;
 
+use crate::error::Result;
 use crate::predict::predictor::{Predictor, Std};
 use crate::space::definition::Space;
 use crate::surrogate::sums::{DenseSums, Sums};

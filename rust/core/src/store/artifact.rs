@@ -3,8 +3,6 @@
 //! Files may come from strangers: every length, index and value is checked before use, and memory
 //! stays within a small multiple of the file.
 
-use crate::store::tensors::{Read, Reader, Tensor, bytes_of, check_offsets, f32s, f64s, narrow_bytes, u16s, u32s};
-use crate::store::trees;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -14,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::metric::Link;
 use crate::space::definition::Space;
+use crate::store::tensors::{Read, Reader, Tensor, bytes_of, check_offsets, f32s, f64s, narrow_bytes, u16s, u32s};
+use crate::store::trees;
 use crate::surrogate::ensemble::Surrogate;
 use crate::surrogate::uncertainty::Uncertainty;
 use crate::tables::axes::{AxisSet, Granularity, MAX_ORDER};

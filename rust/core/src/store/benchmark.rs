@@ -1,6 +1,5 @@
 //! A benchmark: a directory of `benchmark.toml` and one artifact a metric, loaded when first used.
 
-use crate::store::listing::{BenchmarkToml, Metric, check_name, read_toml};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -16,6 +15,7 @@ use crate::space::names;
 use crate::store::artifact;
 use crate::store::artifact::{FORMAT_VERSION, Header};
 use crate::store::files::{self, BENCHMARK_FILE};
+use crate::store::listing::{BenchmarkToml, Metric, check_name, read_toml};
 use crate::surrogate::ensemble::Surrogate;
 use crate::surrogate::uncertainty::Uncertainty;
 use crate::threads::{Run, filled};

@@ -1,10 +1,10 @@
 //! Files of a benchmark: read whole, of a size that makes sense, and replaced whole.
 
-use crate::hash::sha256_hex;
 use std::io::Write;
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::hash::sha256_hex;
 
 /// The bytes of a regular file, 1 to `limit`; a pipe or a device would block, or never end.
 ///

@@ -1,5 +1,10 @@
 //! `benchmark.toml`: the space, and what is said of every metric.
 
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
 use crate::metric::{Direction, Link};
 use crate::space::definition::{Space, SpaceDefinition, one_line};
 use crate::space::names;
@@ -7,11 +12,6 @@ use crate::space::names::Taken;
 use crate::store::artifact::Versioned;
 use crate::store::files;
 use crate::store::files::BENCHMARK_FILE;
-use std::path::Path;
-
-use serde::{Deserialize, Serialize};
-
-use crate::error::{Error, Result};
 
 /// Most bytes of `benchmark.toml`.
 const LARGEST: u64 = 1 << 26;

@@ -1,15 +1,14 @@
 //! Trees to interaction tables, leaf by leaf: a leaf is the indicator of a box times a value.
 
-use crate::source::paths::{Path, for_each_leaf};
-use crate::tables::axes::{MAX_BLOCKS, MAX_CELLS, axis_set, joint};
 use std::collections::HashMap;
 
 use crate::error::{Error, Result};
 use crate::layout::columns::{Column, columns};
+use crate::source::paths::{Path, for_each_leaf};
 use crate::source::trees::{ChoiceSet, Forest, Node};
 use crate::space::definition::Space;
 use crate::surrogate::ensemble::Surrogate;
-use crate::tables::axes::{Granularity, MAX_ORDER};
+use crate::tables::axes::{Granularity, MAX_BLOCKS, MAX_CELLS, MAX_ORDER, axis_set, joint};
 use crate::tables::stored::{RawTables, Tables, purify};
 use crate::threads::Run;
 

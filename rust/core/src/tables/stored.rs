@@ -4,10 +4,10 @@
 //! every table has zero mean along each of its axes) the form is canonical, and a table is
 //! determined by its cells without the last state of each axis: that is what artifacts store.
 
-use crate::tables::axes::{AxisSet, Granularity, MAX_ORDER};
 use std::collections::BTreeMap;
 
 use crate::error::Result;
+use crate::tables::axes::{AxisSet, Granularity, MAX_ORDER};
 use crate::threads::Run;
 
 /// The same tables for several members: cells differ, axes do not.

@@ -1,16 +1,15 @@
 //! The k best architectures under constraints, proven.
 
-use crate::exact::answers::answer::Answer;
-use crate::exact::question::kinds::Item;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::exact::answers::answer::Answer;
 use crate::exact::bounds::tile::Tile;
 use crate::exact::bounds::tree::Tree;
 use crate::exact::bounds::walk::{Goal, Verdict};
 use crate::exact::fixed::lattice::Lattice;
 use crate::exact::prepared::{Prepared, clamp};
-use crate::exact::question::kinds::Outcome;
+use crate::exact::question::kinds::{Item, Outcome};
 use crate::exact::starts::ascent::{ascend, random_states};
 use crate::exact::starts::seeds::shortage;
 use crate::exact::state::{Done, check_items, damaged};

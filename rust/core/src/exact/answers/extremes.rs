@@ -1,13 +1,13 @@
 //! What takes a search of its own before a search: the ends of a metric.
 
-use crate::exact::answers::answer::Answer;
-use crate::exact::answers::best::BestGoal;
-use crate::exact::bounds::order::tree;
-use crate::exact::bounds::waves::search;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use crate::error::{Error, Result};
+use crate::exact::answers::answer::Answer;
+use crate::exact::answers::best::BestGoal;
+use crate::exact::bounds::order::tree;
+use crate::exact::bounds::waves::search;
 use crate::exact::prepared::Prepared;
 use crate::exact::question::checks::refused;
 use crate::exact::question::domain::Domain;

@@ -1,7 +1,5 @@
 //! The exact Pareto front of two or three objectives under constraints.
 
-use crate::exact::starts::bounding::Guide;
-use crate::exact::starts::dominance::{covers, insert_item, score};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -18,6 +16,8 @@ use crate::exact::fixed::tiles::{LANES, matches};
 use crate::exact::prepared::{Prepared, clamp};
 use crate::exact::question::checks::MAX_OBJECTIVES;
 use crate::exact::question::kinds::{Item, Outcome};
+use crate::exact::starts::bounding::Guide;
+use crate::exact::starts::dominance::{covers, insert_item, score};
 use crate::exact::state::{Done, check_items, checked_sum, damaged};
 use crate::threads::Run;
 

@@ -4,8 +4,9 @@
 //! point at a time (local bounds, Klamroth, Lacour and Vanderpooten 2015). Corners are in lattice steps:
 //! whatever lies in no orthant is dominated in every objective, beyond the margins of fixed point.
 
-use crate::exact::question::checks::MAX_OBJECTIVES;
 use std::ops::Range;
+
+use crate::exact::question::checks::MAX_OBJECTIVES;
 
 /// Most functions that bound a subtree: objectives and weighted sums of them.
 pub(crate) const MAX_BOUNDS: usize = 16;

@@ -3,7 +3,6 @@
 //! A node has fixed the first levels, see `frames`. The last two levels are a tile, which is evaluated whole.
 
 use crate::exact::bounds::counts::Counts;
-
 use crate::exact::bounds::frames::{Frame, Function};
 use crate::exact::bounds::scan::{LastLevels, LastTables};
 use crate::exact::fixed::lattice::Lattice;

@@ -1,6 +1,5 @@
 //! A metric as a sum of float64 tables over levels.
 
-use crate::tables::stored::Tables;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,7 +10,7 @@ use crate::space::definition::Space;
 use crate::space::forms::joint_state;
 use crate::surrogate::ensemble::Surrogate;
 use crate::tables::axes::{AxisSet, Granularity};
-use crate::tables::stored::{RawTables, purify};
+use crate::tables::stored::{RawTables, Tables, purify};
 use crate::threads::{Run, map};
 
 /// Most cells of the tables of a metric over levels.

@@ -1,12 +1,12 @@
 //! REINFORCE (Williams 1992) with an independent categorical policy for every variable, as NATS-Bench has it.
 
-use crate::search::algorithms::policy::{Adam, Policy};
 use std::sync::Arc;
 
 use serde::Deserialize;
 
 use crate::error::Result;
 use crate::search::algorithms::algorithm::{Algorithm, require, require_within};
+use crate::search::algorithms::policy::{Adam, Policy};
 use crate::search::problem::brief::Brief;
 use crate::search::problem::stream::Stream;
 use crate::threads::Run;

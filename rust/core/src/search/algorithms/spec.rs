@@ -1,5 +1,9 @@
 //! All algorithms and their settings, as data.
 
+use std::sync::Arc;
+
+use serde::Deserialize;
+
 use crate::error::{Error, Result};
 use crate::search::algorithms::algorithm::Algorithm;
 use crate::search::algorithms::annealing::{Annealing, AnnealingSettings};
@@ -14,9 +18,6 @@ use crate::search::algorithms::reinforce::{Reinforce, ReinforceSettings};
 use crate::search::problem::brief::Brief;
 use crate::search::problem::definition::Problem;
 use crate::search::problem::stream::Stream;
-use std::sync::Arc;
-
-use serde::Deserialize;
 
 /// An algorithm and its settings.
 #[derive(Clone, Debug, Deserialize)]
