@@ -55,6 +55,7 @@ lint: rust-lint python-lint ## formatting, lints and types
 
 rust-lint: $(VENV)/.developed
 	@cargo fmt --all --check
+	@$(BIN)/python scripts/rust_layers.py
 	$(QUIETLY) "clippy" cargo clippy --workspace --all-targets -- -D warnings
 
 python-lint: $(VENV)/.developed

@@ -4,12 +4,11 @@ use std::sync::atomic::AtomicBool;
 
 use proptest::prelude::*;
 
-use crate::forest::{ChoiceSet, Forest, Node};
-use crate::sample::uniform;
-use crate::space::Space;
-use crate::space::tests::space_of;
+use crate::rng::uniform;
+use crate::source::trees::{ChoiceSet, Forest, Node};
+use crate::space::definition::{BlockDefinition, Choice, Space, SpaceDefinition, VariableDefinition};
+use crate::surrogate::uncertainty::Uncertainty;
 use crate::threads::{ALONE, Run};
-use crate::uncertainty::Uncertainty;
 
 pub(crate) static RUNNING: AtomicBool = AtomicBool::new(false);
 
@@ -71,4 +70,30 @@ pub(crate) fn uncertainty_of(space: &Space) -> Uncertainty {
         scores: (0..99).map(|i| i as f32 / 40.0).collect(),
         training: space.range(0, 5.min(space.size().unwrap_or(5)), &ALONE).unwrap(),
     }
+}
+
+pub(crate) fn space_of(blocks: &[&[usize]]) -> Space {
+    let blocks = blocks
+        .iter()
+        .enumerate()
+        .map(|(b, cards)| BlockDefinition {
+            name: format!("block{b}"),
+            variables: cards
+                .iter()
+                .enumerate()
+                .map(|(v, &n)| VariableDefinition {
+                    name: format!("b{b}v{v}"),
+                    symbol: Some(["p", "q", "r", "s", "t", "u"][v].to_owned()),
+                    choices: (0..n as i64).map(Choice::Int).collect(),
+                    labels: None,
+                })
+                .collect(),
+        })
+        .collect();
+    Space::new(SpaceDefinition { name: "test".to_owned(), blocks }).unwrap()
+}
+
+/// The shape of the MnasNet space.
+pub(crate) fn mnasnet() -> Space {
+    space_of(&[&[3, 2, 3, 2], &[3, 2, 3, 2], &[3, 2, 3, 2], &[3, 2, 3, 2], &[3, 2, 3, 2], &[3, 2, 4, 2], &[3, 2, 3, 2]])
 }

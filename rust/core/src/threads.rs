@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::{Error, Result};
+use crate::memory::{Zero, zeros};
 
 /// How a long call runs.
 #[derive(Clone, Copy, Debug)]
@@ -126,6 +127,21 @@ pub(crate) fn for_rows<In: Sync, Out: Send>(
     let chunks =
         input.chunks(width * CHUNK).enumerate().map(|(i, input)| (i, outputs.next().unwrap_or_default(), input));
     run.try_map(chunks, |(i, output, input)| work(i * CHUNK, output, input)).map(drop)
+}
+
+/// So many numbers of every row, which a function makes of zeros and the row's number; in chunks, as [`for_rows`].
+pub(crate) fn row_by_row<In: Sync, Out: Zero + Send>(
+    run: &Run<'_>,
+    (input, width): (&[In], usize),
+    numbers: usize,
+    work: impl Fn(usize, &[In], &mut [Out]) -> Result<()> + Sync + Send,
+) -> Result<Vec<Out>> {
+    let mut out = zeros(input.len() / width, numbers)?;
+    for_rows(run, (input, width), (&mut out, numbers), |first, out, input| {
+        let rows = out.chunks_exact_mut(numbers).zip(input.chunks_exact(width));
+        rows.enumerate().try_for_each(|(i, (out, row))| work(first + i, row, out))
+    })?;
+    Ok(out)
 }
 
 /// The value of a cell, made by whoever needs it first. Several may make it at once: none waits for another, which

@@ -6,11 +6,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, LazyLock};
 
-use accelnas_core::artifact::from_bytes;
-use accelnas_core::benchmark::{Benchmark, Direction, Metric};
 use accelnas_core::exact::{Constraint, Domain, Kind, Question, Task};
-use accelnas_core::predict::Std;
-use accelnas_core::space::Space;
+use accelnas_core::metric::Direction;
+use accelnas_core::predict::predictor::Std;
+use accelnas_core::space::definition::Space;
+use accelnas_core::store::artifact::from_bytes;
+use accelnas_core::store::benchmark::Benchmark;
+use accelnas_core::store::listing::Metric;
 use accelnas_core::threads::Run;
 use accelnas_core::{Error, Result};
 use libfuzzer_sys::fuzz_target;

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use accelnas_core::benchmark::{Benchmark as CoreBenchmark, Direction, Metric};
-use accelnas_core::link::Link;
-use accelnas_core::predict::Std;
-use numpy::{PyArray1, PyArray2, PyReadonlyArray2, PyUntypedArrayMethods};
+use accelnas_core::metric::{Direction, Link};
+use accelnas_core::predict::predictor::Std;
+use accelnas_core::store::benchmark::Benchmark as CoreBenchmark;
+use accelnas_core::store::listing::Metric;
+use numpy::{PyArray1, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::boundary::{detached, detached_at, to_py, to_rows};
+use crate::boundary::{Array1, Array2, Rows, detached, detached_at, to_py, to_rows};
 use crate::build::Surrogate;
 use crate::space::Space;
 use crate::uncertainty::{Uncertainty, to_dict};
@@ -27,11 +28,10 @@ const SCANNED: usize = 1 << 12;
 type Prediction<'py> = (Bound<'py, PyAny>, Option<Bound<'py, PyAny>>);
 
 /// Rows and values of local optima, which of them each start reached, and in how many moves.
-type Optima<'py> =
-    (Bound<'py, PyArray2<u8>>, Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<u32>>);
+type Optima<'py> = (Array2<'py, u8>, Array1<'py, f64>, Array1<'py, i64>, Array1<'py, u32>);
 
 /// Lower and upper ends of intervals.
-type Interval<'py> = (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>);
+type Interval<'py> = (Array1<'py, f64>, Array1<'py, f64>);
 
 #[pyclass(frozen, module = "accelnas._core")]
 pub(crate) struct Benchmark {
@@ -129,7 +129,7 @@ impl Benchmark {
     fn predict<'py>(
         &self,
         py: Python<'py>,
-        rows: PyReadonlyArray2<'py, u8>,
+        rows: Rows<'py>,
         metrics: Vec<usize>,
         std: Option<&str>,
         threads: Option<usize>,
@@ -145,7 +145,7 @@ impl Benchmark {
     fn predict_float64<'py>(
         &self,
         py: Python<'py>,
-        rows: PyReadonlyArray2<'py, u8>,
+        rows: Rows<'py>,
         metrics: Vec<usize>,
         std: Option<&str>,
         threads: Option<usize>,
@@ -166,10 +166,10 @@ impl Benchmark {
     fn predict_members<'py>(
         &self,
         py: Python<'py>,
-        rows: PyReadonlyArray2<'py, u8>,
+        rows: Rows<'py>,
         metric: usize,
         threads: Option<usize>,
-    ) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    ) -> PyResult<Array2<'py, f64>> {
         let bytes = self.space.get().checked(py, &rows)?;
         let (out, members) = detached_at(py, self.cost(&rows, &[metric], false), threads, |run| {
             let predictor = self.core.predictor(metric)?;
@@ -183,11 +183,11 @@ impl Benchmark {
     fn query<'py>(
         &self,
         py: Python<'py>,
-        rows: PyReadonlyArray2<'py, u8>,
+        rows: Rows<'py>,
         metric: usize,
         seed: u64,
         threads: Option<usize>,
-    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    ) -> PyResult<Array1<'py, f64>> {
         let bytes = self.space.get().checked(py, &rows)?;
         let out = detached_at(py, self.cost(&rows, &[metric], false), threads, |run| {
             run.install(|| self.core.query(metric, bytes, seed, run))
@@ -199,7 +199,7 @@ impl Benchmark {
     fn predict_interval<'py>(
         &self,
         py: Python<'py>,
-        rows: PyReadonlyArray2<'py, u8>,
+        rows: Rows<'py>,
         metric: usize,
         level: f64,
         threads: Option<usize>,
@@ -215,10 +215,10 @@ impl Benchmark {
     fn distance<'py>(
         &self,
         py: Python<'py>,
-        rows: PyReadonlyArray2<'py, u8>,
+        rows: Rows<'py>,
         metric: usize,
         threads: Option<usize>,
-    ) -> PyResult<Bound<'py, PyArray1<u16>>> {
+    ) -> PyResult<Array1<'py, u16>> {
         let bytes = self.space.get().checked(py, &rows)?;
         let out = detached_at(py, (rows.shape()[0], SCANNED), threads, |run| {
             run.in_pool(|| self.core.distances(metric, bytes, run))
@@ -230,7 +230,7 @@ impl Benchmark {
     fn climb<'py>(
         &self,
         py: Python<'py>,
-        rows: PyReadonlyArray2<'py, u8>,
+        rows: Rows<'py>,
         metric: usize,
         threads: Option<usize>,
     ) -> PyResult<Optima<'py>> {
@@ -258,7 +258,7 @@ impl Benchmark {
 
 impl Benchmark {
     /// Rows, and about how many look-ups one costs: float32 sums of tables alone are worth one.
-    fn cost(&self, rows: &PyReadonlyArray2<'_, u8>, metrics: &[usize], is_mean: bool) -> (usize, usize) {
+    fn cost(&self, rows: &Rows<'_>, metrics: &[usize], is_mean: bool) -> (usize, usize) {
         let of_metric = |&metric: &usize| match self.core.loaded(metric).map(|p| p.surrogate()) {
             Some(surrogate) if is_mean && surrogate.forests.is_empty() => 1,
             Some(surrogate) => surrogate.cost(),
@@ -269,7 +269,7 @@ impl Benchmark {
     }
 
     /// Checked rows of choice indices of the benchmark's space.
-    pub(crate) fn checked<'a>(&self, py: Python<'_>, rows: &'a PyReadonlyArray2<'_, u8>) -> PyResult<&'a [u8]> {
+    pub(crate) fn checked<'a>(&self, py: Python<'_>, rows: &'a Rows<'_>) -> PyResult<&'a [u8]> {
         self.space.get().checked(py, rows)
     }
 }
@@ -300,14 +300,14 @@ pub(crate) fn write_metric(
     let (space, core) = (&surrogate.space, &surrogate.core);
     let uncertainty = uncertainty.map(|u| u.core(py, space.width())).transpose()?;
     detached(py, usize::MAX, None, |_| {
-        accelnas_core::benchmark::write_metric(&directory, space, metric, core, uncertainty.as_ref(), provenance)
+        accelnas_core::store::benchmark::write_metric(&directory, space, metric, core, uncertainty.as_ref(), provenance)
     })
 }
 
 /// Refuses what can't name a metric, which becomes a file and a column.
 #[pyfunction]
 pub(crate) fn check_metric_name(py: Python<'_>, name: &str) -> PyResult<()> {
-    accelnas_core::benchmark::check_name(name, &[]).map_err(|e| to_py(py, e))
+    accelnas_core::store::listing::check_name(name, &[]).map_err(|e| to_py(py, e))
 }
 
 /// A metric as Python describes it; its members, file and hash follow from its surrogate.

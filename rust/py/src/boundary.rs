@@ -5,10 +5,16 @@ use std::time::Duration;
 
 use accelnas_core::Error;
 use accelnas_core::threads::Run;
-use numpy::{PyArray2, PyArrayMethods, PyReadonlyArray2, PyUntypedArrayMethods};
+use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
+
+/// Rows of choice indices that Python gives.
+pub(crate) type Rows<'py> = PyReadonlyArray2<'py, u8>;
+/// Arrays that Python gets.
+pub(crate) type Array1<'py, T> = Bound<'py, PyArray1<T>>;
+pub(crate) type Array2<'py, T> = Bound<'py, PyArray2<T>>;
 
 /// Calls of fewer rows, or look-ups worth a row, run on the caller's thread.
 const SHORT: usize = 1 << 16;
@@ -123,7 +129,7 @@ pub(crate) fn to_py(py: Python<'_>, error: Error) -> PyErr {
 /// Shape-checked bytes of a C-contiguous array of rows.
 pub(crate) fn row_bytes<'a>(
     py: Python<'_>,
-    rows: &'a PyReadonlyArray2<'_, u8>,
+    rows: &'a Rows<'_>,
     expected: usize,
     what: &'static str,
     order: &str,
@@ -136,11 +142,7 @@ pub(crate) fn row_bytes<'a>(
 }
 
 /// An array of rows that takes the vector over.
-pub(crate) fn to_rows<'py, T: numpy::Element>(
-    py: Python<'py>,
-    flat: Vec<T>,
-    width: usize,
-) -> PyResult<Bound<'py, PyArray2<T>>> {
+pub(crate) fn to_rows<'py, T: numpy::Element>(py: Python<'py>, flat: Vec<T>, width: usize) -> PyResult<Array2<'py, T>> {
     let rows = flat.len() / width.max(1);
-    numpy::PyArray1::from_vec(py, flat).reshape([rows, width])
+    PyArray1::from_vec(py, flat).reshape([rows, width])
 }

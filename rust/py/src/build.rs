@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use accelnas_core::combine::combine;
-use accelnas_core::forest::{Forest as CoreForest, SourceTrees};
-use accelnas_core::lower::lower;
-use accelnas_core::space::Space as CoreSpace;
-use accelnas_core::surrogate::Surrogate as CoreSurrogate;
-use accelnas_core::tables::Granularity;
-use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use accelnas_core::source::arrays::SourceTrees;
+use accelnas_core::source::trees::Forest as CoreForest;
+use accelnas_core::space::definition::Space as CoreSpace;
+use accelnas_core::surrogate::combine::combine;
+use accelnas_core::surrogate::ensemble::Surrogate as CoreSurrogate;
+use accelnas_core::surrogate::lower::lower;
+use accelnas_core::tables::axes::Granularity;
+use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::boundary::{detached, detached_at, to_py, to_rows};
+use crate::boundary::{Array1, Array2, Rows, detached, detached_at, to_py, to_rows};
 use crate::space::Space;
 
 #[pyclass(frozen, module = "accelnas._core")]
@@ -65,7 +66,7 @@ impl Forest {
             scale,
             bias,
         };
-        let core = CoreForest::new(&space.get().core, &source).map_err(|e| to_py(py, e))?;
+        let core = source.forest(&space.get().core).map_err(|e| to_py(py, e))?;
         Ok(Forest { core, space })
     }
 
@@ -75,12 +76,7 @@ impl Forest {
     }
 
     #[pyo3(signature = (rows, threads = None))]
-    fn predict<'py>(
-        &self,
-        py: Python<'py>,
-        rows: PyReadonlyArray2<'py, u8>,
-        threads: Option<usize>,
-    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    fn predict<'py>(&self, py: Python<'py>, rows: Rows<'py>, threads: Option<usize>) -> PyResult<Array1<'py, f64>> {
         let space = self.space.get();
         let bytes = space.checked(py, &rows)?;
         let width = space.core.width();
@@ -90,12 +86,7 @@ impl Forest {
     }
 
     #[pyo3(signature = (rows, threads = None))]
-    fn leaves<'py>(
-        &self,
-        py: Python<'py>,
-        rows: PyReadonlyArray2<'py, u8>,
-        threads: Option<usize>,
-    ) -> PyResult<Bound<'py, PyArray2<i32>>> {
+    fn leaves<'py>(&self, py: Python<'py>, rows: Rows<'py>, threads: Option<usize>) -> PyResult<Array2<'py, i32>> {
         let space = self.space.get();
         let bytes = space.checked(py, &rows)?;
         let width = space.core.width();
@@ -106,7 +97,7 @@ impl Forest {
 }
 
 /// Axes of each table, and the variances of its mean and of every member.
-type Variances<'py> = (Vec<Vec<usize>>, Bound<'py, PyArray2<f64>>);
+type Variances<'py> = (Vec<Vec<usize>>, Array2<'py, f64>);
 
 #[pyclass(frozen, module = "accelnas._core")]
 pub(crate) struct Surrogate {
@@ -252,12 +243,7 @@ impl Surrogate {
 
     /// Mean over members before the link is inverted, float64.
     #[pyo3(signature = (rows, threads = None))]
-    fn predict<'py>(
-        &self,
-        py: Python<'py>,
-        rows: PyReadonlyArray2<'py, u8>,
-        threads: Option<usize>,
-    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    fn predict<'py>(&self, py: Python<'py>, rows: Rows<'py>, threads: Option<usize>) -> PyResult<Array1<'py, f64>> {
         let bytes = self.checked(py, &rows)?;
         let out = detached_at(py, self.cost(&rows), threads, |run| {
             run.install(|| self.core.predict(&self.space, bytes, run))
@@ -270,9 +256,9 @@ impl Surrogate {
     fn predict_members<'py>(
         &self,
         py: Python<'py>,
-        rows: PyReadonlyArray2<'py, u8>,
+        rows: Rows<'py>,
         threads: Option<usize>,
-    ) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    ) -> PyResult<Array2<'py, f64>> {
         let bytes = self.checked(py, &rows)?;
         let out = detached_at(py, self.cost(&rows), threads, |run| {
             run.install(|| self.core.predict_members(&self.space, bytes, run))
@@ -285,12 +271,12 @@ impl Surrogate {
     fn predict_float32<'py>(
         &self,
         py: Python<'py>,
-        rows: PyReadonlyArray2<'py, u8>,
+        rows: Rows<'py>,
         threads: Option<usize>,
-    ) -> PyResult<Bound<'py, PyArray1<f32>>> {
+    ) -> PyResult<Array1<'py, f32>> {
         let bytes = self.checked(py, &rows)?;
         let out = detached_at(py, self.cost(&rows), threads, |run| {
-            accelnas_core::batch::predict_link(&self.space, &self.core, bytes, run)
+            accelnas_core::predict::batch::predict_link(&self.space, &self.core, bytes, run)
         })?;
         Ok(PyArray1::from_vec(py, out))
     }
@@ -298,11 +284,11 @@ impl Surrogate {
 
 impl Surrogate {
     /// Rows, and what one costs.
-    fn cost(&self, rows: &PyReadonlyArray2<'_, u8>) -> (usize, usize) {
+    fn cost(&self, rows: &Rows<'_>) -> (usize, usize) {
         (rows.shape()[0], self.core.cost())
     }
 
-    fn checked<'a>(&self, py: Python<'_>, rows: &'a PyReadonlyArray2<'_, u8>) -> PyResult<&'a [u8]> {
+    fn checked<'a>(&self, py: Python<'_>, rows: &'a Rows<'_>) -> PyResult<&'a [u8]> {
         let bytes = crate::boundary::row_bytes(py, rows, self.space.width(), "variables", "space.variables")?;
         detached(py, rows.shape()[0], None, |run| run.install(|| self.space.check(bytes, run)))?;
         Ok(bytes)

@@ -1,7 +1,7 @@
 //! Python values to choices and back.
 
 use accelnas_core::Error;
-use accelnas_core::space::{Choice, Space, Variable};
+use accelnas_core::space::definition::{Choice, Space, Variable};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};

@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use accelnas_core::exact::{Constraint, Domain, Item, Kind, Outcome, Question, State, Task};
-use numpy::{PyArray1, PyReadonlyArray2};
+use numpy::PyArray1;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::benchmark::{Benchmark, parse_direction};
-use crate::boundary::{detached, to_rows, watched};
+use crate::boundary::{Rows, detached, to_rows, watched};
 
 /// A question about the whole space and its search as jobs.
 #[pyclass(frozen, module = "accelnas._core")]
@@ -35,7 +35,7 @@ impl Search {
         k: usize,
         prune: bool,
         bins: usize,
-        rows: Option<PyReadonlyArray2<'_, u8>>,
+        rows: Option<Rows<'_>>,
         threads: Option<usize>,
     ) -> PyResult<Search> {
         let bench = benchmark.core.clone();

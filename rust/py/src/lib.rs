@@ -39,12 +39,12 @@ mod _core {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-        module.add("FORMAT_VERSION", accelnas_core::artifact::FORMAT_VERSION)?;
+        module.add("FORMAT_VERSION", accelnas_core::store::artifact::FORMAT_VERSION)?;
         module.add("MAX_BEST", exact::MAX_BEST)?;
         module.add("MAX_BINS", exact::MAX_BINS)?;
         module.add("MAX_LIMITS", exact::MAX_LIMITS)?;
         module.add("MAX_OBJECTIVES", exact::MAX_OBJECTIVES)?;
         module.add("MAX_SIZE", u64::MAX)?;
-        module.add("MAX_STATES", accelnas_core::space::MAX_STATES)
+        module.add("MAX_STATES", accelnas_core::space::definition::MAX_STATES)
     }
 }

@@ -5,14 +5,14 @@ use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods}
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::boundary::detached;
+use crate::boundary::{Array1, detached};
 
 /// Number of the front of each point, from 0; more of a score is better.
 #[pyfunction]
 pub(crate) fn non_dominated_ranks<'py>(
     py: Python<'py>,
     scores: PyReadonlyArray2<'_, f64>,
-) -> PyResult<Bound<'py, PyArray1<u32>>> {
+) -> PyResult<Array1<'py, u32>> {
     let (width, scores) = (scores.shape()[1], contiguous(&scores)?);
     let found = detached(py, usize::MAX, Some(1), |run| search::non_dominated_ranks(scores, width, run))?;
     Ok(PyArray1::from_vec(py, found))
@@ -23,7 +23,7 @@ pub(crate) fn non_dominated_ranks<'py>(
 pub(crate) fn crowding_distances<'py>(
     py: Python<'py>,
     scores: PyReadonlyArray2<'_, f64>,
-) -> PyResult<Bound<'py, PyArray1<f64>>> {
+) -> PyResult<Array1<'py, f64>> {
     let (width, scores) = (scores.shape()[1], contiguous(&scores)?);
     let found = detached(py, usize::MAX, Some(1), |run| search::crowding_distances(scores, width, run))?;
     Ok(PyArray1::from_vec(py, found))
@@ -37,7 +37,7 @@ pub(crate) fn hypervolumes<'py>(
     points: PyReadonlyArray2<'_, f64>,
     starts: PyReadonlyArray1<'_, i64>,
     threads: Option<usize>,
-) -> PyResult<Bound<'py, PyArray1<f64>>> {
+) -> PyResult<Array1<'py, f64>> {
     let (width, starts) = (points.shape()[1], checked_starts(&points, &starts)?);
     if !(2..=3).contains(&width) {
         return Err(PyValueError::new_err(format!("points have {width} coordinates, expected 2 or 3")));
@@ -56,7 +56,7 @@ pub(crate) fn igd_plus<'py>(
     starts: PyReadonlyArray1<'_, i64>,
     front: PyReadonlyArray2<'_, f64>,
     threads: Option<usize>,
-) -> PyResult<Bound<'py, PyArray1<f64>>> {
+) -> PyResult<Array1<'py, f64>> {
     let (width, starts) = (points.shape()[1], checked_starts(&points, &starts)?);
     if front.shape()[1] != width || front.shape()[0] == 0 {
         return Err(PyValueError::new_err("the front has no points, or points of another width"));

@@ -4,16 +4,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use accelnas_core::memory::room;
 use accelnas_core::search::{
-    self, Algorithm, AlgorithmSpec, Cohort, Evaluate, Farm, Keep, Log, Modelled, Objective, Stream, Watch,
+    Algorithm, AlgorithmSpec, Cohort, Evaluate, Farm, Keep, Log, Modelled, Objective, Stream, Watch,
 };
-use accelnas_core::{Error, Result};
-use numpy::{PyArray1, PyArray2, PyReadonlyArray2, PyUntypedArrayMethods};
+use accelnas_core::{Error, Result, search};
+use numpy::{PyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::benchmark::Benchmark;
-use crate::boundary::{detached, row_bytes, to_py, to_rows, watched};
+use crate::boundary::{Array1, Array2, Rows, detached, row_bytes, to_py, to_rows, watched};
 use crate::space::Space;
 
 /// A function of Python that gives rows of choice indices their values, float64 (n, columns).
@@ -159,7 +159,7 @@ impl Problem {
     }
 
     /// Scores (n, scores) of values (n, columns).
-    fn score<'py>(&self, py: Python<'py>, values: PyReadonlyArray2<'_, f64>) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    fn score<'py>(&self, py: Python<'py>, values: PyReadonlyArray2<'_, f64>) -> PyResult<Array2<'py, f64>> {
         let scores = self.scores_of(&values)?;
         to_rows(py, scores, self.core.objective().scores())
     }
@@ -214,7 +214,7 @@ impl Problem {
     }
 
     /// Checked rows, as positions among the allowed choices.
-    fn positions(&self, py: Python<'_>, rows: &PyReadonlyArray2<'_, u8>) -> PyResult<Vec<u8>> {
+    fn positions(&self, py: Python<'_>, rows: &Rows<'_>) -> PyResult<Vec<u8>> {
         let space = self.core.space();
         let names = || space.variables().iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", ");
         let mut bytes = row_bytes(py, rows, space.width(), "variables", &names())?.to_vec();
@@ -245,14 +245,14 @@ impl Optimizer {
     ) -> PyResult<Optimizer> {
         let core = &problem.get().core;
         let started = AlgorithmSpec::from_json(algorithm)
-            .and_then(|spec| spec.start(&core.brief(&spec, budget)?, Stream::new(seed, run)));
+            .and_then(|spec| spec.start(&spec.brief(core, budget)?, Stream::new(seed, run)));
         let algorithm = started.map_err(|e| to_py(py, e))?;
         Ok(Optimizer { problem, algorithm })
     }
 
     /// Architectures to evaluate next; as many as the algorithm likes where no number is given.
     #[pyo3(signature = (n = None))]
-    fn ask<'py>(&mut self, py: Python<'py>, n: Option<usize>) -> PyResult<Bound<'py, PyArray2<u8>>> {
+    fn ask<'py>(&mut self, py: Python<'py>, n: Option<usize>) -> PyResult<Array2<'py, u8>> {
         let problem = &self.problem.get().core;
         let (width, algorithm) = (problem.space().width(), &mut self.algorithm);
         let work = n.unwrap_or(1).saturating_mul(algorithm.cost());
@@ -277,9 +277,9 @@ impl Optimizer {
     fn tell<'py>(
         &mut self,
         py: Python<'py>,
-        rows: PyReadonlyArray2<'_, u8>,
+        rows: Rows<'_>,
         values: PyReadonlyArray2<'_, f64>,
-    ) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    ) -> PyResult<Array2<'py, f64>> {
         let problem = self.problem.get();
         let (positions, scores) = (problem.positions(py, &rows)?, problem.scores_of(&values)?);
         let m = problem.core.objective().scores();
@@ -312,12 +312,7 @@ impl Runs {
     }
 
     /// Evaluates and logs rows of positions among the allowed choices, so many a run; gives scores (n, scores).
-    fn advance<'py>(
-        &mut self,
-        py: Python<'py>,
-        rows: PyReadonlyArray2<'_, u8>,
-        asked: Vec<usize>,
-    ) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    fn advance<'py>(&mut self, py: Python<'py>, rows: Rows<'_>, asked: Vec<usize>) -> PyResult<Array2<'py, f64>> {
         let problem = self.problem.get();
         let space = problem.core.space();
         let rows = row_bytes(py, &rows, space.width(), "variables", "the space")?;
@@ -345,7 +340,7 @@ pub(crate) fn run_seed(seed: u64, run: u64) -> u64 {
 
 /// Seeds of the measurements of a run's evaluations, from 1 to `n`.
 #[pyfunction]
-pub(crate) fn measurement_seeds(py: Python<'_>, seed: u64, run: u64, n: u64) -> PyResult<Bound<'_, PyArray1<u64>>> {
+pub(crate) fn measurement_seeds(py: Python<'_>, seed: u64, run: u64, n: u64) -> PyResult<Array1<'_, u64>> {
     let mut seeds = room(n as usize, 1).map_err(|e| to_py(py, e))?;
     seeds.extend((1..=n).map(|i| Stream::of_evaluation(seed, run, i)));
     Ok(PyArray1::from_vec(py, seeds))

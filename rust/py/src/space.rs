@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use accelnas_core::memory::zeros;
-use accelnas_core::space::Space as CoreSpace;
-use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use accelnas_core::space::definition::Space as CoreSpace;
+use numpy::{PyArray1, PyReadonlyArray1, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
-use crate::boundary::{detached, row_bytes, to_py, to_rows};
+use crate::boundary::{Array1, Array2, Rows, detached, row_bytes, to_py, to_rows};
 use crate::choices;
 
 /// A variable as Python gets it: name, symbol, block and choices.
@@ -28,12 +28,12 @@ impl Space {
     }
 
     /// Bytes of an array of choice indices.
-    pub(crate) fn bytes<'a>(&self, py: Python<'_>, rows: &'a PyReadonlyArray2<'_, u8>) -> PyResult<&'a [u8]> {
+    pub(crate) fn bytes<'a>(&self, py: Python<'_>, rows: &'a Rows<'_>) -> PyResult<&'a [u8]> {
         row_bytes(py, rows, self.core.width(), "variables", "space.variables")
     }
 
     /// Bytes of an array of choice indices in range.
-    pub(crate) fn checked<'a>(&self, py: Python<'_>, rows: &'a PyReadonlyArray2<'_, u8>) -> PyResult<&'a [u8]> {
+    pub(crate) fn checked<'a>(&self, py: Python<'_>, rows: &'a Rows<'_>) -> PyResult<&'a [u8]> {
         let bytes = self.bytes(py, rows)?;
         detached(py, rows.shape()[0], None, |run| run.install(|| self.core.check(bytes, run)))?;
         Ok(bytes)
@@ -60,7 +60,7 @@ impl Space {
 
     #[getter]
     fn variables(&self, py: Python<'_>) -> PyResult<Vec<VariableTuple>> {
-        let tuple = |v: &accelnas_core::space::Variable| {
+        let tuple = |v: &accelnas_core::space::definition::Variable| {
             let choices = v.choices.iter().map(|c| choices::to_object(py, c)).collect::<PyResult<Vec<_>>>()?;
             Ok((v.name.clone(), v.symbol.clone(), v.block, choices))
         };
@@ -90,77 +90,64 @@ impl Space {
         unique: bool,
         first: u64,
         threads: Option<usize>,
-    ) -> PyResult<Bound<'py, PyArray2<u8>>> {
+    ) -> PyResult<Array2<'py, u8>> {
         let n = usize::try_from(n).unwrap_or(usize::MAX);
         let rows = detached(py, n, threads, |run| run.install(|| self.core.sample_from(first, n, seed, unique, run)))?;
         to_rows(py, rows, self.core.width())
     }
 
-    fn check(&self, py: Python<'_>, rows: PyReadonlyArray2<'_, u8>) -> PyResult<()> {
+    fn check(&self, py: Python<'_>, rows: Rows<'_>) -> PyResult<()> {
         self.checked(py, &rows).map(|_| ())
     }
 
-    fn index<'py>(&self, py: Python<'py>, rows: PyReadonlyArray2<'py, u8>) -> PyResult<Bound<'py, PyArray1<u64>>> {
+    fn index<'py>(&self, py: Python<'py>, rows: Rows<'py>) -> PyResult<Array1<'py, u64>> {
         let bytes = self.checked(py, &rows)?;
         let out = detached(py, rows.shape()[0], None, |run| run.install(|| self.core.index(bytes, run)))?;
         Ok(PyArray1::from_vec(py, out))
     }
 
-    fn at<'py>(&self, py: Python<'py>, indices: PyReadonlyArray1<'py, u64>) -> PyResult<Bound<'py, PyArray2<u8>>> {
+    fn at<'py>(&self, py: Python<'py>, indices: PyReadonlyArray1<'py, u64>) -> PyResult<Array2<'py, u8>> {
         let indices = indices.as_slice()?;
         let rows = detached(py, indices.len(), None, |run| run.install(|| self.core.at(indices, run)))?;
         to_rows(py, rows, self.core.width())
     }
 
-    fn range<'py>(&self, py: Python<'py>, start: u64, stop: u64) -> PyResult<Bound<'py, PyArray2<u8>>> {
+    fn range<'py>(&self, py: Python<'py>, start: u64, stop: u64) -> PyResult<Array2<'py, u8>> {
         let n = stop.saturating_sub(start) as usize;
         let rows = detached(py, n, None, |run| run.install(|| self.core.range(start, stop, run)))?;
         to_rows(py, rows, self.core.width())
     }
 
-    fn block_states<'py>(
-        &self,
-        py: Python<'py>,
-        rows: PyReadonlyArray2<'py, u8>,
-    ) -> PyResult<Bound<'py, PyArray2<u8>>> {
+    fn block_states<'py>(&self, py: Python<'py>, rows: Rows<'py>) -> PyResult<Array2<'py, u8>> {
         let bytes = self.checked(py, &rows)?;
         let states = detached(py, rows.shape()[0], None, |run| run.install(|| self.core.block_states(bytes, run)))?;
         to_rows(py, states, self.core.blocks().len())
     }
 
     #[pyo3(name = "from_block_states")]
-    fn rows_of_block_states<'py>(
-        &self,
-        py: Python<'py>,
-        states: PyReadonlyArray2<'py, u8>,
-    ) -> PyResult<Bound<'py, PyArray2<u8>>> {
+    fn rows_of_block_states<'py>(&self, py: Python<'py>, states: Rows<'py>) -> PyResult<Array2<'py, u8>> {
         let bytes = row_bytes(py, &states, self.core.blocks().len(), "blocks", "space.blocks")?;
         let rows =
             detached(py, states.shape()[0], None, |run| run.install(|| self.core.from_block_states(bytes, run)))?;
         to_rows(py, rows, self.core.width())
     }
 
-    fn format(&self, py: Python<'_>, rows: PyReadonlyArray2<'_, u8>) -> PyResult<Vec<String>> {
+    fn format(&self, py: Python<'_>, rows: Rows<'_>) -> PyResult<Vec<String>> {
         let bytes = self.checked(py, &rows)?;
         detached(py, rows.shape()[0], None, |run| run.install(|| self.core.format(bytes, run)))
     }
 
-    fn parse<'py>(&self, py: Python<'py>, texts: Vec<String>) -> PyResult<Bound<'py, PyArray2<u8>>> {
+    fn parse<'py>(&self, py: Python<'py>, texts: Vec<String>) -> PyResult<Array2<'py, u8>> {
         let rows = detached(py, texts.len(), None, |run| run.install(|| self.core.parse(&texts, run)))?;
         to_rows(py, rows, self.core.width())
     }
 
-    fn neighbours<'py>(&self, py: Python<'py>, row: PyReadonlyArray2<'py, u8>) -> PyResult<Bound<'py, PyArray2<u8>>> {
+    fn neighbours<'py>(&self, py: Python<'py>, row: Rows<'py>) -> PyResult<Array2<'py, u8>> {
         to_rows(py, self.core.neighbours(self.checked(py, &row)?), self.core.width())
     }
 
     /// A uniform neighbour of every row.
-    fn random_neighbours<'py>(
-        &self,
-        py: Python<'py>,
-        rows: PyReadonlyArray2<'py, u8>,
-        seed: u64,
-    ) -> PyResult<Bound<'py, PyArray2<u8>>> {
+    fn random_neighbours<'py>(&self, py: Python<'py>, rows: Rows<'py>, seed: u64) -> PyResult<Array2<'py, u8>> {
         let bytes = self.checked(py, &rows)?;
         let out = detached(py, rows.shape()[0], None, |_| self.core.random_neighbours(bytes, seed))?;
         to_rows(py, out, self.core.width())
@@ -172,7 +159,7 @@ impl Space {
         choices::position(variable, value).ok_or_else(|| to_py(py, choices::value_error(variable, row, value)))
     }
 
-    fn encode_dicts<'py>(&self, py: Python<'py>, dicts: &Bound<'py, PyList>) -> PyResult<Bound<'py, PyArray2<u8>>> {
+    fn encode_dicts<'py>(&self, py: Python<'py>, dicts: &Bound<'py, PyList>) -> PyResult<Array2<'py, u8>> {
         let width = self.core.width();
         let mut rows = zeros(dicts.len(), width).map_err(|e| to_py(py, e))?;
         for (row, (dict, out)) in dicts.iter().zip(rows.chunks_exact_mut(width)).enumerate() {
@@ -187,10 +174,11 @@ impl Space {
         to_rows(py, rows, width)
     }
 
-    fn decode<'py>(&self, py: Python<'py>, rows: PyReadonlyArray2<'py, u8>) -> PyResult<Bound<'py, PyList>> {
+    fn decode<'py>(&self, py: Python<'py>, rows: Rows<'py>) -> PyResult<Bound<'py, PyList>> {
         let bytes = self.checked(py, &rows)?;
-        let objects =
-            |v: &accelnas_core::space::Variable| v.choices.iter().map(|c| choices::to_object(py, c)).collect();
+        let objects = |v: &accelnas_core::space::definition::Variable| {
+            v.choices.iter().map(|c| choices::to_object(py, c)).collect()
+        };
         let objects: Vec<Vec<Py<PyAny>>> = self.core.variables().iter().map(objects).collect::<PyResult<_>>()?;
         let list = PyList::empty(py);
         for row in bytes.chunks_exact(self.core.width()) {

@@ -1,12 +1,12 @@
 //! What Python says of a metric's errors, as `accelnas.build` estimates it.
 
-use accelnas_core::uncertainty::Uncertainty as CoreUncertainty;
-use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2};
+use accelnas_core::surrogate::uncertainty::Uncertainty as CoreUncertainty;
+use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::boundary::{row_bytes, to_rows};
+use crate::boundary::{Rows, row_bytes, to_rows};
 
 /// A dict of these.
 #[derive(FromPyObject)]
@@ -16,7 +16,7 @@ pub(crate) struct Uncertainty<'py> {
     residual: f64,
     factors: PyReadonlyArray1<'py, f64>,
     scores: PyReadonlyArray1<'py, f32>,
-    training: PyReadonlyArray2<'py, u8>,
+    training: Rows<'py>,
 }
 
 impl Uncertainty<'_> {

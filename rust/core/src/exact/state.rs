@@ -1,15 +1,16 @@
 //! The state of a search: what is done and found, as a text that may be damaged, or made up, on its way.
 //!
 //! A digest tells altered texts from whole ones. What a text says is also held against the question, for every
-//! kind by its [`Goal::validate`](crate::exact::tree::Goal::validate), so that a wrong one gives no panic and no wrong proof.
+//! kind by its `Answer::validate`, so that a wrong one gives no panic and no wrong proof.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::exact::best::Item;
-use crate::exact::problem::Problem;
-use crate::exact::tree::{Counts, Tree};
+use crate::exact::bounds::counts::Counts;
+use crate::exact::bounds::tree::Tree;
+use crate::exact::prepared::Prepared;
+use crate::exact::question::kinds::Item;
 use crate::hash::sha256_hex;
 use crate::threads::Run;
 
@@ -88,7 +89,7 @@ impl<'a> Done<'a> {
             (from, jobs) = (last + 1, jobs + (last - first));
         }
         let Counts { evaluated, pruned, settled } = state.counts;
-        let (found, expected) = (sum([evaluated, pruned, settled])?, jobs as u64 * tree.job_size());
+        let (found, expected) = (checked_sum([evaluated, pruned, settled])?, jobs as u64 * tree.job_size());
         match found == expected {
             true => Ok(Done { tree, ranges: &state.done, counts: state.counts }),
             false => Err(damaged(format!("{found} architectures are counted, {jobs} jobs have {expected}"))),
@@ -119,14 +120,14 @@ impl<'a> Done<'a> {
         let size = self.tree.levels.free_size;
         match counts.iter().find(|&&count| count % size != 0) {
             Some(count) => Err(damaged(format!("{count} architectures are counted, expected a multiple of {size}"))),
-            None => sum(counts.iter().copied()),
+            None => checked_sum(counts.iter().copied()),
         }
     }
 }
 
 /// Expects architectures of the domain that meet the constraints, with the values that the benchmark gives them, bit by bit.
-pub(crate) fn check_items(problem: &Problem, items: &[Item], run: &Run<'_>) -> Result<()> {
-    let (space, allowed) = (problem.bench.space(), problem.question.domain.allowed());
+pub(crate) fn check_items(prepared: &Prepared, items: &[Item], run: &Run<'_>) -> Result<()> {
+    let (space, allowed) = (prepared.bench.space(), prepared.question.domain.allowed());
     for (i, Item { row, .. }) in items.iter().enumerate() {
         if row.len() != space.width() {
             let (found, width) = (row.len(), space.width());
@@ -138,13 +139,13 @@ pub(crate) fn check_items(problem: &Problem, items: &[Item], run: &Run<'_>) -> R
         }
     }
     let rows: Vec<u8> = items.iter().flat_map(|item| item.row.iter().copied()).collect();
-    let values = problem.values(&rows, run)?;
+    let values = prepared.values(&rows, run)?;
     for (i, item) in items.iter().enumerate() {
         let own: Vec<f64> = values.iter().map(|v| v[i]).collect();
         if !own.iter().map(|x| x.to_bits()).eq(item.values.iter().map(|x| x.to_bits())) {
             return Err(damaged(format!("architecture {i} has values {:?}, expected {own:?}", item.values)));
         }
-        if !problem.is_feasible(|m| own[m]) {
+        if !prepared.is_feasible(|m| own[m]) {
             return Err(damaged(format!("architecture {i} with values {own:?} breaks a constraint")));
         }
     }
@@ -152,7 +153,7 @@ pub(crate) fn check_items(problem: &Problem, items: &[Item], run: &Run<'_>) -> R
 }
 
 /// A sum of counts from outside.
-pub(crate) fn sum(counts: impl IntoIterator<Item = u64>) -> Result<u64> {
+pub(crate) fn checked_sum(counts: impl IntoIterator<Item = u64>) -> Result<u64> {
     let mut counts = counts.into_iter();
     counts.try_fold(0, u64::checked_add).ok_or_else(|| damaged("counts add up to more than 2^64".to_owned()))
 }

@@ -7,57 +7,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 
-use crate::benchmark::Benchmark;
-use crate::error::{Error, Result};
-use crate::exact::best::{BestGoal, Item};
-use crate::exact::checks::{check, range, require_rates};
-use crate::exact::count::{CountGoal, with_opposites};
-use crate::exact::front::{FrontGoal, bounding_functions};
-use crate::exact::histogram::{Bins, HistogramGoal};
-use crate::exact::lattice::Lattice;
-use crate::exact::network::Network;
-use crate::exact::order::by_variance;
-use crate::exact::problem::{Problem, Question};
-use crate::exact::ranks::{Given, RanksGoal};
-use crate::exact::scan::{coarse_unit, scan_order};
-use crate::exact::search::search;
-use crate::exact::seeds::Guide;
+use crate::error::Result;
+use crate::exact::answers::answer::Answer;
+use crate::exact::answers::best::BestGoal;
+use crate::exact::answers::count::{CountGoal, with_opposites};
+use crate::exact::answers::extremes::{range, require_rates};
+use crate::exact::answers::front::FrontGoal;
+use crate::exact::answers::histogram::{Bins, HistogramGoal};
+use crate::exact::answers::ranks::{Given, RanksGoal};
+use crate::exact::bounds::counts::Counts;
+use crate::exact::bounds::order::{tree, tree_in};
+use crate::exact::bounds::scan::{coarse_unit, scan_order};
+use crate::exact::bounds::tree::Tree;
+use crate::exact::bounds::walk::Goal;
+use crate::exact::bounds::waves::search;
+use crate::exact::prepared::Prepared;
+use crate::exact::question::checks::{check, refused};
+use crate::exact::question::kinds::{Kind, Outcome, Question};
+use crate::exact::starts::bounding::{Guide, bounding_functions};
 use crate::exact::state::{Done, State};
-use crate::exact::tree::{Counts, Goal, Tree};
 use crate::hash::sha256_hex;
+use crate::store::benchmark::Benchmark;
 use crate::threads::Run;
-
-/// What is wanted of the architectures that meet the constraints.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Kind {
-    /// The k best of one objective; without pruning every architecture is evaluated.
-    Best { k: usize, prune: bool },
-    /// Those that none is better than in all objectives.
-    Front,
-    /// Their number.
-    Count,
-    /// Their number by value of the objective, in so many bins of even width on the link's scale.
-    Histogram { bins: usize },
-    /// How many are better than given architectures in the objective, and how many equal; without constraints.
-    Ranks { rows: Vec<u8> },
-}
-
-/// What is known once some or all jobs are done.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
-    Items(Vec<Item>),
-    Count(u64),
-    /// Counts between edges; both ascend with the metric.
-    Histogram {
-        counts: Vec<u64>,
-        edges: Vec<f64>,
-    },
-    /// Architectures that are better than, and that equal, each given one.
-    Ranks {
-        better: Vec<u64>,
-        equal: Vec<u64>,
-    },
-}
 
 /// A kind with what its search needs.
 #[derive(Debug)]
@@ -72,7 +43,7 @@ enum Plan {
 /// A question, ready to be searched.
 #[derive(Debug)]
 pub struct Task {
-    problem: Problem,
+    prepared: Prepared,
     plan: Plan,
     tree: Tree,
     key: String,
@@ -80,10 +51,39 @@ pub struct Task {
     last: Mutex<Option<(String, Box<dyn Any + Send>)>>,
 }
 
-/// Something to do with the goal of a task.
-trait Visit: Send {
-    type Out: Send;
-    fn visit<G: Goal>(self, task: &Task, goal: &G) -> Result<Self::Out>;
+/// What a task does by an answer's means, whatever is found.
+trait Steps {
+    fn start(&self, task: &Task) -> Result<State>;
+    fn run(&self, task: &Task, state: State, jobs: Range<usize>, settled: &AtomicU64, run: &Run<'_>) -> Result<State>;
+    fn merge(&self, task: &Task, a: State, b: State) -> Result<State>;
+    fn outcome(&self, task: &Task, state: &State) -> Result<Outcome>;
+}
+
+impl<G: Answer> Steps for G {
+    fn start(&self, task: &Task) -> Result<State> {
+        task.made(Vec::new(), Counts::default(), self.resumed(Answer::start(self)?)?)
+    }
+
+    fn run(&self, task: &Task, state: State, jobs: Range<usize>, settled: &AtomicU64, run: &Run<'_>) -> Result<State> {
+        let found = task.found(self, &state)?;
+        let done = joined(&state.done, &[(jobs.start, jobs.end)])?;
+        let (found, counts) = search(&task.tree, self, found, jobs, settled, run)?;
+        task.made(done, state.counts.plus(counts), found)
+    }
+
+    fn merge(&self, task: &Task, a: State, b: State) -> Result<State> {
+        let (mut found, other) = (task.found(self, &a)?, task.found(self, &b)?);
+        let done = joined(&a.done, &b.done)?;
+        Goal::merge(self, &mut found, other)?;
+        task.made(done, a.counts.plus(b.counts), found)
+    }
+
+    fn outcome(&self, task: &Task, state: &State) -> Result<Outcome> {
+        let found = task.found(self, state)?;
+        let outcome = Answer::outcome(self, &found, task.is_complete(state));
+        task.keep(state, found);
+        outcome
+    }
 }
 
 impl Task {
@@ -96,44 +96,46 @@ impl Task {
             for metric in question.metrics() {
                 require_rates(&bench, metric, &question.domain, run)?;
             }
-            let problem = Problem::new(bench.clone(), question, run)?;
-            let mut functions = problem.functions(&problem.terms);
+            let prepared = Prepared::new(bench.clone(), question, run)?;
+            let mut functions = prepared.functions(&prepared.terms);
             let (plan, tree) = match kind {
-                Kind::Best { k, prune: true } => (Plan::Best { k, prune: true }, tree(&problem, &functions, &[], run)?),
+                Kind::Best { k, prune: true } => {
+                    (Plan::Best { k, prune: true }, tree(&prepared, &functions, &[], run)?)
+                }
                 Kind::Best { k, prune: false } => {
                     let unit = coarse_unit(&functions[0]);
                     functions.push(functions[0].clone());
                     let units: Vec<_> = functions[1..].iter().map(|_| None).chain([Some(unit)]).collect();
                     (
                         Plan::Best { k, prune: false },
-                        tree_in(scan_order(&functions[0].cards), &problem, &functions, &units, run)?,
+                        tree_in(scan_order(&functions[0].cards), &prepared, &functions, &units, run)?,
                     )
                 }
                 Kind::Count => {
-                    let functions = with_opposites(&problem, problem.constraint_terms());
-                    (Plan::Count, tree(&problem, &functions, &[], run)?)
+                    let functions = with_opposites(&prepared, prepared.constraint_terms());
+                    (Plan::Count, tree(&prepared, &functions, &[], run)?)
                 }
                 Kind::Front => {
-                    let (functions, guide) = bounding_functions(&problem, functions, run)?;
-                    (Plan::Front(guide), tree(&problem, &functions, &[], run)?)
+                    let (functions, guide) = bounding_functions(&prepared, functions, run)?;
+                    (Plan::Front(guide), tree(&prepared, &functions, &[], run)?)
                 }
                 Kind::Histogram { bins } => {
-                    let range = range(&bench, &problem, run)?;
-                    let bins = Bins::new(&problem, &functions[0], bins, range);
+                    let range = range(&bench, &prepared, run)?;
+                    let bins = Bins::new(&prepared, &functions[0], bins, range);
                     let units = [Some(bins.unit)];
                     // Nothing is pruned without constraints.
-                    let tree = match problem.constraint_terms().is_empty() {
-                        true => tree_in(scan_order(&functions[0].cards), &problem, &functions, &units, run)?,
-                        false => tree(&problem, &functions, &units, run)?,
+                    let tree = match prepared.constraint_terms().is_empty() {
+                        true => tree_in(scan_order(&functions[0].cards), &prepared, &functions, &units, run)?,
+                        false => tree(&prepared, &functions, &units, run)?,
                     };
                     (Plan::Histogram(bins), tree)
                 }
                 Kind::Ranks { rows } => {
-                    let given = Given::new(&problem, &rows, run)?;
-                    (Plan::Ranks(given), tree(&problem, &with_opposites(&problem, &problem.terms), &[], run)?)
+                    let given = Given::new(&prepared, &rows, run)?;
+                    (Plan::Ranks(given), tree(&prepared, &with_opposites(&prepared, &prepared.terms), &[], run)?)
                 }
             };
-            Ok(Task { problem, plan, tree, key, last: Mutex::new(None) })
+            Ok(Task { prepared, plan, tree, key, last: Mutex::new(None) })
         })
     }
 
@@ -144,74 +146,35 @@ impl Task {
 
     /// Number of architectures.
     pub fn size(&self) -> u64 {
-        self.problem.question.domain.size()
+        self.prepared.question.domain.size()
     }
 
     /// Metrics whose values items have, by position in the benchmark.
     pub fn metrics(&self) -> &[usize] {
-        &self.problem.metrics
+        &self.prepared.metrics
     }
 
     /// The state before the first job.
     pub fn start(&self, run: &Run<'_>) -> Result<State> {
-        struct Start;
-        impl Visit for Start {
-            type Out = State;
-            fn visit<G: Goal>(self, task: &Task, goal: &G) -> Result<State> {
-                task.made(Vec::new(), Counts::default(), goal.resumed(goal.start()?)?)
-            }
-        }
-        self.with_goal(Start, run)
+        self.with_answer(run, |answer| answer.start(self))
     }
 
     /// Does jobs; `settled` grows by the number of architectures that are dealt with.
     pub fn run(&self, state: State, jobs: Range<usize>, settled: &AtomicU64, run: &Run<'_>) -> Result<State> {
-        struct Do<'a>(State, Range<usize>, &'a AtomicU64, &'a Run<'a>);
-        impl Visit for Do<'_> {
-            type Out = State;
-            fn visit<G: Goal>(self, task: &Task, goal: &G) -> Result<State> {
-                let Do(state, jobs, settled, run) = self;
-                let found = task.found(goal, &state)?;
-                let done = joined(&state.done, &[(jobs.start, jobs.end)])?;
-                let (found, counts) = search(&task.tree, goal, found, jobs, settled, run)?;
-                task.made(done, state.counts.plus(counts), found)
-            }
-        }
         if jobs.end > self.jobs() || jobs.is_empty() {
             return Err(refused(format!("jobs {jobs:?} are not among the {}; choose some of them", self.jobs())));
         }
-        self.with_goal(Do(state, jobs, settled, run), run)
+        self.with_answer(run, |answer| answer.run(self, state, jobs, settled, run))
     }
 
     /// Puts together what different jobs found.
     pub fn merge(&self, a: State, b: State, run: &Run<'_>) -> Result<State> {
-        struct Merge(State, State);
-        impl Visit for Merge {
-            type Out = State;
-            fn visit<G: Goal>(self, task: &Task, goal: &G) -> Result<State> {
-                let Merge(a, b) = self;
-                let (mut found, other) = (task.found(goal, &a)?, task.found(goal, &b)?);
-                let done = joined(&a.done, &b.done)?;
-                goal.merge(&mut found, other)?;
-                task.made(done, a.counts.plus(b.counts), found)
-            }
-        }
-        self.with_goal(Merge(a, b), run)
+        self.with_answer(run, |answer| answer.merge(self, a, b))
     }
 
     /// What a state says.
     pub fn outcome(&self, state: &State, run: &Run<'_>) -> Result<Outcome> {
-        struct Tell<'a>(&'a State);
-        impl Visit for Tell<'_> {
-            type Out = Outcome;
-            fn visit<G: Goal>(self, task: &Task, goal: &G) -> Result<Outcome> {
-                let found = task.found(goal, self.0)?;
-                let outcome = goal.outcome(&found, task.is_complete(self.0));
-                task.keep(self.0, found);
-                outcome
-            }
-        }
-        self.with_goal(Tell(state), run)
+        self.with_answer(run, |answer| answer.outcome(self, state))
     }
 
     /// Whether all jobs are done.
@@ -219,15 +182,15 @@ impl Task {
         state.done == [(0, self.jobs())]
     }
 
-    fn with_goal<V: Visit>(&self, visit: V, run: &Run<'_>) -> Result<V::Out> {
-        let (problem, tree) = (&self.problem, &self.tree);
+    fn with_answer<T: Send>(&self, run: &Run<'_>, step: impl FnOnce(&dyn Steps) -> Result<T> + Send) -> Result<T> {
+        let (prepared, tree) = (&self.prepared, &self.tree);
         run.check()?;
         run.in_pool(|| match &self.plan {
-            Plan::Best { k, prune } => visit.visit(self, &BestGoal::new(problem, tree, (*k, *prune), *run)),
-            Plan::Front(guide) => visit.visit(self, &FrontGoal::new(problem, tree, guide, *run)),
-            Plan::Count => visit.visit(self, &CountGoal::new(problem, tree, *run)),
-            Plan::Histogram(bins) => visit.visit(self, &HistogramGoal::new(problem, tree, bins, *run)),
-            Plan::Ranks(given) => visit.visit(self, &RanksGoal::new(problem, tree, given, *run)),
+            Plan::Best { k, prune } => step(&BestGoal::new(prepared, tree, (*k, *prune), *run)),
+            Plan::Front(guide) => step(&FrontGoal::new(prepared, tree, guide, *run)),
+            Plan::Count => step(&CountGoal::new(prepared, tree, *run)),
+            Plan::Histogram(bins) => step(&HistogramGoal::new(prepared, tree, bins, *run)),
+            Plan::Ranks(given) => step(&RanksGoal::new(prepared, tree, given, *run)),
         })
     }
 
@@ -243,7 +206,7 @@ impl Task {
     }
 
     /// What a state found, ready to go on: as the last call left it, or checked.
-    fn found<G: Goal>(&self, goal: &G, state: &State) -> Result<G::Found> {
+    fn found<G: Answer>(&self, goal: &G, state: &State) -> Result<G::Found> {
         if state.key != self.key {
             return Err(refused("the state is of another question, benchmark or version; start again".to_owned()));
         }
@@ -257,31 +220,6 @@ impl Task {
         goal.validate(&found, &Done::of(state, &self.tree)?)?;
         goal.resumed(found)
     }
-}
-
-/// Functions as lattices over levels in the order that prunes best.
-fn tree(problem: &Problem, functions: &[Network], units: &[Option<f64>], run: &Run<'_>) -> Result<Tree> {
-    let order = match functions.is_empty() {
-        true => (0..problem.levels.levels.len()).collect(),
-        false => by_variance(&functions[..functions.len().min(problem.terms.len())]),
-    };
-    tree_in(order, problem, functions, units, run)
-}
-
-/// Functions as lattices over levels in an order; some with units of their own.
-fn tree_in(
-    order: Vec<usize>,
-    problem: &Problem,
-    functions: &[Network],
-    units: &[Option<f64>],
-    run: &Run<'_>,
-) -> Result<Tree> {
-    let lattice = |(f, network): (usize, &Network)| {
-        let unit = units.get(f).copied().flatten().unwrap_or_else(|| Lattice::safe_unit(network));
-        Lattice::new(network, &order, unit, run)
-    };
-    let lattices = functions.iter().enumerate().map(lattice).collect::<Result<_>>()?;
-    Ok(Tree::new(lattices, problem.levels.permuted(&order)))
 }
 
 /// Tells questions, benchmarks and engines apart.
@@ -310,8 +248,4 @@ fn joined(a: &[(usize, usize)], b: &[(usize, usize)]) -> Result<Vec<(usize, usiz
         }
     }
     Ok(out)
-}
-
-pub(crate) fn refused(reason: String) -> Error {
-    Error::Search { reason }
 }

@@ -7,14 +7,15 @@ use std::sync::atomic::AtomicU64;
 use proptest::prelude::*;
 
 use super::{Constraint, Domain, Kind, Outcome, Question, State, Task};
-use crate::benchmark::{Benchmark, Direction, Metric, write_metric};
-use crate::link::Link;
-use crate::sample::uniform;
-use crate::space::Space;
-use crate::space::tests::space_of;
-use crate::surrogate::Surrogate;
-use crate::tables::Granularity;
-use crate::testing::{RUNNING, run};
+use crate::kernels::cpu::both;
+use crate::metric::{Direction, Link};
+use crate::rng::uniform;
+use crate::space::definition::Space;
+use crate::store::benchmark::{Benchmark, write_metric};
+use crate::store::listing::Metric;
+use crate::surrogate::ensemble::Surrogate;
+use crate::tables::axes::Granularity;
+use crate::testing::{RUNNING, run, space_of};
 use crate::threads::{ALONE, Run};
 
 /// Most architectures of a random space.
@@ -138,13 +139,19 @@ impl Case {
         (0..self.count()).filter(met).collect()
     }
 
-    /// The outcome in one piece; in pieces, on two threads, through text, the same has to come out.
+    /// The outcome in one piece, by both builds of the loops; in pieces, on two threads, through text, the same has to
+    /// come out.
     fn ask(&self, objectives: &[(usize, Direction)], constraints: &[Constraint], kind: Kind) -> Outcome {
         let (domain, objectives, constraints) = (self.domain.clone(), objectives.to_vec(), constraints.to_vec());
         let question = Question { domain, objectives, constraints };
-        let task = Task::new(self.bench.clone(), question, kind, &run()).unwrap();
-        let settled = AtomicU64::new(0);
-        let state = task.run(task.start(&run()).unwrap(), 0..task.jobs(), &settled, &run()).unwrap();
+        let searched = || {
+            let task = Task::new(self.bench.clone(), question.clone(), kind.clone(), &run()).unwrap();
+            let settled = AtomicU64::new(0);
+            let state = task.run(task.start(&run()).unwrap(), 0..task.jobs(), &settled, &run()).unwrap();
+            (task, state, settled)
+        };
+        let [(task, state, settled), (_, portable, _)] = both(searched);
+        assert_eq!(state.to_json().unwrap(), portable.to_json().unwrap());
         assert!(task.is_complete(&state));
         assert_eq!((state.counts().total(), settled.into_inner()), (task.size(), task.size()));
         let outcome = task.outcome(&state, &run()).unwrap();

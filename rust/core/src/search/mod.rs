@@ -2,37 +2,21 @@
 //!
 //! Runs advance in cohorts: what all runs of a cohort ask for is evaluated together, by the kernels of batches.
 
-mod algorithm;
-mod annealing;
-mod archive;
-mod brief;
-mod cohort;
-mod decomposition;
-mod evaluate;
-mod evolution;
-mod farm;
-mod gradient;
-mod halving;
-mod local;
-mod multilinear;
-mod nsga2;
-mod objective;
-mod pareto;
+mod algorithms;
 mod problem;
 mod quality;
-mod random;
-mod reinforce;
-mod stream;
+mod runs;
 #[cfg(test)]
 mod tests;
 
-pub use algorithm::{Algorithm, AlgorithmSpec};
-pub use brief::Brief;
-pub use cohort::{Cohort, Keep, Log};
-pub use evaluate::{Evaluate, Modelled};
-pub use farm::{Farm, Watch};
-pub use objective::{Objective, is_feasible};
-pub use pareto::{crowding_distances, non_dominated_ranks};
-pub use problem::Problem;
-pub use quality::{hypervolumes, igd_plus};
-pub use stream::Stream;
+pub use algorithms::algorithm::Algorithm;
+pub use algorithms::spec::AlgorithmSpec;
+pub use problem::brief::Brief;
+pub use problem::definition::Problem;
+pub use problem::evaluate::{Evaluate, Modelled};
+pub use problem::objective::{Objective, is_feasible};
+pub use problem::stream::Stream;
+pub use quality::indicators::{hypervolumes, igd_plus};
+pub use quality::ranks::{crowding_distances, non_dominated_ranks};
+pub use runs::cohort::{Cohort, Keep, Log};
+pub use runs::farm::{Farm, Watch};

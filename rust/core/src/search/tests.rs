@@ -5,15 +5,15 @@ use std::sync::atomic::AtomicBool;
 
 use proptest::prelude::*;
 
-use super::multilinear::Model;
 use super::*;
-use crate::benchmark::{Benchmark, Direction, Metric, write_metric};
 use crate::error::Error;
-use crate::link::Link;
-use crate::lower::lower;
-use crate::space::Space;
-use crate::space::tests::space_of;
-use crate::testing::{forest, run, spaces};
+use crate::metric::{Direction, Link};
+use crate::search::problem::multilinear::Extension;
+use crate::space::definition::Space;
+use crate::store::benchmark::{Benchmark, write_metric};
+use crate::store::listing::Metric;
+use crate::surrogate::lower::lower;
+use crate::testing::{forest, run, space_of, spaces};
 use crate::threads::{ALONE, Run};
 
 const SINGLE: [&str; 6] = [
@@ -111,7 +111,7 @@ proptest! {
         let json = r#"{"directions": ["minimise"], "constraints": [{"column": 1, "upper": -1e9}], "penalty": 1e-9}"#;
         let objective = Objective::from_json(json, 2).unwrap();
         let allowed: Vec<Vec<u8>> = space.cards().map(|card| (0..card as u8).collect()).collect();
-        let model = Model::new(&bench, &[1, 0], objective.clone(), &allowed).unwrap();
+        let model = Extension::new(&bench, &[1, 0], objective.clone(), &allowed).unwrap();
         let mut stream = Stream::new(seed, 0);
         let mut p: Vec<f64> = Vec::new();
         for card in space.cards() {
@@ -213,7 +213,7 @@ fn what_can_not_be_done_is_refused() {
         (&plain, r#"{"kind": "successive_halving", "initial": 9, "reduction": 3}"#, 10, "turn noise on"),
         (&plain, SINGLE[0], 0, "the budget is 0 evaluations"),
     ] {
-        let message = problem.brief(&spec(algorithm).unwrap(), budget).unwrap_err().to_string();
+        let message = spec(algorithm).unwrap().brief(problem, budget).unwrap_err().to_string();
         assert!(message.contains(expected), "{message}");
     }
     for (from, to, expected) in [
@@ -221,7 +221,7 @@ fn what_can_not_be_done_is_refused() {
         ("\"sample\": 5", "\"sample\": 0", "sample is 0; choose 1 to"),
     ] {
         let algorithm = spec(&SINGLE[3].replace(from, to)).unwrap();
-        let brief = plain.brief(&algorithm, 10).unwrap();
+        let brief = algorithm.brief(&plain, 10).unwrap();
         let message = algorithm.start(&brief, Stream::new(1, 1)).err().unwrap().to_string();
         assert!(message.contains(expected), "{message}");
     }

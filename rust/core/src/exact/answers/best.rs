@@ -1,0 +1,206 @@
+//! The k best architectures under constraints, proven.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::exact::answers::answer::Answer;
+use crate::exact::bounds::tile::Tile;
+use crate::exact::bounds::tree::Tree;
+use crate::exact::bounds::walk::{Goal, Verdict};
+use crate::exact::fixed::lattice::Lattice;
+use crate::exact::prepared::{Prepared, clamp};
+use crate::exact::question::kinds::{Item, Outcome};
+use crate::exact::starts::ascent::{ascend, random_states};
+use crate::exact::starts::seeds::shortage;
+use crate::exact::state::{Done, check_items, damaged};
+use crate::threads::Run;
+
+/// Candidates that are evaluated in float64 at once.
+const BATCH: usize = 256;
+/// Random architectures to ascend from.
+const STARTS: u64 = 64;
+
+/// The best architectures so far, best first; of equal ones the first of the space come first.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Best {
+    pub(crate) items: Vec<Item>,
+    /// Steps from which on an architecture may belong to them.
+    #[serde(skip)]
+    least: Option<i32>,
+    #[serde(skip)]
+    pending: Vec<u8>,
+}
+
+/// The search for them. Function 0 is the objective, the others are the constraints.
+pub(crate) struct BestGoal<'a> {
+    prepared: &'a Prepared,
+    tree: &'a Tree,
+    k: usize,
+    /// Otherwise there is one more function: the objective in 16-bit steps.
+    prune: bool,
+    least: Vec<i32>,
+    run: Run<'a>,
+}
+
+impl<'a> BestGoal<'a> {
+    pub(crate) fn new(prepared: &'a Prepared, tree: &'a Tree, (k, prune): (usize, bool), run: Run<'a>) -> BestGoal<'a> {
+        let least = prepared.terms.iter().enumerate().map(|(f, term)| prepared.least(term, tree.lattice(f))).collect();
+        BestGoal { prepared, tree, k, prune, least, run }
+    }
+
+    /// Whether a comes before b.
+    fn precedes(&self, a: &Item, b: &Item) -> bool {
+        let score = |item: &Item| self.prepared.score(0, item.values[0]);
+        score(a) > score(b) || score(a) == score(b) && a.row < b.row
+    }
+
+    fn insert(&self, found: &mut Best, item: Item) {
+        let at = found.items.partition_point(|other| self.precedes(other, &item));
+        if found.items.get(at).is_some_and(|other| other.row == item.row) || at >= self.k {
+            return;
+        }
+        found.items.insert(at, item);
+        found.items.truncate(self.k);
+        found.least = found.least.max(self.least_of(&found.items));
+    }
+
+    /// Steps from which on an architecture may be among the k best.
+    fn least_of(&self, items: &[Item]) -> Option<i32> {
+        let last = items.get(self.k - 1)?;
+        let (value, _) = self.prepared.on_term(&self.prepared.terms[0], last.values[0]);
+        Some(clamp(self.tree.lattice(0).possibly_at_least(value)))
+    }
+
+    /// Has the first `k` architectures with these states of the levels evaluated, several at once.
+    fn look_at(&self, found: &mut Best, row: &[u8]) -> Result<()> {
+        self.prepared.first_ties(row, self.k, &mut found.pending);
+        if found.pending.len() >= BATCH * row.len() { self.finish(found) } else { Ok(()) }
+    }
+}
+
+impl Goal for BestGoal<'_> {
+    type Found = Best;
+    type View = ();
+
+    fn view(&self, _: &Best) {}
+
+    fn judge(&self, found: &mut Best, (): (), bounds: &[i32], _: u64) -> Verdict<()> {
+        let reaches = bounds.iter().zip(&self.least).all(|(bound, least)| bound >= least);
+        match !self.prune || reaches && found.least.is_none_or(|least| bounds[0] >= least) {
+            true => Verdict::Descend(()),
+            false => Verdict::Prune,
+        }
+    }
+
+    fn seed(&self, found: &Best) -> Best {
+        Best { least: found.least, ..Best::default() }
+    }
+
+    fn coarse(&self, found: &Best) -> Option<(usize, i16)> {
+        let function = self.least.len();
+        let least = |least: i32| {
+            let (fine, coarse) = (self.tree.lattice(0), self.tree.lattice(function));
+            let value = fine.offset + fine.unit * (f64::from(least) - f64::from(fine.margin));
+            coarse.possibly_at_least(value).clamp(i64::from(i16::MIN), i64::from(i16::MAX)) as i16
+        };
+        (!self.prune).then(|| (function, found.least.map_or(i16::MIN, least)))
+    }
+
+    fn tile(&self, found: &mut Best, (): (), tile: &mut Tile<'_>) -> Result<()> {
+        if found.least.is_some_and(|least| tile.maximum(0) < least) {
+            return Ok(());
+        }
+        (0..self.least.len()).for_each(|f| tile.evaluate(f));
+        for cell in tile.cells(0..tile.shape().0) {
+            let reaches = |(f, least): (usize, &i32)| tile.values(f)[cell] >= *least;
+            let matters = found.least.is_none_or(|least| tile.values(0)[cell] >= least);
+            if matters && self.least.iter().enumerate().all(reaches) {
+                self.look_at(found, &tile.row(cell))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&self, found: &mut Best) -> Result<()> {
+        let pending = std::mem::take(&mut found.pending);
+        let items = self.prepared.items(&pending, 1, &self.run)?;
+        items.into_iter().for_each(|item| self.insert(found, item));
+        self.run.check()
+    }
+
+    fn merge(&self, into: &mut Best, from: Best) -> Result<()> {
+        from.items.into_iter().for_each(|item| self.insert(into, item));
+        self.run.check()
+    }
+}
+
+impl Answer for BestGoal<'_> {
+    /// The best architectures that local search finds.
+    fn start(&self) -> Result<Best> {
+        let tree = self.tree;
+        let lattices: Vec<&Lattice> = (0..self.least.len()).map(|f| tree.lattice(f)).collect();
+        // First reach the constraints, then improve.
+        let score = |values: &[i32]| (shortage(&values[1..], &self.least[1..], &lattices[1..]), values[0]);
+        let ascended = |start: u64| {
+            let mut states = random_states(&tree.cards, start);
+            ascend(&lattices, &mut states, score);
+            Ok(states)
+        };
+        let mut optima = self.run.try_map(0..STARTS, ascended)?;
+        optima.sort_unstable();
+        optima.dedup();
+        let mut found = Best::default();
+        for states in optima {
+            self.look_at(&mut found, &tree.levels.row(&states))?;
+            // Several are wanted: those one step away are good, too.
+            for (level, &count) in tree.cards.iter().enumerate().filter(|_| self.k > 1) {
+                for state in (0..count).filter(|&state| state != states[level]) {
+                    let mut near = states.clone();
+                    near[level] = state;
+                    self.look_at(&mut found, &tree.levels.row(&near))?;
+                }
+            }
+        }
+        self.finish(&mut found)?;
+        Ok(found)
+    }
+
+    /// At most k in their order, those that local search finds among them or worse, the others of jobs that are done.
+    fn validate(&self, found: &Best, done: &Done<'_>) -> Result<()> {
+        check_items(self.prepared, &found.items, &self.run)?;
+        done.expect_no("counted by a bound", done.counts.settled)?;
+        done.expect_no("excluded by a bound", if self.prune { 0 } else { done.counts.pruned })?;
+        let (items, k) = (&found.items, self.k);
+        let size = self.prepared.question.domain.size().min(k as u64) as usize;
+        let every = done.is_complete() && self.prepared.constraint_terms().is_empty();
+        if items.len() > k || every && items.len() < size {
+            return Err(damaged(format!("{} architectures are the {size} best", items.len())));
+        }
+        if let Some(i) = items.windows(2).position(|pair| !self.precedes(&pair[0], &pair[1])) {
+            return Err(damaged(format!("architecture {} does not belong behind architecture {i}", i + 1)));
+        }
+        if let Some(i) = items.iter().position(|item| item.ties != 1) {
+            return Err(damaged(format!("architecture {i} stands for {}, expected 1", items[i].ties)));
+        }
+        let first = self.start()?;
+        let known = |item: &Item| done.has(&item.row) || first.items.iter().any(|other| other.row == item.row);
+        if let Some(i) = items.iter().position(|item| !known(item)) {
+            return Err(damaged(format!("architecture {i} is of a job that is not done")));
+        }
+        let mut all = found.clone();
+        self.merge(&mut all, first)?;
+        if all.items != *items {
+            return Err(damaged("architectures that local search finds are missing".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn resumed(&self, found: Best) -> Result<Best> {
+        Ok(Best { least: self.least_of(&found.items), ..found })
+    }
+
+    fn outcome(&self, found: &Best, _: bool) -> Result<Outcome> {
+        Ok(Outcome::Items(found.items.clone()))
+    }
+}

@@ -1,0 +1,240 @@
+//! How a metric is distributed: exact counts of architectures between edges.
+//!
+//! Edges are even on the scale of the link and lie on multiples of a power of two of the lattice's steps,
+//! so a shift finds the bin. Values within the margin of an edge are decided in float64.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::exact::answers::answer::Answer;
+use crate::exact::bounds::tile::Tile;
+use crate::exact::bounds::tree::Tree;
+use crate::exact::bounds::walk::{Goal, Verdict};
+use crate::exact::fixed::lattice::Lattice;
+use crate::exact::fixed::network::Network;
+use crate::exact::fixed::tiles::{Binning, bin_of, count_bins};
+use crate::exact::prepared::Prepared;
+use crate::exact::question::kinds::Outcome;
+use crate::exact::state::{Done, damaged};
+use crate::metric::Link;
+use crate::threads::Run;
+
+/// Doubtful architectures that are evaluated in float64 at once.
+const BATCH: usize = 8192;
+
+/// Counts by bin, in the order of the modelled value.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Counted {
+    pub(crate) bins: Vec<u64>,
+    #[serde(skip)]
+    pending: Vec<u8>,
+    /// Not yet added to `bins`: a word a count, for speed.
+    #[serde(skip)]
+    recent: Vec<u32>,
+    /// Cells that were looked at since: no count of `recent` is larger.
+    #[serde(skip)]
+    cells: u32,
+}
+
+impl Counted {
+    /// Makes sure that no word overflows where so many more cells are counted.
+    fn make_room(&mut self, cells: u32, free_size: u64) {
+        if self.cells > u32::MAX - cells {
+            self.flush(free_size);
+        }
+        self.cells += cells;
+    }
+
+    fn flush(&mut self, free_size: u64) {
+        self.cells = 0;
+        for (bin, recent) in self.bins.iter_mut().zip(&mut self.recent) {
+            *bin += u64::from(std::mem::take(recent)) * free_size;
+        }
+    }
+}
+
+/// Bins of even width on the link's scale.
+#[derive(Clone, Debug)]
+pub(crate) struct Bins {
+    pub(crate) count: usize,
+    binning: Binning,
+    pub(crate) unit: f64,
+    /// Edges in the metric's unit, in the order of the modelled value.
+    pub(crate) edges: Vec<f64>,
+}
+
+impl Bins {
+    /// Bins that hold all values from `lowest` to `highest`, on the link's scale.
+    pub(crate) fn new(prepared: &Prepared, network: &Network, count: usize, (lowest, highest): (f64, f64)) -> Bins {
+        // Whole values lie in a range of at most 2^32 steps, so sums modulo 2^32 find them.
+        let shift = (32 - count.next_power_of_two().ilog2()).min(31);
+        let steps = count as f64 * f64::from(shift).exp2();
+        // Not so narrow that edges coincide in float64, or that its rounding takes more than a few steps.
+        let link = prepared.link_of(0);
+        let size = lowest.abs().max(highest.abs()).max(if link == Link::Log { 1.0 } else { 0.0 });
+        let distinct = 16.0 * f64::EPSILON * count as f64 * if size > 0.0 { size } else { 1.0 };
+        // An edge is doubtful by the rounding of the link there, besides that of the values.
+        let doubt = |value: f64| {
+            let (first, last) = link.bracket(link.inverse(value));
+            if last - first < f64::INFINITY { last - first } else { 0.0 }
+        };
+        let sign = prepared.terms[0].sign;
+        let of_link = if link == Link::Identity { 0.0 } else { doubt(sign * lowest).max(doubt(sign * highest)) };
+        let rounding = network.rounding + of_link;
+        let normal = 2.0 * f64::MIN_POSITIVE * steps;
+        let span = (highest - lowest).max(rounding * steps / 1024.0).max(distinct).max(normal);
+        // Room for the margin of the first and the last value.
+        let margin = f64::from(Lattice::margin(network, span / steps)) + (of_link * steps / span).ceil() + 2.0;
+        let unit = span / (steps - 2.0 * margin);
+        let first = ((lowest - network.constant) / unit - margin).floor();
+        let edge = |i: usize| {
+            let value = network.constant + unit * (first + i as f64 * f64::from(shift).exp2());
+            match link == Link::Reciprocal && sign * value <= 0.0 {
+                // Rates are of positive times: beyond 0 lies no architecture, and no end but the last number.
+                true => f64::MAX,
+                false => link.inverse(sign * value),
+            }
+        };
+        let binning = Binning { first: first as i64 as i32, shift, margin: margin as i32 };
+        Bins { count, binning, unit, edges: (0..=count).map(edge).collect() }
+    }
+}
+
+/// The count of every bin. Function 0 is the metric, the others are the constraints.
+pub(crate) struct HistogramGoal<'a> {
+    prepared: &'a Prepared,
+    tree: &'a Tree,
+    bins: &'a Bins,
+    /// Steps from which on a constraint may be, and surely is, met.
+    limits: Vec<(i32, i32)>,
+    run: Run<'a>,
+}
+
+impl<'a> HistogramGoal<'a> {
+    pub(crate) fn new(prepared: &'a Prepared, tree: &'a Tree, bins: &'a Bins, run: Run<'a>) -> HistogramGoal<'a> {
+        let limits = prepared.limits(|c| tree.lattice(1 + c));
+        HistogramGoal { prepared, tree, bins, limits, run }
+    }
+
+    /// Bin of a value in the metric's unit.
+    fn bin_of(&self, value: f64) -> usize {
+        let edges = &self.bins.edges;
+        let falls = edges[0] > edges[edges.len() - 1];
+        let below = edges.partition_point(|&edge| if falls { edge > value } else { edge <= value });
+        below.saturating_sub(1).min(self.bins.count - 1)
+    }
+}
+
+impl Goal for HistogramGoal<'_> {
+    type Found = Counted;
+    type View = ();
+
+    fn view(&self, _: &Counted) {}
+
+    fn seed(&self, _: &Counted) -> Counted {
+        let words = self.bins.count.next_power_of_two();
+        Counted { bins: vec![0; self.bins.count], recent: vec![0; words], ..Counted::default() }
+    }
+
+    fn judge(&self, _: &mut Counted, (): (), bounds: &[i32], _: u64) -> Verdict<()> {
+        match bounds[1..].iter().zip(&self.limits).all(|(bound, (least, _))| bound >= least) {
+            true => Verdict::Descend(()),
+            false => Verdict::Prune,
+        }
+    }
+
+    fn tile(&self, found: &mut Counted, (): (), tile: &mut Tile<'_>) -> Result<()> {
+        (0..=self.limits.len()).for_each(|f| tile.evaluate(f));
+        let (rows, columns, _) = tile.shape();
+        let cells = (rows * columns) as u32;
+        found.make_room(cells, self.tree.levels.free_size);
+        let binning = self.bins.binning;
+        let mut rest: Vec<usize> = Vec::new();
+        match self.limits.is_empty() {
+            true => count_bins(tile.values(0), columns, binning, &mut found.recent, &mut rest),
+            false => rest.extend(0..rows),
+        }
+        for cell in tile.cells(rest) {
+            match (tile.meets(cell, 1, &self.limits), bin_of(tile.values(0)[cell], binning)) {
+                (0, _) => {}
+                (2, Some(bin)) => found.recent[bin] += 1,
+                _ => found.pending.extend(tile.row(cell)),
+            }
+        }
+        match found.pending.len() >= BATCH * self.prepared.bench.space().width() {
+            true => self.decide(found),
+            false => Ok(()),
+        }
+    }
+
+    fn finish(&self, found: &mut Counted) -> Result<()> {
+        found.flush(self.tree.levels.free_size);
+        self.decide(found)
+    }
+
+    fn merge(&self, into: &mut Counted, from: Counted) -> Result<()> {
+        into.bins.iter_mut().zip(from.bins).for_each(|(sum, count)| *sum += count);
+        Ok(())
+    }
+}
+
+impl Answer for HistogramGoal<'_> {
+    fn start(&self) -> Result<Counted> {
+        Ok(Counted { bins: vec![0; self.bins.count], ..Counted::default() })
+    }
+
+    /// A count a bin, of architectures that were evaluated.
+    fn validate(&self, found: &Counted, done: &Done<'_>) -> Result<()> {
+        let (bins, expected) = (found.bins.len(), self.bins.count);
+        if bins != expected {
+            return Err(damaged(format!("there are {bins} bins, expected {expected}")));
+        }
+        done.expect_no("counted by a bound", done.counts.settled)?;
+        let (counted, evaluated) = (done.sum_of_groups(&found.bins)?, done.counts.evaluated);
+        let all = self.limits.is_empty();
+        done.expect_no("excluded by a bound", if all { done.counts.pruned } else { 0 })?;
+        match counted <= evaluated && (counted == evaluated || !all) {
+            true => Ok(()),
+            false => Err(damaged(format!("bins hold {counted} architectures, {evaluated} were evaluated"))),
+        }
+    }
+
+    fn outcome(&self, found: &Counted, _: bool) -> Result<Outcome> {
+        let (mut counts, mut edges) = (found.bins.clone(), self.bins.edges.clone());
+        if edges[0] > edges[edges.len() - 1] {
+            counts.reverse();
+            edges.reverse();
+        }
+        Ok(Outcome::Histogram { counts, edges })
+    }
+}
+
+impl HistogramGoal<'_> {
+    /// Counts the doubtful ones by their float64 values.
+    fn decide(&self, found: &mut Counted) -> Result<()> {
+        for (_, values) in self.prepared.feasible(&std::mem::take(&mut found.pending), &self.run)? {
+            found.bins[self.bin_of(values[0])] += self.tree.levels.free_size;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_word_overflows_whatever_the_size_of_tiles() {
+        for cells in [1 << 16, (1 << 16) - 1, 40_000] {
+            let mut found = Counted { bins: vec![0], recent: vec![0], ..Counted::default() };
+            let tiles = (1u64 << 32) / u64::from(cells) + 2;
+            for _ in 0..tiles {
+                found.make_room(cells, 3);
+                found.recent[0] += cells;
+            }
+            found.flush(3);
+            assert_eq!(found.bins, [3 * tiles * u64::from(cells)]);
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Exact ranks: how many architectures are better than given ones, and how many are equal.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::exact::answers::answer::Answer;
+use crate::exact::bounds::tile::Tile;
+use crate::exact::bounds::tree::Tree;
+use crate::exact::bounds::walk::{Goal, Verdict};
+use crate::exact::fixed::tiles::classify;
+use crate::exact::prepared::{Prepared, clamp};
+use crate::exact::question::kinds::Outcome;
+use crate::exact::state::{Done, checked_sum, damaged};
+use crate::threads::Run;
+
+/// Doubtful architectures that are evaluated in float64 at once.
+const BATCH: usize = 8192;
+
+/// Most values that are compared with a tile one by one.
+const FEW: usize = 6;
+/// Cells of the table that finds the values that a step count beats.
+const CELLS: usize = 1 << 16;
+/// A cell in which one of the values lies.
+const MIXED: u32 = u32::MAX;
+
+/// Architectures by how many of the given values they beat, from the worst value on.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ranked {
+    /// How many surely beat exactly so many.
+    beaten: Vec<u64>,
+    /// How many more beat a value, decided in float64.
+    more: Vec<u64>,
+    equal: Vec<u64>,
+    #[serde(skip)]
+    pending: Vec<u8>,
+    /// The value that each pending architecture is compared with.
+    #[serde(skip)]
+    against: Vec<usize>,
+}
+
+/// The architectures that are to be ranked.
+#[derive(Debug)]
+pub(crate) struct Given {
+    /// Their values as scores: ascending and distinct.
+    scores: Vec<f64>,
+    /// For each of them the position of its score.
+    of_rows: Vec<usize>,
+    /// By score, how many of them are in the domain, each counted once: so many equal it at least.
+    inside: Vec<u64>,
+}
+
+impl Given {
+    pub(crate) fn new(prepared: &Prepared, rows: &[u8], run: &Run<'_>) -> Result<Given> {
+        let values = prepared.values(rows, run)?;
+        let allowed = prepared.question.domain.allowed();
+        let each: Vec<&[u8]> = rows.chunks_exact(allowed.len()).collect();
+        for (row, &value) in each.iter().zip(&values[0]) {
+            prepared.require_finite(row, &[value])?;
+        }
+        let of_rows: Vec<f64> = values[0].iter().map(|&value| prepared.score(0, value)).collect();
+        let mut scores = of_rows.clone();
+        scores.sort_by(f64::total_cmp);
+        scores.dedup();
+        let of_rows: Vec<usize> = of_rows.iter().map(|score| scores.partition_point(|s| s < score)).collect();
+        let mut inside = vec![0; scores.len()];
+        let mut distinct = BTreeMap::new();
+        for (row, score) in each.into_iter().zip(of_rows.iter().copied()) {
+            run.check()?;
+            distinct.insert(row, score);
+        }
+        let has = |row: &[u8]| row.iter().zip(allowed).all(|(choice, allowed)| allowed.contains(choice));
+        distinct.iter().filter(|(row, _)| has(row)).for_each(|(_, &score)| inside[score] += 1);
+        Ok(Given { scores, of_rows, inside })
+    }
+}
+
+/// Some of the values: a subtree's architectures beat those before, and none of those after.
+#[derive(Clone, Copy)]
+pub(crate) struct Between {
+    first: usize,
+    last: usize,
+}
+
+/// The counts. Function 0 is the metric, function 1 its opposite.
+pub(crate) struct RanksGoal<'a> {
+    prepared: &'a Prepared,
+    tree: &'a Tree,
+    ranked: &'a Given,
+    /// For each of them the steps from which on an architecture may equal it, and surely beats it.
+    steps: Vec<(i32, i32)>,
+    /// By steps above `first`, shifted: how many values are beaten, or [`MIXED`].
+    cells: Vec<u32>,
+    first: i32,
+    shift: u32,
+    run: Run<'a>,
+}
+
+impl<'a> RanksGoal<'a> {
+    pub(crate) fn new(prepared: &'a Prepared, tree: &'a Tree, ranked: &'a Given, run: Run<'a>) -> RanksGoal<'a> {
+        let term = &prepared.terms[0];
+        let limits = |&score: &f64| {
+            let (least, sure) = prepared.on_term(term, prepared.score(0, score));
+            let lattice = tree.lattice(0);
+            (clamp(lattice.possibly_at_least(least)), clamp(lattice.surely_at_least(sure)))
+        };
+        let steps: Vec<(i32, i32)> = ranked.scores.iter().map(limits).collect();
+        let worker = tree.worker();
+        let (first, last) = (-tree.root_bound(&worker, 1), tree.root_bound(&worker, 0));
+        let shift = (u64::from(last.abs_diff(first)) / CELLS as u64 + 1).next_power_of_two().ilog2();
+        let cell = |c: usize| {
+            let start = i64::from(first) + ((c as i64) << shift);
+            let beaten = steps.partition_point(|&(_, sure)| i64::from(sure) <= start);
+            let open = steps.partition_point(|&(least, _)| i64::from(least) < start + (1 << shift));
+            if beaten == open { beaten as u32 } else { MIXED }
+        };
+        RanksGoal { prepared, tree, ranked, cells: (0..CELLS).map(cell).collect(), steps, first, shift, run }
+    }
+
+    /// Compares a cell with values it may be close to; it surely beats those before the first and none from the last on.
+    fn compare(&self, found: &mut Ranked, view: Between, value: i32, row: impl Fn() -> Vec<u8>) {
+        let among = &self.steps[view.first..view.last];
+        let sure = view.first + among.partition_point(|&(_, sure)| sure <= value);
+        let open = view.first + among.partition_point(|&(least, _)| least <= value);
+        found.beaten[sure] += self.tree.levels.free_size;
+        for against in sure..open {
+            found.pending.extend(row());
+            found.against.push(against);
+        }
+    }
+
+    /// Decides the doubtful ones by their float64 values.
+    fn decide(&self, found: &mut Ranked) -> Result<()> {
+        let rows = std::mem::take(&mut found.pending);
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let values = self.prepared.values(&rows, &self.run)?;
+        for (&value, against) in values[0].iter().zip(std::mem::take(&mut found.against)) {
+            let (score, size) = (self.prepared.score(0, value), self.tree.levels.free_size);
+            found.more[against] += if score > self.ranked.scores[against] { size } else { 0 };
+            found.equal[against] += if score == self.ranked.scores[against] { size } else { 0 };
+        }
+        Ok(())
+    }
+}
+
+impl Goal for RanksGoal<'_> {
+    type Found = Ranked;
+    type View = Between;
+
+    fn view(&self, _: &Ranked) -> Between {
+        Between { first: 0, last: self.steps.len() }
+    }
+
+    fn seed(&self, _: &Ranked) -> Ranked {
+        let values = self.steps.len();
+        Ranked { beaten: vec![0; values + 1], more: vec![0; values], equal: vec![0; values], ..Ranked::default() }
+    }
+
+    fn judge(&self, found: &mut Ranked, view: Between, bounds: &[i32], size: u64) -> Verdict<Between> {
+        let (highest, lowest) = (bounds[0], bounds[1].saturating_neg());
+        let among = &self.steps[view.first..view.last];
+        let first = view.first + among.partition_point(|&(_, sure)| sure <= lowest);
+        let last = view.first + among.partition_point(|&(least, _)| least <= highest);
+        if first < last {
+            return Verdict::Descend(Between { first, last });
+        }
+        found.beaten[first] += size;
+        Verdict::Whole
+    }
+
+    fn tile(&self, found: &mut Ranked, view: Between, tile: &mut Tile<'_>) -> Result<()> {
+        tile.evaluate(0);
+        let (rows, columns, _) = tile.shape();
+        let values = tile.values(0);
+        let cells = tile.cells(0..rows);
+        let size = self.tree.levels.free_size;
+        if view.last - view.first <= FEW {
+            let mut above = (rows * columns) as u64;
+            let mut doubtful = false;
+            for v in view.first..view.last {
+                let (beat, some) = classify(&[values], &self.steps[v..v + 1], columns);
+                found.beaten[v] += (above - beat) * size;
+                above = beat;
+                doubtful |= some;
+            }
+            found.beaten[view.last] += above * size;
+            for cell in cells.filter(|_| doubtful) {
+                let close = |&v: &usize| self.steps[v].0 <= values[cell] && values[cell] < self.steps[v].1;
+                for v in (view.first..view.last).filter(close) {
+                    found.pending.extend(tile.row(cell));
+                    found.against.push(v);
+                }
+            }
+        } else {
+            for cell in cells {
+                let value = values[cell];
+                match self.cells[((value.wrapping_sub(self.first) as u32) >> self.shift) as usize & (CELLS - 1)] {
+                    MIXED => self.compare(found, view, value, || tile.row(cell)),
+                    beaten => found.beaten[beaten as usize] += size,
+                }
+            }
+        }
+        match found.against.len() >= BATCH {
+            true => self.decide(found),
+            false => Ok(()),
+        }
+    }
+
+    fn finish(&self, found: &mut Ranked) -> Result<()> {
+        self.decide(found)
+    }
+
+    fn merge(&self, into: &mut Ranked, from: Ranked) -> Result<()> {
+        let add = |into: &mut [u64], from: &[u64]| into.iter_mut().zip(from).for_each(|(sum, n)| *sum += n);
+        add(&mut into.beaten, &from.beaten);
+        add(&mut into.more, &from.more);
+        add(&mut into.equal, &from.equal);
+        Ok(())
+    }
+}
+
+impl Answer for RanksGoal<'_> {
+    fn start(&self) -> Result<Ranked> {
+        Ok(self.seed(&Ranked::default()))
+    }
+
+    /// Counts of every value, of all architectures: those that beat a value, or equal it, beat the one below.
+    fn validate(&self, found: &Ranked, done: &Done<'_>) -> Result<()> {
+        let values = self.steps.len();
+        let lengths = [found.beaten.len(), found.more.len(), found.equal.len()];
+        if lengths != [values + 1, values, values] {
+            return Err(damaged(format!(
+                "there are {lengths:?} counts of {values} values, expected one more, {values}, {values}"
+            )));
+        }
+        done.expect_no("excluded by a bound", done.counts.pruned)?;
+        let (all, compared) = (done.counts.total(), done.sum_of_groups(&found.beaten)?);
+        if compared != all {
+            return Err(damaged(format!("{compared} architectures are compared, expected {all}")));
+        }
+        done.sum_of_groups(&found.more)?;
+        done.sum_of_groups(&found.equal)?;
+        let (mut surely, mut below) = (all, all);
+        for v in 0..values {
+            // No underflow: these are parts of a sum.
+            surely -= found.beaten[v];
+            let beating = checked_sum([surely, found.more[v]])?;
+            let least = if done.is_complete() { self.ranked.inside[v] } else { 0 };
+            if checked_sum([beating, found.equal[v]])? > below || found.equal[v] < least {
+                let equal = found.equal[v];
+                return Err(damaged(format!(
+                    "of {below} architectures {beating} beat value {v} and {equal} equal it, expected {least} at least"
+                )));
+            }
+            below = beating;
+        }
+        Ok(())
+    }
+
+    fn outcome(&self, found: &Ranked, _: bool) -> Result<Outcome> {
+        let mut beating = found.more.clone();
+        let mut surely = 0;
+        for (beating, beaten) in beating.iter_mut().zip(&found.beaten[1..]).rev() {
+            surely += beaten;
+            *beating += surely;
+        }
+        let of_rows = &self.ranked.of_rows;
+        Ok(Outcome::Ranks {
+            better: of_rows.iter().map(|&v| beating[v]).collect(),
+            equal: of_rows.iter().map(|&v| found.equal[v]).collect(),
+        })
+    }
+}

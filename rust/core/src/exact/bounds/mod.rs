@@ -1,0 +1,10 @@
+//! Branch and bound over levels.
+
+pub(crate) mod counts;
+pub(crate) mod frames;
+pub(crate) mod order;
+pub(crate) mod scan;
+pub(crate) mod tile;
+pub(crate) mod tree;
+pub(crate) mod walk;
+pub(crate) mod waves;

@@ -1,0 +1,51 @@
+//! The tree of a question, and which level is fixed first: the order decides how early bounds exclude.
+
+use crate::error::Result;
+use crate::exact::bounds::tree::Tree;
+use crate::exact::fixed::lattice::Lattice;
+use crate::exact::fixed::network::Network;
+use crate::exact::prepared::Prepared;
+use crate::threads::Run;
+
+/// Levels by how much of the functions' variance they have a part in, the largest first.
+fn by_variance(functions: &[Network]) -> Vec<usize> {
+    let n = functions[0].cards.len();
+    let mut weight = vec![0.0; n];
+    for function in functions {
+        let mut own = vec![0.0; n];
+        let mut total = f64::MIN_POSITIVE;
+        for (set, variance) in function.variances() {
+            total += variance;
+            set.axes().iter().for_each(|&a| own[a as usize] += variance);
+        }
+        weight.iter_mut().zip(own).for_each(|(w, v)| *w += v / total);
+    }
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_by(|&a, &b| weight[b].total_cmp(&weight[a]).then(a.cmp(&b)));
+    order
+}
+
+/// Functions as lattices over levels in the order that prunes best.
+pub(crate) fn tree(prepared: &Prepared, functions: &[Network], units: &[Option<f64>], run: &Run<'_>) -> Result<Tree> {
+    let order = match functions.is_empty() {
+        true => (0..prepared.levels.levels.len()).collect(),
+        false => by_variance(&functions[..functions.len().min(prepared.terms.len())]),
+    };
+    tree_in(order, prepared, functions, units, run)
+}
+
+/// Functions as lattices over levels in an order; some with units of their own.
+pub(crate) fn tree_in(
+    order: Vec<usize>,
+    prepared: &Prepared,
+    functions: &[Network],
+    units: &[Option<f64>],
+    run: &Run<'_>,
+) -> Result<Tree> {
+    let lattice = |(f, network): (usize, &Network)| {
+        let unit = units.get(f).copied().flatten().unwrap_or_else(|| Lattice::safe_unit(network));
+        Lattice::new(network, &order, unit, run)
+    };
+    let lattices = functions.iter().enumerate().map(lattice).collect::<Result<_>>()?;
+    Ok(Tree::new(lattices, prepared.levels.permuted(&order)))
+}

@@ -1,0 +1,155 @@
+//! The tree of a search over levels: every subtree is bounded above, for several functions at once.
+//!
+//! A node has fixed the first levels, see `frames`. The last two levels are a tile, which is evaluated whole.
+
+use crate::exact::bounds::counts::Counts;
+use crate::exact::bounds::frames::{Frame, Function};
+use crate::exact::bounds::scan::{LastLevels, LastTables};
+use crate::exact::fixed::lattice::Lattice;
+use crate::exact::fixed::tiles::padded;
+use crate::exact::question::levels::Levels;
+
+/// The tree of a question: functions whose levels are in the order of the search.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    pub(crate) functions: Vec<Function>,
+    pub(crate) levels: Levels,
+    pub(crate) cards: Vec<usize>,
+    /// Architectures below a node, by depth.
+    pub(crate) sizes: Vec<u64>,
+    /// A tile of a function that lacks a table.
+    pub(crate) zeros: Vec<i32>,
+}
+
+/// The state of one thread.
+pub(crate) struct Worker {
+    pub(crate) frames: Vec<Vec<Frame>>,
+    pub(crate) states: Vec<usize>,
+    /// States that the frames were entered with.
+    pub(crate) entered: Vec<usize>,
+    pub(crate) values: Vec<Vec<i32>>,
+    /// Tables over the last two levels, see [`Tree::parts`].
+    pub(crate) edges: (Vec<i32>, Vec<i32>),
+    pub(crate) last: LastTables,
+    pub(crate) counts: Counts,
+}
+
+impl Tree {
+    pub(crate) fn new(lattices: Vec<Lattice>, levels: Levels) -> Tree {
+        let cards: Vec<usize> = levels.levels.iter().map(|l| l.states).collect();
+        let below = |depth: usize| cards[depth..].iter().map(|&n| n as u64).product::<u64>() * levels.free_size;
+        let sizes = (0..=cards.len()).map(below).collect();
+        let zeros = vec![0; cards[cards.len() - 2] * padded(cards[cards.len() - 1])];
+        Tree { functions: lattices.into_iter().map(Function::new).collect(), levels, cards, sizes, zeros }
+    }
+
+    pub(crate) fn lattice(&self, function: usize) -> &Lattice {
+        &self.functions[function].lattice
+    }
+
+    /// Depth whose states are looped over right above tiles.
+    pub(crate) fn bottom(&self) -> usize {
+        self.cards.len() - 3
+    }
+
+    /// Number of levels that a job fixes.
+    pub(crate) fn job_depth(&self) -> usize {
+        self.bottom().min(2)
+    }
+
+    /// Number of jobs: independent parts of the search.
+    pub(crate) fn jobs(&self) -> usize {
+        self.cards[..self.job_depth()].iter().product()
+    }
+
+    /// Number of architectures of a job.
+    pub(crate) fn job_size(&self) -> u64 {
+        self.sizes[self.job_depth()]
+    }
+
+    /// The job that looks at an architecture of the domain.
+    pub(crate) fn job_of(&self, row: &[u8]) -> usize {
+        let levels = &self.levels.levels[..self.job_depth()];
+        levels.iter().fold(0, |job, level| job * level.states + level.state_of(row))
+    }
+
+    pub(crate) fn worker(&self) -> Worker {
+        let tile = self.cards[self.cards.len() - 2] * padded(self.cards[self.cards.len() - 1]);
+        Worker {
+            frames: self.functions.iter().map(Function::frames).collect(),
+            states: vec![0; self.cards.len()],
+            entered: Vec::new(),
+            values: vec![vec![0; tile]; self.functions.len()],
+            edges: Default::default(),
+            last: LastTables::default(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// Upper bound of a function over the domain.
+    pub(crate) fn root_bound(&self, worker: &Worker, function: usize) -> i32 {
+        worker.frames[function][0].children.iter().copied().max().unwrap_or(0)
+    }
+
+    /// The tables of a function at a node above the last four levels.
+    pub(crate) fn node<'a>(&'a self, function: usize, worker: &'a Worker) -> LastLevels<'a> {
+        let (depth, n) = (self.bottom() - 1, self.cards.len());
+        let (function, frames) = (&self.functions[function], &worker.frames[function]);
+        let [p, q, a, b] = [n - 4, n - 3, n - 2, n - 1];
+        let matrix = |(i, j)| function.matrix(frames, depth, i, j);
+        LastLevels {
+            lattice: &function.lattice,
+            constant: frames[depth].constant,
+            unary: [p, q, a, b].map(|level| &frames[depth].unary[level][..]),
+            pairs: [(p, q), (p, a), (p, b), (q, a), (q, b), (a, b)].map(matrix),
+        }
+    }
+
+    /// Fixes a level, unless the frames have it fixed already.
+    pub(crate) fn enter(&self, worker: &mut Worker, depth: usize, state: usize) {
+        if worker.entered.get(depth) == Some(&state) {
+            return;
+        }
+        worker.entered.truncate(depth);
+        for (function, frames) in self.functions.iter().zip(&mut worker.frames) {
+            function.enter(frames, depth, state);
+        }
+        worker.entered.push(state);
+    }
+}
+
+impl Tree {
+    /// The matrices of a function in a tile; its tables over one level go to the edges.
+    pub(crate) fn parts<'a>(
+        &'a self,
+        function: usize,
+        frames: &'a [Vec<Frame>],
+        states: &[usize],
+        edges: &mut (Vec<i32>, Vec<i32>),
+    ) -> (&'a [i32], &'a [i32]) {
+        let (depth, n) = (self.bottom(), self.cards.len());
+        let (function, frames, state) = (&self.functions[function], &frames[function], states[depth]);
+        let here = &frames[depth];
+        let edge = |level: usize, constant: i32, out: &mut Vec<i32>| {
+            let matrix = function.matrix(frames, depth, depth, level);
+            let unary = &here.unary[level];
+            out.clear();
+            out.extend(unary.iter().map(|u| u.wrapping_add(constant)));
+            if !matrix.is_empty() {
+                let columns = unary.len();
+                let row = &matrix[state * columns..][..columns];
+                out.iter_mut().zip(row).for_each(|(sum, cell)| *sum = sum.wrapping_add(*cell));
+            }
+        };
+        edge(n - 2, here.constant.wrapping_add(here.unary[depth][state]), &mut edges.0);
+        edge(n - 1, 0, &mut edges.1);
+        let matrix = function.matrix(frames, depth, n - 2, n - 1);
+        let slab = function.lattice.slab(depth, n - 2, n - 1, state);
+        match (matrix.is_empty(), slab.is_empty()) {
+            (false, false) => (matrix, slab),
+            (false, true) => (matrix, &self.zeros),
+            (true, false) => (slab, &self.zeros),
+            (true, true) => (&self.zeros, &self.zeros),
+        }
+    }
+}

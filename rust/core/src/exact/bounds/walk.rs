@@ -1,0 +1,142 @@
+//! The walk through a tree: a goal judges subtrees by their bounds, and looks at the tiles that are left.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::error::Result;
+use crate::exact::bounds::tile::Tile;
+use crate::exact::bounds::tree::{Tree, Worker};
+use crate::threads::Run;
+
+/// What becomes of a subtree.
+pub(crate) enum Verdict<V> {
+    /// None of its architectures matters.
+    Prune,
+    /// The bounds say all about them.
+    Whole,
+    Descend(V),
+}
+
+/// What is looked for.
+pub(crate) trait Goal: Sync {
+    /// What was found so far; later jobs start from it.
+    type Found: Clone + Send + Sync + Serialize + DeserializeOwned + 'static;
+    /// What a node tells its children.
+    type View: Copy;
+
+    /// What the root tells its children.
+    fn view(&self, found: &Self::Found) -> Self::View;
+
+    /// What a job starts from, given what all before it found.
+    fn seed(&self, found: &Self::Found) -> Self::Found;
+
+    /// Judges a subtree of so many architectures by an upper bound of every function.
+    fn judge(&self, found: &mut Self::Found, view: Self::View, bounds: &[i32], size: u64) -> Verdict<Self::View>;
+
+    /// For an unpruned scan, the function in 16-bit steps, and the least of them at which a tile matters.
+    fn coarse(&self, _: &Self::Found) -> Option<(usize, i16)> {
+        None
+    }
+
+    /// Looks at the architectures of a tile.
+    fn tile(&self, found: &mut Self::Found, view: Self::View, tile: &mut Tile<'_>) -> Result<()>;
+
+    /// Ends a job.
+    fn finish(&self, found: &mut Self::Found) -> Result<()>;
+
+    /// Adds what another job found.
+    fn merge(&self, into: &mut Self::Found, from: Self::Found) -> Result<()>;
+}
+
+impl Tree {
+    /// Searches a job.
+    pub(crate) fn search<G: Goal>(
+        &self,
+        goal: &G,
+        worker: &mut Worker,
+        found: &mut G::Found,
+        job: usize,
+        run: &Run<'_>,
+    ) -> Result<()> {
+        let mut prefix = vec![0; self.job_depth()];
+        let mut rest = job;
+        for (depth, state) in prefix.iter_mut().enumerate().rev() {
+            *state = rest % self.cards[depth];
+            rest /= self.cards[depth];
+        }
+        let view = goal.view(found);
+        self.visit(goal, worker, found, &prefix, (0, view), run)?;
+        goal.finish(found)
+    }
+
+    fn visit<G: Goal>(
+        &self,
+        goal: &G,
+        worker: &mut Worker,
+        found: &mut G::Found,
+        prefix: &[usize],
+        (depth, view): (usize, G::View),
+        run: &Run<'_>,
+    ) -> Result<()> {
+        run.check()?;
+        if depth + 1 == self.bottom()
+            && let Some((function, least)) = goal.coarse(found)
+        {
+            return self.scan(goal, worker, found, prefix, (function, least, view));
+        }
+        let states = match prefix.get(depth) {
+            Some(&state) => state..state + 1,
+            None => 0..self.cards[depth],
+        };
+        let size = self.sizes[(depth + 1).max(prefix.len())];
+        let mut bounds = vec![0; self.functions.len()];
+        for state in states {
+            bounds.iter_mut().zip(&worker.frames).for_each(|(b, frames)| *b = frames[depth].children[state]);
+            match goal.judge(found, view, &bounds, size) {
+                Verdict::Prune => worker.counts.pruned += size,
+                Verdict::Whole => worker.counts.settled += size,
+                Verdict::Descend(view) => {
+                    worker.states[depth] = state;
+                    if depth == self.bottom() {
+                        worker.counts.evaluated += size;
+                        let mut tile = Tile { tree: self, worker };
+                        goal.tile(found, view, &mut tile)?;
+                    } else {
+                        self.enter(worker, depth, state);
+                        self.visit(goal, worker, found, prefix, (depth + 1, view), run)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Evaluates all architectures of a node above the last four levels; shows the goal the tiles that may matter.
+    fn scan<G: Goal>(
+        &self,
+        goal: &G,
+        worker: &mut Worker,
+        found: &mut G::Found,
+        prefix: &[usize],
+        (function, mut least, view): (usize, i16, G::View),
+    ) -> Result<()> {
+        let p = self.bottom() - 1;
+        let mut last = std::mem::take(&mut worker.last);
+        last.enter(&self.node(function, worker));
+        let states = prefix.get(p).map_or(0..self.cards[p], |&state| state..state + 1);
+        for state in states {
+            let maxima = last.maxima(&self.node(function, worker), state);
+            worker.counts.evaluated += self.sizes[p + 1];
+            for (q, &maximum) in maxima.iter().enumerate() {
+                if maximum < least {
+                    continue;
+                }
+                (worker.states[p], worker.states[p + 1]) = (state, q);
+                self.enter(worker, p, state);
+                goal.tile(found, view, &mut Tile { tree: self, worker })?;
+                least = goal.coarse(found).map_or(least, |(_, least)| least);
+            }
+        }
+        worker.last = last;
+        Ok(())
+    }
+}

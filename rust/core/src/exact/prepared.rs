@@ -1,0 +1,229 @@
+//! A question about a space: a domain, objectives and constraints, made ready for the search.
+
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::exact::fixed::lattice::Lattice;
+use crate::exact::fixed::network::{Network, relevant_variables};
+use crate::exact::fixed::tiles::MAX_LIMITS;
+use crate::exact::question::kinds::{Item, Question};
+use crate::exact::question::levels::Levels;
+use crate::metric::{Direction, Link};
+use crate::store::benchmark::Benchmark;
+use crate::threads::Run;
+
+/// A function that must be large: a metric on the scale of its link, times 1 or -1.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Term {
+    /// Position in [`Prepared::networks`].
+    pub(crate) network: usize,
+    pub(crate) sign: f64,
+    /// What the function has to reach to meet a constraint possibly, and surely; objectives have nothing to reach.
+    pub(crate) reach: (f64, f64),
+}
+
+/// A question with the tables of its metrics.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) bench: Arc<Benchmark>,
+    pub(crate) question: Question,
+    pub(crate) levels: Levels,
+    /// Metrics that the question names, each once.
+    pub(crate) metrics: Vec<usize>,
+    pub(crate) networks: Vec<Network>,
+    /// Objectives first, then the constraints that can fail.
+    pub(crate) terms: Vec<Term>,
+}
+
+impl Prepared {
+    /// Builds the tables over levels; refuses metrics with trees.
+    pub(crate) fn new(bench: Arc<Benchmark>, question: Question, run: &Run<'_>) -> Result<Prepared> {
+        let metrics = question.metrics();
+        let space = bench.space().clone();
+        let mut relevant = vec![false; space.width()];
+        for &metric in &metrics {
+            let surrogate = bench.tables_of(
+                metric,
+                "nothing exact is known of the whole space",
+                "ask for an estimate by sampling",
+            )?;
+            relevant_variables(&space, surrogate, &mut relevant);
+        }
+        let levels = Levels::new(&space, &question.domain, &relevant);
+        let network = |&m: &usize| {
+            let named = |e: Error| match e {
+                Error::Model { reason } => Error::Metric { name: bench.metrics()[m].name.clone(), reason },
+                other => other,
+            };
+            Network::new(&space, bench.predictor(m)?.surrogate(), &question.domain, &levels, run).map_err(named)
+        };
+        let networks = metrics.iter().map(network).collect::<Result<Vec<_>>>()?;
+        let mut prepared = Prepared { bench, question, levels, metrics, networks, terms: Vec::new() };
+        prepared.set_terms();
+        if prepared.constraint_terms().len() > MAX_LIMITS {
+            let found = prepared.constraint_terms().len();
+            let reason =
+                format!("{found} bounds are given, at most {MAX_LIMITS} are supported; join those of a metric");
+            return Err(Error::Search { reason });
+        }
+        Ok(prepared)
+    }
+
+    fn set_terms(&mut self) {
+        let place = |metric: usize| self.metrics.iter().position(|&m| m == metric).unwrap_or(0);
+        for &(metric, direction) in &self.question.objectives {
+            let sign = match direction {
+                Direction::Maximise => 1.0,
+                Direction::Minimise => -1.0,
+            };
+            let sign = sign * slope(self.link(metric));
+            self.terms.push(Term { network: place(metric), sign, reach: (f64::NEG_INFINITY, f64::NEG_INFINITY) });
+        }
+        for constraint in &self.question.constraints {
+            let link = self.link(constraint.metric);
+            for (bound, up) in [(constraint.lower, 1.0), (constraint.upper, -1.0)] {
+                let sign = up * slope(link);
+                let reach = reach(link, sign, bound);
+                // Other links than identity give no negative values: every architecture is above such a bound.
+                let met = bound == -up * f64::INFINITY || link != Link::Identity && up > 0.0 && bound <= 0.0;
+                if !met && reach.1 > f64::NEG_INFINITY {
+                    self.terms.push(Term { network: place(constraint.metric), sign, reach });
+                }
+            }
+        }
+    }
+
+    fn link(&self, metric: usize) -> Link {
+        self.bench.metrics()[metric].link
+    }
+
+    /// Number of objectives: the first terms.
+    pub(crate) fn objectives(&self) -> usize {
+        self.question.objectives.len()
+    }
+
+    /// The terms of constraints.
+    pub(crate) fn constraint_terms(&self) -> &[Term] {
+        &self.terms[self.objectives()..]
+    }
+
+    /// The functions of terms, before levels are ordered.
+    pub(crate) fn functions(&self, terms: &[Term]) -> Vec<Network> {
+        terms.iter().map(|term| self.function(term)).collect()
+    }
+
+    /// The function of a term, before levels are ordered.
+    pub(crate) fn function(&self, term: &Term) -> Network {
+        Network::combined(&[(term.sign, &self.networks[term.network])])
+    }
+
+    /// Values of all metrics of the question in rows, in float64 and their units: metric by metric.
+    pub(crate) fn values(&self, rows: &[u8], run: &Run<'_>) -> Result<Vec<Vec<f64>>> {
+        let space = self.bench.space();
+        let value = |&m: &usize| Ok(self.bench.predictor(m)?.predict_f64(space, rows, None, run)?.0);
+        self.metrics.iter().map(value).collect()
+    }
+
+    /// The values of those of some architectures that meet the constraints, with their numbers.
+    pub(crate) fn feasible(&self, rows: &[u8], run: &Run<'_>) -> Result<Vec<(usize, Vec<f64>)>> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let values = self.values(rows, run)?;
+        let met = (0..rows.len() / self.bench.space().width()).filter(|&i| self.is_feasible(|m| values[m][i]));
+        Ok(met.map(|i| (i, values.iter().map(|v| v[i]).collect())).collect())
+    }
+
+    /// Those of some architectures that meet the constraints, each standing for so many.
+    pub(crate) fn items(&self, rows: &[u8], ties: u64, run: &Run<'_>) -> Result<Vec<Item>> {
+        let row = |i: usize| &rows[i * self.bench.space().width()..][..self.bench.space().width()];
+        let item = |(i, values): (usize, Vec<f64>)| {
+            self.require_finite(row(i), &values)?;
+            Ok(Item { row: row(i).to_vec(), values, ties })
+        };
+        self.feasible(rows, run)?.into_iter().map(item).collect()
+    }
+
+    /// Refuses an architecture with a value that no result can hold.
+    pub(crate) fn require_finite(&self, row: &[u8], values: &[f64]) -> Result<()> {
+        let Some(m) = values.iter().position(|value| !value.is_finite()) else { return Ok(()) };
+        let architecture = self.bench.space().format_row(row);
+        let reason = format!(
+            "is {} at architecture {architecture}, which is no number; restrict choices to where it is one, or refit",
+            values[m]
+        );
+        Err(Error::Metric { name: self.bench.metrics()[self.metrics[m]].name.clone(), reason })
+    }
+
+    /// Adds the first `k` of the architectures that differ from a row in free variables alone, and that row.
+    pub(crate) fn first_ties(&self, row: &[u8], k: usize, out: &mut Vec<u8>) {
+        let count = self.levels.free_size.min(k as u64);
+        for number in 0..count {
+            let (mut row, mut rest) = (row.to_vec(), number);
+            for &v in self.levels.free.iter().rev() {
+                let choices = &self.question.domain.allowed()[v];
+                row[v] = choices[(rest % choices.len() as u64) as usize];
+                rest /= choices.len() as u64;
+            }
+            out.extend(row);
+        }
+    }
+
+    /// Whether an architecture meets the constraints, given its metrics' values.
+    pub(crate) fn is_feasible(&self, value_of: impl Fn(usize) -> f64) -> bool {
+        let place = |metric: usize| self.metrics.iter().position(|&m| m == metric).unwrap_or(0);
+        self.question.constraints.iter().all(|c| {
+            let value = value_of(place(c.metric));
+            c.lower <= value && value <= c.upper
+        })
+    }
+
+    /// An objective's value as a score: more is better.
+    pub(crate) fn score(&self, objective: usize, value: f64) -> f64 {
+        match self.question.objectives[objective].1 {
+            Direction::Maximise => value,
+            Direction::Minimise => -value,
+        }
+    }
+
+    /// Values on the scale of a term from which on a metric is possibly, and surely, as good as a value.
+    pub(crate) fn on_term(&self, term: &Term, value: f64) -> (f64, f64) {
+        reach(self.link(self.metrics[term.network]), term.sign, value)
+    }
+
+    /// For every constraint the steps from which on it may be, and surely is, met.
+    pub(crate) fn limits<'l>(&self, lattice: impl Fn(usize) -> &'l Lattice) -> Vec<(i32, i32)> {
+        let limit =
+            |(c, term): (usize, &Term)| (self.least(term, lattice(c)), clamp(lattice(c).surely_at_least(term.reach.1)));
+        self.constraint_terms().iter().enumerate().map(limit).collect()
+    }
+
+    /// Link of a metric of the question.
+    pub(crate) fn link_of(&self, network: usize) -> Link {
+        self.link(self.metrics[network])
+    }
+
+    /// Fewest steps at which a term can reach its threshold.
+    pub(crate) fn least(&self, term: &Term, lattice: &Lattice) -> i32 {
+        clamp(lattice.possibly_at_least(term.reach.0))
+    }
+}
+
+/// Values of a function from which on its metric possibly, and surely, is beyond a value or equal.
+fn reach(link: Link, sign: f64, value: f64) -> (f64, f64) {
+    let (first, last) = link.bracket(value);
+    if sign > 0.0 { (first, last) } else { (-last, -first) }
+}
+
+/// Whether the metric rises or falls with its modelled value.
+fn slope(link: Link) -> f64 {
+    match link {
+        Link::Identity | Link::Log => 1.0,
+        Link::Reciprocal => -1.0,
+    }
+}
+
+/// A number of steps inside the range of values.
+pub(crate) fn clamp(steps: i64) -> i32 {
+    steps.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32
+}

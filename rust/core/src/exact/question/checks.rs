@@ -1,0 +1,53 @@
+//! What has to hold before a search.
+
+use crate::error::{Error, Result};
+use crate::exact::question::kinds::{Kind, Question};
+use crate::store::benchmark::Benchmark;
+use crate::threads::ALONE;
+
+/// Most architectures that are kept sorted; more are no answer but a scan.
+pub const MAX_BEST: usize = 10_000;
+
+/// Most bins of a histogram.
+pub const MAX_BINS: usize = 1 << 16;
+
+/// Whether a question has what its kind needs.
+pub(crate) fn check(bench: &Benchmark, question: &Question, kind: &Kind) -> Result<()> {
+    let (objectives, constraints) = (question.objectives.len(), question.constraints.len());
+    let known = bench.metrics().len();
+    if let Some(metric) = question.metrics().into_iter().find(|&metric| metric >= known) {
+        return Err(refused(format!("metric {metric} is asked about; there are {known}")));
+    }
+    if let Some(c) = question.constraints.iter().find(|c| c.lower.is_nan() || c.upper.is_nan()) {
+        let name = &bench.metrics()[c.metric].name;
+        return Err(refused(format!("{name} is to be {} to {}; give numbers", c.lower, c.upper)));
+    }
+    let (what, wanted) = match kind {
+        Kind::Front => ("2 or 3", 2..=MAX_OBJECTIVES),
+        Kind::Count => ("no", 0..=0),
+        _ => ("one", 1..=1),
+    };
+    if !wanted.contains(&objectives) {
+        return Err(refused(format!("{objectives} objectives are given; give {what}")));
+    }
+    if matches!(kind, Kind::Ranks { .. }) && constraints > 0 {
+        return Err(refused(format!("ranks are given {constraints} constraints; restrict choices, or count instead")));
+    }
+    match kind {
+        Kind::Best { k, .. } if !(1..=MAX_BEST).contains(k) => {
+            Err(refused(format!("the {k} best are asked for; ask for 1 to {MAX_BEST}")))
+        }
+        Kind::Histogram { bins } if !(1..=MAX_BINS).contains(bins) => {
+            Err(refused(format!("{bins} bins are asked for; choose 1 to {MAX_BINS}")))
+        }
+        Kind::Ranks { rows } => bench.space().check(rows, &ALONE),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn refused(reason: String) -> Error {
+    Error::Search { reason }
+}
+
+/// Most objectives.
+pub const MAX_OBJECTIVES: usize = 3;

@@ -1,0 +1,6 @@
+//! What is asked: a part of a space, objectives and constraints.
+
+pub(crate) mod checks;
+pub(crate) mod domain;
+pub(crate) mod kinds;
+pub(crate) mod levels;

@@ -1,0 +1,7 @@
+//! The inner loops of predictions, compiled for AVX2 and for any processor.
+
+pub(crate) mod cpu;
+pub(crate) mod forest;
+pub(crate) mod lookup;
+pub(crate) mod nearest;
+pub(crate) mod transpose;

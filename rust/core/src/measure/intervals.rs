@@ -1,0 +1,123 @@
+//! What a benchmark says of measurements: simulated ones, intervals, and how near the data is.
+
+use crate::error::{Error, Result};
+use crate::kernels::nearest::Training;
+use crate::measure::noise::{Draws, Noise};
+use crate::metric::Link;
+use crate::store::benchmark::Benchmark;
+use crate::surrogate::uncertainty::Uncertainty;
+use crate::threads::{Run, filled, row_by_row};
+
+impl Benchmark {
+    /// One simulated measurement of every checked row, in the metric's unit.
+    pub fn query(&self, metric: usize, rows: &[u8], seed: u64, run: &Run<'_>) -> Result<Vec<f64>> {
+        let (predictor, entry) = (self.predictor(metric)?, &self.metrics()[metric]);
+        let noise = self.noise(metric)?;
+        let (draws, width) = (Draws::new(seed, &entry.name), self.space().width());
+        let linked = predictor.predict_linked(self.space(), rows, run)?;
+        row_by_row(run, (rows, width), 1, |i, row, out: &mut [f64]| {
+            out[0] = draws.measure(row, linked[i], entry.link, noise);
+            run.check()
+        })
+    }
+
+    /// How measurements of a metric scatter.
+    pub(crate) fn noise(&self, metric: usize) -> Result<Noise> {
+        let of_link = self.predictor(metric)?.uncertainty().and_then(|u| u.noise).map(Noise::OfLink);
+        of_link.or(self.metrics()[metric].noise.map(Noise::OfMetric)).ok_or_else(|| {
+            self.lacks(metric, "a noise", "predict it, or fit it to data with repeated measurements or a stated noise")
+        })
+    }
+
+    /// Lower and upper ends of conformal intervals of checked rows, in the metric's unit.
+    pub fn intervals(&self, metric: usize, rows: &[u8], level: f64, run: &Run<'_>) -> Result<(Vec<f64>, Vec<f64>)> {
+        let uncertainty = self.uncertainty(metric, |u| !u.scores.is_empty(), "held-out errors")?;
+        let predictor = self.predictor(metric)?;
+        if !(level > 0.0 && level < 1.0) {
+            return Err(self.refuses(metric, format!("has no interval of level {level}; choose between 0 and 1")));
+        }
+        let score = uncertainty.quantile(level).ok_or_else(|| {
+            let scores = uncertainty.scores.len();
+            let largest = (1e6 * scores as f64 / (scores as f64 + 1.0)).floor() / 1e6;
+            let reason = format!("has {scores} held-out errors, too few for level {level}");
+            self.refuses(metric, format!("{reason}; choose at most {largest}"))
+        })?;
+        let means = predictor.predict_linked(self.space(), rows, run)?;
+        let members = predictor.surrogate().predict_members(self.space(), rows, run)?;
+        let cards: Vec<usize> = self.space().cards().collect();
+        let each = means.iter().zip(members.chunks_exact(predictor.surrogate().members()));
+        let each = each.zip(rows.chunks_exact(cards.len()));
+        Ok(each
+            .map(|((&mean, members), row)| {
+                let half = score * uncertainty.total(&cards, row, members);
+                ends(predictor.link(), mean, half)
+            })
+            .unzip())
+    }
+
+    /// Smallest number of variables in which each checked row differs from one that the metric was fitted on.
+    pub fn distances(&self, metric: usize, rows: &[u8], run: &Run<'_>) -> Result<Vec<u16>> {
+        self.training(metric)?.1.distances(rows, run)
+    }
+
+    /// The distance to the nearest other row that 99 % of the fitted rows stay within.
+    pub fn distance_limit(&self, metric: usize, run: &Run<'_>) -> Result<u16> {
+        let (rows, training) = self.training(metric)?;
+        training.limit(rows, run)
+    }
+
+    fn training(&self, metric: usize) -> Result<(&[u8], &Training)> {
+        let uncertainty = self.uncertainty(metric, |u| !u.training.is_empty(), "fitted architectures")?;
+        let make = || Ok(Training::new(&uncertainty.training, self.space().width()));
+        Ok((&uncertainty.training, filled(&self.predictor(metric)?.training, make)?))
+    }
+
+    fn uncertainty(&self, metric: usize, has: fn(&Uncertainty) -> bool, what: &str) -> Result<&Uncertainty> {
+        let uncertainty = self.predictor(metric)?.uncertainty().filter(|u| has(u));
+        let is_exact = self.metrics()[metric].noise == Some(0.0);
+        uncertainty.ok_or_else(|| match is_exact {
+            true => self.refuses(metric, format!("is exact, without {what}; use its predictions")),
+            false => self.lacks(metric, what, "fit it with accelnas.build, which records them"),
+        })
+    }
+
+    fn lacks(&self, metric: usize, what: &str, remedy: &str) -> Error {
+        self.refuses(metric, format!("comes without {what}; {remedy}"))
+    }
+
+    fn refuses(&self, metric: usize, reason: String) -> Error {
+        Error::Metric { name: self.metrics()[metric].name.clone(), reason }
+    }
+}
+
+/// Ends of the interval that a link's inverse makes of `mean ± half`, never infinite.
+fn ends(link: Link, mean: f64, half: f64) -> (f64, f64) {
+    let (low, high) = (mean - half, mean + half);
+    let (a, b) = match link {
+        // Past 0 a rate has no bound: it keeps the sign of its mean.
+        Link::Reciprocal if low <= 0.0 && high >= 0.0 => match mean < 0.0 {
+            true => (f64::MIN, 1.0 / low),
+            false => (1.0 / high, f64::MAX),
+        },
+        Link::Reciprocal => (1.0 / high, 1.0 / low),
+        _ => (link.inverse(low), link.inverse(high)),
+    };
+    (a.clamp(f64::MIN, f64::MAX), b.clamp(f64::MIN, f64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interval_ends_are_finite_and_in_order() {
+        assert_eq!(ends(Link::Identity, 3.0, 1.0), (2.0, 4.0));
+        assert_eq!(ends(Link::Reciprocal, 0.75, 0.25), (1.0, 2.0));
+        assert_eq!(ends(Link::Reciprocal, 0.5, 0.5), (1.0, f64::MAX));
+        assert_eq!(ends(Link::Reciprocal, 0.5, 1.5), (0.5, f64::MAX));
+        assert_eq!(ends(Link::Reciprocal, -0.5, 1.5), (f64::MIN, -0.5));
+        assert_eq!(ends(Link::Reciprocal, -0.75, 0.25), (-2.0, -1.0));
+        assert_eq!(ends(Link::Reciprocal, 0.0, 0.0), (f64::MAX, f64::MAX));
+        assert_eq!(ends(Link::Log, 0.0, 1e4), (0.0, f64::MAX));
+    }
+}

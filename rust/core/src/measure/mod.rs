@@ -1,0 +1,4 @@
+//! Measurements: simulated ones, intervals, and how near the data is.
+
+pub(crate) mod intervals;
+pub(crate) mod noise;

@@ -1,0 +1,99 @@
+//! Noise of simulated measurements: a draw is a function of architecture, seed and metric alone.
+
+use std::f64::consts::TAU;
+
+use crate::metric::Link;
+use crate::rng::mix;
+
+/// How often a draw is repeated that a link has no value for.
+const ATTEMPTS: u64 = 64;
+
+/// How measurements of one architecture scatter.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Noise {
+    /// Standard deviation on the scale of the link.
+    OfLink(f64),
+    /// Standard deviation in the metric's unit.
+    OfMetric(f64),
+}
+
+/// The draws of one seed and metric.
+pub(crate) struct Draws(u64);
+
+impl Draws {
+    pub(crate) fn new(seed: u64, metric: &str) -> Draws {
+        Draws(absorb(mix(seed), metric.as_bytes()))
+    }
+
+    /// One measurement of an architecture whose mean on the scale of the link is given, in the metric's unit.
+    pub(crate) fn measure(&self, row: &[u8], linked: f64, link: Link, noise: Noise) -> f64 {
+        let sd = match noise {
+            Noise::OfMetric(sd) => return link.inverse(linked) + sd * self.normal(row, 0),
+            Noise::OfLink(0.0) => return link.inverse(linked),
+            Noise::OfLink(sd) => sd,
+        };
+        // A measured rate has the sign of its mean: other draws are repeated.
+        let draw = |attempt| linked + sd * self.normal(row, attempt);
+        let fits = |value: &f64| link != Link::Reciprocal || value * linked.signum() > 0.0;
+        link.inverse((0..ATTEMPTS).map(draw).find(fits).unwrap_or(linked))
+    }
+
+    /// A standard normal number (Box and Muller 1958), by portable functions: equal on every machine.
+    fn normal(&self, row: &[u8], attempt: u64) -> f64 {
+        const UNIT: f64 = 1.0 / (1u64 << 53) as f64;
+        let counter = absorb(self.0, row).wrapping_add(2 * attempt);
+        let [a, b] = [counter, counter.wrapping_add(1)].map(|c| (mix(c) >> 11) as f64);
+        (-2.0 * libm::log((a + 1.0) * UNIT)).sqrt() * libm::cos(TAU * UNIT * b)
+    }
+}
+
+/// Hash of bytes, from a state.
+fn absorb(state: u64, bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let state = words.iter().chain([&last]).fold(state, |state, word| mix(state ^ u64::from_le_bytes(*word)));
+    mix(state ^ bytes.len() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::mnasnet;
+
+    #[test]
+    fn draws_are_standard_normal_and_independent() {
+        let space = mnasnet();
+        let rows = space.sample(100_000, 1, true).unwrap();
+        let draws = |draws: &Draws| -> Vec<f64> { rows.chunks_exact(28).map(|row| draws.normal(row, 0)).collect() };
+        let correlation = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>() / a.len() as f64;
+        let own = draws(&Draws::new(1, "accuracy"));
+        let moment = |power: i32| own.iter().map(|z| z.powi(power)).sum::<f64>() / own.len() as f64;
+        // Standard errors of the moments are 0.003, 0.004, 0.012 and 0.031.
+        for (power, expected, bound) in [(1, 0.0, 0.013), (2, 1.0, 0.018), (3, 0.0, 0.05), (4, 3.0, 0.13)] {
+            assert!((moment(power) - expected).abs() < bound, "moment {power} is {}", moment(power));
+        }
+        for other in [Draws::new(2, "accuracy"), Draws::new(1, "accuracz"), Draws::new(1, "accuracy\0")] {
+            let correlation = correlation(&own, &draws(&other));
+            assert!(correlation.abs() < 0.013, "{correlation}");
+        }
+        assert!(correlation(&own[1..], &own[..99_999]).abs() < 0.013);
+    }
+
+    #[test]
+    fn measurements_are_golden_and_rates_keep_their_sign() {
+        let draws = Draws::new(7, "latency");
+        let row = [1, 0, 2, 1];
+        assert_eq!(draws.normal(&row, 0), GOLDEN);
+        assert_eq!(draws.measure(&row, 3.0, Link::Identity, Noise::OfLink(0.5)), 3.0 + 0.5 * GOLDEN);
+        assert_eq!(draws.measure(&row, 3.0, Link::Reciprocal, Noise::OfMetric(0.5)), 1.0 / 3.0 + 0.5 * GOLDEN);
+        assert_eq!(draws.measure(&row, 3.0, Link::Log, Noise::OfLink(0.0)), Link::Log.inverse(3.0));
+        for seed in 0..1000 {
+            let draws = Draws::new(seed, "latency");
+            assert!(draws.measure(&row, 0.01, Link::Reciprocal, Noise::OfLink(1.0)) > 0.0);
+            assert!(draws.measure(&row, -0.01, Link::Reciprocal, Noise::OfLink(1.0)) < 0.0);
+        }
+    }
+
+    const GOLDEN: f64 = -0.6683097954674024;
+}

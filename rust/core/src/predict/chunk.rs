@@ -1,0 +1,169 @@
+//! A chunk of packed rows in float32: sums of tables and forests, and standard deviations.
+
+use std::sync::OnceLock;
+
+use crate::error::{Error, Result};
+use crate::kernels::lookup::{DenseMembers, Lanes, finish, scale_residuals};
+use crate::kernels::transpose::ROWS;
+use crate::layout::groups::MEMBER_LANES;
+use crate::metric::Link;
+use crate::predict::predictor::{MemberTables, Predictor, Std, Trees};
+use crate::surrogate::uncertainty::variance;
+use crate::tables::axes::Granularity;
+use crate::threads::Run;
+
+/// Buffers of one thread, kept between calls.
+#[derive(Default)]
+pub(crate) struct Buffers {
+    pub(crate) columns: Vec<u8>,
+    pub(crate) blocks: Vec<u8>,
+    cells: Vec<u16>,
+    sums: Vec<f32>,
+    residuals: Vec<f32>,
+    lanes: Vec<Lanes>,
+    deviations: Vec<f64>,
+    forest: Vec<f64>,
+}
+
+impl Buffers {
+    /// Makes room for a chunk of a space's rows.
+    pub(crate) fn fit(&mut self, columns: usize, blocks: usize) {
+        grow(&mut self.columns, columns * ROWS);
+        grow(&mut self.blocks, blocks * ROWS);
+        grow(&mut self.cells, 2 * ROWS);
+        grow(&mut self.sums, ROWS);
+        grow(&mut self.residuals, ROWS);
+    }
+}
+
+fn grow<T: Clone + Default>(buffer: &mut Vec<T>, len: usize) {
+    if buffer.len() < len {
+        buffer.resize(len, T::default());
+    }
+}
+
+/// What a batch reads, made by [`Predictor::prepare`].
+fn prepared<T>(cell: &OnceLock<T>) -> Result<&T> {
+    cell.get().ok_or_else(|| Error::model("its tables are not prepared"))
+}
+
+impl Predictor {
+    /// A chunk of packed rows, after [`Predictor::prepare`].
+    // Every step is a plain loop of its own that is inlined: a closure would be compiled without AVX2.
+    #[inline(always)]
+    pub(crate) fn chunk(
+        &self,
+        rows: &[u8],
+        s: &mut Buffers,
+        mean: &mut [f32],
+        std: Option<(Std, &mut [f32])>,
+        run: &Run<'_>,
+    ) -> Result<()> {
+        self.sum_tables(s, mean.len())?;
+        let forests = self.sum_forests(rows, s, mean.len(), run)?;
+        let forest = (forests > 0).then_some(&s.forest[..mean.len()]);
+        finish(self.link, self.constant, &s.sums[..mean.len()], forest, mean);
+        let Some((kind, std)) = std else { return Ok(()) };
+        self.scale_residuals(s, kind, mean)?;
+        let members = prepared(&self.members)?;
+        self.sum_members(s, members, mean.len());
+        self.spread(s, members, forests, std);
+        Ok(())
+    }
+
+    /// Columns of the axes' states.
+    #[inline(always)]
+    fn columns<'b>(&self, columns: &'b [u8], blocks: &'b [u8]) -> &'b [u8] {
+        match self.surrogate.tables.granularity {
+            Granularity::Variables => columns,
+            Granularity::Blocks => blocks,
+        }
+    }
+
+    /// Sums of the mean's tables.
+    #[inline(always)]
+    fn sum_tables(&self, s: &mut Buffers, n: usize) -> Result<()> {
+        let columns = self.columns(&s.columns, &s.blocks);
+        let sums = &mut s.sums[..n];
+        sums.fill(0.0);
+        for dense in prepared(&self.dense)? {
+            dense.add(columns, &mut s.cells, sums);
+        }
+        Ok(())
+    }
+
+    /// Sums of each member's forest, behind their mean; gives the number of forests.
+    #[inline(always)]
+    fn sum_forests(&self, rows: &[u8], s: &mut Buffers, n: usize, run: &Run<'_>) -> Result<usize> {
+        let forests = prepared(&self.forests)?;
+        grow(&mut s.forest, (forests.len() + 1) * ROWS);
+        let (total, each) = s.forest.split_at_mut(ROWS);
+        let total = &mut total[..n];
+        total.fill(0.0);
+        for (m, (trees, each)) in forests.iter().zip(each.chunks_mut(ROWS)).enumerate() {
+            each[..n].fill(0.0);
+            match trees {
+                Trees::Masks(masks) => masks.add(&s.blocks, ROWS, &mut each[..n], run)?,
+                Trees::Walk => self.surrogate.forests[m].add(rows, &mut each[..n], run)?,
+            }
+            total.iter_mut().zip(&each[..n]).for_each(|(t, e)| *t += e);
+        }
+        if !forests.is_empty() {
+            total.iter_mut().for_each(|t| *t /= self.count());
+        }
+        Ok(forests.len())
+    }
+
+    /// What a standard deviation has besides the members' spread, in the metric's unit.
+    #[inline(always)]
+    fn scale_residuals(&self, s: &mut Buffers, kind: Std, mean: &[f32]) -> Result<()> {
+        let residuals = &mut s.residuals[..mean.len()];
+        let Some(uncertainty) = self.uncertainty_for(kind) else {
+            residuals.fill(0.0);
+            return Ok(());
+        };
+        residuals.fill(1.0);
+        for dense in prepared(&self.factors)? {
+            dense.multiply(&s.columns, &mut s.cells, residuals);
+        }
+        scale_residuals(self.link, uncertainty.residual as f32, mean, residuals);
+        Ok(())
+    }
+
+    /// Sums of the members' deviations, a vector of members at a time.
+    #[inline(always)]
+    fn sum_members(&self, s: &mut Buffers, members: &MemberTables, n: usize) {
+        let columns = self.columns(&s.columns, &s.blocks);
+        let runs = self.surrogate.members().div_ceil(MEMBER_LANES);
+        grow(&mut s.lanes, runs * ROWS);
+        for (of_run, lanes) in s.lanes.chunks_exact_mut(ROWS).take(runs).enumerate() {
+            let lanes = &mut lanes[..n];
+            lanes.fill(Lanes::default());
+            for groups in members.groups.chunks(2) {
+                DenseMembers::add(groups, of_run, columns, &mut s.cells, lanes);
+            }
+        }
+    }
+
+    /// Standard deviations from the members' deviations and the residuals.
+    #[inline(always)]
+    fn spread(&self, s: &mut Buffers, members: &MemberTables, forests: usize, std: &mut [f32]) {
+        let (total, each) = s.forest.split_at(ROWS);
+        for (i, std) in std.iter_mut().enumerate() {
+            s.deviations.clear();
+            for (of_run, constants) in members.constants.chunks(MEMBER_LANES).enumerate() {
+                let lanes = &s.lanes[of_run * ROWS + i];
+                s.deviations.extend(lanes.0.iter().zip(constants).map(|(&lane, c)| f64::from(lane) * members.step + c));
+            }
+            let forests = each.chunks(ROWS).take(forests);
+            s.deviations.iter_mut().zip(forests).for_each(|(d, each)| *d += each[i] - total[i]);
+            let value = f64::from(s.sums[i]) + self.constant + total[i];
+            let variance = match self.link {
+                Link::Identity => variance(s.deviations.iter().copied()),
+                link => variance(s.deviations.iter().map(|d| link.inverse(value + d))),
+            };
+            let residual = f64::from(s.residuals[i]);
+            *std = (variance + residual * residual).sqrt() as f32;
+        }
+    }
+}

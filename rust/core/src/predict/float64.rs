@@ -1,0 +1,53 @@
+//! Predictions in float64.
+
+use std::sync::atomic::Ordering;
+
+use crate::error::Result;
+use crate::predict::predictor::{Predictor, Std};
+use crate::space::definition::Space;
+use crate::surrogate::sums::{DenseSums, Sums};
+use crate::surrogate::uncertainty::variance;
+use crate::threads::{Run, filled};
+
+impl Predictor {
+    /// Mean of checked rows in float64, on the scale of the link.
+    pub(crate) fn predict_linked(&self, space: &Space, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
+        let (tables, mean) = (&self.surrogate.tables, std::slice::from_ref(&self.mean_cells));
+        let asked = rows.len() / space.width();
+        let asked = self.summed_rows.fetch_add(asked, Ordering::Relaxed) + asked;
+        let pays = DenseSums::pay(tables, &self.groups, 1, asked);
+        let dense = match pays {
+            true => Some(filled(&self.dense_sums, || Ok(DenseSums::new(&self.groups, mean)))?),
+            false => self.dense_sums.get(),
+        };
+        self.surrogate.predict_sums(space, &Sums::prepared(&self.groups, mean, dense), rows, run)
+    }
+
+    /// Mean (and standard deviation) of checked rows in float64, the link inverted.
+    pub fn predict_f64(
+        &self,
+        space: &Space,
+        rows: &[u8],
+        std: Option<Std>,
+        run: &Run<'_>,
+    ) -> Result<(Vec<f64>, Option<Vec<f64>>)> {
+        let linked = self.predict_linked(space, rows, run)?;
+        let mean = linked.iter().map(|&v| self.link.inverse(v)).collect();
+        let Some(std) = std else { return Ok((mean, None)) };
+        let members = self.surrogate.predict_members(space, rows, run)?;
+        let uncertainty = self.uncertainty_for(std);
+        let cards: Vec<usize> = space.cards().collect();
+        let of_row = |((row, members), &mean): ((&[u8], &[f64]), &f64)| {
+            let residual = uncertainty.map_or(0.0, |u| u.residual_of(&cards, row) * self.link.slope(mean));
+            (variance(members.iter().map(|&v| self.link.inverse(v))) + residual * residual).sqrt()
+        };
+        let rows = rows.chunks_exact(space.width()).zip(members.chunks_exact(self.surrogate.members()));
+        Ok((mean, Some(rows.zip(&linked).map(of_row).collect())))
+    }
+
+    /// Every member's value of every checked row in float64, row-major, the link inverted.
+    pub fn predict_members(&self, space: &Space, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
+        let values = self.surrogate.predict_members(space, rows, run)?;
+        Ok(values.into_iter().map(|v| self.link.inverse(v)).collect())
+    }
+}

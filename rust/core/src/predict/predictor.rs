@@ -1,0 +1,219 @@
+//! One metric, ready to predict.
+//!
+//! A value is the float32 sum over groups of axes of one dense-table cell each, in the order of the
+//! groups, then in float64 the constant and the forest. Every path — one row or millions, with or
+//! without AVX2, any number of threads — does these operations in this order, so the bits agree.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::error::Result;
+use crate::kernels::forest::MaskForest;
+use crate::kernels::lookup as kernels;
+use crate::kernels::lookup::{Dense, DenseMembers};
+use crate::kernels::nearest::Training;
+use crate::kernels::transpose::Packer;
+use crate::layout::groups::{Group, MEMBER_LANES};
+use crate::metric::Link;
+use crate::space::definition::Space;
+use crate::surrogate::ensemble::Surrogate;
+use crate::surrogate::sums::DenseSums;
+use crate::surrogate::uncertainty::Uncertainty;
+use crate::tables::axes::Granularity;
+use crate::threads::{Run, filled, map};
+
+/// Rows that are summed cell by cell before dense tables pay.
+const SPARSE_ROWS: usize = 200;
+
+/// Which standard deviation is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Std {
+    /// Of the members' predictions.
+    Members,
+    /// Of a measurement, where the metric has an uncertainty; else of the members' predictions.
+    Total,
+}
+
+/// One metric, ready to predict.
+#[derive(Debug)]
+pub struct Predictor {
+    pub(crate) surrogate: Surrogate,
+    pub(crate) link: Link,
+    pub(crate) uncertainty: Option<Uncertainty>,
+    pub(crate) constant: f64,
+    pub(crate) mean_cells: Vec<f64>,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) sparse_rows: AtomicUsize,
+    /// Rows summed in float64 so far.
+    pub(crate) summed_rows: AtomicUsize,
+    pub(crate) dense: OnceLock<Vec<Dense>>,
+    pub(crate) dense_sums: OnceLock<DenseSums>,
+    pub(crate) members: OnceLock<MemberTables>,
+    pub(crate) forests: OnceLock<Vec<Trees>>,
+    pub(crate) factors: OnceLock<Vec<Dense>>,
+    pub(crate) training: OnceLock<Training>,
+    /// Lowest modelled value over the whole space, where it was asked for.
+    pub(crate) lowest: OnceLock<f64>,
+}
+
+/// How a member's forest is evaluated; both add the same leaves in the same order.
+#[derive(Debug)]
+pub(crate) enum Trees {
+    Masks(MaskForest),
+    /// Node by node, where masks would take more memory than the model may.
+    Walk,
+}
+
+/// The members' deviations from the mean.
+#[derive(Debug)]
+pub(crate) struct MemberTables {
+    pub(crate) groups: Vec<DenseMembers>,
+    /// What one unit of the integer tables is worth.
+    pub(crate) step: f64,
+    /// Deviation of each member's constant.
+    pub(crate) constants: Vec<f64>,
+}
+
+impl Predictor {
+    /// Prepares a surrogate whose groups contain all its tables.
+    pub fn new(surrogate: Surrogate, link: Link, uncertainty: Option<Uncertainty>) -> Result<Predictor> {
+        Ok(Predictor {
+            constant: surrogate.mean_constant(),
+            mean_cells: surrogate.tables.mean_cells(),
+            groups: surrogate.assigned(0)?,
+            link,
+            uncertainty,
+            surrogate,
+            sparse_rows: AtomicUsize::new(0),
+            summed_rows: AtomicUsize::new(0),
+            dense: OnceLock::new(),
+            dense_sums: OnceLock::new(),
+            members: OnceLock::new(),
+            forests: OnceLock::new(),
+            factors: OnceLock::new(),
+            training: OnceLock::new(),
+            lowest: OnceLock::new(),
+        })
+    }
+
+    pub fn surrogate(&self) -> &Surrogate {
+        &self.surrogate
+    }
+
+    pub fn uncertainty(&self) -> Option<&Uncertainty> {
+        self.uncertainty.as_ref()
+    }
+
+    pub fn link(&self) -> Link {
+        self.link
+    }
+
+    /// Largest error of a member's deviation in a float32 standard deviation: half a step a group, on the link's scale.
+    pub(crate) fn deviation_bound(&self, packer: &Packer, run: &Run<'_>) -> Result<f64> {
+        let members = self.members(packer, run)?;
+        Ok(0.5 * members.step * members.groups.len() as f64)
+    }
+
+    /// What a standard deviation has besides the members' spread.
+    pub(crate) fn uncertainty_for(&self, std: Std) -> Option<&Uncertainty> {
+        self.uncertainty.as_ref().filter(|_| std == Std::Total)
+    }
+
+    /// Whether block states are needed: the axes are blocks, or there is a forest.
+    pub(crate) fn reads_blocks(&self) -> bool {
+        self.surrogate.tables.granularity == Granularity::Blocks || !self.surrogate.forests.is_empty()
+    }
+
+    /// Whether so few rows have been asked for that dense tables do not pay yet.
+    pub(crate) fn stays_sparse(&self, rows: usize) -> bool {
+        self.dense.get().is_none() && self.sparse_rows.fetch_add(rows, Ordering::Relaxed) + rows <= SPARSE_ROWS
+    }
+
+    /// Mean of one checked row, cell by cell.
+    pub(crate) fn sparse(&self, space: &Space, row: &[u8], states: &mut Vec<u8>) -> f32 {
+        self.surrogate.tables.granularity.states(space, row, states);
+        let cell = |sum: f32, group: &Group| sum + group.cell(&self.mean_cells, states) as f32;
+        let forest = match self.surrogate.forests.is_empty() {
+            true => 0.0,
+            false => self.surrogate.forests.iter().fold(0.0, |sum, f| sum + f.predict_row(row)) / self.count(),
+        };
+        kernels::inverse(self.link, f64::from(self.groups.iter().fold(0f32, cell)) + self.constant + forest)
+    }
+
+    pub(crate) fn count(&self) -> f64 {
+        self.surrogate.members() as f64
+    }
+
+    fn dense(&self, packer: &Packer, run: &Run<'_>) -> Result<&Vec<Dense>> {
+        filled(&self.dense, || {
+            let expand = |group: &Group| run.check().map(|()| group.expand(&self.mean_cells));
+            Dense::of_groups(packer, self.surrogate.tables.granularity, &self.groups, expand)
+        })
+    }
+
+    fn members(&self, packer: &Packer, run: &Run<'_>) -> Result<&MemberTables> {
+        filled(&self.members, || {
+            let tables = &self.surrogate.tables;
+            let minus_mean = |m: usize| -> Vec<f64> {
+                tables.cells[m].iter().zip(&self.mean_cells).map(|(cell, mean)| cell - mean).collect()
+            };
+            // No deviation of the tables exceeds the sum of the largest cells of any partition of them into groups;
+            // the mean's groups are the coarsest at hand. Sums may wrap on the way: only the last has to fit.
+            let largest = |m: usize| {
+                let deviations = minus_mean(m);
+                let of_group = |group: &Group| group.expand(&deviations).iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+                Ok(self.groups.iter().map(of_group).sum::<f64>())
+            };
+            let count = self.surrogate.members();
+            let bound = run.try_map(0..count, largest)?.into_iter().fold(0.0, f64::max);
+            let groups = self.surrogate.assigned(1)?;
+            // Rounding adds at most half a step a group; a bound of 0 stands for identical members.
+            let step = (bound / (f64::from(i16::MAX) - groups.len() as f64).max(1.0)).max(f64::MIN_POSITIVE);
+            let mut dense: Vec<DenseMembers> =
+                groups.iter().map(|group| DenseMembers::new(packer, tables.granularity, group)).collect();
+            for first in (0..count).step_by(MEMBER_LANES) {
+                let deviations = map(first..(first + MEMBER_LANES).min(count), minus_mean);
+                let lanes = |group: &Group| Ok(DenseMembers::lanes(group, &deviations, step));
+                let lanes = run.try_map(&groups, lanes)?;
+                dense.iter_mut().zip(lanes).for_each(|(dense, lanes)| dense.push(lanes));
+            }
+            let constants = self.surrogate.constants.iter().map(|c| c - self.constant).collect();
+            Ok(MemberTables { groups: dense, step, constants })
+        })
+    }
+
+    /// Products of the choices' factors over packed columns.
+    fn factors(&self, packer: &Packer, uncertainty: &Uncertainty) -> Result<&Vec<Dense>> {
+        filled(&self.factors, || Dense::of_factors(&packer.by_column(&uncertainty.factors)))
+    }
+
+    fn forests(&self, space: &Space, run: &Run<'_>) -> Result<&Vec<Trees>> {
+        filled(&self.forests, || {
+            let forests = &self.surrogate.forests;
+            let masks = forests.iter().fold(0usize, |sum, f| sum.saturating_add(MaskForest::most_bytes(space, f)));
+            match masks <= self.surrogate.budget() {
+                true => run.try_map(forests, |forest| MaskForest::new(space, forest, run).map(Trees::Masks)),
+                false => Ok(forests.iter().map(|_| Trees::Walk).collect()),
+            }
+        })
+    }
+
+    /// Whether [`Predictor::prepare`] has nothing left to do.
+    pub(crate) fn is_prepared(&self, std: Option<Std>) -> bool {
+        let has_factors = |std| self.uncertainty_for(std).is_none() || self.factors.get().is_some();
+        let has_std = std.is_none_or(|std| self.members.get().is_some() && has_factors(std));
+        self.forests.get().is_some() && self.dense.get().is_some() && has_std
+    }
+
+    /// Builds what a batch reads, so that threads do not wait for each other inside it.
+    pub(crate) fn prepare(&self, space: &Space, packer: &Packer, std: Option<Std>, run: &Run<'_>) -> Result<()> {
+        self.dense(packer, run)?;
+        self.forests(space, run)?;
+        let Some(std) = std else { return Ok(()) };
+        self.members(packer, run)?;
+        match self.uncertainty_for(std) {
+            Some(uncertainty) => self.factors(packer, uncertainty).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The one trait of all algorithms.
+
+use crate::error::{Error, Result};
+use crate::threads::Run;
+
+/// One run of an algorithm.
+pub trait Algorithm: Send + Sync {
+    /// Appends architectures to evaluate next: at least one and at most so many, or fewer where the algorithm wants to
+    /// be told first. May be called again before anything is told. Where the run is stopped it ends soon.
+    fn ask(&mut self, most: usize, rows: &mut Vec<u8>, run: &Run<'_>);
+
+    /// About how many look-ups an asked architecture costs.
+    fn cost(&self) -> usize {
+        1
+    }
+
+    /// Takes architectures and their scores, in any order; also ones that were never asked for.
+    fn tell(&mut self, rows: &[u8], scores: &[f64]);
+
+    /// The architecture that the run stands for and its score, where that changed since the last call; see
+    /// `AlgorithmSpec::recommends`.
+    fn recommendation(&mut self) -> Option<(Vec<u8>, f64)> {
+        None
+    }
+}
+
+/// Refuses a setting outside of its range.
+pub(crate) fn require(holds: bool, name: &str, value: impl std::fmt::Debug, range: &str) -> Result<()> {
+    match holds {
+        true => Ok(()),
+        false => Err(Error::search(format!("{name} is {value:?}; choose {range}"))),
+    }
+}
+
+/// Refuses a number of things outside of its range.
+pub(crate) fn require_within(name: &str, value: usize, range: std::ops::RangeInclusive<usize>) -> Result<()> {
+    require(range.contains(&value), name, value, &format!("{} to {}", range.start(), range.end()))
+}

@@ -1,0 +1,221 @@
+//! MOEA/D (Zhang and Li 2007; Li and Zhang 2009): one Chebyshev subproblem a weight vector, solved with its neighbours.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::error::Result;
+use crate::search::algorithms::algorithm::{Algorithm, require, require_within};
+use crate::search::problem::brief::Brief;
+use crate::search::problem::objective::is_feasible;
+use crate::search::problem::stream::Stream;
+use crate::threads::Run;
+
+/// Weights of 0 would ignore an objective.
+const LEAST_WEIGHT: f64 = 1e-6;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecompositionSettings {
+    /// Least number of subproblems; a simplex simplex_weights may need some more.
+    population: usize,
+    neighbours: usize,
+    /// Most members that a child replaces.
+    replacements: usize,
+    /// Chance that parents are neighbours, rather than any members.
+    locality: f64,
+}
+
+pub(crate) struct Decomposition {
+    settings: DecompositionSettings,
+    brief: Arc<Brief>,
+    stream: Stream,
+    /// Weights of every subproblem, and its nearest ones.
+    weights: Vec<f64>,
+    near: Vec<Vec<usize>>,
+    /// Members: the best architecture known of every subproblem.
+    rows: Vec<u8>,
+    scores: Vec<f64>,
+    /// Best and worst score of each objective, of feasible members.
+    best: Vec<f64>,
+    worst: Vec<f64>,
+    /// Subproblems still to be worked on in this round.
+    round: Vec<usize>,
+    /// Children under way, their subproblem, and whether they stay in its neighbourhood.
+    pending: Vec<(Vec<u8>, usize, bool)>,
+    asked: usize,
+}
+
+impl Decomposition {
+    pub(crate) fn new(settings: &DecompositionSettings, brief: Arc<Brief>, stream: Stream) -> Result<Decomposition> {
+        let s = settings.clone();
+        require_within("population", s.population, 2..=1 << 12)?;
+        require((2..=s.population).contains(&s.neighbours), "neighbours", s.neighbours, "2 to the population")?;
+        require((1..=s.population).contains(&s.replacements), "replacements", s.replacements, "1 to the population")?;
+        require((0.0..=1.0).contains(&s.locality), "locality", s.locality, "a probability")?;
+        let m = brief.scores;
+        let weights = simplex_weights(m, s.population);
+        let vectors: Vec<&[f64]> = weights.chunks_exact(m).collect();
+        let distance = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>();
+        let nearest = |w: &&[f64]| {
+            let mut order: Vec<usize> = (0..vectors.len()).collect();
+            order.sort_by(|&a, &b| distance(w, vectors[a]).total_cmp(&distance(w, vectors[b])));
+            order.truncate(s.neighbours);
+            order
+        };
+        let near = vectors.iter().map(nearest).collect();
+        let (best, worst) = (vec![f64::NEG_INFINITY; m], vec![f64::INFINITY; m]);
+        let (rows, scores, round, pending) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Ok(Decomposition {
+            settings: s,
+            brief,
+            stream,
+            weights,
+            near,
+            rows,
+            scores,
+            best,
+            worst,
+            round,
+            pending,
+            asked: 0,
+        })
+    }
+
+    fn population(&self) -> usize {
+        self.near.len()
+    }
+
+    fn members(&self) -> usize {
+        self.scores.len() / self.brief.scores
+    }
+
+    /// Weighted distance to the best scores seen, the largest of all objectives: less is better.
+    fn loss(&self, scores: &[f64], subproblem: usize) -> f64 {
+        if !is_feasible(scores[0]) {
+            // Beyond all feasible ones, and in the order of violations.
+            return -scores[0];
+        }
+        let m = scores.len();
+        let weights = &self.weights[subproblem * m..][..m];
+        let term = |j: usize| {
+            let extent = self.best[j] - self.worst[j];
+            weights[j] * (self.best[j] - scores[j]) / if extent > 0.0 { extent } else { 1.0 }
+        };
+        (0..m).map(term).fold(f64::NEG_INFINITY, f64::max)
+    }
+
+    /// Finds the range of the members' scores again.
+    fn measure(&mut self) {
+        let m = self.brief.scores;
+        self.worst.fill(f64::INFINITY);
+        for scores in self.scores.chunks_exact(m).filter(|s| is_feasible(s[0])) {
+            self.worst.iter_mut().zip(scores).for_each(|(worst, score)| *worst = worst.min(*score));
+        }
+    }
+
+    fn place(&mut self, row: &[u8], scores: &[f64], subproblem: Option<(usize, bool)>) {
+        if is_feasible(scores[0]) {
+            self.best.iter_mut().zip(scores).for_each(|(best, score)| *best = best.max(*score));
+        }
+        let (width, m) = (self.brief.width(), scores.len());
+        if self.members() < self.population() {
+            self.rows.extend_from_slice(row);
+            self.scores.extend_from_slice(scores);
+            if self.members() == self.population() {
+                self.measure();
+            }
+            return;
+        }
+        let mut around: Vec<usize> = match subproblem {
+            Some((subproblem, true)) => self.near[subproblem].clone(),
+            _ => (0..self.population()).collect(),
+        };
+        self.stream.shuffle(&mut around);
+        let mut left = self.settings.replacements;
+        for i in around {
+            if self.loss(scores, i) < self.loss(&self.scores[i * m..][..m], i) {
+                self.rows[i * width..][..width].copy_from_slice(row);
+                self.scores[i * m..][..m].copy_from_slice(scores);
+                left -= 1;
+                if left == 0 {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+impl Algorithm for Decomposition {
+    fn ask(&mut self, most: usize, rows: &mut Vec<u8>, _run: &Run<'_>) {
+        let missing = self.population().saturating_sub(self.asked);
+        if missing > 0 || self.members() < self.population() {
+            let n = missing.clamp(1, most);
+            self.asked += n;
+            (0..n).for_each(|_| self.brief.random(&mut self.stream, rows));
+            return;
+        }
+        if self.round.is_empty() {
+            self.measure();
+            self.round.extend(0..self.near.len());
+            self.stream.shuffle(&mut self.round);
+        }
+        let Some(subproblem) = self.round.pop() else { return };
+        let is_local = self.stream.unit() < self.settings.locality;
+        let [a, b] = [0; 2].map(|_| match is_local {
+            true => self.near[subproblem][self.stream.below(self.settings.neighbours)],
+            false => self.stream.below(self.near.len()),
+        });
+        let (first, width) = (rows.len(), self.brief.width());
+        let parents = [a, b].map(|i| &self.rows[i * width..][..width]);
+        self.brief.cross(&mut self.stream, parents, rows);
+        if parents.contains(&&rows[first..]) {
+            self.brief.step(&mut self.stream, &mut rows[first..]);
+        }
+        self.pending.push((rows[first..].to_vec(), subproblem, is_local));
+    }
+
+    fn tell(&mut self, rows: &[u8], scores: &[f64]) {
+        for (row, scores) in rows.chunks_exact(self.brief.width()).zip(scores.chunks_exact(self.brief.scores)) {
+            let known = self.pending.iter().position(|(pending, ..)| pending == row);
+            let subproblem = known.map(|i| self.pending.swap_remove(i)).map(|(_, i, is_local)| (i, is_local));
+            self.place(row, scores, subproblem);
+        }
+    }
+}
+
+/// At least so many weight vectors, evenly on the simplex (Das and Dennis 1998).
+fn simplex_weights(m: usize, least: usize) -> Vec<f64> {
+    let mut parts = 1;
+    loop {
+        let vectors = compositions(m, parts);
+        if vectors.len() >= least {
+            let weight = |&n: &usize| (n as f64 / parts as f64).max(LEAST_WEIGHT);
+            return vectors.iter().flatten().map(weight).collect();
+        }
+        parts += 1;
+    }
+}
+
+/// All ways to write a number as an ordered sum of `m` numbers of at least 0.
+fn compositions(m: usize, total: usize) -> Vec<Vec<usize>> {
+    if m == 1 {
+        return vec![vec![total]];
+    }
+    let with =
+        |first: usize| compositions(m - 1, total - first).into_iter().map(move |rest| [vec![first], rest].concat());
+    (0..=total).flat_map(with).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_are_even_and_add_up() {
+        assert_eq!(simplex_weights(2, 3), [LEAST_WEIGHT, 1.0, 0.5, 0.5, 1.0, LEAST_WEIGHT]);
+        let three = simplex_weights(3, 91);
+        assert_eq!(three.len(), 3 * 91);
+        assert!(three.chunks_exact(3).all(|w| (w.iter().sum::<f64>() - 1.0).abs() < 1e-5));
+    }
+}

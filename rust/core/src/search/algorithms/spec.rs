@@ -1,0 +1,111 @@
+//! All algorithms and their settings, as data.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+use crate::search::algorithms::algorithm::Algorithm;
+use crate::search::algorithms::annealing::{Annealing, AnnealingSettings};
+use crate::search::algorithms::decomposition::{Decomposition, DecompositionSettings};
+use crate::search::algorithms::evolution::{Evolution, EvolutionSettings};
+use crate::search::algorithms::gradient::{GradientAscent, GradientSettings};
+use crate::search::algorithms::halving::{Halving, HalvingSettings};
+use crate::search::algorithms::local::{LocalSearch, LocalSettings};
+use crate::search::algorithms::nsga2::{Nsga2, Nsga2Settings};
+use crate::search::algorithms::random::RandomSearch;
+use crate::search::algorithms::reinforce::{Reinforce, ReinforceSettings};
+use crate::search::problem::brief::Brief;
+use crate::search::problem::definition::Problem;
+use crate::search::problem::stream::Stream;
+
+/// An algorithm and its settings.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum AlgorithmSpec {
+    RandomSearch {},
+    LocalSearch(LocalSettings),
+    RegularizedEvolution(EvolutionSettings),
+    SimulatedAnnealing(AnnealingSettings),
+    #[serde(rename = "nsga2")]
+    Nsga2(Nsga2Settings),
+    #[serde(rename = "moead")]
+    Decomposition(DecompositionSettings),
+    Reinforce(ReinforceSettings),
+    GradientAscent(GradientSettings),
+    SuccessiveHalving(HalvingSettings),
+}
+
+impl AlgorithmSpec {
+    pub fn from_json(text: &str) -> Result<AlgorithmSpec> {
+        serde_json::from_str(text).map_err(|e| Error::search(format!("the algorithm can't be read: {e}")))
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            AlgorithmSpec::RandomSearch {} => "random_search",
+            AlgorithmSpec::LocalSearch(_) => "local_search",
+            AlgorithmSpec::RegularizedEvolution(_) => "regularized_evolution",
+            AlgorithmSpec::SimulatedAnnealing(_) => "simulated_annealing",
+            AlgorithmSpec::Nsga2(_) => "nsga2",
+            AlgorithmSpec::Decomposition(_) => "moead",
+            AlgorithmSpec::Reinforce(_) => "reinforce",
+            AlgorithmSpec::GradientAscent(_) => "gradient_ascent",
+            AlgorithmSpec::SuccessiveHalving(_) => "successive_halving",
+        }
+    }
+
+    /// Whether its runs say themselves which architecture they stand for, rather than the best one told.
+    pub(crate) fn recommends(&self) -> bool {
+        matches!(self, AlgorithmSpec::SuccessiveHalving(_))
+    }
+
+    /// What it is told of a problem; refuses what it can't do, before anything runs.
+    pub fn brief(&self, problem: &Problem, budget: u64) -> Result<Arc<Brief>> {
+        self.check(problem)?;
+        problem.brief(matches!(self, AlgorithmSpec::GradientAscent(_)), budget)
+    }
+
+    fn check(&self, problem: &Problem) -> Result<()> {
+        let (name, scores) = (self.name(), problem.objective().scores());
+        let several =
+            matches!(self, AlgorithmSpec::RandomSearch {} | AlgorithmSpec::Nsga2(_) | AlgorithmSpec::Decomposition(_));
+        if scores > 1 && !several {
+            return Err(Error::search(format!(
+                "{name} needs one score, the objective has {scores}; make one of them with a formulation, or choose \
+                 nsga2, moead or random_search"
+            )));
+        }
+        if scores < 2 && matches!(self, AlgorithmSpec::Decomposition(_)) {
+            return Err(Error::search(format!("{name} needs several objectives, there is {scores}; give two or more")));
+        }
+        let weighs = matches!(self, AlgorithmSpec::Reinforce(_) | AlgorithmSpec::GradientAscent(_));
+        if weighs && problem.objective().ranks_feasible_first() {
+            return Err(Error::search(format!(
+                "{name} weighs scores, and infeasible architectures have none without a penalty; give one"
+            )));
+        }
+        if !problem.is_noisy() && matches!(self, AlgorithmSpec::SuccessiveHalving(_)) {
+            return Err(Error::search(format!(
+                "{name} repeats measurements, and without noise all repeats agree; turn noise on"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Starts a run.
+    pub fn start(&self, brief: &Arc<Brief>, stream: Stream) -> Result<Box<dyn Algorithm>> {
+        let brief = brief.clone();
+        Ok(match self {
+            AlgorithmSpec::RandomSearch {} => Box::new(RandomSearch::new(brief, stream)),
+            AlgorithmSpec::LocalSearch(settings) => Box::new(LocalSearch::new(settings, brief, stream)?),
+            AlgorithmSpec::RegularizedEvolution(settings) => Box::new(Evolution::new(settings, brief, stream)?),
+            AlgorithmSpec::SimulatedAnnealing(settings) => Box::new(Annealing::new(settings, brief, stream)?),
+            AlgorithmSpec::Nsga2(settings) => Box::new(Nsga2::new(settings, brief, stream)?),
+            AlgorithmSpec::Decomposition(settings) => Box::new(Decomposition::new(settings, brief, stream)?),
+            AlgorithmSpec::Reinforce(settings) => Box::new(Reinforce::new(settings, brief, stream)?),
+            AlgorithmSpec::GradientAscent(settings) => Box::new(GradientAscent::new(settings, brief, stream)?),
+            AlgorithmSpec::SuccessiveHalving(settings) => Box::new(Halving::new(settings, brief, stream)?),
+        })
+    }
+}

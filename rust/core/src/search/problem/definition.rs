@@ -1,0 +1,150 @@
+//! A search space, what gives its architectures values, and what is sought.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::error::{Error, Result};
+use crate::search::problem::brief::Brief;
+use crate::search::problem::evaluate::{Evaluate, Modelled};
+use crate::search::problem::multilinear::Extension;
+use crate::search::problem::objective::Objective;
+use crate::space::definition::Space;
+use crate::threads::filled;
+
+/// A search space, what evaluates its architectures, and what is sought.
+pub struct Problem {
+    space: Arc<Space>,
+    /// Allowed choices of every variable, where not all are.
+    allowed: Option<Vec<Vec<u8>>>,
+    objective: Objective,
+    evaluator: Evaluator,
+    /// Whether the last column is the cost of an evaluation.
+    has_clock: bool,
+    extension: OnceLock<Arc<Extension>>,
+}
+
+enum Evaluator {
+    Modelled {
+        modelled: Modelled,
+        is_noisy: bool,
+    },
+    Other(Box<dyn Evaluate>),
+    /// The caller tells the values.
+    None,
+}
+
+impl Problem {
+    /// Seeks over the metrics of a benchmark; with a clock, the last one is the cost of an evaluation.
+    pub fn modelled(
+        modelled: Modelled,
+        is_noisy: bool,
+        has_clock: bool,
+        objective: Objective,
+        allowed: Option<Vec<Vec<u8>>>,
+    ) -> Result<Problem> {
+        let space = modelled.bench().space().clone();
+        Problem::new(space, Evaluator::Modelled { modelled, is_noisy }, has_clock, objective, allowed)
+    }
+
+    /// Seeks over whatever gives values.
+    pub fn of(
+        space: Arc<Space>,
+        evaluate: Option<Box<dyn Evaluate>>,
+        objective: Objective,
+        allowed: Option<Vec<Vec<u8>>>,
+    ) -> Result<Problem> {
+        Problem::new(space, evaluate.map_or(Evaluator::None, Evaluator::Other), false, objective, allowed)
+    }
+
+    fn new(
+        space: Arc<Space>,
+        evaluator: Evaluator,
+        has_clock: bool,
+        objective: Objective,
+        allowed: Option<Vec<Vec<u8>>>,
+    ) -> Result<Problem> {
+        if let Some(allowed) = &allowed {
+            let fits = allowed.len() == space.width()
+                && allowed.iter().zip(space.cards()).all(|(choices, card)| {
+                    !choices.is_empty()
+                        && choices.windows(2).all(|w| w[0] < w[1])
+                        && choices.iter().all(|&c| (c as usize) < card)
+                });
+            if !fits {
+                return Err(Error::search("allowed choices do not fit the space; give ascending choice indices"));
+            }
+        }
+        Ok(Problem { space, allowed, objective, evaluator, has_clock, extension: OnceLock::new() })
+    }
+
+    pub fn space(&self) -> &Arc<Space> {
+        &self.space
+    }
+
+    /// Whether the last column is the cost of an evaluation.
+    pub(crate) fn has_clock(&self) -> bool {
+        self.has_clock
+    }
+
+    /// Whether measurements of one architecture may differ.
+    pub(crate) fn is_noisy(&self) -> bool {
+        !matches!(self.evaluator, Evaluator::Modelled { is_noisy: false, .. })
+    }
+
+    pub fn objective(&self) -> &Objective {
+        &self.objective
+    }
+
+    /// What an algorithm is told, with the objective as a function of random choices where it is needed.
+    pub(crate) fn brief(&self, needs_extension: bool, budget: u64) -> Result<Arc<Brief>> {
+        let cards = match &self.allowed {
+            Some(allowed) => allowed.iter().map(Vec::len).collect(),
+            None => self.space.cards().collect(),
+        };
+        Brief::new(cards, self.objective.scores(), budget, self.extension(needs_extension)?)
+    }
+
+    fn extension(&self, needs_extension: bool) -> Result<Option<Arc<Extension>>> {
+        let Evaluator::Modelled { modelled, .. } = &self.evaluator else { return Ok(None) };
+        if !needs_extension {
+            return Ok(None);
+        }
+        if let Some(extension) = self.extension.get() {
+            return Ok(Some(extension.clone()));
+        }
+        let all = || self.space.cards().map(|card| (0..card).map(|c| c as u8).collect()).collect();
+        let allowed = self.allowed.clone().unwrap_or_else(all);
+        let metrics = &modelled.metrics()[..modelled.metrics().len() - usize::from(self.has_clock)];
+        let extension = Extension::new(modelled.bench(), metrics, self.objective.clone(), &allowed)?;
+        Ok(Some(filled(&self.extension, || Ok(Arc::new(extension)))?.clone()))
+    }
+
+    /// Turns positions among the allowed choices into choice indices.
+    pub fn to_choices(&self, rows: &mut [u8]) {
+        let Some(allowed) = &self.allowed else { return };
+        for row in rows.chunks_exact_mut(allowed.len()) {
+            row.iter_mut().zip(allowed).for_each(|(choice, allowed)| *choice = allowed[*choice as usize]);
+        }
+    }
+
+    /// Turns checked rows of choice indices into positions among the allowed choices.
+    pub fn to_positions(&self, rows: &mut [u8]) -> Result<()> {
+        let Some(allowed) = &self.allowed else { return Ok(()) };
+        for (i, row) in rows.chunks_exact_mut(allowed.len()).enumerate() {
+            for (v, (choice, allowed)) in row.iter_mut().zip(allowed).enumerate() {
+                *choice = allowed.binary_search(choice).map_err(|_| {
+                    let name = &self.space.variables()[v].name;
+                    Error::search(format!("row {i}: {name} has choice index {choice}, which is not allowed"))
+                })? as u8;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn evaluate(&self) -> Result<&dyn Evaluate> {
+        match &self.evaluator {
+            Evaluator::Modelled { modelled, .. } => Ok(modelled),
+            Evaluator::Other(other) => Ok(other.as_ref()),
+            Evaluator::None => Err(Error::search("nothing gives values here; tell them to the algorithm")),
+        }
+    }
+}

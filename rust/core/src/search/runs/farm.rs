@@ -1,0 +1,118 @@
+//! Many runs of an algorithm, in cohorts. A run is a function of the seed and its number alone.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::error::Result;
+use crate::search::algorithms::algorithm::Algorithm;
+use crate::search::algorithms::spec::AlgorithmSpec;
+use crate::search::problem::brief::Brief;
+use crate::search::problem::definition::Problem;
+use crate::search::problem::stream::Stream;
+use crate::search::runs::cohort::{Cohort, Keep, Log};
+use crate::threads::{Run, width};
+
+/// Runs of a cohort: enough to overlap their look-ups, few enough for the cache.
+const COHORT: usize = 32;
+/// Runs of a cohort where every call has a price.
+const WIDE_COHORT: usize = 4096;
+/// Most architectures of one run that are evaluated at a time.
+const MOST: u64 = 8192;
+
+/// What can be seen of runs while they go on.
+#[derive(Debug, Default)]
+pub struct Watch {
+    evaluations: AtomicU64,
+    best: AtomicU64,
+}
+
+impl Watch {
+    pub fn evaluations(&self) -> u64 {
+        self.evaluations.load(Ordering::Relaxed)
+    }
+
+    /// Best first score of all runs, negative infinity before the first.
+    pub fn best(&self) -> f64 {
+        match self.best.load(Ordering::Relaxed) {
+            0 => f64::NEG_INFINITY,
+            bits if bits >> 63 == 1 => f64::from_bits(bits & !(1 << 63)),
+            bits => f64::from_bits(!bits),
+        }
+    }
+
+    fn saw(&self, evaluations: u64, best: f64) {
+        self.evaluations.fetch_add(evaluations, Ordering::Relaxed);
+        // Bits in the order of the numbers.
+        let bits = best.to_bits();
+        let ordered = if bits >> 63 == 1 { !bits } else { bits | 1 << 63 };
+        self.best.fetch_max(ordered, Ordering::Relaxed);
+    }
+}
+
+/// Runs of an algorithm.
+pub struct Farm<'a> {
+    pub problem: &'a Arc<Problem>,
+    pub algorithm: &'a AlgorithmSpec,
+    pub seed: u64,
+    /// Evaluations of a run.
+    pub budget: u64,
+    pub keep: Keep,
+}
+
+impl Farm<'_> {
+    /// Makes runs; what they find does not depend on threads or on what else runs.
+    pub fn run(&self, runs: Range<u64>, watch: &Watch, run: &Run<'_>) -> Result<Vec<Log>> {
+        let brief = self.algorithm.brief(self.problem, self.budget)?;
+        let runs: Vec<u64> = runs.collect();
+        let cohort = |runs: &[u64]| self.run_cohort(&brief, runs, watch, run);
+        if !self.problem.evaluate()?.is_parallel() {
+            let logs: Result<Vec<Vec<Log>>> = runs.chunks(WIDE_COHORT).map(cohort).collect();
+            return Ok(logs?.into_iter().flatten().collect());
+        }
+        run.in_pool(|| {
+            // Few runs: cohorts for every thread; a cohort's size changes no result.
+            let size = runs.len().div_ceil(4 * width()).clamp(1, COHORT);
+            Ok(run.try_map(runs.chunks(size), cohort)?.into_iter().flatten().collect())
+        })
+    }
+
+    fn run_cohort(&self, brief: &Arc<Brief>, runs: &[u64], watch: &Watch, run: &Run<'_>) -> Result<Vec<Log>> {
+        let start = |&number: &u64| self.algorithm.start(brief, Stream::new(self.seed, number));
+        let mut algorithms = runs.iter().map(start).collect::<Result<Vec<Box<dyn Algorithm>>>>()?;
+        let mut cohort = Cohort::new(self.problem.clone(), self.seed, runs, self.keep);
+        let (width, m) = (brief.width(), brief.scores);
+        let recommends = self.algorithm.recommends();
+        let (mut rows, mut asked) = (Vec::new(), Vec::new());
+        loop {
+            run.check()?;
+            rows.clear();
+            asked.clear();
+            for (i, algorithm) in algorithms.iter_mut().enumerate() {
+                let (before, most) = (rows.len(), (self.budget - cohort.done(i)).min(MOST) as usize);
+                if most > 0 {
+                    algorithm.ask(most, &mut rows, run);
+                }
+                asked.push((rows.len() - before) / width);
+            }
+            run.check()?;
+            if rows.is_empty() {
+                return Ok(cohort.into_logs());
+            }
+            let scores = cohort.advance(&rows, &asked, recommends)?;
+            watch.saw((rows.len() / width) as u64, scores.iter().step_by(m).copied().fold(f64::NEG_INFINITY, f64::max));
+            let (mut rows, mut scores) = (rows.as_slice(), scores);
+            for (algorithm, &n) in algorithms.iter_mut().zip(&asked) {
+                let (own, told) = (rows.split_off(..n * width), scores.split_off(..n * m));
+                algorithm.tell(own.unwrap_or_default(), told.unwrap_or_default());
+            }
+            if recommends {
+                for (i, algorithm) in algorithms.iter_mut().enumerate() {
+                    if let Some((row, score)) = algorithm.recommendation() {
+                        cohort.recommend(i, &row, score);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Many runs at once.
+
+pub(crate) mod cohort;
+pub(crate) mod farm;

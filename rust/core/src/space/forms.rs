@@ -1,0 +1,285 @@
+//! The equal forms of an architecture: choice indices, block states, 64-bit index and readable string.
+//!
+//! Rows are flat, row-major bytes; every function that reads a foreign form checks it and names the row.
+
+use std::ops::Range;
+
+use crate::error::{Error, Result};
+use crate::memory::room;
+use crate::space::definition::{Block, Space};
+use crate::threads::{Run, for_rows, row_by_row};
+
+impl Space {
+    /// Checks rows of choice indices.
+    pub fn check(&self, rows: &[u8], run: &Run<'_>) -> Result<()> {
+        let width = self.width();
+        let last: Vec<u8> = self.cards().map(|n| (n - 1) as u8).collect();
+        let mut nothing = vec![(); rows.len() / width];
+        for_rows(run, (rows, width), (&mut nothing, 1), |first, _, rows| {
+            for (i, row) in rows.chunks_exact(width).enumerate() {
+                if let Some(v) = row.iter().zip(&last).position(|(x, last)| x > last) {
+                    return Err(self.choice_index_error(first + i, v, row[v]));
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// The error for a choice index out of range.
+    pub fn choice_index_error(&self, row: usize, variable: usize, index: u8) -> Error {
+        let v = &self.variables()[variable];
+        let last = v.choices.len() - 1;
+        Error::ChoiceIndex { row, variable: v.name.clone(), index, last, choices: v.choice_list() }
+    }
+
+    /// Block states of checked rows.
+    pub fn block_states(&self, rows: &[u8], run: &Run<'_>) -> Result<Vec<u8>> {
+        let (width, blocks) = (self.width(), self.blocks().len());
+        let cards: Vec<usize> = self.cards().collect();
+        row_by_row(run, (rows, width), blocks, |_, row, out: &mut [u8]| {
+            for (state, block) in out.iter_mut().zip(self.blocks()) {
+                *state = joint_state(block.variables.clone(), row, &cards) as u8;
+            }
+            Ok(())
+        })
+    }
+
+    /// Rows of choice indices of block states.
+    pub fn from_block_states(&self, states: &[u8], run: &Run<'_>) -> Result<Vec<u8>> {
+        let (width, blocks) = (self.width(), self.blocks().len());
+        let tables = self.state_tables();
+        row_by_row(run, (states, blocks), width, |row, states, out: &mut [u8]| {
+            for ((block, table), &state) in self.blocks().iter().zip(&tables).zip(states) {
+                if state as usize >= block.states {
+                    return Err(Error::BlockState { row, block: block.name.clone(), state, last: block.states - 1 });
+                }
+                let n = block.variables.len();
+                out[block.variables.clone()].copy_from_slice(&table[state as usize * n..][..n]);
+            }
+            Ok(())
+        })
+    }
+
+    /// 64-bit index of each checked row: mixed radix, the last variable fastest.
+    pub fn index(&self, rows: &[u8], run: &Run<'_>) -> Result<Vec<u64>> {
+        self.indexed_size()?;
+        let width = self.width();
+        let cards: Vec<u64> = self.cards().map(|n| n as u64).collect();
+        row_by_row(run, (rows, width), 1, |_, row, out: &mut [u64]| {
+            out[0] = row.iter().zip(&cards).fold(0, |n, (&x, card)| n * card + u64::from(x));
+            Ok(())
+        })
+    }
+
+    /// Rows of choice indices at 64-bit indices.
+    pub fn at(&self, indices: &[u64], run: &Run<'_>) -> Result<Vec<u8>> {
+        let size = self.indexed_size()?;
+        if let Some((row, &index)) = indices.iter().enumerate().find(|&(_, &index)| index >= size) {
+            return Err(Error::Index { row, index, size });
+        }
+        self.decode_with(indices.len(), |row| indices[row], run)
+    }
+
+    /// Rows of the consecutive indices `start .. stop`.
+    pub fn range(&self, start: u64, stop: u64, run: &Run<'_>) -> Result<Vec<u8>> {
+        let size = self.indexed_size()?;
+        if stop > size || start > stop {
+            return Err(Error::Index { row: 0, index: start.max(stop.saturating_sub(1)), size });
+        }
+        let rows = usize::try_from(stop - start).unwrap_or(usize::MAX);
+        self.decode_with(rows, |row| start + row as u64, run)
+    }
+
+    /// Rows whose indices a function of the row number gives; the indices are below the size.
+    pub(crate) fn decode_with(
+        &self,
+        rows: usize,
+        index_of: impl Fn(usize) -> u64 + Sync,
+        run: &Run<'_>,
+    ) -> Result<Vec<u8>> {
+        let width = self.width();
+        let tables = self.state_tables();
+        row_by_row(run, (&vec![(); rows], 1), width, |row, _, out: &mut [u8]| {
+            let mut rest = index_of(row);
+            for (block, table) in self.blocks().iter().zip(&tables).rev() {
+                let (n, states) = (block.variables.len(), block.states as u64);
+                let state = (rest % states) as usize;
+                rest /= states;
+                out[block.variables.clone()].copy_from_slice(&table[state * n..][..n]);
+            }
+            Ok(())
+        })
+    }
+
+    /// Readable strings of checked rows.
+    pub fn format(&self, rows: &[u8], run: &Run<'_>) -> Result<Vec<String>> {
+        let mut out = room(rows.len() / self.width(), 1)?;
+        out.resize(rows.len() / self.width(), String::new());
+        for_rows(run, (rows, self.width()), (&mut out, 1), |_, out, rows| {
+            out.iter_mut().zip(rows.chunks_exact(self.width())).for_each(|(out, row)| *out = self.format_row(row));
+            Ok(())
+        })?;
+        Ok(out)
+    }
+
+    /// Readable string of a checked row.
+    pub(crate) fn format_row(&self, row: &[u8]) -> String {
+        let mut text = String::with_capacity(4 * row.len());
+        for (i, (variable, &x)) in self.variables().iter().zip(row).enumerate() {
+            if i > 0 {
+                text.push(if variable.block == self.variables()[i - 1].block { '_' } else { '-' });
+            }
+            text.push_str(&variable.tokens[x as usize]);
+        }
+        text
+    }
+
+    /// Rows of readable strings.
+    pub fn parse<T: AsRef<str> + Sync>(&self, texts: &[T], run: &Run<'_>) -> Result<Vec<u8>> {
+        let width = self.width();
+        row_by_row(run, (texts, 1), width, |row, text, out: &mut [u8]| {
+            let text = text[0].as_ref().trim();
+            self.parse_row(text, out).map_err(|reason| Error::Text {
+                row,
+                text: text.chars().take(200).collect(),
+                space: self.name().to_owned(),
+                reason,
+                example: self.format_row(&vec![0; width]),
+            })
+        })
+    }
+
+    fn parse_row(&self, text: &str, out: &mut [u8]) -> std::result::Result<(), String> {
+        let blocks: Vec<&str> = text.split('-').collect();
+        if blocks.len() != self.blocks().len() {
+            return Err(format!("it has {} blocks instead of {}", blocks.len(), self.blocks().len()));
+        }
+        for (block, part) in self.blocks().iter().zip(blocks) {
+            let tokens: Vec<&str> = part.split('_').collect();
+            if tokens.len() != block.variables.len() {
+                let (found, expected) = (tokens.len(), block.variables.len());
+                return Err(format!("{} has {found} variables instead of {expected}", block.name));
+            }
+            for (v, token) in block.variables.clone().zip(tokens) {
+                let variable = &self.variables()[v];
+                let found = variable.tokens.iter().position(|t| t == token);
+                out[v] = found.ok_or_else(|| {
+                    format!("{} is {token:?}, choose one of {}", variable.name, variable.tokens.join(", "))
+                })? as u8;
+            }
+        }
+        Ok(())
+    }
+
+    /// All architectures that differ from a checked row in one variable.
+    pub fn neighbours(&self, row: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for (v, card) in self.cards().enumerate() {
+            for choice in (0..card).map(|c| c as u8).filter(|&c| c != row[v]) {
+                let start = out.len();
+                out.extend_from_slice(row);
+                out[start + v] = choice;
+            }
+        }
+        out
+    }
+
+    /// For each block, the choice indices of each of its states.
+    fn state_tables(&self) -> Vec<Vec<u8>> {
+        let cards: Vec<usize> = self.cards().collect();
+        let table = |block: &Block| {
+            (0..block.states)
+                .flat_map(|state| {
+                    let mut rest = state;
+                    let mut choices: Vec<u8> = block
+                        .variables
+                        .clone()
+                        .rev()
+                        .map(|v| {
+                            let choice = (rest % cards[v]) as u8;
+                            rest /= cards[v];
+                            choice
+                        })
+                        .collect();
+                    choices.reverse();
+                    choices
+                })
+                .collect()
+        };
+        self.blocks().iter().map(table).collect()
+    }
+}
+
+/// Joint state of some variables in a checked row: mixed radix, the last variable fastest.
+pub(crate) fn joint_state(variables: Range<usize>, row: &[u8], cards: &[usize]) -> usize {
+    variables.fold(0, |state, v| state * cards[v] + row[v] as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{mnasnet, space_of};
+    use crate::threads::ALONE;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn all_forms_round_trip(blocks in prop::collection::vec(prop::collection::vec(1usize..5, 1..4), 1..5), seed: u64) {
+            let space = space_of(&blocks.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            let rows = space.sample(50, seed, false).unwrap();
+            space.check(&rows, &ALONE).unwrap();
+            prop_assert_eq!(&space.at(&space.index(&rows, &ALONE).unwrap(), &ALONE).unwrap(), &rows);
+            prop_assert_eq!(&space.from_block_states(&space.block_states(&rows, &ALONE).unwrap(), &ALONE).unwrap(), &rows);
+            prop_assert_eq!(&space.parse(&space.format(&rows, &ALONE).unwrap(), &ALONE).unwrap(), &rows);
+        }
+    }
+
+    #[test]
+    fn enumeration_is_the_mixed_radix_order() {
+        let space = space_of(&[&[2, 3], &[2]]);
+        let rows = space.range(0, 12, &ALONE).unwrap();
+        assert_eq!(&rows[..9], &[0, 0, 0, 0, 0, 1, 0, 1, 0]);
+        assert_eq!(space.index(&rows, &ALONE).unwrap(), (0..12).collect::<Vec<u64>>());
+        assert!(space.range(5, 13, &ALONE).unwrap_err().to_string().contains("0 to 11"));
+    }
+
+    #[test]
+    fn neighbours_differ_in_one_variable() {
+        let space = mnasnet();
+        let row = space.sample(1, 3, false).unwrap();
+        let all = space.neighbours(&row);
+        assert_eq!(all.len() / 28, 7 * (2 + 1 + 2 + 1) + 1);
+        for other in all.chunks_exact(28) {
+            assert_eq!(other.iter().zip(&row).filter(|(a, b)| a != b).count(), 1);
+        }
+    }
+
+    #[test]
+    fn errors_name_row_variable_and_choices() {
+        let space = space_of(&[&[2, 3], &[2]]);
+        let messages = [
+            (
+                space.check(&[0, 0, 0, 0, 3, 0], &ALONE).unwrap_err(),
+                "row 1: b0v1 has choice index 3; choose one of 0 to 2 (choices 0, 1, 2)",
+            ),
+            (
+                space.from_block_states(&[0, 0, 6, 0], &ALONE).unwrap_err(),
+                "row 1: block0 has state 6; choose one of 0 to 5",
+            ),
+            (
+                space.at(&[3, 12], &ALONE).unwrap_err(),
+                "row 1: index 12 is outside a space of 12 architectures; choose one of 0 to 11",
+            ),
+            (
+                space.parse(&["p0_q0-p0", "p0_q7-p0"], &ALONE).unwrap_err(),
+                "row 1: \"p0_q7-p0\" is not an architecture of \"test\": b0v1 is \"q7\", choose one of q0, q1, q2; an example is \"p0_q0-p0\"",
+            ),
+        ];
+        for (error, expected) in messages {
+            assert_eq!(error.to_string(), expected);
+        }
+        assert!(space.parse(&["p0"], &ALONE).unwrap_err().to_string().contains("it has 1 blocks instead of 2"));
+        assert!(
+            space.parse(&["p0-p0"], &ALONE).unwrap_err().to_string().contains("block0 has 1 variables instead of 2")
+        );
+    }
+}

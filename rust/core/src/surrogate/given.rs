@@ -1,0 +1,143 @@
+//! Surrogates from tables that a caller gives.
+
+use crate::error::{Error, Result};
+use crate::layout::columns::{Column, columns};
+use crate::space::definition::Space;
+use crate::surrogate::ensemble::Surrogate;
+use crate::tables::axes::{AxisSet, Granularity, MAX_BLOCKS, MAX_CELLS, MAX_ORDER, joint};
+use crate::tables::stored::{RawTables, Tables, purify};
+use crate::threads::Run;
+
+impl Surrogate {
+    /// A single member that is a sum over blocks, given the values of each block's states.
+    pub fn additive(space: &Space, constant: f64, block_values: &[Vec<f64>], run: &Run<'_>) -> Result<Surrogate> {
+        let cards = Granularity::Blocks.cards(space);
+        let lengths: Vec<usize> = block_values.iter().map(Vec::len).collect();
+        if lengths != cards {
+            return Err(Error::model(format!("the blocks have {cards:?} states, values are given for {lengths:?}")));
+        }
+        let mut raw: RawTables = RawTables::new();
+        for (block, values) in block_values.iter().enumerate().filter(|(_, values)| values.len() > 1) {
+            if let Some(set) = AxisSet::new(&[block as u16]) {
+                raw.insert(set, values.clone());
+            }
+        }
+        // A block of one state is a constant, not a table.
+        let fixed: f64 = block_values.iter().filter(|values| values.len() == 1).map(|values| values[0]).sum();
+        let constant = constant + fixed + purify(&mut raw, &cards, run)?;
+        let tables = Tables::align(Granularity::Blocks, cards, vec![raw]);
+        Surrogate::new(space, vec![constant], tables, Vec::new())
+    }
+
+    /// A surrogate from tables over variables or blocks, purified on the way: for each set of axes the cells
+    /// of all members, member by member, row-major. A set may occur again; its tables add up.
+    pub fn from_tables(
+        space: &Space,
+        granularity: Granularity,
+        constants: &[f64],
+        sets: &[Vec<usize>],
+        cells: &[impl AsRef<[f64]> + Sync],
+        run: &Run<'_>,
+    ) -> Result<Surrogate> {
+        if constants.is_empty() {
+            return Err(Error::model("a surrogate needs the constant of at least one member"));
+        }
+        if sets.len() != cells.len() {
+            let (sets, cells) = (sets.len(), cells.len());
+            let axes = granularity.name();
+            return Err(Error::model(format!("{sets} sets of {axes} come with {cells} tables; give one each")));
+        }
+        let cards = granularity.cards(space);
+        let tables = sets.iter().zip(cells).enumerate();
+        let axes =
+            tables.map(|(i, (set, cells))| free_axes(space, granularity, constants.len(), (i, set, cells.as_ref())));
+        let axes = axes.collect::<Result<Vec<Option<AxisSet>>>>()?;
+        let member = |m: usize| {
+            let (mut raw, mut constant) = (RawTables::new(), constants[m]);
+            for (axes, cells) in axes.iter().zip(cells) {
+                let (cells, members) = (cells.as_ref(), constants.len());
+                let own = &cells[cells.len() / members * m..][..cells.len() / members];
+                match axes {
+                    None => constant += own[0],
+                    Some(set) => {
+                        let table = raw.entry(*set).or_insert_with(|| vec![0.0; own.len()]);
+                        table.iter_mut().zip(own).for_each(|(sum, cell)| *sum += cell);
+                    }
+                }
+            }
+            constant += purify(&mut raw, &cards, run)?;
+            Ok((raw, constant))
+        };
+        let members = run.in_pool(|| run.try_map(0..constants.len(), member))?;
+        let (members, constants): (Vec<_>, Vec<f64>) = members.into_iter().unzip();
+        Surrogate::new(space, constants, Tables::align(granularity, cards, members), Vec::new())
+    }
+}
+
+/// The axes of a given table that have several states, which are those that its table has; refuses what is no table.
+fn free_axes(
+    space: &Space,
+    granularity: Granularity,
+    members: usize,
+    (i, set, cells): (usize, &[usize], &[f64]),
+) -> Result<Option<AxisSet>> {
+    let cards = granularity.cards(space);
+    let error = |reason: String| Error::model(format!("table {i}, of {} {set:?}: {reason}", granularity.name()));
+    match granularity {
+        Granularity::Variables => check_variables(space, set),
+        Granularity::Blocks => check_blocks(space, set),
+    }
+    .map_err(error)?;
+    let expected = members * set.iter().map(|&a| cards[a]).product::<usize>();
+    if cells.len() != expected {
+        let states = if granularity == Granularity::Blocks { "states" } else { "choices" };
+        let found = cells.len();
+        return Err(error(format!("it has {found} cells, the {states} and members make {expected}")));
+    }
+    if let Some(value) = cells.iter().find(|v| !v.is_finite()) {
+        return Err(error(format!("a cell is {value}; use finite numbers")));
+    }
+    // An axis of one state leaves the cells as they are, and tables have none.
+    let free: Vec<u16> = set.iter().filter(|&&a| cards[a] > 1).map(|&a| a as u16).collect();
+    Ok(AxisSet::new(&free))
+}
+
+/// Whether a table may depend on these variables.
+pub(crate) fn check_variables(space: &Space, set: &[usize]) -> std::result::Result<(), String> {
+    let width = space.width();
+    if set.is_empty() || set.len() > MAX_ORDER {
+        return Err(format!("it has {} variables; use 1 to {MAX_ORDER}", set.len()));
+    }
+    if set.windows(2).any(|w| w[0] >= w[1]) || set[set.len() - 1] >= width {
+        return Err(format!("use ascending numbers of variables, 0 to {}", width - 1));
+    }
+    let mut blocks: Vec<usize> = set.iter().map(|&v| space.variables()[v].block).collect();
+    blocks.dedup();
+    if blocks.len() > MAX_BLOCKS {
+        return Err(format!("they are of {} blocks; use at most {MAX_BLOCKS}", blocks.len()));
+    }
+    let inside = |c: &&Column| set.iter().any(|&v| (c.first..c.first + c.len).contains(&v));
+    let cells = joint(columns(space).iter().filter(inside).map(|c| c.states));
+    match cells > MAX_CELLS {
+        true => {
+            Err(format!("they have {cells} joint choices, with those they are packed with; at most {MAX_CELLS} fit"))
+        }
+        false => Ok(()),
+    }
+}
+
+/// Whether a table may depend on these blocks.
+fn check_blocks(space: &Space, set: &[usize]) -> std::result::Result<(), String> {
+    let count = space.blocks().len();
+    if set.is_empty() || set.len() > MAX_BLOCKS {
+        return Err(format!("it has {} blocks; use 1 to {MAX_BLOCKS}", set.len()));
+    }
+    if set.windows(2).any(|w| w[0] >= w[1]) || set[set.len() - 1] >= count {
+        return Err(format!("use ascending numbers of blocks, 0 to {}", count - 1));
+    }
+    let cells = joint(set.iter().map(|&b| space.blocks()[b].states));
+    match cells > MAX_CELLS {
+        true => Err(format!("they have {cells} joint states; at most {MAX_CELLS} fit")),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,9 @@
+//! A surrogate: made of trees or tables, summed in float64, combined and divided into variances.
+
+pub mod combine;
+pub mod ensemble;
+pub(crate) mod given;
+pub mod lower;
+pub(crate) mod sums;
+pub mod uncertainty;
+pub mod variances;
