@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from accelnas_training.collect.store import Store
     from accelnas_training.images import Images, open_images
     from accelnas_training.lstm_reinforce.algorithm import LstmReinforce
-    from accelnas_training.lstm_reinforce.settings import LstmSettings
+    from accelnas_training.lstm_reinforce.parameters import LstmSettings
     from accelnas_training.networks import NetworkFamily, NetworkOptions, build_network, load_family
     from accelnas_training.schemes import Scheme, load_scheme
     from accelnas_training.train import TrainingResult, train_architecture
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Images": "images",
     "LstmReinforce": "lstm_reinforce.algorithm",
-    "LstmSettings": "lstm_reinforce.settings",
+    "LstmSettings": "lstm_reinforce.parameters",
     "NetworkFamily": "networks",
     "NetworkOptions": "networks",
     "Scheme": "schemes",

@@ -17,8 +17,8 @@ from accelnas.cli.shared import ErrorGroup
 from accelnas_training.cli import cache as command
 from accelnas_training.errors import ImagesError
 from accelnas_training.images import Augmentation, LoaderPlan, open_images
+from accelnas_training.images.cache import Manifest
 from accelnas_training.images.cache_writer import write_cache
-from accelnas_training.images.manifest import Manifest
 from image_files import read_by_webdataset, write_folder
 
 SIZE = 72

@@ -10,8 +10,7 @@ import pytest
 import ray
 
 from accelnas_training.collect.collector import collect
-from accelnas_training.collect.job import Job
-from accelnas_training.collect.limits import Limits
+from accelnas_training.collect.job import Job, Limits
 from accelnas_training.collect.ray_runner import RayRunner
 from accelnas_training.collect.store import Store
 from accelnas_training.collect.work import WorkDescription

@@ -11,8 +11,7 @@ from accelnas import Space
 from accelnas.build.dataset import read_dataset
 from accelnas_training import sampling
 from accelnas_training.cli import app
-from accelnas_training.collect.job import Delivery, Job, Outcome, Task
-from accelnas_training.collect.limits import Limits
+from accelnas_training.collect.job import Delivery, Job, Limits, Outcome, Task
 from accelnas_training.collect.reader import StoreReader
 from accelnas_training.collect.rounds import Sampling, sampled_rounds
 from accelnas_training.collect.store import Store

@@ -14,14 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accelnas_training.collect import collector
-from accelnas_training.collect.checks import problems
 from accelnas_training.collect.collector import collect
-from accelnas_training.collect.job import Delivery, Job, Outcome
-from accelnas_training.collect.limits import Limits
+from accelnas_training.collect.job import Delivery, Job, Limits, Outcome
 from accelnas_training.collect.reader import StoreReader
-from accelnas_training.collect.runner import InlineRunner
+from accelnas_training.collect.status import problems
 from accelnas_training.collect.store import FullDiskError, Store
-from accelnas_training.collect.work import WorkDescription
+from accelnas_training.collect.work import InlineRunner, WorkDescription
 from accelnas_training.errors import StoreError, TrainingError
 from collect_driver import SPACE, jobs
 from collect_works import value

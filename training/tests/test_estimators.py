@@ -20,7 +20,7 @@ from accelnas_training.cli import estimate as command
 from accelnas_training.errors import NetworkError
 from accelnas_training.estimators import comparison, profile
 from accelnas_training.estimators.analytical import Roofline, costs, fit_line, fit_roofline
-from accelnas_training.estimators.case import Case
+from accelnas_training.estimators.comparison import Case
 from accelnas_training.estimators.profile import Profile, profile_blocks, read_profile
 
 

@@ -8,9 +8,8 @@ from PIL import Image
 
 from accelnas_training.errors import ImagesError
 from accelnas_training.images import LoaderPlan, open_images
-from accelnas_training.images.index_file import read_index
 from accelnas_training.images.samples import OpenFiles
-from accelnas_training.images.shards import index_shard
+from accelnas_training.images.shards import index_shard, read_index
 from accelnas_training.images.webdataset import expand_braces
 from image_files import labelled, read_by_webdataset, write_shard
 

@@ -9,14 +9,13 @@ from accelnas.build.uncertainty import repeat_noise
 from accelnas.errors import DataError
 from accelnas_training.collect.job import Job
 from accelnas_training.collect.reader import StoreReader
-from accelnas_training.collect.runner import InlineRunner
 from accelnas_training.collect.store import Store
-from accelnas_training.collect.work import WorkDescription
+from accelnas_training.collect.work import InlineRunner, WorkDescription
 from accelnas_training.errors import StoreError
 from accelnas_training.measure import collection, load_protocol
 from accelnas_training.measure.collection import Plan, measure_architectures, references
-from accelnas_training.measure.export import export
 from accelnas_training.measure.repeatability import repeatability
+from accelnas_training.measure.table import export
 from accelnas_training.networks import NetworkFamily, load_family
 
 LATENCY, THROUGHPUT = load_protocol("cpu_latency"), load_protocol("cpu_throughput")

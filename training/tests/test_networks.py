@@ -13,8 +13,7 @@ from accelnas.build.mnasnet import block_sums
 from accelnas.errors import SpaceError
 from accelnas_training.errors import NetworkError
 from accelnas_training.networks import NetworkFamily, NetworkOptions, build_network, load_family
-from accelnas_training.networks.complexity import complexities, complexity, iterate_complexities
-from accelnas_training.networks.layers import layer_costs
+from accelnas_training.networks.complexity import complexities, complexity, iterate_complexities, layer_costs
 from archive import generated, published
 
 SPACE = accelnas.mnasnet_space()

@@ -7,13 +7,12 @@ import polars as pl
 import pytest
 
 from accelnas_training.collect.reader import StoreReader
-from accelnas_training.collect.runner import InlineRunner
 from accelnas_training.collect.store import Store
-from accelnas_training.collect.work import WorkDescription
+from accelnas_training.collect.work import InlineRunner, WorkDescription
 from accelnas_training.errors import ProxyError
-from accelnas_training.proxy.evaluation import Collected, Known
 from accelnas_training.proxy.search import search_proxy
 from accelnas_training.proxy.search_report import write_search
+from accelnas_training.proxy.trainings import Collected, Known
 from accelnas_training.schemes import load_scheme
 from conftest import make_space
 from proxy_landscape import CHOICES, Landscape, settings

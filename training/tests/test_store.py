@@ -13,10 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import accelnas
-from accelnas_training.collect.checks import problems
-from accelnas_training.collect.job import Delivery, Job, Outcome
-from accelnas_training.collect.limits import Limits
+from accelnas_training.collect.job import Delivery, Job, Limits, Outcome
 from accelnas_training.collect.reader import StoreReader
+from accelnas_training.collect.status import problems
 from accelnas_training.collect.store import FullDiskError, Store
 from accelnas_training.errors import StoreError
 

@@ -11,7 +11,7 @@ from accelnas_training import images
 from accelnas_training.cli import train as train_command
 from accelnas_training.networks import NetworkFamily
 from accelnas_training.schemes import to_toml
-from accelnas_training.train import run, train_architecture
+from accelnas_training.train import loop, run, train_architecture
 from small_trainings import SCHEME, SmallNetwork, small_images
 
 # a space of one variable, whose networks are small
@@ -68,7 +68,7 @@ def test_a_training_by_the_command_line(invoke, tmp_path):
 
 
 def test_ctrl_c_keeps_the_checkpoint(invoke, tmp_path, monkeypatch):
-    whole, epochs = run.run, []
+    whole, epochs = loop._run, []
 
     def interrupted(*arguments):
         def report(row):
@@ -77,7 +77,7 @@ def test_ctrl_c_keeps_the_checkpoint(invoke, tmp_path, monkeypatch):
 
         return whole(*arguments[:-1], report)
 
-    monkeypatch.setattr(run, "run", interrupted)
+    monkeypatch.setattr(loop, "_run", interrupted)
     assert invoke(1).exit_code == 130
     monkeypatch.undo()
     assert epochs == [0]

@@ -8,7 +8,7 @@ from torch import nn
 
 from accelnas_training.errors import TrainingFailure
 from accelnas_training.train import train
-from accelnas_training.train.failures import LossWatch, check_finite, is_out_of_memory
+from accelnas_training.train.epoch import LossWatch, check_finite, is_out_of_memory
 from small_trainings import SCHEME, Interrupting, SmallNetwork, comparable, small_images
 
 

@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from accelnas_training.errors import TrainingError, TrainingFailure
-from accelnas_training.train import processes, train
+from accelnas_training.train import run as processes
+from accelnas_training.train import train
 from accelnas_training.train.places import Place, is_first_process, under_torchrun
-from accelnas_training.train.processes import train_in_processes
+from accelnas_training.train.run import train_in_processes
 from small_trainings import SCHEME, SmallNetwork, small_images
 
 # no dropout, whose random numbers are each process's own; no batch statistics, which are of each process's images

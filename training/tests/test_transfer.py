@@ -11,11 +11,9 @@ import accelnas
 from accelnas import _core
 from accelnas.build.dataset import from_table
 from accelnas.errors import DataError
-from accelnas_training.transfer.design import DESIGNS, choose
-from accelnas_training.transfer.features import GROUPS, Features
-from accelnas_training.transfer.figures import agreement
+from accelnas_training.transfer.design import DESIGNS, GROUPS, Features, choose
 from accelnas_training.transfer.model import fit_transfer
-from accelnas_training.transfer.regression import PRIOR, regress
+from accelnas_training.transfer.regression import PRIOR, agreement, regress
 from accelnas_training.transfer.sources import Sources, default_sources, fit_blocks, without
 
 

@@ -14,7 +14,7 @@ from accelnas.cli.shared import ErrorGroup
 from accelnas.errors import DataError
 from accelnas_training.cli import transfer as command
 from accelnas_training.transfer.evaluation import METHODS, Plan, _cases, evaluate_transfer
-from accelnas_training.transfer.figures import agreement
+from accelnas_training.transfer.regression import agreement
 from accelnas_training.transfer.report import summary, write_report
 
 

@@ -79,8 +79,7 @@ def collect(
     A training that fails is tried again, then quarantined; one that diverges is quarantined at once.
     """
     from accelnas_training.collect.collector import collect as collect_jobs
-    from accelnas_training.collect.job import Job
-    from accelnas_training.collect.limits import Limits
+    from accelnas_training.collect.job import Job, Limits
     from accelnas_training.collect.rounds import Sampling, sampled_rounds
     from accelnas_training.collect.store import Store
     from accelnas_training.collect.training_work import TrainingFolders, about, training_work

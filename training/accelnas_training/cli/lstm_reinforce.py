@@ -62,7 +62,7 @@ def lstm_reinforce(
     """
     from accelnas.search.protocol import Task
     from accelnas_training.lstm_reinforce.algorithm import LstmReinforce
-    from accelnas_training.lstm_reinforce.settings import LstmSettings
+    from accelnas_training.lstm_reinforce.parameters import LstmSettings
 
     bench = load_benchmark(benchmark, derive)
     algorithm = LstmReinforce(LstmSettings(learning_rate=learning_rate), device)

@@ -191,7 +191,7 @@ def export(
     OUTPUT.json says beside it how they were made, and what correcting the drift was good for.
     """
     from accelnas_training.collect.reader import StoreReader
-    from accelnas_training.measure.export import export as write
+    from accelnas_training.measure.table import export as write
 
     wanted = None
     if metric:
@@ -235,7 +235,7 @@ def _measure(
     timeout: str | None,
     retries: int,
 ) -> None:
-    from accelnas_training.collect.limits import Limits
+    from accelnas_training.collect.job import Limits
     from accelnas_training.collect.store import Store
     from accelnas_training.measure.collection import measure_architectures
 

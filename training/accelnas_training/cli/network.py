@@ -74,8 +74,7 @@ def show(
     activation: ActivationOption = None,
 ) -> None:
     """Show a network's layers: outputs, multiply-accumulates and parameters."""
-    from accelnas_training.networks.complexity import complexity
-    from accelnas_training.networks.layers import layer_costs
+    from accelnas_training.networks.complexity import complexity, layer_costs
 
     own, network = _build(architecture, family, classes, in_channels, width, head, activation)
     total = complexity(network, resolution, own.options.in_channels)

@@ -33,10 +33,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accelnas_training.networks import NetworkFamily
-    from accelnas_training.proxy.evaluation import Collected
+    from accelnas_training.proxy.candidates import SearchResult, Verdict
     from accelnas_training.proxy.settings import ProxySettings
-    from accelnas_training.proxy.trainings import Evaluate
-    from accelnas_training.proxy.verdicts import SearchResult, Verdict
+    from accelnas_training.proxy.trainings import Collected, Evaluate
 
 EPILOG = """Examples:
 
@@ -102,8 +101,8 @@ def report(
     """Write the report of a search again from its store, and train nothing."""
     from accelnas_training.collect.reader import StoreReader
     from accelnas_training.networks import load_family
-    from accelnas_training.proxy.evaluation import Known
     from accelnas_training.proxy.settings import load_settings
+    from accelnas_training.proxy.trainings import Known
 
     asked = load_settings(settings)
     family = load_family(asked.family)
@@ -199,12 +198,12 @@ class _Place:
 @contextmanager
 def _trainer(asked: ProxySettings, store: Path, place: _Place) -> Iterator[tuple[NetworkFamily, Collected]]:
     """Give the networks, and what trains them through the store."""
-    from accelnas_training.collect.limits import Limits
+    from accelnas_training.collect.job import Limits
     from accelnas_training.collect.store import Store
     from accelnas_training.collect.training_work import TrainingFolders, about, training_work
     from accelnas_training.images import open_images
     from accelnas_training.networks import load_family
-    from accelnas_training.proxy.evaluation import Collected
+    from accelnas_training.proxy.trainings import Collected
 
     images, family = open_images(asked.images), load_family(asked.family)
     folder = place.work_folder or store.with_name(f"{store.name}.work")

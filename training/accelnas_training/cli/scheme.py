@@ -66,7 +66,7 @@ def _table(scheme: Scheme) -> Table:
     """Give a row an epoch, or every so many epochs of a long training."""
     from rich.table import Table
 
-    from accelnas_training.train.optimization import learning_rates
+    from accelnas_training.train.learner import learning_rates
 
     table = Table("epoch", "resolution", "first lr", "last lr")
     step = max(1, scheme.epochs // 32)

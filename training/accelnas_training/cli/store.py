@@ -57,8 +57,8 @@ def status(store: StoreArgument) -> None:
 
 def check(store: StoreArgument) -> None:
     """Look at every page and row; exit with 1 if anything is wrong."""
-    from accelnas_training.collect.checks import problems
     from accelnas_training.collect.reader import StoreReader
+    from accelnas_training.collect.status import problems
     from accelnas_training.errors import StoreError
 
     with StoreReader.opened(store) as reader:

@@ -95,7 +95,7 @@ def choose(
     from accelnas.build.dataset import read_dataset
     from accelnas.files import replacing
     from accelnas_training.transfer import design as designs
-    from accelnas_training.transfer.features import Features
+    from accelnas_training.transfer.design import Features
     from accelnas_training.transfer.sources import Sources
 
     bench = load_benchmark(benchmark)
@@ -198,7 +198,7 @@ def _names(text: str | None) -> Sequence[str] | None:
 
 
 def _show(found: Transfer, output: Path) -> None:
-    from accelnas_training.transfer.features import GROUPS
+    from accelnas_training.transfer.design import GROUPS
 
     screen = console()
     left_out = found.left_out

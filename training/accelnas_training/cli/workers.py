@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from accelnas_training.collect.collector import Progress
     from accelnas_training.collect.ray_runner import RayRunner
-    from accelnas_training.collect.runner import InlineRunner
+    from accelnas_training.collect.work import InlineRunner
 
 WorkersOption = Annotated[int, typer.Option("--workers", "-w", min=0, help="Ray workers; 0 works in this process.")]
 CpusEachOption = Annotated[float, typer.Option("--cpus-each", min=0, help="Cores that a worker occupies.")]
@@ -65,7 +65,7 @@ def read_seeds(text: str) -> list[int]:
 def make_runner(workers: int, cpus: float, gpus: float, address: str | None) -> InlineRunner | RayRunner:
     """Give a runner of so many workers on Ray, or of this process for 0; to be closed by ``with``."""
     if workers == 0:
-        from accelnas_training.collect.runner import InlineRunner
+        from accelnas_training.collect.work import InlineRunner
 
         return InlineRunner()
     from accelnas_training.collect.ray_runner import RayRunner

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from accelnas_training.collect.collector import Progress
     from accelnas_training.images import Images
-    from accelnas_training.proxy.ranks import Interval
+    from accelnas_training.ranks import Interval
     from accelnas_training.zero_cost.scoring import Scoring
 
 EPILOG = """Examples:
@@ -112,7 +112,7 @@ def evaluate(
     """
     from accelnas.build.dataset import read_dataset
     from accelnas_training.collect.ray_runner import RayRunner
-    from accelnas_training.collect.runner import InlineRunner
+    from accelnas_training.collect.work import InlineRunner
     from accelnas_training.networks import load_family
     from accelnas_training.zero_cost.evaluation import Question, evaluate_proxies
 

@@ -1,4 +1,4 @@
-"""Jobs, what a worker is given of one, and what it gives back."""
+"""Jobs, what a worker is given of one, what it gives back, and when a job is given up."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["ENDINGS", "Delivery", "Ending", "Job", "Outcome", "State", "Task"]
+__all__ = ["ENDINGS", "Delivery", "Ending", "Job", "Limits", "Outcome", "State", "Task"]
 
 Ending: TypeAlias = Literal["done", "failed", "timed out", "worker lost"]
+
 State: TypeAlias = Literal["pending", "done", "quarantined"]
 
 # how an attempt can end; the last two are the store's own words: its driver ended, or the job had a result
@@ -143,3 +144,52 @@ class Delivery:
     outcome: Outcome | None = None
     kind: str = ""
     message: str = ""
+
+
+FINAL = "diverged"  # the kind of failure that the same seed would only repeat
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a job is given up, and how long anything may last.
+
+    Attributes
+    ----------
+    retries : int
+        Attempts after one that failed or timed out. A job that diverged is never tried again.
+    losses : int
+        Attempts after one whose worker was lost.
+    timeout : float, optional
+        Seconds that one attempt may take.
+    patience : float
+        Seconds for which the collector waits for room on a full disk.
+
+    Raises
+    ------
+    StoreError
+        If one is negative, or the timeout is not above 0.
+
+    Examples
+    --------
+    >>> Limits(retries=1).retries
+    1
+    """
+
+    retries: int = 2
+    losses: int = 10
+    timeout: float | None = None
+    patience: float = 3600.0
+
+    def __post_init__(self) -> None:
+        for name, value in (("retries", self.retries), ("losses", self.losses), ("patience", self.patience)):
+            if not value >= 0:
+                raise StoreError(f"{name} is {value}; choose 0 or more")
+        if self.timeout is not None and not 0 < self.timeout < math.inf:
+            raise StoreError(f"timeout is {self.timeout}; choose a number of seconds above 0")
+
+    def state(self, delivery: Delivery, failures: int, losses: int) -> State:
+        """Say what a job is after a delivery; `failures` and `losses` count this one."""
+        if delivery.ending == "done":
+            return "done"
+        final = delivery.ending == "failed" and delivery.kind == FINAL
+        return "quarantined" if final or failures > self.retries or losses > self.losses else "pending"

@@ -1,4 +1,4 @@
-"""Read a store, whether or not a driver is writing to it."""
+"""Read a store, one SQLite file, whether or not a driver is writing to it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accelnas import Space
-from accelnas_training.collect.job import Job
-from accelnas_training.collect.schema import APPLICATION, FORMAT
+from accelnas_training.collect.job import ENDINGS, Job
 from accelnas_training.errors import StoreError
 
 if TYPE_CHECKING:
@@ -24,7 +23,79 @@ if TYPE_CHECKING:
 
     from accelnas_training.collect.job import State
 
-__all__ = ["StoreReader", "connected"]
+__all__ = ["APPLICATION", "FORMAT", "SCHEMA", "StoreReader", "connected", "locked"]
+
+APPLICATION = 0x616E6173  # "anas", in the header of every store
+
+FORMAT = 1
+
+SCHEMA = f"""
+-- what all results have in common: the space, and digests of what made them
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+CREATE TABLE schemes (
+  digest TEXT PRIMARY KEY, name TEXT NOT NULL, content TEXT NOT NULL  -- JSON
+) STRICT;
+
+CREATE TABLE jobs (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  architecture BLOB NOT NULL,                                         -- a choice index a byte
+  scheme TEXT NOT NULL REFERENCES schemes,
+  seed INTEGER NOT NULL,
+  state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'done', 'quarantined')),
+  failures INTEGER NOT NULL DEFAULT 0,                                -- since it was last released
+  losses INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (architecture, scheme, seed)
+) STRICT;
+CREATE INDEX jobs_by_state ON jobs (state);
+
+CREATE TABLE environments (id INTEGER PRIMARY KEY, content TEXT NOT NULL UNIQUE) STRICT;  -- JSON
+
+CREATE TABLE attempts (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  job INTEGER NOT NULL REFERENCES jobs,
+  started REAL NOT NULL,                                              -- seconds since 1970
+  finished REAL,
+  seconds REAL,                                                       -- that the worker took
+  worker TEXT,
+  ending TEXT CHECK (ending IN ({", ".join(f"'{ending}'" for ending in ENDINGS)})),  -- NULL: under way
+  kind TEXT,
+  message TEXT,
+  environment INTEGER REFERENCES environments
+) STRICT;
+CREATE INDEX attempts_by_job ON attempts (job);
+CREATE INDEX attempts_under_way ON attempts (id) WHERE ending IS NULL;
+
+CREATE TABLE results (
+  job INTEGER PRIMARY KEY REFERENCES jobs,                            -- so a job has one result
+  attempt INTEGER NOT NULL UNIQUE REFERENCES attempts
+) STRICT;
+CREATE TABLE result_values (
+  job INTEGER NOT NULL REFERENCES results, name TEXT NOT NULL, value REAL NOT NULL,
+  PRIMARY KEY (job, name)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[bool]:
+    """Hold the lock `path`, an empty SQLite file, and say whether it was free.
+
+    SQLite locks files on every system; the store itself can't be held, since others read it meanwhile.
+    """
+    connection = sqlite3.connect(path, timeout=0, isolation_level=None)
+    try:
+        connection.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if "locked" not in str(error):
+            raise
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        connection.close()
 
 
 class StoreReader:

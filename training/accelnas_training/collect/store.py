@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accelnas_training.collect.job import Task
-from accelnas_training.collect.lock import locked
-from accelnas_training.collect.reader import StoreReader, check_version, connected
-from accelnas_training.collect.schema import APPLICATION, FORMAT, SCHEMA
+from accelnas_training.collect.reader import APPLICATION, FORMAT, SCHEMA, StoreReader, check_version, connected, locked
 from accelnas_training.collect.work import worker_name
 from accelnas_training.errors import StoreError
 
@@ -23,8 +21,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from accelnas import Space
-    from accelnas_training.collect.job import Delivery, Job, Outcome, State
-    from accelnas_training.collect.limits import Limits
+    from accelnas_training.collect.job import Delivery, Job, Limits, Outcome, State
 
 __all__ = ["FullDiskError", "Store"]
 

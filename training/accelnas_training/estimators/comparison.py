@@ -14,13 +14,11 @@ from accelnas import mnasnet_space
 from accelnas.build.ensemble import LINKS, fit_ensemble
 from accelnas.build.settings import MetricSettings, read_settings
 from accelnas.build.uncertainty import repeat_noise
+from accelnas.errors import DataError
 from accelnas_training.estimators.analytical import costs, fit_line, fit_roofline
-from accelnas_training.estimators.case import Case, Estimate
-from accelnas_training.transfer.design import choose
-from accelnas_training.transfer.features import Features
-from accelnas_training.transfer.figures import agreement
-from accelnas_training.transfer.regression import regress
-from accelnas_training.transfer.sources import Sources, board, default_sources, fit_blocks, machine, without
+from accelnas_training.transfer.design import Features, choose
+from accelnas_training.transfer.regression import agreement, regress
+from accelnas_training.transfer.sources import Sources, board, default_sources, fit_blocks, link_of, machine, without
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,10 +31,84 @@ if TYPE_CHECKING:
     from accelnas_training.estimators.profile import Profile
 
     Floats = NDArray[np.float64]
+    Rows = NDArray[np.intp]
 
-__all__ = ["KINDS", "Plan", "compare"]
+__all__ = ["KINDS", "Case", "Estimate", "Plan", "compare"]
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One metric of a data set, as times: a throughput is its reciprocal.
+
+    Attributes
+    ----------
+    dataset, split
+        Measurements, and their parts.
+    metric, link
+        Name, and ``"identity"`` or ``"reciprocal"``.
+    times
+        float64 (n,): NaN where not measured.
+    fitted, test
+        intp: measured rows of the training and validation part, and of the test part.
+    """
+
+    dataset: Dataset
+    split: Split
+    metric: str
+    link: str
+    times: Floats
+    fitted: Rows
+    test: Rows
+
+    @classmethod
+    def of(cls, dataset: Dataset, split: Split, metric: str) -> Case:
+        """Take one metric.
+
+        Raises
+        ------
+        DataError
+            If there is no such metric, a value is not above 0, or a part has fewer than 2 rows.
+        """
+        values, link = dataset.values(metric), link_of(metric)
+        if (values <= 0).any():  # NaN compares false
+            wrong = int(np.argmax(values <= 0))
+            raise DataError(f"id {dataset.ids[wrong]}: {metric} is {values[wrong]}; times and speeds are above 0")
+        parts = [dataset.rows(np.concatenate([split.train, split.val])), dataset.rows(split.test)]
+        fitted, test = (part[~np.isnan(values[part])] for part in parts)
+        if min(len(fitted), len(test)) < 2:
+            raise DataError(f"{metric} has {len(fitted)} rows to fit and {len(test)} to test; 2 of each are needed")
+        return cls(dataset, split, metric, link, np.asarray(LINKS[link].apply(values)), fitted, test)
+
+    def few(self, count: int, seed: int) -> Rows:
+        """Draw some of the rows to fit, all if there are no more."""
+        return np.asarray(np.random.default_rng(seed).permutation(self.fitted)[:count])
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """What one estimator says of a case.
+
+    Attributes
+    ----------
+    name, kind
+        Of the estimator; the kinds are those of `accelnas_training.estimators.comparison.KINDS`.
+    predicted
+        float64 (test rows,): times.
+    measurements
+        How many measurements it was built from.
+    seconds
+        Time to compute it, measurements not counted; NaN where it was computed before.
+    """
+
+    name: str
+    kind: str
+    predicted: Floats
+    measurements: int
+    seconds: float
+
 
 KINDS = ("measurement", "analytical", "table", "transfer", "learned")
+
 _LIKE = "latency_zcu102"  # whose recipe metrics without settings of their own have
 
 

@@ -120,9 +120,9 @@ def profile_blocks(
     MeasurementError
         As `accelnas_training.measure.measure_module`.
     """
+    from accelnas_training.measure.collection import reference_architecture
     from accelnas_training.measure.measuring import measure_subject
     from accelnas_training.measure.subject import Subject
-    from accelnas_training.measure.work import reference_architecture
 
     started = time.monotonic()
     sizes = [block.size for block in family.space.blocks]

@@ -1,9 +1,13 @@
-"""What every set of images gives."""
+"""Images, how they are altered, and what one process loads of them in one epoch."""
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from accelnas_training.errors import ImagesError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -11,9 +15,142 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
-    from accelnas_training.images.plan import LoaderPlan, Part
+__all__ = ["INTERPOLATIONS", "Augmentation", "Images", "Loader", "LoaderPlan", "Part"]
 
-__all__ = ["Images", "Loader"]
+INTERPOLATIONS = ("bilinear", "bicubic", "random")
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How training images are altered; a scheme's ``[augmentation]`` table.
+
+    Attributes
+    ----------
+    scale : tuple of float
+        Smallest and largest share of an image's area that a random crop covers.
+    ratio : tuple of float
+        Smallest and largest width / height of a crop, drawn evenly on a logarithmic scale.
+    flip : float
+        Probability of a mirror image.
+    policy : str
+        Automatic augmentation in timm's words, such as ``rand-m9-mstd0.5``; empty: none.
+    color_jitter : float
+        Largest relative change of brightness, contrast and saturation.
+    erase : float
+        Probability that a rectangle of 2 to 33 % of the area is filled with noise.
+    interpolation : str
+        How crops are resized: ``bilinear``, ``bicubic``, or ``random``, one of the two for each image.
+
+    Raises
+    ------
+    ImagesError
+        If a value is out of its range.
+
+    Examples
+    --------
+    >>> from accelnas_training.images import Augmentation
+    >>> Augmentation(flip=0, policy="rand-m9-mstd0.5").policy
+    'rand-m9-mstd0.5'
+    >>> Augmentation(scale=(0.5, 1.5))
+    Traceback (most recent call last):
+    accelnas_training.errors.ImagesError: augmentation.scale is (0.5, 1.5); choose 0 < smallest <= largest <= 1
+    """
+
+    scale: tuple[float, float] = (0.08, 1.0)
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    flip: float = 0.5
+    policy: str = ""
+    color_jitter: float = 0.0
+    erase: float = 0.0
+    interpolation: str = "bilinear"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.scale[0] <= self.scale[1] <= 1:
+            raise ImagesError(f"augmentation.scale is {self.scale}; choose 0 < smallest <= largest <= 1")
+        if not 0 < self.ratio[0] <= self.ratio[1] < math.inf:
+            raise ImagesError(f"augmentation.ratio is {self.ratio}; choose 0 < smallest <= largest")
+        for name in ("flip", "erase"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ImagesError(f"augmentation.{name} is {getattr(self, name)}; choose a probability from 0 to 1")
+        if not 0 <= self.color_jitter <= 1:
+            raise ImagesError(f"augmentation.color_jitter is {self.color_jitter}; choose a share from 0 to 1")
+        if self.color_jitter and self.policy and "3a" not in self.policy:  # timm would leave the jitter out
+            raise ImagesError(
+                f"augmentation.policy is {self.policy!r} and color_jitter {self.color_jitter}; "
+                "only policy '3a' changes colours beside it: choose one of the two"
+            )
+        if self.interpolation not in INTERPOLATIONS:
+            known = ", ".join(INTERPOLATIONS)
+            raise ImagesError(f"augmentation.interpolation is {self.interpolation!r}; choose one of {known}")
+
+
+Part = Literal["train", "validation"]
+
+
+@dataclass(frozen=True)
+class LoaderPlan:
+    """What one process loads in one epoch.
+
+    The order and the augmentation of every image depend on `seed`, `epoch` and the image's number alone: not on
+    workers, processes, restarts, or what was loaded before.
+
+    Attributes
+    ----------
+    batch_size : int
+        Images a batch, of this process.
+    resolution : int
+        Width and height of the images that are given, pixels.
+    augmentation : Augmentation or None
+        How images are altered; they are shuffled, and the last batch is dropped if it is not full. None is for
+        validation: images in their order, the shorter side resized to ``resolution / crop_share``, the centre cut
+        out, the last batch as small as it is.
+    seed, epoch : int
+        Name the random streams; at least 0.
+    rank, processes : int
+        This process among those that train together. In training, the processes' batches of one step are together
+        the batch of one process with a batch as large. In validation, each image goes to exactly one process, so
+        that one process may have a batch more than another.
+    workers : int
+        Processes that read and decode; 0: this one. Sets in memory need none.
+    device : str
+        Where the batches are put: ``cpu``, ``cuda:1``, ``mps``.
+    channels_last : bool
+        Memory layout of the batches.
+    crop_share : float
+        Share of the shorter side that validation's centre crop covers. Sets in memory are not cropped.
+
+    Raises
+    ------
+    ImagesError
+        If a value is out of its range.
+
+    Examples
+    --------
+    >>> from accelnas_training.images import Augmentation, LoaderPlan
+    >>> LoaderPlan(batch_size=64, resolution=32, augmentation=Augmentation(), seed=0, epoch=3).processes
+    1
+    """
+
+    batch_size: int
+    resolution: int
+    augmentation: Augmentation | None
+    seed: int
+    epoch: int
+    rank: int = 0
+    processes: int = 1
+    workers: int = 0
+    device: str = "cpu"
+    channels_last: bool = False
+    crop_share: float = 0.875
+
+    def __post_init__(self) -> None:
+        for name, least in (("batch_size", 1), ("resolution", 1), ("seed", 0), ("epoch", 0), ("workers", 0)):
+            if getattr(self, name) < least:
+                raise ImagesError(f"{name} is {getattr(self, name)}; choose at least {least}")
+        if not 0 <= self.rank < self.processes:
+            raise ImagesError(f"rank is {self.rank} of {self.processes} processes; choose 0 to {self.processes - 1}")
+        if not 0 < self.crop_share <= 1:
+            raise ImagesError(f"crop_share is {self.crop_share}; choose a share above 0 and up to 1")
 
 
 class Loader(Protocol):

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
+    from accelnas_training.images.base import LoaderPlan, Part
     from accelnas_training.images.file_loader import FileLoader, Pools
-    from accelnas_training.images.plan import LoaderPlan, Part
     from accelnas_training.images.samples import Samples
 
 __all__ = ["FileImages"]

@@ -10,11 +10,8 @@ import torch
 
 from accelnas_training.errors import ImagesError
 from accelnas_training.images.base import Images
-from accelnas_training.images.crops import CROP_DRAWS, random_crops
-from accelnas_training.images.finish import finished
-from accelnas_training.images.order import batches
-from accelnas_training.images.resize import resized
-from accelnas_training.images.streams import AUGMENTATION, uniforms
+from accelnas_training.images.streams import AUGMENTATION, batches, uniforms
+from accelnas_training.images.tensors import CROP_DRAWS, finished, random_crops, resized
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +20,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
-    from accelnas_training.images.augmentation import Augmentation
-    from accelnas_training.images.plan import LoaderPlan, Part
+    from accelnas_training.images.base import Augmentation, LoaderPlan, Part
 
 __all__ = ["MemoryImages"]
 

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 from accelnas_training.errors import ImagesError
 from accelnas_training.images.files import FileImages
-from accelnas_training.images.index_file import read_index, write_index
-from accelnas_training.images.shards import ShardIndex, ShardSamples, index_shard
+from accelnas_training.images.shards import ShardIndex, ShardSamples, index_shard, read_index, write_index
 
 if TYPE_CHECKING:
-    from accelnas_training.images.plan import Part
+    from accelnas_training.images.base import Part
 
 __all__ = ["expand_braces", "open_webdataset"]
 

@@ -10,8 +10,7 @@ import torch
 
 from accelnas_training.errors import ControllerError
 from accelnas_training.lstm_reinforce.controllers import Controllers
-from accelnas_training.lstm_reinforce.parameters import Layout, initial_parameters
-from accelnas_training.lstm_reinforce.settings import LstmSettings
+from accelnas_training.lstm_reinforce.parameters import Layout, LstmSettings, initial_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,14 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from accelnas_training.measure.conditions import load
+from accelnas_training.measure.machine import load
 from accelnas_training.measure.subject import Subject
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from accelnas_training.measure.measurement import Measurement
     from accelnas_training.measure.protocol import Protocol
+    from accelnas_training.measure.timing import Measurement
 
 __all__ = ["measure_module", "measure_network", "measure_subject"]
 

@@ -8,13 +8,15 @@ import re
 import string
 from collections.abc import Mapping, Sequence  # noqa: TC003 (types of fields are looked up)
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Annotated, Any
 
 from accelnas.caching import cached_property
 from accelnas_training.errors import SchemeError
-from accelnas_training.schemes.fields import Limits, check_fields, from_table
+from accelnas_training.fields import Limits, check_fields, from_table
+from accelnas_training.toml_files import read_shipped
 
-__all__ = ["ABILITIES", "PLACEHOLDERS", "Command", "Protocol", "Quantisation", "Timing"]
+__all__ = ["ABILITIES", "PLACEHOLDERS", "SHIPPED", "Command", "Protocol", "Quantisation", "Timing", "load_protocol"]
 
 # what each backend can be asked for: precisions, and modes
 ABILITIES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -24,6 +26,7 @@ ABILITIES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "torch-xla": (("float32", "bfloat16"), ("compile",)),
     "command": (("float32", "int8"), ("eager",)),
 }
+
 PLACEHOLDERS = ("onnx", "folder", "here", "python", "batch", "resolution", "threads", "passes", "seconds")
 
 
@@ -249,3 +252,41 @@ def _check_arguments(name: str, arguments: object) -> None:
         for placeholder in used.difference(PLACEHOLDERS):
             known = ", ".join(f"{{{each}}}" for each in PLACEHOLDERS)
             raise SchemeError(f"{name}: {argument!r} has {{{placeholder}}}; choose from {known}")
+
+
+_FOLDER = Path(__file__).parent / "protocols"
+
+SHIPPED = (
+    "cpu_latency",
+    "cpu_throughput",
+    "torch_cpu_latency",
+    "torch_cpu_throughput",
+    "gpu_latency",
+    "gpu_throughput",
+)
+
+
+def load_protocol(name_or_path: str | Path) -> Protocol:
+    """Read a protocol: a shipped one by name, or a TOML file.
+
+    Parameters
+    ----------
+    name_or_path
+        ``cpu_latency``, ``cpu_throughput`` (ONNX Runtime), ``torch_cpu_latency``, ``torch_cpu_throughput``,
+        ``gpu_latency``, ``gpu_throughput`` (PyTorch), or the path of a file.
+
+    Raises
+    ------
+    SchemeError
+        If there is no such protocol or file, or it is not a protocol; the message names the key.
+
+    Examples
+    --------
+    >>> load_protocol("gpu_throughput").precision
+    'float16'
+    """
+    path, content = read_shipped(name_or_path, SHIPPED, _FOLDER, SchemeError, "protocol")
+    try:
+        return Protocol.from_dict({"here": str(path.parent.resolve())} | content)
+    except SchemeError as error:
+        raise SchemeError(f"{path}: {error}") from error

@@ -10,7 +10,7 @@ import polars as pl
 
 from accelnas.errors import DataError
 from accelnas_training.measure.table import measurements
-from accelnas_training.proxy.ranks import tau
+from accelnas_training.ranks import tau
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-__all__ = ["BOUND", "export_onnx"]
+__all__ = ["BOUND", "export_onnx", "needed", "quiet"]
 
 BOUND = 1e-4
 """Largest difference between onnxruntime and PyTorch, as a share of the largest output."""
@@ -66,7 +66,7 @@ def export_onnx(
         If onnx, onnxscript or onnxruntime is not installed.
     """
     path = Path(path)
-    _require("onnx", "onnxscript", *(["onnxruntime"] if check else []))
+    needed("onnx", "onnxscript", *(["onnxruntime"] if check else []))
     plain = copy.deepcopy(network).to("cpu", torch.float32).eval()
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(batch or 2, in_channels, resolution, resolution, generator=generator)
@@ -77,7 +77,7 @@ def export_onnx(
 
 
 def _write(network: nn.Module, images: torch.Tensor, shapes: tuple[Any, ...] | None, path: Path) -> None:
-    with _quiet():
+    with quiet():
         try:
             program = torch.onnx.export(
                 network,
@@ -97,7 +97,8 @@ def _write(network: nn.Module, images: torch.Tensor, shapes: tuple[Any, ...] | N
     program.save(path)
 
 
-def _require(*modules: str) -> None:
+def needed(*modules: str) -> None:
+    """Raise MissingExtraError for a module that is not installed."""
     for module in modules:
         try:
             __import__(module)
@@ -123,7 +124,7 @@ def _difference(network: nn.Module, written: Path, path: Path, images: torch.Ten
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep the exporter's advice about its own insides to itself."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level

@@ -11,9 +11,9 @@ from accelnas.build.evaluation.style import GREY, INK, colours, drawing, save
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from accelnas_training.proxy.ranks import Interval
+    from accelnas_training.proxy.candidates import SearchResult, Verdict
     from accelnas_training.proxy.trainings import Trained
-    from accelnas_training.proxy.verdicts import SearchResult, Verdict
+    from accelnas_training.ranks import Interval
 
 __all__ = ["draw_agreement", "draw_candidates"]
 

@@ -8,21 +8,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accelnas_training.errors import ProxyError
-from accelnas_training.proxy.candidates import Grid, Tpe
-from accelnas_training.proxy.ranks import LEAST_MODELS, interval_over_models, tau
+from accelnas_training.proxy.candidates import Grid, SearchResult, Tpe, Verdict, best
 from accelnas_training.proxy.trainings import train_all
-from accelnas_training.proxy.verdicts import SearchResult, Verdict, best
+from accelnas_training.ranks import LEAST_MODELS, interval_over_models, tau
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-    from accelnas_training.proxy.candidates import Candidate, Proposals
-    from accelnas_training.proxy.ranks import Interval
+    from accelnas_training.proxy.candidates import Candidate, Outcome, Proposals
     from accelnas_training.proxy.settings import ProxySettings
     from accelnas_training.proxy.trainings import Evaluate, Trained
-    from accelnas_training.proxy.verdicts import Outcome
+    from accelnas_training.ranks import Interval
 
 __all__ = ["search_proxy"]
 

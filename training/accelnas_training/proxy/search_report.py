@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from accelnas import Space
-    from accelnas_training.proxy.verdicts import SearchResult, Verdict
+    from accelnas_training.proxy.candidates import SearchResult, Verdict
 
 __all__ = ["PROXY", "candidate_table", "write_search"]
 

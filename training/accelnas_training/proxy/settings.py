@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelnas_training.errors import ProxyError
-from accelnas_training.proxy.ranks import LEAST_MODELS
+from accelnas_training.ranks import LEAST_MODELS
 from accelnas_training.schemes import SHIPPED, Scheme, load_scheme
 from accelnas_training.toml_files import read_toml
 

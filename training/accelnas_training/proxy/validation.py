@@ -11,7 +11,7 @@ import numpy as np
 
 from accelnas.build.repeats import pooled_noise
 from accelnas_training.errors import ProxyError
-from accelnas_training.proxy.ranks import (
+from accelnas_training.ranks import (
     LEAST_MODELS,
     NO_INTERVAL,
     RESAMPLES,

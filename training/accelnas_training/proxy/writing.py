@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from accelnas import Space
-    from accelnas_training.proxy.ranks import Interval
     from accelnas_training.proxy.trainings import Trained
+    from accelnas_training.ranks import Interval
 
 __all__ = ["circumstances", "energy", "per_architecture", "shown_tau", "total", "write_files", "written"]
 

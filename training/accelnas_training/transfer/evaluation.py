@@ -10,10 +10,8 @@ import polars as pl
 
 from accelnas.build.ensemble import LINKS
 from accelnas.errors import DataError
-from accelnas_training.transfer.design import DESIGNS, choose
-from accelnas_training.transfer.features import Features
-from accelnas_training.transfer.figures import agreement
-from accelnas_training.transfer.regression import regress
+from accelnas_training.transfer.design import DESIGNS, Features, choose
+from accelnas_training.transfer.regression import agreement, regress
 from accelnas_training.transfer.sources import Sources, board, default_sources, link_of, machine, without
 
 if TYPE_CHECKING:

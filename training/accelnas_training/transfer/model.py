@@ -15,9 +15,8 @@ from accelnas.build.settings import MetricSettings
 from accelnas.build.uncertainty import estimate_uncertainty
 from accelnas.caching import cached_property
 from accelnas.errors import DataError, ModelError
-from accelnas_training.transfer.features import Features
-from accelnas_training.transfer.figures import Agreement, agreement
-from accelnas_training.transfer.regression import Regression, regress
+from accelnas_training.transfer.design import Features
+from accelnas_training.transfer.regression import Agreement, Regression, agreement, regress
 
 if TYPE_CHECKING:
     from pathlib import Path

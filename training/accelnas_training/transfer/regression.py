@@ -1,4 +1,4 @@
-"""Bayesian linear regression whose groups of weights have a scale each, learned from the data."""
+"""Bayesian linear regression whose groups of weights have a scale each, and figures of merit."""
 
 from __future__ import annotations
 
@@ -17,10 +17,53 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["PRIOR", "Regression", "Scales", "regress"]
+__all__ = ["PRIOR", "Agreement", "Regression", "Scales", "agreement", "regress"]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well predictions agree with measurements.
+
+    Attributes
+    ----------
+    r2, tau
+        Coefficient of determination and Kendall's tau-b.
+    rmse
+        Root mean square error, in the values' unit.
+    mape
+        Mean absolute error as a percentage of the measurement.
+    """
+
+    r2: float
+    tau: float
+    rmse: float
+    mape: float
+
+
+def agreement(measured: Floats, predicted: Floats) -> Agreement:
+    """Compare predictions with measurements, float64 (n,), n at least 2, measured values above 0.
+
+    Examples
+    --------
+    >>> agreement(np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.0, 5.0])).mape.__round__(2)
+    8.33
+    """
+    from scipy.stats import kendalltau
+
+    error = predicted - measured
+    spread = float(np.square(measured - measured.mean()).sum())
+    return Agreement(
+        r2=1.0 - float(error @ error) / spread if spread else np.nan,
+        tau=float(kendalltau(measured, predicted).statistic),
+        rmse=float(np.sqrt(np.square(error).mean())),
+        mape=100.0 * float(np.abs(error / measured).mean()),
+    )
+
 
 _CONSTANT = 100.0  # prior variance of the constant, in variances of the values
+
 _LEAST, _LARGEST = -20.0, 8.0  # of a log variance
+
 _NUGGET = 1e-11  # keeps matrices positive definite
 
 
@@ -46,6 +89,7 @@ class Scales:
 
 
 PRIOR = Scales(np.exp([0.0, -1.0, -4.0, -6.0]), float(np.exp(-8.0)))
+
 """Before anything is measured: roughly what known devices need to explain one another."""
 
 

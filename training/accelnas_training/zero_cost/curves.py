@@ -10,7 +10,7 @@ import polars as pl
 from threadpoolctl import threadpool_limits
 
 from accelnas.errors import DataError
-from accelnas_training.proxy.ranks import tau
+from accelnas_training.ranks import tau
 from accelnas_training.zero_cost.ranks import proxies_of
 
 if TYPE_CHECKING:

@@ -11,10 +11,9 @@ from accelnas.errors import DataError
 from accelnas_training.collect.export import export
 from accelnas_training.collect.store import Store
 from accelnas_training.zero_cost.curves import SIZES, feature_sets, learning_curves
-from accelnas_training.zero_cost.measured import choose_measured
-from accelnas_training.zero_cost.ranks import ranks
+from accelnas_training.zero_cost.ranks import choose_measured, ranks
 from accelnas_training.zero_cost.report import write_report
-from accelnas_training.zero_cost.work import NOISE, about, collect_scores, scoring_work
+from accelnas_training.zero_cost.scoring import NOISE, about, collect_scores, scoring_work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from accelnas.build.dataset import Dataset
     from accelnas_training.collect.collector import Progress
-    from accelnas_training.collect.runner import Runner
+    from accelnas_training.collect.work import Runner
     from accelnas_training.images import Images
     from accelnas_training.networks import NetworkFamily
     from accelnas_training.zero_cost.ranks import Rank

@@ -7,12 +7,9 @@ import time
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from accelnas_training.errors import NetworkError
-from accelnas_training.zero_cost.fisher import fisher
-from accelnas_training.zero_cost.gradients import grad_norm, grasp, snip
-from accelnas_training.zero_cost.kernels import jacob_cov, naswot
-from accelnas_training.zero_cost.sizes import macs, params
-from accelnas_training.zero_cost.synflow import synflow
-from accelnas_training.zero_cost.zen import zen
+from accelnas_training.networks.complexity import complexity
+from accelnas_training.zero_cost.gradients import fisher, grad_norm, grasp, snip, synflow
+from accelnas_training.zero_cost.kernels import jacob_cov, naswot, zen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,7 +20,18 @@ if TYPE_CHECKING:
 
     Proxy: TypeAlias = Callable[[nn.Module, Batch], float]
 
-__all__ = ["PROXIES", "Score", "score_network"]
+__all__ = ["PROXIES", "Score", "macs", "params", "score_network"]
+
+
+def params(network: nn.Module, batch: Batch) -> float:  # noqa: ARG001 (all proxies are called alike)
+    """Count the parameters."""
+    return float(sum(parameter.numel() for parameter in network.parameters()))
+
+
+def macs(network: nn.Module, batch: Batch) -> float:
+    """Count the multiply-accumulates of one image of the batch's size."""
+    return float(complexity(network, batch.images.shape[-1], batch.images.shape[1]).macs)
+
 
 PROXIES: dict[str, Proxy] = {
     "params": params,
@@ -37,6 +45,7 @@ PROXIES: dict[str, Proxy] = {
     "jacob_cov": jacob_cov,
     "zen": zen,
 }
+
 """Each proxy by name; it leaves the network as it was."""
 
 

@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from accelnas_training.energy import Meter
-from accelnas_training.measure.conditions import clock_mhz
+from accelnas_training.measure.machine import clock_mhz
 from accelnas_training.measure.timing import summary, time_passes, warm_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from accelnas_training.measure.measurement import Measurement
     from accelnas_training.measure.protocol import Protocol
     from accelnas_training.measure.subject import Subject
+    from accelnas_training.measure.timing import Measurement
 
 __all__ = ["Session", "measured_in"]
 

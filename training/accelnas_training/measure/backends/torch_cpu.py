@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from accelnas_training.measure.allocator import kept_memory
 from accelnas_training.measure.backends.session import Session, measured_in
-from accelnas_training.measure.conditions import ResidentMemory
-from accelnas_training.measure.threads import torch_threads
+from accelnas_training.measure.machine import ResidentMemory, kept_memory, torch_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torch import nn
 
-    from accelnas_training.measure.measurement import Measurement
     from accelnas_training.measure.protocol import Protocol
     from accelnas_training.measure.subject import Subject
+    from accelnas_training.measure.timing import Measurement
 
 __all__ = ["measure", "placed"]
 

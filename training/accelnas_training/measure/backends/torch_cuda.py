@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from accelnas_training.measure.measurement import Measurement
     from accelnas_training.measure.protocol import Protocol
     from accelnas_training.measure.subject import Subject
+    from accelnas_training.measure.timing import Measurement
 
 __all__ = ["measure"]
 

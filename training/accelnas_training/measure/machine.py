@@ -1,4 +1,4 @@
-"""The state of a machine before and after a measurement: clocks, load, memory."""
+"""The state of a machine: clocks, load, memory, its allocator, PyTorch's threads."""
 
 from __future__ import annotations
 
@@ -6,10 +6,18 @@ import ctypes
 import math
 import os
 import re
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["ResidentMemory", "clock_mhz", "load"]
+import torch
+
+from accelnas import _core
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["ResidentMemory", "clock_mhz", "kept_memory", "load", "torch_threads"]
 
 _PROCESS = Path("/proc/self")
 
@@ -80,3 +88,55 @@ def _status_mb(name: str) -> float:
         if found:
             return int(found[1]) * 1024 / 1e6
     return math.nan
+
+
+# glibc's names of what mallopt sets
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -2, -3, -4
+
+_MB = 2**20
+
+
+@contextmanager
+def kept_memory() -> Iterator[None]:
+    """Let glibc keep what is freed, for a while.
+
+    Otherwise it maps large arrays anew at each pass, and at a batch of 8 the kernel's clearing of their pages takes
+    up to three quarters of PyTorch's time. Other allocators and systems are left as they are.
+
+    Examples
+    --------
+    >>> with kept_memory():
+    ...     len(bytearray(50_000_000))
+    50000000
+    """
+    _set({_MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1, _TOP_PAD: 64 * _MB})
+    try:
+        yield
+    finally:
+        # what glibc sets itself once large arrays were freed; its first values can't be had again
+        _set({_MMAP_MAX: 65536, _MMAP_THRESHOLD: 32 * _MB, _TRIM_THRESHOLD: 64 * _MB, _TOP_PAD: 0})
+
+
+def _set(values: dict[int, int]) -> None:
+    with suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        for name, value in values.items():
+            mallopt(name, value)
+
+
+@contextmanager
+def torch_threads(number: int) -> Iterator[None]:
+    """Let PyTorch use so many threads on this processor (0: one a core), and then as many as before.
+
+    Examples
+    --------
+    >>> with torch_threads(1):
+    ...     torch.get_num_threads()
+    1
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(number or _core.processors())
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

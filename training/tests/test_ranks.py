@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import bootstrap, kendalltau
 
-from accelnas_training.proxy.ranks import interval_over_models, interval_over_seeds, tau
+from accelnas_training.ranks import interval_over_models, interval_over_seeds, tau
 
 values = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=2, max_size=12)
 
