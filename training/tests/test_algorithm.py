@@ -192,14 +192,14 @@ def test_refuses_what_was_not_asked(toy):
 @pytest.mark.parametrize(
     ("setting", "value", "message"),
     [
-        ("hidden", 0, "hidden is 0; choose an integer of at least 1"),
-        ("episodes", 2.0, "episodes is 2.0; choose an integer of at least 1"),
-        ("embedding", True, "embedding is True; choose an integer"),
-        ("learning_rate", 0, "learning_rate is 0; choose a number above 0"),
-        ("reward_scale", float("nan"), "reward_scale is nan; choose a finite number"),
-        ("initial_range", -1.0, "initial_range is -1.0; choose a number above 0"),
-        ("entropy_weight", -1e-5, "entropy_weight is -1e-05; choose 0 or more"),
-        ("baseline_decay", 1.0, "baseline_decay is 1.0; choose 0 or more, below 1"),
+        ("hidden", 0, "hidden is 0; expected at least 1"),
+        ("episodes", 2.0, "episodes is 2.0; expected a whole number"),
+        ("embedding", True, "embedding is True; expected a whole number"),
+        ("learning_rate", 0, "learning_rate is 0.0; expected more than 0"),
+        ("reward_scale", float("nan"), "reward_scale is nan; expected a finite number"),
+        ("initial_range", -1.0, "initial_range is -1.0; expected more than 0"),
+        ("entropy_weight", -1e-5, "entropy_weight is -1e-05; expected at least 0"),
+        ("baseline_decay", 1.0, "baseline_decay is 1.0; expected less than 1"),
     ],
 )
 def test_refuses_settings_out_of_range(setting, value, message):

@@ -231,7 +231,7 @@ def test_memory_has_no_policies(digits, augmentation):
         ({"flip": 2}, "flip is 2"),
         ({"erase": -1}, "erase is -1"),
         ({"color_jitter": 3}, "color_jitter is 3"),
-        ({"interpolation": "box"}, "'box'; choose one of bilinear"),
+        ({"interpolation": "box"}, "'box'; expected one of bilinear"),
         ({"policy": "rand-m9", "color_jitter": 0.4}, "choose one of the two"),
     ],
 )

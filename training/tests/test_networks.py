@@ -152,17 +152,17 @@ def test_weights_follow_from_the_seed():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"classes": 0}, "classes is 0; use a whole number of 1 or more"),
-        ({"head": 1.5}, "head is 1.5; use a whole number of 0 or more"),
-        ({"stem": True}, "stem is True; use a whole number of 1 or more"),
-        ({"width": "big"}, "width is 'big'; use a number"),
-        ({"width": 0}, "width is 0.0; use a number above 0"),
-        ({"width": float("nan")}, "width is nan; use a number above 0"),
-        ({"dropout": 1}, "dropout is 1.0; use a share from 0 to below 1"),
-        ({"activation": 3}, "activation is 3; use a name such as 'relu'"),
+        ({"classes": 0}, "classes is 0; expected at least 1"),
+        ({"head": 1.5}, "head is 1.5; expected a whole number"),
+        ({"stem": True}, "stem is True; expected a whole number"),
+        ({"width": "big"}, "width is 'big'; expected a finite number"),
+        ({"width": 0}, "width is 0.0; expected more than 0"),
+        ({"width": float("nan")}, "width is nan; expected a finite number"),
+        ({"dropout": 1}, "dropout is 1.0; expected less than 1"),
+        ({"activation": 3}, "activation is 3; expected a string"),
         ({"activation": "best"}, "activation is 'best'; use a name of timm's"),
         ({"activation": ""}, "activation is ''; use a name of timm's"),
-        ({"depth": 2}, "unknown option 'depth'; choose from classes, in_channels, width, "),
+        ({"depth": 2}, "unknown key depth; choose among classes, in_channels, width, "),
     ],
 )
 def test_wrong_options_are_named(options, message):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
+from accelnas_training.checked import Checked, Range
 from accelnas_training.errors import StoreError
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ FINAL = "diverged"  # the kind of failure that the same seed would only repeat
 
 
 @dataclass(frozen=True)
-class Limits:
+class Limits(Checked):
     """When a job is given up, and how long anything may last.
 
     Attributes
@@ -175,17 +176,11 @@ class Limits:
     1
     """
 
-    retries: int = 2
-    losses: int = 10
-    timeout: float | None = None
-    patience: float = 3600.0
-
-    def __post_init__(self) -> None:
-        for name, value in (("retries", self.retries), ("losses", self.losses), ("patience", self.patience)):
-            if not value >= 0:
-                raise StoreError(f"{name} is {value}; choose 0 or more")
-        if self.timeout is not None and not 0 < self.timeout < math.inf:
-            raise StoreError(f"timeout is {self.timeout}; choose a number of seconds above 0")
+    error = StoreError
+    retries: Annotated[int, Range(least=0)] = 2
+    losses: Annotated[int, Range(least=0)] = 10
+    timeout: Annotated[float | None, Range(more_than=0)] = None
+    patience: Annotated[float, Range(least=0)] = 3600.0
 
     def state(self, delivery: Delivery, failures: int, losses: int) -> State:
         """Say what a job is after a delivery; `failures` and `losses` count this one."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
+from accelnas_training.checked import Checked, Range
 from accelnas_training.errors import ImagesError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ INTERPOLATIONS = ("bilinear", "bicubic", "random")
 
 
 @dataclass(frozen=True)
-class Augmentation:
+class Augmentation(Checked):
     """How training images are altered; a scheme's ``[augmentation]`` table.
 
     Attributes
@@ -56,39 +57,34 @@ class Augmentation:
     accelnas_training.errors.ImagesError: augmentation.scale is (0.5, 1.5); choose 0 < smallest <= largest <= 1
     """
 
+    error = ImagesError
+    where = "augmentation"
     scale: tuple[float, float] = (0.08, 1.0)
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
-    flip: float = 0.5
+    flip: Annotated[float, Range(least=0, most=1)] = 0.5
     policy: str = ""
-    color_jitter: float = 0.0
-    erase: float = 0.0
-    interpolation: str = "bilinear"
+    color_jitter: Annotated[float, Range(least=0, most=1)] = 0.0
+    erase: Annotated[float, Range(least=0, most=1)] = 0.0
+    interpolation: Annotated[str, Range(choices=INTERPOLATIONS)] = "bilinear"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 < self.scale[0] <= self.scale[1] <= 1:
             raise ImagesError(f"augmentation.scale is {self.scale}; choose 0 < smallest <= largest <= 1")
         if not 0 < self.ratio[0] <= self.ratio[1] < math.inf:
             raise ImagesError(f"augmentation.ratio is {self.ratio}; choose 0 < smallest <= largest")
-        for name in ("flip", "erase"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ImagesError(f"augmentation.{name} is {getattr(self, name)}; choose a probability from 0 to 1")
-        if not 0 <= self.color_jitter <= 1:
-            raise ImagesError(f"augmentation.color_jitter is {self.color_jitter}; choose a share from 0 to 1")
         if self.color_jitter and self.policy and "3a" not in self.policy:  # timm would leave the jitter out
             raise ImagesError(
                 f"augmentation.policy is {self.policy!r} and color_jitter {self.color_jitter}; "
                 "only policy '3a' changes colours beside it: choose one of the two"
             )
-        if self.interpolation not in INTERPOLATIONS:
-            known = ", ".join(INTERPOLATIONS)
-            raise ImagesError(f"augmentation.interpolation is {self.interpolation!r}; choose one of {known}")
 
 
 Part = Literal["train", "validation"]
 
 
 @dataclass(frozen=True)
-class LoaderPlan:
+class LoaderPlan(Checked):
     """What one process loads in one epoch.
 
     The order and the augmentation of every image depend on `seed`, `epoch` and the image's number alone: not on
@@ -131,26 +127,23 @@ class LoaderPlan:
     1
     """
 
-    batch_size: int
-    resolution: int
+    error = ImagesError
+    batch_size: Annotated[int, Range(least=1)]
+    resolution: Annotated[int, Range(least=1)]
     augmentation: Augmentation | None
-    seed: int
-    epoch: int
+    seed: Annotated[int, Range(least=0)]
+    epoch: Annotated[int, Range(least=0)]
     rank: int = 0
     processes: int = 1
-    workers: int = 0
+    workers: Annotated[int, Range(least=0)] = 0
     device: str = "cpu"
     channels_last: bool = False
-    crop_share: float = 0.875
+    crop_share: Annotated[float, Range(more_than=0, most=1)] = 0.875
 
     def __post_init__(self) -> None:
-        for name, least in (("batch_size", 1), ("resolution", 1), ("seed", 0), ("epoch", 0), ("workers", 0)):
-            if getattr(self, name) < least:
-                raise ImagesError(f"{name} is {getattr(self, name)}; choose at least {least}")
+        super().__post_init__()
         if not 0 <= self.rank < self.processes:
             raise ImagesError(f"rank is {self.rank} of {self.processes} processes; choose 0 to {self.processes - 1}")
-        if not 0 < self.crop_share <= 1:
-            raise ImagesError(f"crop_share is {self.crop_share}; choose a share above 0 and up to 1")
 
 
 class Loader(Protocol):

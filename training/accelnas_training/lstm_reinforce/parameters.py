@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import numpy as np
 import torch
 
+from accelnas_training.checked import Checked, Range
 from accelnas_training.errors import ControllerError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ __all__ = ["Layout", "LstmSettings", "Parameters", "aligned_zeros", "initial_par
 
 
 @dataclass(frozen=True)
-class LstmSettings:
+class LstmSettings(Checked):
     """Settings of the controller and of its training; the defaults are those of Accel-NASBench.
 
     Attributes
@@ -53,30 +54,15 @@ class LstmSettings:
     12
     """
 
-    hidden: int = 100
-    embedding: int = 32
-    episodes: int = 6
-    learning_rate: float = 3.5e-4
-    entropy_weight: float = 1e-5
-    baseline_decay: float = 0.95
-    reward_scale: float = 1.0
-    initial_range: float = 0.1
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.type == "int":
-                if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                    raise ControllerError(f"{field.name} is {value!r}; choose an integer of at least 1")
-            elif isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-                raise ControllerError(f"{field.name} is {value!r}; choose a finite number")
-        for name in ("learning_rate", "reward_scale", "initial_range"):
-            if getattr(self, name) <= 0:
-                raise ControllerError(f"{name} is {getattr(self, name)!r}; choose a number above 0")
-        if self.entropy_weight < 0:
-            raise ControllerError(f"entropy_weight is {self.entropy_weight!r}; choose 0 or more")
-        if not 0 <= self.baseline_decay < 1:
-            raise ControllerError(f"baseline_decay is {self.baseline_decay!r}; choose 0 or more, below 1")
+    error = ControllerError
+    hidden: Annotated[int, Range(least=1)] = 100
+    embedding: Annotated[int, Range(least=1)] = 32
+    episodes: Annotated[int, Range(least=1)] = 6
+    learning_rate: Annotated[float, Range(more_than=0)] = 3.5e-4
+    entropy_weight: Annotated[float, Range(least=0)] = 1e-5
+    baseline_decay: Annotated[float, Range(least=0, less_than=1)] = 0.95
+    reward_scale: Annotated[float, Range(more_than=0)] = 1.0
+    initial_range: Annotated[float, Range(more_than=0)] = 0.1
 
 
 _ALIGNMENT = 16  # a run's numbers begin at a multiple of 64 bytes: products round differently where they don't

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import torch
 
 from accelnas.caching import cached_property
+from accelnas_training.checked import Checked, Range
 from accelnas_training.collect.collector import collect
 from accelnas_training.collect.job import Job, Limits, Outcome, Task
 from accelnas_training.collect.work import WorkDescription
@@ -33,7 +32,7 @@ __all__ = ["Scoring", "about", "collect_scores", "score_architecture", "scoring_
 
 
 @dataclass(frozen=True)
-class Scoring:
+class Scoring(Checked):
     """What all scores of a table have in common, besides the images.
 
     Attributes
@@ -56,29 +55,19 @@ class Scoring:
     16
     """
 
+    error = NetworkError
     proxies: tuple[str, ...] = tuple(PROXIES)
-    resolution: int = 64
-    batch_size: int = 16
+    resolution: Annotated[int, Range(least=1)] = 64
+    batch_size: Annotated[int, Range(least=2)] = 16
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_proxies(self.proxies)
-        for name, least in (("resolution", 1), ("batch_size", 2)):
-            if getattr(self, name) < least:
-                raise NetworkError(f"{name} is {getattr(self, name)}; choose at least {least}")
 
     @property
     def digest(self) -> str:
         """SHA-256 of all attributes: 64 hex digits."""
-        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give the attributes, of JSON's types."""
-        return {**asdict(self), "proxies": list(self.proxies)}
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Scoring:
-        """Read what `to_dict` gave."""
-        return cls(**{**content, "proxies": tuple(content["proxies"])})
+        return self.digest_of()
 
 
 def score_architecture(
