@@ -10,11 +10,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-import typer
 from typer.testing import CliRunner
 
-from accelnas.cli.shared import ErrorGroup
-from accelnas_training.cli import cache as command
+from accelnas_training.cli import app
 from accelnas_training.errors import ImagesError
 from accelnas_training.images import Augmentation, LoaderPlan, open_images
 from accelnas_training.images.cache import Manifest
@@ -232,9 +230,6 @@ def test_broken_sources_and_settings(tmp_path, source):
 
 
 def test_command(tmp_path):
-    app = typer.Typer(cls=ErrorGroup)
-    app.callback()(lambda: None)
-    command.register(app)
     out = tmp_path / "digits"
     result = CliRunner().invoke(app, ["cache", "digits", str(out), "--size", "8"])
     assert result.exit_code == 0, result.output

@@ -2,12 +2,10 @@ import json
 import os
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 import accelnas
-from accelnas.cli.shared import ErrorGroup
-from accelnas_training import images
+from accelnas_training.cli import app
 from accelnas_training.cli import train as train_command
 from accelnas_training.networks import NetworkFamily
 from accelnas_training.schemes import to_toml
@@ -37,10 +35,7 @@ def invoke(tmp_path, monkeypatch):
     (tmp_path / "test_builder.py").write_text(BUILDER)
     (tmp_path / "family.toml").write_text(FAMILY)
     (tmp_path / "scheme.toml").write_text(to_toml(SCHEME.changed(epochs=2)))
-    monkeypatch.setattr(images, "open_images", lambda _: small_images())
-    app = typer.Typer(cls=ErrorGroup, pretty_exceptions_enable=False)
-    train_command.register(app)
-    app.callback()(lambda: None)
+    monkeypatch.setattr(train_command, "open_images", lambda _: small_images())
 
     def call(*arguments):
         given = ["--images", "small", "--scheme", tmp_path / "scheme.toml", "--family", tmp_path / "family.toml"]

@@ -65,9 +65,9 @@ def test_batches_are_shared_evenly():
 
 
 def processes_task(**changes):
-    from accelnas_training.train.loop import Task
+    from accelnas_training.train.loop import TrainingPlan
 
-    return Task(small_images(), SCHEME.changed(**changes))
+    return TrainingPlan(small_images(), SCHEME.changed(**changes))
 
 
 def test_torchrun_is_seen_by_its_variables(monkeypatch):

@@ -5,15 +5,13 @@ import warnings
 import numpy as np
 import polars as pl
 import pytest
-import typer
 from scipy.stats import kendalltau, spearmanr
 from typer.testing import CliRunner
 
 from accelnas import mnasnet_space
 from accelnas.build.dataset import from_table
-from accelnas.cli.shared import ErrorGroup
 from accelnas.errors import DataError
-from accelnas_training.cli import zero_cost as commands
+from accelnas_training.cli import app
 from accelnas_training.collect.work import InlineRunner
 from accelnas_training.errors import NetworkError, StoreError
 from accelnas_training.images import open_images
@@ -179,9 +177,6 @@ def test_an_evaluation_goes_on_where_it_ended(tmp_path, measured):
 
 @pytest.fixture
 def run():
-    app = typer.Typer(cls=ErrorGroup)
-    app.callback()(lambda: None)
-    commands.register(app)
     return lambda *arguments: CliRunner(env={"COLUMNS": "300"}).invoke(app, ["zero-cost", *map(str, arguments)])
 
 

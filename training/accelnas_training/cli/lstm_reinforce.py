@@ -10,6 +10,10 @@ import numpy as np
 import typer
 
 from accelnas.cli.shared import BenchmarkOption, DeriveOption, console, load_benchmark, progress, text_output
+from accelnas.search.protocol import Task
+from accelnas_training.cli.options import WhereOption
+from accelnas_training.lstm_reinforce.algorithm import LstmReinforce
+from accelnas_training.lstm_reinforce.parameters import LstmSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,18 +35,17 @@ EPILOG = """Examples:
 _TOGETHER = 1000  # runs in memory at once: about 2 GB
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("lstm-reinforce", epilog=EPILOG)(lstm_reinforce)
+app = typer.Typer()
 
 
+@app.command(epilog=EPILOG)
 def lstm_reinforce(
     metric: Annotated[str, typer.Option("--metric", "-m", help="Metric to maximise or minimise, as it is better.")],
     runs: Annotated[int, typer.Option("--runs", "-r", min=1, help="Number of runs.")] = 5,
     budget: Annotated[int, typer.Option("--budget", min=1, help="Evaluations of each run.")] = 600,
     seed: Annotated[int, typer.Option("--seed", "-s", min=0, help="Seed of the first run; the next has the next.")] = 0,
     learning_rate: Annotated[float, typer.Option("--learning-rate", help="Learning rate of Adam.")] = 3.5e-4,
-    device: Annotated[str, typer.Option("--device", help="Where to compute: cpu, cuda, cuda:1, …")] = "cpu",
+    device: WhereOption = "cpu",
     output: Annotated[
         Path | None,
         typer.Option(
@@ -60,10 +63,6 @@ def lstm_reinforce(
 
     Reports how far the runs end from the proven optimum, beside random search with the same number of evaluations.
     """
-    from accelnas.search.protocol import Task
-    from accelnas_training.lstm_reinforce.algorithm import LstmReinforce
-    from accelnas_training.lstm_reinforce.parameters import LstmSettings
-
     bench = load_benchmark(benchmark, derive)
     algorithm = LstmReinforce(LstmSettings(learning_rate=learning_rate), device)
     optimum = float(bench.best(metric).values[0])

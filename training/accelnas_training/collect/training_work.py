@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from accelnas.caching import cached_property
 from accelnas_training.collect.job import Outcome, Task
-from accelnas_training.collect.work import WorkDescription
-from accelnas_training.errors import ImagesError
+from accelnas_training.collect.store import Store
+from accelnas_training.collect.work import NetworkWork, WorkDescription
+from accelnas_training.schemes import Scheme
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from accelnas_training.collect.job import Job
-    from accelnas_training.collect.store import Store
     from accelnas_training.images import Images
     from accelnas_training.networks import NetworkFamily
 
-__all__ = ["TrainingFolders", "about", "training_work"]
+__all__ = ["TrainingFolders", "about", "training_store", "training_work"]
 
 
 def about(family: NetworkFamily, images: Images) -> dict[str, str]:
@@ -72,6 +72,24 @@ def training_work(
     return WorkDescription(f"{__name__}:TrainingWork", arguments)
 
 
+@contextmanager
+def training_store(
+    path: Path, family: NetworkFamily, images: Images, folder: Path, device: str, loaders: int, resolution: int
+) -> Iterator[tuple[Store, WorkDescription, Callable[[Job], None]]]:
+    """Open the store of trainings of a family on images; arguments are those of `training_work`.
+
+    Yields
+    ------
+    tuple
+        The store, what workers do, and what to call with each job whose result is on disk.
+    """
+    folders = TrainingFolders(folder)
+    work = training_work(family, images, folder, device=device, workers=loaders, resolution=resolution)
+    with Store.opened(path, family.space, about(family, images)) as store:
+        folders.remove_done(store)
+        yield store, work, folders.remove
+
+
 class TrainingFolders:
     """The trainings' folders in a work folder, a job each; emptied as results reach the store."""
 
@@ -92,7 +110,7 @@ class TrainingFolders:
             self.remove(job)
 
 
-class TrainingWork:
+class TrainingWork(NetworkWork):
     """A worker's part of `training_work`, whose arguments these are."""
 
     def __init__(
@@ -105,19 +123,14 @@ class TrainingWork:
         workers: int,
         resolution: int,
     ) -> None:
-        from accelnas_training.images import open_images
-        from accelnas_training.networks import NetworkFamily
-
-        self._family, self._images = NetworkFamily.from_dict(family), open_images(images)
-        if self._images.digest != digest:
-            raise ImagesError(f"{images} has digest {self._images.digest[:12]} here, not {digest[:12]}; copy it anew")
+        super().__init__(family, images, digest)
+        self._images = cast("Images", self.images)
         self._folders = TrainingFolders(work_folder)
         self._device, self._workers, self._resolution = device, workers, resolution
 
     def __call__(self, task: Task) -> Outcome:
         """Train the job's architecture, from the checkpoint of an attempt that died if there is one."""
-        from accelnas_training.networks.complexity import iterate_complexities
-        from accelnas_training.schemes import Scheme
+        from accelnas_training.networks.complexity import iterate_complexities  # PyTorch takes seconds to import
         from accelnas_training.train import train_architecture
 
         job, scheme = task.job, Scheme.from_dict(task.scheme)
@@ -125,7 +138,7 @@ class TrainingWork:
         folder = self._folders.of(job)
         folder.mkdir(parents=True, exist_ok=True)
         result = train_architecture(
-            self._family,
+            self.family,
             architecture,
             self._images,
             scheme,
@@ -135,7 +148,7 @@ class TrainingWork:
             workers=self._workers,
             validate_every=scheme.epochs,
         )
-        (cost,) = iterate_complexities(self._family, architecture[None], self._resolution)
+        (cost,) = iterate_complexities(self.family, architecture[None], self._resolution)
         values = {
             "accuracy": result.top1,
             "accuracy_top5": result.top5,
@@ -145,13 +158,7 @@ class TrainingWork:
             "images_per_second": result.images_per_second,
             "energy": np.nan if result.energy_joules is None else result.energy_joules,
         }
-        return Outcome(values, self._environment)
-
-    @cached_property
-    def _environment(self) -> dict[str, str]:
-        from accelnas_training.provenance import environment
-
-        return environment()
+        return Outcome(values, self.environment)
 
 
 def _fitted(family: NetworkFamily, images: Images) -> NetworkFamily:

@@ -10,13 +10,17 @@ import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from accelnas.caching import cached_property
 from accelnas_training.collect.job import Delivery, Outcome, Task
-from accelnas_training.errors import TrainingError
+from accelnas_training.errors import ImagesError, TrainingError
+from accelnas_training.images import open_images
+from accelnas_training.networks import NetworkFamily
+from accelnas_training.provenance import environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["InlineRunner", "Runner", "Work", "WorkDescription", "attempt", "worker_name"]
+__all__ = ["InlineRunner", "NetworkWork", "Runner", "Work", "WorkDescription", "attempt", "worker_name"]
 
 
 class Work(Protocol):
@@ -77,6 +81,23 @@ def attempt(work: Work, task: Task) -> Delivery:
         message = "".join(traceback.format_exception(error)[-8:])
         return Delivery(task, "failed", time.perf_counter() - started, worker_name(), kind=kind, message=message)
     return Delivery(task, "done", time.perf_counter() - started, worker_name(), outcome)
+
+
+class NetworkWork:
+    """What works on networks share: the family, images of the driver's content, and where they are done."""
+
+    def __init__(self, family: Mapping[str, Any], images: str | None = None, digest: str | None = None) -> None:
+        self.family = NetworkFamily.from_dict(family)
+        self.images = None if images is None else open_images(images)
+        if self.images is not None and self.images.digest != digest:
+            raise ImagesError(
+                f"{images} has digest {self.images.digest[:12]} here, not {str(digest)[:12]}; copy it anew"
+            )
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        """Machine and libraries, for provenance."""
+        return environment()
 
 
 class Runner(Protocol):

@@ -17,7 +17,7 @@ from accelnas.build.uncertainty import repeat_noise
 from accelnas.errors import DataError
 from accelnas_training.estimators.analytical import costs, fit_line, fit_roofline
 from accelnas_training.transfer.design import Features, choose
-from accelnas_training.transfer.regression import agreement, regress
+from accelnas_training.transfer.regression import figures_of, regress
 from accelnas_training.transfer.sources import Sources, board, default_sources, fit_blocks, link_of, machine, without
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Rows = NDArray[np.intp]
 
-__all__ = ["KINDS", "Case", "Estimate", "Plan", "compare"]
+__all__ = ["KINDS", "Case", "ComparisonPlan", "Estimate", "compare"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +113,7 @@ _LIKE = "latency_zcu102"  # whose recipe metrics without settings of their own h
 
 
 @dataclass(frozen=True)
-class Plan:
+class ComparisonPlan:
     """What to compare.
 
     Attributes
@@ -138,7 +138,7 @@ def compare(
     dataset: Dataset,
     split: Split,
     bench: Benchmark,
-    plan: Plan,
+    plan: ComparisonPlan,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> pl.DataFrame:
     """Build every estimator of every metric, and compare it with the test part.
@@ -172,14 +172,14 @@ def compare(
         if progress is not None:
             progress(case.metric, number, len(cases))
         for estimate in _estimates(case, bench, plan):
-            figures = asdict(agreement(case.times[case.test], estimate.predicted))
+            figures = asdict(figures_of(case.times[case.test], estimate.predicted))
             about = {"metric": case.metric, "estimator": estimate.name, "kind": estimate.kind}
             cost = {"measurements": estimate.measurements, "seconds": estimate.seconds}
             rows.append({**about, **{name: figures[name] for name in ("rmse", "mape", "tau", "r2")}, **cost})
     return pl.DataFrame(rows)
 
 
-def _estimates(case: Case, bench: Benchmark, plan: Plan) -> Iterator[Estimate]:
+def _estimates(case: Case, bench: Benchmark, plan: ComparisonPlan) -> Iterator[Estimate]:
     yield from _measured_again(case, plan)
     if case.dataset.space == mnasnet_space():
         yield from _analytical(case, plan)
@@ -199,7 +199,7 @@ def _timed(name: str, kind: str, case: Case, build: Callable[[], Floats], measur
     return Estimate(name, kind, predicted[case.test], measurements, time.perf_counter() - started)
 
 
-def _measured_again(case: Case, plan: Plan) -> Iterator[Estimate]:
+def _measured_again(case: Case, plan: ComparisonPlan) -> Iterator[Estimate]:
     """Simulate a second measurement from the relative noise of repeats: both have it."""
     noise = repeat_noise(case.dataset, case.metric, "log")
     if noise is not None:
@@ -208,7 +208,7 @@ def _measured_again(case: Case, plan: Plan) -> Iterator[Estimate]:
         yield Estimate("measured again", "measurement", again, len(case.test), 0.0)
 
 
-def _analytical(case: Case, plan: Plan) -> Iterator[Estimate]:
+def _analytical(case: Case, plan: ComparisonPlan) -> Iterator[Estimate]:
     rows = case.few(plan.few, plan.seed)
     states = case.dataset.space.block_states(case.dataset.choices)
     times = case.times[rows]
@@ -225,7 +225,7 @@ def _line(known: Floats, rows: NDArray[np.intp], times: Floats) -> Floats:
     return fit_line(known[rows], times)(known)
 
 
-def _profiled(case: Case, profile: Profile, plan: Plan) -> Iterator[Estimate]:
+def _profiled(case: Case, profile: Profile, plan: ComparisonPlan) -> Iterator[Estimate]:
     """Give the sum of measured blocks as it is, and with a line through a few measurements of networks."""
     sums = profile.times(case.dataset.space.block_states(case.dataset.choices), case.link)
     blocks = profile.measurements

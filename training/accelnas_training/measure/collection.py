@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accelnas.caching import cached_property
 from accelnas_training.collect.collector import collect
 from accelnas_training.collect.job import Job, Outcome, Task
-from accelnas_training.collect.work import WorkDescription
+from accelnas_training.collect.work import NetworkWork, WorkDescription
 from accelnas_training.measure.measuring import measure_subject
 from accelnas_training.measure.protocol import Protocol
 from accelnas_training.measure.subject import Subject
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 
     Rows = NDArray[np.uint8]
 
-__all__ = ["Plan", "measure_architectures", "measuring_work", "reference_architecture", "references"]
+__all__ = ["MeasuringPlan", "measure_architectures", "measuring_work", "reference_architecture", "references"]
 
 _REFERENCE_SEED = 1_000_004  # no one else's: it is none of the references that show drift
 
@@ -65,13 +64,11 @@ def reference_architecture(space: Space) -> NDArray[np.uint8]:
     return architecture
 
 
-class _Measuring:
+class _Measuring(NetworkWork):
     """Jobs of one architecture that follow each other share its network and ONNX files."""
 
     def __init__(self, family: Mapping[str, Any], protocols: Sequence[Mapping[str, Any]]) -> None:
-        from accelnas_training.networks import NetworkFamily
-
-        self._family = NetworkFamily.from_dict(family)
+        super().__init__(family)
         own = [Protocol.from_dict(each) for each in protocols]
         self._protocols = {protocol.digest: protocol for protocol in own}
         self._folder = Path(tempfile.mkdtemp(prefix="accelnas-measure-"))
@@ -82,7 +79,7 @@ class _Measuring:
     def __call__(self, task: Task) -> Outcome:
         protocol = self._protocols[task.job.scheme]
         measurement = measure_subject(self._subject(task.job.architecture, protocol.resolution), protocol)
-        return Outcome(measurement.values(), self._environment)
+        return Outcome(measurement.values(), self.environment)
 
     def _subject(self, architecture: tuple[int, ...], resolution: int) -> Subject:
         key = (architecture, resolution)
@@ -98,26 +95,20 @@ class _Measuring:
     def _reference(self, resolution: int) -> Subject | None:
         """Give the network that passes are paired with; None if none are."""
         if resolution not in self._beside and any(protocol.paired for protocol in self._protocols.values()):
-            self._beside[resolution] = self._built(reference_architecture(self._family.space), resolution)
+            self._beside[resolution] = self._built(reference_architecture(self.family.space), resolution)
         return self._beside.get(resolution)
 
     def _built(self, architecture: NDArray[np.uint8], resolution: int) -> Subject:
-        shape = (self._family.options.in_channels, resolution, resolution)
+        shape = (self.family.options.in_channels, resolution, resolution)
         folder = Path(tempfile.mkdtemp(dir=self._folder))
-        return Subject(self._family.build(architecture), shape, folder)
-
-    @cached_property
-    def _environment(self) -> dict[str, str]:
-        from accelnas_training.provenance import environment
-
-        return environment()
+        return Subject(self.family.build(architecture), shape, folder)
 
 
 _REFERENCES_SEED = 1_000_003  # no one else's, so that references are seldom among the sampled
 
 
 @dataclass(frozen=True)
-class Plan:
+class MeasuringPlan:
     """How often what is measured.
 
     Attributes
@@ -152,7 +143,7 @@ def measure_architectures(
     archs: Rows,
     protocols: Sequence[Protocol],
     runner: Runner,
-    plan: Plan | None = None,
+    plan: MeasuringPlan | None = None,
     *,
     limits: Limits | None = None,
     report: Callable[[Job], None] | None = None,
@@ -175,7 +166,7 @@ def measure_architectures(
     runner
         Where: one worker, since a machine that does two things at once measures neither.
     plan
-        How often what; the default is ``Plan()``.
+        How often what; the default is ``MeasuringPlan()``.
     limits
         When a job is given up.
     report
@@ -186,7 +177,7 @@ def measure_architectures(
     StoreError
         As `collect` raises it.
     """
-    plan = plan or Plan()
+    plan = plan or MeasuringPlan()
     for protocol in protocols:
         store.add_scheme(protocol.digest, protocol.name, protocol.changed(here="").to_dict())
     work = measuring_work(family, protocols)

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     Rows = NDArray[np.uint8]
     Values = NDArray[np.float64]
 
-__all__ = ["Agreement", "Repeatability", "repeatability"]
+__all__ = ["RepeatAgreement", "Repeatability", "repeatability"]
 
 
 @dataclass(frozen=True)
-class Agreement:
+class RepeatAgreement:
     """Two measurements of each architecture.
 
     Attributes
@@ -42,13 +42,13 @@ class Agreement:
     share: float
 
     @classmethod
-    def of(cls, first: Values, second: Values) -> Agreement:
+    def of(cls, first: Values, second: Values) -> RepeatAgreement:
         """Compare, float64 (n,) each.
 
         Examples
         --------
-        >>> Agreement.of(np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.0, 4.0]))
-        Agreement(tau=1.0, difference=0.0, share=0.0)
+        >>> RepeatAgreement.of(np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.0, 4.0]))
+        RepeatAgreement(tau=1.0, difference=0.0, share=0.0)
         """
         return cls(
             tau(first, second), float(np.abs(first - second).mean()), float(np.abs(np.log(first / second)).mean())
@@ -63,7 +63,7 @@ class Repeatability:
     ----------
     architectures : int
         That were measured twice.
-    measured, corrected : Agreement
+    measured, corrected : RepeatAgreement
         As measured, and without pace and drift.
     spread, paced, left : float
         Spread of a reference over occasions, as a share: as measured, divided by the pace, and corrected by the other
@@ -71,8 +71,8 @@ class Repeatability:
     """
 
     architectures: int
-    measured: Agreement
-    corrected: Agreement
+    measured: RepeatAgreement
+    corrected: RepeatAgreement
     spread: float
     paced: float
     left: float
@@ -107,6 +107,6 @@ def repeatability(store: StoreReader, digest: str, archs: Rows | None = None) ->
     if both.height < 2:
         raise DataError(f"{store.path}: {both.height} architectures were measured twice; measure at least 2")
     measured, corrected = (
-        Agreement.of(both[name].to_numpy(), both[f"{name}_again"].to_numpy()) for name in ("value", "corrected")
+        RepeatAgreement.of(both[name].to_numpy(), both[f"{name}_again"].to_numpy()) for name in ("value", "corrected")
     )
     return Repeatability(both.height, measured, corrected, column.spread, column.drift.before, column.drift.after)

@@ -11,7 +11,7 @@ import polars as pl
 
 from accelnas.build.evaluation.tables import markdown, number
 from accelnas_training.proxy.plots import draw_agreement, draw_candidates
-from accelnas_training.proxy.validation import agreement
+from accelnas_training.proxy.validation import self_agreement
 from accelnas_training.proxy.writing import (
     circumstances,
     energy,
@@ -149,7 +149,7 @@ def _asked(result: SearchResult) -> str:
     failures = sum(verdict.trained.failures for verdict in result.verdicts)
     if failures:
         text += f" {failures} trainings under candidates failed; a failed one ranks below all others."
-    between = agreement(result.reference).between
+    between = self_agreement(result.reference).between
     if between:
         text += f" τ between two seeds of r is {np.mean(between):.3f} on average: so much noise has a single training."
     return text

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from accelnas_training.collect.collector import Progress
     from accelnas_training.collect.job import Limits
-    from accelnas_training.collect.reader import StoreReader
     from accelnas_training.collect.store import Store
     from accelnas_training.collect.work import Runner, WorkDescription
     from accelnas_training.schemes.scheme import Scheme
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Watch = AbstractContextManager[Callable[[Progress], None] | None]
 
-__all__ = ["Collected", "Evaluate", "Known", "Measured", "Trained", "Training", "train_all"]
+__all__ = ["Collected", "Evaluate", "Measured", "Trained", "Training", "train_all"]
 
 
 @dataclass(frozen=True)
@@ -157,36 +156,6 @@ def train_all(
     return [Trained(choices, *np.moveaxis(own, -1, 0)) for own in shaped]
 
 
-class Known:
-    """Gives trainings that a store has, and trains nothing.
-
-    Parameters
-    ----------
-    store
-        A store with all that will be asked for.
-
-    Raises
-    ------
-    ProxyError
-        When a training is asked for that is not there.
-    """
-
-    def __init__(self, store: StoreReader) -> None:
-        self._store = store
-
-    def __call__(self, trainings: Sequence[Training]) -> list[Measured]:
-        """Give what each training gave; one that is quarantined failed."""
-        jobs = [_job(training) for training in trainings]
-        states = self._store.states(jobs)
-        missing = sum(state not in {"done", "quarantined"} for state in states)
-        if missing:
-            raise ProxyError(
-                f"{missing} of {len(jobs)} trainings are not in {self._store.path}; "
-                "run `accelnas-training proxy search` or `proxy validate` with this store to its end"
-            )
-        return [_measured(values) for values in self._store.values(jobs)]
-
-
 class Collected:
     """Trains what a store does not have, and keeps it there.
 
@@ -217,16 +186,15 @@ class Collected:
     ) -> None:
         self._store, self._work, self._runner, self._limits = store, work, runner, limits
         self._watch, self._recorded = watch or (lambda _trainings: nullcontext()), recorded
-        self._known = Known(store)
 
     def __call__(self, trainings: Sequence[Training]) -> list[Measured]:
-        """Give what each training gave, after training those that are missing."""
+        """Give what each training gave, after training those that are missing; one that is quarantined failed."""
         for scheme in {training.scheme.digest: training.scheme for training in trainings}.values():
             self._store.add_scheme(scheme.digest, scheme.name, scheme.to_dict())
         jobs = [_job(training) for training in trainings]
         with self._watch(len(jobs)) as report:
             collect(self._store, jobs, self._work, self._runner, self._limits, report=report, recorded=self._recorded)
-        return self._known(trainings)
+        return [_measured(values) for values in self._store.values(jobs)]
 
 
 def _job(training: Training) -> Job:

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["Agreement", "Validation", "agreement", "validate"]
+__all__ = ["SelfAgreement", "Validation", "self_agreement", "validate"]
 
 
 @dataclass(frozen=True)
-class Agreement:
+class SelfAgreement:
     """How one scheme agrees with itself.
 
     Attributes
@@ -82,8 +82,8 @@ class Validation:
     interval: Interval
     interval_over_seeds: Interval
     singles: tuple[float, ...]
-    of_proxy: Agreement
-    of_reference: Agreement
+    of_proxy: SelfAgreement
+    of_reference: SelfAgreement
     left_out: int
 
     @property
@@ -143,17 +143,17 @@ def validate(proxy: Trained, reference: Trained, *, seed: int = 0, resamples: in
         interval_over_models(*means, seed=seed, resamples=resamples),
         over_seeds,
         tuple(tau(a, b) for a, b in product(proxy.accuracy.T, reference.accuracy.T)),
-        agreement(proxy),
-        agreement(reference),
+        self_agreement(proxy),
+        self_agreement(reference),
         len(every) - len(pairs),
     )
 
 
-def agreement(trained: Trained) -> Agreement:
+def self_agreement(trained: Trained) -> SelfAgreement:
     """Say how one scheme agrees with itself."""
     sound = trained.accuracy[~np.isnan(trained.means)]
     several = sound.shape[1] > 1 and len(sound) > 0
-    return Agreement(
+    return SelfAgreement(
         between=tuple(tau(a, b) for a, b in combinations(trained.accuracy.T, 2)),
         sigma=float(sound.std(axis=1, ddof=1).mean()) if several else math.nan,
         pooled=pooled_noise(list(sound)) if several else math.nan,

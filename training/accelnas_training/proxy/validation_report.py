@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from accelnas import Space
-    from accelnas_training.proxy.validation import Agreement, Validation
+    from accelnas_training.proxy.validation import SelfAgreement, Validation
 
 __all__ = ["write_validation"]
 
@@ -106,7 +106,7 @@ def _remarks(validation: Validation) -> str:
     return text
 
 
-def _rows(proxy: Agreement, reference: Agreement) -> list[list[str]]:
+def _rows(proxy: SelfAgreement, reference: SelfAgreement) -> list[list[str]]:
     both = proxy, reference
     return [
         ["τ between seeds 1 and 2", *(f"{one.between[0]:.3f}" if one.between else "–" for one in both)],

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LossWatch",
-    "Trained",
-    "Validated",
+    "TrainedEpoch",
+    "ValidatedEpoch",
     "check_finite",
     "diverged",
     "is_out_of_memory",
@@ -85,7 +85,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedEpoch:
     """Means over the images of all processes (loss, top1 in %), their number, the last rate, seconds waited."""
 
     loss: float
@@ -96,7 +96,7 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class Validated:
+class ValidatedEpoch:
     """Means over all validation images: cross entropy, %, %."""
 
     loss: float = math.nan
@@ -104,7 +104,7 @@ class Validated:
     top5: float = math.nan
 
 
-def train_epoch(learner: Learner, batches: Loader, epoch: int) -> Trained:
+def train_epoch(learner: Learner, batches: Loader, epoch: int) -> TrainedEpoch:
     """Train on each batch once.
 
     Raises
@@ -141,7 +141,7 @@ def train_epoch(learner: Learner, batches: Loader, epoch: int) -> Trained:
         raise diverged(epoch)
     learner.agree()
     check_finite(learner.network.state_dict().values(), epoch)
-    return Trained(total / count, 100 * right / count, int(count), lr, waited)
+    return TrainedEpoch(total / count, 100 * right / count, int(count), lr, waited)
 
 
 def _backward(
@@ -155,7 +155,7 @@ def _backward(
     return loss.detach(), outputs.detach()
 
 
-def validate(learner: Learner, batches: Loader) -> Validated:
+def validate(learner: Learner, batches: Loader) -> ValidatedEpoch:
     """Validate the network that counts; every image once, whatever the number of processes."""
     device, network = learner.place.device, learner.validated
     sums = torch.zeros(3, device=device, dtype=learner.place.summing)
@@ -171,7 +171,7 @@ def validate(learner: Learner, batches: Loader) -> Validated:
             sums += torch.stack([loss, best[:, 0].sum(), best.sum()])
             images += len(targets)
     loss_sum, first, five, count = learner.place.sums(*sums, images)
-    return Validated(loss_sum / count, 100 * first / count, 100 * five / count if classes > 5 else math.nan)
+    return ValidatedEpoch(loss_sum / count, 100 * first / count, 100 * five / count if classes > 5 else math.nan)
 
 
 def peak_memory(device: torch.device) -> int:

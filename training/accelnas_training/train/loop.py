@@ -17,7 +17,14 @@ from accelnas_training.energy import Meter
 from accelnas_training.errors import TrainingError, TrainingFailure
 from accelnas_training.images import Images, Loader, LoaderPlan, Part
 from accelnas_training.provenance import environment
-from accelnas_training.train.epoch import Trained, Validated, is_out_of_memory, peak_memory, train_epoch, validate
+from accelnas_training.train.epoch import (
+    TrainedEpoch,
+    ValidatedEpoch,
+    is_out_of_memory,
+    peak_memory,
+    train_epoch,
+    validate,
+)
 from accelnas_training.train.evidence import EpochRow, Evidence, TrainingResult
 from accelnas_training.train.learner import Learner
 
@@ -28,11 +35,11 @@ if TYPE_CHECKING:
     from accelnas_training.schemes import Scheme
     from accelnas_training.train.places import Place
 
-__all__ = ["Task", "train_at"]
+__all__ = ["TrainingPlan", "train_at"]
 
 
 @dataclass(frozen=True)
-class Task:
+class TrainingPlan:
     """What is to be trained, and how; `train` explains each."""
 
     images: Images
@@ -82,7 +89,9 @@ class Task:
         return self.images.loader(part, plan)
 
 
-def train_at(network: nn.Module, task: Task, place: Place, report: Callable[[EpochRow], None] | None) -> TrainingResult:
+def train_at(
+    network: nn.Module, task: TrainingPlan, place: Place, report: Callable[[EpochRow], None] | None
+) -> TrainingResult:
     """Train in this process, alone or as one of several; parameters and errors as of `train`."""
     evidence = task.evidence(network)
     if evidence is not None:
@@ -143,7 +152,11 @@ def _load_weights(network: nn.Module, checkpoint: Mapping[str, Any] | None) -> N
 
 
 def _run(
-    network: nn.Module, task: Task, place: Place, evidence: Evidence | None, report: Callable[[EpochRow], None] | None
+    network: nn.Module,
+    task: TrainingPlan,
+    place: Place,
+    evidence: Evidence | None,
+    report: Callable[[EpochRow], None] | None,
 ) -> TrainingResult:
     """Train from the last checkpoint, or from the start, to the end; raises as `train` does."""
     scheme, began = task.scheme, time.perf_counter()
@@ -168,7 +181,7 @@ def _run(
             trained = train_epoch(learner, batches, epoch)
             place.wait()
         seconds = time.perf_counter() - epoch_began
-        validated = Validated()
+        validated = ValidatedEpoch()
         if (epoch + 1) % task.validate_every == 0 or epoch + 1 == scheme.epochs:
             validated = validate(learner, task.loader("validation", place, epoch))
         rows.append(_row(task, place, epoch, trained, validated, seconds, meter.joules))
@@ -185,7 +198,7 @@ def _run(
     return result
 
 
-def _start(evidence: Evidence | None, task: Task, place: Place, epochs_done: int) -> None:
+def _start(evidence: Evidence | None, task: TrainingPlan, place: Place, epochs_done: int) -> None:
     """Write the settings; first make sure that all processes found the same checkpoint."""
     if place.sums(float(epochs_done))[0] != epochs_done * place.processes:
         raise TrainingError(f"only some processes find the checkpoint in {task.folder}; use a folder that all share")
@@ -196,7 +209,13 @@ def _start(evidence: Evidence | None, task: Task, place: Place, epochs_done: int
 
 
 def _row(
-    task: Task, place: Place, epoch: int, trained: Trained, validated: Validated, seconds: float, joules: float | None
+    task: TrainingPlan,
+    place: Place,
+    epoch: int,
+    trained: TrainedEpoch,
+    validated: ValidatedEpoch,
+    seconds: float,
+    joules: float | None,
 ) -> EpochRow:
     counted, energy = place.sums(float(joules is not None), joules or 0.0)
     return EpochRow(

@@ -15,7 +15,7 @@ from torch.multiprocessing.spawn import start_processes
 from accelnas.errors import AccelnasError
 from accelnas_training.errors import TrainingError, TrainingFailure
 from accelnas_training.train.evidence import EpochRow, TrainingResult
-from accelnas_training.train.loop import Task, train_at
+from accelnas_training.train.loop import TrainingPlan, train_at
 from accelnas_training.train.places import Place, check_device, joined, under_torchrun
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def train(
     if validate_every < 1:
         raise TrainingError(f"validate_every is {validate_every}; choose at least 1")
     path = None if folder is None else Path(folder)
-    task = Task(images, scheme, seed, path, resume, workers, validate_every, dict(labels or {}))
+    task = TrainingPlan(images, scheme, seed, path, resume, workers, validate_every, dict(labels or {}))
     devices = device.split(",")
     if len(devices) > 1:
         for name in devices:
@@ -136,7 +136,7 @@ def train_architecture(
 
 
 def train_in_processes(
-    network: nn.Module, task: Task, devices: Sequence[str], report: Callable[[EpochRow], None] | None
+    network: nn.Module, task: TrainingPlan, devices: Sequence[str], report: Callable[[EpochRow], None] | None
 ) -> TrainingResult:
     """Train in a process for each device; the network, on the CPU, gets the weights.
 
@@ -182,7 +182,9 @@ def _received(message: dict[str, Any], report: Callable[[EpochRow], None] | None
     return TrainingResult.from_dict(message["result"])
 
 
-def _member(rank: int, network: nn.Module, task: Task, devices: Sequence[str], rendezvous: str, messages: Any) -> None:
+def _member(
+    rank: int, network: nn.Module, task: TrainingPlan, devices: Sequence[str], rendezvous: str, messages: Any
+) -> None:
     """Be one of the processes."""
     torch.set_num_threads(max(1, torch.get_num_threads() // len(devices)))
     try:

@@ -11,7 +11,7 @@ import polars as pl
 from accelnas.build.ensemble import LINKS
 from accelnas.errors import DataError
 from accelnas_training.transfer.design import DESIGNS, Features, choose
-from accelnas_training.transfer.regression import agreement, regress
+from accelnas_training.transfer.regression import figures_of, regress
 from accelnas_training.transfer.sources import Sources, board, default_sources, link_of, machine, without
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Predictor = Callable[[NDArray[np.intp]], Floats]
 
-__all__ = ["HELD_OUT", "METHODS", "Plan", "evaluate_transfer", "kind"]
+__all__ = ["HELD_OUT", "METHODS", "TransferPlan", "evaluate_transfer", "kind"]
 
 HELD_OUT = ("metric", "board", "kind")
 """What is not known: the metric itself; all metrics of its board; all boards of its kind."""
@@ -36,7 +36,7 @@ _CANDIDATES = 1000  # measured architectures that a design chooses from
 
 
 @dataclass(frozen=True)
-class Plan:
+class TransferPlan:
     """What to evaluate.
 
     Attributes
@@ -69,7 +69,7 @@ def evaluate_transfer(
     dataset: Dataset,
     split: Split,
     bench: Benchmark,
-    plan: Plan,
+    plan: TransferPlan,
     progress: Callable[[int, int], None] | None = None,
 ) -> pl.DataFrame:
     """Fit few measurements again and again, and compare with the test part.
@@ -150,11 +150,11 @@ class _Device:
 
     def figures(self, predicted: Floats) -> dict[str, float]:
         """Compare with the test rows."""
-        found = asdict(agreement(self.times[self.test], predicted))
+        found = asdict(figures_of(self.times[self.test], predicted))
         return {name: found[name] for name in ("r2", "tau", "mape")}
 
 
-def _fits(device: _Device, features: Features, costs: Features, plan: Plan) -> list[dict[str, Any]]:
+def _fits(device: _Device, features: Features, costs: Features, plan: TransferPlan) -> list[dict[str, Any]]:
     """Fit all methods to all designs of all sizes and seeds."""
     largest = max(plan.sizes)
     if len(device.fitted) < largest:

@@ -16,7 +16,7 @@ from accelnas.build.uncertainty import estimate_uncertainty
 from accelnas.caching import cached_property
 from accelnas.errors import DataError, ModelError
 from accelnas_training.transfer.design import Features
-from accelnas_training.transfer.regression import Agreement, Regression, agreement, regress
+from accelnas_training.transfer.regression import Figures, Regression, figures_of, regress
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,9 +65,9 @@ class Transfer:
     regression: Regression
 
     @property
-    def left_out(self) -> Agreement:
+    def left_out(self) -> Figures:
         """How well each architecture is predicted from the others, on the scale of the link."""
-        return agreement(self.times, self.regression.left_out)
+        return figures_of(self.times, self.regression.left_out)
 
     @cached_property
     def surrogate(self) -> _core.Surrogate:

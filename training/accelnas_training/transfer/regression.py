@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["PRIOR", "Agreement", "Regression", "Scales", "agreement", "regress"]
+__all__ = ["PRIOR", "Figures", "Regression", "Scales", "figures_of", "regress"]
 
 
 @dataclass(frozen=True)
-class Agreement:
+class Figures:
     """How well predictions agree with measurements.
 
     Attributes
@@ -40,19 +40,19 @@ class Agreement:
     mape: float
 
 
-def agreement(measured: Floats, predicted: Floats) -> Agreement:
+def figures_of(measured: Floats, predicted: Floats) -> Figures:
     """Compare predictions with measurements, float64 (n,), n at least 2, measured values above 0.
 
     Examples
     --------
-    >>> agreement(np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.0, 5.0])).mape.__round__(2)
+    >>> figures_of(np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.0, 5.0])).mape.__round__(2)
     8.33
     """
     from scipy.stats import kendalltau
 
     error = predicted - measured
     spread = float(np.square(measured - measured.mean()).sum())
-    return Agreement(
+    return Figures(
         r2=1.0 - float(error @ error) / spread if spread else np.nan,
         tau=float(kendalltau(measured, predicted).statistic),
         rmse=float(np.sqrt(np.square(error).mean())),

@@ -16,19 +16,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    Floats = NDArray[np.float64]
+
     from accelnas.build.dataset import Dataset
 
-__all__ = ["Agreement", "Measured", "Rank", "agreements", "choose_measured", "proxies_of", "ranks"]
+__all__ = ["Rank", "agreements", "choose_measured", "proxies_of", "ranks"]
 
 
-class Measured(NamedTuple):
-    """Architectures, uint8 (n, variables), and what was measured of them, float64 (n,)."""
-
-    archs: NDArray[np.uint8]
-    values: NDArray[np.float64]
-
-
-def choose_measured(dataset: Dataset, metric: str, number: int, seed: int) -> Measured:
+def choose_measured(dataset: Dataset, metric: str, number: int, seed: int) -> tuple[NDArray[np.uint8], Floats]:
     """Draw distinct architectures of which a metric was measured.
 
     Parameters
@@ -41,6 +36,11 @@ def choose_measured(dataset: Dataset, metric: str, number: int, seed: int) -> Me
         How many to draw. More with the same seed are these and others.
     seed
         Of the drawing.
+
+    Returns
+    -------
+    archs, values : uint8 (n, variables), float64 (n,)
+        Architectures, and what was measured of them.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def choose_measured(dataset: Dataset, metric: str, number: int, seed: int) -> Me
     groups = groups.reshape(-1)
     means = np.bincount(groups, values[measured]) / np.bincount(groups)
     drawn = np.random.default_rng(seed).permutation(len(archs))[:number]
-    return Measured(archs[drawn], means[drawn])
+    return archs[drawn], means[drawn]
 
 
 class Rank(NamedTuple):
@@ -78,14 +78,6 @@ class Rank(NamedTuple):
     interval: Interval
     spearman: float
     seconds: float
-
-
-class Agreement(NamedTuple):
-    """Kendall's tau between a proxy's scores in two runs, and its 95 % interval over architectures."""
-
-    proxy: str
-    tau: float
-    interval: Interval
 
 
 def proxies_of(table: pl.DataFrame) -> list[str]:
@@ -129,7 +121,9 @@ def ranks(table: pl.DataFrame, metric: str, seed: int = 0) -> list[Rank]:
     return sorted(found, key=lambda rank: -rank.tau if rank.tau == rank.tau else np.inf)
 
 
-def agreements(first: pl.DataFrame, second: pl.DataFrame, variables: Sequence[str]) -> list[Agreement]:
+def agreements(
+    first: pl.DataFrame, second: pl.DataFrame, variables: Sequence[str]
+) -> list[tuple[str, float, Interval]]:
     """Compare two runs' scores of the architectures that both have: other seeds, resolutions, batches, images.
 
     Parameters
@@ -138,6 +132,11 @@ def agreements(first: pl.DataFrame, second: pl.DataFrame, variables: Sequence[st
         As written by ``zero-cost evaluate``: a row an architecture.
     variables
         Names of the space's variables.
+
+    Returns
+    -------
+    list of tuple
+        Each proxy's name, Kendall's tau between its scores, and its 95 % interval over architectures.
 
     Raises
     ------
@@ -153,4 +152,4 @@ def agreements(first: pl.DataFrame, second: pl.DataFrame, variables: Sequence[st
         raise DataError(f"the tables share {both.height} architectures; evaluate the same --seed and --metric")
     shared = [name for name in proxies_of(first) if name in second.columns]
     pairs = [(name, both[name].to_numpy(), both[f"{name}_second"].to_numpy()) for name in shared]
-    return [Agreement(name, tau(one, other), interval_over_models(one, other)) for name, one, other in pairs]
+    return [(name, tau(one, other), interval_over_models(one, other)) for name, one, other in pairs]

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import torch
 
-from accelnas.caching import cached_property
 from accelnas_training.checked import Checked, Range
 from accelnas_training.collect.collector import collect
 from accelnas_training.collect.job import Job, Limits, Outcome, Task
-from accelnas_training.collect.work import WorkDescription
-from accelnas_training.errors import ImagesError, NetworkError
+from accelnas_training.collect.work import NetworkWork, WorkDescription
+from accelnas_training.errors import NetworkError
 from accelnas_training.zero_cost.batch import first_batch, noise
 from accelnas_training.zero_cost.proxies import PROXIES, Score, check_proxies, score_network
 
@@ -162,37 +161,26 @@ def scoring_work(family: NetworkFamily, images: Images | None = None, device: st
     return WorkDescription(f"{__name__}:ScoringWork", arguments)
 
 
-class ScoringWork:
+class ScoringWork(NetworkWork):
     """A worker's part of `scoring_work`, whose arguments these are."""
 
     def __init__(self, family: Mapping[str, Any], images: str | None, digest: str | None, device: str) -> None:
-        from accelnas_training.images import open_images
-        from accelnas_training.networks import NetworkFamily
-
-        self._family, self._device = NetworkFamily.from_dict(family), device
-        self._images = None if images is None else open_images(images)
-        if self._images is not None and self._images.digest != digest:
-            raise ImagesError(f"{images} has other content here than {str(digest)[:12]}; copy it anew")
+        super().__init__(family, images, digest)
+        self._device = device
 
     def __call__(self, task: Task) -> Outcome:
         """Score the job's architecture."""
         scores = score_architecture(
-            self._family,
+            self.family,
             np.array(task.job.architecture, np.uint8),
             Scoring.from_dict(task.scheme),
             seed=task.job.seed,
-            images=self._images,
+            images=self.images,
             device=self._device,
         )
         values = {name: score.value for name, score in scores.items()}
         seconds = {f"{name}_seconds": score.seconds for name, score in scores.items()}
-        return Outcome(values | seconds, self._environment)
-
-    @cached_property
-    def _environment(self) -> dict[str, str]:
-        from accelnas_training.provenance import environment
-
-        return environment()
+        return Outcome(values | seconds, self.environment)
 
 
 def collect_scores(
