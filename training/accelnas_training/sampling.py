@@ -10,7 +10,7 @@ import numpy as np
 
 from accelnas import mnasnet_space
 from accelnas.errors import DataError, SpaceError
-from accelnas_training.networks.options import NetworkOptions
+from accelnas_training.networks.builders import NetworkOptions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

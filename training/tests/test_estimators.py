@@ -143,8 +143,8 @@ def test_profiles_come_back_from_files(tmp_path):
 
 def test_profiling_measures_every_block_with_its_own_input(monkeypatch):
     from accelnas_training.measure import load_protocol, measuring
+    from accelnas_training.networks.builders import NetworkOptions
     from accelnas_training.networks.family import NetworkFamily
-    from accelnas_training.networks.options import NetworkOptions
 
     seen = []
 

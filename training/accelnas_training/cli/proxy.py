@@ -28,8 +28,8 @@ from accelnas_training.networks import load_family
 from accelnas_training.proxy.search import search_proxy
 from accelnas_training.proxy.search_report import PROXY, write_search
 from accelnas_training.proxy.settings import load_settings
-from accelnas_training.proxy.tables import read_trained
 from accelnas_training.proxy.trainings import Collected, train_all
+from accelnas_training.proxy.validation import read_trained
 from accelnas_training.proxy.validation import validate as compare
 from accelnas_training.proxy.validation_report import write_validation
 from accelnas_training.schemes import load_scheme

@@ -40,11 +40,11 @@ def open_images(source: str) -> Images:
     """
     kind, _, rest = source.partition(":")
     if kind == "digits":
-        from accelnas_training.images.small_sets import open_digits
+        from accelnas_training.images.memory import open_digits
 
         return open_digits(rest)
     if kind == "folder" and rest:
-        from accelnas_training.images.folder import open_folder
+        from accelnas_training.images.files import open_folder
 
         return open_folder(rest)
     if kind == "webdataset" and rest:
@@ -52,11 +52,11 @@ def open_images(source: str) -> Images:
 
         return open_webdataset(rest)
     if kind == "cifar" and rest:
-        from accelnas_training.images.small_sets import open_cifar
+        from accelnas_training.images.memory import open_cifar
 
         return open_cifar(rest)
     if kind == "torchvision" and rest:
-        from accelnas_training.images.small_sets import open_torchvision
+        from accelnas_training.images.memory import open_torchvision
 
         return open_torchvision(rest)
     if kind == "cache" and rest:

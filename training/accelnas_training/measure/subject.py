@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from accelnas_training.errors import ImagesError
+from accelnas_training.errors import ImagesError, MeasurementError
 from accelnas_training.images import LoaderPlan, open_images
-from accelnas_training.measure.errors import MeasurementError
 from accelnas_training.measure.machine import torch_threads
 from accelnas_training.networks.export import needed, quiet
 

@@ -1,4 +1,4 @@
-"""Builders by name: the shipped one, a function of an installed module, or one of a file."""
+"""What a network is built with, and builders by name: shipped, of an installed module, or of a file."""
 
 from __future__ import annotations
 
@@ -10,16 +10,64 @@ from functools import lru_cache
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import module_from_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
+from accelnas_training.checked import Checked, Range
 from accelnas_training.errors import NetworkError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from types import CodeType, ModuleType
 
-    from accelnas_training.networks.options import NetworkBuilder
+    from torch import nn
 
-__all__ = ["Builder", "absolute", "find_builder"]
+__all__ = ["Builder", "NetworkBuilder", "NetworkOptions", "absolute", "find_builder"]
+
+
+@dataclass(frozen=True)
+class NetworkOptions(Checked):
+    """What every network of a family shares; a builder uses what means something to it.
+
+    Attributes
+    ----------
+    classes
+        Outputs of the classifier.
+    in_channels
+        Channels of an image.
+    width
+        Factor of all numbers of channels inside the network.
+    stem, head
+        Channels after the first convolution and before the classifier, at width 1. No head (0): the
+        classifier follows the last block.
+    activation
+        timm's name, such as ``"relu"``, ``"silu"`` or ``"hard_swish"``.
+    dropout
+        Share of the classifier's inputs set to 0 while training.
+
+    Raises
+    ------
+    NetworkError
+        If a value is of the wrong type or out of range.
+
+    Examples
+    --------
+    >>> NetworkOptions(classes=10).head
+    1280
+    """
+
+    error = NetworkError
+    classes: Annotated[int, Range(least=1)] = 1000
+    in_channels: Annotated[int, Range(least=1)] = 3
+    width: Annotated[float, Range(more_than=0)] = 1.0
+    stem: Annotated[int, Range(least=1)] = 32
+    head: Annotated[int, Range(least=0)] = 1280
+    activation: str = "relu"
+    dropout: Annotated[float, Range(least=0, less_than=1)] = 0.0
+
+
+NetworkBuilder: TypeAlias = "Callable[[Mapping[str, Any], NetworkOptions], nn.Module]"
+
+"""From an architecture (variable names to values) and options to a network: how a search space plugs in."""
 
 _SHIPPED = {"mnasnet": "accelnas_training.networks.mnasnet:build"}
 

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from accelnas import Space, mnasnet_space
 from accelnas_training.checked import read_toml
 from accelnas_training.errors import NetworkError
-from accelnas_training.networks.builders import absolute, find_builder
-from accelnas_training.networks.options import NetworkOptions
+from accelnas_training.networks.builders import NetworkOptions, absolute, find_builder
 
 if TYPE_CHECKING:
     import numpy as np

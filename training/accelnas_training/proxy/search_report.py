@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
+from accelnas.build.evaluation.style import GREY, INK, drawing, save
 from accelnas.build.evaluation.tables import markdown, number
-from accelnas_training.proxy.plots import draw_agreement, draw_candidates
 from accelnas_training.proxy.validation import self_agreement
+from accelnas_training.proxy.validation_report import BLUE, RED, draw_agreement
 from accelnas_training.proxy.writing import (
     circumstances,
     energy,
@@ -75,10 +76,38 @@ def write_search(
         found = best.trained, result.reference
         files["models.csv"] = per_architecture(space, proxy=found[0], reference=found[1]).write_csv
         files["models.svg"] = lambda path: draw_agreement(path, *found, best.tau, best.interval)
-    files["candidates.svg"] = lambda path: draw_candidates(path, result)
+    files["candidates.svg"] = lambda path: _draw_candidates(path, result)
     files["search.md"] = written(_text(result, command, intensity))
     write_files(folder, files)
     return folder / "search.md"
+
+
+def _draw_candidates(path: Path, result: SearchResult) -> None:
+    """Draw tau against the mean training time of each candidate, with the longest that is allowed."""
+    with drawing() as figure_class:
+        figure = figure_class(figsize=(5.2, 3.2), layout="constrained")
+        axes = figure.subplots()
+        complete = [verdict for verdict in result.verdicts if verdict.outcome == "complete"]
+        pruned = [verdict for verdict in result.verdicts if verdict.outcome != "complete"]
+        for verdict in complete:
+            axes.plot([verdict.seconds] * 2, verdict.interval, color=BLUE, alpha=0.25, linewidth=1)
+        _points(axes, complete, "all models trained", color=BLUE)
+        _points(axes, pruned, "given up", color=GREY, facecolors="none")
+        best = result.best
+        if best is not None:
+            axes.scatter(best.seconds, best.tau, s=90, marker="*", color=RED, zorder=3, label="p*")
+        axes.axvline(result.settings.longest, color=INK, linestyle="--", linewidth=0.8, label="longest allowed")
+        axes.axvline(result.reference.seconds.mean(), color=INK, linestyle=":", linewidth=0.8, label="reference r")
+        axes.set(xscale="log", xlabel="mean training time [s]", ylabel="τ of candidate and r")
+        axes.xaxis.set_major_formatter("{x:g}")
+        figure.legend(loc="outside lower center", ncols=3)
+        save(figure, path)
+
+
+def _points(axes: Any, verdicts: list[Verdict], label: str, **style: Any) -> None:
+    if verdicts:
+        seconds, taus = zip(*((verdict.seconds, verdict.tau) for verdict in verdicts), strict=True)
+        axes.scatter(seconds, taus, s=14, label=label, **style)
 
 
 def candidate_table(result: SearchResult) -> pl.DataFrame:

@@ -3,28 +3,55 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accelnas.build.evaluation.style import GREY, colours, drawing, save
 from accelnas.build.evaluation.tables import markdown, number
-from accelnas_training.proxy.plots import draw_agreement
-from accelnas_training.proxy.writing import (
-    circumstances,
-    energy,
-    per_architecture,
-    shown_tau,
-    write_files,
-    written,
-)
+from accelnas_training.proxy.writing import circumstances, energy, per_architecture, shown_tau, write_files, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from accelnas import Space
+    from accelnas_training.proxy.trainings import Trained
     from accelnas_training.proxy.validation import SelfAgreement, Validation
+    from accelnas_training.ranks import Interval
 
-__all__ = ["write_validation"]
+__all__ = ["draw_agreement", "write_validation"]
+
+BLUE, RED = colours(["candidates", "best"]).values()
+
+
+def draw_agreement(path: Path, proxy: Trained, reference: Trained, tau: float, interval: Interval) -> None:
+    """Draw the accuracy under the proxy against that under the reference; bars are a deviation over seeds."""
+    with drawing() as figure_class:
+        figure = figure_class(figsize=(4.2, 3.6), layout="constrained")
+        axes = figure.subplots()
+        spread = [_deviation(trained) for trained in (reference, proxy)]
+        axes.errorbar(
+            reference.means,
+            proxy.means,
+            xerr=spread[0],
+            yerr=spread[1],
+            fmt="o",
+            markersize=3,
+            color=BLUE,
+            ecolor=GREY,
+            elinewidth=0.6,
+        )
+        low, high = interval
+        axes.set(
+            title=f"{len(proxy)} architectures, τ = {tau:.3f} ({low:.3f} to {high:.3f})",
+            xlabel="top-1 under r [%]",
+            ylabel="top-1 under p* [%]",
+        )
+        save(figure, path)
+
+
+def _deviation(trained: Trained) -> Any:
+    return trained.accuracy.std(axis=1, ddof=1) if trained.accuracy.shape[1] > 1 else np.zeros(len(trained))
 
 
 def write_validation(

@@ -10,8 +10,7 @@ import polars as pl
 from accelnas.errors import DataError
 from accelnas_training.collect.export import export
 from accelnas_training.collect.store import Store
-from accelnas_training.zero_cost.curves import SIZES, feature_sets, learning_curves
-from accelnas_training.zero_cost.ranks import choose_measured, ranks
+from accelnas_training.zero_cost.ranks import SIZES, choose_measured, feature_sets, learning_curves, ranks
 from accelnas_training.zero_cost.report import write_report
 from accelnas_training.zero_cost.scoring import NOISE, about, collect_scores, scoring_work
 

@@ -9,7 +9,7 @@ import polars as pl
 from accelnas.build.evaluation.style import GREY, INK, colours, drawing, grid, save
 from accelnas.build.evaluation.tables import markdown
 from accelnas.files import replacing
-from accelnas_training.zero_cost.curves import HELD_OUT, REPEATS
+from accelnas_training.zero_cost.ranks import HELD_OUT, REPEATS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

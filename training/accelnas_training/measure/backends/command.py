@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accelnas_training.measure.errors import MeasurementError
+from accelnas_training.errors import MeasurementError
 from accelnas_training.measure.timing import Measurement, summary
 
 if TYPE_CHECKING:
