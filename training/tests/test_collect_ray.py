@@ -129,7 +129,7 @@ def wait_until(true):
     [
         ({"workers": 0}, "workers is 0; choose 1 or more"),
         ({"workers": 1, "cpus_each": -1}, "a worker occupies -1 CPU"),
-        ({"workers": 1, "resources_each": {"board": float("inf")}}, "a worker occupies inf board"),
+        ({"workers": 1, "gpus_each": float("inf")}, "a worker occupies inf GPU"),
     ],
 )
 def test_settings_are_checked(settings, message):

@@ -160,7 +160,7 @@ def test_a_list_of_architectures_is_trained(lab, tmp_path):
     ("arguments", "message"),
     [
         (("--timeout", "soon"), "'soon' is no duration; write 90, 30m, 6h or 2d"),
-        (("--seeds", "0,a"), "'0,a' are no seeds; write 0 or 0,1,2"),
+        (("--seeds", "0,a"), "'0,a' are no integers; write 0 or 0,1,2"),
     ],
 )
 def test_wrong_values_are_usage_errors(lab, tmp_path, arguments, message):

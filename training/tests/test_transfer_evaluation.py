@@ -11,9 +11,10 @@ from accelnas.build.dataset import from_table, read_dataset
 from accelnas.build.splits import random_split
 from accelnas.errors import DataError
 from accelnas_training.cli import app
+from accelnas_training.reports import write_report
 from accelnas_training.transfer.evaluation import METHODS, TransferPlan, _cases, evaluate_transfer
 from accelnas_training.transfer.regression import figures_of
-from accelnas_training.transfer.report import summary, write_report
+from accelnas_training.transfer.report import draw, report_text, summary
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +90,8 @@ def test_summary_averages_metrics_within_seeds():
 
 def test_report(results, data, tmp_path):
     for name in ("report.md", "again.md"):
-        write_report(results, data, random_split(data), tmp_path / name, "the command")
+        text = report_text(results, data, random_split(data), tmp_path / name, "the command")
+        write_report(tmp_path / name, text, results, draw)
     text = (tmp_path / "report.md").read_text()
     assert "    the command\n" in text
     assert "| transfer | variance |" in text
@@ -133,7 +135,7 @@ def test_commands_refuse(tmp_path, data):
     arguments = ["transfer", "evaluate", str(tmp_path / "data.parquet"), "-o", str(tmp_path / "report.md")]
     result = CliRunner().invoke(app, [*arguments, "--split", "random", "--sizes", "ten"])
     assert result.exit_code == 2
-    assert "write numbers such as 10,20,50" in result.output
+    assert "are no integers" in result.output
     result = CliRunner().invoke(app, ["transfer", "fit", str(tmp_path / "data.parquet"), "-m", "latency_no",
                                       "-o", str(tmp_path / "made")])  # fmt: skip
     assert result.exit_code == 1

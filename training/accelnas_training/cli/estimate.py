@@ -23,9 +23,10 @@ from accelnas_training.cli.options import (
 )
 from accelnas_training.estimators import profile as profiles
 from accelnas_training.estimators.comparison import ComparisonPlan, compare
-from accelnas_training.estimators.report import write_report
+from accelnas_training.estimators.report import draw, report_text
 from accelnas_training.measure import load_protocol
 from accelnas_training.networks.family import load_family
+from accelnas_training.reports import write_report
 
 EPILOG = """Examples:
 
@@ -68,7 +69,8 @@ def estimate(
         )
     shown = split if split in ("official", "random") else "JSON"
     options = {"output": output.name, "few": few, "seed": seed, "split": shown, "metrics": metrics, "profile": profile}
-    write_report(results, dataset, parts, output, command_text("estimate", "DATA", **options))
+    text = report_text(results, dataset, parts, output, command_text("estimate", "DATA", **options))
+    write_report(output, text, results, draw)
     table = new_table("metric", "estimator", "MAPE, %", "tau", numbers=("MAPE, %", "tau"))
     for row in results.iter_rows(named=True):
         table.add_row(row["metric"], row["estimator"], f"{row['mape']:.2f}", f"{row['tau']:.3f}")

@@ -179,7 +179,7 @@ def read_integers(text: str, option: str = "--seeds") -> list[int]:
     try:
         return [int(part) for part in text.split(",")]
     except ValueError:
-        raise typer.BadParameter(f"{option} {text!r}; write integers such as 0 or 0,1,2") from None
+        raise typer.BadParameter(f"{option}: {text!r} are no integers; write 0 or 0,1,2") from None
 
 
 def read_names(text: str | None) -> list[str] | None:

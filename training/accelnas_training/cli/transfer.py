@@ -22,11 +22,12 @@ from accelnas_training.cli.options import (
     read_integers,
     read_names,
 )
+from accelnas_training.reports import write_report
 from accelnas_training.transfer.design import GROUPS, Features
 from accelnas_training.transfer.design import choose as choose_rows
 from accelnas_training.transfer.evaluation import TransferPlan, evaluate_transfer
 from accelnas_training.transfer.model import Transfer, fit_transfer
-from accelnas_training.transfer.report import write_report
+from accelnas_training.transfer.report import draw, report_text
 from accelnas_training.transfer.sources import Sources, link_of
 
 CHOOSE = """Examples:
@@ -142,7 +143,8 @@ def evaluate(
         )
     shown = split if split in ("official", "random") else "JSON"
     options = {"output": output.name, "split": shown, "sizes": sizes, "seeds": seeds, "metrics": metrics}
-    write_report(results, dataset, parts, output, command_text("transfer", "evaluate", "DATA", **options))
+    text = report_text(results, dataset, parts, output, command_text("transfer", "evaluate", "DATA", **options))
+    write_report(output, text, results, draw)
     console().print(f"{output}: {results.height:,} fits")
 
 

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from accelnas.errors import DataError
-from accelnas.files import replacing
+from accelnas.files import write_frame, write_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from os import PathLike
 
     from accelnas_training.collect.reader import StoreReader
 
-__all__ = ["export"]
+__all__ = ["export", "write_table"]
 
 _OWN = ("id", "scheme", "seed")  # columns of results that are no metrics
 
@@ -55,24 +56,41 @@ def export(
     accelnas.errors.DataError
         If there are no results, or the file's name ends otherwise.
     """
-    path = Path(path)
-    if path.suffix not in {".parquet", ".csv"}:
-        raise DataError(f"{path} ends in {path.suffix or 'nothing'}; choose .parquet or .csv")
     digest = store.scheme(scheme)
     results = store.results(digest)
     if results.height == 0:
         raise DataError(f"{store.path} has no results of scheme {scheme or digest[:12]} yet; collect some first")
     table = _means(store, results, digest) if seeds == "mean" else results.drop("scheme", "seed")
-    with replacing(path) as temporary:
-        if path.suffix == ".csv":
-            table.write_csv(temporary)
-        else:
-            table.write_parquet(temporary)
-    beside = path.with_name(f"{path.name}.json")
-    content = {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()} | _provenance(store, results, digest, seeds)
-    with replacing(beside) as temporary:
-        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    name, content = store.schemes()[digest]
+    about = {
+        "scheme": {"name": name, "digest": digest, "content": content},
+        "rows": "one a result" if seeds == "all" else "means over seeds",
+        "seed_of_job": dict(results.select("id", "seed").iter_rows()),
+        "environments": store.environments(digest),
+    }
+    write_table(store, table, path, about)
     return table
+
+
+def write_table(store: StoreReader, table: pl.DataFrame, path: str | PathLike[str], about: Mapping[str, Any]) -> None:
+    """Write a store's table, ``.parquet`` or ``.csv``, and ``PATH.json``, which says `about` it and the store.
+
+    Raises
+    ------
+    accelnas.errors.DataError
+        If the file's name ends otherwise.
+    """
+    path = Path(path)
+    if path.suffix not in {".parquet", ".csv"}:
+        raise DataError(f"{path} ends in {path.suffix or 'nothing'}; choose .parquet or .csv")
+    write_frame(table, path, "csv" if path.suffix == ".csv" else "parquet")
+    content = {
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "space": {"name": store.space.name, "sha256": store.space.sha256},
+        "about": store.about,
+        **about,
+    }
+    write_text(path.with_name(f"{path.name}.json"), json.dumps(content, indent=2) + "\n")
 
 
 def _means(store: StoreReader, results: pl.DataFrame, digest: str) -> pl.DataFrame:
@@ -91,21 +109,3 @@ def _means(store: StoreReader, results: pl.DataFrame, digest: str) -> pl.DataFra
         .agg(*(pl.col(name).mean() for name in metrics), *(pl.col(name).std().alias(f"{name}_std") for name in spread))
         .sort("id")
     )
-
-
-def _provenance(store: StoreReader, results: pl.DataFrame, digest: str, seeds: str) -> dict[str, Any]:
-    name, content = store.schemes()[digest]
-    environments = store.connection.execute(
-        "SELECT content, count(*) FROM environments JOIN attempts ON environment = environments.id"
-        " JOIN results ON attempt = attempts.id JOIN jobs ON jobs.id = results.job WHERE scheme = ?"
-        " GROUP BY environments.id ORDER BY environments.id",
-        (digest,),
-    ).fetchall()
-    return {
-        "space": {"name": store.space.name, "sha256": store.space.sha256},
-        "about": store.about,
-        "scheme": {"name": name, "digest": digest, "content": content},
-        "rows": "one a result" if seeds == "all" else "means over seeds",
-        "seed_of_job": dict(results.select("id", "seed").iter_rows()),
-        "environments": [{"results": count, **json.loads(text)} for text, count in environments],
-    }

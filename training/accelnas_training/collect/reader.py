@@ -226,6 +226,16 @@ class StoreReader:
                 raise StoreError(f"{self.path}: metric {name} has the name of another column; name it otherwise")
         return frame.with_columns(pl.Series(name, column).fill_nan(None) for name, column in metrics.items())
 
+    def environments(self, scheme: str | None = None) -> list[dict[str, Any]]:
+        """Say with what results, or those of a scheme, were made, and how many with each."""
+        query = (
+            "SELECT content, count(*) FROM environments JOIN attempts ON environment = environments.id"
+            " JOIN results ON attempt = attempts.id JOIN jobs ON jobs.id = results.job"
+            " WHERE ?1 IS NULL OR scheme = ?1 GROUP BY environments.id ORDER BY environments.id"
+        )
+        rows = self.connection.execute(query, (scheme,))
+        return [{"results": count, **json.loads(text)} for text, count in rows]
+
     def _rows(self, jobs: Sequence[Job]) -> list[tuple[int, State] | None]:
         query = "SELECT id, state FROM jobs WHERE architecture = ? AND scheme = ? AND seed = ?"
         keys = ((bytes(job.architecture), job.scheme, job.seed) for job in jobs)

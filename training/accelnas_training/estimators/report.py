@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from accelnas.build.evaluation.style import colours, drawing, grid, save
 from accelnas.build.evaluation.tables import markdown, number
 from accelnas_training.estimators.comparison import KINDS
-from accelnas_training.reports import made_by, write_files
+from accelnas_training.reports import made_by
 from accelnas_training.transfer.sources import link_of
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from accelnas.build.dataset import Dataset
     from accelnas.build.splits import Split
 
-__all__ = ["write_report"]
+__all__ = ["draw", "report_text"]
 
 _HOW = """\
 Figures are of the test part, on *times*: a throughput counts as time per image. *Cost* is how many measurements an
@@ -36,24 +36,8 @@ estimator is built from, and the seconds to compute it afterwards (of a profiled
   `accelnas fit` took is not counted. Else a *Gaussian process* is fitted as `accelnas fit` does."""
 
 
-def write_report(results: pl.DataFrame, dataset: Dataset, split: Split, path: Path, command: str) -> None:
-    """Write a Markdown file, and beside it a plot (``.svg``) and all numbers (``.parquet``).
-
-    Parameters
-    ----------
-    results
-        As `accelnas_training.estimators.comparison.compare` gives.
-    dataset, split
-        What was compared on.
-    path
-        Of the Markdown file.
-    command
-        What makes the report again.
-    """
-    write_files(path, _text(results, dataset, split, path, command), results, _draw)
-
-
-def _text(results: pl.DataFrame, dataset: Dataset, split: Split, path: Path, command: str) -> str:
+def report_text(results: pl.DataFrame, dataset: Dataset, split: Split, path: Path, command: str) -> str:
+    """Give the report of results on a data set and its split, made by a command, to be written to `path`."""
     sections = [
         "# Estimators of cost, side by side",
         made_by(command, dataset, split, path),
@@ -74,7 +58,7 @@ def _row(row: dict[str, float], metric: str) -> list[str]:
     return [str(row["estimator"]), str(row["kind"]), *figures, f"{row['measurements']:,}", number(row["seconds"], 2)]
 
 
-def _draw(results: pl.DataFrame, path: Path) -> None:
+def draw(results: pl.DataFrame, path: Path) -> None:
     """Draw errors on a log scale, a panel a metric, with the number of measurements behind each."""
     from matplotlib.patches import Patch
 

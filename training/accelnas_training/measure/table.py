@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from accelnas.errors import DataError
-from accelnas.files import replacing
+from accelnas_training.collect.export import write_table
 from accelnas_training.measure.drift import NO_DRIFT, Drift, estimate
 from accelnas_training.measure.protocol import Protocol
 
@@ -227,9 +224,6 @@ def export(
         If two columns have one name, a column is not named ``latency_DEVICE`` or ``throughput_DEVICE`` as its
         protocol's is, there are no measurements, or the file's name ends otherwise.
     """
-    path = Path(path)
-    if path.suffix not in {".parquet", ".csv"}:
-        raise DataError(f"{path} ends in {path.suffix or 'nothing'}; choose .parquet or .csv")
     schemes = {digest: Protocol.from_dict(content) for digest, (_, content) in store.schemes().items()}
     if metrics is None:
         chosen = {digest: protocol.metric for digest, protocol in schemes.items()}
@@ -244,27 +238,10 @@ def export(
         names = " and ".join(schemes[digest].name for digest, column in chosen.items() if column == doubled[0])
         raise DataError(f"{names} are both {doubled[0]}; name their columns: --metric PROTOCOL=COLUMN")
     table, columns = measured_table(store, chosen, each=each)
-    with replacing(path) as temporary:
-        if path.suffix == ".csv":
-            table.write_csv(temporary)
-        else:
-            table.write_parquet(temporary)
-    content = {
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "space": {"name": store.space.name, "sha256": store.space.sha256},
-        "about": store.about,
+    about = {
         "a_row": "a measurement" if each else "an architecture",
         "columns": {name: column.to_dict() for name, column in columns.items()},
-        "environments": _environments(store),
+        "environments": store.environments(),
     }
-    with replacing(path.with_name(f"{path.name}.json")) as temporary:
-        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_table(store, table, path, about)
     return table, columns
-
-
-def _environments(store: StoreReader) -> list[dict[str, Any]]:
-    query = (
-        "SELECT content, count(*) FROM environments JOIN attempts ON environment = environments.id"
-        " JOIN results ON attempt = attempts.id GROUP BY environments.id ORDER BY environments.id"
-    )
-    return [{"results": count, **json.loads(text)} for text, count in store.connection.execute(query)]

@@ -12,16 +12,16 @@ import polars as pl
 from accelnas.build.evaluation.style import GREY, INK, drawing, save
 from accelnas.build.evaluation.tables import markdown, number
 from accelnas_training.proxy.validation import self_agreement
-from accelnas_training.proxy.validation_report import BLUE, RED, draw_agreement
-from accelnas_training.proxy.writing import (
-    circumstances,
+from accelnas_training.proxy.validation_report import (
+    BLUE,
+    RED,
+    draw_agreement,
     energy,
     per_architecture,
     shown_tau,
     total,
-    write_files,
-    written,
 )
+from accelnas_training.reports import circumstances, write_files, written
 from accelnas_training.schemes import to_toml
 
 if TYPE_CHECKING:

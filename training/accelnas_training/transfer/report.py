@@ -9,7 +9,7 @@ from scipy.stats import t as student
 
 from accelnas.build.evaluation.style import colours, drawing, grid, save
 from accelnas.build.evaluation.tables import markdown
-from accelnas_training.reports import made_by, write_files
+from accelnas_training.reports import made_by
 from accelnas_training.transfer.design import DESIGNS
 from accelnas_training.transfer.evaluation import HELD_OUT, METHODS
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from accelnas.build.dataset import Dataset
     from accelnas.build.splits import Split
 
-__all__ = ["summary", "write_report"]
+__all__ = ["draw", "report_text", "summary"]
 
 _FIGURES = ("r2", "tau", "mape")
 _HELD_OUT_WORDS = {
@@ -67,24 +67,8 @@ def summary(results: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     return means.group_by(*keys, maintain_order=True).agg(*(pl.col(name).mean() for name in _FIGURES), *halves)
 
 
-def write_report(results: pl.DataFrame, dataset: Dataset, split: Split, path: Path, command: str) -> None:
-    """Write a Markdown file, and beside it a plot (``.svg``) and all numbers (``.parquet``).
-
-    Parameters
-    ----------
-    results
-        As `accelnas_training.transfer.evaluation.evaluate_transfer` gives.
-    dataset, split
-        What was evaluated.
-    path
-        Of the Markdown file.
-    command
-        What makes the report again.
-    """
-    write_files(path, _text(results, dataset, split, path, command), results, _draw)
-
-
-def _text(results: pl.DataFrame, dataset: Dataset, split: Split, path: Path, command: str) -> str:
+def report_text(results: pl.DataFrame, dataset: Dataset, split: Split, path: Path, command: str) -> str:
+    """Give the report of results on a data set and its split, made by a command, to be written to `path`."""
     fits = results.filter(pl.col("method") != "all rows")
     made = made_by(command, dataset, split, path, f", {fits['seed'].n_unique()} seeds")
     sections = ["# A new device from few measurements", made, _HOW, f"![error by measurements]({path.stem}.svg)"]
@@ -136,7 +120,7 @@ def _cell(rows: pl.DataFrame, size: int) -> str:
     return f"{row['r2']:.3f} · {row['tau']:.3f}{half} · {row['mape']:.1f}"
 
 
-def _draw(results: pl.DataFrame, path: Path) -> None:
+def draw(results: pl.DataFrame, path: Path) -> None:
     """Draw percentage errors against sizes, a panel a metric; bands are 95 % intervals."""
     fits = results.filter(design="variance")
     curves = {

@@ -8,19 +8,19 @@ import polars as pl
 
 from accelnas.build.evaluation.style import GREY, INK, colours, drawing, grid, save
 from accelnas.build.evaluation.tables import markdown
-from accelnas.files import replacing
+from accelnas_training.reports import write_files, written
 from accelnas_training.zero_cost.ranks import HELD_OUT, REPEATS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from accelnas_training.zero_cost.ranks import Rank
 
-__all__ = ["curve_tables", "plot_curves", "plot_ranks", "rank_table", "write_report"]
+__all__ = ["write_report"]
 
 
-def plot_ranks(path: Path, found: Sequence[Rank], metric: str) -> None:
+def _plot_ranks(path: Path, found: Sequence[Rank], metric: str) -> None:
     """Draw tau of each proxy with its interval, best on top, as SVG."""
     places = range(len(found))[::-1]
     with drawing() as figure_class:
@@ -35,7 +35,7 @@ def plot_ranks(path: Path, found: Sequence[Rank], metric: str) -> None:
         save(figure, path)
 
 
-def plot_curves(path: Path, curves: pl.DataFrame, metric: str) -> None:
+def _plot_curves(path: Path, curves: pl.DataFrame, metric: str) -> None:
     """Draw mean tau against the number of measurements: a panel a surrogate, a line a feature set, as SVG."""
     surrogates = curves["surrogate"].unique(maintain_order=True).to_list()
     labels = curves["features"].unique(maintain_order=True).to_list()
@@ -70,35 +70,29 @@ def write_report(
 
     Parameters
     ----------
-    folder
-        Where; it exists.
-    metric
-        What the proxies were compared with.
+    folder, metric
+        Where, and what the proxies were compared with.
     made_with
         Architectures, images and settings, in words.
-    found
-        How proxies rank.
-    curves
-        See `learning_curves`; None without.
+    found, curves
+        How proxies rank; see `learning_curves`, None without.
 
     Returns
     -------
     Path
         Of the report.
     """
-    with replacing(folder / "ranks.svg") as temporary:
-        plot_ranks(temporary, found, metric)
+    files: dict[str, Callable[[Path], object]] = {"ranks.svg": lambda path: _plot_ranks(path, found, metric)}
     parts = [
         f"# Zero-cost proxies and {metric}",
         made_with,
         "## Ranks",
         f"Rank correlations with {metric}; 95 % intervals by bootstrap over architectures; seconds a score.",
-        rank_table(found),
+        _rank_table(found),
         f"![Kendall's tau of each proxy with {metric}](ranks.svg)",
     ]
     if curves is not None:
-        with replacing(folder / "curves.svg") as temporary:
-            plot_curves(temporary, curves, metric)
+        files["curves.svg"] = lambda path: _plot_curves(path, curves, metric)
         about = (
             f"Means over {REPEATS} draws of k architectures to train on and {HELD_OUT} held out (a third, if there are"
             " fewer than three times as many), the same for all features. ± is the standard deviation over draws of the"
@@ -107,16 +101,14 @@ def write_report(
         parts += [
             "## Surrogates with few measurements",
             about,
-            curve_tables(curves),
+            _curve_tables(curves),
             "![Kendall's tau against the number of measured architectures](curves.svg)",
         ]
-    path = folder / "report.md"
-    with replacing(path) as temporary:
-        temporary.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
-    return path
+    write_files(folder, files | {"report.md": written("\n\n".join(parts) + "\n")})
+    return folder / "report.md"
 
 
-def rank_table(found: Sequence[Rank]) -> str:
+def _rank_table(found: Sequence[Rank]) -> str:
     """Give the proxies as a Markdown table, in their order."""
     rows = [
         [
@@ -131,7 +123,7 @@ def rank_table(found: Sequence[Rank]) -> str:
     return markdown(["proxy", "τ", "95 % interval", "Spearman", "seconds"], rows)
 
 
-def curve_tables(curves: pl.DataFrame) -> str:
+def _curve_tables(curves: pl.DataFrame) -> str:
     """Give a Markdown table a surrogate: mean tau and R² by number of measurements and features."""
     tables = []
     for surrogate in curves["surrogate"].unique(maintain_order=True):
