@@ -27,7 +27,6 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["Checked", "Range", "read_toml"]
 
 _KINDS = {int: "a whole number", float: "a finite number", str: "a string", bool: "true or false"}
 

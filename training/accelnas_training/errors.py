@@ -2,19 +2,6 @@
 
 from accelnas.errors import AccelnasError
 
-__all__ = [
-    "ControllerError",
-    "Failure",
-    "ImagesError",
-    "MeasurementError",
-    "NetworkError",
-    "ProxyError",
-    "SchemeError",
-    "StoreError",
-    "TrainingError",
-    "TrainingFailure",
-]
-
 
 class ControllerError(AccelnasError, ValueError):
     """A controller's settings or tasks are not what they should be, or it was told what it did not ask."""

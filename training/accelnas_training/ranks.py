@@ -9,20 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from accelnas_training.arrays import Floats
 
-    Floats = NDArray[np.float64]
-
-__all__ = [
-    "LEAST_MODELS",
-    "LEVEL",
-    "NO_INTERVAL",
-    "RESAMPLES",
-    "Interval",
-    "interval_over_models",
-    "interval_over_seeds",
-    "tau",
-]
 
 LEAST_MODELS = 5  # whose order says something
 LEVEL = 0.95

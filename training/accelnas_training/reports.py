@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from accelnas.build.dataset import Dataset
     from accelnas.build.splits import Split
 
-__all__ = ["circumstances", "made_by", "write_files", "write_report", "written"]
 
 LIBRARIES = ("accelnas-training", "torch", "timm")
 

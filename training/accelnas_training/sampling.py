@@ -18,16 +18,11 @@ from accelnas.errors import DataError, SpaceError
 from accelnas_training.networks.builders import NetworkOptions
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from accelnas import Space
     from accelnas.build.dataset import Dataset
+    from accelnas_training.arrays import Archs, Floats, Rows
     from accelnas_training.networks.family import NetworkFamily
 
-    Rows = NDArray[np.uint8]
-    Floats = NDArray[np.float64]
-
-__all__ = ["active", "grid", "uniform"]
 
 _COUNTED = 400  # candidates of a grid whose networks are built; about a tenth of a second each
 _KNOWN = 100_000  # where costs follow from a formula
@@ -35,7 +30,7 @@ _METRIC = "accuracy"
 _SCORED = 10_000  # candidates of an active choice
 
 
-def uniform(space: Space, n: int, seed: int, known: Rows | None = None) -> Rows:
+def uniform(space: Space, n: int, seed: int, known: Archs | None = None) -> Archs:
     """Draw uniformly.
 
     Parameters
@@ -73,7 +68,7 @@ def uniform(space: Space, n: int, seed: int, known: Rows | None = None) -> Rows:
     return new
 
 
-def _candidates(space: Space, n: int, seed: int, known: Rows | None) -> Rows:
+def _candidates(space: Space, n: int, seed: int, known: Archs | None) -> Archs:
     """Draw up to `n`: fewer if fewer are left."""
     excluded = set() if known is None else {row.tobytes() for row in np.ascontiguousarray(known)}
     drawn = space.sample(min(n + len(excluded), space.size), seed, unique=True)
@@ -82,7 +77,7 @@ def _candidates(space: Space, n: int, seed: int, known: Rows | None) -> Rows:
     return drawn[:n]
 
 
-def grid(family: NetworkFamily, n: int, seed: int, resolution: int = 224, known: Rows | None = None) -> Rows:
+def grid(family: NetworkFamily, n: int, seed: int, resolution: int = 224, known: Archs | None = None) -> Archs:
     """Choose architectures on an even grid of MACs × parameters.
 
     Many candidates are drawn uniformly: 100,000 where the costs follow from a formula (MnasNet at 224 pixels, without
@@ -130,13 +125,13 @@ def grid(family: NetworkFamily, n: int, seed: int, resolution: int = 224, known:
     return rows[_spread_cells(costs, n)]
 
 
-def _at_least(space: Space, n: int, wanted: int, seed: int, known: Rows | None) -> Rows:
+def _at_least(space: Space, n: int, wanted: int, seed: int, known: Archs | None) -> Archs:
     """Draw as many as are wanted, or all that are left, but `n`."""
     rows = _candidates(space, wanted, seed, known)
     return rows if len(rows) >= n else uniform(space, n, seed, known)
 
 
-def _formula(space: Space, rows: Rows) -> Floats:
+def _formula(space: Space, rows: Archs) -> Floats:
     def total(cost: str) -> Floats:
         def of_layer(layer: Layer) -> int:
             return int(getattr(layer, cost))
@@ -148,7 +143,7 @@ def _formula(space: Space, rows: Rows) -> Floats:
     return np.stack([total("macs"), total("params")], axis=1)
 
 
-def _spread_cells(points: Floats, n: int) -> NDArray[np.intp]:
+def _spread_cells(points: Floats, n: int) -> Rows:
     """Choose `n` of (candidates, 2) points as `grid` says; where no grid has n cells, the first others fill up."""
     low, width = points.min(axis=0), np.ptp(points, axis=0)
     unit = (points - low) / np.where(width > 0, width, 1.0)
@@ -170,7 +165,7 @@ def _spread_cells(points: Floats, n: int) -> NDArray[np.intp]:
     return np.concatenate([np.array(chosen, np.intp), others[: n - len(chosen)]])
 
 
-def active(space: Space, n: int, seed: int, known: Rows, values: Floats) -> Rows:
+def active(space: Space, n: int, seed: int, known: Archs, values: Floats) -> Archs:
     """Choose architectures of which an ensemble fitted on measured ones knows least.
 
     The ensemble is 64 draws from two Gaussian processes over pairs of variables, which takes seconds. Of 10,000
@@ -216,7 +211,7 @@ def _ensemble_settings() -> Settings:
     return Settings("active sampling", 64, folds=5, seed=0, standardise=True, metrics=metrics, sha256="")
 
 
-def _dataset(space: Space, known: Rows, values: Floats) -> Dataset:
+def _dataset(space: Space, known: Archs, values: Floats) -> Dataset:
     if len(known) != len(values):
         raise DataError(f"{len(known)} architectures have {len(values)} values; give one for each")
     columns = {v.name: [v.choices[i] for i in known[:, k].tolist()] for k, v in enumerate(space.variables)}

@@ -22,7 +22,7 @@ from test_collector import TESTS, check_all_there, drive, wait_for
 @pytest.fixture(scope="module")
 def runner():
     before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = str(TESTS)  # of the workers
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(TESTS), *([before] if before else [])])  # of the workers
     with RayRunner(2, cpus_each=0.25) as made:
         yield made
     os.environ.pop("PYTHONPATH")

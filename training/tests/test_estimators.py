@@ -18,8 +18,8 @@ from accelnas_training.cli import app
 from accelnas_training.errors import NetworkError
 from accelnas_training.estimators import comparison, profile
 from accelnas_training.estimators.analytical import Roofline, costs, fit_line, fit_roofline
-from accelnas_training.estimators.comparison import Case
 from accelnas_training.estimators.profile import Profile, profile_blocks, read_profile
+from accelnas_training.transfer.evaluation import Case
 
 
 @pytest.fixture(autouse=True)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 import accelnas_training
 from accelnas.cli.shared import ErrorGroup, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["app", "main"]
 
@@ -32,17 +36,34 @@ COMMANDS = {
 }
 
 
+class _Loaded(Mapping[str, Any]):
+    """All commands by name, each imported when it is looked up: PyTorch takes seconds."""
+
+    def __getitem__(self, name: str) -> Any:
+        module = import_module(f"accelnas_training.cli.{COMMANDS[name][0]}")
+        group = typer.main.get_group(module.app)
+        return group.commands.get(name, group)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
 class _Deferred(TyperCommand):
-    """A command whose module is imported when it is called: PyTorch takes seconds."""
+    """A command with its help, which is imported when it is called."""
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """Hand over to the command itself, or the group of commands."""
-        module = import_module(f"accelnas_training.cli.{COMMANDS[str(self.name)][0]}")
-        group = typer.main.get_group(module.app)
-        return group.commands.get(str(self.name), group).make_context(info_name, args, parent, **extra)
+        return _Loaded()[str(self.name)].make_context(info_name, args, parent, **extra)
 
 
 class _Commands(ErrorGroup):
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands: Any = _Loaded()
+
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         """Name all commands."""
         return list(COMMANDS)

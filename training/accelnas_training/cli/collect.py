@@ -32,8 +32,7 @@ from accelnas_training.schemes import load_scheme
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    import numpy as np
-    from numpy.typing import NDArray
+    from accelnas_training.arrays import Archs
 
 EPILOG = """Examples:
 
@@ -78,7 +77,7 @@ def collect(
     )
     with opened as (kept, work, recorded), workers.runner() as runner:
         kept.add_scheme(recipe.digest, recipe.name, recipe.to_dict())
-        batches: Iterable[NDArray[np.uint8]] = (
+        batches: Iterable[Archs] = (
             sampled_rounds(kept, networks, recipe.digest, choice)
             if architectures is None
             else [read_architectures(architectures, networks.space)]

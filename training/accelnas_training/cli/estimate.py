@@ -64,9 +64,7 @@ def estimate(
     measured = {metric: profiles.read_profile(str(path)) for metric, path in files.items()}
     plan = ComparisonPlan(read_names(metrics), few, seed, measured)
     with progress("estimating", 1.0, "metrics") as report:
-        results = compare(
-            dataset, parts, load_benchmark(benchmark), plan, lambda _metric, done, total: report(done / total)
-        )
+        results = compare(dataset, parts, load_benchmark(benchmark), plan, lambda done, total: report(done / total))
     shown = split if split in ("official", "random") else "JSON"
     options = {"output": output.name, "few": few, "seed": seed, "split": shown, "metrics": metrics, "profile": profile}
     text = report_text(results, dataset, parts, output, command_text("estimate", "DATA", **options))

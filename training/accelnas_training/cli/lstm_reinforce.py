@@ -18,12 +18,10 @@ from accelnas_training.lstm_reinforce.parameters import LstmSettings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
-
     from accelnas import Benchmark
     from accelnas.search.protocol import ManyRuns
+    from accelnas_training.arrays import Floats
 
-    Values = NDArray[np.float64]
 
 EPILOG = """Examples:
 
@@ -92,7 +90,7 @@ def _maximises(bench: Benchmark, metric: str) -> bool:
     return bench.metrics[metric].direction == "maximise"
 
 
-def _run(bench: Benchmark, metric: str, algorithm: ManyRuns, values: Values) -> Iterator[int]:
+def _run(bench: Benchmark, metric: str, algorithm: ManyRuns, values: Floats) -> Iterator[int]:
     """Fill `values` (runs, budget) with what each evaluation gives; say how many were made."""
     sign = 1 if _maximises(bench, metric) else -1
     runs, budget = values.shape
@@ -106,7 +104,7 @@ def _run(bench: Benchmark, metric: str, algorithm: ManyRuns, values: Values) -> 
         yield runs * done
 
 
-def _write(output: Path, best: Values, seeds: range) -> None:
+def _write(output: Path, best: Floats, seeds: range) -> None:
     with text_output(output) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("seed", "evaluation", "best"))
@@ -114,7 +112,7 @@ def _write(output: Path, best: Values, seeds: range) -> None:
             writer.writerows((seed, evaluation, f"{value:.6g}") for evaluation, value in enumerate(path, 1))
 
 
-def _summary(name: str, ends: Values, optimum: float, budget: int) -> str:
+def _summary(name: str, ends: Floats, optimum: float, budget: int) -> str:
     """Say where the runs end, on average."""
     spread = f" ± {ends.std(ddof=1):.2g} between runs" if len(ends) > 1 else ""
     regret = abs(optimum - ends).mean()

@@ -43,9 +43,7 @@ from accelnas_training.sampling import uniform
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from accelnas_training.arrays import Archs
     from accelnas_training.measure import Measurement, Protocol
     from accelnas_training.networks import NetworkFamily
 
@@ -112,7 +110,7 @@ class _Measuring:
     timeout: TimeoutOption = None
     retries: RetriesOption = 1
 
-    def measure(self, store: Path, archs: NDArray[np.uint8], plan: MeasuringPlan) -> None:
+    def measure(self, store: Path, archs: Archs, plan: MeasuringPlan) -> None:
         """Measure what the store does not have."""
         networks, protocols = _read(self.family, self.protocol, self.changes)
         limits = Limits(self.retries, timeout=read_seconds(self.timeout))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from accelnas.build.dataset import Dataset
+    from accelnas_training.arrays import Floats
     from accelnas_training.networks import NetworkFamily
 
 CHECK_EPILOG = "Example:  accelnas data fetch && accelnas-training network check"
@@ -138,7 +139,7 @@ def check(
     )
 
 
-def _compare(dataset: Dataset, metric: str, stated: NDArray[np.float64], counted: NDArray[np.int64]) -> None:
+def _compare(dataset: Dataset, metric: str, stated: Floats, counted: NDArray[np.int64]) -> None:
     wrong = np.flatnonzero((stated != counted / 1e6) & ~np.isnan(stated))
     if wrong.size:
         row = wrong[0]

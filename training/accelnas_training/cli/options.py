@@ -23,9 +23,8 @@ from accelnas_training.collect.work import InlineRunner
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from numpy.typing import NDArray
-
     from accelnas import Space
+    from accelnas_training.arrays import Archs
     from accelnas_training.collect.collector import Progress
     from accelnas_training.collect.ray_runner import RayRunner
 
@@ -147,14 +146,14 @@ def flat(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def read_architecture(text: str, space: Space) -> NDArray[np.uint8]:
+def read_architecture(text: str, space: Space) -> Archs:
     """Read an architecture, its string or its index: uint8 (variables,)."""
     rows = space.at([int(text)]) if text.isdecimal() else space.parse([text])
-    row: NDArray[np.uint8] = rows[0]
+    row: Archs = rows[0]
     return row
 
 
-def read_architectures(path: Path, space: Space) -> NDArray[np.uint8]:
+def read_architectures(path: Path, space: Space) -> Archs:
     """Read the architectures of a Parquet or CSV file, each once: uint8 (n, variables)."""
     frame = read_table(path)
     names = [variable.name for variable in space.variables]

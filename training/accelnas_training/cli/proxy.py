@@ -37,9 +37,7 @@ from accelnas_training.schemes import load_scheme
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from accelnas_training.arrays import Archs
     from accelnas_training.networks import NetworkFamily
     from accelnas_training.proxy.candidates import Verdict
     from accelnas_training.proxy.settings import ProxySettings
@@ -154,7 +152,7 @@ def _trainer(asked: ProxySettings, store: Path, workers: Workers) -> Iterator[tu
         yield family, Collected(kept, work, runner, limits, watched, recorded)
 
 
-def _models(asked: ProxySettings, family: NetworkFamily) -> NDArray[np.uint8]:
+def _models(asked: ProxySettings, family: NetworkFamily) -> Archs:
     """Give the models that candidates are judged on."""
     return sampling.grid(family, asked.models, asked.seed, asked.reference.resize.validation)
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from accelnas_training.collect.store import Store
     from accelnas_training.collect.work import Runner, WorkDescription
 
-__all__ = ["Progress", "collect"]
 
 _LOOK = 1.0  # seconds between reports while nothing ends
 _PAUSE, _LONGEST_PAUSE = 0.5, 60.0  # seconds between looks for room on a full disk: each twice the last

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from accelnas_training.collect.reader import StoreReader
 
-__all__ = ["export", "write_table"]
 
 _OWN = ("id", "scheme", "seed")  # columns of results that are no metrics
 

@@ -13,10 +13,8 @@ from accelnas_training.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
-    from numpy.typing import NDArray
+    from accelnas_training.arrays import Archs
 
-__all__ = ["ENDINGS", "Delivery", "Ending", "Job", "Limits", "Outcome", "State", "Task"]
 
 Ending: TypeAlias = Literal["done", "failed", "timed out", "worker lost"]
 
@@ -51,7 +49,7 @@ class Job:
     seed: int
 
     @classmethod
-    def of(cls, architecture: NDArray[np.uint8], scheme: str, seed: int) -> Job:
+    def of(cls, architecture: Archs, scheme: str, seed: int) -> Job:
         """Give the job of choice indices, uint8 (variables,)."""
         return cls(tuple(architecture.tolist()), scheme, seed)
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from accelnas_training.collect.work import Work
 
-__all__ = ["RayRunner"]
 
 _STARTS = 3  # times in a row that no worker becomes ready before the runner gives up
 _LONGEST_PAUSE = 60.0  # seconds before another worker takes a place where workers don't become ready

@@ -19,11 +19,10 @@ if TYPE_CHECKING:
     from os import PathLike
 
     import polars as pl
-    from numpy.typing import NDArray
 
+    from accelnas_training.arrays import Archs, Floats
     from accelnas_training.collect.job import State
 
-__all__ = ["APPLICATION", "FORMAT", "SCHEMA", "StoreReader", "connected", "locked"]
 
 APPLICATION = 0x616E6173  # "anas", in the header of every store
 
@@ -175,12 +174,12 @@ class StoreReader:
         query = "SELECT architecture, scheme, seed FROM jobs WHERE ?1 IS NULL OR state = ?1 ORDER BY id"
         return [Job(tuple(packed), scheme, seed) for packed, scheme, seed in self.connection.execute(query, (state,))]
 
-    def architectures(self, scheme: str) -> NDArray[np.uint8]:
+    def architectures(self, scheme: str) -> Archs:
         """Give the distinct architectures of a scheme's jobs, uint8 (n, variables), in the order of addition."""
         query = "SELECT architecture FROM jobs WHERE scheme = ? GROUP BY architecture ORDER BY min(id)"
         return self.unpacked([row[0] for row in self.connection.execute(query, (scheme,))])
 
-    def means(self, scheme: str, metric: str) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    def means(self, scheme: str, metric: str) -> tuple[Archs, Floats]:
         """Give a metric's mean over seeds where it is known: uint8 (n, variables) and float64 (n,)."""
         rows = self.connection.execute(
             "SELECT architecture, avg(value) FROM jobs JOIN result_values ON job = id"
@@ -217,7 +216,7 @@ class StoreReader:
             column = pl.Series(variable.name, list(variable.choices))[choices[:, i].tolist()]
             frame = frame.with_columns(column)
         places = {number: place for place, number in enumerate(numbers)}
-        metrics: dict[str, NDArray[np.float64]] = {}
+        metrics: dict[str, Floats] = {}
         for number, name, value in self.connection.execute("SELECT job, name, value FROM result_values ORDER BY name"):
             if number in places:
                 metrics.setdefault(name, np.full(len(rows), np.nan))[places[number]] = value
@@ -241,7 +240,7 @@ class StoreReader:
         keys = ((bytes(job.architecture), job.scheme, job.seed) for job in jobs)
         return [self.connection.execute(query, key).fetchone() for key in keys]
 
-    def unpacked(self, packed: Sequence[bytes]) -> NDArray[np.uint8]:
+    def unpacked(self, packed: Sequence[bytes]) -> Archs:
         """Give architectures as the store holds them as choice indices, uint8 (n, variables)."""
         return np.frombuffer(b"".join(packed), np.uint8).reshape(len(packed), len(self.space.variables))
 

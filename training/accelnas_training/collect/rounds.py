@@ -12,12 +12,9 @@ from accelnas_training import sampling
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
-
+    from accelnas_training.arrays import Archs
     from accelnas_training.collect.reader import StoreReader
     from accelnas_training.networks import NetworkFamily
-
-__all__ = ["Sampling", "sampled_rounds"]
 
 
 @dataclass(frozen=True)
@@ -46,9 +43,7 @@ class Sampling:
     resolution: int = 224
 
 
-def sampled_rounds(
-    store: StoreReader, family: NetworkFamily, scheme: str, choice: Sampling
-) -> Iterator[NDArray[np.uint8]]:
+def sampled_rounds(store: StoreReader, family: NetworkFamily, scheme: str, choice: Sampling) -> Iterator[Archs]:
     """Give the architectures of all rounds so far, round after round; each is chosen when it is asked for.
 
     The architectures of the scheme's jobs come first, in their order: a collection that was interrupted goes on with
@@ -78,9 +73,9 @@ def _choose(
     family: NetworkFamily,
     scheme: str,
     choice: Sampling,
-    chosen: NDArray[np.uint8],
+    chosen: Archs,
     missing: int,
-) -> NDArray[np.uint8]:
+) -> Archs:
     if choice.kind == "grid":
         return sampling.grid(family, missing, choice.seed, choice.resolution, chosen)
     known, values = store.means(scheme, "accuracy")

@@ -12,7 +12,6 @@ from accelnas import SpaceError
 if TYPE_CHECKING:
     from accelnas_training.collect.reader import StoreReader
 
-__all__ = ["Status", "problems", "status"]
 
 _RECENT = 100  # results by which the rate is judged
 

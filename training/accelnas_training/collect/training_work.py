@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from accelnas_training.images import Images
     from accelnas_training.networks import NetworkFamily
 
-__all__ = ["TrainingFolders", "about", "training_store", "training_work"]
-
 
 def about(family: NetworkFamily, images: Images) -> dict[str, str]:
     """Say what a store's trainings have in common, for `Store.opened`."""

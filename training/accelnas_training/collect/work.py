@@ -20,8 +20,6 @@ from accelnas_training.provenance import environment
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["InlineRunner", "NetworkWork", "Runner", "Work", "WorkDescription", "attempt", "worker_name"]
-
 
 class Work(Protocol):
     """What a worker does with a task; made once in each worker."""

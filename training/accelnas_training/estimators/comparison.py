@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,74 +14,20 @@ from accelnas import mnasnet_space
 from accelnas.build.ensemble import LINKS, fit_ensemble
 from accelnas.build.settings import MetricSettings, read_settings
 from accelnas.build.uncertainty import repeat_noise
-from accelnas.errors import DataError
 from accelnas_training.estimators.analytical import costs, fit_line, fit_roofline
 from accelnas_training.transfer.design import Features, choose
-from accelnas_training.transfer.regression import figures_of, regress
-from accelnas_training.transfer.sources import Sources, board, default_sources, fit_blocks, link_of, machine, without
+from accelnas_training.transfer.evaluation import Case, speeds
+from accelnas_training.transfer.regression import regress
+from accelnas_training.transfer.sources import Sources, board, default_sources, fit_blocks, machine, without
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
     from accelnas import Benchmark
     from accelnas.build.dataset import Dataset
     from accelnas.build.splits import Split
+    from accelnas_training.arrays import Floats, Rows
     from accelnas_training.estimators.profile import Profile
-
-    Floats = NDArray[np.float64]
-    Rows = NDArray[np.intp]
-
-__all__ = ["KINDS", "Case", "ComparisonPlan", "Estimate", "compare"]
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """One metric of a data set, as times: a throughput is its reciprocal.
-
-    Attributes
-    ----------
-    dataset, split
-        Measurements, and their parts.
-    metric, link
-        Name, and ``"identity"`` or ``"reciprocal"``.
-    times
-        float64 (n,): NaN where not measured.
-    fitted, test
-        intp: measured rows of the training and validation part, and of the test part.
-    """
-
-    dataset: Dataset
-    split: Split
-    metric: str
-    link: str
-    times: Floats
-    fitted: Rows
-    test: Rows
-
-    @classmethod
-    def of(cls, dataset: Dataset, split: Split, metric: str) -> Case:
-        """Take one metric.
-
-        Raises
-        ------
-        DataError
-            If there is no such metric, a value is not above 0, or a part has fewer than 2 rows.
-        """
-        values, link = dataset.values(metric), link_of(metric)
-        if (values <= 0).any():  # NaN compares false
-            wrong = int(np.argmax(values <= 0))
-            raise DataError(f"id {dataset.ids[wrong]}: {metric} is {values[wrong]}; times and speeds are above 0")
-        parts = [dataset.rows(np.concatenate([split.train, split.val])), dataset.rows(split.test)]
-        fitted, test = (part[~np.isnan(values[part])] for part in parts)
-        if min(len(fitted), len(test)) < 2:
-            raise DataError(f"{metric} has {len(fitted)} rows to fit and {len(test)} to test; 2 of each are needed")
-        return cls(dataset, split, metric, link, np.asarray(LINKS[link].apply(values)), fitted, test)
-
-    def few(self, count: int, seed: int) -> Rows:
-        """Draw some of the rows to fit, all if there are no more."""
-        return np.asarray(np.random.default_rng(seed).permutation(self.fitted)[:count])
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +85,7 @@ def compare(
     split: Split,
     bench: Benchmark,
     plan: ComparisonPlan,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> pl.DataFrame:
     """Build every estimator of every metric, and compare it with the test part.
 
@@ -152,7 +98,7 @@ def compare(
     plan
         What to compare.
     progress
-        Called with (metric, metrics done, of all).
+        Called with (metrics done, of all).
 
     Returns
     -------
@@ -165,14 +111,13 @@ def compare(
     DataError
         If there is no such metric, or too little is measured.
     """
-    metrics = plan.metrics or [name for name in dataset.metrics if name.startswith(("throughput_", "latency_"))]
-    cases = [Case.of(dataset, split, metric) for metric in metrics]
+    cases = [Case.of(dataset, split, metric) for metric in plan.metrics or speeds(dataset)]
     rows = []
     for number, case in enumerate(cases):
         if progress is not None:
-            progress(case.metric, number, len(cases))
+            progress(number, len(cases))
         for estimate in _estimates(case, bench, plan):
-            figures = asdict(figures_of(case.times[case.test], estimate.predicted))
+            figures = case.figures(estimate.predicted)
             about = {"metric": case.metric, "estimator": estimate.name, "kind": estimate.kind}
             cost = {"measurements": estimate.measurements, "seconds": estimate.seconds}
             rows.append({**about, **{name: figures[name] for name in ("rmse", "mape", "tau", "r2")}, **cost})
@@ -221,7 +166,7 @@ def _analytical(case: Case, plan: ComparisonPlan) -> Iterator[Estimate]:
         yield _timed(name, "analytical", case, build, len(rows))
 
 
-def _line(known: Floats, rows: NDArray[np.intp], times: Floats) -> Floats:
+def _line(known: Floats, rows: Rows, times: Floats) -> Floats:
     return fit_line(known[rows], times)(known)
 
 

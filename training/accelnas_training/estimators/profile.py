@@ -18,15 +18,11 @@ from accelnas_training.errors import NetworkError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
     from torch import nn
 
+    from accelnas_training.arrays import Archs, Floats
     from accelnas_training.measure import Measurement, Protocol
     from accelnas_training.networks.family import NetworkFamily
-
-    Floats = NDArray[np.float64]
-
-__all__ = ["Profile", "profile_blocks", "read_profile"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,7 @@ class Profile:
         """Number of modules measured: stem, head, and all states of all blocks."""
         return 2 + sum(len(block) for block in self.blocks)
 
-    def times(self, states: NDArray[np.uint8], link: str) -> Floats:
+    def times(self, states: Archs, link: str) -> Floats:
         """Add parts up, float64 (n,), of block states (n, blocks).
 
         Parameters

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from accelnas.build.dataset import Dataset
     from accelnas.build.splits import Split
 
-__all__ = ["draw", "report_text"]
 
 _HOW = """\
 Figures are of the test part, on *times*: a throughput counts as time per image. *Cost* is how many measurements an

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
-__all__ = ["INTERPOLATIONS", "Augmentation", "Images", "Loader", "LoaderPlan", "Part"]
 
 INTERPOLATIONS = ("bilinear", "bicubic", "random")
 

@@ -16,7 +16,6 @@ from accelnas_training.images.shards import ShardSamples, read_index
 if TYPE_CHECKING:
     from accelnas_training.images.base import Part
 
-__all__ = ["MANIFEST", "CachedPart", "Manifest", "Shard", "index_name", "open_cache"]
 
 MANIFEST = "manifest.json"
 

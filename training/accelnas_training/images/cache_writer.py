@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from accelnas_training.images.base import Images, Part
 
-__all__ = ["write_cache"]
 
 _UNFINISHED = "unfinished.json"
 _SMALL = 64  # pixels of the shorter side, up to which PNG takes little

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     Transform = Callable[[Image], Tensor]
 
-__all__ = ["FileLoader", "Pools", "check_transform", "transformed"]
-
 
 def transformed(
     image: Callable[[int], Image], rows: NDArray[np.int64], plan: LoaderPlan, mean: tuple[float, ...]

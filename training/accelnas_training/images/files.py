@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from accelnas_training.images.file_loader import FileLoader, Pools
     from accelnas_training.images.samples import Samples
 
-__all__ = ["FileImages", "FolderSamples", "open_folder"]
 
 # of ImageNet's train part, as torchvision and timm have them
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

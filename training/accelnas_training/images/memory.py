@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
+    from accelnas_training.arrays import Archs, Floats
     from accelnas_training.images.base import Augmentation, LoaderPlan, Part
-
-__all__ = ["MemoryImages", "open_cifar", "open_digits", "open_torchvision"]
 
 
 class MemoryImages(Images):
@@ -63,8 +62,8 @@ class MemoryImages(Images):
     def __init__(
         self,
         name: str,
-        train: tuple[NDArray[np.uint8], NDArray[np.int64]],
-        validation: tuple[NDArray[np.uint8], NDArray[np.int64]],
+        train: tuple[Archs, NDArray[np.int64]],
+        validation: tuple[Archs, NDArray[np.int64]],
     ) -> None:
         digest = hashlib.sha256(b"accelnas images 1\n")
         self._parts: dict[str, tuple[Tensor, Tensor]] = {}
@@ -155,7 +154,7 @@ class MemoryLoader:
 
 
 def _drawn(
-    draws: NDArray[np.float64], height: int, width: int, augmentation: Augmentation
+    draws: Floats, height: int, width: int, augmentation: Augmentation
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
     """Give each image's crop, whether it is mirrored, and whether it is resized by the cubic filter."""
     boxes = random_crops(draws[:, :CROP_DRAWS], height, width, augmentation.scale, augmentation.ratio)

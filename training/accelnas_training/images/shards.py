@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["ShardIndex", "ShardSamples", "index_shard", "read_index", "write_index"]
 
 _BLOCK = 512  # tar's unit
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from accelnas_training.arrays import Floats
     from accelnas_training.images.base import LoaderPlan
 
-__all__ = ["AUGMENTATION", "ERASING", "ORDER", "batches", "bits", "seeded", "uniforms"]
 
 # what streams are for; the same (seed, epoch, image) gives each its own
 ORDER, AUGMENTATION, ERASING = 1, 2, 3
@@ -58,7 +58,7 @@ def bits(purpose: int, seed: int, epoch: int, images: NDArray[np.int64], count: 
     return _mixed(keys[:, None] + np.arange(1, count + 1, dtype=np.uint64) * _STEP)
 
 
-def uniforms(purpose: int, seed: int, epoch: int, images: NDArray[np.int64], count: int) -> NDArray[np.float64]:
+def uniforms(purpose: int, seed: int, epoch: int, images: NDArray[np.int64], count: int) -> Floats:
     """Give numbers from 0 to 1, float64 (n, count), never 1: the first 53 of `bits`."""
     return (bits(purpose, seed, epoch, images, count) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from accelnas_training.arrays import Floats
     from accelnas_training.images.base import LoaderPlan
 
-__all__ = ["CROP_DRAWS", "ERASE_DRAWS", "finished", "random_crops", "random_erasures", "resized"]
 
 _ATTEMPTS = 10  # as in timm and torchvision
 
@@ -29,7 +29,7 @@ _ERASED_RATIO = (0.3, 1 / 0.3)
 
 
 def random_crops(
-    draws: NDArray[np.float64], height: int, width: int, scale: tuple[float, float], ratio: tuple[float, float]
+    draws: Floats, height: int, width: int, scale: tuple[float, float], ratio: tuple[float, float]
 ) -> NDArray[np.int64]:
     """Draw one crop an image: of random area and shape, or the largest central one if ten do not fit.
 
@@ -64,7 +64,7 @@ def random_crops(
     return np.where(np.any(fits, axis=1)[:, None], chosen, np.array(central))
 
 
-def random_erasures(draws: NDArray[np.float64], resolution: int) -> NDArray[np.int64]:
+def random_erasures(draws: Floats, resolution: int) -> NDArray[np.int64]:
     """Draw one rectangle to erase an image, int64 (n, 4) as `random_crops`; its height is 0 if ten do not fit."""
     boxes = _boxes(draws, resolution, resolution, _ERASED, _ERASED_RATIO)
     fits = ((boxes[..., 2:] > 0) & (boxes[..., 2:] < resolution)).all(axis=2)
@@ -72,7 +72,7 @@ def random_erasures(draws: NDArray[np.float64], resolution: int) -> NDArray[np.i
 
 
 def _boxes(
-    draws: NDArray[np.float64], height: int, width: int, scale: tuple[float, float], ratio: tuple[float, float]
+    draws: Floats, height: int, width: int, scale: tuple[float, float], ratio: tuple[float, float]
 ) -> NDArray[np.int64]:
     """Give each attempt's box, (n, attempts, 4); it may be empty or too large."""
     area, shape, top, left = np.moveaxis(draws.reshape(len(draws), _ATTEMPTS, 4), 2, 0)

@@ -16,7 +16,6 @@ from accelnas_training.images.shards import ShardIndex, ShardSamples, index_shar
 if TYPE_CHECKING:
     from accelnas_training.images.base import Part
 
-__all__ = ["expand_braces", "open_webdataset"]
 
 _PARTS: dict[Part, tuple[str, ...]] = {"train": ("train",), "validation": ("validation", "val")}
 

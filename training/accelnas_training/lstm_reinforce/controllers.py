@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from accelnas_training.lstm_reinforce.parameters import LstmSettings
 
-__all__ = ["Controllers"]
-
 
 class Controllers:
     """Autoregressive LSTM controllers, one a run, computed together.

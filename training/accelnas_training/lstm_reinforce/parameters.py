@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-__all__ = ["Layout", "LstmSettings", "Parameters", "aligned_zeros", "initial_parameters"]
-
 
 @dataclass(frozen=True)
 class LstmSettings(Checked):

@@ -23,18 +23,14 @@ from accelnas_training.measure.subject import Subject
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
     from accelnas import Space
+    from accelnas_training.arrays import Archs
     from accelnas_training.collect.job import Limits
     from accelnas_training.collect.reader import StoreReader
     from accelnas_training.collect.store import Store
     from accelnas_training.collect.work import Runner
     from accelnas_training.networks import NetworkFamily
 
-    Rows = NDArray[np.uint8]
-
-__all__ = ["MeasuringPlan", "measure_architectures", "measuring_work", "reference_architecture", "references"]
 
 _REFERENCE_SEED = 1_000_004  # no one else's: it is none of the references that show drift
 
@@ -58,9 +54,9 @@ def measuring_work(family: NetworkFamily, protocols: Sequence[Protocol]) -> Work
     return WorkDescription("accelnas_training.measure.collection:_Measuring", arguments)
 
 
-def reference_architecture(space: Space) -> NDArray[np.uint8]:
+def reference_architecture(space: Space) -> Archs:
     """Give the architecture that passes are paired with, always the same: uint8 (variables,)."""
-    architecture: NDArray[np.uint8] = space.sample(1, _REFERENCE_SEED)[0]
+    architecture: Archs = space.sample(1, _REFERENCE_SEED)[0]
     return architecture
 
 
@@ -98,7 +94,7 @@ class _Measuring(NetworkWork):
             self._beside[resolution] = self._built(reference_architecture(self.family.space), resolution)
         return self._beside.get(resolution)
 
-    def _built(self, architecture: NDArray[np.uint8], resolution: int) -> Subject:
+    def _built(self, architecture: Archs, resolution: int) -> Subject:
         shape = (self.family.options.in_channels, resolution, resolution)
         folder = Path(tempfile.mkdtemp(dir=self._folder))
         return Subject(self.family.build(architecture), shape, folder)
@@ -132,7 +128,7 @@ class MeasuringPlan:
     seed: int = 0
 
 
-def references(space: Space, number: int) -> Rows:
+def references(space: Space, number: int) -> Archs:
     """Give the reference networks of a space, uint8 (number, variables)."""
     return space.sample(min(number, space.size), _REFERENCES_SEED, unique=True)
 
@@ -140,7 +136,7 @@ def references(space: Space, number: int) -> Rows:
 def measure_architectures(
     store: Store,
     family: NetworkFamily,
-    archs: Rows,
+    archs: Archs,
     protocols: Sequence[Protocol],
     runner: Runner,
     plan: MeasuringPlan | None = None,
@@ -180,61 +176,45 @@ def measure_architectures(
     plan = plan or MeasuringPlan()
     for protocol in protocols:
         store.add_scheme(protocol.digest, protocol.name, protocol.changed(here="").to_dict())
-    work = measuring_work(family, protocols)
     schemes = [protocol.digest for protocol in protocols]
     known = references(family.space, plan.references)
-    rounds = _Rounds(store, work, runner, limits, report, schemes, known, plan.every * len(schemes))
+    work = measuring_work(family, protocols)
+
+    def measured(jobs: list[Job]) -> None:
+        if jobs:
+            collect(store, jobs, work, runner, limits, recorded=report)
+
+    def measure(jobs: list[Job]) -> None:
+        """Measure the jobs that have not ended, references before, between and after; nothing if all have."""
+        left, size = _left(store, jobs), plan.every * len(schemes)
+        for start in range(0, len(left), size):
+            measured(_occasion(store, known, schemes) + left[start : start + size])
+        if left:
+            measured(_occasion(store, known, schemes))
+
     jobs: list[Job] = []
     for repeat in range(plan.repeats):
         order = np.random.default_rng([plan.seed, repeat]).permutation(len(archs))
         jobs = [Job.of(arch, scheme, repeat) for arch in archs[order] for scheme in schemes]
-        rounds.measure(jobs)
+        measure(jobs)
     limit = {protocol.digest: protocol.timing.spread for protocol in protocols}
     for seed in range(plan.repeats, plan.repeats + plan.again):
         jobs = [replace(job, seed=seed) for job in _noisy(store, jobs, limit)]
-        rounds.measure(jobs)
+        measure(jobs)
 
 
-class _Rounds:
-    """References, some architectures, references, …: each round is one call of `collect`."""
+def _occasion(store: StoreReader, known: Archs, schemes: Sequence[str]) -> list[Job]:
+    """Give the references' jobs of the first occasion that has not ended."""
+    for occasion in count(1):
+        jobs = [Job.of(arch, scheme, -occasion) for arch in known for scheme in schemes]
+        if not jobs or _left(store, jobs):
+            return jobs
+    raise AssertionError  # there is always one more
 
-    def __init__(
-        self,
-        store: Store,
-        work: WorkDescription,
-        runner: Runner,
-        limits: Limits | None,
-        report: Callable[[Job], None] | None,
-        schemes: Sequence[str],
-        known: Rows,
-        size: int,
-    ) -> None:
-        self.store, self.work, self.runner, self.limits, self.report = store, work, runner, limits, report
-        self.schemes, self.known, self.size = schemes, known, size
 
-    def measure(self, jobs: list[Job]) -> None:
-        """Measure the jobs that have not ended, between occasions; none at all if all have."""
-        left = self._left(jobs)
-        for start in range(0, len(left), self.size):
-            self._collect(self._occasion() + left[start : start + self.size])
-        if left:
-            self._collect(self._occasion())
-
-    def _occasion(self) -> list[Job]:
-        """Give the jobs of the first occasion that has not ended."""
-        for occasion in count(1):
-            jobs = [Job.of(arch, scheme, -occasion) for arch in self.known for scheme in self.schemes]
-            if not jobs or self._left(jobs):
-                return jobs
-        raise AssertionError  # there is always one more
-
-    def _left(self, jobs: list[Job]) -> list[Job]:
-        states = self.store.states(jobs)
-        return [job for job, state in zip(jobs, states, strict=True) if state not in {"done", "quarantined"}]
-
-    def _collect(self, jobs: list[Job]) -> None:
-        if jobs:
-            collect(self.store, jobs, self.work, self.runner, self.limits, recorded=self.report)
+def _left(store: StoreReader, jobs: list[Job]) -> list[Job]:
+    states = store.states(jobs)
+    return [job for job, state in zip(jobs, states, strict=True) if state not in {"done", "quarantined"}]
 
 
 def _noisy(store: StoreReader, jobs: list[Job], limit: dict[str, float]) -> list[Job]:

@@ -10,14 +10,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-
-from accelnas import _core
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ResidentMemory", "clock_mhz", "kept_memory", "load", "torch_threads"]
 
 _PROCESS = Path("/proc/self")
 
@@ -122,21 +117,3 @@ def _set(values: dict[int, int]) -> None:
         mallopt = ctypes.CDLL(None).mallopt
         for name, value in values.items():
             mallopt(name, value)
-
-
-@contextmanager
-def torch_threads(number: int) -> Iterator[None]:
-    """Let PyTorch use so many threads on this processor (0: one a core), and then as many as before.
-
-    Examples
-    --------
-    >>> with torch_threads(1):
-    ...     torch.get_num_threads()
-    1
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(number or _core.processors())
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from accelnas_training.measure.protocol import Protocol
     from accelnas_training.measure.timing import Measurement
 
-__all__ = ["measure_module", "measure_network", "measure_subject"]
 
 _BACKENDS = {
     "onnxruntime": ("onnxruntime", "measure"),

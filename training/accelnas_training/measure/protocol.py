@@ -13,8 +13,6 @@ from accelnas.caching import cached_property
 from accelnas_training.checked import Checked, Range
 from accelnas_training.errors import SchemeError
 
-__all__ = ["ABILITIES", "PLACEHOLDERS", "SHIPPED", "Command", "Protocol", "Quantisation", "Timing", "load_protocol"]
-
 # what each backend can be asked for: precisions, and modes
 ABILITIES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "onnxruntime": (("float32", "int8"), ("eager",)),

@@ -13,14 +13,8 @@ from accelnas_training.measure.table import measurements
 from accelnas_training.ranks import tau
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from accelnas_training.arrays import Archs, Floats
     from accelnas_training.collect.reader import StoreReader
-
-    Rows = NDArray[np.uint8]
-    Values = NDArray[np.float64]
-
-__all__ = ["RepeatAgreement", "Repeatability", "repeatability"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +36,7 @@ class RepeatAgreement:
     share: float
 
     @classmethod
-    def of(cls, first: Values, second: Values) -> RepeatAgreement:
+    def of(cls, first: Floats, second: Floats) -> RepeatAgreement:
         """Compare, float64 (n,) each.
 
         Examples
@@ -78,7 +72,7 @@ class Repeatability:
     left: float
 
 
-def repeatability(store: StoreReader, digest: str, archs: Rows | None = None) -> Repeatability:
+def repeatability(store: StoreReader, digest: str, archs: Archs | None = None) -> Repeatability:
     """Compare the first two measurements of each architecture, which a protocol made.
 
     Parameters

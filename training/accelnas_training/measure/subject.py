@@ -13,8 +13,8 @@ import torch
 
 from accelnas_training.errors import ImagesError, MeasurementError
 from accelnas_training.images import LoaderPlan, open_images
-from accelnas_training.measure.machine import torch_threads
 from accelnas_training.networks.export import needed, quiet
+from accelnas_training.threads import torch_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from accelnas_training.measure.protocol import Quantisation
-
-__all__ = ["Subject", "fix_batch", "quantise"]
 
 
 @dataclass

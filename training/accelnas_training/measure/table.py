@@ -17,13 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from os import PathLike
 
-    from numpy.typing import NDArray
-
     from accelnas_training.collect.reader import StoreReader
 
-    Values = NDArray[np.float64]
-
-__all__ = ["Column", "export", "measured_table", "measurements"]
 
 _LEAST_SPREAD = 1e-3  # a measurement whose passes agree better than so is no better than others
 

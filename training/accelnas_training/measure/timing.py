@@ -13,9 +13,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from accelnas_training.arrays import Floats
     from accelnas_training.measure.protocol import Timing
-
-__all__ = ["Measurement", "is_kept", "summary", "time_passes", "warm_up"]
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ def warm_up(once: Callable[[], float], rule: Timing) -> int:
 
 def time_passes(
     once: Callable[[], float], rule: Timing, beside: Callable[[], float] | None = None
-) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+) -> tuple[Floats, Floats | None]:
     """Run passes until there are enough of them and they took long enough.
 
     Parameters
@@ -141,7 +140,7 @@ def time_passes(
     return np.array(seconds), np.array(reference) if reference else None
 
 
-def is_kept(seconds: NDArray[np.float64], outlier: float) -> NDArray[np.bool_]:
+def is_kept(seconds: Floats, outlier: float) -> NDArray[np.bool_]:
     """Say which passes are no outliers, bool (passes,).
 
     Parameters
@@ -164,11 +163,11 @@ def is_kept(seconds: NDArray[np.float64], outlier: float) -> NDArray[np.bool_]:
 
 
 def summary(
-    seconds: NDArray[np.float64],
+    seconds: Floats,
     batch: int,
     outlier: float,
     warm_up: int,
-    reference: NDArray[np.float64] | None = None,
+    reference: Floats | None = None,
 ) -> Measurement:
     """Summarise passes of `batch` images each.
 

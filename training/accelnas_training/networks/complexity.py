@@ -19,21 +19,11 @@ from accelnas_training.errors import NetworkError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
     from torch import nn
 
+    from accelnas_training.arrays import Archs, Floats
     from accelnas_training.networks.family import NetworkFamily
 
-__all__ = [
-    "Complexity",
-    "Counter",
-    "LayerCost",
-    "complexities",
-    "complexity",
-    "iterate_complexities",
-    "layer_costs",
-    "run_one_image",
-]
 
 _aten = torch.ops.aten
 
@@ -161,9 +151,7 @@ def complexity(network: nn.Module, resolution: int, in_channels: int = 3) -> Com
     return Complexity(counter.macs, sum(p.numel() for p in network.parameters()), counter.extras)
 
 
-def complexities(
-    family: NetworkFamily, archs: NDArray[np.uint8], resolution: int, workers: int = 1
-) -> NDArray[np.float64]:
+def complexities(family: NetworkFamily, archs: Archs, resolution: int, workers: int = 1) -> Floats:
     """Count what one image costs in many networks; those of MnasNet take about a tenth of a second each.
 
     Parameters
@@ -194,7 +182,7 @@ def complexities(
 
 
 def iterate_complexities(
-    family: NetworkFamily, archs: NDArray[np.uint8], resolution: int, workers: int = 1
+    family: NetworkFamily, archs: Archs, resolution: int, workers: int = 1
 ) -> Iterator[Complexity]:
     """Give the complexity of one architecture after another; parameters and errors as in `complexities`."""
     count = partial(_count, family, resolution)
@@ -206,7 +194,7 @@ def iterate_complexities(
         yield from pool.map(count, archs, chunksize=8)
 
 
-def _count(family: NetworkFamily, resolution: int, architecture: NDArray[np.uint8]) -> Complexity:
+def _count(family: NetworkFamily, resolution: int, architecture: Archs) -> Complexity:
     if family.builder == "mnasnet":
         with torch.device("meta"), Counter():
             network = family.build(architecture)

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-__all__ = ["BOUND", "export_onnx", "needed", "quiet"]
 
 BOUND = 1e-4
 """Largest difference between onnxruntime and PyTorch, as a share of the largest output."""

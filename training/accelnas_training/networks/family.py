@@ -15,11 +15,9 @@ from accelnas_training.errors import NetworkError
 from accelnas_training.networks.builders import NetworkOptions, absolute, find_builder
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from torch import nn
 
-__all__ = ["NetworkFamily", "build_network", "load_family"]
+    from accelnas_training.arrays import Archs
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +46,7 @@ class NetworkFamily:
     builder: str = "mnasnet"
     options: NetworkOptions = field(default_factory=NetworkOptions)
 
-    def build(self, architecture: NDArray[np.uint8]) -> nn.Module:
+    def build(self, architecture: Archs) -> nn.Module:
         """Build the network of choice indices, uint8 (variables,); its weights follow from PyTorch's seed.
 
         Raises

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from accelnas_training.networks.builders import NetworkOptions
 
-__all__ = ["build"]
 
 _STRIDES = (1, 2, 2, 2, 1, 2, 1)
 _CHANNELS = (16, 24, 40, 80, 112, 192, 320)

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from accelnas_training.ranks import Interval
     from accelnas_training.schemes import Scheme
 
-__all__ = ["Candidate", "Grid", "Outcome", "Proposals", "SearchResult", "Tpe", "Verdict", "best", "cost"]
 
 Outcome: TypeAlias = Literal["complete", "too slow", "behind"]
 

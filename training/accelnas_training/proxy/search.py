@@ -15,19 +15,16 @@ from accelnas_training.ranks import LEAST_MODELS, interval_over_models, tau
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numpy.typing import NDArray
-
+    from accelnas_training.arrays import Archs
     from accelnas_training.proxy.candidates import Candidate, Outcome, Proposals
     from accelnas_training.proxy.settings import ProxySettings
     from accelnas_training.proxy.trainings import Evaluate, Trained
     from accelnas_training.ranks import Interval
 
-__all__ = ["search_proxy"]
-
 
 def search_proxy(
     settings: ProxySettings,
-    models: NDArray[np.uint8],
+    models: Archs,
     evaluate: Evaluate,
     report: Callable[[Verdict], None] | None = None,
 ) -> SearchResult:

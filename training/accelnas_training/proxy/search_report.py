@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from accelnas import Space
     from accelnas_training.proxy.candidates import SearchResult, Verdict
 
-__all__ = ["PROXY", "candidate_table", "write_search"]
 
 PROXY = "proxy.toml"
 SHOWN = 20  # candidates in the report

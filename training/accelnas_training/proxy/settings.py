@@ -14,8 +14,6 @@ from accelnas_training.schemes import SHIPPED, Scheme, load_scheme
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Enough", "ProxySettings", "load_settings"]
-
 
 @dataclass(frozen=True)
 class Enough(Checked):

@@ -18,18 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractContextManager
 
-    from numpy.typing import NDArray
-
+    from accelnas_training.arrays import Archs, Floats, Rows
     from accelnas_training.collect.collector import Progress
     from accelnas_training.collect.job import Limits
     from accelnas_training.collect.store import Store
     from accelnas_training.collect.work import Runner, WorkDescription
     from accelnas_training.schemes.scheme import Scheme
 
-    Floats = NDArray[np.float64]
     Watch = AbstractContextManager[Callable[[Progress], None] | None]
-
-__all__ = ["Collected", "Evaluate", "Measured", "Trained", "Training", "train_all"]
 
 
 @dataclass(frozen=True)
@@ -95,7 +91,7 @@ class Trained:
         If the shapes don't agree.
     """
 
-    choices: NDArray[np.uint8]
+    choices: Archs
     accuracy: Floats
     seconds: Floats
     joules: Floats
@@ -120,7 +116,7 @@ class Trained:
         """Number of trainings that failed."""
         return int(np.isnan(self.accuracy).sum())
 
-    def take(self, rows: NDArray[np.intp] | slice) -> Trained:
+    def take(self, rows: Rows | slice) -> Trained:
         """Give some architectures, by their rows."""
         return Trained(self.choices[rows], self.accuracy[rows], self.seconds[rows], self.joules[rows])
 
@@ -130,9 +126,7 @@ class Trained:
         return Trained(*(np.concatenate([getattr(self, name), getattr(other, name)]) for name in names))
 
 
-def train_all(
-    evaluate: Evaluate, choices: NDArray[np.uint8], schemes: Sequence[Scheme], seeds: Sequence[int]
-) -> list[Trained]:
+def train_all(evaluate: Evaluate, choices: Archs, schemes: Sequence[Scheme], seeds: Sequence[int]) -> list[Trained]:
     """Train each architecture under each scheme with each seed, all in one call of `evaluate`.
 
     Parameters

@@ -30,14 +30,10 @@ from accelnas_training.ranks import (
 )
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from accelnas import Space
     from accelnas.build.dataset import Dataset
+    from accelnas_training.arrays import Floats
 
-    Floats = NDArray[np.float64]
-
-__all__ = ["SelfAgreement", "Validation", "read_trained", "self_agreement", "validate"]
 
 _METRICS = ("accuracy", "train_time", "energy")
 
@@ -70,7 +66,7 @@ def read_trained(pattern: str, space: Space | None = None) -> Trained:
     paths = sorted(glob.glob(pattern))  # noqa: PTH207 (the pattern may be absolute)
     if not paths:
         raise ProxyError(f"no file matches {pattern}; name tables of trainings, such as 'reference-seed*.csv'")
-    trainings: dict[bytes, list[NDArray[np.float64]]] = defaultdict(list)
+    trainings: dict[bytes, list[Floats]] = defaultdict(list)
     for path in paths:
         dataset = _read(Path(path), space)
         for metric in _METRICS[:2]:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from accelnas_training.proxy.validation import SelfAgreement, Validation
     from accelnas_training.ranks import Interval
 
-__all__ = ["draw_agreement", "energy", "per_architecture", "shown_tau", "total", "write_validation"]
-
 
 def shown_tau(tau: float, interval: Interval) -> str:
     """Give a tau with its interval."""

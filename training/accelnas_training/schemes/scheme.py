@@ -14,8 +14,6 @@ from accelnas_training.checked import Checked, Range
 from accelnas_training.errors import SchemeError
 from accelnas_training.images.base import Augmentation
 
-__all__ = ["SHIPPED", "Optimizer", "Resize", "Schedule", "Scheme", "load_scheme", "to_toml"]
-
 
 @dataclass(frozen=True)
 class Resize(Checked):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,44 +20,9 @@ if TYPE_CHECKING:
     from accelnas_training.images import Loader
     from accelnas_training.train.learner import Learner
 
-__all__ = [
-    "LossWatch",
-    "TrainedEpoch",
-    "ValidatedEpoch",
-    "check_finite",
-    "diverged",
-    "is_out_of_memory",
-    "peak_memory",
-    "train_epoch",
-    "validate",
-]
 
+_LOOK_EVERY = 100  # steps between looks at the loss, for each of which the device is waited for
 _SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
-
-
-class LossWatch:
-    """Looks at a sum of losses now and then, without waiting for the device.
-
-    Each look reads the value that the look before asked for, which has come meanwhile.
-    """
-
-    _INTERVAL = 100  # steps
-
-    def __init__(self, device: torch.device) -> None:
-        self._seen = torch.zeros((), pin_memory=device.type == "cuda")
-
-    def look(self, total: torch.Tensor, step: int, epoch: int) -> None:
-        """Note the sum of losses after a step.
-
-        Raises
-        ------
-        TrainingFailure
-            If it was not finite at the look before.
-        """
-        if step % self._INTERVAL == 0:
-            if not math.isfinite(self._seen.item()):
-                raise diverged(epoch)
-            self._seen.copy_(total, non_blocking=True)
 
 
 def check_finite(tensors: Iterable[torch.Tensor], epoch: int) -> None:
@@ -69,10 +35,10 @@ def check_finite(tensors: Iterable[torch.Tensor], epoch: int) -> None:
     """
     finite = [torch.isfinite(tensor).all() for tensor in tensors if tensor.is_floating_point()]
     if finite and not torch.stack(finite).all():
-        raise diverged(epoch)
+        raise _diverged(epoch)
 
 
-def diverged(epoch: int) -> TrainingFailure:
+def _diverged(epoch: int) -> TrainingFailure:
     """Give the failure of a training whose numbers are not finite any more."""
     return TrainingFailure("diverged", f"loss or weights are not finite in epoch {epoch}; lower the learning rate")
 
@@ -115,7 +81,7 @@ def train_epoch(learner: Learner, batches: Loader, epoch: int) -> TrainedEpoch:
     device, together = learner.place.device, learner.scheme.accumulation
     loss_sum = torch.zeros((), device=device, dtype=learner.place.summing)
     correct = torch.zeros((), device=device, dtype=torch.int64)
-    watch, steps, images, waited, lr = LossWatch(device), len(batches), 0, 0.0, learner.lr
+    steps, images, waited, lr = len(batches), 0, 0.0, learner.lr
     learner.model.train()
     iterator = iter(batches)
     for step in range(steps):
@@ -125,34 +91,26 @@ def train_epoch(learner: Learner, batches: Loader, epoch: int) -> TrainedEpoch:
         inputs, targets = inputs.to(device, non_blocking=True), targets.to(device, non_blocking=True)
         # the last update of an epoch may have fewer steps
         share = min(together, steps - step // together * together)
-        if (step + 1) % together and step + 1 < steps:
-            with learner.alone():
-                loss, outputs = _backward(learner, inputs, targets, share)
-        else:
-            loss, outputs = _backward(learner, inputs, targets, share)
+        updates = (step + 1) % together == 0 or step + 1 == steps
+        with nullcontext() if updates else learner.alone():
+            with learner.precision():
+                outputs = learner.model(inputs)
+                loss = learner.criterion(outputs, targets)
+            learner.scaler.scale(loss / share if share > 1 else loss).backward()
+        if updates:
             lr = learner.lr
             learner.update()
-        loss_sum += loss * len(targets)
+        loss_sum += loss.detach() * len(targets)
         correct += (outputs.argmax(1) == targets).sum()
         images += len(targets)
-        watch.look(loss_sum, step, epoch)
+        if step % _LOOK_EVERY == 0 and not math.isfinite(loss_sum.item()):
+            raise _diverged(epoch)
     total, right, count = learner.place.sums(loss_sum, correct, images)
     if not math.isfinite(total):
-        raise diverged(epoch)
+        raise _diverged(epoch)
     learner.agree()
     check_finite(learner.network.state_dict().values(), epoch)
     return TrainedEpoch(total / count, 100 * right / count, int(count), lr, waited)
-
-
-def _backward(
-    learner: Learner, inputs: torch.Tensor, targets: torch.Tensor, share: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Gather the gradients of a batch; give its mean loss, and its outputs."""
-    with learner.precision():
-        outputs = learner.model(inputs)
-        loss = learner.criterion(outputs, targets)
-    learner.scaler.scale(loss / share if share > 1 else loss).backward()
-    return loss.detach(), outputs.detach()
 
 
 def validate(learner: Learner, batches: Loader) -> ValidatedEpoch:

@@ -18,8 +18,6 @@ from accelnas_training.train.checkpoint import read_checkpoint, write_checkpoint
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["EpochRow", "Evidence", "TrainingResult"]
-
 
 @dataclass(frozen=True)
 class EpochRow:

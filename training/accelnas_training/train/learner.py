@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from accelnas_training.schemes import Scheme
     from accelnas_training.train.places import Place
 
-__all__ = ["Learner", "learning_rates", "make_optimizer", "make_scheduler"]
 
 _TIMM_NAMES = {"cosine": "cosine", "linear": "poly", "step": "step"}
 

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from accelnas_training.schemes import Scheme
     from accelnas_training.train.places import Place
 
-__all__ = ["TrainingPlan", "train_at"]
-
 
 @dataclass(frozen=True)
 class TrainingPlan:

@@ -21,14 +21,10 @@ from accelnas_training.train.places import Place, check_device, joined, under_to
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from accelnas_training.arrays import Archs
     from accelnas_training.images import Images
     from accelnas_training.networks import NetworkFamily
     from accelnas_training.schemes import Scheme
-
-__all__ = ["train", "train_architecture", "train_in_processes"]
 
 
 def train(
@@ -102,7 +98,7 @@ def train(
 
 def train_architecture(
     family: NetworkFamily,
-    architecture: NDArray[np.uint8],
+    architecture: Archs,
     images: Images,
     scheme: Scheme,
     *,

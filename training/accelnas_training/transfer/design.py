@@ -14,14 +14,9 @@ from accelnas_training.transfer.regression import PRIOR
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
+    from accelnas_training.arrays import Archs, Floats, Rows
     from accelnas_training.transfer.sources import Sources
 
-    Floats = NDArray[np.float64]
-    Rows = NDArray[np.uint8]
-
-__all__ = ["DESIGNS", "GROUPS", "Features", "choose"]
 
 GROUPS = ("devices", "blocks of devices", "choices", "block states")
 
@@ -53,7 +48,7 @@ class Features:
         self._choices = [len(variable.choices) for variable in self.space.variables]
         self._states = [block.size for block in self.space.blocks]
 
-    def groups(self, archs: Rows) -> list[Floats]:
+    def groups(self, archs: Archs) -> list[Floats]:
         """Give float64 (n, ·) for each of `GROUPS`, of architectures uint8 (n, variables)."""
         states = self.space.block_states(archs)
         of_blocks = [table[states[:, b]] for b, table in enumerate(self._tables)]
@@ -87,7 +82,7 @@ class Features:
         return _core.Surrogate.additive(self.space._core, constant + float(values[0]), [t.tolist() for t in tables])
 
 
-def _one_hot(columns: Rows, counts: Sequence[int]) -> Floats:
+def _one_hot(columns: Archs, counts: Sequence[int]) -> Floats:
     """Give indicators without their means, of mean squared length 1."""
     hot = [np.eye(count)[columns[:, i]] - 1 / count for i, count in enumerate(counts)]
     length = float(np.sqrt(sum(1 - 1 / count for count in counts))) or 1.0
@@ -97,7 +92,7 @@ def _one_hot(columns: Rows, counts: Sequence[int]) -> Floats:
 DESIGNS = ("variance", "determinant", "distance", "random")
 
 
-def choose(groups: Sequence[Floats], k: int, design: str = "variance", seed: int = 0) -> NDArray[np.intp]:
+def choose(groups: Sequence[Floats], k: int, design: str = "variance", seed: int = 0) -> Rows:
     """Choose k candidates one by one; the first ones of a longer choice are the shorter choice.
 
     Parameters
@@ -143,7 +138,7 @@ def choose(groups: Sequence[Floats], k: int, design: str = "variance", seed: int
         return _least_variance(PRIOR.covariance(groups), k, of_all=design == "variance")
 
 
-def _least_variance(covariance: Floats, k: int, *, of_all: bool) -> NDArray[np.intp]:
+def _least_variance(covariance: Floats, k: int, *, of_all: bool) -> Rows:
     """Condition on one candidate after the other."""
     taken: list[int] = []
     for _ in range(k):
@@ -158,7 +153,7 @@ def _least_variance(covariance: Floats, k: int, *, of_all: bool) -> NDArray[np.i
     return np.array(taken, np.intp)
 
 
-def _farthest(points: Floats, k: int) -> NDArray[np.intp]:
+def _farthest(points: Floats, k: int) -> Rows:
     """Begin next to the middle."""
     taken = [int(np.argmin(np.square(points - points.mean(axis=0)).sum(axis=1)))]
     distance = np.square(points - points[taken[0]]).sum(axis=1)

@@ -21,14 +21,10 @@ from accelnas_training.transfer.regression import Figures, Regression, figures_o
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from accelnas.build.dataset import Dataset
+    from accelnas_training.arrays import Archs, Floats, Rows
     from accelnas_training.transfer.sources import Sources
 
-    Floats = NDArray[np.float64]
-
-__all__ = ["Transfer", "fit_transfer"]
 
 _LEAST_ROWS = 5
 _DIRECTIONS = {"reciprocal": "maximise", "identity": "minimise"}
@@ -60,7 +56,7 @@ class Transfer:
     link: str
     sources: Sources
     dataset: Dataset
-    rows: NDArray[np.intp]
+    rows: Rows
     times: Floats
     regression: Regression
 
@@ -87,11 +83,11 @@ class Transfer:
             raise ModelError(f"{self.metric}: the tables are off by {error:.2g} of the largest value; report this")
         return surrogate
 
-    def predict(self, archs: NDArray[np.uint8]) -> Floats:
+    def predict(self, archs: Archs) -> Floats:
         """Predict the metric of architectures (n, variables): float64 (n,), in its unit."""
         return np.asarray(LINKS[self.link].inverse(self.surrogate.predict(archs, 1)))
 
-    def impossible(self, archs: NDArray[np.uint8]) -> float:
+    def impossible(self, archs: Archs) -> float:
         """Share of architectures whose time is predicted as 0 or less: a sign of too few measurements."""
         return float(np.mean(self.surrogate.predict(archs, 1) <= 0))
 
@@ -136,7 +132,7 @@ class _Tables(Models):
     def __init__(self, surrogate: _core.Surrogate) -> None:
         self._surrogate = surrogate
 
-    def predict(self, choices: NDArray[np.uint8]) -> Floats:
+    def predict(self, choices: Archs) -> Floats:
         """Give the sum over blocks, float64 (1, n)."""
         return self._surrogate.predict(choices, 1)[None]
 

@@ -13,11 +13,7 @@ from threadpoolctl import threadpool_limits
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
-
-__all__ = ["PRIOR", "Figures", "Regression", "Scales", "figures_of", "regress"]
+    from accelnas_training.arrays import Floats
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from accelnas.build.dataset import Dataset
     from accelnas.build.splits import Split
 
-__all__ = ["draw", "report_text", "summary"]
 
 _FIGURES = ("r2", "tau", "mape")
 _HELD_OUT_WORDS = {

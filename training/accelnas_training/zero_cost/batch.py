@@ -14,8 +14,6 @@ from accelnas_training.images import Augmentation, LoaderPlan
 if TYPE_CHECKING:
     from accelnas_training.images import Images
 
-__all__ = ["NORMS", "WEIGHTED", "Batch", "copied", "first_batch", "noise", "weights"]
-
 
 @dataclass(frozen=True)
 class Batch:

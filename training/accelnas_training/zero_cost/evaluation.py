@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from accelnas_training.zero_cost.ranks import Rank
     from accelnas_training.zero_cost.scoring import Scoring
 
-__all__ = ["Evaluation", "Question", "evaluate_proxies"]
 
 _FEWEST = 3  # architectures that have an interval
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from accelnas_training.zero_cost.batch import Batch
 
-__all__ = ["fisher", "grad_norm", "grasp", "snip", "synflow"]
-
 
 def grad_norm(network: nn.Module, batch: Batch) -> float:
     r"""Sum the Euclidean norms of the layers' gradients.

@@ -14,7 +14,6 @@ from accelnas_training.zero_cost.batch import NORMS, WEIGHTED, copied
 if TYPE_CHECKING:
     from accelnas_training.zero_cost.batch import Batch
 
-__all__ = ["jacob_cov", "naswot", "zen"]
 
 _RECTIFIERS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.SiLU, nn.GELU, nn.Hardswish, nn.Mish)
 

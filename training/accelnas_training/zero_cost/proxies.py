@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     Proxy: TypeAlias = Callable[[nn.Module, Batch], float]
 
-__all__ = ["PROXIES", "Score", "macs", "params", "score_network"]
-
 
 def params(network: nn.Module, batch: Batch) -> float:  # noqa: ARG001 (all proxies are called alike)
     """Count the parameters."""

@@ -16,16 +16,11 @@ from accelnas_training.zero_cost.proxies import PROXIES
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
     from accelnas.build.dataset import Dataset
-
-    Floats = NDArray[np.float64]
-
-__all__ = ["SIZES", "Rank", "agreements", "choose_measured", "feature_sets", "learning_curves", "proxies_of", "ranks"]
+    from accelnas_training.arrays import Archs, Floats
 
 
-def choose_measured(dataset: Dataset, metric: str, number: int, seed: int) -> tuple[NDArray[np.uint8], Floats]:
+def choose_measured(dataset: Dataset, metric: str, number: int, seed: int) -> tuple[Archs, Floats]:
     """Draw distinct architectures of which a metric was measured.
 
     Parameters
@@ -166,7 +161,7 @@ HELD_OUT = 100
 _SIZE_PROXIES = ("params", "macs")  # free, so that the others have to add something to them
 
 
-def feature_sets(archs: NDArray[np.uint8], table: pl.DataFrame) -> dict[str, Floats]:
+def feature_sets(archs: Archs, table: pl.DataFrame) -> dict[str, Floats]:
     """Give what surrogates see, float64 (n, features) each.
 
     Parameters
@@ -211,7 +206,6 @@ def learning_curves(
     sizes: Sequence[int] = SIZES,
     repeats: int = REPEATS,
     seed: int = 0,
-    report: Callable[[int], None] | None = None,
 ) -> pl.DataFrame:
     """Fit surrogates on few architectures and compare their predictions of others with the measurements.
 
@@ -228,8 +222,6 @@ def learning_curves(
         Numbers of architectures to train on; those that are not left are skipped.
     repeats, seed
         Of the drawing.
-    report
-        Called with the number of fits so far.
 
     Returns
     -------
@@ -262,8 +254,6 @@ def learning_curves(
                     found = {"tau": tau(predicted, values[test]), "r2": 1 - misses / spread}
                     key = {"surrogate": surrogate, "features": label, "size": size, "repeat": repeat}
                     rows.append(key | found)
-                    if report is not None:
-                        report(len(rows))
     return pl.DataFrame(rows)
 
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from accelnas_training.zero_cost.ranks import Rank
 
-__all__ = ["write_report"]
-
 
 def _plot_ranks(path: Path, found: Sequence[Rank], metric: str) -> None:
     """Draw tau of each proxy with its interval, best on top, as SVG."""

@@ -19,15 +19,12 @@ from accelnas_training.zero_cost.proxies import PROXIES, Score, check_proxies, s
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
+    from accelnas_training.arrays import Archs
     from accelnas_training.collect.collector import Progress
     from accelnas_training.collect.store import Store
     from accelnas_training.collect.work import Runner
     from accelnas_training.images import Images
     from accelnas_training.networks import NetworkFamily
-
-__all__ = ["Scoring", "about", "collect_scores", "score_architecture", "scoring_work"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,7 @@ class Scoring(Checked):
 
 def score_architecture(
     family: NetworkFamily,
-    architecture: NDArray[np.uint8],
+    architecture: Archs,
     scoring: Scoring,
     *,
     seed: int = 0,
@@ -185,7 +182,7 @@ class ScoringWork(NetworkWork):
 
 def collect_scores(
     store: Store,
-    archs: NDArray[np.uint8],
+    archs: Archs,
     scoring: Scoring,
     work: WorkDescription,
     runner: Runner,

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from accelnas_training.measure.protocol import Protocol
     from accelnas_training.measure.subject import Subject
 
-__all__ = ["measure", "understand"]
 
 # what a line may say, and which field of Measurement it is
 _FIGURES = {

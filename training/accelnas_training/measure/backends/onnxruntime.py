@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from accelnas_training.measure.subject import Subject
     from accelnas_training.measure.timing import Measurement
 
-__all__ = ["measure"]
-
 
 def measure(subject: Subject, protocol: Protocol) -> Measurement:
     """Measure through the subject's ONNX file."""

@@ -14,7 +14,8 @@ import torch
 from accelnas.errors import MissingExtraError
 from accelnas_training.errors import MeasurementError
 from accelnas_training.measure.backends.session import Session, measured_in
-from accelnas_training.measure.machine import ResidentMemory, kept_memory, torch_threads
+from accelnas_training.measure.machine import ResidentMemory, kept_memory
+from accelnas_training.threads import torch_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from accelnas_training.measure.protocol import Protocol
     from accelnas_training.measure.subject import Subject
     from accelnas_training.measure.timing import Measurement
-
-__all__ = ["measure_cpu", "measure_cuda", "measure_xla"]
 
 
 def measure_cpu(subject: Subject, protocol: Protocol) -> Measurement:

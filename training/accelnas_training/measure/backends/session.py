@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from accelnas_training.measure.subject import Subject
     from accelnas_training.measure.timing import Measurement
 
-__all__ = ["Session", "measured_in"]
 
 _FIRST = 2  # passes in turn until both networks have their memory
 
