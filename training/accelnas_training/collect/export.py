@@ -55,6 +55,7 @@ def export(
     accelnas.errors.DataError
         If there are no results, or the file's name ends otherwise.
     """
+    check_name(path)
     digest = store.scheme(scheme)
     results = store.results(digest)
     if results.height == 0:
@@ -71,17 +72,15 @@ def export(
     return table
 
 
-def write_table(store: StoreReader, table: pl.DataFrame, path: str | PathLike[str], about: Mapping[str, Any]) -> None:
-    """Write a store's table, ``.parquet`` or ``.csv``, and ``PATH.json``, which says `about` it and the store.
+def check_name(path: str | PathLike[str]) -> None:
+    """Raise DataError unless a file's name ends in ``.parquet`` or ``.csv``."""
+    if Path(path).suffix not in {".parquet", ".csv"}:
+        raise DataError(f"{path} ends in {Path(path).suffix or 'nothing'}; choose .parquet or .csv")
 
-    Raises
-    ------
-    accelnas.errors.DataError
-        If the file's name ends otherwise.
-    """
+
+def write_table(store: StoreReader, table: pl.DataFrame, path: str | PathLike[str], about: Mapping[str, Any]) -> None:
+    """Write a store's table, ``.parquet`` or ``.csv``, and ``PATH.json``, which says `about` it and the store."""
     path = Path(path)
-    if path.suffix not in {".parquet", ".csv"}:
-        raise DataError(f"{path} ends in {path.suffix or 'nothing'}; choose .parquet or .csv")
     write_frame(table, path, "csv" if path.suffix == ".csv" else "parquet")
     content = {
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),

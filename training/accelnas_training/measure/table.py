@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from accelnas.errors import DataError
-from accelnas_training.collect.export import write_table
+from accelnas_training.collect.export import check_name, write_table
 from accelnas_training.measure.drift import NO_DRIFT, Drift, estimate
 from accelnas_training.measure.protocol import Protocol
 
@@ -219,6 +219,7 @@ def export(
         If two columns have one name, a column is not named ``latency_DEVICE`` or ``throughput_DEVICE`` as its
         protocol's is, there are no measurements, or the file's name ends otherwise.
     """
+    check_name(path)
     schemes = {digest: Protocol.from_dict(content) for digest, (_, content) in store.schemes().items()}
     if metrics is None:
         chosen = {digest: protocol.metric for digest, protocol in schemes.items()}
