@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 LEAST_MODELS = 5  # whose order says something
-LEVEL = 0.95
+LEVEL = 0.95  # share of intervals that hold the true value
 RESAMPLES = 9_999
 _NORMAL = NormalDist()
 
@@ -45,9 +45,7 @@ def tau(first: Floats, second: Floats) -> float:
     return float(_tau_of_resamples(_signs(first), _signs(second), np.ones((1, len(first))))[0])
 
 
-def interval_over_models(
-    first: Floats, second: Floats, *, seed: int = 0, resamples: int = RESAMPLES, level: float = LEVEL
-) -> Interval:
+def interval_over_models(first: Floats, second: Floats, *, seed: int = 0, resamples: int = RESAMPLES) -> Interval:
     """Bootstrap tau over models: how it would vary with other models of the same kind.
 
     Parameters
@@ -56,8 +54,6 @@ def interval_over_models(
         float64 (n,), as for `tau`.
     seed, resamples
         Of the bootstrap.
-    level
-        Share of intervals that hold the true value.
 
     Returns
     -------
@@ -93,14 +89,12 @@ def interval_over_models(
     acceleration = float(np.nansum(away**3)) / (6 * spread**1.5)
     below = (np.sum(found < estimate) + np.sum(found <= estimate)) / (2 * found.size)
     bias = _NORMAL.inv_cdf(float(np.clip(below, 0.5 / found.size, 1 - 0.5 / found.size)))
-    normal = [bias + _NORMAL.inv_cdf(share) for share in ((1 - level) / 2, (1 + level) / 2)]
+    normal = [bias + _NORMAL.inv_cdf(share) for share in ((1 - LEVEL) / 2, (1 + LEVEL) / 2)]
     low, high = np.quantile(found, [_NORMAL.cdf(bias + each / (1 - acceleration * each)) for each in normal])
     return Interval(float(low), float(high))
 
 
-def interval_over_seeds(
-    first: Floats, second: Floats, *, seed: int = 0, resamples: int = 999, level: float = LEVEL
-) -> Interval:
+def interval_over_seeds(first: Floats, second: Floats, *, seed: int = 0, resamples: int = 999) -> Interval:
     """Bootstrap tau of the means over seeds, drawing models, and for each of them seeds.
 
     A little low: the mean of seeds drawn again is noisier than the mean of the seeds.
@@ -109,7 +103,7 @@ def interval_over_seeds(
     ----------
     first, second
         float64 (n, seeds) of the same models; the numbers of seeds may differ.
-    seed, resamples, level
+    seed, resamples
         As for `interval_over_models`.
 
     Returns
@@ -128,7 +122,7 @@ def interval_over_seeds(
         one, other = (_signs(values.mean(axis=1)) for values in drawn)
         weights = generator.multinomial(count, np.full(count, 1 / count), size=1).astype(np.float64)
         found[resample] = _tau_of_resamples(one, other, weights)[0]
-    low, high = np.nanquantile(found, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.nanquantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(float(low), float(high))
 
 

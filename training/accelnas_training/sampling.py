@@ -121,7 +121,8 @@ def grid(family: NetworkFamily, n: int, seed: int, resolution: int = 224, known:
         from accelnas_training.networks.complexity import complexities  # PyTorch takes seconds to import
 
         rows = _at_least(family.space, n, max(_COUNTED, 4 * n), seed, known)
-        costs = complexities(family, rows, resolution)
+        counted = complexities(family, rows, resolution)
+        costs = np.array([(one.macs, one.params) for one in counted], np.float64)
     return rows[_spread_cells(costs, n)]
 
 

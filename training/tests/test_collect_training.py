@@ -13,9 +13,8 @@ from accelnas_training import sampling
 from accelnas_training.cli import app
 from accelnas_training.collect.job import Delivery, Job, Limits, Outcome, Task
 from accelnas_training.collect.reader import StoreReader
-from accelnas_training.collect.rounds import Sampling, sampled_rounds
 from accelnas_training.collect.store import Store
-from accelnas_training.collect.training_work import TrainingFolders, about, training_work
+from accelnas_training.collect.training_work import Sampling, TrainingFolders, about, sampled_rounds, training_work
 from accelnas_training.errors import ImagesError, StoreError
 from accelnas_training.images import open_images
 from accelnas_training.networks import load_family

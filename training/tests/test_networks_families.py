@@ -52,7 +52,8 @@ def family(builder, toy):
 def test_a_file_builds_networks(family):
     network = family.build(family.space.encode([{"v0": 1, "v1": 0, "v2": 0, "v3": 0}])[0])
     assert network(torch.zeros(1, 1, 8, 8)).shape == (1, 3)
-    macs, params = complexities(family, family.space.at([0]), 8)[0]
+    (cost,) = complexities(family, family.space.at([0]), 8)
+    macs, params = cost.macs, cost.params
     assert (macs, params) == (6 * 6 * 9 * 8 + 24, 8 * 9 + 8 + 27)
 
 

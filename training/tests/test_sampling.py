@@ -60,10 +60,10 @@ def test_mnasnets_grid_is_even():
 
 
 def test_the_costs_of_a_grid_are_those_of_the_networks():
-    from accelnas_training.networks.complexity import iterate_complexities
+    from accelnas_training.networks.complexity import complexities
 
     rows = MNASNET.sample(2, seed=4)
-    counted = [(one.dataset_macs, one.params) for one in iterate_complexities(load_family(), rows, 224)]
+    counted = [(one.dataset_macs, one.params) for one in complexities(load_family(), rows, 224)]
     assert sampling._formula(MNASNET, rows).tolist() == [list(map(float, one)) for one in counted]
 
 

@@ -18,9 +18,8 @@ from accelnas_training.images import open_images
 from accelnas_training.networks import load_family
 from accelnas_training.zero_cost.batch import first_batch, noise
 from accelnas_training.zero_cost.evaluation import Question, evaluate_proxies
-from accelnas_training.zero_cost.proxies import PROXIES
+from accelnas_training.zero_cost.proxies import PROXIES, Scoring, score_architecture
 from accelnas_training.zero_cost.ranks import agreements, choose_measured, feature_sets, learning_curves, ranks
-from accelnas_training.zero_cost.scoring import Scoring, score_architecture
 
 FAMILY = load_family().with_options(classes=10, width=0.25, head=64)
 SMALL = Scoring(("params", "naswot"), resolution=16, batch_size=4)

@@ -6,25 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from accelnas_training.cli.options import (
-    FamilyOption,
-    ImagesOption,
-    ListOption,
-    NumberOption,
-    SchemeOption,
-    SeedsOption,
-    StoreArgument,
-    Workers,
-    flat,
-    read_architectures,
-    read_integers,
-    tell_failed,
-    watched,
-)
+from accelnas_training.cli import options
 from accelnas_training.collect.collector import collect as collect_jobs
 from accelnas_training.collect.job import Job
-from accelnas_training.collect.rounds import Sampling, sampled_rounds
-from accelnas_training.collect.training_work import training_store
+from accelnas_training.collect.training_work import Sampling, sampled_rounds, training_store
 from accelnas_training.images import open_images
 from accelnas_training.networks import load_family
 from accelnas_training.schemes import load_scheme
@@ -49,28 +34,28 @@ app = typer.Typer()
 
 
 @app.command(epilog=EPILOG)
-@flat
+@options.flat
 def collect(
-    store: StoreArgument,
-    images: ImagesOption,
-    scheme: SchemeOption,
-    workers: Workers,
-    family: FamilyOption = "mnasnet",
-    number: NumberOption = 100,
+    store: options.StoreArgument,
+    images: options.ImagesOption,
+    scheme: options.SchemeOption,
+    workers: options.Workers,
+    family: options.FamilyOption = "mnasnet",
+    number: options.NumberOption = 100,
     sampling: Annotated[
         Literal["uniform", "grid", "active"], typer.Option("--sampling", help="How they are chosen.")
     ] = "uniform",
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Rounds of active sampling.")] = 5,
     sampling_seed: Annotated[int, typer.Option("--sampling-seed", min=0, help="Seed of their choice.")] = 0,
-    architectures: ListOption = None,
-    seeds: SeedsOption = "0",
+    architectures: options.ListOption = None,
+    seeds: options.SeedsOption = "0",
     resolution: Annotated[int, typer.Option("--resolution", min=1, help="Pixels a side for which MACs count.")] = 224,
 ) -> None:
     """Train architectures of a search space and keep their accuracies, whatever dies meanwhile.
 
     A training that fails is tried again, then quarantined; one that diverges is quarantined at once.
     """
-    networks, recipe, numbers = load_family(family), load_scheme(scheme), read_integers(seeds)
+    networks, recipe, numbers = load_family(family), load_scheme(scheme), options.read_integers(seeds)
     choice, limits = Sampling(sampling, number, sampling_seed, rounds, resolution), workers.limits
     opened = training_store(
         store, networks, open_images(images), workers.folder(store), workers.place, workers.loaders, resolution
@@ -80,11 +65,11 @@ def collect(
         batches: Iterable[Archs] = (
             sampled_rounds(kept, networks, recipe.digest, choice)
             if architectures is None
-            else [read_architectures(architectures, networks.space)]
+            else [options.read_architectures(architectures, networks.space)]
         )
         for rows in batches:
             jobs = [Job.of(row, recipe.digest, seed) for seed in numbers for row in rows]
-            with watched(len(jobs)) as report:
+            with options.watched(len(jobs)) as report:
                 end = collect_jobs(kept, jobs, work, runner, limits, report=report, recorded=recorded)
     typer.echo(f"{end.done:,} of {end.jobs:,} trainings are in {store}")
-    tell_failed(end.quarantined, store)
+    options.tell_failed(end.quarantined, store)

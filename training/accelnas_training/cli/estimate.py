@@ -12,15 +12,7 @@ from accelnas.cli.data import SpaceOption, read_space
 from accelnas.cli.fit import SplitOption, read_parts
 from accelnas.cli.info import new_table
 from accelnas.cli.shared import BenchmarkOption, console, load_benchmark, progress
-from accelnas_training.cli.options import (
-    DataArgument,
-    FamilyOption,
-    MetricsOption,
-    ReportOption,
-    command_text,
-    read_names,
-    read_pairs,
-)
+from accelnas_training.cli import options
 from accelnas_training.estimators import profile as profiles
 from accelnas_training.estimators.comparison import ComparisonPlan, compare
 from accelnas_training.estimators.report import draw, report_text
@@ -44,9 +36,9 @@ app = typer.Typer()
 
 @app.command(epilog=EPILOG)
 def estimate(
-    data: DataArgument,
-    output: ReportOption,
-    metrics: MetricsOption = None,
+    data: options.DataArgument,
+    output: options.ReportOption,
+    metrics: options.MetricsOption = None,
     few: Annotated[int, typer.Option("--few", min=5, help="Measurements for estimators that need few.")] = 50,
     seed: Annotated[int, typer.Option("--seed", "-s", min=0, help="Of their draw.")] = 0,
     profile: Annotated[
@@ -60,14 +52,14 @@ def estimate(
     """Build measurement, analytical, table, transfer and learned estimators, and compare errors and costs."""
     dataset = read_dataset(data, read_space(space))
     parts = read_parts(split, data, dataset)
-    files = read_pairs(profile, "--profile", "METRIC=FILE")
+    files = options.read_pairs(profile, "--profile", "METRIC=FILE")
     measured = {metric: profiles.read_profile(str(path)) for metric, path in files.items()}
-    plan = ComparisonPlan(read_names(metrics), few, seed, measured)
+    plan = ComparisonPlan(options.read_names(metrics), few, seed, measured)
     with progress("estimating", 1.0, "metrics") as report:
         results = compare(dataset, parts, load_benchmark(benchmark), plan, lambda done, total: report(done / total))
     shown = split if split in ("official", "random") else "JSON"
-    options = {"output": output.name, "few": few, "seed": seed, "split": shown, "metrics": metrics, "profile": profile}
-    text = report_text(results, dataset, parts, output, command_text("estimate", "DATA", **options))
+    given = {"output": output.name, "few": few, "seed": seed, "split": shown, "metrics": metrics, "profile": profile}
+    text = report_text(results, dataset, parts, output, options.command_text("estimate", "DATA", **given))
     write_report(output, text, results, draw)
     table = new_table("metric", "estimator", "MAPE, %", "tau", numbers=("MAPE, %", "tau"))
     for row in results.iter_rows(named=True):
@@ -79,7 +71,7 @@ def estimate(
 def profile_blocks(
     protocol: Annotated[str, typer.Argument(help="Name of a shipped protocol, or a TOML file.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="JSON for estimate --profile.")],
-    family: FamilyOption = "mnasnet",
+    family: options.FamilyOption = "mnasnet",
 ) -> None:
     """Measure every block of a network in each of its states, apart."""
     with progress("measuring", 1.0, "blocks") as report:

@@ -13,22 +13,7 @@ from accelnas.build.evaluation.tables import markdown
 from accelnas.cli.info import new_table
 from accelnas.cli.shared import console, progress
 from accelnas.files import write_text
-from accelnas_training.cli.options import (
-    FamilyOption,
-    ListOption,
-    NumberOption,
-    RetriesOption,
-    StoreArgument,
-    TableArgument,
-    TimeoutOption,
-    flat,
-    make_runner,
-    read_architecture,
-    read_architectures,
-    read_pairs,
-    read_seconds,
-    tell_failed,
-)
+from accelnas_training.cli import options
 from accelnas_training.collect.job import Limits
 from accelnas_training.collect.reader import StoreReader
 from accelnas_training.collect.store import Store
@@ -101,24 +86,26 @@ class _Measuring:
     """How many networks are measured: options of `run` and `repeat`."""
 
     protocol: ProtocolsOption
-    family: FamilyOption = "mnasnet"
+    family: options.FamilyOption = "mnasnet"
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the choice of architectures, and their order.")] = 0
     references: Annotated[
         int, typer.Option("--references", min=0, help="Networks measured again and again, to see drift.")
     ] = 3
     changes: SetOption = None
-    timeout: TimeoutOption = None
-    retries: RetriesOption = 1
+    timeout: options.TimeoutOption = None
+    retries: options.RetriesOption = 1
 
     def measure(self, store: Path, archs: Archs, plan: MeasuringPlan) -> None:
         """Measure what the store does not have."""
         networks, protocols = _read(self.family, self.protocol, self.changes)
-        limits = Limits(self.retries, timeout=read_seconds(self.timeout))
+        limits = Limits(self.retries, timeout=options.read_seconds(self.timeout))
         gpus = float(any(each.backend == "torch-cuda" for each in protocols))
         total = len(archs) * len(protocols) * plan.repeats
         with (
             Store.opened(store, networks.space, {"family": networks.digest}) as kept,
-            make_runner(int(limits.timeout is not None), gpus=gpus) as runner,  # a process of its own can be ended
+            options.make_runner(
+                int(limits.timeout is not None), gpus=gpus
+            ) as runner,  # a process of its own can be ended
             progress("measuring", total, "measurements") as bar,
         ):
             done = 0
@@ -131,7 +118,7 @@ class _Measuring:
             measure_architectures(kept, networks, archs, protocols, runner, plan, limits=limits, report=report)
             failed = len(kept.jobs("quarantined"))
         typer.echo(f"{done:,} new measurements in {store}")
-        tell_failed(failed, store)
+        options.tell_failed(failed, store)
 
 
 @app.command()
@@ -141,23 +128,23 @@ def network(
         typer.Argument(metavar="[ARCHITECTURE]", help="String, as `accelnas sample` prints it, or index in the space."),
     ] = "0",
     protocol: ProtocolsOption = ["cpu_latency"],  # noqa: B006 (Typer copies it)
-    family: FamilyOption = "mnasnet",
+    family: options.FamilyOption = "mnasnet",
     changes: SetOption = None,
 ) -> None:
     """Measure one network, and show every figure: whether a protocol works."""
     networks, protocols = _read(family, protocol, changes)
-    built = networks.build(read_architecture(architecture, networks.space))
+    built = networks.build(options.read_architecture(architecture, networks.space))
     for each in protocols:
         _print_measurement(each, measure_network(built, each, networks.options.in_channels))
 
 
 @app.command()
-@flat
+@options.flat
 def run(
-    store: StoreArgument,
+    store: options.StoreArgument,
     measuring: _Measuring,
-    number: NumberOption = 1000,
-    architectures: ListOption = None,
+    number: options.NumberOption = 1000,
+    architectures: options.ListOption = None,
     every: EveryOption = 25,
     again: Annotated[int, typer.Option("--again", min=0, help="Further measurements of noisy ones, at most.")] = 2,
 ) -> None:
@@ -170,16 +157,16 @@ def run(
     if architectures is None:
         archs = uniform(space, number, measuring.seed)
     else:
-        archs = read_architectures(architectures, space)
+        archs = options.read_architectures(architectures, space)
     measuring.measure(store, archs, plan)
 
 
 @app.command()
-@flat
+@options.flat
 def repeat(
-    store: StoreArgument,
+    store: options.StoreArgument,
     measuring: _Measuring,
-    number: NumberOption = 50,
+    number: options.NumberOption = 50,
     every: EveryOption = 10,
     output: Annotated[
         Path | None,
@@ -199,8 +186,8 @@ def repeat(
 
 @app.command()
 def export(
-    store: StoreArgument,
-    output: TableArgument,
+    store: options.StoreArgument,
+    output: options.TableArgument,
     metric: Annotated[
         list[str] | None,
         typer.Option(
@@ -219,7 +206,7 @@ def export(
 
     OUTPUT.json says beside it how they were made, and what correcting the drift was good for.
     """
-    wanted = read_pairs(metric, "--metric", "PROTOCOL=COLUMN") or None
+    wanted = options.read_pairs(metric, "--metric", "PROTOCOL=COLUMN") or None
     with StoreReader.opened(store) as reader:
         table, columns = write(reader, output, wanted, each=each)
     _print_table(COLUMNS, [_column_row(name, column) for name, column in columns.items()])
@@ -227,7 +214,7 @@ def export(
 
 
 def _read(family: str, names: Sequence[str], changes: Sequence[str] | None) -> tuple[NetworkFamily, list[Protocol]]:
-    changed = read_pairs(changes, "--set", "KEY=VALUE, as resolution=64")
+    changed = options.read_pairs(changes, "--set", "KEY=VALUE, as resolution=64")
     return load_family(family), [load_protocol(name).changed(**changed) for name in names]
 
 

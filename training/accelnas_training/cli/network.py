@@ -17,7 +17,7 @@ from accelnas.cli.shared import console, progress
 from accelnas_training.cli.options import ArchitectureArgument, FamilyOption, flat, read_architecture
 from accelnas_training.errors import NetworkError
 from accelnas_training.networks import load_family
-from accelnas_training.networks.complexity import Complexity, complexity, iterate_complexities, layer_costs
+from accelnas_training.networks.complexity import Complexity, complexities, complexity, layer_costs
 from accelnas_training.networks.export import export_onnx
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def check(
     counted: list[Complexity] = []
     processes = min(workers or _core.processors(), len(distinct))
     with progress("building", len(distinct), "networks") as report:
-        for one in iterate_complexities(load_family(), dataset.choices[first], 224, processes):
+        for one in complexities(load_family(), dataset.choices[first], 224, processes):
             counted.append(one)
             report(len(counted))
     _compare(dataset, "params", stated["params"], np.array([one.params for one in counted])[dataset.groups])

@@ -9,18 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from accelnas_training import sampling
-from accelnas_training.cli.options import (
-    FamilyOption,
-    FolderOption,
-    IntensityOption,
-    NumberOption,
-    SeedsOption,
-    Workers,
-    command_text,
-    flat,
-    read_integers,
-    watched,
-)
+from accelnas_training.cli import options
 from accelnas_training.collect.training_work import training_store
 from accelnas_training.errors import ProxyError
 from accelnas_training.images import open_images
@@ -62,13 +51,13 @@ app = typer.Typer(
 
 
 @app.command()
-@flat
+@options.flat
 def search(
     settings: Annotated[Path, typer.Argument(metavar="SETTINGS", help="Settings of the search: TOML.")],
     store: Annotated[Path, typer.Option("--store", help="File for the trainings: made, or gone on with.")],
-    output: FolderOption,
-    workers: Workers,
-    intensity: IntensityOption = None,
+    output: options.FolderOption,
+    workers: options.Workers,
+    intensity: options.IntensityOption = None,
 ) -> None:
     """Find the scheme that ranks models most like the reference, among those that are fast enough.
 
@@ -77,7 +66,7 @@ def search(
     asked = load_settings(settings)
     with _trainer(asked, store, workers) as (family, evaluate):
         result = search_proxy(asked, _models(asked, family), evaluate, _say)
-    command = command_text("proxy", "search", settings, store=store, output=output, workers=workers.workers)
+    command = options.command_text("proxy", "search", settings, store=store, output=output, workers=workers.workers)
     path = write_search(result, family.space, output, command, intensity)
     best = result.best
     if best is None:
@@ -92,11 +81,11 @@ def search(
 
 
 @app.command()
-@flat
+@options.flat
 def validate(
     proxy: Annotated[str, typer.Option("--proxy", help="The scheme's TOML file; or tables of its trainings.")],
-    output: FolderOption,
-    workers: Workers,
+    output: options.FolderOption,
+    workers: options.Workers,
     settings: Annotated[
         Path | None,
         typer.Argument(metavar="[SETTINGS]", help="Settings of the search, to train; none compares tables."),
@@ -108,10 +97,10 @@ def validate(
     store: Annotated[
         Path | None, typer.Option("--store", help="File for the trainings, with SETTINGS.", show_default=False)
     ] = None,
-    number: NumberOption = 40,
-    seeds: SeedsOption = "0,1",
-    family: FamilyOption = "mnasnet",
-    intensity: IntensityOption = None,
+    number: options.NumberOption = 40,
+    seeds: options.SeedsOption = "0,1",
+    family: options.FamilyOption = "mnasnet",
+    intensity: options.IntensityOption = None,
 ) -> None:
     """Compare a proxy with the reference, on architectures that had no part in its choice.
 
@@ -123,16 +112,16 @@ def validate(
             raise typer.BadParameter("name SETTINGS to train, or tables with --reference to compare")
         networks = load_family(family)
         trained = [read_trained(pattern, networks.space) for pattern in (proxy, reference)]
-        command = command_text("proxy", "validate", proxy=proxy, reference=reference, output=output)
+        command = options.command_text("proxy", "validate", proxy=proxy, reference=reference, output=output)
     else:
         if store is None or reference is not None:
             raise typer.BadParameter("with SETTINGS, give --store and no --reference, which they name")
-        asked, scheme, numbers = load_settings(settings), load_scheme(proxy), read_integers(seeds)
+        asked, scheme, numbers = load_settings(settings), load_scheme(proxy), options.read_integers(seeds)
         with _trainer(asked, store, workers) as (networks, evaluate):
             unseen = sampling.uniform(networks.space, number, asked.seed, _models(asked, networks))
             trained = train_all(evaluate, unseen, [scheme, asked.reference], numbers)
-        options = {"store": store, "proxy": proxy, "number": number, "seeds": seeds, "workers": workers.workers}
-        command = command_text("proxy", "validate", settings, **options, output=output)
+        given = {"store": store, "proxy": proxy, "number": number, "seeds": seeds, "workers": workers.workers}
+        command = options.command_text("proxy", "validate", settings, **given, output=output)
     found = compare(*trained)
     path = write_validation(found, networks.space, output, command, intensity)
     typer.echo(
@@ -142,14 +131,14 @@ def validate(
 
 
 @contextmanager
-def _trainer(asked: ProxySettings, store: Path, workers: Workers) -> Iterator[tuple[NetworkFamily, Collected]]:
+def _trainer(asked: ProxySettings, store: Path, workers: options.Workers) -> Iterator[tuple[NetworkFamily, Collected]]:
     """Give the networks, and what trains them through the store."""
     images, family = open_images(asked.images), load_family(asked.family)
     resolution = asked.reference.resize.validation
     folder, limits = workers.folder(store), workers.limits
     opened = training_store(store, family, images, folder, workers.place, workers.loaders, resolution)
     with opened as (kept, work, recorded), workers.runner() as runner:
-        yield family, Collected(kept, work, runner, limits, watched, recorded)
+        yield family, Collected(kept, work, runner, limits, options.watched, recorded)
 
 
 def _models(asked: ProxySettings, family: NetworkFamily) -> Archs:

@@ -8,14 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from accelnas.cli.shared import console, progress
-from accelnas_training.cli.options import (
-    ArchitectureArgument,
-    FamilyOption,
-    ImagesOption,
-    IntensityOption,
-    SchemeOption,
-    read_architecture,
-)
+from accelnas_training.cli import options
 from accelnas_training.energy import grams_of_co2
 from accelnas_training.images import open_images
 from accelnas_training.networks import load_family
@@ -47,24 +40,24 @@ app = typer.Typer()
 
 @app.command(epilog=EPILOG)
 def train(
-    architecture: ArchitectureArgument,
-    images: ImagesOption,
+    architecture: options.ArchitectureArgument,
+    images: options.ImagesOption,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="For evidence and checkpoints.")],
-    scheme: SchemeOption,
-    family: FamilyOption = "mnasnet",
+    scheme: options.SchemeOption,
+    family: options.FamilyOption = "mnasnet",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of weights, order and augmentation.")] = 0,
     device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps, or several: cuda:0,cuda:1.")] = "cpu",
     workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that load images, a device.")] = 0,
     validate_every: Annotated[int, typer.Option("--validate-every", min=1, help="Epochs between validations.")] = 1,
     resume: Annotated[bool, typer.Option("--resume/--no-resume", help="Go on with what the folder has.")] = True,
-    intensity: IntensityOption = None,
+    intensity: options.IntensityOption = None,
 ) -> None:
     """Train one architecture of a search space by a scheme."""
     networks, recipe = load_family(family), load_scheme(scheme)
     with progress("training", recipe.epochs, "epochs") as bar:
         result = train_architecture(
             networks,
-            read_architecture(architecture, networks.space),
+            options.read_architecture(architecture, networks.space),
             open_images(images),
             recipe,
             seed=seed,

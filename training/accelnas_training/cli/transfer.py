@@ -14,14 +14,7 @@ from accelnas.cli.fit import SplitOption, read_parts
 from accelnas.cli.info import new_table
 from accelnas.cli.shared import BenchmarkOption, console, load_benchmark, progress
 from accelnas.files import write_frame
-from accelnas_training.cli.options import (
-    DataArgument,
-    MetricsOption,
-    ReportOption,
-    command_text,
-    read_integers,
-    read_names,
-)
+from accelnas_training.cli import options
 from accelnas_training.reports import write_report
 from accelnas_training.transfer.design import GROUPS, Features
 from accelnas_training.transfer.design import choose as choose_rows
@@ -81,7 +74,7 @@ def choose(
     bench = load_benchmark(benchmark)
     pool = bench.space.sample(candidates, seed) if source is None else read_dataset(source, bench.space).choices
     archs = np.unique(pool, axis=0)
-    features = Features(Sources(bench, read_names(known)))
+    features = Features(Sources(bench, options.read_names(known)))
     rows = choose_rows(features.groups(archs), k, design, seed)
     table = pl.DataFrame(bench.space.decode(archs[rows])).with_row_index("id")
     write_frame(table, output, "parquet" if output.suffix == ".parquet" else "csv")
@@ -90,7 +83,7 @@ def choose(
 
 @app.command(epilog=FIT)
 def fit(
-    data: DataArgument,
+    data: options.DataArgument,
     output: Annotated[Path, typer.Option("--output", "-o", help="Benchmark directory to create or update.")],
     metric: Annotated[str, typer.Option("--metric", "-m", help="Column of the data, and name of the new metric.")],
     unit: Annotated[str, typer.Option("--unit", help="Such as ms or images/s.")] = "",
@@ -113,16 +106,16 @@ def fit(
     bench = load_benchmark(benchmark)
     dataset = read_dataset(data, bench.space)
     chosen = link or link_of(metric)
-    found = fit_transfer(dataset, metric, Sources(bench, read_names(known)), chosen)
+    found = fit_transfer(dataset, metric, Sources(bench, options.read_names(known)), chosen)
     found.write(output, unit=unit, description=description)
     _show(found, output)
 
 
 @app.command(epilog=EVALUATE)
 def evaluate(
-    data: DataArgument,
-    output: ReportOption,
-    metrics: MetricsOption = None,
+    data: options.DataArgument,
+    output: options.ReportOption,
+    metrics: options.MetricsOption = None,
     split: SplitOption = "official",
     sizes: Annotated[str, typer.Option("--sizes", metavar="N,M,…", help="Measurements.")] = "10,20,50,100,200",
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Draws of the candidates.")] = 5,
@@ -132,18 +125,18 @@ def evaluate(
     bench = load_benchmark(benchmark)
     dataset = read_dataset(data, bench.space)
     parts = read_parts(split, data, dataset)
-    numbers = sorted(set(read_integers(sizes, "--sizes")))
+    numbers = sorted(set(options.read_integers(sizes, "--sizes")))
     with progress("fitting", 1.0, "devices") as report:
         results = evaluate_transfer(
             dataset,
             parts,
             bench,
-            TransferPlan(read_names(metrics), numbers, seeds),
+            TransferPlan(options.read_names(metrics), numbers, seeds),
             lambda done, total: report(done / total),
         )
     shown = split if split in ("official", "random") else "JSON"
-    options = {"output": output.name, "split": shown, "sizes": sizes, "seeds": seeds, "metrics": metrics}
-    text = report_text(results, dataset, parts, output, command_text("transfer", "evaluate", "DATA", **options))
+    given = {"output": output.name, "split": shown, "sizes": sizes, "seeds": seeds, "metrics": metrics}
+    text = report_text(results, dataset, parts, output, options.command_text("transfer", "evaluate", "DATA", **given))
     write_report(output, text, results, draw)
     console().print(f"{output}: {results.height:,} fits")
 

@@ -15,26 +15,12 @@ from accelnas.cli.info import new_table
 from accelnas.cli.shared import console, progress
 from accelnas.errors import DataError
 from accelnas.lookalikes import check_table
-from accelnas_training.cli.options import (
-    DataArgument,
-    FamilyOption,
-    FolderOption,
-    NumberOption,
-    SeedsOption,
-    WhereOption,
-    flat,
-    make_runner,
-    read_architecture,
-    read_integers,
-    read_names,
-    tell_failed,
-)
+from accelnas_training.cli import options
 from accelnas_training.images import open_images
 from accelnas_training.networks import load_family
 from accelnas_training.zero_cost.evaluation import Question, evaluate_proxies
-from accelnas_training.zero_cost.proxies import PROXIES
+from accelnas_training.zero_cost.proxies import PROXIES, Scoring, score_architecture
 from accelnas_training.zero_cost.ranks import agreements
-from accelnas_training.zero_cost.scoring import Scoring, score_architecture
 
 if TYPE_CHECKING:
     from accelnas_training.images import Images
@@ -58,7 +44,7 @@ app = typer.Typer(
 class _How:
     """How networks are scored: options of `score` and `evaluate`."""
 
-    family: FamilyOption = "mnasnet"
+    family: options.FamilyOption = "mnasnet"
     images: Annotated[
         str | None,
         typer.Option(
@@ -70,16 +56,16 @@ class _How:
     ] = None
     resolution: Annotated[int, typer.Option("--resolution", help="Width and height of the images, pixels.")] = 64
     batch: Annotated[int, typer.Option("--batch", help="Number of images.")] = 16
-    seeds: SeedsOption = "0"
+    seeds: options.SeedsOption = "0"
     proxies: Annotated[str | None, typer.Option("--proxies", metavar="A,B,…", help="Proxies.", show_default="all")] = (
         None
     )
-    device: WhereOption = "cpu"
+    device: options.WhereOption = "cpu"
 
     @property
     def scoring(self) -> Scoring:
         """What is computed."""
-        return Scoring(tuple(read_names(self.proxies) or PROXIES), self.resolution, self.batch)
+        return Scoring(tuple(options.read_names(self.proxies) or PROXIES), self.resolution, self.batch)
 
     def opened(self) -> Images | None:
         """Open the images, if there are any."""
@@ -87,14 +73,19 @@ class _How:
 
 
 @app.command()
-@flat
+@options.flat
 def score(
     architectures: Annotated[list[str], typer.Argument(metavar="ARCHITECTURE…", help="As `accelnas sample` prints.")],
     how: _How,
 ) -> None:
     """Score architectures: mean, and standard deviation over seeds."""
-    numbers, scoring, networks, images = read_integers(how.seeds), how.scoring, load_family(how.family), how.opened()
-    rows = [read_architecture(text, networks.space) for text in architectures]
+    numbers, scoring, networks, images = (
+        options.read_integers(how.seeds),
+        how.scoring,
+        load_family(how.family),
+        how.opened(),
+    )
+    rows = [options.read_architecture(text, networks.space) for text in architectures]
     for text, arch in zip(architectures, rows, strict=True):
         runs = [
             score_architecture(networks, arch, scoring, seed=seed, images=images, device=how.device) for seed in numbers
@@ -110,13 +101,13 @@ def score(
 
 
 @app.command()
-@flat
+@options.flat
 def evaluate(
-    data: DataArgument,
-    output: FolderOption,
+    data: options.DataArgument,
+    output: options.FolderOption,
     how: _How,
     metric: Annotated[str, typer.Option("--metric", "-m", help="Metric to compare with.")] = "accuracy",
-    number: NumberOption = 300,
+    number: options.NumberOption = 300,
     seed: Annotated[int, typer.Option("--seed", "-s", min=0, help="Seed of their drawing.")] = 0,
     workers: Annotated[
         int, typer.Option("--workers", "-w", min=0, help="Ray workers of one core each; 0: this process.")
@@ -126,10 +117,15 @@ def evaluate(
 
     The same command goes on where the last one ended: scores are kept in FOLDER/scores.db.
     """
-    numbers, scoring, networks, images = read_integers(how.seeds), how.scoring, load_family(how.family), how.opened()
+    numbers, scoring, networks, images = (
+        options.read_integers(how.seeds),
+        how.scoring,
+        load_family(how.family),
+        how.opened(),
+    )
     question = Question(read_dataset(data, networks.space), metric, number, seed)
     with (
-        make_runner(workers, gpus=float(how.device.startswith("cuda"))) as runner,
+        options.make_runner(workers, gpus=float(how.device.startswith("cuda"))) as runner,
         progress("scoring", number * len(numbers), "scores") as show,
     ):
         found = evaluate_proxies(
@@ -145,14 +141,14 @@ def evaluate(
         )
     _print_taus("τ with " + metric, [(rank.proxy, rank.tau, rank.interval) for rank in found.ranks])
     typer.echo(f"report in {found.report}")
-    tell_failed(found.failed, output / "scores.db")
+    options.tell_failed(found.failed, output / "scores.db")
 
 
 @app.command()
 def compare(
     first: Annotated[Path, typer.Argument(help="scores.parquet of an evaluation.")],
     second: Annotated[Path, typer.Argument(help="That of another, with other seeds, resolution, batch or images.")],
-    family: FamilyOption = "mnasnet",
+    family: options.FamilyOption = "mnasnet",
 ) -> None:
     """Say how alike two runs rank the architectures that both scored: Kendall's tau of each proxy."""
     variables = [variable.name for variable in load_family(family).space.variables]

@@ -1,14 +1,16 @@
-"""The work of collecting accuracies: train a network of a family on images."""
+"""The work of collecting accuracies: train networks of a family on images, round after round."""
 
 from __future__ import annotations
 
 import shutil
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
+from accelnas_training import sampling
 from accelnas_training.collect.job import Outcome, Task
 from accelnas_training.collect.store import Store
 from accelnas_training.collect.work import NetworkWork, WorkDescription
@@ -17,9 +19,81 @@ from accelnas_training.schemes import Scheme
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from accelnas_training.arrays import Archs
     from accelnas_training.collect.job import Job
+    from accelnas_training.collect.reader import StoreReader
     from accelnas_training.images import Images
     from accelnas_training.networks import NetworkFamily
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How architectures are chosen.
+
+    Attributes
+    ----------
+    kind : str
+        ``uniform``; ``grid``, an even grid of MACs and parameters; or ``active``: in rounds, the first uniform, each
+        other where an ensemble fitted on the accuracies so far disagrees.
+    number : int
+        How many architectures.
+    seed : int
+        Of the choice.
+    rounds : int
+        Into how many rounds they are divided; others than ``active`` choose all in one.
+    resolution : int
+        Pixels a side for which a grid counts MACs.
+    """
+
+    kind: Literal["uniform", "grid", "active"]
+    number: int
+    seed: int = 0
+    rounds: int = 5
+    resolution: int = 224
+
+
+def sampled_rounds(store: StoreReader, family: NetworkFamily, scheme: str, choice: Sampling) -> Iterator[Archs]:
+    """Give the architectures of all rounds so far, round after round; each is chosen when it is asked for.
+
+    The architectures of the scheme's jobs come first, in their order: a collection that was interrupted goes on with
+    those that it chose, and one that is made larger keeps them.
+
+    Yields
+    ------
+    uint8 array (n, variables)
+        Distinct architectures.
+
+    Raises
+    ------
+    accelnas.SpaceError
+        If the space has not that many.
+    """
+    rounds = choice.rounds if choice.kind == "active" else 1
+    for number in np.linspace(0, choice.number, rounds + 1).round().astype(int)[1:]:
+        chosen = store.architectures(scheme)
+        missing = number - len(chosen)
+        if missing > 0:
+            chosen = np.concatenate([chosen, _choose(store, family, scheme, choice, chosen, missing)])
+        yield chosen[:number]
+
+
+def _choose(
+    store: StoreReader,
+    family: NetworkFamily,
+    scheme: str,
+    choice: Sampling,
+    chosen: Archs,
+    missing: int,
+) -> Archs:
+    if choice.kind == "grid":
+        return sampling.grid(family, missing, choice.seed, choice.resolution, chosen)
+    known, values = store.means(scheme, "accuracy")
+    if choice.kind == "uniform" or len(known) == 0:
+        return sampling.uniform(family.space, missing, choice.seed, chosen)
+    # those that failed have no accuracy to learn from, and are not to be chosen again
+    failed = {row.tobytes() for row in chosen} - {row.tobytes() for row in known}
+    rows = sampling.active(family.space, missing + len(failed), choice.seed, known, values)
+    return np.array([row for row in rows if row.tobytes() not in failed][:missing], np.uint8)
 
 
 def about(family: NetworkFamily, images: Images) -> dict[str, str]:
@@ -128,7 +202,7 @@ class TrainingWork(NetworkWork):
 
     def __call__(self, task: Task) -> Outcome:
         """Train the job's architecture, from the checkpoint of an attempt that died if there is one."""
-        from accelnas_training.networks.complexity import iterate_complexities  # PyTorch takes seconds to import
+        from accelnas_training.networks.complexity import complexities  # PyTorch takes seconds to import
         from accelnas_training.train import train_architecture
 
         job, scheme = task.job, Scheme.from_dict(task.scheme)
@@ -146,7 +220,7 @@ class TrainingWork(NetworkWork):
             workers=self._workers,
             validate_every=scheme.epochs,
         )
-        (cost,) = iterate_complexities(self.family, architecture[None], self._resolution)
+        (cost,) = complexities(self.family, architecture[None], self._resolution)
         values = {
             "accuracy": result.top1,
             "accuracy_top5": result.top5,

@@ -77,24 +77,12 @@ class FileImages(Images):
         return len(self._parts[part].labels)
 
     def image(self, part: Part, index: int) -> tuple[Image, int]:
-        """Give one image, and its class.
-
-        Raises
-        ------
-        ImagesError
-            If it can't be read.
-        """
+        """Give one image, and its class; raises ImagesError if it can't be read."""
         samples = self._parts[part]
         return decoded(samples, index, self.channels), int(samples.labels[index])
 
     def loader(self, part: Part, plan: LoaderPlan) -> FileLoader:
-        """Give the batches of one epoch.
-
-        Raises
-        ------
-        ImagesError
-            If there is not one batch to train on, timm knows no such policy, or colours of grey images are to change.
-        """
+        """Give the batches of one epoch; raises ImagesError as `Images.loader`."""
         asked = plan.augmentation
         if asked is not None and self.channels == 1 and (asked.policy or asked.color_jitter):
             raise ImagesError(

@@ -98,13 +98,7 @@ class MemoryImages(Images):
         return Image.fromarray(array if self.channels == 3 else array[:, :, 0]), int(labels[index])
 
     def loader(self, part: Part, plan: LoaderPlan) -> MemoryLoader:
-        """Give the batches of one epoch.
-
-        Raises
-        ------
-        ImagesError
-            If there is not one batch to train on, or the augmentation has a policy or changes colours.
-        """
+        """Give the batches of one epoch; raises ImagesError as `Images.loader`."""
         return MemoryLoader(self, *self._on(part, plan.device), plan)
 
     def _on(self, part: Part, device: str) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,6 @@ from functools import partial
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from accelnas_training.arrays import Archs, Floats
+    from accelnas_training.arrays import Archs
     from accelnas_training.networks.family import NetworkFamily
 
 
@@ -151,8 +150,8 @@ def complexity(network: nn.Module, resolution: int, in_channels: int = 3) -> Com
     return Complexity(counter.macs, sum(p.numel() for p in network.parameters()), counter.extras)
 
 
-def complexities(family: NetworkFamily, archs: Archs, resolution: int, workers: int = 1) -> Floats:
-    """Count what one image costs in many networks; those of MnasNet take about a tenth of a second each.
+def complexities(family: NetworkFamily, archs: Archs, resolution: int, workers: int = 1) -> Iterator[Complexity]:
+    """Count what one image costs in one network after another; those of MnasNet take about a tenth of a second each.
 
     Parameters
     ----------
@@ -165,11 +164,6 @@ def complexities(family: NetworkFamily, archs: Archs, resolution: int, workers: 
     workers
         Processes that count at the same time.
 
-    Returns
-    -------
-    float64 (n, 2)
-        MACs and parameters, whole numbers.
-
     Raises
     ------
     SpaceError
@@ -177,14 +171,6 @@ def complexities(family: NetworkFamily, archs: Archs, resolution: int, workers: 
     NetworkError
         If a network can't be built, or such an image does not go through.
     """
-    counted = iterate_complexities(family, archs, resolution, workers)
-    return np.array([(one.macs, one.params) for one in counted], np.float64).reshape(-1, 2)
-
-
-def iterate_complexities(
-    family: NetworkFamily, archs: Archs, resolution: int, workers: int = 1
-) -> Iterator[Complexity]:
-    """Give the complexity of one architecture after another; parameters and errors as in `complexities`."""
     count = partial(_count, family, resolution)
     if workers == 1:
         yield from map(count, archs)

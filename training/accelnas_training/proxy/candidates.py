@@ -7,7 +7,7 @@ import json
 import math
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -117,24 +117,6 @@ class Candidate:
     scheme: Scheme
 
 
-class Proposals(Protocol):
-    """Gives candidates, one after the other, and may learn from what becomes of them.
-
-    Attributes
-    ----------
-    dropped
-        Combinations that are no candidates, by reason.
-    """
-
-    dropped: Counter[str]
-
-    def ask(self, count: int) -> Sequence[Candidate]:
-        """Give up to `count` candidates that were not given before; none when there are no more."""
-
-    def tell(self, verdict: Verdict) -> None:
-        """Say what became of a candidate."""
-
-
 def cost(scheme: Scheme) -> float:
     """Estimate the time of a training before any: the pixels of all epochs, for one image.
 
@@ -150,6 +132,11 @@ def cost(scheme: Scheme) -> float:
 
 class Grid:
     """All combinations of the choices, cheapest first.
+
+    Attributes
+    ----------
+    dropped
+        Combinations that are no candidates, by reason.
 
     Raises
     ------
@@ -168,7 +155,7 @@ class Grid:
         self._rest = iter(sorted(candidates, key=lambda candidate: cost(candidate.scheme)))
 
     def ask(self, count: int) -> Sequence[Candidate]:
-        """Give the cheapest that are left."""
+        """Give up to `count` of the cheapest that are left."""
         return list(itertools.islice(self._rest, count))
 
     def tell(self, verdict: Verdict) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from accelnas_training.arrays import Archs
-    from accelnas_training.proxy.candidates import Candidate, Outcome, Proposals
+    from accelnas_training.proxy.candidates import Candidate, Outcome
     from accelnas_training.proxy.settings import ProxySettings
     from accelnas_training.proxy.trainings import Evaluate, Trained
     from accelnas_training.ranks import Interval
@@ -81,7 +81,7 @@ def search_proxy(
             f"mend it, or take more models: at least {LEAST_MODELS} must differ"
         )
     judge = _Judge(settings, reference.take(ranked), evaluate)
-    proposals: Proposals = Grid(settings) if settings.search == "grid" else Tpe(settings)
+    proposals = Grid(settings) if settings.search == "grid" else Tpe(settings)
     verdicts: list[Verdict] = []
     enough = False
     while not enough:

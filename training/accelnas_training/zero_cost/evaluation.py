@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from accelnas.errors import DataError
+from accelnas_training.collect.collector import collect
 from accelnas_training.collect.export import export
+from accelnas_training.collect.job import Job, Limits
 from accelnas_training.collect.store import Store
+from accelnas_training.collect.work import WorkDescription
 from accelnas_training.zero_cost.ranks import SIZES, choose_measured, feature_sets, learning_curves, ranks
 from accelnas_training.zero_cost.report import write_report
-from accelnas_training.zero_cost.scoring import NOISE, about, collect_scores, scoring_work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,10 +25,11 @@ if TYPE_CHECKING:
     from accelnas_training.collect.work import Runner
     from accelnas_training.images import Images
     from accelnas_training.networks import NetworkFamily
+    from accelnas_training.zero_cost.proxies import Scoring
     from accelnas_training.zero_cost.ranks import Rank
-    from accelnas_training.zero_cost.scoring import Scoring
 
 
+_NOISE = "Gaussian noise"
 _FEWEST = 3  # architectures that have an interval
 
 
@@ -110,9 +113,14 @@ def evaluate_proxies(
     """
     archs, values = choose_measured(question.dataset, question.metric, question.number, question.seed)
     folder.mkdir(parents=True, exist_ok=True)
-    with Store.opened(folder / "scores.db", family.space, about(family, images)) as store:
-        work = scoring_work(family, images, device)
-        end = collect_scores(store, archs, scoring, work, runner, seeds, report)
+    source, digest = (None, None) if images is None else (images.name, images.digest)
+    arguments = {"family": family.to_dict(), "images": source, "digest": digest, "device": device}
+    work = WorkDescription("accelnas_training.zero_cost.proxies:ScoringWork", arguments)
+    about = {"family": family.digest, "images": digest or _NOISE}
+    with Store.opened(folder / "scores.db", family.space, about) as store:
+        store.add_scheme(scoring.digest, "zero-cost", scoring.to_dict())
+        jobs = [Job.of(arch, scoring.digest, seed) for seed in seeds for arch in archs]
+        end = collect(store, jobs, work, runner, Limits(retries=0), report=report)  # the same seed would fail again
         scores = export(store, folder / "scores.parquet", scoring.digest, "mean")
         used = sorted(store.results(scoring.digest)["seed"].unique())
     names = [variable.name for variable in family.space.variables]
@@ -125,12 +133,11 @@ def evaluate_proxies(
     curves = None
     if table.height - table.height // 3 >= SIZES[0] and len(sets) > 1:
         curves = learning_curves(sets, table[question.metric].to_numpy())
-    source = f"{NOISE} with random labels" if images is None else images.name
     made_with = (
         f"{table.height} architectures drawn with seed {question.seed}. Each was scored with weights and a batch of "
-        f"{scoring.batch_size} images of {scoring.resolution} × {scoring.resolution} pixels ({source}) of seed "
-        f"{', '.join(map(str, used))}. Data {question.dataset.sha256[:12]}, networks {family.digest[:12]}, "
-        f"settings {scoring.digest[:12]}."
+        f"{scoring.batch_size} images of {scoring.resolution} × {scoring.resolution} pixels "
+        f"({source or f'{_NOISE} with random labels'}) of seed {', '.join(map(str, used))}. "
+        f"Data {question.dataset.sha256[:12]}, networks {family.digest[:12]}, settings {scoring.digest[:12]}."
     )
     path = write_report(folder, question.metric, made_with, found, curves)
     return Evaluation(found, curves, end.quarantined, path)
