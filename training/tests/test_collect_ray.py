@@ -16,7 +16,7 @@ from accelnas_training.collect.store import Store
 from accelnas_training.collect.work import WorkDescription
 from accelnas_training.errors import TrainingError
 from collect_driver import SPACE, jobs
-from test_collector import TESTS, check_all_there, drive, wait_for
+from test_collect_collector import TESTS, check_all_there, drive, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +42,7 @@ def attempts(store):
     return store.connection.execute("SELECT ending, kind, worker, message FROM attempts ORDER BY id").fetchall()
 
 
+@pytest.mark.slow
 def test_workers_that_go_wrong_in_every_way(runner, store, tmp_path):
     ways = dict(enumerate(["nothing", "error", "die", "exit", "hang", "diverged", "memory"]))
     wanted = [Job((0, 0), "scheme", seed) for seed in ways]
@@ -85,6 +86,7 @@ def test_a_worker_killed_midway_is_replaced_and_the_others_are_kept(runner, stor
     assert len({name.name.split("-")[1] for name in log.iterdir()} - processes) <= 1
 
 
+@pytest.mark.slow
 def test_work_that_can_not_be_made_ends_the_collection(runner, store):
     with pytest.raises(TrainingError, match=r"no worker becomes ready: worker .*ValueError: no such images on this"):
         collect(store, jobs(2), WorkDescription("collect_works:can_not_be_made"), runner)

@@ -19,6 +19,7 @@ def not_run(language):
     return [case for case in executed(SMALLER, language, FOLDER) if case.marks]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("some", executed(OTHERS, "console", FOLDER) + not_run("console"))
 def test_commands_run_in_order(some, tmp_path):
     run_console(some, tmp_path)

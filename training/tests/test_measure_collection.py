@@ -222,6 +222,7 @@ def test_one_measurement_is_no_repetition(measured, toy):
         repeatability(store, LATENCY.digest)
 
 
+@pytest.mark.slow
 def test_a_real_measurement_shares_the_network(tmp_path):
     family = load_family().with_options(classes=10, width=0.25, head=32)
     few = {"resolution": 32, "timing.passes": 2, "timing.seconds": 0, "timing.warm_up_seconds": 0.01}

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import polars as pl
+import pytest
 from typer.testing import CliRunner
 
 from accelnas.cli import app as accelnas
@@ -23,6 +24,7 @@ def smaller(text):
     return text
 
 
+@pytest.mark.slow
 def test_commands_run_in_order(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copy(FOLDER.parent / "examples" / "devices" / "run_onnx.py", tmp_path)

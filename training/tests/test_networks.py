@@ -50,6 +50,7 @@ def test_the_closed_form_has_the_same_costs():
     assert [one.dataset_macs for one in found] == closed_form(lambda layer: layer.macs)
 
 
+@pytest.mark.slow
 def test_worker_processes_count_alike():
     rows = SPACE.sample(2, seed=5)
     assert list(complexities(FAMILY, rows, 64, workers=2)) == list(complexities(FAMILY, rows, 64))

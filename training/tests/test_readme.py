@@ -31,6 +31,7 @@ def test_python_runs():
         exec(compile(block, "README.md", "exec"), {})
 
 
+@pytest.mark.slow
 def test_commands_run_in_order(tmp_path, monkeypatch):
     folder = tmp_path / "digits"
     shutil.copytree(FOLDER / "examples" / "digits", folder)

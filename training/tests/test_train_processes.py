@@ -14,6 +14,7 @@ from small_trainings import SCHEME, SmallNetwork, small_images
 ALIKE = SCHEME.changed(epochs=2, dropout=0, batch_size=48)
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(tmp_path):
     images, rows = small_images(validation=97), []  # one process validates an image more
     single, double = (SmallNetwork(normalise=False) for _ in range(2))

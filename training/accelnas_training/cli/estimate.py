@@ -14,8 +14,7 @@ from accelnas.cli.info import new_table
 from accelnas.cli.shared import BenchmarkOption, console, load_benchmark, progress
 from accelnas_training.cli import options
 from accelnas_training.estimators import profile as profiles
-from accelnas_training.estimators.comparison import ComparisonPlan, compare
-from accelnas_training.estimators.report import draw, report_text
+from accelnas_training.estimators.comparison import ComparisonPlan, compare, draw, report_text
 from accelnas_training.measure import load_protocol
 from accelnas_training.networks.family import load_family
 from accelnas_training.reports import write_report

@@ -27,16 +27,8 @@ if TYPE_CHECKING:
 
 # what a line may say, and which field of Measurement it is
 _FIGURES = {
-    "latency_ms": "latency_ms",
-    "latency_std_ms": "latency_std_ms",
-    "latency_median_ms": "latency_median_ms",
-    "throughput": "throughput",
-    "throughput_std": "throughput_std",
-    "passes": "passes",
-    "outliers": "outliers",
-    "warm_up": "warm_up",
-    "memory_mb": "memory_mb",
-    "energy_mj": "energy_mj",
+    **{name: name for name in ("latency_ms", "latency_std_ms", "latency_median_ms", "throughput", "throughput_std")},
+    **{name: name for name in ("passes", "outliers", "warm_up", "memory_mb", "energy_mj")},
     "clock_mhz": "clock_after_mhz",
 }
 

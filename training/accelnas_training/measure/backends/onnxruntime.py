@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from accelnas import _core
 from accelnas_training.errors import MeasurementError
-from accelnas_training.measure.backends.session import Session, measured_in
 from accelnas_training.measure.machine import ResidentMemory
+from accelnas_training.measure.timing import Session, measured_in
 from accelnas_training.networks.export import needed
 
 if TYPE_CHECKING:

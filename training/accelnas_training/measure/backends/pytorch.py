@@ -13,8 +13,8 @@ import torch
 
 from accelnas.errors import MissingExtraError
 from accelnas_training.errors import MeasurementError
-from accelnas_training.measure.backends.session import Session, measured_in
 from accelnas_training.measure.machine import ResidentMemory, kept_memory
+from accelnas_training.measure.timing import Session, measured_in
 from accelnas_training.threads import torch_threads
 
 if TYPE_CHECKING:

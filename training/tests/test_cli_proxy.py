@@ -48,6 +48,7 @@ def found(tmp_path_factory):
     return folder, words, run("proxy", "search", *words)
 
 
+@pytest.mark.slow
 def test_a_proxy_is_found(found):
     folder, _, said = found
     assert "p* has τ" in said
@@ -65,6 +66,7 @@ def test_a_second_search_trains_nothing_and_writes_its_report_again(found):
     assert (folder / "found/candidates.csv").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_from_a_proxy_to_a_benchmark(found):
     folder, words, _ = found
     scheme = folder / "found/proxy.toml"
