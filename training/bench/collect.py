@@ -36,8 +36,8 @@ from accelnas_training.collect.collector import collect  # noqa: E402
 from accelnas_training.collect.job import Job  # noqa: E402
 from accelnas_training.collect.ray_runner import RayRunner  # noqa: E402
 from accelnas_training.collect.reader import StoreReader  # noqa: E402
-from accelnas_training.collect.status import problems  # noqa: E402
 from accelnas_training.collect.store import Store  # noqa: E402
+from accelnas_training.collect.summary import problems  # noqa: E402
 from accelnas_training.collect.work import InlineRunner, WorkDescription  # noqa: E402
 from collect_driver import SPACE, jobs  # noqa: E402
 from collect_works import value  # noqa: E402

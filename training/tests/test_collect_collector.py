@@ -17,8 +17,8 @@ from accelnas_training.collect import collector
 from accelnas_training.collect.collector import collect
 from accelnas_training.collect.job import Delivery, Job, Limits, Outcome
 from accelnas_training.collect.reader import StoreReader
-from accelnas_training.collect.status import problems
 from accelnas_training.collect.store import FullDiskError, Store
+from accelnas_training.collect.summary import problems
 from accelnas_training.collect.work import InlineRunner, WorkDescription
 from accelnas_training.errors import StoreError, TrainingError
 from collect_driver import SPACE, jobs

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 import accelnas
 from accelnas_training.collect.job import Delivery, Job, Limits, Outcome
 from accelnas_training.collect.reader import StoreReader
-from accelnas_training.collect.status import problems
 from accelnas_training.collect.store import FullDiskError, Store
+from accelnas_training.collect.summary import problems
 from accelnas_training.errors import StoreError
 
 JOBS = [Job((a, b, 4, 0), "scheme", seed) for seed in (0, 1) for a in range(3) for b in range(2)]

@@ -14,7 +14,14 @@ from accelnas_training.cli import app
 from accelnas_training.collect.job import Delivery, Job, Limits, Outcome, Task
 from accelnas_training.collect.reader import StoreReader
 from accelnas_training.collect.store import Store
-from accelnas_training.collect.training_work import Sampling, TrainingFolders, about, sampled_rounds, training_work
+from accelnas_training.collect.training_work import (
+    Sampling,
+    about,
+    job_folder,
+    sampled_rounds,
+    training_store,
+    training_work,
+)
 from accelnas_training.errors import ImagesError, StoreError
 from accelnas_training.images import open_images
 from accelnas_training.networks import load_family
@@ -125,8 +132,9 @@ def test_results_are_those_of_the_training_alone(lab, store, tmp_path):
     assert again.values["accuracy"] == alone.top1
     assert again.values["params"] == values["params"] < 0.01
     assert "torch" in again.environment
-    assert (TrainingFolders(tmp_path).of(job) / "result.json").exists()
-    TrainingFolders(tmp_path).remove(job)
+    assert (job_folder(tmp_path, job) / "result.json").exists()
+    with training_store(tmp_path.with_suffix(".db"), family, images, tmp_path, "cpu", 0, 8) as (_, _, recorded):
+        recorded(job)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -32,7 +32,7 @@ def measured(tmp_path, monkeypatch, family):
 
     def measure(archs, protocols=(LATENCY,), plan=None, stop_after=None, **device):
         work = WorkDescription("measure_stub:make", device)
-        monkeypatch.setattr(collection, "measuring_work", lambda *_: work)
+        monkeypatch.setattr(collection, "_measuring_work", lambda *_: work)
         order = []
 
         def report(job):

@@ -40,8 +40,9 @@ class _Loaded(Mapping[str, Any]):
     """All commands by name, each imported when it is looked up: PyTorch takes seconds."""
 
     def __getitem__(self, name: str) -> Any:
-        module = import_module(f"accelnas_training.cli.{COMMANDS[name][0]}")
-        group = typer.main.get_group(module.app)
+        module, text = COMMANDS[name]
+        group = typer.main.get_group(import_module(f"accelnas_training.cli.{module}").app)
+        group.help = text
         return group.commands.get(name, group)
 
     def __iter__(self) -> Iterator[str]:

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 import typer
 
 from accelnas_training.cli.options import StoreArgument, TableArgument
-from accelnas_training.collect.export import export as write
 from accelnas_training.collect.reader import StoreReader
+from accelnas_training.collect.summary import export as write
 from accelnas_training.schemes import load_scheme
 
 EPILOG = """Examples:

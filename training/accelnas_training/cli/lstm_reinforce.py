@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -106,10 +105,9 @@ def _run(bench: Benchmark, metric: str, algorithm: ManyRuns, values: Floats) -> 
 
 def _write(output: Path, best: Floats, seeds: range) -> None:
     with text_output(output) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("seed", "evaluation", "best"))
+        file.write("seed,evaluation,best\n")
         for seed, path in zip(seeds, best, strict=True):
-            writer.writerows((seed, evaluation, f"{value:.6g}") for evaluation, value in enumerate(path, 1))
+            file.writelines(f"{seed},{evaluation},{value:.6g}\n" for evaluation, value in enumerate(path, 1))
 
 
 def _summary(name: str, ends: Floats, optimum: float, budget: int) -> str:

@@ -42,7 +42,7 @@ EPILOG = """Examples:
 
 The same command goes on where the last one ended; `accelnas-training store status` looks at a store meanwhile.
 """
-AGREEMENT = (
+AGREEMENT = [
     "protocol",
     "architectures",
     "tau",
@@ -54,7 +54,7 @@ AGREEMENT = (
     "references",
     "paired",
     "corrected",
-)
+]
 COLUMNS = ("column", "architectures", "measurements", "noisy", "outliers", "references", "paired", "corrected")
 
 ProtocolsOption = Annotated[
@@ -76,9 +76,7 @@ SetOption = Annotated[
 ]
 EveryOption = Annotated[int, typer.Option("--every", min=1, help="Architectures between two looks at the references.")]
 
-app = typer.Typer(
-    no_args_is_help=True, epilog=EPILOG, help="Measure latency, throughput, memory and energy, on any device."
-)
+app = typer.Typer(no_args_is_help=True, epilog=EPILOG)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ EXPORT_EPILOG = f"""Example, of EfficientNet-B0:
 ResolutionOption = Annotated[int, typer.Option("--resolution", "-r", min=1, help="Pixels a side of an image.")]
 _FAMILYS = "the family's"
 
-app = typer.Typer(no_args_is_help=True, help="Show, export and check networks.")
+app = typer.Typer(no_args_is_help=True)
 
 
 @dataclass(frozen=True)

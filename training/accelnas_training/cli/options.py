@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from accelnas import Space
     from accelnas_training.arrays import Archs
     from accelnas_training.collect.collector import Progress
-    from accelnas_training.collect.ray_runner import RayRunner
+    from accelnas_training.collect.work import Runner
 
 ArchitectureArgument = Annotated[
     str, typer.Argument(metavar="ARCHITECTURE", help="String, as `accelnas sample` prints it, or index in the space.")
@@ -113,7 +113,7 @@ class Workers:
         """Where checkpoints are."""
         return self.work_folder or store.with_name(f"{store.name}.work")
 
-    def runner(self) -> InlineRunner | RayRunner:
+    def runner(self) -> Runner:
         """Give the workers."""
         return make_runner(self.workers, self.cpus_each, self.gpus_each, self.address)
 
@@ -208,7 +208,7 @@ def command_text(*words: object, **options: object) -> str:
     return shlex.join(["accelnas-training", *map(str, words)])
 
 
-def make_runner(workers: int, cpus: float = 1, gpus: float = 0, address: str | None = None) -> InlineRunner | RayRunner:
+def make_runner(workers: int, cpus: float = 1, gpus: float = 0, address: str | None = None) -> Runner:
     """Give a runner of so many workers on Ray, or of this process for 0; to be closed by ``with``."""
     if workers == 0:
         return InlineRunner()

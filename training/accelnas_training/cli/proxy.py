@@ -43,11 +43,7 @@ An interrupted command goes on where it ended when it is run again: every traini
 done trains nothing then, and writes its report anew.
 """
 
-app = typer.Typer(
-    no_args_is_help=True,
-    epilog=EPILOG,
-    help="Find a cheap training scheme that ranks as an expensive one does, validate it.",
-)
+app = typer.Typer(no_args_is_help=True, epilog=EPILOG)
 
 
 @app.command()

@@ -20,7 +20,7 @@ EPILOG = """Examples:
   accelnas-training scheme check mine.toml
 """
 
-app = typer.Typer(no_args_is_help=True, epilog=EPILOG, help="Look at training schemes, check one of your own.")
+app = typer.Typer(no_args_is_help=True, epilog=EPILOG)
 
 
 @app.command("list")

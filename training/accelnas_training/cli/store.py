@@ -10,9 +10,9 @@ from accelnas.cli.info import new_table
 from accelnas.cli.shared import console
 from accelnas_training.cli.options import StoreArgument
 from accelnas_training.collect.reader import StoreReader
-from accelnas_training.collect.status import problems
-from accelnas_training.collect.status import status as look
 from accelnas_training.collect.store import Store
+from accelnas_training.collect.summary import problems
+from accelnas_training.collect.summary import status as look
 from accelnas_training.errors import StoreError
 
 EPILOG = """Examples:
@@ -24,9 +24,7 @@ EPILOG = """Examples:
   accelnas-training store retry digits.db
 """
 
-app = typer.Typer(
-    no_args_is_help=True, epilog=EPILOG, help="Look at a store, check it, let failed jobs be tried again."
-)
+app = typer.Typer(no_args_is_help=True, epilog=EPILOG)
 
 
 @app.command()

@@ -40,7 +40,7 @@ EVALUATE = """Example:
   accelnas-training transfer evaluate DATA -o docs/transfer.md
 """
 
-app = typer.Typer(no_args_is_help=True, help="A new device from few measurements: choose, fit, evaluate.")
+app = typer.Typer(no_args_is_help=True)
 
 KnownOption = Annotated[
     str | None,

@@ -35,9 +35,7 @@ EPILOG = """Examples:
   accelnas-training zero-cost compare scores/scores.parquet larger/scores.parquet
 """
 
-app = typer.Typer(
-    no_args_is_help=True, epilog=EPILOG, help="Score networks that were not trained, and judge the scores."
-)
+app = typer.Typer(no_args_is_help=True, epilog=EPILOG)
 
 
 @dataclass(frozen=True)

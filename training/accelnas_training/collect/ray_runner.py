@@ -13,7 +13,7 @@ from ray.exceptions import RayError
 
 from accelnas import _core
 from accelnas_training.collect.job import Delivery, Task
-from accelnas_training.collect.work import WorkDescription, attempt, worker_name
+from accelnas_training.collect.work import Runner, WorkDescription, attempt, worker_name
 from accelnas_training.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class _Worker:
     began: float = field(default_factory=time.monotonic)
 
 
-class RayRunner:
+class RayRunner(Runner):
     """Gives tasks to persistent workers, one each at a time, and replaces those that die or take too long.
 
     Workers begin as the cluster has room for them, so that nodes may join later; imports are paid once a worker.
@@ -102,12 +102,6 @@ class RayRunner:
         self._vacant: list[float] = []  # when each place without a worker gets one
         self._failed_starts = 0
         self._trouble = ""
-
-    def __enter__(self) -> RayRunner:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def start(self, work: WorkDescription, timeout: float | None) -> None:
         """Make workers that do `work`; those that do it already stay.

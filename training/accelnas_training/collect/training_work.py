@@ -155,31 +155,20 @@ def training_store(
     tuple
         The store, what workers do, and what to call with each job whose result is on disk.
     """
-    folders = TrainingFolders(folder)
+
+    def forget(job: Job) -> None:
+        shutil.rmtree(job_folder(folder, job), ignore_errors=True)
+
     work = training_work(family, images, folder, device=device, workers=loaders, resolution=resolution)
     with Store.opened(path, family.space, about(family, images)) as store:
-        folders.remove_done(store)
-        yield store, work, folders.remove
+        for job in store.jobs("done"):  # a driver that died after recording could not
+            forget(job)
+        yield store, work, forget
 
 
-class TrainingFolders:
-    """The trainings' folders in a work folder, a job each; emptied as results reach the store."""
-
-    def __init__(self, work_folder: str | Path) -> None:
-        self._work_folder = Path(work_folder)
-
-    def of(self, job: Job) -> Path:
-        """Give a job's folder."""
-        return self._work_folder / job.key
-
-    def remove(self, job: Job) -> None:
-        """Remove a job's folder, whose result is in the store."""
-        shutil.rmtree(self.of(job), ignore_errors=True)
-
-    def remove_done(self, store: Store) -> None:
-        """Remove what a driver that died after recording could not."""
-        for job in store.jobs("done"):
-            self.remove(job)
+def job_folder(work_folder: str | Path, job: Job) -> Path:
+    """Where a job's training leaves its checkpoints, until its result reaches the store."""
+    return Path(work_folder) / job.key
 
 
 class TrainingWork(NetworkWork):
@@ -197,8 +186,7 @@ class TrainingWork(NetworkWork):
     ) -> None:
         super().__init__(family, images, digest)
         self._images = cast("Images", self.images)
-        self._folders = TrainingFolders(work_folder)
-        self._device, self._workers, self._resolution = device, workers, resolution
+        self._folder, self._device, self._workers, self._resolution = work_folder, device, workers, resolution
 
     def __call__(self, task: Task) -> Outcome:
         """Train the job's architecture, from the checkpoint of an attempt that died if there is one."""
@@ -207,7 +195,7 @@ class TrainingWork(NetworkWork):
 
         job, scheme = task.job, Scheme.from_dict(task.scheme)
         architecture = np.array(job.architecture, np.uint8)
-        folder = self._folders.of(job)
+        folder = job_folder(self._folder, job)
         folder.mkdir(parents=True, exist_ok=True)
         result = train_architecture(
             self.family,

@@ -20,6 +20,8 @@ from accelnas_training.provenance import environment
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from typing_extensions import Self
+
 
 class Work(Protocol):
     """What a worker does with a task; made once in each worker."""
@@ -101,6 +103,12 @@ class NetworkWork:
 class Runner(Protocol):
     """Does tasks and delivers how each ended, once; closed by `close`, or by leaving ``with``."""
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def start(self, work: WorkDescription, timeout: float | None) -> None:
         """Make workers that do `work`, each task within `timeout` seconds; those that do it already stay."""
 
@@ -115,6 +123,7 @@ class Runner(Protocol):
     @property
     def waits_for(self) -> str:
         """What keeps workers from being there, in words; empty if nothing does."""
+        return ""
 
     def submit(self, task: Task) -> None:
         """Begin a task; only while `free` is above 0."""
@@ -126,7 +135,7 @@ class Runner(Protocol):
         """End the workers, and what they are doing."""
 
 
-class InlineRunner:
+class InlineRunner(Runner):
     """Does one task at a time in this process: for tests, small work, and debuggers.
 
     Examples
@@ -140,12 +149,6 @@ class InlineRunner:
         self._description: WorkDescription | None = None
         self._work: Work | None = None
         self._task: Task | None = None
-
-    def __enter__(self) -> InlineRunner:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def start(self, work: WorkDescription, timeout: float | None) -> None:
         """Make the work here.
@@ -169,11 +172,6 @@ class InlineRunner:
     def workers(self) -> int:
         """1 after `start`."""
         return int(self._work is not None)
-
-    @property
-    def waits_for(self) -> str:
-        """Nothing."""
-        return ""
 
     def submit(self, task: Task) -> None:
         """Keep the task for the next `wait`."""

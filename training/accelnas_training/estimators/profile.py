@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from accelnas.errors import DataError
-from accelnas.files import replacing
+from accelnas.files import write_text
+from accelnas_training.checked import Checked
 from accelnas_training.errors import NetworkError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Profile:
+class Profile(Checked):
     """Measured parts of networks, milliseconds of a pass of one batch.
 
     Attributes
@@ -43,10 +44,11 @@ class Profile:
         Time of measuring.
     """
 
+    error = DataError
     protocol: str
     batch: int
     fixed: float
-    blocks: list[list[float]]
+    blocks: tuple[tuple[float, ...], ...]
     seconds: float
 
     @property
@@ -70,8 +72,7 @@ class Profile:
 
     def write(self, path: Path) -> None:
         """Write as JSON."""
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
+        write_text(path, json.dumps(self.to_dict()) + "\n")
 
 
 def read_profile(path: str | Path) -> Profile:
@@ -83,13 +84,11 @@ def read_profile(path: str | Path) -> Profile:
         If it is something else.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-        found = Profile(**content)
-        finite = np.isfinite([found.fixed, *(value for block in found.blocks for value in block)]).all()
-    except (TypeError, ValueError) as error:
+        found = Profile.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+    except (AttributeError, TypeError, ValueError) as error:
         raise DataError(f"{path} is no profile of blocks: {error}; make one with profile-blocks") from None
-    if not finite or not found.blocks:
-        raise DataError(f"{path} holds no blocks, or values that are not finite; make one with profile-blocks")
+    if not found.blocks:
+        raise DataError(f"{path} holds no blocks; make one with profile-blocks")
     return found
 
 
@@ -144,7 +143,7 @@ def profile_blocks(
     times, pace = (np.array([getattr(each, name) for each in found]) for name in ("latency_ms", "reference_ms"))
     if not np.isnan(pace).any():
         times = times / (pace / np.median(pace))
-    blocks = [own.tolist() for own in np.split(times[2:], np.cumsum(sizes)[:-1])]
+    blocks = tuple(tuple(own.tolist()) for own in np.split(times[2:], np.cumsum(sizes)[:-1]))
     return Profile(protocol.digest, protocol.batch, float(times[:2].sum()), blocks, time.monotonic() - started)
 
 

@@ -1,11 +1,14 @@
-"""Images, how they are altered, and what one process loads of them in one epoch."""
+"""Images, encoded in files or not, how they are altered, and what one process loads of them in one epoch."""
 
 from __future__ import annotations
 
+import io
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal, Protocol
+
+from PIL import Image, UnidentifiedImageError
 
 from accelnas_training.checked import Checked, Range
 from accelnas_training.errors import ImagesError
@@ -13,7 +16,8 @@ from accelnas_training.errors import ImagesError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from PIL.Image import Image
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
 
@@ -184,7 +188,7 @@ class Images(ABC):
         """Give the number of images of a part."""
 
     @abstractmethod
-    def image(self, part: Part, index: int) -> tuple[Image, int]:
+    def image(self, part: Part, index: int) -> tuple[Image.Image, int]:
         """Give one image as it is stored, and its class.
 
         Raises
@@ -203,3 +207,40 @@ class Images(ABC):
             If the part has less than one batch to train on, or the augmentation can't be done to these images.
             While loading: if an image can't be read; the message names it.
         """
+
+
+EXTENSIONS = frozenset({"bmp", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp"})
+
+
+class Samples(Protocol):
+    """Encoded images of one part, which every process can read by number.
+
+    Attributes
+    ----------
+    labels : NDArray
+        int64 (n,), from 0.
+    """
+
+    labels: NDArray[np.int64]
+
+    def read(self, index: int) -> bytes:
+        """Give one encoded image."""
+
+    def where(self, index: int) -> str:
+        """Say where an image lies, for messages."""
+
+
+def decoded(samples: Samples, index: int, channels: int) -> Image.Image:
+    """Read and decode one image, to red, green and blue or to grey.
+
+    Raises
+    ------
+    ImagesError
+        If it can't be read or decoded; the message says where it lies.
+    """
+    try:
+        with Image.open(io.BytesIO(samples.read(index))) as image:
+            return image.convert("RGB" if channels == 3 else "L")
+    except Exception as error:  # decoders raise whatever a damaged file leads them to
+        reason = "no image" if isinstance(error, UnidentifiedImageError) else str(error)
+        raise ImagesError(f"{samples.where(index)} can't be read: {reason}; replace or remove it") from error

@@ -10,7 +10,7 @@ from timm.data.transforms_factory import create_transform
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from accelnas_training.errors import ImagesError
-from accelnas_training.images.samples import decoded
+from accelnas_training.images.base import decoded
 from accelnas_training.images.streams import AUGMENTATION, batches, bits, seeded
 from accelnas_training.images.tensors import finished
 
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
-    from accelnas_training.images.base import Augmentation, Images, LoaderPlan, Part
-    from accelnas_training.images.samples import Samples
+    from accelnas_training.images.base import Augmentation, Images, LoaderPlan, Part, Samples
 
     Transform = Callable[[Image], Tensor]
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accelnas_training.errors import ImagesError
-from accelnas_training.images.base import Images
-from accelnas_training.images.samples import EXTENSIONS, decoded
+from accelnas_training.images.base import EXTENSIONS, Images, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,9 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from accelnas_training.images.base import LoaderPlan, Part
+    from accelnas_training.images.base import LoaderPlan, Part, Samples
     from accelnas_training.images.file_loader import FileLoader, Pools
-    from accelnas_training.images.samples import Samples
 
 
 # of ImageNet's train part, as torchvision and timm have them

@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 
 from accelnas.files import replacing
 from accelnas_training.errors import ImagesError
-from accelnas_training.images.samples import EXTENSIONS, OpenFiles
+from accelnas_training.images.base import EXTENSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +71,7 @@ class ShardSamples:
 
     def __init__(self, paths: list[Path], index: ShardIndex, checksums: NDArray[np.uint32] | None = None) -> None:
         self.labels = index.labels
-        self._files = OpenFiles([str(path) for path in paths])
+        self._paths = paths
         self._index, self._checksums = index, checksums
 
     def read(self, index: int) -> bytes:
@@ -89,13 +89,13 @@ class ShardSamples:
 
     def where(self, index: int) -> str:
         """Say in which shard an image lies, and under which name."""
-        shard = self._files.paths[self._index.shards[index]]
+        shard = self._paths[self._index.shards[index]]
         header = self._data(index, int(self._index.offsets[index]) - _BLOCK, _BLOCK)
         name = header[:100].partition(b"\0")[0].decode(errors="replace")  # where tar has it
         return f"{name!r} of {shard}"
 
     def _data(self, index: int, offset: int, size: int) -> bytes:
-        return self._files.read(int(self._index.shards[index]), offset, size)
+        return _bytes(self._paths[self._index.shards[index]], offset, size)
 
 
 def index_shard(path: Path) -> ShardIndex:

@@ -35,21 +35,8 @@ if TYPE_CHECKING:
 _REFERENCE_SEED = 1_000_004  # no one else's: it is none of the references that show drift
 
 
-def measuring_work(family: NetworkFamily, protocols: Sequence[Protocol]) -> WorkDescription:
-    """Describe measurements to workers.
-
-    Parameters
-    ----------
-    family
-        Whose networks are measured.
-    protocols
-        The schemes of jobs are their digests.
-
-    Returns
-    -------
-    WorkDescription
-        Its outcomes have the figures of `Measurement`, and the machine as environment.
-    """
+def _measuring_work(family: NetworkFamily, protocols: Sequence[Protocol]) -> WorkDescription:
+    """Describe measurements to workers; the schemes of jobs are the protocols' digests."""
     arguments = {"family": family.to_dict(), "protocols": [protocol.to_dict() for protocol in protocols]}
     return WorkDescription("accelnas_training.measure.collection:_Measuring", arguments)
 
@@ -178,7 +165,7 @@ def measure_architectures(
         store.add_scheme(protocol.digest, protocol.name, protocol.changed(here="").to_dict())
     schemes = [protocol.digest for protocol in protocols]
     known = references(family.space, plan.references)
-    work = measuring_work(family, protocols)
+    work = _measuring_work(family, protocols)
 
     def measured(jobs: list[Job]) -> None:
         if jobs:

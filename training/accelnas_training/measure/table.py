@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from accelnas.errors import DataError
-from accelnas_training.collect.export import check_name, write_table
+from accelnas_training.collect.summary import check_name, write_table
 from accelnas_training.measure.drift import NO_DRIFT, Drift, estimate
 from accelnas_training.measure.protocol import Protocol
 
@@ -72,39 +72,8 @@ class Column:
         }
 
 
-def measured_table(
-    store: StoreReader, metrics: Mapping[str, str], *, each: bool = False
-) -> tuple[pl.DataFrame, dict[str, Column]]:
-    """Make one table of all protocols.
-
-    Each latency is divided, each throughput multiplied, by the pace of the reference network that its passes were
-    paired with, if they were, and by the drift at its time. Measurements of one architecture
-    are averaged in logarithms, weighted by one over their squared spreads; or each has a row of its own.
-
-    Parameters
-    ----------
-    store
-        Of measurements.
-    metrics
-        Column names by scheme digest, ``latency_DEVICE`` or ``throughput_DEVICE``.
-    each
-        A row for each time that an architecture was measured, but for the occasions of references: repeats tell
-        ``accelnas fit`` the noise.
-
-    Returns
-    -------
-    table : polars.DataFrame
-        A row an architecture: ``id`` (the number of its first job in the store, which stays), the space's variables,
-        and for each metric its value; ``METRIC_std``, the standard deviation of its passes if it was measured once, and
-        of the weighted mean if more often; and ``energy_DEVICE`` (mJ an image) where measured.
-    columns : dict of str to Column
-        What became of each metric's measurements.
-
-    Raises
-    ------
-    DataError
-        If there are no measurements.
-    """
+def _joined(store: StoreReader, metrics: Mapping[str, str], *, each: bool) -> tuple[pl.DataFrame, dict[str, Column]]:
+    """Make one table of all protocols, whose columns `metrics` names by digest."""
     variables = [variable.name for variable in store.space.variables]
     keys = [*variables, "seed"] if each else variables
     columns: dict[str, Column] = {}
@@ -194,6 +163,10 @@ def export(
 ) -> tuple[pl.DataFrame, dict[str, Column]]:
     """Write the measurements of a store without drift, a row an architecture, or each time that it was measured.
 
+    Each latency is divided, each throughput multiplied, by the pace of the reference network that its passes were
+    paired with, if they were, and by the drift at its time. Measurements of one architecture are averaged in
+    logarithms, weighted by one over their squared spreads; or each has a row of its own.
+
     Parameters
     ----------
     store
@@ -204,12 +177,17 @@ def export(
     metrics
         Column by protocol (its name, or the beginning of its digest); None: all, as the protocols name them.
     each
-        As `measured_table` takes it.
+        A row for each time that an architecture was measured, but for the occasions of references: repeats tell
+        ``accelnas fit`` the noise.
 
     Returns
     -------
-    table, columns
-        As `measured_table` gives them.
+    table : polars.DataFrame
+        A row an architecture: ``id`` (the number of its first job in the store, which stays), the space's variables,
+        and for each metric its value; ``METRIC_std``, the standard deviation of its passes if it was measured once, and
+        of the weighted mean if more often; and ``energy_DEVICE`` (mJ an image) where measured.
+    columns : dict of str to Column
+        What became of each metric's measurements.
 
     Raises
     ------
@@ -233,7 +211,7 @@ def export(
     if doubled:
         names = " and ".join(schemes[digest].name for digest, column in chosen.items() if column == doubled[0])
         raise DataError(f"{names} are both {doubled[0]}; name their columns: --metric PROTOCOL=COLUMN")
-    table, columns = measured_table(store, chosen, each=each)
+    table, columns = _joined(store, chosen, each=each)
     about = {
         "a_row": "a measurement" if each else "an architecture",
         "columns": {name: column.to_dict() for name, column in columns.items()},

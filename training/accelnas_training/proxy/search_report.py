@@ -69,7 +69,7 @@ def write_search(
         If the folder can't be made or written to.
     """
     folder, best = Path(folder), result.best
-    files: dict[str, Callable[[Path], object]] = {"candidates.csv": candidate_table(result).write_csv}
+    files: dict[str, Callable[[Path], object]] = {"candidates.csv": _candidate_table(result).write_csv}
     if best is not None:
         files[PROXY] = written(to_toml(best.candidate.scheme))
         found = best.trained, result.reference
@@ -109,15 +109,8 @@ def _points(axes: Any, verdicts: list[Verdict], label: str, **style: Any) -> Non
         axes.scatter(seconds, taus, s=14, label=label, **style)
 
 
-def candidate_table(result: SearchResult) -> pl.DataFrame:
-    """Give a row a candidate, in the order of trial.
-
-    Returns
-    -------
-    polars.DataFrame
-        The choices by key, ``outcome``, ``models`` (trained), ``failures``, ``tau``, ``tau_low`` and ``tau_high``
-        (its 95 % interval), ``seconds`` (mean of all models, estimated where not all were trained), ``digest``.
-    """
+def _candidate_table(result: SearchResult) -> pl.DataFrame:
+    """Give a row a candidate, in the order of trial; times are estimated where not all models were trained."""
     rows = [
         {
             **verdict.candidate.values,
@@ -197,7 +190,7 @@ def _at(table: object, dotted: str) -> object:
 
 
 def _candidates(result: SearchResult) -> str:
-    table = candidate_table(result).drop("digest", "failures").sort("tau", descending=True, nulls_last=True)
+    table = _candidate_table(result).drop("digest", "failures").sort("tau", descending=True, nulls_last=True)
     keys = list(result.settings.choices)
     rows = [
         [row["outcome"], *(str(row[key]) for key in keys), str(row["models"]), *_figures(row)]

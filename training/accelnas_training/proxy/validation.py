@@ -22,7 +22,6 @@ from accelnas_training.proxy.trainings import Trained
 from accelnas_training.ranks import (
     LEAST_MODELS,
     NO_INTERVAL,
-    RESAMPLES,
     Interval,
     interval_over_models,
     interval_over_seeds,
@@ -182,15 +181,13 @@ class Validation:
         return float(np.nanmean(self.proxy.means - self.reference.means))
 
 
-def validate(proxy: Trained, reference: Trained, *, seed: int = 0, resamples: int = RESAMPLES) -> Validation:
+def validate(proxy: Trained, reference: Trained) -> Validation:
     """Compare a proxy with the reference.
 
     Parameters
     ----------
     proxy, reference
         What they gave, on whichever architectures; those that both have are compared. The numbers of seeds may differ.
-    seed, resamples
-        Of the bootstrap over architectures.
 
     Raises
     ------
@@ -220,12 +217,12 @@ def validate(proxy: Trained, reference: Trained, *, seed: int = 0, resamples: in
     proxy, reference = proxy.take(rows[:, 0]), reference.take(rows[:, 1])
     means = proxy.means, reference.means
     several = max(proxy.accuracy.shape[1], reference.accuracy.shape[1]) > 1
-    over_seeds = interval_over_seeds(proxy.accuracy, reference.accuracy, seed=seed) if several else NO_INTERVAL
+    over_seeds = interval_over_seeds(proxy.accuracy, reference.accuracy) if several else NO_INTERVAL
     return Validation(
         proxy,
         reference,
         tau(*means),
-        interval_over_models(*means, seed=seed, resamples=resamples),
+        interval_over_models(*means),
         over_seeds,
         tuple(tau(a, b) for a, b in product(proxy.accuracy.T, reference.accuracy.T)),
         self_agreement(proxy),

@@ -11,9 +11,9 @@ from accelnas.build.evaluation.style import GREY, INK, colours, drawing, grid, s
 from accelnas.build.evaluation.tables import markdown
 from accelnas.errors import DataError
 from accelnas_training.collect.collector import collect
-from accelnas_training.collect.export import export
 from accelnas_training.collect.job import Job, Limits
 from accelnas_training.collect.store import Store
+from accelnas_training.collect.summary import export
 from accelnas_training.collect.work import WorkDescription
 from accelnas_training.reports import write_files, written
 from accelnas_training.zero_cost.ranks import (

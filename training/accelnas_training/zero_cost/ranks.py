@@ -82,7 +82,7 @@ def proxies_of(table: pl.DataFrame) -> list[str]:
     return [name for name in PROXIES if name in table.columns]
 
 
-def ranks(table: pl.DataFrame, metric: str, seed: int = 0) -> list[Rank]:
+def ranks(table: pl.DataFrame, metric: str) -> list[Rank]:
     """Compare each proxy with a metric.
 
     Parameters
@@ -91,8 +91,6 @@ def ranks(table: pl.DataFrame, metric: str, seed: int = 0) -> list[Rank]:
         A row an architecture: columns `metric`, and for each proxy ``PROXY`` and ``PROXY_seconds``.
     metric
         What was measured.
-    seed
-        Of the bootstrap.
 
     Returns
     -------
@@ -111,7 +109,7 @@ def ranks(table: pl.DataFrame, metric: str, seed: int = 0) -> list[Rank]:
     found = []
     for name in proxies_of(table):
         scores = table[name].to_numpy()
-        interval = interval_over_models(scores, measured, seed=seed)
+        interval = interval_over_models(scores, measured)
         spearman = float(table.select(pl.corr(name, metric, method="spearman")).item())
         seconds = float(np.mean(table[f"{name}_seconds"].to_numpy()))
         found.append(Rank(name, tau(scores, measured), interval, spearman, seconds))
@@ -283,5 +281,3 @@ def _boosting(seed: int) -> Any:
 
 
 _SURROGATES: dict[str, Callable[[int], Any]] = {"Gaussian process": _process, "gradient boosting": _boosting}
-
-SURROGATES = tuple(_SURROGATES)

@@ -19,7 +19,7 @@ from accelnas_training.errors import MeasurementError
 from accelnas_training.measure.timing import Measurement, summary
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from accelnas_training.measure.protocol import Protocol
     from accelnas_training.measure.subject import Subject
@@ -115,18 +115,17 @@ def measure(subject: Subject, protocol: Protocol) -> Measurement:
     started = time.perf_counter()
     batch = protocol.batch
     onnx = subject.int8(protocol.quantisation, batch) if protocol.precision == "int8" else subject.onnx(batch)
-    command = protocol.command
+    command, timing = protocol.command, protocol.timing
+    known = {"onnx": onnx, "here": protocol.here, "python": sys.executable, "batch": batch, "seconds": timing.seconds}
+    known |= {"resolution": protocol.resolution, "threads": protocol.threads, "passes": timing.passes}
     for left in range(command.retries, -1, -1):
         try:
             with tempfile.TemporaryDirectory(dir=subject.folder) as folder:
-                filled = _filler(
-                    {"onnx": str(onnx), "folder": folder, "here": protocol.here, "python": sys.executable}, protocol
-                )
                 for arguments in command.prepare:
-                    _run(filled(arguments), command.timeout)
+                    _run(arguments, known | {"folder": folder}, command.timeout)
                 ready = time.perf_counter() - started
-                printed = _run(filled(command.run), command.timeout)
-                return replace(understand(printed, batch, protocol.timing.outlier), prepare_seconds=ready)
+                printed = _run(command.run, known | {"folder": folder}, command.timeout)
+                return replace(understand(printed, batch, timing.outlier), prepare_seconds=ready)
         except MeasurementError:
             if left == 0:
                 raise
@@ -134,20 +133,9 @@ def measure(subject: Subject, protocol: Protocol) -> Measurement:
     raise AssertionError  # the loop returns or raises
 
 
-def _filler(paths: dict[str, str], protocol: Protocol) -> Any:
-    timing = protocol.timing
-    known = paths | {
-        "batch": str(protocol.batch),
-        "resolution": str(protocol.resolution),
-        "threads": str(protocol.threads),
-        "passes": str(timing.passes),
-        "seconds": str(timing.seconds),
-    }
-    return lambda arguments: [argument.format_map(known) for argument in arguments]
-
-
-def _run(arguments: Sequence[str], timeout: float) -> str:
+def _run(template: Sequence[str], known: Mapping[str, object], timeout: float) -> str:
     """Run a program, and whatever it starts, for no longer than `timeout` seconds, and give what it printed."""
+    arguments = [argument.format_map(known) for argument in template]
     program = arguments[0]
     try:
         process = subprocess.Popen(
