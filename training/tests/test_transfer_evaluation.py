@@ -14,7 +14,7 @@ from accelnas_training.cli import app
 from accelnas_training.reports import write_report
 from accelnas_training.transfer.evaluation import METHODS, TransferPlan, _cases, evaluate_transfer
 from accelnas_training.transfer.regression import figures_of
-from accelnas_training.transfer.report import draw, report_text, summary
+from accelnas_training.transfer.report import draw, means_over_seeds, report_text
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +83,7 @@ def test_evaluation_refuses(data, bench):
 def test_summary_averages_metrics_within_seeds():
     rows = [("a", 0, 1.0), ("b", 0, 3.0), ("a", 1, 3.0), ("b", 1, 5.0)]
     table = pl.DataFrame([{"metric": m, "seed": s, "k": 10, "r2": v, "tau": v, "mape": v} for m, s, v in rows])
-    (row,) = summary(table, ["k"]).to_dicts()
+    (row,) = means_over_seeds(table, ["k"]).to_dicts()
     assert row["tau"] == 3.0
     assert row["tau_half"] == pytest.approx(12.706 * 1.0, rel=1e-3)  # means 2 and 4: Student with 1 degree of freedom
 

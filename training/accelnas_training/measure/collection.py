@@ -38,7 +38,7 @@ _REFERENCE_SEED = 1_000_004  # no one else's: it is none of the references that 
 def _measuring_work(family: NetworkFamily, protocols: Sequence[Protocol]) -> WorkDescription:
     """Describe measurements to workers; the schemes of jobs are the protocols' digests."""
     arguments = {"family": family.to_dict(), "protocols": [protocol.to_dict() for protocol in protocols]}
-    return WorkDescription("accelnas_training.measure.collection:_Measuring", arguments)
+    return WorkDescription("accelnas_training.measure.collection:MeasuringWork", arguments)
 
 
 def reference_architecture(space: Space) -> Archs:
@@ -47,7 +47,7 @@ def reference_architecture(space: Space) -> Archs:
     return architecture
 
 
-class _Measuring(NetworkWork):
+class MeasuringWork(NetworkWork):
     """Jobs of one architecture that follow each other share its network and ONNX files."""
 
     def __init__(self, family: Mapping[str, Any], protocols: Sequence[Mapping[str, Any]]) -> None:
@@ -60,6 +60,7 @@ class _Measuring(NetworkWork):
         self._beside: dict[int, Subject] = {}
 
     def __call__(self, task: Task) -> Outcome:
+        """Measure the job's architecture."""
         protocol = self._protocols[task.job.scheme]
         measurement = measure_subject(self._subject(task.job.architecture, protocol.resolution), protocol)
         return Outcome(measurement.values(), self.environment)

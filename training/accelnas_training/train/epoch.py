@@ -113,7 +113,7 @@ def train_epoch(learner: Learner, batches: Loader, epoch: int) -> TrainedEpoch:
     return TrainedEpoch(total / count, 100 * right / count, int(count), lr, waited)
 
 
-def validate(learner: Learner, batches: Loader) -> ValidatedEpoch:
+def validate_epoch(learner: Learner, batches: Loader) -> ValidatedEpoch:
     """Validate the network that counts; every image once, whatever the number of processes."""
     device, network = learner.place.device, learner.validated
     sums = torch.zeros(3, device=device, dtype=learner.place.summing)

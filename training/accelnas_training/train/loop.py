@@ -23,7 +23,7 @@ from accelnas_training.train.epoch import (
     is_out_of_memory,
     peak_memory,
     train_epoch,
-    validate,
+    validate_epoch,
 )
 from accelnas_training.train.evidence import EpochRow, Evidence, TrainingResult
 from accelnas_training.train.learner import Learner
@@ -181,7 +181,7 @@ def _run(
         seconds = time.perf_counter() - epoch_began
         validated = ValidatedEpoch()
         if (epoch + 1) % task.validate_every == 0 or epoch + 1 == scheme.epochs:
-            validated = validate(learner, task.loader("validation", place, epoch))
+            validated = validate_epoch(learner, task.loader("validation", place, epoch))
         rows.append(_row(task, place, epoch, trained, validated, seconds, meter.joules))
         if evidence is not None and place.first:
             total = time.perf_counter() - began

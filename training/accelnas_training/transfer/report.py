@@ -44,7 +44,7 @@ Designs: *variance* (the default) lowers the mean posterior variance most, *dete
 *distance* what is farthest, *random* anything. Methods other than *transfer* are fitted to the same architectures."""
 
 
-def summary(results: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+def means_over_seeds(results: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     """Give means of the figures over seeds, and half of the 95 % interval of each mean.
 
     Parameters
@@ -90,7 +90,7 @@ def _at_level(fits: pl.DataFrame, held_out: str) -> pl.DataFrame:
 
 def _methods(fits: pl.DataFrame) -> str:
     """Give a row for each method and design, a column for each size."""
-    found = summary(fits, ["method", "design", "k"])
+    found = means_over_seeds(fits, ["method", "design", "k"])
     sizes = found["k"].unique().sort().to_list()
     rows = []
     for method in METHODS:
@@ -102,7 +102,7 @@ def _methods(fits: pl.DataFrame) -> str:
 
 
 def _devices(fits: pl.DataFrame, results: pl.DataFrame) -> str:
-    found = summary(fits.filter(method="transfer", design="variance"), ["metric", "k"])
+    found = means_over_seeds(fits.filter(method="transfer", design="variance"), ["metric", "k"])
     sizes = found["k"].unique().sort().to_list()
     rows = []
     for metric in found["metric"].unique(maintain_order=True):
@@ -135,7 +135,7 @@ def draw(results: pl.DataFrame, path: Path) -> None:
         for axis, metric in zip(axes, metrics, strict=True):
             of_metric = fits.filter(metric=metric)
             for name, (method, held_out) in curves.items():
-                points = summary(_at_level(of_metric, held_out).filter(method=method), ["k"]).sort("k")
+                points = means_over_seeds(_at_level(of_metric, held_out).filter(method=method), ["k"]).sort("k")
                 low, high = points["mape"] - points["mape_half"], points["mape"] + points["mape_half"]
                 axis.fill_between(points["k"], low, high, color=colour[name], alpha=0.15, lw=0)
                 axis.plot(points["k"], points["mape"], "o-", color=colour[name], markersize=2.5, linewidth=1.1)

@@ -78,7 +78,7 @@ def _plot_curves(path: Path, curves: pl.DataFrame, metric: str) -> None:
         save(figure, path)
 
 
-def write_report(
+def _write_report(
     folder: Path,
     metric: str,
     made_with: str,
@@ -274,5 +274,5 @@ def evaluate_proxies(
         f"({source or f'{_NOISE} with random labels'}) of seed {', '.join(map(str, used))}. "
         f"Data {question.dataset.sha256[:12]}, networks {family.digest[:12]}, settings {scoring.digest[:12]}."
     )
-    path = write_report(folder, question.metric, made_with, found, curves)
+    path = _write_report(folder, question.metric, made_with, found, curves)
     return Evaluation(found, curves, end.quarantined, path)
