@@ -10,16 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from torch import nn
 
 from accelnas.errors import DataError
 from accelnas.files import write_text
 from accelnas_training.checked import Checked
 from accelnas_training.errors import NetworkError
+from accelnas_training.measure import measuring
+from accelnas_training.measure.collection import reference_architecture
+from accelnas_training.measure.subject import Subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from torch import nn
 
     from accelnas_training.arrays import Archs, Floats
     from accelnas_training.measure import Measurement, Protocol
@@ -115,10 +118,6 @@ def profile_blocks(
     MeasurementError
         As `accelnas_training.measure.measure_module`.
     """
-    from accelnas_training.measure.collection import reference_architecture
-    from accelnas_training.measure.measuring import measure_subject
-    from accelnas_training.measure.subject import Subject
-
     started = time.monotonic()
     sizes = [block.size for block in family.space.blocks]
     tell = progress or (lambda *_: None)
@@ -130,7 +129,7 @@ def profile_blocks(
 
         def measure(module: nn.Module, shape: tuple[int, ...]) -> None:
             with tempfile.TemporaryDirectory(prefix="accelnas-profile-") as own:
-                found.append(measure_subject(Subject(module, shape, Path(own), beside), protocol))
+                found.append(measuring.measure_subject(Subject(module, shape, Path(own), beside), protocol))
             tell(len(found), total)
 
         ends = _parts(_network(family, 0, 0), protocol.resolution, family.options.in_channels)
@@ -156,9 +155,6 @@ def _network(family: NetworkFamily, block: int, state: int) -> nn.Module:
 
 def _parts(network: Any, resolution: int, in_channels: int) -> list[tuple[nn.Module, tuple[int, ...]]]:
     """Give stem, blocks and head, each with the shape of its input."""
-    import torch
-    from torch import nn
-
     try:
         stem = nn.Sequential(network.conv_stem, network.bn1)
         head = nn.Sequential(network.conv_head, network.bn2, network.global_pool, network.classifier)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 from accelnas_training.errors import ImagesError
 from accelnas_training.images.base import Images
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
-    from PIL.Image import Image
     from torch import Tensor
 
     from accelnas_training.arrays import Archs, Floats
@@ -89,10 +89,8 @@ class MemoryImages(Images):
         """Give the number of images of a part."""
         return len(self._parts[part][1])
 
-    def image(self, part: Part, index: int) -> tuple[Image, int]:
+    def image(self, part: Part, index: int) -> tuple[Image.Image, int]:
         """Give one image, and its class."""
-        from PIL import Image
-
         pixels, labels = self._parts[part]
         array = pixels[index].permute(1, 2, 0).numpy()
         return Image.fromarray(array if self.channels == 3 else array[:, :, 0]), int(labels[index])

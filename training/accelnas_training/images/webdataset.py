@@ -9,6 +9,7 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from accelnas.build.fetch import cache_folder
 from accelnas_training.errors import ImagesError
 from accelnas_training.images.files import FileImages
 from accelnas_training.images.shards import ShardIndex, ShardSamples, index_shard, read_index, write_index
@@ -96,8 +97,6 @@ def _shards(pattern: str, part: Part) -> list[Path]:
 
 def _index(paths: list[Path]) -> ShardIndex:
     """Give the index of shards, from its file if they have not changed since it was written."""
-    from accelnas.build.fetch import cache_folder
-
     try:
         about = json.dumps([[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in paths])
     except FileNotFoundError as error:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
+from scipy.stats import kendalltau
 from threadpoolctl import threadpool_limits
 
 if TYPE_CHECKING:
@@ -44,8 +45,6 @@ def figures_of(measured: Floats, predicted: Floats) -> Figures:
     >>> figures_of(np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.0, 5.0])).mape.__round__(2)
     8.33
     """
-    from scipy.stats import kendalltau
-
     error = predicted - measured
     spread = float(np.square(measured - measured.mean()).sum())
     return Figures(
