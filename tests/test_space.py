@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 import accelnas
 from accelnas import Space, SpaceError, mnasnet_space
-from accelnas.frames import to_frame
 
 MNASNET = mnasnet_space()
 B0 = "e1_k3_l1_se1-e6_k3_l2_se1-e6_k5_l2_se1-e6_k3_l3_se1-e6_k5_l3_se1-e6_k5_l4_se1-e6_k3_l1_se1"
@@ -49,7 +48,7 @@ def test_forms_of_one_known_architecture() -> None:
     for choice, radix in zip(choices[0].tolist(), radices, strict=True):
         index = index * radix + choice
     forms = [B0, [B0], as_dict, [as_dict], index, [index], np.array([index]), choices, choices[0],
-             MNASNET.block_states(choices), to_frame(MNASNET, choices), np.array([B0]),
+             MNASNET.block_states(choices), pl.DataFrame(MNASNET.decode(choices)), np.array([B0]),
              pl.DataFrame({"index": [index]}), pl.DataFrame({"architecture": [B0], "other": [1]})]  # fmt: skip
     for form in forms:
         np.testing.assert_array_equal(MNASNET.encode(form), choices)
@@ -63,7 +62,7 @@ def test_round_trips(seed: int, n: int) -> None:
         for form in (space.decode(rows), space.format(rows), space.index(rows), space.block_states(rows)):
             np.testing.assert_array_equal(space.encode(form), rows)
         if n:
-            np.testing.assert_array_equal(space.encode(to_frame(space, rows)), rows)
+            np.testing.assert_array_equal(space.encode(pl.DataFrame(space.decode(rows))), rows)
 
 
 def test_enumeration_and_neighbours_against_itertools() -> None:
@@ -106,11 +105,11 @@ WRONG = {
     "type": (object(), r"got a object"),
     "frame": (pl.DataFrame({"block0_e": [1]}), r"data frame lacks the columns block0_k"),
     "frame value": (
-        to_frame(MNASNET, MNASNET.sample(3)).with_columns(block2_k=pl.Series([3, 4, 5])),
+        pl.DataFrame(MNASNET.decode(MNASNET.sample(3))).with_columns(block2_k=pl.Series([3, 4, 5])),
         r"row 1: block2_k is 4",
     ),
     "frame null": (
-        to_frame(MNASNET, MNASNET.sample(2)).with_columns(block2_k=pl.Series([3, None])),
+        pl.DataFrame(MNASNET.decode(MNASNET.sample(2))).with_columns(block2_k=pl.Series([3, None])),
         r"row 1: block2_k is None",
     ),
 }

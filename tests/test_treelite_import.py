@@ -321,7 +321,8 @@ def test_encoding_from_toml(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("columns = [", "is not TOML"),
+        ("columns = [", "is not valid TOML"),
+        ("columns = " + "[" * 5000, "is not valid TOML"),
         ("order = 1", "unknown key 'order'; use kind, columns, absent, missing and values"),
         ("absent = 1", "absent of the encoding is 1, as the choice itself"),
         ("absent = true", "absent of the encoding is True; give a finite number or nan"),

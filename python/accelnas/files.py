@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from accelnas.errors import AccelnasError, DataError, FileError
 
@@ -16,7 +17,18 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-__all__ = ["DATA", "MODEL", "TEXT", "read_bytes", "read_text", "regular", "replacing", "write_frame", "write_text"]
+__all__ = [
+    "DATA",
+    "MODEL",
+    "TEXT",
+    "parse_toml",
+    "read_bytes",
+    "read_text",
+    "regular",
+    "replacing",
+    "write_frame",
+    "write_text",
+]
 
 TEXT = 1 << 26  # bytes of settings, splits, certificates
 MODEL = 1 << 32
@@ -65,6 +77,18 @@ def read_text(path: str | os.PathLike[str], error: type[AccelnasError] = DataErr
         return read_bytes(path).decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as reason:
         raise error(f"{path} is no text: {reason}; make it again") from None
+
+
+def parse_toml(text: str, what: str, error: type[AccelnasError] = DataError) -> dict[str, Any]:
+    """Parse TOML; what is none, or too deep for the parser, is the error."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib  # of the extra [build]
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as reason:
+        raise error(f"{what} is not valid TOML: {reason}") from None
 
 
 @contextmanager

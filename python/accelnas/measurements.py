@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, overload
 
 from accelnas import derived
-from accelnas.architectures import is_one
 from accelnas.arguments import check_number, check_seed, check_threads
 from accelnas.errors import MetricError
+from accelnas.space.forms import is_one
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -48,7 +48,7 @@ class Archive:
 
 def published() -> Archive | None:
     """The authors' archive: in the folder ACCELNAS_DATA, or in shared/data/anb beside the repository."""
-    beside = Path(__file__).parents[3] / "shared" / "data" / "anb"
+    beside = Path(__file__).resolve().parents[3] / "shared" / "data" / "anb"
     folder = Path(os.environ.get("ACCELNAS_DATA", beside))
     return Archive(folder, True) if (folder / NAME).is_file() else None
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import partial
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accelnas.adapters.optuna_space import distributions, suggest
 from accelnas.adapters.shared import (
     Objectives,
     Sought,
@@ -22,15 +22,14 @@ from accelnas.adapters.shared import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
-    from optuna.trial import BaseTrial, Trial
+    from optuna.trial import Trial
 
     from accelnas.adapters.optuna_sampler import AskTellSampler
     from accelnas.benchmark import Benchmark
     from accelnas.exact.constraints import Constraints
     from accelnas.search.protocol import Scores, Task, UserAlgorithm
-    from accelnas.space import Choice, Rows, Space
+    from accelnas.space import Rows
 
 __all__ = ["AskTellSampler", "distributions", "optuna_algorithm", "optuna_objective", "study_directions", "suggest"]
 
@@ -42,73 +41,6 @@ def __getattr__(name: str) -> Any:
             from accelnas.adapters.optuna_sampler import AskTellSampler
         return AskTellSampler
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def distributions(space: Space) -> dict[str, BaseDistribution]:
-    """Return a space as Optuna's distributions, such as `optuna.study.Study.ask` takes.
-
-    Parameters
-    ----------
-    space : Space
-        The space.
-
-    Returns
-    -------
-    dict of str to optuna.distributions.BaseDistribution
-        Integers in equal steps upwards are an ``IntDistribution``, all else is categorical. Values are the choices.
-
-    Raises
-    ------
-    MissingExtraError
-        If Optuna is not installed.
-
-    Examples
-    --------
-    >>> import accelnas
-    >>> distributions(accelnas.mnasnet_space())["block0_k"]
-    IntDistribution(high=5, log=False, low=3, step=2)
-    """
-    with needs("optuna"):
-        from optuna.distributions import CategoricalDistribution, IntDistribution
-    result: dict[str, BaseDistribution] = {}
-    for variable in space.variables:
-        steps = _equal_steps(variable.choices)
-        result[variable.name] = CategoricalDistribution(variable.choices) if steps is None else IntDistribution(*steps)
-    return result
-
-
-def suggest(trial: BaseTrial, space: Space) -> Rows:
-    """Let a trial choose an architecture.
-
-    Parameters
-    ----------
-    trial : optuna.trial.BaseTrial
-        A trial of a study, or an ``optuna.trial.FixedTrial``.
-    space : Space
-        The space. Each variable is suggested under its own name; see `distributions`.
-
-    Returns
-    -------
-    uint8 array (1, variables)
-        Choice indices.
-
-    Examples
-    --------
-    >>> import accelnas, optuna
-    >>> space = accelnas.mnasnet_space()
-    >>> archs = space.sample(1, seed=1)
-    >>> bool((suggest(optuna.trial.FixedTrial(space.decode(archs)[0]), space) == archs).all())
-    True
-    """
-    chosen: dict[str, Any] = {}
-    for variable in space.variables:
-        steps = _equal_steps(variable.choices)
-        if steps is None:
-            chosen[variable.name] = trial.suggest_categorical(variable.name, variable.choices)
-        else:
-            low, high, _, step = steps
-            chosen[variable.name] = trial.suggest_int(variable.name, low, high, step=step)
-    return space.encode([chosen])
 
 
 def optuna_objective(
@@ -251,12 +183,3 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         optuna.logging.set_verbosity(before)
-
-
-def _equal_steps(choices: tuple[Choice, ...]) -> tuple[int, int, bool, int] | None:
-    """Lowest, highest, no logarithm, and step of integers in equal steps upwards."""
-    if not all(type(choice) is int for choice in choices):
-        return None
-    numbers = [int(choice) for choice in choices]
-    steps = {after - before for before, after in pairwise(numbers)} or {1}
-    return (numbers[0], numbers[-1], False, steps.pop()) if len(steps) == 1 and min(steps) > 0 else None

@@ -12,7 +12,7 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from accelnas.adapters.conversation import Conversation
-from accelnas.adapters.optuna import distributions
+from accelnas.adapters.optuna_space import distributions
 from accelnas.adapters.shared import seed_of_32_bits
 from accelnas.errors import SearchError
 from accelnas.search.protocol import Task

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accelnas.errors import ModelError
-from accelnas.files import read_text
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from accelnas.files import parse_toml, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -156,10 +150,7 @@ class Encoding:
         OSError
             When the file can't be read.
         """
-        try:
-            document = tomllib.loads(read_text(path, ModelError))
-        except tomllib.TOMLDecodeError as error:
-            raise ModelError(f"encoding {path} is not TOML: {error}") from None
+        document = parse_toml(read_text(path, ModelError), f"encoding {path}", ModelError)
         if unknown := sorted(set(document) - {"kind", "columns", "values", "absent", "missing"}):
             raise ModelError(f"encoding {path} has the unknown key {unknown[0]!r}; "
                              "use kind, columns, absent, missing and values")  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -12,15 +11,10 @@ from typing import TYPE_CHECKING, Any
 from accelnas import _core
 from accelnas.arguments import check_whole
 from accelnas.errors import ModelError
-from accelnas.files import read_text
+from accelnas.files import parse_toml, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 __all__ = [
     "LINK_NAMES",
@@ -200,10 +194,7 @@ def read_settings(source: str | Path) -> Settings:
     else:
         known = ", ".join(shipped_settings())
         raise ModelError(f"no settings {str(source)!r}; use the path of a TOML file or {known}")
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ModelError(f"settings {source} are not valid TOML: {error}") from error
+    content = parse_toml(text, f"settings {source}", ModelError)
     return _settings(_Table(content, f"settings {Path(source).stem}"), text, known_metrics())
 
 
@@ -215,7 +206,7 @@ def known_metrics() -> dict[str, dict[str, str]]:
     >>> known_metrics()["accuracy"]["unit"]
     '%'
     """
-    return tomllib.loads((_FOLDER / _METRICS).read_text(encoding="utf-8"))
+    return parse_toml((_FOLDER / _METRICS).read_text(encoding="utf-8"), _METRICS)
 
 
 def read_recipe(name: str, content: Mapping[str, Any]) -> Recipe:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from accelnas.errors import DataError, SpaceError
-from accelnas.frames import encode_frame
 from accelnas.lookalikes import check_table
+from accelnas.space.frames import encode_frame
 
 if TYPE_CHECKING:
     from pathlib import Path

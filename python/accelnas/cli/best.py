@@ -20,8 +20,8 @@ from accelnas.cli.exact import (
     parse_choices,
     run_options,
     search,
-    show,
 )
+from accelnas.cli.findings import show
 from accelnas.cli.shared import BenchmarkOption, DeriveOption, ThreadsOption, load_benchmark
 
 EPILOG = """Examples:

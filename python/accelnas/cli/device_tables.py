@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from accelnas.cli.exact import proof
+from accelnas.cli.findings import proof
 from accelnas.cli.info import new_table, significant
 from accelnas.cli.shared import console
 from accelnas.errors import FileError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
@@ -11,12 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from accelnas.cli.info import new_table, significant
-from accelnas.cli.shared import console, progress
+from accelnas.cli.shared import progress
 
 if TYPE_CHECKING:
     from accelnas import Benchmark, Space
-    from accelnas.exact import BestResult, Certificate, Question, RunOptions
+    from accelnas.exact import Question, RunOptions
 
 ConstraintsOption = Annotated[
     list[str] | None,
@@ -161,68 +159,3 @@ def search(
 def drawn_samples(samples: int | None, seed: int) -> tuple[int, int] | None:
     """Give samples and seed for an estimate, where one is asked for."""
     return None if samples is None else (samples, seed)
-
-
-def show(
-    bench: Benchmark,
-    result: Any,
-    *,
-    certificate: Path | None,
-    as_json: bool,
-    output: Path | None = None,
-    quantiles: Sequence[float] | None = None,
-) -> None:
-    """Print a result of any kind, and write what was asked for."""
-    from accelnas.cli.findings import QUANTILES, show_finding, write_finding
-    from accelnas.exact import BestResult, CountEstimate, CountResult
-
-    if certificate is not None:
-        result.certificate.save(certificate)
-    if isinstance(result, BestResult) and output is not None:
-        write_architectures(result, output)
-    elif not isinstance(result, (CountEstimate, CountResult)) and output is not None:
-        write_finding(result, output)
-    if as_json:
-        typer.echo(json.dumps(result.certificate.to_json(), indent=1))
-    elif isinstance(result, BestResult):
-        show_architectures(bench, result)
-    elif not isinstance(result, CountResult):
-        show_finding(bench, result, quantiles or QUANTILES)
-    else:
-        screen = console()
-        part = f"{100 * result.fraction:.4g} %"
-        screen.print(f"[bold]{result.count:,}[/bold] of {result.size:,} architectures ({part})", soft_wrap=True)
-        screen.print(proof(result.certificate), soft_wrap=True)
-
-
-def show_architectures(bench: Benchmark, result: BestResult) -> None:
-    """Print architectures and their values."""
-    screen = console()
-    units = {name: bench.metrics[name].unit for name in result.metric_values}
-    columns = [f"{name} \\[{unit}]" if unit else name for name, unit in units.items()]
-    table = new_table("", *columns, "architecture", numbers=("", *columns))
-    texts = result.certificate.result["architectures"]
-    for i, text in enumerate(texts):
-        values = (significant(float(column[i]), 6) for column in result.metric_values.values())
-        table.add_row(str(i + 1), *values, text)
-    if len(result):
-        screen.print(table)
-    screen.print(proof(result.certificate), soft_wrap=True)
-
-
-def write_architectures(result: BestResult, output: Path) -> None:
-    """Write a table of architectures and their float64 values."""
-    from accelnas.cli.tables import write_table
-
-    write_table(output, iter([{"architecture": result.certificate.result["architectures"], **result.metric_values}]))
-
-
-def proof(certificate: Certificate) -> str:
-    """Say what is proven and what it took."""
-    from rich.markup import escape
-
-    counts = certificate.counts
-    ways = {"evaluated": counts.evaluated, "excluded by bounds": counts.pruned, "counted by bounds": counts.settled}
-    settled = ", ".join(f"{count:,} {way}" for way, count in ways.items() if count)
-    word = "proven" if certificate.complete else "not proven"
-    return f"[green]{word}[/green]: {escape(certificate.bound)}\n{settled} in {certificate.seconds:.2f} s"

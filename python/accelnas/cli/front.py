@@ -21,8 +21,8 @@ from accelnas.cli.exact import (
     parse_direction,
     run_options,
     search,
-    show,
 )
+from accelnas.cli.findings import show
 from accelnas.cli.shared import BenchmarkOption, DeriveOption, ThreadsOption, load_benchmark
 from accelnas.files import replacing
 

@@ -18,8 +18,8 @@ from accelnas.cli.exact import (
     TimeLimitOption,
     WithinOption,
     parse_choices,
-    show,
 )
+from accelnas.cli.findings import show
 from accelnas.cli.shared import BenchmarkOption, DeriveOption, ThreadsOption, load_benchmark
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from accelnas.cli.exact import CertificateOption, JsonOption, show
+from accelnas.cli.exact import CertificateOption, JsonOption
+from accelnas.cli.findings import show
 from accelnas.cli.info import new_table
 from accelnas.cli.shared import BenchmarkOption, DeriveOption, ThreadsOption, console, load_benchmark
 

@@ -106,8 +106,8 @@ def worst_case(
     Raises
     ------
     SearchError
-        If the tolerance is no number of at least 0, or there are more than 16 bounds: one a device, one for accuracy,
-        and those of the constraints on other metrics.
+        If the tolerance is no number of at least 0, or there are more bounds than `_core.MAX_LIMITS`: one a device,
+        one for accuracy, and those of the constraints on other metrics.
 
     Notes
     -----

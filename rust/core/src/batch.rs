@@ -9,7 +9,7 @@ use crate::pack::{BadChoice, Packer, ROWS};
 use crate::predict::{Predictor, Scratch, Std};
 use crate::space::Space;
 use crate::surrogate::Surrogate;
-use crate::threads::Run;
+use crate::threads::{ALONE, Run};
 
 /// Where one metric's results go.
 pub struct Output<'a> {
@@ -92,7 +92,7 @@ pub fn predict_link(space: &Space, surrogate: &Surrogate, rows: &[u8], run: &Run
 }
 
 fn predict_sparse(space: &Space, rows: &[u8], outputs: &mut [Output<'_>]) -> Result<()> {
-    space.check(rows)?;
+    space.check(rows, &ALONE)?;
     let mut states = Vec::new();
     for out in outputs {
         for (mean, row) in out.mean.iter_mut().zip(rows.chunks_exact(space.width())) {
@@ -265,7 +265,7 @@ mod tests {
         let surrogate = Surrogate::from_tables(&space, of, &[0.0, 0.0], &sets, &cells, &run()).unwrap();
         assert_eq!(surrogate.groups.each_ref().map(Vec::len), [1, 3]);
         let predictor = Predictor::new(surrogate, Link::Identity, None).unwrap();
-        let rows = space.range(0, 4096).unwrap();
+        let rows = space.range(0, 4096, &ALONE).unwrap();
         let (_, std) = predicted(&space, &predictor, &rows, &run());
         let (_, exact) = predictor.predict_f64(&space, &rows, Some(Std::Total), &run()).unwrap();
         let bound = predictor.deviation_bound(&Packer::new(&space), &run()).unwrap();

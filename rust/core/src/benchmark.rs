@@ -335,6 +335,7 @@ mod tests {
     use crate::lower::lower;
     use crate::space::tests::space_of;
     use crate::testing::{forest, run};
+    use crate::threads::ALONE;
 
     fn metric(name: &str) -> Metric {
         Metric {
@@ -363,7 +364,7 @@ mod tests {
         let bench = Benchmark::open(path).unwrap();
         assert_eq!(bench.metrics().iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         assert!(bench.position("c").unwrap_err().to_string().contains("unknown metric \"c\"; the metrics are a, b"));
-        let rows = space.range(0, 24).unwrap();
+        let rows = space.range(0, 24, &ALONE).unwrap();
         let out = bench.predict(&[0], &rows, None, &run()).unwrap();
         let source = forest(&space, 5, 3, 3, 3).predict(space.width(), &rows, &run()).unwrap();
         assert!(out[0].0.iter().zip(source).all(|(a, b)| (f64::from(*a) - b).abs() < 1e-4));

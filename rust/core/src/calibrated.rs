@@ -17,11 +17,11 @@ impl Benchmark {
         let (draws, width) = (Draws::new(seed, &entry.name), self.space().width());
         let linked = predictor.predict_linked(self.space(), rows, run)?;
         let mut out = zeros(linked.len(), 1)?;
-        for_rows((rows, width), (&mut out, 1), |first, out, rows| {
+        for_rows(run, (rows, width), (&mut out, 1), |first, out, rows| {
             for ((out, row), &mean) in out.iter_mut().zip(rows.chunks_exact(width)).zip(&linked[first..]) {
                 *out = draws.measure(row, mean, entry.link, noise);
             }
-            run.check()
+            Ok(())
         })?;
         Ok(out)
     }

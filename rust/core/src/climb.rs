@@ -5,9 +5,12 @@
 //! renews only the tables of the moved variable. Tables are added in the order of float64 predictions, so the
 //! bits agree with them.
 
+use std::collections::HashMap;
+
 use crate::benchmark::Direction;
 use crate::error::{Error, Result};
 use crate::expand::Group;
+use crate::memory::room;
 use crate::predict::Predictor;
 use crate::space::Space;
 use crate::tables::Granularity;
@@ -48,7 +51,7 @@ impl Predictor {
                     run.check()?;
                     (*score, *steps) = landscape.climb(row, &mut scratch);
                     if !score.is_finite() {
-                        let text = space.format(row)?.concat();
+                        let text = space.format_row(row);
                         return Err(Error::model(format!(
                             "its value at {text} is not finite; keep to metrics that are"
                         )));
@@ -57,7 +60,7 @@ impl Predictor {
                 Ok(())
             })
         })?;
-        Ok(collect(&rows, width, &scores, steps, sign(direction)))
+        collect(&rows, width, &scores, steps, sign(direction), run)
     }
 }
 
@@ -70,17 +73,30 @@ fn sign(direction: Direction) -> f64 {
 }
 
 /// The distinct rows and which of them each row is.
-fn collect(rows: &[u8], width: usize, scores: &[f64], steps: Vec<u32>, sign: f64) -> Optima {
-    let row = |i: usize| &rows[i * width..][..width];
-    let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_unstable_by(|&a, &b| scores[b].total_cmp(&scores[a]).then_with(|| row(a).cmp(row(b))));
-    let mut out = Optima { rows: Vec::new(), values: Vec::new(), reached: vec![0; scores.len()], steps };
-    for same in order.chunk_by(|&a, &b| row(a) == row(b)) {
-        out.rows.extend_from_slice(row(same[0]));
-        same.iter().for_each(|&i| out.reached[i] = out.values.len() as i64);
-        out.values.push(sign * scores[same[0]]);
+fn collect(rows: &[u8], width: usize, scores: &[f64], steps: Vec<u32>, sign: f64, run: &Run<'_>) -> Result<Optima> {
+    // Many climbs end at few rows: those alone are sorted.
+    let mut seen: HashMap<&[u8], usize> = HashMap::new();
+    let mut distinct = Vec::new();
+    let mut reached = room(scores.len(), 1)?;
+    for (row, &score) in rows.chunks_exact(width).zip(scores) {
+        run.check()?;
+        reached.push(*seen.entry(row).or_insert_with(|| {
+            distinct.push((row, score));
+            distinct.len() - 1
+        }));
     }
-    out
+    let mut order: Vec<usize> = (0..distinct.len()).collect();
+    order.sort_unstable_by(|&a, &b| {
+        distinct[b].1.total_cmp(&distinct[a].1).then_with(|| distinct[a].0.cmp(distinct[b].0))
+    });
+    let mut places = vec![0; order.len()];
+    order.iter().enumerate().for_each(|(place, &i)| places[i] = place as i64);
+    Ok(Optima {
+        rows: order.iter().flat_map(|&i| distinct[i].0).copied().collect(),
+        values: order.iter().map(|&i| sign * distinct[i].1).collect(),
+        reached: reached.into_iter().map(|i: usize| places[i]).collect(),
+        steps,
+    })
 }
 
 /// A dense table, and for each of its variables how far apart the cells of two successive choices are.
@@ -192,6 +208,7 @@ impl<'a> Landscape<'a> {
 
 #[cfg(test)]
 mod tests {
+    use crate::threads::ALONE;
     use std::sync::atomic::AtomicBool;
 
     use super::*;
@@ -265,7 +282,7 @@ mod tests {
         let cells: Vec<Vec<f64>> = sets.iter().map(table).collect();
         let surrogate = Surrogate::from_tables(&space, Granularity::Blocks, &[500.0], &sets, &cells, &run()).unwrap();
         let predictor = Predictor::new(surrogate, Link::Reciprocal, None).unwrap();
-        let rows = space.range(0, space.size().unwrap()).unwrap();
+        let rows = space.range(0, space.size().unwrap(), &ALONE).unwrap();
         check(&space, &predictor, &rows);
         let value = |rows: &[u8]| predictor.predict_f64(&space, rows, None, &run()).unwrap().0;
         let is_optimum = |row: &&[u8]| value(&space.neighbours(row)).iter().all(|&v| v <= value(row)[0]);

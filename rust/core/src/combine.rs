@@ -129,6 +129,7 @@ mod tests {
     use crate::lower::lower;
     use crate::space::tests::space_of;
     use crate::testing::{forest, run, spaces};
+    use crate::threads::ALONE;
     use proptest::prelude::*;
     use std::sync::atomic::AtomicBool;
 
@@ -190,7 +191,7 @@ mod tests {
         let variables = variables.unwrap();
         let combined = combine(&space, &[(2.0, &blocks), (1.0, &variables)], 0.0, &run()).unwrap();
         assert_eq!((combined.tables.granularity, combined.tables.order()), (Granularity::Variables, 3));
-        let rows = space.range(0, space.size().unwrap()).unwrap();
+        let rows = space.range(0, space.size().unwrap(), &ALONE).unwrap();
         let [all, a, b] = [&combined, &blocks, &variables].map(|s| s.predict(&space, &rows, &run()).unwrap());
         assert!(all.iter().zip(a.iter().zip(&b)).all(|(sum, (a, b))| (sum - 2.0 * a - b).abs() < 1e-12));
         let mut restored = combined.tables.clone();
@@ -218,7 +219,7 @@ mod tests {
             assert!(matches!(step, Err(Error::Cancelled)), "{step:?}");
         }
         assert!(matches!(surrogate.variances(&space, &stopped), Err(Error::Cancelled)));
-        let rows = space.range(0, 48).unwrap();
+        let rows = space.range(0, 48, &ALONE).unwrap();
         assert!(matches!(trees.predict(space.width(), &rows, &stopped), Err(Error::Cancelled)));
         assert!(matches!(trees.leaves(space.width(), &rows, &stopped), Err(Error::Cancelled)));
     }

@@ -51,7 +51,7 @@ impl Training {
 
     fn nearest(&self, rows: &[u8], others: bool, run: &Run<'_>) -> Result<Vec<u16>> {
         let mut out = zeros(rows.len() / self.width, 1)?;
-        for_rows((rows, self.width), (&mut out, 1), |_, out, rows| {
+        for_rows(run, (rows, self.width), (&mut out, 1), |_, out, rows| {
             for (out, row) in out.iter_mut().zip(rows.chunks_exact(self.width)) {
                 run.check()?;
                 *out = self.nearest_to(row, others);

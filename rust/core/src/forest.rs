@@ -154,7 +154,7 @@ impl Forest {
     /// Float64 walk of every tree, for checked rows.
     pub fn predict(&self, width: usize, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
         let mut out = zeros::<f64>(rows.len() / width, 1)?;
-        for_rows((rows, width), (&mut out, 1), |_, out, rows| {
+        for_rows(run, (rows, width), (&mut out, 1), |_, out, rows| {
             self.add(rows, out, run)?;
             out.iter_mut().for_each(|sum| *sum = self.bias + self.scale * *sum);
             Ok(())
@@ -188,7 +188,7 @@ impl Forest {
     pub fn leaves(&self, width: usize, rows: &[u8], run: &Run<'_>) -> Result<Vec<i32>> {
         let trees = self.tree_count();
         let mut out = zeros::<i32>(rows.len() / width, trees)?;
-        for_rows((rows, width), (&mut out, trees), |_, out, rows| {
+        for_rows(run, (rows, width), (&mut out, trees), |_, out, rows| {
             for (out, rows) in out.chunks_mut((trees * BLOCK).max(1)).zip(rows.chunks(width * BLOCK)) {
                 for t in 0..trees {
                     run.check()?;

@@ -5,15 +5,15 @@
 use crate::error::{Error, Result};
 use crate::memory::{room, zeros};
 use crate::space::{Block, Space};
-use crate::threads::for_rows;
+use crate::threads::{Run, for_rows};
 
 impl Space {
     /// Checks rows of choice indices.
-    pub fn check(&self, rows: &[u8]) -> Result<()> {
+    pub fn check(&self, rows: &[u8], run: &Run<'_>) -> Result<()> {
         let width = self.width();
         let last: Vec<u8> = self.cards().map(|n| (n - 1) as u8).collect();
         let mut nothing = vec![(); rows.len() / width];
-        for_rows((rows, width), (&mut nothing, 1), |first, _, rows| {
+        for_rows(run, (rows, width), (&mut nothing, 1), |first, _, rows| {
             for (i, row) in rows.chunks_exact(width).enumerate() {
                 if let Some(v) = row.iter().zip(&last).position(|(x, last)| x > last) {
                     return Err(self.choice_index_error(first + i, v, row[v]));
@@ -31,11 +31,11 @@ impl Space {
     }
 
     /// Block states of checked rows.
-    pub fn block_states(&self, rows: &[u8]) -> Result<Vec<u8>> {
+    pub fn block_states(&self, rows: &[u8], run: &Run<'_>) -> Result<Vec<u8>> {
         let (width, blocks) = (self.width(), self.blocks().len());
         let cards: Vec<usize> = self.cards().collect();
         let mut out = zeros(rows.len() / width, blocks)?;
-        for_rows((rows, width), (&mut out, blocks), |_, out, rows| {
+        for_rows(run, (rows, width), (&mut out, blocks), |_, out, rows| {
             for (out, row) in out.chunks_exact_mut(blocks).zip(rows.chunks_exact(width)) {
                 for (state, block) in out.iter_mut().zip(self.blocks()) {
                     *state = block_state(block, row, &cards) as u8;
@@ -47,11 +47,11 @@ impl Space {
     }
 
     /// Rows of choice indices of block states.
-    pub fn from_block_states(&self, states: &[u8]) -> Result<Vec<u8>> {
+    pub fn from_block_states(&self, states: &[u8], run: &Run<'_>) -> Result<Vec<u8>> {
         let (width, blocks) = (self.width(), self.blocks().len());
         let tables = self.state_tables();
         let mut out = zeros(states.len() / blocks, width)?;
-        for_rows((states, blocks), (&mut out, width), |first, out, states| {
+        for_rows(run, (states, blocks), (&mut out, width), |first, out, states| {
             for (i, (out, states)) in out.chunks_exact_mut(width).zip(states.chunks_exact(blocks)).enumerate() {
                 for ((block, table), &state) in self.blocks().iter().zip(&tables).zip(states) {
                     if state as usize >= block.states {
@@ -68,12 +68,12 @@ impl Space {
     }
 
     /// 64-bit index of each checked row: mixed radix, the last variable fastest.
-    pub fn index(&self, rows: &[u8]) -> Result<Vec<u64>> {
+    pub fn index(&self, rows: &[u8], run: &Run<'_>) -> Result<Vec<u64>> {
         self.indexed_size()?;
         let width = self.width();
         let cards: Vec<u64> = self.cards().map(|n| n as u64).collect();
         let mut out = zeros(rows.len() / width, 1)?;
-        for_rows((rows, width), (&mut out, 1), |_, out, rows| {
+        for_rows(run, (rows, width), (&mut out, 1), |_, out, rows| {
             for (out, row) in out.iter_mut().zip(rows.chunks_exact(width)) {
                 *out = row.iter().zip(&cards).fold(0, |n, (&x, card)| n * card + u64::from(x));
             }
@@ -83,30 +83,35 @@ impl Space {
     }
 
     /// Rows of choice indices at 64-bit indices.
-    pub fn at(&self, indices: &[u64]) -> Result<Vec<u8>> {
+    pub fn at(&self, indices: &[u64], run: &Run<'_>) -> Result<Vec<u8>> {
         let size = self.indexed_size()?;
         if let Some((row, &index)) = indices.iter().enumerate().find(|&(_, &index)| index >= size) {
             return Err(Error::Index { row, index, size });
         }
-        self.decode_with(indices.len(), |row| indices[row])
+        self.decode_with(indices.len(), |row| indices[row], run)
     }
 
     /// Rows of the consecutive indices `start .. stop`.
-    pub fn range(&self, start: u64, stop: u64) -> Result<Vec<u8>> {
+    pub fn range(&self, start: u64, stop: u64, run: &Run<'_>) -> Result<Vec<u8>> {
         let size = self.indexed_size()?;
         if stop > size || start > stop {
             return Err(Error::Index { row: 0, index: start.max(stop.saturating_sub(1)), size });
         }
         let rows = usize::try_from(stop - start).unwrap_or(usize::MAX);
-        self.decode_with(rows, |row| start + row as u64)
+        self.decode_with(rows, |row| start + row as u64, run)
     }
 
     /// Rows whose indices a function of the row number gives; the indices are below the size.
-    pub(crate) fn decode_with(&self, rows: usize, index_of: impl Fn(usize) -> u64 + Sync) -> Result<Vec<u8>> {
+    pub(crate) fn decode_with(
+        &self,
+        rows: usize,
+        index_of: impl Fn(usize) -> u64 + Sync,
+        run: &Run<'_>,
+    ) -> Result<Vec<u8>> {
         let width = self.width();
         let tables = self.state_tables();
         let mut out = zeros(rows, width)?;
-        for_rows((&vec![(); rows], 1), (&mut out, width), |first, out, _| {
+        for_rows(run, (&vec![(); rows], 1), (&mut out, width), |first, out, _| {
             for (i, out) in out.chunks_exact_mut(width).enumerate() {
                 let mut rest = index_of(first + i);
                 for (block, table) in self.blocks().iter().zip(&tables).rev() {
@@ -122,17 +127,18 @@ impl Space {
     }
 
     /// Readable strings of checked rows.
-    pub fn format(&self, rows: &[u8]) -> Result<Vec<String>> {
+    pub fn format(&self, rows: &[u8], run: &Run<'_>) -> Result<Vec<String>> {
         let mut out = room(rows.len() / self.width(), 1)?;
         out.resize(rows.len() / self.width(), String::new());
-        for_rows((rows, self.width()), (&mut out, 1), |_, out, rows| {
+        for_rows(run, (rows, self.width()), (&mut out, 1), |_, out, rows| {
             out.iter_mut().zip(rows.chunks_exact(self.width())).for_each(|(out, row)| *out = self.format_row(row));
             Ok(())
         })?;
         Ok(out)
     }
 
-    fn format_row(&self, row: &[u8]) -> String {
+    /// Readable string of a checked row.
+    pub(crate) fn format_row(&self, row: &[u8]) -> String {
         let mut text = String::with_capacity(4 * row.len());
         for (i, (variable, &x)) in self.variables().iter().zip(row).enumerate() {
             if i > 0 {
@@ -144,10 +150,10 @@ impl Space {
     }
 
     /// Rows of readable strings.
-    pub fn parse<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Result<Vec<u8>> {
+    pub fn parse<T: AsRef<str> + Sync>(&self, texts: &[T], run: &Run<'_>) -> Result<Vec<u8>> {
         let width = self.width();
         let mut out = zeros(texts.len(), width)?;
-        for_rows((texts, 1), (&mut out, width), |first, out, texts| {
+        for_rows(run, (texts, 1), (&mut out, width), |first, out, texts| {
             for (i, (out, text)) in out.chunks_exact_mut(width).zip(texts).enumerate() {
                 let text = text.as_ref().trim();
                 self.parse_row(text, out).map_err(|reason| Error::Text {
@@ -232,6 +238,7 @@ pub(crate) fn block_state(block: &Block, row: &[u8], cards: &[usize]) -> usize {
 #[cfg(test)]
 mod tests {
     use crate::space::tests::{mnasnet, space_of};
+    use crate::threads::ALONE;
     use proptest::prelude::*;
 
     proptest! {
@@ -239,20 +246,20 @@ mod tests {
         fn all_forms_round_trip(blocks in prop::collection::vec(prop::collection::vec(1usize..5, 1..4), 1..5), seed: u64) {
             let space = space_of(&blocks.iter().map(Vec::as_slice).collect::<Vec<_>>());
             let rows = space.sample(50, seed, false).unwrap();
-            space.check(&rows).unwrap();
-            prop_assert_eq!(&space.at(&space.index(&rows).unwrap()).unwrap(), &rows);
-            prop_assert_eq!(&space.from_block_states(&space.block_states(&rows).unwrap()).unwrap(), &rows);
-            prop_assert_eq!(&space.parse(&space.format(&rows).unwrap()).unwrap(), &rows);
+            space.check(&rows, &ALONE).unwrap();
+            prop_assert_eq!(&space.at(&space.index(&rows, &ALONE).unwrap(), &ALONE).unwrap(), &rows);
+            prop_assert_eq!(&space.from_block_states(&space.block_states(&rows, &ALONE).unwrap(), &ALONE).unwrap(), &rows);
+            prop_assert_eq!(&space.parse(&space.format(&rows, &ALONE).unwrap(), &ALONE).unwrap(), &rows);
         }
     }
 
     #[test]
     fn enumeration_is_the_mixed_radix_order() {
         let space = space_of(&[&[2, 3], &[2]]);
-        let rows = space.range(0, 12).unwrap();
+        let rows = space.range(0, 12, &ALONE).unwrap();
         assert_eq!(&rows[..9], &[0, 0, 0, 0, 0, 1, 0, 1, 0]);
-        assert_eq!(space.index(&rows).unwrap(), (0..12).collect::<Vec<u64>>());
-        assert!(space.range(5, 13).unwrap_err().to_string().contains("0 to 11"));
+        assert_eq!(space.index(&rows, &ALONE).unwrap(), (0..12).collect::<Vec<u64>>());
+        assert!(space.range(5, 13, &ALONE).unwrap_err().to_string().contains("0 to 11"));
     }
 
     #[test]
@@ -271,23 +278,28 @@ mod tests {
         let space = space_of(&[&[2, 3], &[2]]);
         let messages = [
             (
-                space.check(&[0, 0, 0, 0, 3, 0]).unwrap_err(),
+                space.check(&[0, 0, 0, 0, 3, 0], &ALONE).unwrap_err(),
                 "row 1: b0v1 has choice index 3; choose one of 0 to 2 (choices 0, 1, 2)",
             ),
-            (space.from_block_states(&[0, 0, 6, 0]).unwrap_err(), "row 1: block0 has state 6; choose one of 0 to 5"),
             (
-                space.at(&[3, 12]).unwrap_err(),
+                space.from_block_states(&[0, 0, 6, 0], &ALONE).unwrap_err(),
+                "row 1: block0 has state 6; choose one of 0 to 5",
+            ),
+            (
+                space.at(&[3, 12], &ALONE).unwrap_err(),
                 "row 1: index 12 is outside a space of 12 architectures; choose one of 0 to 11",
             ),
             (
-                space.parse(&["p0_q0-p0", "p0_q7-p0"]).unwrap_err(),
+                space.parse(&["p0_q0-p0", "p0_q7-p0"], &ALONE).unwrap_err(),
                 "row 1: \"p0_q7-p0\" is not an architecture of \"test\": b0v1 is \"q7\", choose one of q0, q1, q2; an example is \"p0_q0-p0\"",
             ),
         ];
         for (error, expected) in messages {
             assert_eq!(error.to_string(), expected);
         }
-        assert!(space.parse(&["p0"]).unwrap_err().to_string().contains("it has 1 blocks instead of 2"));
-        assert!(space.parse(&["p0-p0"]).unwrap_err().to_string().contains("block0 has 1 variables instead of 2"));
+        assert!(space.parse(&["p0"], &ALONE).unwrap_err().to_string().contains("it has 1 blocks instead of 2"));
+        assert!(
+            space.parse(&["p0-p0"], &ALONE).unwrap_err().to_string().contains("block0 has 1 variables instead of 2")
+        );
     }
 }

@@ -270,12 +270,13 @@ mod tests {
     use super::*;
     use crate::space::tests::space_of;
     use crate::testing::{forest, run, spaces};
+    use crate::threads::ALONE;
     use proptest::prelude::*;
 
     /// All architectures of a small space, a sample of a large one.
     fn rows(space: &Space) -> Vec<u8> {
         match space.size() {
-            Some(size) if size < 4000 => space.range(0, size).unwrap(),
+            Some(size) if size < 4000 => space.range(0, size, &ALONE).unwrap(),
             _ => space.sample(4000, 5, false).unwrap(),
         }
     }

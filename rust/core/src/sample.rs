@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::memory::zeros;
 use crate::space::Space;
-use crate::threads::for_rows;
+use crate::threads::{ALONE, Run, for_rows};
 
 /// Rounds of the Feistel permutation.
 const ROUNDS: u64 = 8;
@@ -13,22 +13,22 @@ impl Space {
     ///
     /// Distinct rows are the first images of a keyed permutation of the index (a Feistel network
     /// with cycle walking), so they need no memory and no rejection.
-    pub fn sample_from(&self, first: u64, rows: usize, seed: u64, unique: bool) -> Result<Vec<u8>> {
+    pub fn sample_from(&self, first: u64, rows: usize, seed: u64, unique: bool, run: &Run<'_>) -> Result<Vec<u8>> {
         if unique {
             let size = self.indexed_size()?;
             let asked = first.saturating_add(rows as u64);
             if asked > size {
                 return Err(Error::TooManyDistinct { asked, size });
             }
-            return self.decode_with(rows, |row| permuted(first + row as u64, size, seed));
+            return self.decode_with(rows, |row| permuted(first + row as u64, size, seed), run);
         }
         match self.size() {
-            Some(size) => self.decode_with(rows, |row| uniform(seed, first.wrapping_add(row as u64), size)),
+            Some(size) => self.decode_with(rows, |row| uniform(seed, first.wrapping_add(row as u64), size), run),
             None => {
                 let cards: Vec<u64> = self.cards().map(|n| n as u64).collect();
                 let streams: Vec<u64> = (0..cards.len()).map(|v| mix(seed ^ mix(v as u64))).collect();
                 let mut out = zeros(rows, cards.len())?;
-                for_rows((&vec![(); rows], 1), (&mut out, cards.len()), |start, out, _| {
+                for_rows(run, (&vec![(); rows], 1), (&mut out, cards.len()), |start, out, _| {
                     for (i, row) in out.chunks_exact_mut(cards.len()).enumerate() {
                         let number = first.wrapping_add((start + i) as u64);
                         for ((x, &stream), &card) in row.iter_mut().zip(&streams).zip(&cards) {
@@ -44,7 +44,7 @@ impl Space {
 
     /// The first rows of a seed's uniform architectures.
     pub fn sample(&self, rows: usize, seed: u64, unique: bool) -> Result<Vec<u8>> {
-        self.sample_from(0, rows, seed, unique)
+        self.sample_from(0, rows, seed, unique, &ALONE)
     }
 
     /// A uniform neighbour of each checked row: a variable of two choices or more, then another choice of it.
@@ -108,12 +108,13 @@ fn permuted(i: u64, size: u64, seed: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use crate::space::tests::{mnasnet, space_of};
+    use crate::threads::ALONE;
 
     #[test]
     fn distinct_samples_are_distinct_and_exhaust_the_space() {
         let space = space_of(&[&[3, 2], &[5, 7]]);
         for seed in 0..20 {
-            let mut all = space.index(&space.sample(210, seed, true).unwrap()).unwrap();
+            let mut all = space.index(&space.sample(210, seed, true).unwrap(), &ALONE).unwrap();
             all.sort_unstable();
             assert_eq!(all, (0..210).collect::<Vec<u64>>());
         }
@@ -128,9 +129,9 @@ mod tests {
         let mut first = vec![0f64; 210];
         let mut all = vec![0f64; 210];
         for seed in 0..21_000 {
-            first[space.index(&space.sample(1, seed, true).unwrap()).unwrap()[0] as usize] += 1.0;
+            first[space.index(&space.sample(1, seed, true).unwrap(), &ALONE).unwrap()[0] as usize] += 1.0;
         }
-        for index in space.index(&space.sample(21_000, 9, false).unwrap()).unwrap() {
+        for index in space.index(&space.sample(21_000, 9, false).unwrap(), &ALONE).unwrap() {
             all[index as usize] += 1.0;
         }
         for counts in [first, all] {
@@ -142,7 +143,7 @@ mod tests {
     #[test]
     fn random_neighbours_are_uniform() {
         let space = space_of(&[&[3, 1], &[2, 4]]);
-        let rows = space.at(&vec![13; 60_000]).unwrap();
+        let rows = space.at(&vec![13; 60_000], &ALONE).unwrap();
         let all = space.neighbours(&rows[..4]);
         let found = space.random_neighbours(&rows, 5).unwrap();
         assert_ne!(found, space.random_neighbours(&rows, 6).unwrap());
@@ -167,7 +168,7 @@ mod tests {
         let beyond = space_of(&[&[4, 4, 4, 4][..]; 10]);
         for (space, unique) in [(mnasnet(), false), (mnasnet(), true), (beyond, false)] {
             let (all, width) = (space.sample(10_000, 7, unique).unwrap(), space.width());
-            let parts = [0, 1, 4999].map(|first| space.sample_from(first, 5001, 7, unique).unwrap());
+            let parts = [0, 1, 4999].map(|first| space.sample_from(first, 5001, 7, unique, &ALONE).unwrap());
             for (part, first) in parts.iter().zip([0, 1, 4999]) {
                 assert_eq!(part[..], all[first * width..(first + 5001) * width]);
             }
@@ -181,7 +182,7 @@ mod tests {
         let space = space_of(&[&[4, 4, 4, 4][..]; 10]);
         assert!(space.size().is_none());
         let rows = space.sample(1000, 1, false).unwrap();
-        space.check(&rows).unwrap();
+        space.check(&rows, &ALONE).unwrap();
         let ones = rows.iter().filter(|&&x| x == 1).count() as f64;
         assert!((ones / 10_000.0 - 1.0).abs() < 0.06, "{ones}");
         assert!(space.sample(10, 1, true).unwrap_err().to_string().contains("no 64-bit index"));

@@ -116,6 +116,7 @@ mod tests {
     use crate::lower::lower;
     use crate::space::tests::space_of;
     use crate::testing::{forest, run, spaces};
+    use crate::threads::ALONE;
     use proptest::prelude::*;
 
     proptest! {
@@ -126,7 +127,7 @@ mod tests {
             let members: Vec<_> = (0..3).map(|m| forest(&space, 5, depth, 3, seed.wrapping_add(m))).collect();
             let surrogate = lower(&space, &members.iter().collect::<Vec<_>>(), &run()).unwrap();
             prop_assume!(surrogate.forest_trees() == 0 && space.size().unwrap() < 20_000);
-            let rows = space.range(0, space.size().unwrap()).unwrap();
+            let rows = space.range(0, space.size().unwrap(), &ALONE).unwrap();
             let found = surrogate.variances(&space, &run()).unwrap();
             let members = surrogate.predict_members(&space, &rows, &run()).unwrap();
             let count = surrogate.members();

@@ -281,7 +281,7 @@ impl Surrogate {
     ) -> Result<Vec<f64>> {
         let width = space.width();
         let mut out = zeros(rows.len() / width, values)?;
-        for_rows((rows, width), (&mut out, values), |_, out, rows| {
+        for_rows(run, (rows, width), (&mut out, values), |_, out, rows| {
             let mut states = Vec::new();
             for (out, row) in out.chunks_exact_mut(values).zip(rows.chunks_exact(width)) {
                 run.check()?;
@@ -367,6 +367,7 @@ mod tests {
     use crate::sample::uniform;
     use crate::space::tests::{mnasnet, space_of};
     use crate::testing::run;
+    use crate::threads::ALONE;
 
     #[test]
     fn given_tables_predict_their_sums_and_are_purified() {
@@ -380,7 +381,7 @@ mod tests {
         let cells: Vec<Vec<f64>> = sets.iter().enumerate().map(table).collect();
         let surrogate =
             Surrogate::from_tables(&space, Granularity::Variables, &[1.0, -2.0], &sets, &cells, &run()).unwrap();
-        let rows = space.range(0, space.size().unwrap()).unwrap();
+        let rows = space.range(0, space.size().unwrap(), &ALONE).unwrap();
         let found = surrogate.predict_members(&space, &rows, &run()).unwrap();
         for (row, found) in rows.chunks_exact(space.width()).zip(found.chunks_exact(2)) {
             for (m, found) in found.iter().enumerate() {
@@ -412,7 +413,7 @@ mod tests {
             Surrogate::from_tables(&space, Granularity::Blocks, &[1.0, -2.0], sets, cells, &run())
         };
         let surrogate = made(&sets, &cells).unwrap();
-        let rows = space.range(0, space.size().unwrap()).unwrap();
+        let rows = space.range(0, space.size().unwrap(), &ALONE).unwrap();
         let found = surrogate.predict_members(&space, &rows, &run()).unwrap();
         let mut states = Vec::new();
         for (row, found) in rows.chunks_exact(space.width()).zip(found.chunks_exact(2)) {

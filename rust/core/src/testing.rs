@@ -8,7 +8,7 @@ use crate::forest::{ChoiceSet, Forest, Node};
 use crate::sample::uniform;
 use crate::space::Space;
 use crate::space::tests::space_of;
-use crate::threads::Run;
+use crate::threads::{ALONE, Run};
 use crate::uncertainty::Uncertainty;
 
 pub(crate) static RUNNING: AtomicBool = AtomicBool::new(false);
@@ -69,6 +69,6 @@ pub(crate) fn uncertainty_of(space: &Space) -> Uncertainty {
         residual: 0.1,
         factors: (0..choices).map(|c| 0.5 + c as f64 / choices as f64).collect(),
         scores: (0..99).map(|i| i as f32 / 40.0).collect(),
-        training: space.range(0, 5.min(space.size().unwrap_or(5))).unwrap(),
+        training: space.range(0, 5.min(space.size().unwrap_or(5)), &ALONE).unwrap(),
     }
 }

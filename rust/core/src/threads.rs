@@ -44,7 +44,7 @@ static POOL: ArcSwapOption<Pool> = ArcSwapOption::const_empty();
 static RUNNING: AtomicBool = AtomicBool::new(false);
 
 /// A short piece of work on the caller's thread, which nobody stops.
-pub(crate) const ALONE: Run<'static> = Run { threads: Some(1), rows: 1, cancelled: &RUNNING };
+pub const ALONE: Run<'static> = Run { threads: Some(1), rows: 1, cancelled: &RUNNING };
 
 impl Run<'_> {
     /// An error once the call is stopped.
@@ -110,8 +110,10 @@ pub(crate) fn map_with<T: Send, R: Send, S>(
 }
 
 /// Calls with the number of the first row, the output and the input of every chunk of rows, in parallel
-/// inside a pool; few rows stay on the caller's thread, which costs them no hand-over. Fails as the first chunk that does.
+/// inside a pool, until the run is stopped; few rows stay on the caller's thread, which costs them no hand-over.
+/// Fails as the first chunk that does.
 pub(crate) fn for_rows<In: Sync, Out: Send>(
+    run: &Run<'_>,
     (input, width): (&[In], usize),
     (output, out_width): (&mut [Out], usize),
     work: impl Fn(usize, &mut [Out], &[In]) -> Result<()> + Sync + Send,
@@ -123,7 +125,7 @@ pub(crate) fn for_rows<In: Sync, Out: Send>(
     let mut outputs = output.chunks_mut((out_width * CHUNK).max(1));
     let chunks =
         input.chunks(width * CHUNK).enumerate().map(|(i, input)| (i, outputs.next().unwrap_or_default(), input));
-    map(chunks, |(i, output, input)| work(i * CHUNK, output, input)).into_iter().collect()
+    run.try_map(chunks, |(i, output, input)| work(i * CHUNK, output, input)).map(drop)
 }
 
 /// The value of a cell, made by whoever needs it first. Several may make it at once: none waits for another, which
@@ -194,7 +196,7 @@ mod tests {
             chunk => Err(Error::search(format!("chunk {chunk}"))),
         };
         for threads in [1, 2, 3] {
-            let work = || for_rows((&rows, 1), (&mut vec![(); rows.len()], 1), fail);
+            let work = || for_rows(&run(None), (&rows, 1), (&mut vec![(); rows.len()], 1), fail);
             assert_eq!(run(Some(threads)).in_pool(work).unwrap_err().to_string(), "search: chunk 17");
             let tasks = (0..100).collect();
             let task = |i: usize| if i < 17 { Ok(()) } else { Err(Error::search(format!("task {i}"))) };

@@ -1,6 +1,7 @@
 //! How far measurements lie from predictions, on the scale of the link.
 
 use crate::space::Space;
+use crate::threads::ALONE;
 
 /// Most scores, and most training rows.
 const MAX_ROWS: usize = 1 << 20;
@@ -95,7 +96,7 @@ impl Uncertainty {
             let found = self.training.len();
             return Err(format!("uncertainty.training has {found} bytes, expected at most {MAX_ROWS} rows of {width}"));
         }
-        space.check(&self.training).map_err(|e| format!("uncertainty.training: {e}"))?;
+        space.check(&self.training, &ALONE).map_err(|e| format!("uncertainty.training: {e}"))?;
         let mut rows = self.training.chunks_exact(width).zip(self.training.chunks_exact(width).skip(1));
         match rows.position(|(row, next)| row >= next) {
             None => Ok(()),

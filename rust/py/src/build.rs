@@ -304,7 +304,7 @@ impl Surrogate {
 
     fn checked<'a>(&self, py: Python<'_>, rows: &'a PyReadonlyArray2<'_, u8>) -> PyResult<&'a [u8]> {
         let bytes = crate::boundary::row_bytes(py, rows, self.space.width(), "variables", "space.variables")?;
-        detached(py, rows.shape()[0], None, |run| run.install(|| self.space.check(bytes)))?;
+        detached(py, rows.shape()[0], None, |run| run.install(|| self.space.check(bytes, run)))?;
         Ok(bytes)
     }
 }

@@ -217,9 +217,11 @@ impl Problem {
     fn positions(&self, py: Python<'_>, rows: &PyReadonlyArray2<'_, u8>) -> PyResult<Vec<u8>> {
         let space = self.core.space();
         let names = || space.variables().iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", ");
-        let mut rows = row_bytes(py, rows, space.width(), "variables", &names())?.to_vec();
-        space.check(&rows).and_then(|()| self.core.to_positions(&mut rows)).map_err(|e| to_py(py, e))?;
-        Ok(rows)
+        let mut bytes = row_bytes(py, rows, space.width(), "variables", &names())?.to_vec();
+        detached(py, rows.shape()[0], None, |run| {
+            space.check(&bytes, run).and_then(|()| self.core.to_positions(&mut bytes))
+        })?;
+        Ok(bytes)
     }
 }
 

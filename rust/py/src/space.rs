@@ -35,7 +35,7 @@ impl Space {
     /// Bytes of an array of choice indices in range.
     pub(crate) fn checked<'a>(&self, py: Python<'_>, rows: &'a PyReadonlyArray2<'_, u8>) -> PyResult<&'a [u8]> {
         let bytes = self.bytes(py, rows)?;
-        detached(py, rows.shape()[0], None, |run| run.install(|| self.core.check(bytes)))?;
+        detached(py, rows.shape()[0], None, |run| run.install(|| self.core.check(bytes, run)))?;
         Ok(bytes)
     }
 }
@@ -92,7 +92,7 @@ impl Space {
         threads: Option<usize>,
     ) -> PyResult<Bound<'py, PyArray2<u8>>> {
         let n = usize::try_from(n).unwrap_or(usize::MAX);
-        let rows = detached(py, n, threads, |run| run.install(|| self.core.sample_from(first, n, seed, unique)))?;
+        let rows = detached(py, n, threads, |run| run.install(|| self.core.sample_from(first, n, seed, unique, run)))?;
         to_rows(py, rows, self.core.width())
     }
 
@@ -102,19 +102,19 @@ impl Space {
 
     fn index<'py>(&self, py: Python<'py>, rows: PyReadonlyArray2<'py, u8>) -> PyResult<Bound<'py, PyArray1<u64>>> {
         let bytes = self.checked(py, &rows)?;
-        let out = detached(py, rows.shape()[0], None, |run| run.install(|| self.core.index(bytes)))?;
+        let out = detached(py, rows.shape()[0], None, |run| run.install(|| self.core.index(bytes, run)))?;
         Ok(PyArray1::from_vec(py, out))
     }
 
     fn at<'py>(&self, py: Python<'py>, indices: PyReadonlyArray1<'py, u64>) -> PyResult<Bound<'py, PyArray2<u8>>> {
         let indices = indices.as_slice()?;
-        let rows = detached(py, indices.len(), None, |run| run.install(|| self.core.at(indices)))?;
+        let rows = detached(py, indices.len(), None, |run| run.install(|| self.core.at(indices, run)))?;
         to_rows(py, rows, self.core.width())
     }
 
     fn range<'py>(&self, py: Python<'py>, start: u64, stop: u64) -> PyResult<Bound<'py, PyArray2<u8>>> {
         let n = stop.saturating_sub(start) as usize;
-        let rows = detached(py, n, None, |run| run.install(|| self.core.range(start, stop)))?;
+        let rows = detached(py, n, None, |run| run.install(|| self.core.range(start, stop, run)))?;
         to_rows(py, rows, self.core.width())
     }
 
@@ -124,7 +124,7 @@ impl Space {
         rows: PyReadonlyArray2<'py, u8>,
     ) -> PyResult<Bound<'py, PyArray2<u8>>> {
         let bytes = self.checked(py, &rows)?;
-        let states = detached(py, rows.shape()[0], None, |run| run.install(|| self.core.block_states(bytes)))?;
+        let states = detached(py, rows.shape()[0], None, |run| run.install(|| self.core.block_states(bytes, run)))?;
         to_rows(py, states, self.core.blocks().len())
     }
 
@@ -135,17 +135,18 @@ impl Space {
         states: PyReadonlyArray2<'py, u8>,
     ) -> PyResult<Bound<'py, PyArray2<u8>>> {
         let bytes = row_bytes(py, &states, self.core.blocks().len(), "blocks", "space.blocks")?;
-        let rows = detached(py, states.shape()[0], None, |run| run.install(|| self.core.from_block_states(bytes)))?;
+        let rows =
+            detached(py, states.shape()[0], None, |run| run.install(|| self.core.from_block_states(bytes, run)))?;
         to_rows(py, rows, self.core.width())
     }
 
     fn format(&self, py: Python<'_>, rows: PyReadonlyArray2<'_, u8>) -> PyResult<Vec<String>> {
         let bytes = self.checked(py, &rows)?;
-        detached(py, rows.shape()[0], None, |run| run.install(|| self.core.format(bytes)))
+        detached(py, rows.shape()[0], None, |run| run.install(|| self.core.format(bytes, run)))
     }
 
     fn parse<'py>(&self, py: Python<'py>, texts: Vec<String>) -> PyResult<Bound<'py, PyArray2<u8>>> {
-        let rows = detached(py, texts.len(), None, |run| run.install(|| self.core.parse(&texts)))?;
+        let rows = detached(py, texts.len(), None, |run| run.install(|| self.core.parse(&texts, run)))?;
         to_rows(py, rows, self.core.width())
     }
 

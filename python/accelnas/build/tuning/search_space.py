@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import sys
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -13,17 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from accelnas.build.settings import LINK_NAMES, read_recipe
 from accelnas.errors import ModelError
-from accelnas.files import read_text
+from accelnas.files import parse_toml, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from accelnas.build.settings import Recipe
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 __all__ = ["Candidate", "Parameter", "SearchSpace", "read_search_space", "shipped_search_spaces"]
 
@@ -174,10 +168,7 @@ def read_search_space(source: str | Path) -> SearchSpace:
         known = ", ".join(shipped_search_spaces())
         raise ModelError(f"no search space {str(source)!r}; use the path of a TOML file or {known}")
     name = Path(source).stem
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ModelError(f"search space {name} is not valid TOML: {error}") from error
+    content = parse_toml(text, f"search space {name}", ModelError)
     for key in content:
         if key not in ("recipe", "search", "trials"):
             raise ModelError(f"search space {name}: unknown field {key}; it has recipe, search and trials")

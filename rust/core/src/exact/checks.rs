@@ -11,7 +11,7 @@ use crate::exact::problem::{Problem, Question};
 use crate::exact::task::{Kind, Outcome, Task, refused};
 use crate::exact::zones::MAX_OBJECTIVES;
 use crate::link::Link;
-use crate::threads::{Run, filled};
+use crate::threads::{ALONE, Run, filled};
 
 /// Most architectures that are kept sorted; more are no answer but a scan.
 pub const MAX_BEST: usize = 10_000;
@@ -71,7 +71,7 @@ pub(crate) fn require_rates(bench: &Arc<Benchmark>, metric: usize, domain: &Doma
     if item.values[0] > 0.0 {
         return Ok(());
     }
-    let architecture = bench.space().format(&item.row)?.swap_remove(0);
+    let architecture = bench.space().format_row(&item.row);
     let reason = format!(
         "has a modelled reciprocal of {} at architecture {architecture}, so values there mean nothing; \
          restrict choices to where it is above 0, or refit",
@@ -109,7 +109,7 @@ pub(crate) fn check(bench: &Benchmark, question: &Question, kind: &Kind) -> Resu
         Kind::Histogram { bins } if !(1..=MAX_BINS).contains(bins) => {
             Err(refused(format!("{bins} bins are asked for; choose 1 to {MAX_BINS}")))
         }
-        Kind::Ranks { rows } => bench.space().check(rows),
+        Kind::Ranks { rows } => bench.space().check(rows, &ALONE),
         _ => Ok(()),
     }
 }

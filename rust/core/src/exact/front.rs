@@ -154,7 +154,7 @@ impl Goal for FrontGoal<'_> {
         match self.guide.seeds.iter().find(missing) {
             None => Ok(()),
             Some(seed) => {
-                let text = problem.bench.space().format(&seed.row)?.swap_remove(0);
+                let text = problem.bench.space().format_row(&seed.row);
                 Err(damaged(format!("{text} is missing, or a point that dominates it")))
             }
         }

@@ -173,7 +173,7 @@ impl Problem {
     /// Refuses an architecture with a value that no result can hold.
     pub(crate) fn require_finite(&self, row: &[u8], values: &[f64]) -> Result<()> {
         let Some(m) = values.iter().position(|value| !value.is_finite()) else { return Ok(()) };
-        let architecture = self.bench.space().format(row)?.swap_remove(0);
+        let architecture = self.bench.space().format_row(row);
         let reason = format!(
             "is {} at architecture {architecture}, which is no number; restrict choices to where it is one, or refit",
             values[m]

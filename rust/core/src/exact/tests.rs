@@ -15,7 +15,7 @@ use crate::space::tests::space_of;
 use crate::surrogate::Surrogate;
 use crate::tables::Granularity;
 use crate::testing::{RUNNING, run};
-use crate::threads::Run;
+use crate::threads::{ALONE, Run};
 
 /// Most architectures of a random space.
 const LARGEST: usize = 20_000;
@@ -101,7 +101,7 @@ fn case_with(blocks: &[Vec<usize>], whole: bool, constant: f64, seed: u64) -> Ca
         if kept.is_empty() { vec![0] } else { kept }
     });
     let domain = Domain::new(&space, allowed.collect()).unwrap();
-    let all = space.range(0, space.size().unwrap()).unwrap();
+    let all = space.range(0, space.size().unwrap(), &ALONE).unwrap();
     let inside = |row: &&[u8]| row.iter().zip(domain.allowed()).all(|(x, allowed)| allowed.contains(x));
     let rows: Vec<u8> = all.chunks_exact(space.width()).filter(inside).flatten().copied().collect();
     let bench = Arc::new(Benchmark::open(directory.path()).unwrap());

@@ -121,7 +121,7 @@ impl Cohort {
             let first = self.scores.len();
             objective.score(values, &mut self.scores);
             if !self.scores[first..].iter().all(|s| s.is_finite()) {
-                let text = self.problem.space().format(&self.choices[i * width..][..width])?.concat();
+                let text = self.problem.space().format_row(&self.choices[i * width..][..width]);
                 return Err(Error::search(format!(
                     "the score of {text} is {:?}, from the values {values:?}; keep to objectives that are finite \
                      everywhere",

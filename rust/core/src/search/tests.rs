@@ -14,7 +14,7 @@ use crate::lower::lower;
 use crate::space::Space;
 use crate::space::tests::space_of;
 use crate::testing::{forest, run, spaces};
-use crate::threads::Run;
+use crate::threads::{ALONE, Run};
 
 const SINGLE: [&str; 6] = [
     r#"{"kind": "random_search"}"#,
@@ -84,7 +84,7 @@ proptest! {
             let short = logs(problem, algorithm, 70, Keep::Improvements, 2);
             for (all, short) in all.iter().zip(&short) {
                 prop_assert_eq!(&all.evaluations, &(1..=70).collect::<Vec<u64>>());
-                space.check(&all.rows).unwrap();
+                space.check(&all.rows, &ALONE).unwrap();
                 let means = bench.predict(&[0], &all.rows, None, &run()).unwrap();
                 let columns = problem.objective().scores();
                 for (seen, mean) in all.values.chunks_exact(columns).zip(&means[0].0) {
@@ -119,7 +119,7 @@ proptest! {
             p.extend(weights.iter().map(|w| w / weights.iter().sum::<f64>()));
         }
         let first: Vec<usize> = (0..space.width()).map(|v| space.cards().take(v).sum()).collect();
-        let rows = space.range(0, size).unwrap();
+        let rows = space.range(0, size, &ALONE).unwrap();
         let linked = |metric: usize| bench.predictor(metric).unwrap().predict_linked(&space, &rows, &run()).unwrap();
         let linked = [linked(1), linked(0)];
         // The multilinear extension by its definition; probabilities need not add up for slopes to be right.
@@ -157,7 +157,7 @@ proptest! {
 fn all_algorithms_reach_the_optimum_of_small_spaces() {
     let space = space_of(&[&[3, 2, 3], &[4, 2], &[3, 3]]);
     let bench = benchmark(&space, 3);
-    let rows = space.range(0, space.size().unwrap()).unwrap();
+    let rows = space.range(0, space.size().unwrap(), &ALONE).unwrap();
     let values = &bench.predict(&[0], &rows, None, &run()).unwrap()[0].0;
     let best = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let single = problem(&bench, &[0], r#"{"directions": ["maximise"]}"#, 0);

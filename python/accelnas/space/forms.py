@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from accelnas.space import Architectures, Rows, Space
+    from accelnas.space.parts import Architectures, Named, Rows
 
-__all__ = ["choice_indices", "encode", "is_frame", "is_integer", "is_one"]
+__all__ = ["choice_indices", "encode_plain", "is_integer", "is_one", "is_series"]
 
 
-def encode(space: Space, archs: Architectures) -> Rows:
-    """Turn any form of architectures into choice indices; see `Space.encode`."""
+def encode_plain(space: Named, archs: Architectures) -> Rows:
+    """Turn any form of architectures but data frames into choice indices."""
     if isinstance(archs, np.ndarray):
         return _encode_array(space, archs)
     archs = _unlabelled(archs)
@@ -32,10 +32,6 @@ def encode(space: Space, archs: Architectures) -> Rows:
         return space._core.parse([archs])
     if is_integer(archs):
         return space.at([archs])
-    if is_frame(archs):
-        from accelnas.frames import encode_frame
-
-        return encode_frame(space, archs)
     if isinstance(archs, Iterable) and not isinstance(archs, (bytes, bytearray, memoryview)):
         return _encode_sequence(space, list(archs))
     raise SpaceError(f"got a {type(archs).__name__}; pass a dict, string, index, array or data frame")
@@ -49,13 +45,7 @@ def is_one(archs: Architectures) -> bool:
     return isinstance(archs, (Mapping, str)) or is_integer(archs)
 
 
-def is_frame(thing: object) -> bool:
-    """Whether something is a data frame of any library, lazy or not."""
-    frame_like = any(hasattr(thing, name) for name in ("__dataframe__", "__arrow_c_stream__", "collect_schema"))
-    return frame_like and not _is_series(thing)
-
-
-def choice_indices(space: Space, array: NDArray[Any]) -> Rows:
+def choice_indices(space: Named, array: NDArray[Any]) -> Rows:
     """Check choice indices of any integer type, (n, variables), and give them as uint8.
 
     Raises
@@ -74,7 +64,7 @@ def choice_indices(space: Space, array: NDArray[Any]) -> Rows:
     return np.ascontiguousarray(array, np.uint8)
 
 
-def _encode_array(space: Space, array: NDArray[Any]) -> Rows:
+def _encode_array(space: Named, array: NDArray[Any]) -> Rows:
     if np.ma.is_masked(array):
         raise SpaceError("array has masked values; fill them or leave their rows out")
     if array.dtype == np.uint8 and array.ndim == 1:
@@ -91,7 +81,7 @@ def _encode_array(space: Space, array: NDArray[Any]) -> Rows:
     )
 
 
-def _encode_matrix(space: Space, array: NDArray[Any]) -> Rows:
+def _encode_matrix(space: Named, array: NDArray[Any]) -> Rows:
     if array.dtype == np.uint8:
         rows = np.ascontiguousarray(array)
         if rows.shape[1] == len(space.blocks) != len(space.variables):
@@ -107,7 +97,7 @@ def _encode_matrix(space: Space, array: NDArray[Any]) -> Rows:
     )
 
 
-def _encode_sequence(space: Space, items: list[Any]) -> Rows:
+def _encode_sequence(space: Named, items: list[Any]) -> Rows:
     if not items:
         return np.empty((0, len(space.variables)), np.uint8)
     kinds: tuple[tuple[Callable[[Any], bool], Callable[[], Rows]], ...] = (
@@ -120,7 +110,7 @@ def _encode_sequence(space: Space, items: list[Any]) -> Rows:
     for is_kind, encode_all in kinds:
         if all(map(is_kind, items)):
             return encode_all()
-    if any(map(_is_series, items)):
+    if any(map(is_series, items)):
         return _encode_sequence(space, [_unlabelled(item) for item in items])
     names = sorted({type(item).__name__ for item in items})
     raise SpaceError(f"got a sequence of {', '.join(names)}; pass dicts, strings, indices or arrays of one shape")
@@ -133,7 +123,7 @@ def _stacked(items: Sequence[NDArray[Any]]) -> NDArray[Any]:
     return np.stack(items)
 
 
-def _encode_lists(space: Space, items: Sequence[Sequence[Any]]) -> Rows:
+def _encode_lists(space: Named, items: Sequence[Sequence[Any]]) -> Rows:
     """Choice indices written as lists."""
     for row, item in enumerate(items):
         if len(item) != len(space.variables):
@@ -150,7 +140,7 @@ def _encode_lists(space: Space, items: Sequence[Sequence[Any]]) -> Rows:
     return choice_indices(space, np.array(items, object))
 
 
-def _at(space: Space, numbers: Sequence[Any] | NDArray[Any]) -> Rows:
+def _at(space: Named, numbers: Sequence[Any] | NDArray[Any]) -> Rows:
     """Architectures at 64-bit indices, unless these can also be the choice indices of one architecture."""
     known = isinstance(numbers, np.ndarray) and numbers.dtype == np.uint64  # as `Space.index` gives them
     if not known and 1 < len(numbers) == len(space.variables):
@@ -168,14 +158,14 @@ def is_integer(value: object) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
-def _is_series(thing: object) -> bool:
+def is_series(thing: object) -> bool:
     """Whether something is a column or a row of a data frame."""
     return hasattr(thing, "to_list") and hasattr(thing, "dtype")
 
 
 def _unlabelled(archs: Any) -> Any:
     """Give a row of a data frame as a dict, a column as an array or list, and anything else as it is."""
-    if not _is_series(archs):
+    if not is_series(archs):
         return archs
     values, labels = archs.to_list(), list(getattr(archs, "index", ())) if hasattr(archs, "iloc") else []
     if labels and all(isinstance(label, str) for label in labels):

@@ -6,20 +6,29 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accelnas.architectures import choice_indices, encode, is_integer
 from accelnas.errors import MissingExtraError, SpaceError
+from accelnas.space.forms import choice_indices, encode_plain, is_integer, is_series
 
 if TYPE_CHECKING:
-    import polars
-
-    from accelnas.space import Rows, Space
+    from accelnas.space.parts import Architectures, Named, Rows
 
     Columns = list[tuple[object, Any]]  # label and series, of pandas or Polars
 
-__all__ = ["encode_frame", "to_frame"]
+__all__ = ["encode", "encode_frame"]
 
 
-def encode_frame(space: Space, frame: Any) -> Rows:
+def encode(space: Named, archs: Architectures) -> Rows:
+    """Turn any form of architectures into choice indices; see `Space.encode`."""
+    return encode_frame(space, archs) if is_frame(archs) else encode_plain(space, archs)
+
+
+def is_frame(thing: object) -> bool:
+    """Whether something is a data frame of any library, lazy or not."""
+    frame_like = any(hasattr(thing, name) for name in ("__dataframe__", "__arrow_c_stream__", "collect_schema"))
+    return frame_like and not is_series(thing)
+
+
+def encode_frame(space: Named, frame: Any) -> Rows:
     """Turn a data frame into choice indices.
 
     Parameters
@@ -44,7 +53,7 @@ def encode_frame(space: Space, frame: Any) -> Rows:
     """
     columns = _columns(frame)
     if columns is None:  # one column without a frame
-        return encode(space, _polars().from_arrow(frame))
+        return encode_plain(space, _polars().from_arrow(frame))
     labels = [label for label, _ in columns]
     by_label = dict(columns)
     names = [variable.name for variable in space.variables]
@@ -105,7 +114,7 @@ def _are_default(labels: list[object]) -> bool:
                for prefix in ("", "column_"))  # fmt: skip
 
 
-def _by_position(space: Space, columns: list[Any]) -> Rows:
+def _by_position(space: Named, columns: list[Any]) -> Rows:
     """Read choice indices, one column a variable, unless they can be read as choices too."""
     listed = [series.to_list() for series in columns]
     for variable, values in zip(space.variables, listed, strict=True):
@@ -132,7 +141,7 @@ def _stacked(columns: list[Rows]) -> Rows:
     return np.ascontiguousarray(np.stack(columns, axis=1))
 
 
-def _encode_column(space: Space, variable: int, column: Any) -> Rows:
+def _encode_column(space: Named, variable: int, column: Any) -> Rows:
     """Choice indices of one column: each distinct value is looked up once."""
     codes = np.full(len(column), 255, np.uint8)
     if hasattr(column, "iloc") or column.dtype.is_nested() or column.dtype.is_object():
@@ -148,17 +157,3 @@ def _encode_column(space: Space, variable: int, column: Any) -> Rows:
         rows = column.is_null() if value is None else (column == value).fill_null(False)
         codes[rows.to_numpy()] = space._core.choice_index(variable, value, int(rows.arg_max()))
     return codes
-
-
-def to_frame(space: Space, archs: Any) -> polars.DataFrame:
-    """Give architectures as a data frame of values, one column a variable."""
-    import polars as pl
-
-    rows = space.encode(archs)
-    space.check(rows)
-    return pl.DataFrame(
-        {
-            variable.name: pl.Series(list(variable.choices)).gather(rows[:, v])
-            for v, variable in enumerate(space.variables)
-        }
-    )

@@ -3,55 +3,27 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from accelnas import _core
-from accelnas.architectures import encode
 from accelnas.arguments import check_seed, check_threads, check_whole
 from accelnas.caching import cached_property
 from accelnas.errors import SpaceError
 from accelnas.files import read_text
+from accelnas.space.frames import encode
+from accelnas.space.parts import Architectures, Block, Choice, Rows, Variable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    import pandas
-    import polars
+    from numpy.typing import NDArray
 
-__all__ = ["Architectures", "Block", "Choice", "Space", "Variable", "mnasnet_space"]
+__all__ = ["Space", "mnasnet_space"]
 
-Choice: TypeAlias = "bool | int | float | str"
-Rows: TypeAlias = NDArray[np.uint8]
-Architectures: TypeAlias = (
-    "Mapping[str, Choice] | str | int | Sequence[Mapping[str, Choice]] | Sequence[str] | Sequence[int]"
-    " | Sequence[Sequence[int]] | NDArray[Any] | polars.DataFrame | pandas.DataFrame"
-)
-
-_DATA = Path(__file__).parent / "data"
-
-
-@dataclass(frozen=True)
-class Variable:
-    """A categorical variable: its choice indices are positions in `choices`."""
-
-    name: str
-    choices: tuple[Choice, ...]
-    symbol: str
-    block: str
-
-
-@dataclass(frozen=True)
-class Block:
-    """Consecutive variables whose joint state is one number, the last variable fastest."""
-
-    name: str
-    variables: tuple[str, ...]
-    size: int
+_DATA = Path(__file__).parents[1] / "data"
 
 
 class Space:

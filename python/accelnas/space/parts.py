@@ -1,0 +1,69 @@
+"""What a search space is made of, and the part of it that readers of architectures need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import pandas
+    import polars
+
+    from accelnas import _core
+
+__all__ = ["Architectures", "Block", "Choice", "Named", "Rows", "Variable"]
+
+Choice: TypeAlias = "bool | int | float | str"
+Rows: TypeAlias = NDArray[np.uint8]
+Architectures: TypeAlias = (
+    "Mapping[str, Choice] | str | int | Sequence[Mapping[str, Choice]] | Sequence[str] | Sequence[int]"
+    " | Sequence[Sequence[int]] | NDArray[Any] | polars.DataFrame | pandas.DataFrame"
+)
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A categorical variable: its choice indices are positions in `choices`."""
+
+    name: str
+    choices: tuple[Choice, ...]
+    symbol: str
+    block: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive variables whose joint state is one number, the last variable fastest."""
+
+    name: str
+    variables: tuple[str, ...]
+    size: int
+
+
+class Named(Protocol):
+    """A space by what names its architectures: variables, blocks, and their native forms."""
+
+    _core: _core.Space
+
+    @property
+    def name(self) -> str:
+        """Name of the space."""
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        """Variables in the order of choice indices."""
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """Blocks in the order of block states."""
+
+    def at(self, indices: Sequence[int] | NDArray[Any]) -> Rows:
+        """Give the architectures at 64-bit indices."""
+
+    def parse(self, texts: str | Iterable[str]) -> Rows:
+        """Read strings."""
