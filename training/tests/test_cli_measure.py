@@ -28,6 +28,7 @@ def run(tmp_path, monkeypatch):
     return invoke
 
 
+@pytest.mark.slow
 def test_measures_goes_on_and_exports(run):
     command = ["run", "speed.db", "-p", "cpu_latency", "-p", "torch_cpu_latency", "--references", 1, "--every", 2]
     assert "2 new measurements in speed.db" in run(*command, "-n", 1).stdout

@@ -95,6 +95,7 @@ def test_work_that_can_not_be_made_ends_the_collection(runner, store):
     assert attempts(store) == []
 
 
+@pytest.mark.slow
 def test_a_driver_killed_midway_leaves_what_ended_and_its_workers_end(runner, tmp_path):
     runner.start(WorkDescription("collect_works:works"), None)  # the cluster is there
     address = ray.get_runtime_context().gcs_address

@@ -21,7 +21,8 @@ def not_run(language):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("some", executed(OTHERS, "console", FOLDER) + not_run("console"))
-def test_commands_run_in_order(some, tmp_path):
+def test_commands_run_in_order(some, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # beside other tests, threads of small networks wait for each other
     run_console(some, tmp_path)
 
 

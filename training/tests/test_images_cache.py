@@ -136,6 +136,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 2])
 def test_writing_goes_on_after_kill_9(tmp_path, processes):
     write_folder(tmp_path / "source", per_class=16, size=(400, 300))
@@ -241,6 +242,7 @@ def test_command(tmp_path):
     assert "the cache there has shorter_side 8, not 4" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_killed_process_of_several(tmp_path, source, monkeypatch):
     from accelnas_training.images import cache_writer
 

@@ -24,6 +24,7 @@ def network():
     return network
 
 
+@pytest.mark.slow
 def test_any_batch_gives_what_pytorch_gives(network, tmp_path, capfd):
     path = tmp_path / "network.onnx"
     difference = export_onnx(network, path, 32, batch=None, in_channels=1)
