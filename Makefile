@@ -89,6 +89,7 @@ NEED_TORCH := tests/test_adapters_others.py tests/test_reproduce_search.py -k "s
 
 training-test: $(TRAINING)/.built ## types, tests and docstrings of accelnas-training
 	$(QUIETLY) "mypy" bash -c 'cd training && $(abspath $(TRAINING))/bin/python -m mypy'
+	$(QUIETLY) "layers" bash -c 'cd training && $(abspath $(TRAINING))/bin/lint-imports --no-cache'
 	@cd training && $(abspath $(TRAINING))/bin/python -m pytest -n $(JOBS) --quiet
 	@$(TRAINING)/bin/python -m pytest -n $(JOBS) --quiet $(NEED_TORCH)
 

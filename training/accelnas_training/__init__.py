@@ -31,27 +31,21 @@ if TYPE_CHECKING:
     from accelnas_training.collect.store import Store
     from accelnas_training.images import Images, open_images
     from accelnas_training.lstm_reinforce.algorithm import LstmReinforce
-    from accelnas_training.lstm_reinforce.settings import LstmSettings
+    from accelnas_training.lstm_reinforce.parameters import LstmSettings
     from accelnas_training.networks import NetworkFamily, NetworkOptions, build_network, load_family
     from accelnas_training.schemes import Scheme, load_scheme
     from accelnas_training.train import TrainingResult, train_architecture
 
 # where each public name is: importing PyTorch takes seconds, so a module is imported when it is first used
 _HOMES = {
-    "Images": "images",
-    "LstmReinforce": "lstm_reinforce.algorithm",
-    "LstmSettings": "lstm_reinforce.settings",
-    "NetworkFamily": "networks",
-    "NetworkOptions": "networks",
-    "Scheme": "schemes",
-    "Store": "collect.store",
-    "StoreReader": "collect.reader",
-    "TrainingResult": "train",
-    "build_network": "networks",
-    "load_family": "networks",
-    "load_scheme": "schemes",
-    "open_images": "images",
-    "train_architecture": "train",
+    "collect.reader": ("StoreReader",),
+    "collect.store": ("Store",),
+    "images": ("Images", "open_images"),
+    "lstm_reinforce.algorithm": ("LstmReinforce",),
+    "lstm_reinforce.parameters": ("LstmSettings",),
+    "networks": ("NetworkFamily", "NetworkOptions", "build_network", "load_family"),
+    "schemes": ("Scheme", "load_scheme"),
+    "train": ("TrainingResult", "train_architecture"),
 }
 
 __all__ = [
@@ -88,6 +82,7 @@ except PackageNotFoundError:  # used from the source tree
 
 def __getattr__(name: str) -> Any:
     """Import a public name's module when it is first used."""
-    if name in _HOMES:
-        return getattr(import_module(f"accelnas_training.{_HOMES[name]}"), name)
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"accelnas_training.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["Meter", "grams_of_co2"]
 
 _POWERCAP = Path("/sys/class/powercap")
 

@@ -2,17 +2,6 @@
 
 from accelnas.errors import AccelnasError
 
-__all__ = [
-    "ControllerError",
-    "ImagesError",
-    "NetworkError",
-    "ProxyError",
-    "SchemeError",
-    "StoreError",
-    "TrainingError",
-    "TrainingFailure",
-]
-
 
 class ControllerError(AccelnasError, ValueError):
     """A controller's settings or tasks are not what they should be, or it was told what it did not ask."""
@@ -34,18 +23,30 @@ class TrainingError(AccelnasError, ValueError):
     """A training can't begin or go on as asked: another scheme's checkpoint, a device that is not there."""
 
 
-class TrainingFailure(AccelnasError, RuntimeError):  # noqa: N818 (an outcome, as data)
-    """A training ran and failed, which is a result too.
+class Failure(AccelnasError, RuntimeError):  # noqa: N818 (an outcome, as data)
+    """What was tried failed, in a way that has a name.
 
     Attributes
     ----------
     kind : str
-        ``diverged`` (a loss that is not finite) or ``out of memory``.
+        The name; a store keeps it.
     """
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
         self.kind = kind
+
+
+class TrainingFailure(Failure):
+    """A training ran and failed, which is a result too: ``diverged`` or ``out of memory``."""
+
+
+class MeasurementError(Failure):
+    """A network can't be measured as its protocol says, or a command of the user's failed.
+
+    Kinds are ``unsupported`` (the same again would fail again), ``command failed``, ``timed out`` and
+    ``not understood``.
+    """
 
 
 class StoreError(AccelnasError, ValueError):

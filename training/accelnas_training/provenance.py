@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import platform
+import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from accelnas import _core
-
-__all__ = ["environment"]
 
 _PACKAGES = ("torch", "timm", "torchvision", "onnx", "onnxruntime", "numpy", "accelnas", "accelnas-training")
 
@@ -30,7 +29,7 @@ def environment() -> dict[str, str]:
     2
     """
     found = {
-        "git": _git_sha(Path.cwd()),
+        "git": _git_sha(),
         "host": platform.node(),
         "platform": platform.platform(),
         "cpu": _cpu(),
@@ -42,24 +41,11 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def _git_sha(folder: Path) -> str:
-    """Read the SHA from the repository's files: git need not be installed."""
+def _git_sha() -> str:
     try:
-        top = next(each for each in (folder, *folder.parents) if (each / ".git").exists())
-        git = top / ".git"
-        if git.is_file():  # a further work tree, or a submodule
-            git = top / git.read_text().removeprefix("gitdir:").strip()
-        head = (git / "HEAD").read_text().strip()
-        if not head.startswith("ref: "):
-            return head
-        name = head.removeprefix("ref: ")
-        common = git / (git / "commondir").read_text().strip() if (git / "commondir").exists() else git
-        for store in (git, common):
-            if (store / name).exists():
-                return (store / name).read_text().strip()
-        packed = (line.split() for line in (common / "packed-refs").read_text().splitlines())
-        return next(line[0] for line in packed if line[1:] == [name])
-    except (OSError, StopIteration, UnicodeDecodeError):
+        command = ["git", "rev-parse", "HEAD"]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):  # no git, or no repository
         return ""
 
 

@@ -1,14 +1,16 @@
-"""Reports of figures on a data set: Markdown, and beside it a plot and a table of all numbers."""
+"""Reports: Markdown, and beside it plots and tables of all numbers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from accelnas import __version__
+from accelnas.errors import FileError
 from accelnas.files import replacing
+from accelnas.reproduce.circumstances import machine, versions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import polars as pl
@@ -16,7 +18,14 @@ if TYPE_CHECKING:
     from accelnas.build.dataset import Dataset
     from accelnas.build.splits import Split
 
-__all__ = ["made_by", "write_files"]
+
+LIBRARIES = ("accelnas-training", "torch", "timm")
+
+
+def circumstances(command: str) -> str:
+    """Say what made a report, with what, and where."""
+    libraries = ", ".join(f"{name} {version}" for name, version in versions(LIBRARIES).items())
+    return f"Made by\n\n    {command}\n\nwith {libraries} on {machine()}."
 
 
 def made_by(command: str, dataset: Dataset, split: Split, path: Path, more: str = "") -> str:
@@ -27,11 +36,29 @@ def made_by(command: str, dataset: Dataset, split: Split, path: Path, more: str 
     )
 
 
-def write_files(path: Path, text: str, results: pl.DataFrame, draw: Callable[[pl.DataFrame, Path], None]) -> None:
-    """Write the report to `path`, its plot (``.svg``) and numbers (``.parquet``) beside it; the report last."""
-    with replacing(path.with_suffix(".parquet")) as temporary:
-        results.write_parquet(temporary)
-    with replacing(path.with_suffix(".svg")) as temporary:
-        draw(results, temporary)
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+def write_files(folder: Path, files: Mapping[str, Callable[[Path], object]]) -> None:
+    """Write each file, whole or not at all, in their order.
+
+    Raises
+    ------
+    FileError
+        If the folder can't be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, write in files.items():
+            with replacing(folder / name) as temporary:
+                write(temporary)
+    except OSError as error:
+        raise FileError(f"{folder}: {(error.strerror or str(error)).lower()}; name a folder to write to") from error
+
+
+def written(text: str) -> Callable[[Path], object]:
+    """Give what writes a text."""
+    return lambda path: path.write_text(text, encoding="utf-8")
+
+
+def write_report(path: Path, text: str, results: pl.DataFrame, draw: Callable[[pl.DataFrame, Path], None]) -> None:
+    """Write a Markdown file, its plot (``.svg``) and all numbers (``.parquet``) beside it; the report last."""
+    files = {f"{path.stem}.parquet": results.write_parquet, f"{path.stem}.svg": lambda plot: draw(results, plot)}
+    write_files(path.parent, files | {path.name: written(text)})

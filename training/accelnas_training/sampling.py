@@ -7,30 +7,30 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from accelnas import mnasnet_space
+from accelnas.build.dataset import from_table
+from accelnas.build.ensemble import fit_ensemble
+from accelnas.build.mnasnet import Layer, block_sums
+from accelnas.build.settings import MetricSettings, Recipe, Settings
 from accelnas.errors import DataError, SpaceError
-from accelnas_training.networks.options import NetworkOptions
+from accelnas_training.networks.builders import NetworkOptions
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from accelnas import Space
     from accelnas.build.dataset import Dataset
-    from accelnas.build.settings import Settings
+    from accelnas_training.arrays import Archs, Floats, Rows
     from accelnas_training.networks.family import NetworkFamily
 
-    Rows = NDArray[np.uint8]
-    Floats = NDArray[np.float64]
-
-__all__ = ["active", "grid", "uniform"]
 
 _COUNTED = 400  # candidates of a grid whose networks are built; about a tenth of a second each
 _KNOWN = 100_000  # where costs follow from a formula
+_METRIC = "accuracy"
 _SCORED = 10_000  # candidates of an active choice
 
 
-def uniform(space: Space, n: int, seed: int, known: Rows | None = None) -> Rows:
+def uniform(space: Space, n: int, seed: int, known: Archs | None = None) -> Archs:
     """Draw uniformly.
 
     Parameters
@@ -68,7 +68,7 @@ def uniform(space: Space, n: int, seed: int, known: Rows | None = None) -> Rows:
     return new
 
 
-def _candidates(space: Space, n: int, seed: int, known: Rows | None) -> Rows:
+def _candidates(space: Space, n: int, seed: int, known: Archs | None) -> Archs:
     """Draw up to `n`: fewer if fewer are left."""
     excluded = set() if known is None else {row.tobytes() for row in np.ascontiguousarray(known)}
     drawn = space.sample(min(n + len(excluded), space.size), seed, unique=True)
@@ -77,7 +77,7 @@ def _candidates(space: Space, n: int, seed: int, known: Rows | None) -> Rows:
     return drawn[:n]
 
 
-def grid(family: NetworkFamily, n: int, seed: int, resolution: int = 224, known: Rows | None = None) -> Rows:
+def grid(family: NetworkFamily, n: int, seed: int, resolution: int = 224, known: Archs | None = None) -> Archs:
     """Choose architectures on an even grid of MACs × parameters.
 
     Many candidates are drawn uniformly: 100,000 where the costs follow from a formula (MnasNet at 224 pixels, without
@@ -118,22 +118,21 @@ def grid(family: NetworkFamily, n: int, seed: int, resolution: int = 224, known:
         rows = _at_least(family.space, n, max(_KNOWN, n), seed, known)
         costs = _formula(family.space, rows)
     else:
-        from accelnas_training.networks.complexity import complexities
+        from accelnas_training.networks.complexity import complexities  # PyTorch takes seconds to import
 
         rows = _at_least(family.space, n, max(_COUNTED, 4 * n), seed, known)
-        costs = complexities(family, rows, resolution)
+        counted = complexities(family, rows, resolution)
+        costs = np.array([(one.macs, one.params) for one in counted], np.float64)
     return rows[_spread_cells(costs, n)]
 
 
-def _at_least(space: Space, n: int, wanted: int, seed: int, known: Rows | None) -> Rows:
+def _at_least(space: Space, n: int, wanted: int, seed: int, known: Archs | None) -> Archs:
     """Draw as many as are wanted, or all that are left, but `n`."""
     rows = _candidates(space, wanted, seed, known)
     return rows if len(rows) >= n else uniform(space, n, seed, known)
 
 
-def _formula(space: Space, rows: Rows) -> Floats:
-    from accelnas.build.mnasnet import Layer, block_sums
-
+def _formula(space: Space, rows: Archs) -> Floats:
     def total(cost: str) -> Floats:
         def of_layer(layer: Layer) -> int:
             return int(getattr(layer, cost))
@@ -145,7 +144,7 @@ def _formula(space: Space, rows: Rows) -> Floats:
     return np.stack([total("macs"), total("params")], axis=1)
 
 
-def _spread_cells(points: Floats, n: int) -> NDArray[np.intp]:
+def _spread_cells(points: Floats, n: int) -> Rows:
     """Choose `n` of (candidates, 2) points as `grid` says; where no grid has n cells, the first others fill up."""
     low, width = points.min(axis=0), np.ptp(points, axis=0)
     unit = (points - low) / np.where(width > 0, width, 1.0)
@@ -167,18 +166,11 @@ def _spread_cells(points: Floats, n: int) -> NDArray[np.intp]:
     return np.concatenate([np.array(chosen, np.intp), others[: n - len(chosen)]])
 
 
-def active(
-    space: Space,
-    n: int,
-    seed: int,
-    known: Rows,
-    values: Floats,
-    settings: Settings | None = None,
-    metric: str = "accuracy",
-) -> Rows:
+def active(space: Space, n: int, seed: int, known: Archs, values: Floats) -> Archs:
     """Choose architectures of which an ensemble fitted on measured ones knows least.
 
-    Of 10,000 candidates, drawn uniformly, the one is taken on which the ensemble's members disagree most; their
+    The ensemble is 64 draws from two Gaussian processes over pairs of variables, which takes seconds. Of 10,000
+    candidates, drawn uniformly, the one is taken on which the ensemble's members disagree most; their
     disagreement about all others is reduced by what a measurement of it would tell, and so on.
 
     Parameters
@@ -191,11 +183,6 @@ def active(
         uint8 (m, variables): the measured architectures.
     values
         float64 (m,): their values, NaN where there is none.
-    settings
-        How the ensemble is fitted. By default 64 draws from two Gaussian processes over pairs of variables, which takes
-        seconds.
-    metric
-        Which of the settings' metrics the values are.
 
     Returns
     -------
@@ -208,41 +195,28 @@ def active(
         If fewer are left.
     DataError
         If values and architectures differ in number, or are too few to fit on.
-    ModelError
-        If the settings do not know the metric.
     """
-    from accelnas.build.ensemble import fit_ensemble
-    from accelnas.errors import ModelError
-
-    settings = replace(settings or _default_settings(metric), seed=seed)
-    if metric not in settings.metrics:
-        raise ModelError(f"settings {settings.name} have no metric {metric!r}; they have {', '.join(settings.metrics)}")
-    dataset = _dataset(space, known, values, metric)
+    settings = replace(_ensemble_settings(), seed=seed)
+    dataset = _dataset(space, known, values)
     candidates = _at_least(space, n, max(_SCORED, 4 * n), seed, known)
-    ensemble = fit_ensemble(dataset, dataset.ids, settings.metrics[metric], settings, threads=1)
+    ensemble = fit_ensemble(dataset, dataset.ids, settings.metrics[_METRIC], settings, threads=1)
     fitted = ensemble.predict_members(dataset.choices[ensemble.rows]).mean(axis=0)
     noise = float(np.mean((ensemble.targets - fitted) ** 2))
     return candidates[_least_known(ensemble.predict_members(candidates), noise, n)]
 
 
-def _default_settings(metric: str) -> Settings:
-    from accelnas.build.settings import MetricSettings, Recipe, Settings
-
+def _ensemble_settings() -> Settings:
     parameters = {"orders": [2, 2], "steps": [[1000, 40]], "processes": 2}
     recipe = Recipe("pairs", "anova_process", parameters=parameters)
-    metrics = {metric: MetricSettings(metric, "", "maximise", "", "identity", recipe)}
+    metrics = {_METRIC: MetricSettings(_METRIC, "", "maximise", "", "identity", recipe)}
     return Settings("active sampling", 64, folds=5, seed=0, standardise=True, metrics=metrics, sha256="")
 
 
-def _dataset(space: Space, known: Rows, values: Floats, metric: str) -> Dataset:
-    import polars as pl
-
-    from accelnas.build.dataset import from_table
-
+def _dataset(space: Space, known: Archs, values: Floats) -> Dataset:
     if len(known) != len(values):
         raise DataError(f"{len(known)} architectures have {len(values)} values; give one for each")
     columns = {v.name: [v.choices[i] for i in known[:, k].tolist()] for k, v in enumerate(space.variables)}
-    return from_table(pl.DataFrame({**columns, metric: np.asarray(values, np.float64)}), space)
+    return from_table(pl.DataFrame({**columns, _METRIC: np.asarray(values, np.float64)}), space)
 
 
 def _least_known(members: Floats, noise: float, n: int) -> list[int]:

@@ -32,14 +32,13 @@ import ray  # noqa: E402
 
 from accelnas import _core  # noqa: E402
 from accelnas_training.collect import collector  # noqa: E402
-from accelnas_training.collect.checks import problems  # noqa: E402
 from accelnas_training.collect.collector import collect  # noqa: E402
 from accelnas_training.collect.job import Job  # noqa: E402
 from accelnas_training.collect.ray_runner import RayRunner  # noqa: E402
 from accelnas_training.collect.reader import StoreReader  # noqa: E402
-from accelnas_training.collect.runner import InlineRunner  # noqa: E402
 from accelnas_training.collect.store import Store  # noqa: E402
-from accelnas_training.collect.work import WorkDescription  # noqa: E402
+from accelnas_training.collect.summary import problems  # noqa: E402
+from accelnas_training.collect.work import InlineRunner, WorkDescription  # noqa: E402
 from collect_driver import SPACE, jobs  # noqa: E402
 from collect_works import value  # noqa: E402
 
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from accelnas_training.collect.collector import Progress
-    from accelnas_training.collect.runner import Runner
+    from accelnas_training.collect.work import Runner
 
 RESULTS = Path(__file__).parent / "results" / "collect.md"
 WORKS = "collect_works:works"

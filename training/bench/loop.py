@@ -33,8 +33,7 @@ from accelnas_training.provenance import environment
 from accelnas_training.schemes import Scheme, load_scheme
 from accelnas_training.train import train
 from accelnas_training.train.epoch import train_epoch
-from accelnas_training.train.learner import Learner
-from accelnas_training.train.optimization import make_optimizer
+from accelnas_training.train.learner import Learner, make_optimizer
 from accelnas_training.train.places import Place, check_device
 
 if TYPE_CHECKING:

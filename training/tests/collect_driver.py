@@ -5,11 +5,9 @@ import sys
 
 import accelnas
 from accelnas_training.collect.collector import collect
-from accelnas_training.collect.job import Job
-from accelnas_training.collect.limits import Limits
-from accelnas_training.collect.runner import InlineRunner
+from accelnas_training.collect.job import Job, Limits
 from accelnas_training.collect.store import Store
-from accelnas_training.collect.work import WorkDescription
+from accelnas_training.collect.work import InlineRunner, WorkDescription
 
 # not conftest's: it imports PyTorch, which takes seconds
 SPACE = accelnas.Space(

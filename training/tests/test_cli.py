@@ -47,7 +47,7 @@ def test_without_an_output_only_the_summary_is_shown():
     ("arguments", "message"),
     [
         (["-m", "beauty"], "beauty"),
-        (["-m", "accuracy", "--learning-rate", -1], "learning_rate is -1.0; choose a number above 0"),
+        (["-m", "accuracy", "--learning-rate", -1], "learning_rate is -1.0; expected more than 0"),
         (["-m", "accuracy", "--device", "abacus"], "device 'abacus' can't be used"),
     ],
 )

@@ -3,22 +3,12 @@
 import csv
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 import accelnas
-from accelnas.cli.shared import ErrorGroup
-from accelnas_training.cli import network
+from accelnas_training.cli import app
 
 B0 = "e1_k3_l1_se1-e6_k3_l2_se1-e6_k5_l2_se1-e6_k3_l3_se1-e6_k5_l3_se1-e6_k5_l4_se1-e6_k3_l1_se1"
-
-app = typer.Typer(cls=ErrorGroup)
-network.register(app)
-
-
-@app.callback()
-def _callback() -> None:
-    """Keep `network` a name of its own."""
 
 
 def invoke(*arguments):

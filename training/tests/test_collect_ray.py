@@ -10,20 +10,19 @@ import pytest
 import ray
 
 from accelnas_training.collect.collector import collect
-from accelnas_training.collect.job import Job
-from accelnas_training.collect.limits import Limits
+from accelnas_training.collect.job import Job, Limits
 from accelnas_training.collect.ray_runner import RayRunner
 from accelnas_training.collect.store import Store
 from accelnas_training.collect.work import WorkDescription
 from accelnas_training.errors import TrainingError
 from collect_driver import SPACE, jobs
-from test_collector import TESTS, check_all_there, drive, wait_for
+from test_collect_collector import TESTS, check_all_there, drive, wait_for
 
 
 @pytest.fixture(scope="module")
 def runner():
     before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = str(TESTS)  # of the workers
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(TESTS), *([before] if before else [])])  # of the workers
     with RayRunner(2, cpus_each=0.25) as made:
         yield made
     os.environ.pop("PYTHONPATH")
@@ -43,6 +42,7 @@ def attempts(store):
     return store.connection.execute("SELECT ending, kind, worker, message FROM attempts ORDER BY id").fetchall()
 
 
+@pytest.mark.slow
 def test_workers_that_go_wrong_in_every_way(runner, store, tmp_path):
     ways = dict(enumerate(["nothing", "error", "die", "exit", "hang", "diverged", "memory"]))
     wanted = [Job((0, 0), "scheme", seed) for seed in ways]
@@ -86,6 +86,7 @@ def test_a_worker_killed_midway_is_replaced_and_the_others_are_kept(runner, stor
     assert len({name.name.split("-")[1] for name in log.iterdir()} - processes) <= 1
 
 
+@pytest.mark.slow
 def test_work_that_can_not_be_made_ends_the_collection(runner, store):
     with pytest.raises(TrainingError, match=r"no worker becomes ready: worker .*ValueError: no such images on this"):
         collect(store, jobs(2), WorkDescription("collect_works:can_not_be_made"), runner)
@@ -94,6 +95,7 @@ def test_work_that_can_not_be_made_ends_the_collection(runner, store):
     assert attempts(store) == []
 
 
+@pytest.mark.slow
 def test_a_driver_killed_midway_leaves_what_ended_and_its_workers_end(runner, tmp_path):
     runner.start(WorkDescription("collect_works:works"), None)  # the cluster is there
     address = ray.get_runtime_context().gcs_address
@@ -130,7 +132,7 @@ def wait_until(true):
     [
         ({"workers": 0}, "workers is 0; choose 1 or more"),
         ({"workers": 1, "cpus_each": -1}, "a worker occupies -1 CPU"),
-        ({"workers": 1, "resources_each": {"board": float("inf")}}, "a worker occupies inf board"),
+        ({"workers": 1, "gpus_each": float("inf")}, "a worker occupies inf GPU"),
     ],
 )
 def test_settings_are_checked(settings, message):

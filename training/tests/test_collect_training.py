@@ -11,12 +11,17 @@ from accelnas import Space
 from accelnas.build.dataset import read_dataset
 from accelnas_training import sampling
 from accelnas_training.cli import app
-from accelnas_training.collect.job import Delivery, Job, Outcome, Task
-from accelnas_training.collect.limits import Limits
+from accelnas_training.collect.job import Delivery, Job, Limits, Outcome, Task
 from accelnas_training.collect.reader import StoreReader
-from accelnas_training.collect.rounds import Sampling, sampled_rounds
 from accelnas_training.collect.store import Store
-from accelnas_training.collect.training_work import TrainingFolders, about, training_work
+from accelnas_training.collect.training_work import (
+    Sampling,
+    about,
+    job_folder,
+    sampled_rounds,
+    training_store,
+    training_work,
+)
 from accelnas_training.errors import ImagesError, StoreError
 from accelnas_training.images import open_images
 from accelnas_training.networks import load_family
@@ -127,8 +132,9 @@ def test_results_are_those_of_the_training_alone(lab, store, tmp_path):
     assert again.values["accuracy"] == alone.top1
     assert again.values["params"] == values["params"] < 0.01
     assert "torch" in again.environment
-    assert (TrainingFolders(tmp_path).of(job) / "result.json").exists()
-    TrainingFolders(tmp_path).remove(job)
+    assert (job_folder(tmp_path, job) / "result.json").exists()
+    with training_store(tmp_path.with_suffix(".db"), family, images, tmp_path, "cpu", 0, 8) as (_, _, recorded):
+        recorded(job)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -161,7 +167,7 @@ def test_a_list_of_architectures_is_trained(lab, tmp_path):
     ("arguments", "message"),
     [
         (("--timeout", "soon"), "'soon' is no duration; write 90, 30m, 6h or 2d"),
-        (("--seeds", "0,a"), "'0,a' are no seeds; write 0 or 0,1,2"),
+        (("--seeds", "0,a"), "'0,a' are no integers; write 0 or 0,1,2"),
     ],
 )
 def test_wrong_values_are_usage_errors(lab, tmp_path, arguments, message):

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import numpy as np
 import polars as pl
 import pytest
-import typer
 from threadpoolctl import threadpool_limits
 from typer.testing import CliRunner
 
@@ -14,14 +13,13 @@ import accelnas
 from accelnas.build.dataset import from_table
 from accelnas.build.mnasnet import block_sums
 from accelnas.build.splits import random_split
-from accelnas.cli.shared import ErrorGroup
 from accelnas.errors import DataError
-from accelnas_training.cli import estimate as command
+from accelnas_training.cli import app
 from accelnas_training.errors import NetworkError
 from accelnas_training.estimators import comparison, profile
 from accelnas_training.estimators.analytical import Roofline, costs, fit_line, fit_roofline
-from accelnas_training.estimators.case import Case
 from accelnas_training.estimators.profile import Profile, profile_blocks, read_profile
+from accelnas_training.transfer.evaluation import Case
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +73,7 @@ def test_comparison_of_a_device_of_blocks(bench, monkeypatch):
     truth = Profile("made up", 1, 5.0, blocks, 12.0)
     times = truth.times(bench.space.block_states(archs), "identity")
     data = measured(bench.space, np.concatenate([archs, archs[:20]]), latency_new=pl.Series([*times, *times[:20]]))
-    plan = comparison.Plan(["latency_new"], few=20, profiles={"latency_new": truth})
+    plan = comparison.ComparisonPlan(["latency_new"], few=20, profiles={"latency_new": truth})
     found = {row["estimator"]: row for row in comparison.compare(data, random_split(data), bench, plan).to_dicts()}
     assert found["profiled block table"]["mape"] == pytest.approx(0, abs=1e-9)
     assert found["profiled block table"]["measurements"] == 266
@@ -145,8 +143,8 @@ def test_profiles_come_back_from_files(tmp_path):
 
 def test_profiling_measures_every_block_with_its_own_input(monkeypatch):
     from accelnas_training.measure import load_protocol, measuring
+    from accelnas_training.networks.builders import NetworkOptions
     from accelnas_training.networks.family import NetworkFamily
-    from accelnas_training.networks.options import NetworkOptions
 
     seen = []
 
@@ -199,8 +197,6 @@ def test_command(tmp_path, bench, monkeypatch):
     table.write_csv(tmp_path / "data.csv")
     blocks = [[1.0] * block.size for block in bench.space.blocks]
     Profile("digest", 1, 1.0, blocks, 1.0).write(tmp_path / "blocks.json")
-    app = typer.Typer(cls=ErrorGroup, pretty_exceptions_enable=False)
-    command.register(app)
     arguments = ["estimate", str(tmp_path / "data.csv"), "--split", "random", "-o", str(tmp_path / "report.md")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", "200")

@@ -19,8 +19,10 @@ def not_run(language):
     return [case for case in executed(SMALLER, language, FOLDER) if case.marks]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("some", executed(OTHERS, "console", FOLDER) + not_run("console"))
-def test_commands_run_in_order(some, tmp_path):
+def test_commands_run_in_order(some, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # beside other tests, threads of small networks wait for each other
     run_console(some, tmp_path)
 
 

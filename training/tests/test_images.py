@@ -12,11 +12,9 @@ from timm.data.transforms import RandomResizedCropAndInterpolation
 
 from accelnas_training.errors import ImagesError
 from accelnas_training.images import Augmentation, LoaderPlan, open_images
-from accelnas_training.images.crops import CROP_DRAWS, ERASE_DRAWS, random_crops, random_erasures
 from accelnas_training.images.memory import MemoryImages
-from accelnas_training.images.order import batches
-from accelnas_training.images.resize import resized
-from accelnas_training.images.streams import AUGMENTATION, bits, seeded, uniforms
+from accelnas_training.images.streams import AUGMENTATION, batches, bits, seeded, uniforms
+from accelnas_training.images.tensors import CROP_DRAWS, ERASE_DRAWS, random_crops, random_erasures, resized
 
 
 @pytest.fixture(scope="module")
@@ -233,7 +231,7 @@ def test_memory_has_no_policies(digits, augmentation):
         ({"flip": 2}, "flip is 2"),
         ({"erase": -1}, "erase is -1"),
         ({"color_jitter": 3}, "color_jitter is 3"),
-        ({"interpolation": "box"}, "'box'; choose one of bilinear"),
+        ({"interpolation": "box"}, "'box'; expected one of bilinear"),
         ({"policy": "rand-m9", "color_jitter": 0.4}, "choose one of the two"),
     ],
 )

@@ -1,4 +1,3 @@
-import os
 import tarfile
 
 import numpy as np
@@ -8,9 +7,7 @@ from PIL import Image
 
 from accelnas_training.errors import ImagesError
 from accelnas_training.images import LoaderPlan, open_images
-from accelnas_training.images.index_file import read_index
-from accelnas_training.images.samples import OpenFiles
-from accelnas_training.images.shards import index_shard
+from accelnas_training.images.shards import index_shard, read_index
 from accelnas_training.images.webdataset import expand_braces
 from image_files import labelled, read_by_webdataset, write_shard
 
@@ -191,22 +188,6 @@ def test_braces():
     assert expand_braces("a{1,2}{x,y}.tar") == ["a1x.tar", "a1y.tar", "a2x.tar", "a2y.tar"]
     assert expand_braces("a{9..11}.tar") == ["a9.tar", "a10.tar", "a11.tar"]
     assert expand_braces("plain{part}.tar") == ["plain{part}.tar"]
-
-
-def test_few_files_are_open_at_once(tmp_path, monkeypatch):
-    monkeypatch.setattr("accelnas_training.images.samples._MOST_OPEN", 3)
-    open_file, close_file = os.open, os.close
-    for number in range(8):
-        (tmp_path / str(number)).write_bytes(bytes((number,)) * 10)
-    opened, closed = [], []
-    monkeypatch.setattr(os, "open", lambda *others: opened.append(open_file(*others)) or opened[-1])
-    monkeypatch.setattr(os, "close", lambda descriptor: closed.append(descriptor) or close_file(descriptor))
-    files = OpenFiles([str(tmp_path / str(number)) for number in range(8)])
-    for number in np.random.default_rng(0).integers(0, 8, 100).tolist():
-        assert files.read(number, 4, 3) == bytes((number,)) * 3
-        assert len(opened) - len(closed) <= 3
-    del files
-    assert sorted(opened) == sorted(closed)
 
 
 def test_index_files_that_are_none(tmp_path):

@@ -14,7 +14,7 @@ from torch import nn
 from accelnas.errors import MissingExtraError
 from accelnas_training.errors import ImagesError
 from accelnas_training.measure import MeasurementError, Quantisation, load_protocol, measure_module, measure_network
-from accelnas_training.measure.conditions import clock_mhz, load
+from accelnas_training.measure.machine import clock_mhz, load
 from accelnas_training.measure.subject import Subject
 from accelnas_training.networks import load_family
 

@@ -9,14 +9,13 @@ from accelnas.build.uncertainty import repeat_noise
 from accelnas.errors import DataError
 from accelnas_training.collect.job import Job
 from accelnas_training.collect.reader import StoreReader
-from accelnas_training.collect.runner import InlineRunner
 from accelnas_training.collect.store import Store
-from accelnas_training.collect.work import WorkDescription
+from accelnas_training.collect.work import InlineRunner, WorkDescription
 from accelnas_training.errors import StoreError
 from accelnas_training.measure import collection, load_protocol
-from accelnas_training.measure.collection import Plan, measure_architectures, references
-from accelnas_training.measure.export import export
+from accelnas_training.measure.collection import MeasuringPlan, measure_architectures, references
 from accelnas_training.measure.repeatability import repeatability
+from accelnas_training.measure.table import export
 from accelnas_training.networks import NetworkFamily, load_family
 
 LATENCY, THROUGHPUT = load_protocol("cpu_latency"), load_protocol("cpu_throughput")
@@ -33,7 +32,7 @@ def measured(tmp_path, monkeypatch, family):
 
     def measure(archs, protocols=(LATENCY,), plan=None, stop_after=None, **device):
         work = WorkDescription("measure_stub:make", device)
-        monkeypatch.setattr(collection, "measuring_work", lambda *_: work)
+        monkeypatch.setattr(collection, "_measuring_work", lambda *_: work)
         order = []
 
         def report(job):
@@ -61,7 +60,7 @@ def exported(path, tmp_path, **how):
 
 def test_references_come_first_in_between_and_last(measured, toy):
     archs = toy.at(np.arange(10))
-    _, order = measured(archs, (LATENCY, THROUGHPUT), Plan(references=2, every=4))
+    _, order = measured(archs, (LATENCY, THROUGHPUT), MeasuringPlan(references=2, every=4))
     occasions = [job.seed for job in order if job.seed < 0]
     assert occasions == [n for n in (-1, -2, -3, -4) for _ in range(4)]
     assert [job.seed < 0 for job in order] == [True] * 4 + ([False] * 8 + [True] * 4) * 2 + [False] * 4 + [True] * 4
@@ -74,7 +73,7 @@ def test_references_come_first_in_between_and_last(measured, toy):
 
 
 def test_goes_on_where_it_ended(measured, toy):
-    archs, plan = toy.at(np.arange(20)), Plan(references=2, every=5)
+    archs, plan = toy.at(np.arange(20)), MeasuringPlan(references=2, every=5)
     with pytest.raises(KeyboardInterrupt):
         measured(archs, plan=plan, stop_after=11)
     path, order = measured(archs, plan=plan)
@@ -87,7 +86,7 @@ def test_goes_on_where_it_ended(measured, toy):
 
 def test_noisy_ones_are_measured_again_until_they_are_not(measured, toy, tmp_path):
     archs = toy.at(np.arange(0, 120, 7))
-    path, order = measured(archs, noisy_first=True, plan=Plan(references=0))
+    path, order = measured(archs, noisy_first=True, plan=MeasuringPlan(references=0))
     again = {job.architecture for job in order if job.seed == 1}
     assert again == {tuple(arch) for arch in archs.tolist() if arch[0] == 2}
     assert not [job for job in order if job.seed == 2]
@@ -100,13 +99,13 @@ def test_noisy_ones_are_measured_again_until_they_are_not(measured, toy, tmp_pat
 
 def test_a_limit_on_measuring_again(measured, toy):
     archs = toy.at(np.arange(0, 120, 7))
-    _, order = measured(archs, noisy_first=True, plan=Plan(references=0, again=0))
+    _, order = measured(archs, noisy_first=True, plan=MeasuringPlan(references=0, again=0))
     assert len(order) == len(archs)
 
 
 def test_correction_of_drift_helps(measured, toy, tmp_path):
     archs = toy.at(np.arange(60))
-    path, _ = measured(archs, (LATENCY, THROUGHPUT), Plan(every=5), drift=0.2, noise=0.005)
+    path, _ = measured(archs, (LATENCY, THROUGHPUT), MeasuringPlan(every=5), drift=0.2, noise=0.005)
     table, columns = exported(path, tmp_path)
     for name, column in columns.items():
         assert column.drift.before > 0.05
@@ -122,7 +121,9 @@ def test_correction_of_drift_helps(measured, toy, tmp_path):
 
 def test_pairs_take_out_what_no_drift_explains(measured, toy, tmp_path):
     archs = toy.at(np.arange(60))
-    path, _ = measured(archs, (LATENCY, THROUGHPUT), Plan(every=10, repeats=2, again=0), paired=0.1, noise=0.003)
+    path, _ = measured(
+        archs, (LATENCY, THROUGHPUT), MeasuringPlan(every=10, repeats=2, again=0), paired=0.1, noise=0.003
+    )
     table, columns = exported(path, tmp_path)
     for name, column in columns.items():
         assert column.spread > 0.06
@@ -139,7 +140,7 @@ def test_pairs_take_out_what_no_drift_explains(measured, toy, tmp_path):
 
 
 def test_the_export_is_a_data_set(measured, toy, tmp_path):
-    path, _ = measured(toy.at(np.arange(12)), (LATENCY, THROUGHPUT), Plan(references=2))
+    path, _ = measured(toy.at(np.arange(12)), (LATENCY, THROUGHPUT), MeasuringPlan(references=2))
     names = {"cpu_latency": "latency_mine", THROUGHPUT.digest[:9]: "throughput_mine"}
     table, _ = exported(path, tmp_path, metrics=names)
     data = read_dataset(tmp_path / "speed.parquet", toy)
@@ -168,7 +169,9 @@ def test_the_export_is_a_data_set(measured, toy, tmp_path):
     ],
 )
 def test_columns_that_can_not_be(measured, toy, tmp_path, metrics, error, message):
-    path, _ = measured(toy.at([0]), (LATENCY, THROUGHPUT, load_protocol("torch_cpu_latency")), Plan(references=0))
+    path, _ = measured(
+        toy.at([0]), (LATENCY, THROUGHPUT, load_protocol("torch_cpu_latency")), MeasuringPlan(references=0)
+    )
     with pytest.raises(error, match=message):
         exported(path, tmp_path, metrics=metrics)
 
@@ -185,7 +188,7 @@ def test_nothing_measured_yet(tmp_path, toy):
 
 def test_repeatability_is_better_without_drift(measured, toy):
     archs = toy.at(np.arange(0, 120, 3))
-    path, order = measured(archs, plan=Plan(every=5, repeats=2, again=0), drift=0.3, noise=0.002)
+    path, order = measured(archs, plan=MeasuringPlan(every=5, repeats=2, again=0), drift=0.3, noise=0.002)
     first, second = ([job.architecture for job in order if job.seed == seed] for seed in (0, 1))
     assert first != second
     assert sorted(first) == sorted(second)
@@ -200,7 +203,9 @@ def test_repeatability_is_better_without_drift(measured, toy):
 
 
 def test_each_measurement_can_have_a_row(measured, toy, tmp_path):
-    path, _ = measured(toy.at(np.arange(12)), (LATENCY, THROUGHPUT), Plan(references=2, repeats=2, again=0), noise=0.01)
+    path, _ = measured(
+        toy.at(np.arange(12)), (LATENCY, THROUGHPUT), MeasuringPlan(references=2, repeats=2, again=0), noise=0.01
+    )
     table, _ = exported(path, tmp_path, each=True)
     assert table.height == 24
     assert table["id"].n_unique() == 24
@@ -212,11 +217,12 @@ def test_each_measurement_can_have_a_row(measured, toy, tmp_path):
 
 
 def test_one_measurement_is_no_repetition(measured, toy):
-    path, _ = measured(toy.at(np.arange(4)), plan=Plan(references=0))
+    path, _ = measured(toy.at(np.arange(4)), plan=MeasuringPlan(references=0))
     with StoreReader.opened(path) as store, pytest.raises(DataError, match="0 architectures were measured twice"):
         repeatability(store, LATENCY.digest)
 
 
+@pytest.mark.slow
 def test_a_real_measurement_shares_the_network(tmp_path):
     family = load_family().with_options(classes=10, width=0.25, head=32)
     few = {"resolution": 32, "timing.passes": 2, "timing.seconds": 0, "timing.warm_up_seconds": 0.01}
@@ -224,7 +230,7 @@ def test_a_real_measurement_shares_the_network(tmp_path):
     path = tmp_path / "speed.db"
     with Store.opened(path, family.space, {"family": family.digest}) as store, InlineRunner() as runner:
         measure_architectures(
-            store, family, family.space.sample(2, seed=0), protocols, runner, Plan(references=1, again=0)
+            store, family, family.space.sample(2, seed=0), protocols, runner, MeasuringPlan(references=1, again=0)
         )
         jobs = store.jobs("done")
         assert len(jobs) == 3 * (2 + 2)

@@ -9,7 +9,7 @@ from torch import nn
 
 from accelnas_training.measure import MeasurementError, load_protocol, measure_module
 from accelnas_training.measure.backends import command
-from accelnas_training.measure.backends.printed import understand
+from accelnas_training.measure.backends.command import understand
 
 DEVICES = Path(__file__).parent.parent / "examples" / "devices"
 

@@ -7,12 +7,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from accelnas.cli import app as accelnas
-from accelnas.cli.shared import ErrorGroup
-from accelnas_training.cli import measure, store
+from accelnas_training.cli import app
 
 FOLDER = Path(__file__).parent.parent / "docs"
 GUIDE = (FOLDER / "add_your_device.md").read_text(encoding="utf-8")
@@ -26,15 +24,8 @@ def smaller(text):
     return text
 
 
-@pytest.fixture(scope="module")
-def training():
-    app = typer.Typer(cls=ErrorGroup, pretty_exceptions_enable=False)
-    measure.register(app)
-    store.register(app)
-    return app
-
-
-def test_commands_run_in_order(training, tmp_path, monkeypatch):
+@pytest.mark.slow
+def test_commands_run_in_order(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copy(FOLDER.parent / "examples" / "devices" / "run_onnx.py", tmp_path)
     for name, text in re.findall(r"```toml\n# (\S+)\n(.*?)```", GUIDE, re.DOTALL):
@@ -49,7 +40,7 @@ def test_commands_run_in_order(training, tmp_path, monkeypatch):
             words += " --references 1" if words.startswith("measure run") else " --references 0"
         if words.startswith("fit "):
             words += " --members 1"
-        result = CliRunner().invoke(training if program == "accelnas-training" else accelnas, shlex.split(words))
+        result = CliRunner().invoke(app if program == "accelnas-training" else accelnas, shlex.split(words))
         assert result.exit_code == 0, f"{program} {words}\n{result.output}"
     table = pl.read_parquet("speed.parquet")
     assert table["latency_mine"].null_count() == table["throughput_mycpu"].null_count() == 0

@@ -90,10 +90,11 @@ def test_equal_passes_have_no_outliers_and_one_pass_no_spread():
     assert math.isnan(summary(np.array([0.2]), 1, 4.0, 3).spread)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="memory is known on Linux alone")
 def test_memory_is_what_a_process_took():
     code = """
-        from accelnas_training.measure.conditions import ResidentMemory
+        from accelnas_training.measure.machine import ResidentMemory
         memory = ResidentMemory()
         memory.forget_peak()
         held = bytearray(b"x") * 50_000_000

@@ -13,8 +13,7 @@ from accelnas.build.mnasnet import block_sums
 from accelnas.errors import SpaceError
 from accelnas_training.errors import NetworkError
 from accelnas_training.networks import NetworkFamily, NetworkOptions, build_network, load_family
-from accelnas_training.networks.complexity import complexities, complexity, iterate_complexities
-from accelnas_training.networks.layers import layer_costs
+from accelnas_training.networks.complexity import complexities, complexity, layer_costs
 from archive import generated, published
 
 SPACE = accelnas.mnasnet_space()
@@ -33,7 +32,7 @@ def dataset(request, tmp_path_factory):
 
 def test_the_data_set_has_the_same_costs(dataset):
     rows = np.random.default_rng(7).choice(len(dataset), 20, replace=False)
-    found = list(iterate_complexities(FAMILY, dataset.choices[rows], 224))
+    found = list(complexities(FAMILY, dataset.choices[rows], 224))
     assert [one.params / 1e6 for one in found] == dataset.values("params")[rows].tolist()
     assert [one.dataset_macs / 1e6 for one in found] == dataset.values("macs")[rows].tolist()
 
@@ -46,15 +45,15 @@ def test_the_closed_form_has_the_same_costs():
         fixed, of_state = block_sums(of_layer)
         return (fixed + sum(values[states[:, b]] for b, values in enumerate(of_state))).tolist()
 
-    found = list(iterate_complexities(FAMILY, rows, 224))
+    found = list(complexities(FAMILY, rows, 224))
     assert [one.params for one in found] == closed_form(lambda layer: layer.params)
     assert [one.dataset_macs for one in found] == closed_form(lambda layer: layer.macs)
-    assert complexities(FAMILY, rows[:2], 224).tolist() == [[one.macs, one.params] for one in found[:2]]
 
 
+@pytest.mark.slow
 def test_worker_processes_count_alike():
     rows = SPACE.sample(2, seed=5)
-    assert list(iterate_complexities(FAMILY, rows, 64, workers=2)) == list(iterate_complexities(FAMILY, rows, 64))
+    assert list(complexities(FAMILY, rows, 64, workers=2)) == list(complexities(FAMILY, rows, 64))
 
 
 def test_efficientnet_b0_is_timms_own():
@@ -153,17 +152,17 @@ def test_weights_follow_from_the_seed():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"classes": 0}, "classes is 0; use a whole number of 1 or more"),
-        ({"head": 1.5}, "head is 1.5; use a whole number of 0 or more"),
-        ({"stem": True}, "stem is True; use a whole number of 1 or more"),
-        ({"width": "big"}, "width is 'big'; use a number"),
-        ({"width": 0}, "width is 0.0; use a number above 0"),
-        ({"width": float("nan")}, "width is nan; use a number above 0"),
-        ({"dropout": 1}, "dropout is 1.0; use a share from 0 to below 1"),
-        ({"activation": 3}, "activation is 3; use a name such as 'relu'"),
+        ({"classes": 0}, "classes is 0; expected at least 1"),
+        ({"head": 1.5}, "head is 1.5; expected a whole number"),
+        ({"stem": True}, "stem is True; expected a whole number"),
+        ({"width": "big"}, "width is 'big'; expected a finite number"),
+        ({"width": 0}, "width is 0.0; expected more than 0"),
+        ({"width": float("nan")}, "width is nan; expected a finite number"),
+        ({"dropout": 1}, "dropout is 1.0; expected less than 1"),
+        ({"activation": 3}, "activation is 3; expected a string"),
         ({"activation": "best"}, "activation is 'best'; use a name of timm's"),
         ({"activation": ""}, "activation is ''; use a name of timm's"),
-        ({"depth": 2}, "unknown option 'depth'; choose from classes, in_channels, width, "),
+        ({"depth": 2}, "unknown key depth; choose among classes, in_channels, width, "),
     ],
 )
 def test_wrong_options_are_named(options, message):

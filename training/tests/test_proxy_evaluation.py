@@ -7,13 +7,11 @@ import polars as pl
 import pytest
 
 from accelnas_training.collect.reader import StoreReader
-from accelnas_training.collect.runner import InlineRunner
 from accelnas_training.collect.store import Store
-from accelnas_training.collect.work import WorkDescription
-from accelnas_training.errors import ProxyError
-from accelnas_training.proxy.evaluation import Collected, Known
+from accelnas_training.collect.work import InlineRunner, WorkDescription
 from accelnas_training.proxy.search import search_proxy
 from accelnas_training.proxy.search_report import write_search
+from accelnas_training.proxy.trainings import Collected
 from accelnas_training.schemes import load_scheme
 from conftest import make_space
 from proxy_landscape import CHOICES, Landscape, settings
@@ -50,15 +48,9 @@ def test_a_store_changes_nothing_and_trains_once(tmp_path):
     assert trained == 0
     assert outcome(again) == outcome(first)
     with StoreReader.opened(tmp_path / "s.db") as reader:
-        assert outcome(search_proxy(ASKED, MODELS, Known(reader))) == outcome(first)
         names = {digest: name for digest, (name, _) in reader.schemes().items()}
         assert names.pop(ASKED.reference.digest) == "reference"
         assert names == {v.candidate.scheme.digest: v.candidate.scheme.name for v in first.verdicts}
-
-
-def test_what_is_not_in_the_store_is_said(tmp_path):
-    with Store.opened(tmp_path / "s.db", SPACE, {}) as store, pytest.raises(ProxyError, match="8 of 8 trainings are"):
-        search_proxy(ASKED, MODELS, Known(store))
 
 
 def test_a_training_that_diverged_has_failed(tmp_path):

@@ -5,10 +5,9 @@ import math
 import pytest
 
 from accelnas_training.errors import ProxyError
-from accelnas_training.proxy.candidates import NOT_A_SCHEME, TWICE, Grid, cost
+from accelnas_training.proxy.candidates import NOT_A_SCHEME, TWICE, Grid, best, cost
 from accelnas_training.proxy.search import search_proxy
 from accelnas_training.proxy.settings import Enough
-from accelnas_training.proxy.verdicts import best
 from conftest import make_space
 from proxy_landscape import BASE, CHOICES, REFERENCE, Landscape, settings
 

@@ -43,23 +43,23 @@ def test_a_family_is_relative_to_the_file(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("longest = 3", "longest = 0", "longest is 0 s; use a number above 0"),
-        ("longest = 3", "", "longest is missing; every search for a proxy says it"),
-        ("longest = 3", "longest = '3'", "longest is '3'; expected seconds"),
-        ("longest = 3", "longest = true", "longest is True; expected seconds"),
-        ("longest = 3", "longest = 3\nlongst = 4", "unknown key longst; choose among reference"),
-        ("longest = 3", "longest = 3\nmodels = 4", "models is 4; use 5 or more"),
-        ("longest = 3", "longest = 3\ntrials = 0", "trials is 0; use 1 or more"),
-        ("longest = 3", "longest = 3\ntogether = 0", "together is 0; use 1 or more"),
+        ("longest = 3", "longest = 0", "longest is 0.0; expected more than 0"),
+        ("longest = 3", "", "longest is missing; give it a value"),
+        ("longest = 3", "longest = '3'", "longest is '3'; expected a finite number"),
+        ("longest = 3", "longest = true", "longest is True; expected a finite number"),
+        ("longest = 3", "longest = 3\nlongst = 4", "unknown key longst; is longest meant"),
+        ("longest = 3", "longest = 3\nmodels = 4", "models is 4; expected at least 5"),
+        ("longest = 3", "longest = 3\ntrials = 0", "trials is 0; expected at least 1"),
+        ("longest = 3", "longest = 3\ntogether = 0", "together is 0; expected at least 1"),
         ("longest = 3", "longest = 3\nprune = 1", "prune is 1; expected true or false"),
-        ("longest = 3", "longest = 3\nsearch = 'random'", "search is 'random'; choose grid or tpe"),
+        ("longest = 3", "longest = 3\nsearch = 'random'", "search is 'random'; expected one of grid, tpe"),
         ("longest = 3", "longest = 3\nsearch = 'tpe'", "search tpe has no trials"),
-        ("seeds = [0, 1]", "seeds = []", "seeds are []; give one or more distinct numbers"),
-        ("seeds = [0, 1]", "seeds = [1, 1]", "seeds are [1, 1]; give"),
-        ("seeds = [0, 1]", "seeds = [0.5]", "seeds is [0.5]; expected a list of whole numbers"),
-        ("seconds = 2", "second = 2", "enough is .*; expected a table with tau and seconds"),
-        ("epochs = [4, 8]", "epochs = 4", "choices is .*; expected a table of lists"),
-        ("epochs = [4, 8]", "epochs = [4, 4]", "choices of epochs are [4, 4]; give one or more distinct values"),
+        ("seeds = [0, 1]", "seeds = []", "seeds is .*; give a list of one or more distinct values"),
+        ("seeds = [0, 1]", "seeds = [1, 1]", "seeds is .*; give a list"),
+        ("seeds = [0, 1]", "seeds = [0.5]", "seeds is 0.5; expected a whole number"),
+        ("seconds = 2", "second = 2", "unknown key enough.second; is seconds meant"),
+        ("epochs = [4, 8]", "epochs = 4", "epochs is 4; give a list of one or more distinct values"),
+        ("epochs = [4, 8]", "epochs = [4, 4]", "epochs is [4, 4]; give a list of one or more distinct values"),
         ("epochs = [4, 8]", "epochs = [", "is not TOML"),
     ],
 )
@@ -71,7 +71,7 @@ def test_what_is_wrong_is_said(tmp_path, old, new, message):
 
 
 def test_files_that_are_not_there(tmp_path):
-    with pytest.raises(ProxyError, match="name a TOML file of settings"):
+    with pytest.raises(ProxyError, match="name a TOML file of a search"):
         load_settings(tmp_path / "none.toml")
     with pytest.raises(SchemeError, match=r"no scheme .*none\.toml"):
         load(tmp_path, GOOD.replace("mine.toml", "none.toml"))

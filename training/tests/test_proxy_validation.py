@@ -7,9 +7,8 @@ import polars as pl
 import pytest
 
 from accelnas_training.errors import ProxyError
-from accelnas_training.proxy.tables import read_trained
 from accelnas_training.proxy.trainings import Trained
-from accelnas_training.proxy.validation import validate
+from accelnas_training.proxy.validation import read_trained, validate
 from accelnas_training.proxy.validation_report import write_validation
 from archive import SEEDS, TRAINED, generated, published
 from conftest import make_space

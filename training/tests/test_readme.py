@@ -19,6 +19,8 @@ SMALLER = {
     "validate proxy.toml": "validate ci/proxy.toml --number 5",
     "--images digits:0.3": "--images digits:0.1",
     "--number 100": "--number 30",
+    "found --workers 2": "found --workers 0",
+    "--runs 5 --budget 600": "--runs 2 --budget 60",
 }
 
 
@@ -29,6 +31,7 @@ def test_python_runs():
         exec(compile(block, "README.md", "exec"), {})
 
 
+@pytest.mark.slow
 def test_commands_run_in_order(tmp_path, monkeypatch):
     folder = tmp_path / "digits"
     shutil.copytree(FOLDER / "examples" / "digits", folder)

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 import accelnas
 from accelnas.build.ensemble import fit_ensemble
-from accelnas.build.settings import read_settings
-from accelnas.errors import DataError, ModelError, SpaceError
+from accelnas.errors import DataError, SpaceError
 from accelnas_training import sampling
 from accelnas_training.networks import NetworkFamily, load_family
 from accelnas_training.sampling import active, grid, uniform
@@ -61,10 +60,10 @@ def test_mnasnets_grid_is_even():
 
 
 def test_the_costs_of_a_grid_are_those_of_the_networks():
-    from accelnas_training.networks.complexity import iterate_complexities
+    from accelnas_training.networks.complexity import complexities
 
     rows = MNASNET.sample(2, seed=4)
-    counted = [(one.dataset_macs, one.params) for one in iterate_complexities(load_family(), rows, 224)]
+    counted = [(one.dataset_macs, one.params) for one in complexities(load_family(), rows, 224)]
     assert sampling._formula(MNASNET, rows).tolist() == [list(map(float, one)) for one in counted]
 
 
@@ -130,8 +129,8 @@ def test_active_choices_teach_more_than_uniform_ones():
         of_seed = []
         for new in (active(SMALL, 30, seed, known, values), uniform(SMALL, 30, seed, known)):
             archs = np.concatenate([known, new])
-            dataset = sampling._dataset(SMALL, archs, np.concatenate([values, measure(new)]), "accuracy")
-            own = replace(sampling._default_settings("accuracy"), members=2)
+            dataset = sampling._dataset(SMALL, archs, np.concatenate([values, measure(new)]))
+            own = replace(sampling._ensemble_settings(), members=2)
             fitted = fit_ensemble(dataset, dataset.ids, own.metrics["accuracy"], own, threads=1)
             of_seed.append(np.sqrt(np.mean((fitted.predict(test) - truth(test)) ** 2)))
         errors.append(of_seed)
@@ -146,17 +145,6 @@ def test_active_choices_are_distinct_new_and_repeatable():
     new = active(TOY, 80, 5, known, values)
     assert len(rows_of(new) | rows_of(known)) == 120
     np.testing.assert_array_equal(new, active(TOY, 80, 5, known, values))
-
-
-def test_settings_of_a_metric_are_used():
-    known = TOY.sample(60, 1, unique=True)
-    boosted = read_settings("boosted")
-    recipe = boosted.metrics["accuracy"].recipe
-    short = replace(recipe, stages=(replace(recipe.stages[0], rounds=20, stop=None),))
-    quick = replace(boosted, members=2, metrics={"accuracy": replace(boosted.metrics["accuracy"], recipe=short)})
-    assert active(TOY, 3, 0, known, known.sum(axis=1).astype(float), quick).shape == (3, 4)
-    with pytest.raises(ModelError, match="settings boosted have no metric 'loss'; they have accuracy"):
-        active(TOY, 3, 0, known, known[:, 0].astype(float), quick, metric="loss")
 
 
 def test_wrong_measurements_are_named():

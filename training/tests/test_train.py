@@ -7,7 +7,7 @@ from accelnas_training.errors import SchemeError, TrainingError
 from accelnas_training.images import LoaderPlan
 from accelnas_training.schemes import load_scheme
 from accelnas_training.train import EpochRow, TrainingResult, train
-from accelnas_training.train.optimization import learning_rates, make_optimizer
+from accelnas_training.train.learner import learning_rates, make_optimizer
 from small_trainings import SCHEME, SmallNetwork, comparable, small_images
 
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from accelnas_training.errors import TrainingFailure
 from accelnas_training.train import train
-from accelnas_training.train.failures import LossWatch, check_finite, is_out_of_memory
+from accelnas_training.train.epoch import check_finite, is_out_of_memory
 from small_trainings import SCHEME, Interrupting, SmallNetwork, comparable, small_images
 
 
@@ -82,17 +82,6 @@ def test_other_errors_are_not_memory():
 def test_other_errors_pass_as_they_are(images):
     with pytest.raises(RuntimeError, match=r"^no such batch$"):
         train(SmallNetwork(), Interrupting(images, 1, 2, RuntimeError("no such batch")), SCHEME)
-
-
-def test_the_watch_tells_within_two_looks():
-    watch, total = LossWatch(torch.device("cpu")), torch.tensor(1.0)
-    for step in range(150):
-        watch.look(total, step, epoch=4)
-    total += math.nan
-    for step in range(150, 300):  # the look at 200 asks, the one at 300 sees
-        watch.look(total, step, epoch=4)
-    with pytest.raises(TrainingFailure, match="in epoch 4;"):
-        watch.look(total, 300, epoch=4)
 
 
 def test_weights_are_checked():

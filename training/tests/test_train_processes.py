@@ -4,15 +4,17 @@ import pytest
 import torch
 
 from accelnas_training.errors import TrainingError, TrainingFailure
-from accelnas_training.train import processes, train
+from accelnas_training.train import run as processes
+from accelnas_training.train import train
 from accelnas_training.train.places import Place, is_first_process, under_torchrun
-from accelnas_training.train.processes import train_in_processes
+from accelnas_training.train.run import train_in_processes
 from small_trainings import SCHEME, SmallNetwork, small_images
 
 # no dropout, whose random numbers are each process's own; no batch statistics, which are of each process's images
 ALIKE = SCHEME.changed(epochs=2, dropout=0, batch_size=48)
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(tmp_path):
     images, rows = small_images(validation=97), []  # one process validates an image more
     single, double = (SmallNetwork(normalise=False) for _ in range(2))
@@ -64,9 +66,9 @@ def test_batches_are_shared_evenly():
 
 
 def processes_task(**changes):
-    from accelnas_training.train.loop import Task
+    from accelnas_training.train.loop import TrainingPlan
 
-    return Task(small_images(), SCHEME.changed(**changes))
+    return TrainingPlan(small_images(), SCHEME.changed(**changes))
 
 
 def test_torchrun_is_seen_by_its_variables(monkeypatch):

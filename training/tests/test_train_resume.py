@@ -91,6 +91,7 @@ def test_a_training_interrupted_after_every_epoch_ends_the_same(images, whole, t
     assert same(network.state_dict(), whole[2])
 
 
+@pytest.mark.slow
 def test_a_training_killed_while_it_writes_ends_the_same(images, whole, tmp_path):
     command = [sys.executable, str(Path(small_trainings.__file__)), str(tmp_path)]
     killed = subprocess.run(command, env=os.environ | {"PYTHONWARNINGS": ""}, check=False)

@@ -11,11 +11,9 @@ import accelnas
 from accelnas import _core
 from accelnas.build.dataset import from_table
 from accelnas.errors import DataError
-from accelnas_training.transfer.design import DESIGNS, choose
-from accelnas_training.transfer.features import GROUPS, Features
-from accelnas_training.transfer.figures import agreement
+from accelnas_training.transfer.design import DESIGNS, GROUPS, Features, choose
 from accelnas_training.transfer.model import fit_transfer
-from accelnas_training.transfer.regression import PRIOR, regress
+from accelnas_training.transfer.regression import PRIOR, figures_of, regress
 from accelnas_training.transfer.sources import Sources, default_sources, fit_blocks, without
 
 
@@ -91,7 +89,7 @@ def test_mixture_of_known_devices_is_recovered(features):
     times = 10 + 2 * groups[0][:, 0] + 0.5 * groups[0][:, 6]
     rows = choose(groups, 20)
     fit = regress([group[rows] for group in groups], times[rows])
-    assert agreement(times, fit.predict(groups)).r2 > 0.9999
+    assert figures_of(times, fit.predict(groups)).r2 > 0.9999
 
 
 def test_any_additive_device_is_recovered_from_enough_measurements(tmp_path, toy):
@@ -114,7 +112,7 @@ def test_fewer_measurements_beside_known_devices_beat_none(bench):
     for name, names in (("known", without(default_sources(bench), ["a100"])), ("costs", ["macs", "params"])):
         groups = Features(Sources(bench, names)).groups(archs)
         rows = choose(groups, 30)
-        taus[name] = agreement(times, regress([g[rows] for g in groups], times[rows]).predict(groups)).tau
+        taus[name] = figures_of(times, regress([g[rows] for g in groups], times[rows]).predict(groups)).tau
     assert taus["known"] > 0.95 > taus["costs"]
 
 

@@ -5,26 +5,21 @@ import warnings
 import numpy as np
 import polars as pl
 import pytest
-import typer
 from scipy.stats import kendalltau, spearmanr
 from typer.testing import CliRunner
 
 from accelnas import mnasnet_space
 from accelnas.build.dataset import from_table
-from accelnas.cli.shared import ErrorGroup
 from accelnas.errors import DataError
-from accelnas_training.cli import zero_cost as commands
-from accelnas_training.collect.runner import InlineRunner
+from accelnas_training.cli import app
+from accelnas_training.collect.work import InlineRunner
 from accelnas_training.errors import NetworkError, StoreError
 from accelnas_training.images import open_images
 from accelnas_training.networks import load_family
 from accelnas_training.zero_cost.batch import first_batch, noise
-from accelnas_training.zero_cost.curves import feature_sets, learning_curves
 from accelnas_training.zero_cost.evaluation import Question, evaluate_proxies
-from accelnas_training.zero_cost.measured import choose_measured
-from accelnas_training.zero_cost.proxies import PROXIES
-from accelnas_training.zero_cost.ranks import agreements, ranks
-from accelnas_training.zero_cost.scoring import Scoring, score_architecture
+from accelnas_training.zero_cost.proxies import PROXIES, Scoring, score_architecture
+from accelnas_training.zero_cost.ranks import agreements, choose_measured, feature_sets, learning_curves, ranks
 
 FAMILY = load_family().with_options(classes=10, width=0.25, head=64)
 SMALL = Scoring(("params", "naswot"), resolution=16, batch_size=4)
@@ -73,18 +68,19 @@ def test_failures_name_the_architecture(monkeypatch):
 
 
 def test_settings_out_of_range_are_errors():
-    with pytest.raises(NetworkError, match="batch_size is 1; choose at least 2"):
+    with pytest.raises(NetworkError, match="batch_size is 1; expected at least 2"):
         Scoring(batch_size=1)
     with pytest.raises(NetworkError, match="unknown proxy 'x'"):
         Scoring(("x",))
 
 
 def test_drawn_architectures_are_distinct_and_averaged(measured):
-    few, all_of_them = (choose_measured(measured, "accuracy", number, 3) for number in (5, 12))
-    assert (few.archs == all_of_them.archs[:5]).all()
-    assert len(np.unique(all_of_them.archs, axis=0)) == 12
-    twice = (all_of_them.archs == measured.choices[0]).all(axis=1)
-    assert all_of_them.values[twice] == pytest.approx([(50 + 62) / 2])
+    few, _ = choose_measured(measured, "accuracy", 5, 3)
+    archs, values = choose_measured(measured, "accuracy", 12, 3)
+    assert (few == archs[:5]).all()
+    assert len(np.unique(archs, axis=0)) == 12
+    twice = (archs == measured.choices[0]).all(axis=1)
+    assert values[twice] == pytest.approx([(50 + 62) / 2])
     with pytest.raises(DataError, match="accuracy was measured on 12 architectures, not 13; choose fewer"):
         choose_measured(measured, "accuracy", 13, 0)
 
@@ -105,9 +101,9 @@ def test_ranks_are_those_of_scipy():
 def test_runs_are_compared_on_what_they_share():
     first = pl.DataFrame({"v": [0, 1, 2, 3], "zen": [1.0, 2.0, 3.0, 4.0], "snip": [1.0] * 4})
     second = pl.DataFrame({"v": [3, 2, 1, 9], "zen": [4.0, 3.0, 5.0, 0.0]})
-    (agreement,) = agreements(first, second, ["v"])
-    assert agreement.proxy == "zen"
-    assert agreement.tau == pytest.approx(-1 / 3)
+    ((proxy, tau, _),) = agreements(first, second, ["v"])
+    assert proxy == "zen"
+    assert tau == pytest.approx(-1 / 3)
     with pytest.raises(DataError, match="share 0 architectures"):
         agreements(first, second.with_columns(v=pl.lit(7)), ["v"])
     with pytest.raises(DataError, match=r"no column w; give scores\.parquet"):
@@ -180,9 +176,6 @@ def test_an_evaluation_goes_on_where_it_ended(tmp_path, measured):
 
 @pytest.fixture
 def run():
-    app = typer.Typer(cls=ErrorGroup)
-    app.callback()(lambda: None)
-    commands.register(app)
     return lambda *arguments: CliRunner(env={"COLUMNS": "300"}).invoke(app, ["zero-cost", *map(str, arguments)])
 
 
@@ -205,7 +198,7 @@ def test_commands(tmp_path, run, measured):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("score", "e1", "--seeds", "x"), 2, "are no seeds"),
+        (("score", "e1", "--seeds", "x"), 2, "are no integers"),
         (("score", "e1"), 1, "error:"),
         (("score", "e1", "--proxies", "zenith"), 1, "unknown proxy 'zenith'"),
         (("compare", "none", "none"), 1, "not a readable Parquet table"),

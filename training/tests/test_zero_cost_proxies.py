@@ -13,14 +13,10 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from accelnas import mnasnet_space
 from accelnas_training.errors import NetworkError
 from accelnas_training.networks import build_network
-from accelnas_training.zero_cost.batch import Batch, noise
-from accelnas_training.zero_cost.fisher import fisher
-from accelnas_training.zero_cost.gradients import grad_norm, grasp, snip
-from accelnas_training.zero_cost.kernels import jacob_cov, naswot
-from accelnas_training.zero_cost.preparing import weights
+from accelnas_training.zero_cost.batch import Batch, noise, weights
+from accelnas_training.zero_cost.gradients import fisher, grad_norm, grasp, snip, synflow
+from accelnas_training.zero_cost.kernels import jacob_cov, naswot, zen
 from accelnas_training.zero_cost.proxies import PROXIES, score_network
-from accelnas_training.zero_cost.synflow import synflow
-from accelnas_training.zero_cost.zen import zen
 
 CLASSES = 4
 

@@ -2,31 +2,80 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
+import accelnas_training
 from accelnas.cli.shared import ErrorGroup, run
-from accelnas_training.cli import (
-    cache,
-    collect,
-    estimate,
-    export,
-    lstm_reinforce,
-    measure,
-    network,
-    proxy,
-    scheme,
-    store,
-    train,
-    transfer,
-    zero_cost,
-)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["app", "main"]
 
+# in the order of their use: the module of each command, and its help
+COMMANDS = {
+    "network": ("network", "Show, export and check networks."),
+    "scheme": ("scheme", "Look at training schemes, check one of your own."),
+    "cache": ("cache", "Write images resized to tar shards, which are fast to load."),
+    "train": ("train", "Train one architecture of a search space by a scheme."),
+    "proxy": ("proxy", "Find a cheap training scheme that ranks as an expensive one does, validate it."),
+    "collect": ("collect", "Train architectures of a search space and keep their accuracies, whatever dies meanwhile."),
+    "store": ("store", "Look at a store, check it, let failed jobs be tried again."),
+    "export": ("export", "Write a store's results as a table."),
+    "measure": ("measure", "Measure latency, throughput, memory and energy, on any device."),
+    "transfer": ("transfer", "A new device from few measurements: choose, fit, evaluate."),
+    "estimate": ("estimate", "Build estimators of cost, and compare their errors and costs."),
+    "profile-blocks": ("estimate", "Measure every block of a network in each of its states, apart."),
+    "zero-cost": ("zero_cost", "Score networks that were not trained, and judge the scores."),
+    "lstm-reinforce": ("lstm_reinforce", "Run REINFORCE with the LSTM controller of the Accel-NASBench paper."),
+}
+
+
+class _Loaded(Mapping[str, Any]):
+    """All commands by name, each imported when it is looked up: PyTorch takes seconds."""
+
+    def __getitem__(self, name: str) -> Any:
+        module, text = COMMANDS[name]
+        group = typer.main.get_group(import_module(f"accelnas_training.cli.{module}").app)
+        group.help = text
+        return group.commands.get(name, group)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class _Deferred(TyperCommand):
+    """A command with its help, which is imported when it is called."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """Hand over to the command itself, or the group of commands."""
+        return _Loaded()[str(self.name)].make_context(info_name, args, parent, **extra)
+
+
+class _Commands(ErrorGroup):
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands: Any = _Loaded()
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        """Name all commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:  # noqa: ARG002
+        """Give a command, before its module is imported."""
+        return _Deferred(cmd_name, help=COMMANDS[cmd_name][1]) if cmd_name in COMMANDS else None
+
+
 app = typer.Typer(
-    cls=ErrorGroup,
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -37,9 +86,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from accelnas_training import __version__
-
-        typer.echo(f"accelnas-training {__version__}")
+        typer.echo(f"accelnas-training {accelnas_training.__version__}")
         raise typer.Exit
 
 
@@ -51,25 +98,6 @@ def _accelnas_training(
     ] = False,
 ) -> None:
     """Make an architecture benchmark of your own space, data and device."""
-
-
-# in the order of their use
-for command in (
-    network,
-    scheme,
-    cache,
-    train,
-    proxy,
-    collect,
-    store,
-    export,
-    measure,
-    transfer,
-    estimate,
-    zero_cost,
-    lstm_reinforce,
-):
-    command.register(app)
 
 
 def main() -> None:

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from accelnas.cli.shared import console, progress
+from accelnas_training.images import open_images
+from accelnas_training.images.cache_writer import write_cache
 
 EPILOG = """Examples:
 
@@ -16,12 +18,10 @@ EPILOG = """Examples:
   accelnas-training cache digits digits-cache
 """
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("cache", epilog=EPILOG)(cache)
+app = typer.Typer()
 
 
+@app.command(epilog=EPILOG)
 def cache(
     source: Annotated[
         str,
@@ -38,9 +38,6 @@ def cache(
 
     After an interruption, the same command goes on with the missing shards. Give cache:FOLDER to other commands.
     """
-    from accelnas_training.images import open_images
-    from accelnas_training.images.cache_writer import write_cache
-
     images = open_images(source)
     total = images.size("train") + images.size("validation")
     with progress("writing", total, "images") as report:

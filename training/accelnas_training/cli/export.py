@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+
+from accelnas_training.cli.options import StoreArgument, TableArgument
+from accelnas_training.collect.reader import StoreReader
+from accelnas_training.collect.summary import export as write
+from accelnas_training.schemes import load_scheme
 
 EPILOG = """Examples:
 
@@ -14,15 +18,13 @@ EPILOG = """Examples:
   accelnas-training export imagenet.db means.csv --scheme p_star --seeds mean
 """
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("export", epilog=EPILOG)(export)
+app = typer.Typer()
 
 
+@app.command(epilog=EPILOG)
 def export(
-    store: Annotated[Path, typer.Argument(help="Store that `collect` filled.")],
-    output: Annotated[Path, typer.Argument(help="File to write: .parquet or .csv.")],
+    store: StoreArgument,
+    output: TableArgument,
     scheme: Annotated[
         str | None,
         typer.Option("--scheme", "-s", help="Name, digest or file of the scheme.", show_default="the only one"),
@@ -32,12 +34,7 @@ def export(
     ] = "all",
 ) -> None:
     """Write a store's results as a table; OUTPUT.json says beside it how they were made."""
-    from accelnas_training.collect.export import export as write
-    from accelnas_training.collect.reader import StoreReader
-
     if scheme is not None and scheme.endswith(".toml"):
-        from accelnas_training.schemes import load_scheme
-
         scheme = load_scheme(scheme).digest
     with StoreReader.opened(store) as reader:
         table = write(reader, output, scheme, seeds)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,16 +9,18 @@ import numpy as np
 import typer
 
 from accelnas.cli.shared import BenchmarkOption, DeriveOption, console, load_benchmark, progress, text_output
+from accelnas.search.protocol import Task
+from accelnas_training.cli.options import WhereOption
+from accelnas_training.lstm_reinforce.algorithm import LstmReinforce
+from accelnas_training.lstm_reinforce.parameters import LstmSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
-
     from accelnas import Benchmark
     from accelnas.search.protocol import ManyRuns
+    from accelnas_training.arrays import Floats
 
-    Values = NDArray[np.float64]
 
 EPILOG = """Examples:
 
@@ -31,18 +32,17 @@ EPILOG = """Examples:
 _TOGETHER = 1000  # runs in memory at once: about 2 GB
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("lstm-reinforce", epilog=EPILOG)(lstm_reinforce)
+app = typer.Typer()
 
 
+@app.command(epilog=EPILOG)
 def lstm_reinforce(
     metric: Annotated[str, typer.Option("--metric", "-m", help="Metric to maximise or minimise, as it is better.")],
     runs: Annotated[int, typer.Option("--runs", "-r", min=1, help="Number of runs.")] = 5,
     budget: Annotated[int, typer.Option("--budget", min=1, help="Evaluations of each run.")] = 600,
     seed: Annotated[int, typer.Option("--seed", "-s", min=0, help="Seed of the first run; the next has the next.")] = 0,
     learning_rate: Annotated[float, typer.Option("--learning-rate", help="Learning rate of Adam.")] = 3.5e-4,
-    device: Annotated[str, typer.Option("--device", help="Where to compute: cpu, cuda, cuda:1, …")] = "cpu",
+    device: WhereOption = "cpu",
     output: Annotated[
         Path | None,
         typer.Option(
@@ -60,10 +60,6 @@ def lstm_reinforce(
 
     Reports how far the runs end from the proven optimum, beside random search with the same number of evaluations.
     """
-    from accelnas.search.protocol import Task
-    from accelnas_training.lstm_reinforce.algorithm import LstmReinforce
-    from accelnas_training.lstm_reinforce.settings import LstmSettings
-
     bench = load_benchmark(benchmark, derive)
     algorithm = LstmReinforce(LstmSettings(learning_rate=learning_rate), device)
     optimum = float(bench.best(metric).values[0])
@@ -93,7 +89,7 @@ def _maximises(bench: Benchmark, metric: str) -> bool:
     return bench.metrics[metric].direction == "maximise"
 
 
-def _run(bench: Benchmark, metric: str, algorithm: ManyRuns, values: Values) -> Iterator[int]:
+def _run(bench: Benchmark, metric: str, algorithm: ManyRuns, values: Floats) -> Iterator[int]:
     """Fill `values` (runs, budget) with what each evaluation gives; say how many were made."""
     sign = 1 if _maximises(bench, metric) else -1
     runs, budget = values.shape
@@ -107,15 +103,14 @@ def _run(bench: Benchmark, metric: str, algorithm: ManyRuns, values: Values) -> 
         yield runs * done
 
 
-def _write(output: Path, best: Values, seeds: range) -> None:
+def _write(output: Path, best: Floats, seeds: range) -> None:
     with text_output(output) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("seed", "evaluation", "best"))
+        file.write("seed,evaluation,best\n")
         for seed, path in zip(seeds, best, strict=True):
-            writer.writerows((seed, evaluation, f"{value:.6g}") for evaluation, value in enumerate(path, 1))
+            file.writelines(f"{seed},{evaluation},{value:.6g}\n" for evaluation, value in enumerate(path, 1))
 
 
-def _summary(name: str, ends: Values, optimum: float, budget: int) -> str:
+def _summary(name: str, ends: Floats, optimum: float, budget: int) -> str:
     """Say where the runs end, on average."""
     spread = f" ± {ends.std(ddof=1):.2g} between runs" if len(ends) > 1 else ""
     regret = abs(optimum - ends).mean()

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+import torch
 import typer
 
 from accelnas import _core
 from accelnas.cli.data import DataArgument, read
 from accelnas.cli.info import new_table
 from accelnas.cli.shared import console, progress
-from accelnas_training.cli.architectures import ArchitectureArgument, read_architecture
+from accelnas_training.cli.options import ArchitectureArgument, FamilyOption, flat, read_architecture
+from accelnas_training.errors import NetworkError
+from accelnas_training.networks import load_family
+from accelnas_training.networks.complexity import Complexity, complexities, complexity, layer_costs
+from accelnas_training.networks.export import export_onnx
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
     from accelnas.build.dataset import Dataset
+    from accelnas_training.arrays import Floats
     from accelnas_training.networks import NetworkFamily
-    from accelnas_training.networks.complexity import Complexity
 
 CHECK_EPILOG = "Example:  accelnas data fetch && accelnas-training network check"
 _B0 = "e1_k3_l1_se1-e6_k3_l2_se1-e6_k5_l2_se1-e6_k3_l3_se1-e6_k5_l3_se1-e6_k5_l4_se1-e6_k3_l1_se1"
@@ -35,49 +41,47 @@ EXPORT_EPILOG = f"""Example, of EfficientNet-B0:
   accelnas-training network export {_B0} b0.onnx --resolution 224
 """
 
-FamilyOption = Annotated[
-    str,
-    typer.Option("--family", "-f", metavar="mnasnet|TOML", help="The networks: MnasNet's, or a file that names yours."),
-]
 ResolutionOption = Annotated[int, typer.Option("--resolution", "-r", min=1, help="Pixels a side of an image.")]
-ClassesOption = Annotated[int | None, typer.Option("--classes", help="Outputs.", show_default="the family's")]
-ChannelsOption = Annotated[
-    int | None, typer.Option("--in-channels", help="Channels of an image.", show_default="the family's")
-]
-WidthOption = Annotated[
-    float | None, typer.Option("--width", help="Factor of all channels inside.", show_default="the family's")
-]
-HeadOption = Annotated[
-    int | None, typer.Option("--head", help="Channels before the classifier.", show_default="the family's")
-]
-ActivationOption = Annotated[
-    str | None, typer.Option("--activation", metavar="relu|silu|…", help="timm's name.", show_default="the family's")
-]
+_FAMILYS = "the family's"
 
-app = typer.Typer(no_args_is_help=True, help="Show, export and check networks.")
+app = typer.Typer(no_args_is_help=True)
 
 
-def register(parent: typer.Typer) -> None:
-    """Add the commands to the application."""
-    parent.add_typer(app, name="network")
+@dataclass(frozen=True)
+class _Changes:
+    """Options of networks that may differ from the family's."""
+
+    classes: Annotated[int | None, typer.Option("--classes", help="Outputs.", show_default=_FAMILYS)] = None
+    in_channels: Annotated[
+        int | None, typer.Option("--in-channels", help="Channels of an image.", show_default=_FAMILYS)
+    ] = None
+    width: Annotated[
+        float | None, typer.Option("--width", help="Factor of all channels inside.", show_default=_FAMILYS)
+    ] = None
+    head: Annotated[
+        int | None, typer.Option("--head", help="Channels before the classifier.", show_default=_FAMILYS)
+    ] = None
+    activation: Annotated[
+        str | None, typer.Option("--activation", metavar="relu|silu|…", help="timm's name.", show_default=_FAMILYS)
+    ] = None
+
+    def build(self, architecture: str, family: str) -> tuple[NetworkFamily, nn.Module]:
+        """Give the changed family, and one of its networks."""
+        changes = {name: value for name, value in asdict(self).items() if value is not None}
+        own = load_family(family).with_options(**changes)
+        return own, own.build(read_architecture(architecture, own.space))
 
 
 @app.command(epilog=SHOW_EPILOG)
+@flat
 def show(
     architecture: ArchitectureArgument,
+    changes: _Changes,
     family: FamilyOption = "mnasnet",
     resolution: ResolutionOption = 224,
-    classes: ClassesOption = None,
-    in_channels: ChannelsOption = None,
-    width: WidthOption = None,
-    head: HeadOption = None,
-    activation: ActivationOption = None,
 ) -> None:
     """Show a network's layers: outputs, multiply-accumulates and parameters."""
-    from accelnas_training.networks.complexity import complexity
-    from accelnas_training.networks.layers import layer_costs
-
-    own, network = _build(architecture, family, classes, in_channels, width, head, activation)
+    own, network = changes.build(architecture, family)
     total = complexity(network, resolution, own.options.in_channels)
     numbers = ("output", "MACs", "parameters")
     table = new_table("layer", "kind", *numbers, numbers=numbers)
@@ -90,45 +94,21 @@ def show(
 
 
 @app.command(epilog=EXPORT_EPILOG)
+@flat
 def export(
     architecture: ArchitectureArgument,
     output: Annotated[Path, typer.Argument(metavar="ONNX", help="File to write.")],
+    changes: _Changes,
     family: FamilyOption = "mnasnet",
     resolution: ResolutionOption = 224,
     batch: Annotated[int, typer.Option("--batch", "-b", min=0, help="Images at once; 0 leaves it open.")] = 1,
-    classes: ClassesOption = None,
-    in_channels: ChannelsOption = None,
-    width: WidthOption = None,
-    head: HeadOption = None,
-    activation: ActivationOption = None,
     seed: Annotated[int, typer.Option("--seed", "-s", min=0, help="Seed of the weights.")] = 0,
 ) -> None:
     """Write a network with random weights as ONNX, to be measured on a device, and check it against PyTorch."""
-    import torch
-
-    from accelnas_training.networks.export import export_onnx
-
     torch.manual_seed(seed)
-    own, network = _build(architecture, family, classes, in_channels, width, head, activation)
+    own, network = changes.build(architecture, family)
     difference = export_onnx(network, output, resolution, batch or None, own.options.in_channels)
     console().print(f"{output}: onnxruntime differs from PyTorch by {difference:.1e} at most", soft_wrap=True)
-
-
-def _build(
-    architecture: str,
-    family: str,
-    classes: int | None,
-    in_channels: int | None,
-    width: float | None,
-    head: int | None,
-    activation: str | None,
-) -> tuple[NetworkFamily, nn.Module]:
-    from accelnas_training.networks import load_family
-
-    wanted = {"classes": classes, "in_channels": in_channels, "width": width, "head": head, "activation": activation}
-    changes = {name: value for name, value in wanted.items() if value is not None}
-    own = load_family(family).with_options(**changes)
-    return own, own.build(read_architecture(architecture, own.space))
 
 
 @app.command(epilog=CHECK_EPILOG)
@@ -139,17 +119,14 @@ def check(
     ] = None,
 ) -> None:
     """Build every MnasNet network of a data set and compare MACs and parameters with its columns macs and params."""
-    from accelnas_training.networks import load_family
-    from accelnas_training.networks.complexity import iterate_complexities
-
     dataset = read(data, None)
     stated = {name: dataset.values(name) for name in ("params", "macs")}
     distinct, first = np.unique(dataset.groups, return_index=True)
     counted: list[Complexity] = []
     processes = min(workers or _core.processors(), len(distinct))
     with progress("building", len(distinct), "networks") as report:
-        for complexity in iterate_complexities(load_family(), dataset.choices[first], 224, processes):
-            counted.append(complexity)
+        for one in complexities(load_family(), dataset.choices[first], 224, processes):
+            counted.append(one)
             report(len(counted))
     _compare(dataset, "params", stated["params"], np.array([one.params for one in counted])[dataset.groups])
     _compare(dataset, "macs", stated["macs"], np.array([one.dataset_macs for one in counted])[dataset.groups])
@@ -162,9 +139,7 @@ def check(
     )
 
 
-def _compare(dataset: Dataset, metric: str, stated: NDArray[np.float64], counted: NDArray[np.int64]) -> None:
-    from accelnas_training.errors import NetworkError
-
+def _compare(dataset: Dataset, metric: str, stated: Floats, counted: NDArray[np.int64]) -> None:
     wrong = np.flatnonzero((stated != counted / 1e6) & ~np.isnan(stated))
     if wrong.size:
         row = wrong[0]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from accelnas.cli.shared import ErrorGroup, console
-
-StoreArgument = Annotated[Path, typer.Argument(help="Store that `collect` fills.")]
+from accelnas.cli.info import new_table
+from accelnas.cli.shared import console
+from accelnas_training.cli.options import StoreArgument
+from accelnas_training.collect.reader import StoreReader
+from accelnas_training.collect.store import Store
+from accelnas_training.collect.summary import problems
+from accelnas_training.collect.summary import status as look
+from accelnas_training.errors import StoreError
 
 EPILOG = """Examples:
 
@@ -21,29 +24,19 @@ EPILOG = """Examples:
   accelnas-training store retry digits.db
 """
 
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to the application."""
-    group = typer.Typer(cls=ErrorGroup, no_args_is_help=True, rich_markup_mode="rich", epilog=EPILOG)
-    for command in (status, check, retry):
-        group.command(command.__name__)(command)
-    app.add_typer(group, name="store", help="Look at a store, check it, let failed jobs be tried again.")
+app = typer.Typer(no_args_is_help=True, epilog=EPILOG)
 
 
+@app.command()
 def status(store: StoreArgument) -> None:
     """Show what is done, at which rate, what failed, and when the rest will be done."""
-    from rich.table import Table
-
-    from accelnas_training.collect.reader import StoreReader
-    from accelnas_training.collect.status import status as look
-
     with StoreReader.opened(store) as reader:
         now, space = look(reader), reader.space
     screen = console()
     screen.print(f"{store}: space {space.name}, opened last by {now.driver}")
-    table = Table("scheme", "done", "pending", "quarantined")
+    states = ("done", "pending", "quarantined")
+    table = new_table("scheme", *states, numbers=states)
     for scheme in dict.fromkeys(scheme for scheme, _ in now.counts):
-        states = ("done", "pending", "quarantined")
         table.add_row(scheme, *(f"{now.counts.get((scheme, state), 0):,}" for state in states))
     screen.print(table)
     endings = (f"{count:,} {ending}" + (f" ({kind})" if kind else "") for (ending, kind), count in now.endings.items())
@@ -55,12 +48,9 @@ def status(store: StoreArgument) -> None:
         screen.print(f"job {job} {architecture}: {message}", markup=False)
 
 
+@app.command()
 def check(store: StoreArgument) -> None:
     """Look at every page and row; exit with 1 if anything is wrong."""
-    from accelnas_training.collect.checks import problems
-    from accelnas_training.collect.reader import StoreReader
-    from accelnas_training.errors import StoreError
-
     with StoreReader.opened(store) as reader:
         found = problems(reader)
     for text in found[:20]:
@@ -70,10 +60,9 @@ def check(store: StoreArgument) -> None:
     typer.echo(f"{store} is whole: nothing is missing, nothing is there twice")
 
 
+@app.command()
 def retry(store: StoreArgument) -> None:
     """Let quarantined jobs be tried again, by the next `collect`."""
-    from accelnas_training.collect.store import Store
-
     with Store.opened(store) as kept:
         released = kept.release()
     typer.echo(f"{released:,} jobs will be tried again")

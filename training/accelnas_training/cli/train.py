@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from accelnas.cli.shared import console, progress
-from accelnas_training.cli.architectures import ArchitectureArgument, read_architecture
+from accelnas_training.cli import options
+from accelnas_training.energy import grams_of_co2
+from accelnas_training.images import open_images
+from accelnas_training.networks import load_family
+from accelnas_training.schemes import load_scheme
+from accelnas_training.train import train_architecture
+from accelnas_training.train.places import is_first_process
 
 if TYPE_CHECKING:
     from accelnas_training.train import TrainingResult
@@ -29,41 +35,29 @@ settings.json, epochs.csv, checkpoint.safetensors and result.json.
 """
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("train", epilog=EPILOG)(train)
+app = typer.Typer()
 
 
+@app.command(epilog=EPILOG)
 def train(
-    architecture: ArchitectureArgument,
-    images: Annotated[str, typer.Option("--images", "-i", help="Images: digits, folder:PATH, cache:PATH, …")],
+    architecture: options.ArchitectureArgument,
+    images: options.ImagesOption,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="For evidence and checkpoints.")],
-    scheme: Annotated[str, typer.Option("--scheme", help="Training scheme: p_star, reference, or a TOML file.")],
-    family: Annotated[str, typer.Option("--family", "-f", help="Networks: mnasnet, or a TOML file.")] = "mnasnet",
-    seed: Annotated[int, typer.Option("--seed", "-s", min=0, help="Seed of weights, order and augmentation.")] = 0,
+    scheme: options.SchemeOption,
+    family: options.FamilyOption = "mnasnet",
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of weights, order and augmentation.")] = 0,
     device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps, or several: cuda:0,cuda:1.")] = "cpu",
     workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that load images, a device.")] = 0,
     validate_every: Annotated[int, typer.Option("--validate-every", min=1, help="Epochs between validations.")] = 1,
     resume: Annotated[bool, typer.Option("--resume/--no-resume", help="Go on with what the folder has.")] = True,
-    intensity: Annotated[
-        float | None,
-        typer.Option(
-            "--grid-intensity", metavar="G/KWH", min=0, help="Show CO₂ by the grid's intensity.", show_default=False
-        ),
-    ] = None,
+    intensity: options.IntensityOption = None,
 ) -> None:
     """Train one architecture of a search space by a scheme."""
-    from accelnas_training.images import open_images
-    from accelnas_training.networks import load_family
-    from accelnas_training.schemes import load_scheme
-    from accelnas_training.train import train_architecture
-    from accelnas_training.train.places import is_first_process
-
     networks, recipe = load_family(family), load_scheme(scheme)
     with progress("training", recipe.epochs, "epochs") as bar:
         result = train_architecture(
             networks,
-            read_architecture(architecture, networks.space),
+            options.read_architecture(architecture, networks.space),
             open_images(images),
             recipe,
             seed=seed,
@@ -79,8 +73,6 @@ def train(
 
 
 def _print(result: TrainingResult, intensity: float | None) -> None:
-    from accelnas_training.energy import grams_of_co2
-
     screen = console()
     screen.print(f"top-1 {result.top1:.3f} %, top-5 {result.top5:.3f} %, loss {result.loss:.4f}")
     waited = 100 * result.data_seconds / result.seconds

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import numpy as np
+import polars as pl
 import typer
 
-from accelnas.cli.shared import ErrorGroup, console, progress
-from accelnas_training.cli.architectures import read_architecture
+from accelnas.build.dataset import read_dataset
+from accelnas.cli.info import new_table
+from accelnas.cli.shared import console, progress
+from accelnas.errors import DataError
+from accelnas.lookalikes import check_table
+from accelnas_training.cli import options
+from accelnas_training.images import open_images
+from accelnas_training.networks import load_family
+from accelnas_training.zero_cost.evaluation import Question, evaluate_proxies
+from accelnas_training.zero_cost.proxies import PROXIES, Scoring, score_architecture
+from accelnas_training.zero_cost.ranks import agreements
 
 if TYPE_CHECKING:
-    import polars as pl
-
-    from accelnas_training.collect.collector import Progress
     from accelnas_training.images import Images
-    from accelnas_training.proxy.ranks import Interval
-    from accelnas_training.zero_cost.scoring import Scoring
+    from accelnas_training.ranks import Interval
 
 EPILOG = """Examples:
 
@@ -27,54 +35,58 @@ EPILOG = """Examples:
   accelnas-training zero-cost compare scores/scores.parquet larger/scores.parquet
 """
 
-FamilyOption = Annotated[str, typer.Option("--family", "-f", help="Networks: mnasnet, or a TOML file.")]
-ImagesOption = Annotated[
-    str | None,
-    typer.Option(
-        "--images",
-        "-i",
-        help="Images: digits, folder:PATH, cache:PATH, …",
-        show_default="Gaussian noise, random labels",
-    ),
-]
-ResolutionOption = Annotated[int, typer.Option("--resolution", help="Width and height of the images, pixels.")]
-BatchOption = Annotated[int, typer.Option("--batch", help="Number of images.")]
-SeedsOption = Annotated[str, typer.Option("--seeds", metavar="A,B,…", help="Seeds of weights and batches.")]
-ProxiesOption = Annotated[str | None, typer.Option("--proxies", metavar="A,B,…", help="Proxies.", show_default="all")]
-DeviceOption = Annotated[str, typer.Option("--device", help="Where to compute: cpu, cuda, cuda:1, …")]
+app = typer.Typer(no_args_is_help=True, epilog=EPILOG)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the application."""
-    group = typer.Typer(cls=ErrorGroup, no_args_is_help=True, rich_markup_mode="rich", epilog=EPILOG)
-    for command in (score, evaluate, compare):
-        group.command(command.__name__)(command)
-    app.add_typer(group, name="zero-cost", help="Score networks that were not trained, and judge the scores.")
+@dataclass(frozen=True)
+class _How:
+    """How networks are scored: options of `score` and `evaluate`."""
+
+    family: options.FamilyOption = "mnasnet"
+    images: Annotated[
+        str | None,
+        typer.Option(
+            "--images",
+            "-i",
+            help="Images: digits, folder:PATH, cache:PATH, …",
+            show_default="Gaussian noise, random labels",
+        ),
+    ] = None
+    resolution: Annotated[int, typer.Option("--resolution", help="Width and height of the images, pixels.")] = 64
+    batch: Annotated[int, typer.Option("--batch", help="Number of images.")] = 16
+    seeds: options.SeedsOption = "0"
+    proxies: Annotated[str | None, typer.Option("--proxies", metavar="A,B,…", help="Proxies.", show_default="all")] = (
+        None
+    )
+    device: options.WhereOption = "cpu"
+
+    @property
+    def scoring(self) -> Scoring:
+        """What is computed."""
+        return Scoring(tuple(options.read_names(self.proxies) or PROXIES), self.resolution, self.batch)
+
+    def opened(self) -> Images | None:
+        """Open the images, if there are any."""
+        return None if self.images is None else open_images(self.images)
 
 
+@app.command()
+@options.flat
 def score(
     architectures: Annotated[list[str], typer.Argument(metavar="ARCHITECTURE…", help="As `accelnas sample` prints.")],
-    family: FamilyOption = "mnasnet",
-    images: ImagesOption = None,
-    resolution: ResolutionOption = 64,
-    batch: BatchOption = 16,
-    seeds: SeedsOption = "0",
-    proxies: ProxiesOption = None,
-    device: DeviceOption = "cpu",
+    how: _How,
 ) -> None:
     """Score architectures: mean, and standard deviation over seeds."""
-    import numpy as np
-
-    from accelnas.cli.info import new_table
-    from accelnas_training.networks import load_family
-    from accelnas_training.zero_cost.scoring import score_architecture
-
-    numbers, scoring = _seeds(seeds), _scoring(proxies, resolution, batch)
-    networks, opened = load_family(family), _images(images)
-    rows = [read_architecture(text, networks.space) for text in architectures]
+    numbers, scoring, networks, images = (
+        options.read_integers(how.seeds),
+        how.scoring,
+        load_family(how.family),
+        how.opened(),
+    )
+    rows = [options.read_architecture(text, networks.space) for text in architectures]
     for text, arch in zip(architectures, rows, strict=True):
         runs = [
-            score_architecture(networks, arch, scoring, seed=seed, images=opened, device=device) for seed in numbers
+            score_architecture(networks, arch, scoring, seed=seed, images=images, device=how.device) for seed in numbers
         ]
         table = new_table("proxy", "score", "± (seeds)", "seconds", numbers=("score", "± (seeds)", "seconds"))
         for name in scoring.proxies:
@@ -86,22 +98,15 @@ def score(
         console().print(table)
 
 
+@app.command()
+@options.flat
 def evaluate(
-    data: Annotated[
-        Path,
-        typer.Argument(metavar="DATA", help="The Accel-NASBench archive, or a .parquet or .csv table of measurements."),
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="For scores and report.")],
+    data: options.DataArgument,
+    output: options.FolderOption,
+    how: _How,
     metric: Annotated[str, typer.Option("--metric", "-m", help="Metric to compare with.")] = "accuracy",
-    number: Annotated[int, typer.Option("--number", "-n", min=3, help="Number of architectures.")] = 300,
+    number: options.NumberOption = 300,
     seed: Annotated[int, typer.Option("--seed", "-s", min=0, help="Seed of their drawing.")] = 0,
-    family: FamilyOption = "mnasnet",
-    images: ImagesOption = None,
-    resolution: ResolutionOption = 64,
-    batch: BatchOption = 16,
-    seeds: SeedsOption = "0",
-    proxies: ProxiesOption = None,
-    device: DeviceOption = "cpu",
     workers: Annotated[
         int, typer.Option("--workers", "-w", min=0, help="Ray workers of one core each; 0: this process.")
     ] = 0,
@@ -110,82 +115,52 @@ def evaluate(
 
     The same command goes on where the last one ended: scores are kept in FOLDER/scores.db.
     """
-    from accelnas.build.dataset import read_dataset
-    from accelnas_training.collect.ray_runner import RayRunner
-    from accelnas_training.collect.runner import InlineRunner
-    from accelnas_training.networks import load_family
-    from accelnas_training.zero_cost.evaluation import Question, evaluate_proxies
-
-    numbers, scoring = _seeds(seeds), _scoring(proxies, resolution, batch)
-    networks, opened = load_family(family), _images(images)
+    numbers, scoring, networks, images = (
+        options.read_integers(how.seeds),
+        how.scoring,
+        load_family(how.family),
+        how.opened(),
+    )
     question = Question(read_dataset(data, networks.space), metric, number, seed)
     with (
-        RayRunner(workers, gpus_each=float(device.startswith("cuda"))) if workers else InlineRunner() as runner,
+        options.make_runner(workers, gpus=float(how.device.startswith("cuda"))) as runner,
         progress("scoring", number * len(numbers), "scores") as show,
     ):
-
-        def report(now: Progress) -> None:
-            show(now.done + now.quarantined)
-
         found = evaluate_proxies(
-            output, question, networks, scoring, runner, seeds=numbers, images=opened, device=device, report=report
+            output,
+            question,
+            networks,
+            scoring,
+            runner,
+            seeds=numbers,
+            images=images,
+            device=how.device,
+            report=lambda now: show(now.done + now.quarantined),
         )
     _print_taus("τ with " + metric, [(rank.proxy, rank.tau, rank.interval) for rank in found.ranks])
     typer.echo(f"report in {found.report}")
-    if found.failed:
-        typer.echo(f"{found.failed} failed; `accelnas-training store status {output}/scores.db` says why", err=True)
+    options.tell_failed(found.failed, output / "scores.db")
 
 
+@app.command()
 def compare(
     first: Annotated[Path, typer.Argument(help="scores.parquet of an evaluation.")],
     second: Annotated[Path, typer.Argument(help="That of another, with other seeds, resolution, batch or images.")],
-    family: FamilyOption = "mnasnet",
+    family: options.FamilyOption = "mnasnet",
 ) -> None:
     """Say how alike two runs rank the architectures that both scored: Kendall's tau of each proxy."""
-    from accelnas_training.networks import load_family
-    from accelnas_training.zero_cost.ranks import agreements
-
     variables = [variable.name for variable in load_family(family).space.variables]
-    found = agreements(_table(first), _table(second), variables)
-    _print_taus("τ between runs", [(one.proxy, one.tau, one.interval) for one in found])
+    _print_taus("τ between runs", agreements(_table(first), _table(second), variables))
 
 
 def _print_taus(title: str, rows: list[tuple[str, float, Interval]]) -> None:
-    from accelnas.cli.info import new_table
-
     table = new_table("proxy", title, "95 % interval", numbers=(title,))
     for proxy, tau, (low, high) in rows:
         table.add_row(proxy, f"{tau:.3f}", f"{low:.3f} – {high:.3f}")
     console().print(table)
 
 
-def _scoring(proxies: str | None, resolution: int, batch: int) -> Scoring:
-    from accelnas_training.zero_cost.proxies import PROXIES
-    from accelnas_training.zero_cost.scoring import Scoring
-
-    names = tuple(PROXIES) if proxies is None else tuple(name.strip() for name in proxies.split(","))
-    return Scoring(names, resolution, batch)
-
-
-def _images(source: str | None) -> Images | None:
-    from accelnas_training.images import open_images
-
-    return None if source is None else open_images(source)
-
-
-def _seeds(text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} are no seeds; write 0 or 0,1,2") from None
-
-
 def _table(path: Path) -> pl.DataFrame:
-    import polars as pl
-
-    from accelnas.errors import DataError
-    from accelnas.lookalikes import check_table
-
     try:
         check_table(path)
         return pl.read_parquet(path)

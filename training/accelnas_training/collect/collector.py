@@ -8,18 +8,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from accelnas_training.collect.limits import Limits
+from accelnas_training.collect.job import Limits
 from accelnas_training.collect.store import FullDiskError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from accelnas_training.collect.job import Delivery, Job, State, Task
-    from accelnas_training.collect.runner import Runner
     from accelnas_training.collect.store import Store
-    from accelnas_training.collect.work import WorkDescription
+    from accelnas_training.collect.work import Runner, WorkDescription
 
-__all__ = ["Progress", "collect"]
 
 _LOOK = 1.0  # seconds between reports while nothing ends
 _PAUSE, _LONGEST_PAUSE = 0.5, 60.0  # seconds between looks for room on a full disk: each twice the last

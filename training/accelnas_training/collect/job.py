@@ -1,23 +1,23 @@
-"""Jobs, what a worker is given of one, and what it gives back."""
+"""Jobs, what a worker is given of one, what it gives back, and when a job is given up."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
+from accelnas_training.checked import Checked, Range
 from accelnas_training.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
-    from numpy.typing import NDArray
+    from accelnas_training.arrays import Archs
 
-__all__ = ["ENDINGS", "Delivery", "Ending", "Job", "Outcome", "State", "Task"]
 
 Ending: TypeAlias = Literal["done", "failed", "timed out", "worker lost"]
+
 State: TypeAlias = Literal["pending", "done", "quarantined"]
 
 # how an attempt can end; the last two are the store's own words: its driver ended, or the job had a result
@@ -49,7 +49,7 @@ class Job:
     seed: int
 
     @classmethod
-    def of(cls, architecture: NDArray[np.uint8], scheme: str, seed: int) -> Job:
+    def of(cls, architecture: Archs, scheme: str, seed: int) -> Job:
         """Give the job of choice indices, uint8 (variables,)."""
         return cls(tuple(architecture.tolist()), scheme, seed)
 
@@ -143,3 +143,46 @@ class Delivery:
     outcome: Outcome | None = None
     kind: str = ""
     message: str = ""
+
+
+FINAL = "diverged"  # the kind of failure that the same seed would only repeat
+
+
+@dataclass(frozen=True)
+class Limits(Checked):
+    """When a job is given up, and how long anything may last.
+
+    Attributes
+    ----------
+    retries : int
+        Attempts after one that failed or timed out. A job that diverged is never tried again.
+    losses : int
+        Attempts after one whose worker was lost.
+    timeout : float, optional
+        Seconds that one attempt may take.
+    patience : float
+        Seconds for which the collector waits for room on a full disk.
+
+    Raises
+    ------
+    StoreError
+        If one is negative, or the timeout is not above 0.
+
+    Examples
+    --------
+    >>> Limits(retries=1).retries
+    1
+    """
+
+    error = StoreError
+    retries: Annotated[int, Range(least=0)] = 2
+    losses: Annotated[int, Range(least=0)] = 10
+    timeout: Annotated[float | None, Range(more_than=0)] = None
+    patience: Annotated[float, Range(least=0)] = 3600.0
+
+    def state(self, delivery: Delivery, failures: int, losses: int) -> State:
+        """Say what a job is after a delivery; `failures` and `losses` count this one."""
+        if delivery.ending == "done":
+            return "done"
+        final = delivery.ending == "failed" and delivery.kind == FINAL
+        return "quarantined" if final or failures > self.retries or losses > self.losses else "pending"

@@ -13,15 +13,14 @@ from ray.exceptions import RayError
 
 from accelnas import _core
 from accelnas_training.collect.job import Delivery, Task
-from accelnas_training.collect.work import WorkDescription, attempt, worker_name
+from accelnas_training.collect.work import Runner, WorkDescription, attempt, worker_name
 from accelnas_training.errors import TrainingError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from accelnas_training.collect.work import Work
 
-__all__ = ["RayRunner"]
 
 _STARTS = 3  # times in a row that no worker becomes ready before the runner gives up
 _LONGEST_PAUSE = 60.0  # seconds before another worker takes a place where workers don't become ready
@@ -58,7 +57,7 @@ class _Worker:
     began: float = field(default_factory=time.monotonic)
 
 
-class RayRunner:
+class RayRunner(Runner):
     """Gives tasks to persistent workers, one each at a time, and replaces those that die or take too long.
 
     Workers begin as the cluster has room for them, so that nodes may join later; imports are paid once a worker.
@@ -70,8 +69,6 @@ class RayRunner:
         Number of workers wanted.
     cpus_each, gpus_each
         What each occupies; parts of one are allowed.
-    resources_each
-        The cluster's own resources that each occupies, by name.
     address
         A running cluster, ``auto`` or ``host:port``; None starts one on this machine, which ends with this process.
 
@@ -87,13 +84,12 @@ class RayRunner:
         *,
         cpus_each: float = 1.0,
         gpus_each: float = 0.0,
-        resources_each: Mapping[str, float] | None = None,
         address: str | None = None,
     ) -> None:
         if workers < 1:
             raise TrainingError(f"workers is {workers}; choose 1 or more")
         self._wanted = workers
-        self._each = {"CPU": cpus_each, "GPU": gpus_each, **(resources_each or {})}
+        self._each = {"CPU": cpus_each, "GPU": gpus_each}
         for name, amount in self._each.items():
             if not 0 <= amount < math.inf:
                 raise TrainingError(f"a worker occupies {amount} {name}; choose 0 or more")
@@ -106,12 +102,6 @@ class RayRunner:
         self._vacant: list[float] = []  # when each place without a worker gets one
         self._failed_starts = 0
         self._trouble = ""
-
-    def __enter__(self) -> RayRunner:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def start(self, work: WorkDescription, timeout: float | None) -> None:
         """Make workers that do `work`; those that do it already stay.
@@ -211,8 +201,7 @@ class RayRunner:
         now = time.monotonic()
         due = sum(when <= now for when in self._vacant)
         self._vacant = [when for when in self._vacant if when > now]
-        each = dict(self._each)
-        new: Any = ray.remote(_Actor).options(num_cpus=each.pop("CPU"), num_gpus=each.pop("GPU"), resources=each)
+        new: Any = ray.remote(_Actor).options(num_cpus=self._each["CPU"], num_gpus=self._each["GPU"])
         for _ in range(due):
             actor = new.remote(self._description)
             self._busy[actor.make.remote()] = _Worker(actor)

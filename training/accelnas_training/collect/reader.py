@@ -1,4 +1,4 @@
-"""Read a store, whether or not a driver is writing to it."""
+"""Read a store, one SQLite file, whether or not a driver is writing to it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accelnas import Space
-from accelnas_training.collect.job import Job
-from accelnas_training.collect.schema import APPLICATION, FORMAT
+from accelnas_training.collect.job import ENDINGS, Job
 from accelnas_training.errors import StoreError
 
 if TYPE_CHECKING:
@@ -20,11 +19,82 @@ if TYPE_CHECKING:
     from os import PathLike
 
     import polars as pl
-    from numpy.typing import NDArray
 
+    from accelnas_training.arrays import Archs, Floats
     from accelnas_training.collect.job import State
 
-__all__ = ["StoreReader", "connected"]
+
+APPLICATION = 0x616E6173  # "anas", in the header of every store
+
+FORMAT = 1
+
+SCHEMA = f"""
+-- what all results have in common: the space, and digests of what made them
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+CREATE TABLE schemes (
+  digest TEXT PRIMARY KEY, name TEXT NOT NULL, content TEXT NOT NULL  -- JSON
+) STRICT;
+
+CREATE TABLE jobs (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  architecture BLOB NOT NULL,                                         -- a choice index a byte
+  scheme TEXT NOT NULL REFERENCES schemes,
+  seed INTEGER NOT NULL,
+  state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'done', 'quarantined')),
+  failures INTEGER NOT NULL DEFAULT 0,                                -- since it was last released
+  losses INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (architecture, scheme, seed)
+) STRICT;
+CREATE INDEX jobs_by_state ON jobs (state);
+
+CREATE TABLE environments (id INTEGER PRIMARY KEY, content TEXT NOT NULL UNIQUE) STRICT;  -- JSON
+
+CREATE TABLE attempts (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  job INTEGER NOT NULL REFERENCES jobs,
+  started REAL NOT NULL,                                              -- seconds since 1970
+  finished REAL,
+  seconds REAL,                                                       -- that the worker took
+  worker TEXT,
+  ending TEXT CHECK (ending IN ({", ".join(f"'{ending}'" for ending in ENDINGS)})),  -- NULL: under way
+  kind TEXT,
+  message TEXT,
+  environment INTEGER REFERENCES environments
+) STRICT;
+CREATE INDEX attempts_by_job ON attempts (job);
+CREATE INDEX attempts_under_way ON attempts (id) WHERE ending IS NULL;
+
+CREATE TABLE results (
+  job INTEGER PRIMARY KEY REFERENCES jobs,                            -- so a job has one result
+  attempt INTEGER NOT NULL UNIQUE REFERENCES attempts
+) STRICT;
+CREATE TABLE result_values (
+  job INTEGER NOT NULL REFERENCES results, name TEXT NOT NULL, value REAL NOT NULL,
+  PRIMARY KEY (job, name)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[bool]:
+    """Hold the lock `path`, an empty SQLite file, and say whether it was free.
+
+    SQLite locks files on every system; the store itself can't be held, since others read it meanwhile.
+    """
+    connection = sqlite3.connect(path, timeout=0, isolation_level=None)
+    try:
+        connection.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if "locked" not in str(error):
+            raise
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        connection.close()
 
 
 class StoreReader:
@@ -104,12 +174,12 @@ class StoreReader:
         query = "SELECT architecture, scheme, seed FROM jobs WHERE ?1 IS NULL OR state = ?1 ORDER BY id"
         return [Job(tuple(packed), scheme, seed) for packed, scheme, seed in self.connection.execute(query, (state,))]
 
-    def architectures(self, scheme: str) -> NDArray[np.uint8]:
+    def architectures(self, scheme: str) -> Archs:
         """Give the distinct architectures of a scheme's jobs, uint8 (n, variables), in the order of addition."""
         query = "SELECT architecture FROM jobs WHERE scheme = ? GROUP BY architecture ORDER BY min(id)"
         return self.unpacked([row[0] for row in self.connection.execute(query, (scheme,))])
 
-    def means(self, scheme: str, metric: str) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    def means(self, scheme: str, metric: str) -> tuple[Archs, Floats]:
         """Give a metric's mean over seeds where it is known: uint8 (n, variables) and float64 (n,)."""
         rows = self.connection.execute(
             "SELECT architecture, avg(value) FROM jobs JOIN result_values ON job = id"
@@ -146,7 +216,7 @@ class StoreReader:
             column = pl.Series(variable.name, list(variable.choices))[choices[:, i].tolist()]
             frame = frame.with_columns(column)
         places = {number: place for place, number in enumerate(numbers)}
-        metrics: dict[str, NDArray[np.float64]] = {}
+        metrics: dict[str, Floats] = {}
         for number, name, value in self.connection.execute("SELECT job, name, value FROM result_values ORDER BY name"):
             if number in places:
                 metrics.setdefault(name, np.full(len(rows), np.nan))[places[number]] = value
@@ -155,12 +225,22 @@ class StoreReader:
                 raise StoreError(f"{self.path}: metric {name} has the name of another column; name it otherwise")
         return frame.with_columns(pl.Series(name, column).fill_nan(None) for name, column in metrics.items())
 
+    def environments(self, scheme: str | None = None) -> list[dict[str, Any]]:
+        """Say with what results, or those of a scheme, were made, and how many with each."""
+        query = (
+            "SELECT content, count(*) FROM environments JOIN attempts ON environment = environments.id"
+            " JOIN results ON attempt = attempts.id JOIN jobs ON jobs.id = results.job"
+            " WHERE ?1 IS NULL OR scheme = ?1 GROUP BY environments.id ORDER BY environments.id"
+        )
+        rows = self.connection.execute(query, (scheme,))
+        return [{"results": count, **json.loads(text)} for text, count in rows]
+
     def _rows(self, jobs: Sequence[Job]) -> list[tuple[int, State] | None]:
         query = "SELECT id, state FROM jobs WHERE architecture = ? AND scheme = ? AND seed = ?"
         keys = ((bytes(job.architecture), job.scheme, job.seed) for job in jobs)
         return [self.connection.execute(query, key).fetchone() for key in keys]
 
-    def unpacked(self, packed: Sequence[bytes]) -> NDArray[np.uint8]:
+    def unpacked(self, packed: Sequence[bytes]) -> Archs:
         """Give architectures as the store holds them as choice indices, uint8 (n, variables)."""
         return np.frombuffer(b"".join(packed), np.uint8).reshape(len(packed), len(self.space.variables))
 

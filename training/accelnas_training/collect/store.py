@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accelnas_training.collect.job import Task
-from accelnas_training.collect.lock import locked
-from accelnas_training.collect.reader import StoreReader, check_version, connected
-from accelnas_training.collect.schema import APPLICATION, FORMAT, SCHEMA
+from accelnas_training.collect.reader import APPLICATION, FORMAT, SCHEMA, StoreReader, check_version, connected, locked
 from accelnas_training.collect.work import worker_name
 from accelnas_training.errors import StoreError
 
@@ -23,10 +21,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from accelnas import Space
-    from accelnas_training.collect.job import Delivery, Job, Outcome, State
-    from accelnas_training.collect.limits import Limits
-
-__all__ = ["FullDiskError", "Store"]
+    from accelnas_training.collect.job import Delivery, Job, Limits, Outcome, State
 
 
 class FullDiskError(StoreError):
@@ -35,6 +30,11 @@ class FullDiskError(StoreError):
 
 class Store(StoreReader):
     """A store held by this process, which alone writes to it.
+
+    Raises
+    ------
+    FullDiskError
+        By every method that writes, if there is no room; the store is then as it was before.
 
     Examples
     --------
@@ -88,13 +88,7 @@ class Store(StoreReader):
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """Give the connection for one transaction: all of it is on disk at the end, or nothing.
-
-        Raises
-        ------
-        FullDiskError
-            If there is no room.
-        """
+        """Give the connection for one transaction: all of it is on disk at the end, or nothing."""
         try:
             self.connection.execute("BEGIN IMMEDIATE")
             try:
@@ -111,13 +105,7 @@ class Store(StoreReader):
             raise
 
     def add_scheme(self, digest: str, name: str, content: Mapping[str, Any]) -> None:
-        """Keep a scheme, unless its digest is there.
-
-        Raises
-        ------
-        FullDiskError
-            If there is no room.
-        """
+        """Keep a scheme, unless its digest is there."""
         with self.writing() as connection:
             row = (digest, name, json.dumps(content))
             connection.execute("INSERT INTO schemes VALUES (?, ?, ?) ON CONFLICT DO NOTHING", row)
@@ -129,8 +117,6 @@ class Store(StoreReader):
         ------
         StoreError
             If a job's scheme is not there.
-        FullDiskError
-            If there is no room.
         accelnas.SpaceError
             If an architecture is not of the space.
         """
@@ -149,13 +135,7 @@ class Store(StoreReader):
         return [number for number in self.ids(jobs) if number is not None]
 
     def begin(self, job: Job) -> Task:
-        """Note that a job is being done, and give the task.
-
-        Raises
-        ------
-        FullDiskError
-            If there is no room.
-        """
+        """Note that a job is being done, and give the task."""
         key = (bytes(job.architecture), job.scheme, job.seed)
         with self.writing() as connection:
             (attempt,) = connection.execute(
@@ -171,11 +151,6 @@ class Store(StoreReader):
 
         A job keeps its first result: a second one is noted as a duplicate attempt, with what differs. A result that
         comes after its attempt was taken for lost is a result all the same.
-
-        Raises
-        ------
-        FullDiskError
-            If there is no room; nothing was changed.
         """
         with self.writing() as connection:
             job, ended = connection.execute(
@@ -199,25 +174,13 @@ class Store(StoreReader):
         return after
 
     def release(self) -> int:
-        """Let all quarantined jobs be tried again, and give their number.
-
-        Raises
-        ------
-        FullDiskError
-            If there is no room.
-        """
+        """Let all quarantined jobs be tried again, and give their number."""
         update = "UPDATE jobs SET state = 'pending', failures = 0, losses = 0 WHERE state = 'quarantined'"
         with self.writing() as connection:
             return connection.execute(update).rowcount
 
     def abandon(self) -> None:
-        """Note that attempts still under way will not end: their driver did.
-
-        Raises
-        ------
-        FullDiskError
-            If there is no room.
-        """
+        """Note that attempts still under way will not end: their driver did."""
         with self.writing() as connection:
             connection.execute("UPDATE attempts SET ending = 'abandoned' WHERE ending IS NULL")
 

@@ -1,27 +1,99 @@
-"""The work of collecting accuracies: train a network of a family on images."""
+"""The work of collecting accuracies: train networks of a family on images, round after round."""
 
 from __future__ import annotations
 
 import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
-from accelnas.caching import cached_property
+from accelnas_training import sampling
 from accelnas_training.collect.job import Outcome, Task
-from accelnas_training.collect.work import WorkDescription
-from accelnas_training.errors import ImagesError
+from accelnas_training.collect.store import Store
+from accelnas_training.collect.work import NetworkWork, WorkDescription
+from accelnas_training.schemes import Scheme
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from accelnas_training.arrays import Archs
     from accelnas_training.collect.job import Job
-    from accelnas_training.collect.store import Store
+    from accelnas_training.collect.reader import StoreReader
     from accelnas_training.images import Images
     from accelnas_training.networks import NetworkFamily
 
-__all__ = ["TrainingFolders", "about", "training_work"]
+
+@dataclass(frozen=True)
+class Sampling:
+    """How architectures are chosen.
+
+    Attributes
+    ----------
+    kind : str
+        ``uniform``; ``grid``, an even grid of MACs and parameters; or ``active``: in rounds, the first uniform, each
+        other where an ensemble fitted on the accuracies so far disagrees.
+    number : int
+        How many architectures.
+    seed : int
+        Of the choice.
+    rounds : int
+        Into how many rounds they are divided; others than ``active`` choose all in one.
+    resolution : int
+        Pixels a side for which a grid counts MACs.
+    """
+
+    kind: Literal["uniform", "grid", "active"]
+    number: int
+    seed: int = 0
+    rounds: int = 5
+    resolution: int = 224
+
+
+def sampled_rounds(store: StoreReader, family: NetworkFamily, scheme: str, choice: Sampling) -> Iterator[Archs]:
+    """Give the architectures of all rounds so far, round after round; each is chosen when it is asked for.
+
+    The architectures of the scheme's jobs come first, in their order: a collection that was interrupted goes on with
+    those that it chose, and one that is made larger keeps them.
+
+    Yields
+    ------
+    uint8 array (n, variables)
+        Distinct architectures.
+
+    Raises
+    ------
+    accelnas.SpaceError
+        If the space has not that many.
+    """
+    rounds = choice.rounds if choice.kind == "active" else 1
+    for number in np.linspace(0, choice.number, rounds + 1).round().astype(int)[1:]:
+        chosen = store.architectures(scheme)
+        missing = number - len(chosen)
+        if missing > 0:
+            chosen = np.concatenate([chosen, _choose(store, family, scheme, choice, chosen, missing)])
+        yield chosen[:number]
+
+
+def _choose(
+    store: StoreReader,
+    family: NetworkFamily,
+    scheme: str,
+    choice: Sampling,
+    chosen: Archs,
+    missing: int,
+) -> Archs:
+    if choice.kind == "grid":
+        return sampling.grid(family, missing, choice.seed, choice.resolution, chosen)
+    known, values = store.means(scheme, "accuracy")
+    if choice.kind == "uniform" or len(known) == 0:
+        return sampling.uniform(family.space, missing, choice.seed, chosen)
+    # those that failed have no accuracy to learn from, and are not to be chosen again
+    failed = {row.tobytes() for row in chosen} - {row.tobytes() for row in known}
+    rows = sampling.active(family.space, missing + len(failed), choice.seed, known, values)
+    return np.array([row for row in rows if row.tobytes() not in failed][:missing], np.uint8)
 
 
 def about(family: NetworkFamily, images: Images) -> dict[str, str]:
@@ -72,27 +144,34 @@ def training_work(
     return WorkDescription(f"{__name__}:TrainingWork", arguments)
 
 
-class TrainingFolders:
-    """The trainings' folders in a work folder, a job each; emptied as results reach the store."""
+@contextmanager
+def training_store(
+    path: Path, family: NetworkFamily, images: Images, folder: Path, device: str, loaders: int, resolution: int
+) -> Iterator[tuple[Store, WorkDescription, Callable[[Job], None]]]:
+    """Open the store of trainings of a family on images; arguments are those of `training_work`.
 
-    def __init__(self, work_folder: str | Path) -> None:
-        self._work_folder = Path(work_folder)
+    Yields
+    ------
+    tuple
+        The store, what workers do, and what to call with each job whose result is on disk.
+    """
 
-    def of(self, job: Job) -> Path:
-        """Give a job's folder."""
-        return self._work_folder / job.key
+    def forget(job: Job) -> None:
+        shutil.rmtree(job_folder(folder, job), ignore_errors=True)
 
-    def remove(self, job: Job) -> None:
-        """Remove a job's folder, whose result is in the store."""
-        shutil.rmtree(self.of(job), ignore_errors=True)
-
-    def remove_done(self, store: Store) -> None:
-        """Remove what a driver that died after recording could not."""
-        for job in store.jobs("done"):
-            self.remove(job)
+    work = training_work(family, images, folder, device=device, workers=loaders, resolution=resolution)
+    with Store.opened(path, family.space, about(family, images)) as store:
+        for job in store.jobs("done"):  # a driver that died after recording could not
+            forget(job)
+        yield store, work, forget
 
 
-class TrainingWork:
+def job_folder(work_folder: str | Path, job: Job) -> Path:
+    """Where a job's training leaves its checkpoints, until its result reaches the store."""
+    return Path(work_folder) / job.key
+
+
+class TrainingWork(NetworkWork):
     """A worker's part of `training_work`, whose arguments these are."""
 
     def __init__(
@@ -105,27 +184,21 @@ class TrainingWork:
         workers: int,
         resolution: int,
     ) -> None:
-        from accelnas_training.images import open_images
-        from accelnas_training.networks import NetworkFamily
-
-        self._family, self._images = NetworkFamily.from_dict(family), open_images(images)
-        if self._images.digest != digest:
-            raise ImagesError(f"{images} has digest {self._images.digest[:12]} here, not {digest[:12]}; copy it anew")
-        self._folders = TrainingFolders(work_folder)
-        self._device, self._workers, self._resolution = device, workers, resolution
+        super().__init__(family, images, digest)
+        self._images = cast("Images", self.images)
+        self._folder, self._device, self._workers, self._resolution = work_folder, device, workers, resolution
 
     def __call__(self, task: Task) -> Outcome:
         """Train the job's architecture, from the checkpoint of an attempt that died if there is one."""
-        from accelnas_training.networks.complexity import iterate_complexities
-        from accelnas_training.schemes import Scheme
+        from accelnas_training.networks.complexity import complexities  # PyTorch takes seconds to import
         from accelnas_training.train import train_architecture
 
         job, scheme = task.job, Scheme.from_dict(task.scheme)
         architecture = np.array(job.architecture, np.uint8)
-        folder = self._folders.of(job)
+        folder = job_folder(self._folder, job)
         folder.mkdir(parents=True, exist_ok=True)
         result = train_architecture(
-            self._family,
+            self.family,
             architecture,
             self._images,
             scheme,
@@ -135,7 +208,7 @@ class TrainingWork:
             workers=self._workers,
             validate_every=scheme.epochs,
         )
-        (cost,) = iterate_complexities(self._family, architecture[None], self._resolution)
+        (cost,) = complexities(self.family, architecture[None], self._resolution)
         values = {
             "accuracy": result.top1,
             "accuracy_top5": result.top5,
@@ -145,13 +218,7 @@ class TrainingWork:
             "images_per_second": result.images_per_second,
             "energy": np.nan if result.energy_joules is None else result.energy_joules,
         }
-        return Outcome(values, self._environment)
-
-    @cached_property
-    def _environment(self) -> dict[str, str]:
-        from accelnas_training.provenance import environment
-
-        return environment()
+        return Outcome(values, self.environment)
 
 
 def _fitted(family: NetworkFamily, images: Images) -> NetworkFamily:

@@ -16,20 +16,15 @@ from accelnas.build.mnasnet import block_layers, block_sums, head_layers, stem_l
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
-
     from accelnas.build.mnasnet import Layer
+    from accelnas_training.arrays import Archs, Floats, Rows
 
-    Floats = NDArray[np.float64]
-    States = NDArray[np.uint8]
-
-__all__ = ["Roofline", "costs", "fit_line", "fit_roofline"]
 
 _BYTES = 4  # of a float32
 _STARTS = (0.1, 0.5, 0.9)  # of a network's time: shares of computing and of overhead
 
 
-def costs(of_layer: Callable[[Layer], int], states: States) -> Floats:
+def costs(of_layer: Callable[[Layer], int], states: Archs) -> Floats:
     """Add a number of each layer up: float64 (n,) for block states (n, 7) of MnasNet architectures.
 
     Examples
@@ -74,13 +69,13 @@ class Roofline:
     bandwidth: float
     overhead: float
 
-    def predict(self, states: States) -> Floats:
+    def predict(self, states: Archs) -> Floats:
         """Predict times of MnasNet architectures, float64 (n,), from block states (n, 7)."""
         layers = _layers()
         return _summed(np.maximum(layers.macs / self.peak, layers.bytes / self.bandwidth) + self.overhead, states)
 
 
-def fit_roofline(states: States, times: Floats) -> Roofline:
+def fit_roofline(states: Archs, times: Floats) -> Roofline:
     """Fit the three constants to a few measurements by least squares, from several starts.
 
     Parameters
@@ -119,7 +114,7 @@ class _Layers:
 
     macs: Floats
     bytes: Floats
-    owner: NDArray[np.intp]
+    owner: Rows
     """0: stem and head; then the states of block 0, of block 1, …"""
     sizes: list[int]
 
@@ -138,7 +133,7 @@ def _layers() -> _Layers:
     return _Layers(macs, size, owner, [block.size for block in space.blocks])
 
 
-def _summed(of_layers: Floats, states: States) -> Floats:
+def _summed(of_layers: Floats, states: Archs) -> Floats:
     """Add up a number of each layer over the layers of each architecture."""
     sums = np.bincount(_layers().owner, weights=of_layers)
     first = 1 + np.cumsum([0, *_layers().sizes[:-1]])

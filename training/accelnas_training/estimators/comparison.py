@@ -1,9 +1,9 @@
-"""All estimators on all metrics: errors beside what each costs to build."""
+"""All estimators on all metrics: errors beside what each costs to build, and their report."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,36 +12,58 @@ import polars as pl
 
 from accelnas import mnasnet_space
 from accelnas.build.ensemble import LINKS, fit_ensemble
+from accelnas.build.evaluation.style import colours, drawing, grid, save
+from accelnas.build.evaluation.tables import markdown, number
 from accelnas.build.settings import MetricSettings, read_settings
 from accelnas.build.uncertainty import repeat_noise
 from accelnas_training.estimators.analytical import costs, fit_line, fit_roofline
-from accelnas_training.estimators.case import Case, Estimate
-from accelnas_training.transfer.design import choose
-from accelnas_training.transfer.features import Features
-from accelnas_training.transfer.figures import agreement
+from accelnas_training.reports import made_by
+from accelnas_training.transfer.design import Features, choose
+from accelnas_training.transfer.evaluation import Case, speeds
 from accelnas_training.transfer.regression import regress
-from accelnas_training.transfer.sources import Sources, board, default_sources, fit_blocks, machine, without
+from accelnas_training.transfer.sources import Sources, board, default_sources, fit_blocks, link_of, machine, without
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from numpy.typing import NDArray
+    from pathlib import Path
 
     from accelnas import Benchmark
     from accelnas.build.dataset import Dataset
     from accelnas.build.splits import Split
+    from accelnas_training.arrays import Floats, Rows
     from accelnas_training.estimators.profile import Profile
 
-    Floats = NDArray[np.float64]
 
-__all__ = ["KINDS", "Plan", "compare"]
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """What one estimator says of a case.
+
+    Attributes
+    ----------
+    name, kind
+        Of the estimator; the kinds are those of `accelnas_training.estimators.comparison.KINDS`.
+    predicted
+        float64 (test rows,): times.
+    measurements
+        How many measurements it was built from.
+    seconds
+        Time to compute it, measurements not counted; NaN where it was computed before.
+    """
+
+    name: str
+    kind: str
+    predicted: Floats
+    measurements: int
+    seconds: float
+
 
 KINDS = ("measurement", "analytical", "table", "transfer", "learned")
+
 _LIKE = "latency_zcu102"  # whose recipe metrics without settings of their own have
 
 
 @dataclass(frozen=True)
-class Plan:
+class ComparisonPlan:
     """What to compare.
 
     Attributes
@@ -66,8 +88,8 @@ def compare(
     dataset: Dataset,
     split: Split,
     bench: Benchmark,
-    plan: Plan,
-    progress: Callable[[str, int, int], None] | None = None,
+    plan: ComparisonPlan,
+    progress: Callable[[int, int], None] | None = None,
 ) -> pl.DataFrame:
     """Build every estimator of every metric, and compare it with the test part.
 
@@ -80,7 +102,7 @@ def compare(
     plan
         What to compare.
     progress
-        Called with (metric, metrics done, of all).
+        Called with (metrics done, of all).
 
     Returns
     -------
@@ -93,21 +115,20 @@ def compare(
     DataError
         If there is no such metric, or too little is measured.
     """
-    metrics = plan.metrics or [name for name in dataset.metrics if name.startswith(("throughput_", "latency_"))]
-    cases = [Case.of(dataset, split, metric) for metric in metrics]
+    cases = [Case.of(dataset, split, metric) for metric in plan.metrics or speeds(dataset)]
     rows = []
-    for number, case in enumerate(cases):
+    for done, case in enumerate(cases):
         if progress is not None:
-            progress(case.metric, number, len(cases))
+            progress(done, len(cases))
         for estimate in _estimates(case, bench, plan):
-            figures = asdict(agreement(case.times[case.test], estimate.predicted))
+            figures = case.figures(estimate.predicted)
             about = {"metric": case.metric, "estimator": estimate.name, "kind": estimate.kind}
             cost = {"measurements": estimate.measurements, "seconds": estimate.seconds}
             rows.append({**about, **{name: figures[name] for name in ("rmse", "mape", "tau", "r2")}, **cost})
     return pl.DataFrame(rows)
 
 
-def _estimates(case: Case, bench: Benchmark, plan: Plan) -> Iterator[Estimate]:
+def _estimates(case: Case, bench: Benchmark, plan: ComparisonPlan) -> Iterator[Estimate]:
     yield from _measured_again(case, plan)
     if case.dataset.space == mnasnet_space():
         yield from _analytical(case, plan)
@@ -127,7 +148,7 @@ def _timed(name: str, kind: str, case: Case, build: Callable[[], Floats], measur
     return Estimate(name, kind, predicted[case.test], measurements, time.perf_counter() - started)
 
 
-def _measured_again(case: Case, plan: Plan) -> Iterator[Estimate]:
+def _measured_again(case: Case, plan: ComparisonPlan) -> Iterator[Estimate]:
     """Simulate a second measurement from the relative noise of repeats: both have it."""
     noise = repeat_noise(case.dataset, case.metric, "log")
     if noise is not None:
@@ -136,7 +157,7 @@ def _measured_again(case: Case, plan: Plan) -> Iterator[Estimate]:
         yield Estimate("measured again", "measurement", again, len(case.test), 0.0)
 
 
-def _analytical(case: Case, plan: Plan) -> Iterator[Estimate]:
+def _analytical(case: Case, plan: ComparisonPlan) -> Iterator[Estimate]:
     rows = case.few(plan.few, plan.seed)
     states = case.dataset.space.block_states(case.dataset.choices)
     times = case.times[rows]
@@ -149,11 +170,11 @@ def _analytical(case: Case, plan: Plan) -> Iterator[Estimate]:
         yield _timed(name, "analytical", case, build, len(rows))
 
 
-def _line(known: Floats, rows: NDArray[np.intp], times: Floats) -> Floats:
+def _line(known: Floats, rows: Rows, times: Floats) -> Floats:
     return fit_line(known[rows], times)(known)
 
 
-def _profiled(case: Case, profile: Profile, plan: Plan) -> Iterator[Estimate]:
+def _profiled(case: Case, profile: Profile, plan: ComparisonPlan) -> Iterator[Estimate]:
     """Give the sum of measured blocks as it is, and with a line through a few measurements of networks."""
     sums = profile.times(case.dataset.space.block_states(case.dataset.choices), case.link)
     blocks = profile.measurements
@@ -203,3 +224,65 @@ def _process(case: Case) -> Floats:
     ids = np.concatenate([case.split.train, case.split.val])
     ensemble = fit_ensemble(case.dataset, ids, metric, settings, 1, None, processes)
     return np.asarray(LINKS[case.link].apply(ensemble.predict(case.dataset.choices)))
+
+
+_HOW = """\
+Figures are of the test part, on *times*: a throughput counts as time per image. *Cost* is how many measurements an
+estimator is built from, and the seconds to compute it afterwards (of a profiled table: to measure its blocks).
+
+- *measured again*: a second measurement of the same network, simulated from the relative noise of the architectures
+  that the data has more than once: {repeats}. Both have the noise: a model without any error of its own would err
+  1/√2 as much.
+- *parameters*, *MACs*: a line through them. *Roofline*: layers take max(MACs / peak, bytes / bandwidth) + overhead,
+  three constants of the device. All are fitted to the same few random measurements.
+- *fitted block table*: one number a block state, by least squares from whole networks. *Profiled block table*: the
+  blocks measured one by one on the device and added up, as they are, or *scaled* by a line through few networks.
+- *transfer*: few chosen measurements beside the other boards' known block costs.
+- *compiled model*: the benchmark's, where it was fitted on the same rows (its provenance says so); what
+  `accelnas fit` took is not counted. Else a *Gaussian process* is fitted as `accelnas fit` does."""
+
+
+def report_text(results: pl.DataFrame, dataset: Dataset, split: Split, path: Path, command: str) -> str:
+    """Give the report of results on a data set and its split, made by a command, to be written to `path`."""
+    sections = [
+        "# Estimators of cost, side by side",
+        made_by(command, dataset, split, path),
+        _HOW.format(repeats=len(dataset.report.repeats)),
+        f"![errors by cost]({path.stem}.svg)",
+    ]
+    for metric in results["metric"].unique(maintain_order=True):
+        rows = [_row(row, metric) for row in results.filter(metric=metric).iter_rows(named=True)]
+        header = ["estimator", "kind", "RMSE", "MAPE, %", "τ", "R²", "measurements", "seconds"]
+        unit = "µs an image" if link_of(metric) == "reciprocal" else "the unit"
+        sections += [f"## {metric}", f"RMSE in {unit}.", markdown(header, rows, words=2)]
+    return "\n\n".join(sections) + "\n"
+
+
+def _row(row: dict[str, float], metric: str) -> list[str]:
+    rmse = row["rmse"] * (1e6 if link_of(metric) == "reciprocal" else 1)
+    figures = [number(rmse, 3), number(row["mape"], 3), f"{row['tau']:.3f}", f"{row['r2']:.4f}"]
+    return [str(row["estimator"]), str(row["kind"]), *figures, f"{row['measurements']:,}", number(row["seconds"], 2)]
+
+
+def draw(results: pl.DataFrame, path: Path) -> None:
+    """Draw errors on a log scale, a panel a metric, with the number of measurements behind each."""
+    from matplotlib.patches import Patch
+
+    colour = colours(KINDS)
+    metrics = results["metric"].unique(maintain_order=True).to_list()
+    with drawing() as figure_class:
+        figure, axes = grid(figure_class, len(metrics), 3, 3.4, 1.8)
+        for axis, metric in zip(axes, metrics, strict=True):
+            rows = results.filter(metric=metric)
+            names = [f"{row['estimator']} ({row['measurements']:,})" for row in rows.iter_rows(named=True)]
+            axis.barh(names, rows["mape"], color=[colour[kind] for kind in rows["kind"]], height=0.7)
+            axis.set(title=metric, xscale="log", xlim=(0.02, 100))
+            axis.invert_yaxis()
+            axis.set_xticks([0.1, 1, 10], ["0.1", "1", "10"])
+            axis.minorticks_off()
+            axis.grid(visible=False, axis="y")
+            axis.tick_params(axis="y", length=0, labelsize=7)
+        handles = [Patch(color=c, label=name) for name, c in colour.items() if name in results["kind"]]
+        figure.legend(handles=handles, loc="outside upper left", ncols=5)
+        figure.supxlabel("mean absolute error of times [%]; in brackets: measurements built from", fontsize=8)
+        save(figure, path)

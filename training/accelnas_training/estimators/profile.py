@@ -5,32 +5,32 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from torch import nn
 
 from accelnas.errors import DataError
-from accelnas.files import replacing
+from accelnas.files import write_text
+from accelnas_training.checked import Checked
 from accelnas_training.errors import NetworkError
+from accelnas_training.measure import measuring
+from accelnas_training.measure.collection import reference_architecture
+from accelnas_training.measure.subject import Subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
-    from torch import nn
-
+    from accelnas_training.arrays import Archs, Floats
     from accelnas_training.measure import Measurement, Protocol
     from accelnas_training.networks.family import NetworkFamily
 
-    Floats = NDArray[np.float64]
-
-__all__ = ["Profile", "profile_blocks", "read_profile"]
-
 
 @dataclass(frozen=True)
-class Profile:
+class Profile(Checked):
     """Measured parts of networks, milliseconds of a pass of one batch.
 
     Attributes
@@ -47,10 +47,11 @@ class Profile:
         Time of measuring.
     """
 
+    error = DataError
     protocol: str
     batch: int
     fixed: float
-    blocks: list[list[float]]
+    blocks: tuple[tuple[float, ...], ...]
     seconds: float
 
     @property
@@ -58,7 +59,7 @@ class Profile:
         """Number of modules measured: stem, head, and all states of all blocks."""
         return 2 + sum(len(block) for block in self.blocks)
 
-    def times(self, states: NDArray[np.uint8], link: str) -> Floats:
+    def times(self, states: Archs, link: str) -> Floats:
         """Add parts up, float64 (n,), of block states (n, blocks).
 
         Parameters
@@ -74,8 +75,7 @@ class Profile:
 
     def write(self, path: Path) -> None:
         """Write as JSON."""
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
+        write_text(path, json.dumps(self.to_dict()) + "\n")
 
 
 def read_profile(path: str | Path) -> Profile:
@@ -87,13 +87,11 @@ def read_profile(path: str | Path) -> Profile:
         If it is something else.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-        found = Profile(**content)
-        finite = np.isfinite([found.fixed, *(value for block in found.blocks for value in block)]).all()
-    except (TypeError, ValueError) as error:
+        found = Profile.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+    except (AttributeError, TypeError, ValueError) as error:
         raise DataError(f"{path} is no profile of blocks: {error}; make one with profile-blocks") from None
-    if not finite or not found.blocks:
-        raise DataError(f"{path} holds no blocks, or values that are not finite; make one with profile-blocks")
+    if not found.blocks:
+        raise DataError(f"{path} holds no blocks; make one with profile-blocks")
     return found
 
 
@@ -120,10 +118,6 @@ def profile_blocks(
     MeasurementError
         As `accelnas_training.measure.measure_module`.
     """
-    from accelnas_training.measure.measuring import measure_subject
-    from accelnas_training.measure.subject import Subject
-    from accelnas_training.measure.work import reference_architecture
-
     started = time.monotonic()
     sizes = [block.size for block in family.space.blocks]
     tell = progress or (lambda *_: None)
@@ -135,7 +129,7 @@ def profile_blocks(
 
         def measure(module: nn.Module, shape: tuple[int, ...]) -> None:
             with tempfile.TemporaryDirectory(prefix="accelnas-profile-") as own:
-                found.append(measure_subject(Subject(module, shape, Path(own), beside), protocol))
+                found.append(measuring.measure_subject(Subject(module, shape, Path(own), beside), protocol))
             tell(len(found), total)
 
         ends = _parts(_network(family, 0, 0), protocol.resolution, family.options.in_channels)
@@ -148,7 +142,7 @@ def profile_blocks(
     times, pace = (np.array([getattr(each, name) for each in found]) for name in ("latency_ms", "reference_ms"))
     if not np.isnan(pace).any():
         times = times / (pace / np.median(pace))
-    blocks = [own.tolist() for own in np.split(times[2:], np.cumsum(sizes)[:-1])]
+    blocks = tuple(tuple(own.tolist()) for own in np.split(times[2:], np.cumsum(sizes)[:-1]))
     return Profile(protocol.digest, protocol.batch, float(times[:2].sum()), blocks, time.monotonic() - started)
 
 
@@ -161,9 +155,6 @@ def _network(family: NetworkFamily, block: int, state: int) -> nn.Module:
 
 def _parts(network: Any, resolution: int, in_channels: int) -> list[tuple[nn.Module, tuple[int, ...]]]:
     """Give stem, blocks and head, each with the shape of its input."""
-    import torch
-    from torch import nn
-
     try:
         stem = nn.Sequential(network.conv_stem, network.bn1)
         head = nn.Sequential(network.conv_head, network.bn2, network.global_pool, network.classifier)

@@ -22,10 +22,8 @@ from PIL import Image
 
 from accelnas.files import replacing
 from accelnas_training.errors import ImagesError
-from accelnas_training.images.cache import index_name
-from accelnas_training.images.index_file import write_index
-from accelnas_training.images.manifest import MANIFEST, CachedPart, Manifest, Shard
-from accelnas_training.images.shards import ShardIndex, index_shard
+from accelnas_training.images.cache import MANIFEST, CachedPart, Manifest, Shard, index_name
+from accelnas_training.images.shards import ShardIndex, index_shard, write_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -33,10 +31,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from accelnas_training.images.base import Images
-    from accelnas_training.images.plan import Part
+    from accelnas_training.images.base import Images, Part
 
-__all__ = ["write_cache"]
 
 _UNFINISHED = "unfinished.json"
 _SMALL = 64  # pixels of the shorter side, up to which PNG takes little

@@ -1,32 +1,28 @@
-"""Small sets, held in memory as one tensor a part, and altered a whole batch at once."""
+"""Small sets, held in memory as one tensor a part: scikit-learn's digits, CIFAR, torchvision's."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 from accelnas_training.errors import ImagesError
 from accelnas_training.images.base import Images
-from accelnas_training.images.crops import CROP_DRAWS, random_crops
-from accelnas_training.images.finish import finished
-from accelnas_training.images.order import batches
-from accelnas_training.images.resize import resized
-from accelnas_training.images.streams import AUGMENTATION, uniforms
+from accelnas_training.images.streams import AUGMENTATION, ORDER, batches, bits, uniforms
+from accelnas_training.images.tensors import CROP_DRAWS, finished, random_crops, resized
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
-    from PIL.Image import Image
     from torch import Tensor
 
-    from accelnas_training.images.augmentation import Augmentation
-    from accelnas_training.images.plan import LoaderPlan, Part
-
-__all__ = ["MemoryImages"]
+    from accelnas_training.arrays import Archs, Floats
+    from accelnas_training.images.base import Augmentation, LoaderPlan, Part
 
 
 class MemoryImages(Images):
@@ -66,8 +62,8 @@ class MemoryImages(Images):
     def __init__(
         self,
         name: str,
-        train: tuple[NDArray[np.uint8], NDArray[np.int64]],
-        validation: tuple[NDArray[np.uint8], NDArray[np.int64]],
+        train: tuple[Archs, NDArray[np.int64]],
+        validation: tuple[Archs, NDArray[np.int64]],
     ) -> None:
         digest = hashlib.sha256(b"accelnas images 1\n")
         self._parts: dict[str, tuple[Tensor, Tensor]] = {}
@@ -93,22 +89,14 @@ class MemoryImages(Images):
         """Give the number of images of a part."""
         return len(self._parts[part][1])
 
-    def image(self, part: Part, index: int) -> tuple[Image, int]:
+    def image(self, part: Part, index: int) -> tuple[Image.Image, int]:
         """Give one image, and its class."""
-        from PIL import Image
-
         pixels, labels = self._parts[part]
         array = pixels[index].permute(1, 2, 0).numpy()
         return Image.fromarray(array if self.channels == 3 else array[:, :, 0]), int(labels[index])
 
     def loader(self, part: Part, plan: LoaderPlan) -> MemoryLoader:
-        """Give the batches of one epoch.
-
-        Raises
-        ------
-        ImagesError
-            If there is not one batch to train on, or the augmentation has a policy or changes colours.
-        """
+        """Give the batches of one epoch; raises ImagesError as `Images.loader`."""
         return MemoryLoader(self, *self._on(part, plan.device), plan)
 
     def _on(self, part: Part, device: str) -> tuple[Tensor, Tensor]:
@@ -158,9 +146,166 @@ class MemoryLoader:
 
 
 def _drawn(
-    draws: NDArray[np.float64], height: int, width: int, augmentation: Augmentation
+    draws: Floats, height: int, width: int, augmentation: Augmentation
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
     """Give each image's crop, whether it is mirrored, and whether it is resized by the cubic filter."""
     boxes = random_crops(draws[:, :CROP_DRAWS], height, width, augmentation.scale, augmentation.ratio)
     cubic = {"bilinear": 0.0, "bicubic": 1.0, "random": 0.5}[augmentation.interpolation]
     return boxes, draws[:, -2] < augmentation.flip, draws[:, -1] < cubic
+
+
+_TRAIN_SHARE = 0.8
+
+
+def open_digits(share: str = "") -> MemoryImages:
+    """Open scikit-learn's 1,797 handwritten digits, grey, 8 × 8 pixels.
+
+    Parameters
+    ----------
+    share
+        Part of each class to train on, between 0 and 1; empty: 0.8. The rest is for validation. A smaller train
+        part lies in every larger one, and makes architectures differ more.
+
+    Raises
+    ------
+    ImagesError
+        If `share` is not a number that leaves images for both parts.
+
+    Examples
+    --------
+    >>> from accelnas_training.images import open_images
+    >>> digits = open_images("digits:0.4")
+    >>> digits.classes, digits.size("train"), digits.size("validation")
+    (10, 719, 1078)
+    """
+    from sklearn.datasets import load_digits
+
+    try:
+        part = float(share or _TRAIN_SHARE)
+    except ValueError:
+        part = 0.0
+    if not 0 < part < 1:
+        raise ImagesError(f"digits:{share}: {share!r} is no share of the images; choose one between 0 and 1")
+    pixels, labels = load_digits(return_X_y=True)
+    pixels = np.rint(pixels * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
+    labels = labels.astype(np.int64)
+    rank = bits(ORDER, 0, 0, np.arange(len(labels)))[:, 0]
+    chosen = np.zeros(len(labels), bool)
+    for label in range(10):
+        own = np.flatnonzero(labels == label)
+        chosen[own[np.argsort(rank[own])[: round(part * len(own))]]] = True
+    name = f"digits:{share}" if share else "digits"
+    return MemoryImages(name, (pixels[chosen], labels[chosen]), (pixels[~chosen], labels[~chosen]))
+
+
+_PIXELS = 3 * 32 * 32
+
+# for each version its files for training and validation, the bytes of labels in a record, the label's byte, classes
+_CIFAR10 = ([f"data_batch_{i}.bin" for i in range(1, 6)], ["test_batch.bin"], 1, 0, 10)
+
+_CIFAR100 = (["train.bin"], ["test.bin"], 2, 1, 100)
+
+
+def open_cifar(path: str) -> MemoryImages:
+    """Open the folder of CIFAR's binary version: ``cifar-10-batches-bin`` or ``cifar-100-binary``.
+
+    Raises
+    ------
+    ImagesError
+        If a file is not there, or not what it should be.
+    """
+    folder = Path(path)
+    versions = [version for version in (_CIFAR10, _CIFAR100) if (folder / version[0][0]).is_file()]
+    if not versions:
+        raise ImagesError(
+            f"cifar:{path}: no data_batch_1.bin or train.bin there; unpack the binary version of CIFAR-10 or CIFAR-100"
+        )
+    train, validation, label_bytes, label, classes = versions[0]
+    parts = [_read(folder, names, label_bytes, label, classes) for names in (train, validation)]
+    return MemoryImages(f"cifar:{path}", *parts)
+
+
+def _read(
+    folder: Path, names: list[str], label_bytes: int, label: int, classes: int
+) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint8]], np.ndarray[tuple[int, ...], np.dtype[np.int64]]]:
+    """Give pixels (n, 3, 32, 32) and labels of some files."""
+    size, records = label_bytes + _PIXELS, []
+    for name in names:
+        file = folder / name
+        try:
+            content = np.fromfile(file, np.uint8)
+        except OSError as error:
+            raise ImagesError(f"{file}: {error.strerror}; unpack the archive again") from error
+        if content.size == 0 or content.size % size:
+            raise ImagesError(f"{file} has {content.size} bytes, no multiple of {size}; unpack the archive again")
+        records.append(content.reshape(-1, size))
+    rows = np.concatenate(records)
+    labels = rows[:, label].astype(np.int64)
+    if labels.max() >= classes:
+        raise ImagesError(f"{folder}: a label is {labels.max()} of {classes} classes; unpack the archive again")
+    return rows[:, label_bytes:].reshape(-1, 3, 32, 32), labels
+
+
+# how each class names its parts: by `train`, or by `split`
+_BY_TRAIN = ("FashionMNIST", "KMNIST", "MNIST", "QMNIST", "USPS")
+
+_BY_SPLIT = ("STL10", "SVHN")
+
+
+def open_torchvision(name_and_path: str) -> MemoryImages:
+    """Open a set of small images that torchvision has downloaded; nothing is downloaded here.
+
+    Parameters
+    ----------
+    name_and_path
+        Such as ``FashionMNIST:/data``: the class in torchvision, and the folder it downloaded to. Its test part is for
+        validation.
+
+    Raises
+    ------
+    ImagesError
+        If there is no such set, or not in that folder.
+    """
+    name, _, path = name_and_path.partition(":")
+    if name in ("CIFAR10", "CIFAR100"):
+        raise ImagesError(
+            f"torchvision:{name}: torchvision has pickles, which are never loaded; use cifar:PATH instead"
+        )
+    if name not in _BY_TRAIN + _BY_SPLIT:
+        raise ImagesError(f"torchvision:{name}: choose one of {', '.join(sorted(_BY_TRAIN + _BY_SPLIT))}")
+    if not path:
+        raise ImagesError(f"torchvision:{name}: name the folder it was downloaded to: torchvision:{name}:PATH")
+    if not Path(path).is_dir():
+        raise ImagesError(f"torchvision:{name_and_path}: folder {path} does not exist; {_download(name, path)}")
+    parts = []
+    for train in (True, False):
+        part = {"train": train} if name in _BY_TRAIN else {"split": "train" if train else "test"}
+        parts.append(_arrays(_opened(name, path, part)))
+    return MemoryImages(f"torchvision:{name_and_path}", *parts)
+
+
+def _opened(name: str, path: str, part: dict[str, Any]) -> Any:
+    from torchvision import datasets
+
+    try:
+        return getattr(datasets, name)(path, download=False, **part)
+    except (RuntimeError, OSError) as error:
+        reason = str(error).partition(".")[0].lower()
+        raise ImagesError(f"torchvision:{name}:{path}: {reason}; {_download(name, path)}") from error
+
+
+def _download(name: str, path: str) -> str:
+    return f'to download it: python -c "import torchvision; torchvision.datasets.{name}({path!r}, download=True)"'
+
+
+def _arrays(dataset: Any) -> tuple[np.ndarray[Any, np.dtype[np.uint8]], np.ndarray[Any, np.dtype[np.int64]]]:
+    """Give pixels (n, channels, height, width) and labels, however the set has them."""
+    pixels = np.asarray(dataset.data)
+    labels = np.asarray(dataset.targets if hasattr(dataset, "targets") else dataset.labels).astype(np.int64)
+    if labels.ndim == 2:  # QMNIST: the class, then who wrote it
+        labels = labels[:, 0]
+    if pixels.ndim == 3:
+        pixels = pixels[:, None]
+    elif pixels.shape[3] == 3:
+        pixels = np.moveaxis(pixels, 3, 1)
+    return pixels, labels

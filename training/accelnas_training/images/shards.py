@@ -1,4 +1,4 @@
-"""Tar shards of the WebDataset format, read at any place: where each image of a shard lies."""
+"""Tar shards of the WebDataset format, read at any place, and their indices on disk."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
+from accelnas.files import replacing
 from accelnas_training.errors import ImagesError
-from accelnas_training.images.samples import EXTENSIONS, OpenFiles
+from accelnas_training.images.base import EXTENSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +22,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["ShardIndex", "ShardSamples", "index_shard"]
 
 _BLOCK = 512  # tar's unit
 
@@ -69,7 +71,7 @@ class ShardSamples:
 
     def __init__(self, paths: list[Path], index: ShardIndex, checksums: NDArray[np.uint32] | None = None) -> None:
         self.labels = index.labels
-        self._files = OpenFiles([str(path) for path in paths])
+        self._paths = paths
         self._index, self._checksums = index, checksums
 
     def read(self, index: int) -> bytes:
@@ -87,13 +89,13 @@ class ShardSamples:
 
     def where(self, index: int) -> str:
         """Say in which shard an image lies, and under which name."""
-        shard = self._files.paths[self._index.shards[index]]
+        shard = self._paths[self._index.shards[index]]
         header = self._data(index, int(self._index.offsets[index]) - _BLOCK, _BLOCK)
         name = header[:100].partition(b"\0")[0].decode(errors="replace")  # where tar has it
         return f"{name!r} of {shard}"
 
     def _data(self, index: int, offset: int, size: int) -> bytes:
-        return self._files.read(int(self._index.shards[index]), offset, size)
+        return _bytes(self._paths[self._index.shards[index]], offset, size)
 
 
 def index_shard(path: Path) -> ShardIndex:
@@ -170,3 +172,38 @@ def _bytes(path: Path, offset: int, size: int) -> bytes:
     with path.open("rb", buffering=0) as file:
         file.seek(offset)
         return file.read(size)
+
+
+_TYPES = {"shards": np.int32, "offsets": np.int64, "sizes": np.int64, "labels": np.int64}
+
+
+def write_index(path: Path, index: ShardIndex, about: str, checksums: NDArray[np.uint32] | None = None) -> None:
+    """Write an index: a safetensors file with one tensor an attribute, and the shards it is of in its metadata."""
+    tensors: dict[str, NDArray[np.generic]] = {name: getattr(index, name) for name in _TYPES}
+    if checksums is not None:
+        tensors["checksums"] = checksums
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, {"shards": about})
+
+
+def read_index(path: Path, about: str) -> tuple[ShardIndex, NDArray[np.uint32] | None]:
+    """Read an index, and the checksums if it has them.
+
+    Raises
+    ------
+    ImagesError
+        If it is damaged, or of other shards.
+    """
+    try:
+        with safe_open(path, "numpy") as file:
+            if (file.metadata() or {}).get("shards") != about:
+                raise ImagesError(f"{path} is the index of other shards; delete it to have it made again")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except (SafetensorError, OSError) as error:
+        raise ImagesError(f"{path} is no whole index: {error}; delete it to have it made again") from error
+    checksums = tensors.pop("checksums", None)
+    types = {name: tensor.dtype for name, tensor in tensors.items()}
+    shapes = {tensor.shape for tensor in (*tensors.values(), *([] if checksums is None else [checksums]))}
+    if types != _TYPES or len(shapes) != 1 or len(*shapes) != 1:
+        raise ImagesError(f"{path} holds {types}, not an index; delete it to have it made again")
+    return ShardIndex(**tensors), checksums

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from accelnas_training.errors import ImagesError
@@ -9,9 +10,18 @@ from accelnas_training.errors import ImagesError
 if TYPE_CHECKING:
     from accelnas_training.images.base import Images
 
-__all__ = ["open_images"]
 
 _SOURCES = ("digits", "folder:PATH", "webdataset:PATTERN", "cifar:PATH", "torchvision:NAME:PATH", "cache:PATH")
+
+# the module of each kind
+_OPENED = {
+    "digits": "memory",
+    "folder": "files",
+    "webdataset": "webdataset",
+    "cifar": "memory",
+    "torchvision": "memory",
+    "cache": "cache",
+}
 
 
 def open_images(source: str) -> Images:
@@ -39,28 +49,9 @@ def open_images(source: str) -> Images:
         If there is no such source, or nothing where it should be.
     """
     kind, _, rest = source.partition(":")
-    if kind == "digits":
-        from accelnas_training.images.digits import open_digits
-
-        return open_digits(rest)
-    if kind == "folder" and rest:
-        from accelnas_training.images.folder import open_folder
-
-        return open_folder(rest)
-    if kind == "webdataset" and rest:
-        from accelnas_training.images.webdataset import open_webdataset
-
-        return open_webdataset(rest)
-    if kind == "cifar" and rest:
-        from accelnas_training.images.cifar import open_cifar
-
-        return open_cifar(rest)
-    if kind == "torchvision" and rest:
-        from accelnas_training.images.torchvision import open_torchvision
-
-        return open_torchvision(rest)
-    if kind == "cache" and rest:
-        from accelnas_training.images.cache import open_cache
-
-        return open_cache(rest)
-    raise ImagesError(f"{source!r} is no source of images; use one of {', '.join(_SOURCES)}")
+    if kind not in _OPENED or (not rest and kind != "digits"):
+        raise ImagesError(f"{source!r} is no source of images; use one of {', '.join(_SOURCES)}")
+    # PyTorch, timm and scikit-learn take seconds to import
+    module = import_module(f"accelnas_training.images.{_OPENED[kind]}")
+    images: Images = getattr(module, f"open_{kind}")(rest)
+    return images

@@ -1,4 +1,4 @@
-"""Random numbers by counter: each is a function of (seed, epoch, image, number) and of nothing else."""
+"""Random numbers by counter, and the order of images that follows from them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from accelnas_training.errors import ImagesError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-__all__ = ["AUGMENTATION", "ERASING", "ORDER", "bits", "seeded", "uniforms"]
+    from accelnas_training.arrays import Floats
+    from accelnas_training.images.base import LoaderPlan
+
 
 # what streams are for; the same (seed, epoch, image) gives each its own
 ORDER, AUGMENTATION, ERASING = 1, 2, 3
@@ -54,7 +58,7 @@ def bits(purpose: int, seed: int, epoch: int, images: NDArray[np.int64], count: 
     return _mixed(keys[:, None] + np.arange(1, count + 1, dtype=np.uint64) * _STEP)
 
 
-def uniforms(purpose: int, seed: int, epoch: int, images: NDArray[np.int64], count: int) -> NDArray[np.float64]:
+def uniforms(purpose: int, seed: int, epoch: int, images: NDArray[np.int64], count: int) -> Floats:
     """Give numbers from 0 to 1, float64 (n, count), never 1: the first 53 of `bits`."""
     return (bits(purpose, seed, epoch, images, count) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
@@ -78,3 +82,37 @@ def _mixed(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return value ^ (value >> np.uint64(31))
+
+
+def batches(plan: LoaderPlan, size: int) -> list[NDArray[np.int64]]:
+    """Share a part's images among batches.
+
+    In training the images are shuffled, and those of the last batch, if it is not full, are left out: with few
+    images it would give batch normalisation poor statistics. Other epochs leave out others.
+
+    Parameters
+    ----------
+    plan
+        The epoch and the process.
+    size
+        Number of images of the part.
+
+    Returns
+    -------
+    list of NDArray
+        Numbers of images, int64 (batch size,) each; in validation the last may be shorter.
+
+    Raises
+    ------
+    ImagesError
+        If there is not one batch to train on.
+    """
+    if plan.augmentation is None:
+        own = np.arange(plan.rank, size, plan.processes)
+        return [own[start : start + plan.batch_size] for start in range(0, len(own), plan.batch_size)]
+    together = plan.batch_size * plan.processes
+    if size < together:
+        raise ImagesError(f"{size} images to train on are less than one batch of {together}; choose a smaller batch")
+    order = np.argsort(bits(ORDER, plan.seed, plan.epoch, np.arange(size))[:, 0], kind="stable")
+    steps = size // together
+    return list(order[: steps * together].reshape(steps, plan.processes, plan.batch_size)[:, plan.rank])

@@ -9,15 +9,14 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from accelnas.build.fetch import cache_folder
 from accelnas_training.errors import ImagesError
 from accelnas_training.images.files import FileImages
-from accelnas_training.images.index_file import read_index, write_index
-from accelnas_training.images.shards import ShardIndex, ShardSamples, index_shard
+from accelnas_training.images.shards import ShardIndex, ShardSamples, index_shard, read_index, write_index
 
 if TYPE_CHECKING:
-    from accelnas_training.images.plan import Part
+    from accelnas_training.images.base import Part
 
-__all__ = ["expand_braces", "open_webdataset"]
 
 _PARTS: dict[Part, tuple[str, ...]] = {"train": ("train",), "validation": ("validation", "val")}
 
@@ -98,8 +97,6 @@ def _shards(pattern: str, part: Part) -> list[Path]:
 
 def _index(paths: list[Path]) -> ShardIndex:
     """Give the index of shards, from its file if they have not changed since it was written."""
-    from accelnas.build.fetch import cache_folder
-
     try:
         about = json.dumps([[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in paths])
     except FileNotFoundError as error:

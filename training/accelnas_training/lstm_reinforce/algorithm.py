@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,17 +9,17 @@ import torch
 
 from accelnas_training.errors import ControllerError
 from accelnas_training.lstm_reinforce.controllers import Controllers
-from accelnas_training.lstm_reinforce.parameters import Layout, initial_parameters
-from accelnas_training.lstm_reinforce.settings import LstmSettings
+from accelnas_training.lstm_reinforce.parameters import Layout, LstmSettings, initial_parameters
+from accelnas_training.threads import torch_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from accelnas.search.protocol import Task
+    from accelnas_training.arrays import Archs, Floats
 
-__all__ = ["LstmReinforce", "LstmRun", "LstmRuns"]
 
 # runs whose parameters stay in a processor's cache, and runs that fill a GPU; no result depends on the former
 _TOGETHER = {"cpu": 8, "cuda": 1024}
@@ -123,15 +122,15 @@ class LstmRuns:
         seeds = [task.seed for task in tasks]
         self._shape = (len(tasks), settings.episodes, len(choices))
         self._settings = settings
-        self._asked: NDArray[np.uint8] | None = None
-        self._baselines: NDArray[np.float64] | None = None
-        with _one_thread():
+        self._asked: Archs | None = None
+        self._baselines: Floats | None = None
+        with torch_threads(1):
             self._groups = [
                 _Group(seeds[start : start + together], choices, settings, device)
                 for start in range(0, len(tasks), together)
             ]
 
-    def ask(self) -> NDArray[np.uint8]:
+    def ask(self) -> Archs:
         """Sample architectures from each run's controller.
 
         Returns
@@ -139,11 +138,11 @@ class LstmRuns:
         uint8 (runs, episodes, variables)
             Choice indices.
         """
-        with _one_thread():
+        with torch_threads(1):
             self._asked = np.concatenate([group.sample() for group in self._groups])
         return self._asked.copy()
 
-    def tell(self, archs: NDArray[np.uint8], scores: NDArray[np.float64]) -> None:
+    def tell(self, archs: Archs, scores: Floats) -> None:
         """Improve the controllers.
 
         Parameters
@@ -182,14 +181,14 @@ class LstmRuns:
         if n == episodes:
             self._learn(scores * self._settings.reward_scale)
 
-    def _learn(self, rewards: NDArray[np.float64]) -> None:
+    def _learn(self, rewards: Floats) -> None:
         means = rewards.mean(axis=1)
         if self._baselines is None:
             self._baselines = means
         advantages = (rewards - self._baselines[:, None]).astype(np.float32)
         self._baselines = self._baselines + (1 - self._settings.baseline_decay) * (means - self._baselines)
         start = 0
-        with _one_thread():
+        with torch_threads(1):
             for group in self._groups:
                 group.learn(advantages[start : start + group.runs])
                 start += group.runs
@@ -201,12 +200,12 @@ class LstmRun:
     def __init__(self, runs: LstmRuns) -> None:
         self._runs = runs
 
-    def ask(self) -> NDArray[np.uint8]:
+    def ask(self) -> Archs:
         """Sample architectures: uint8 (episodes, variables)."""
-        archs: NDArray[np.uint8] = self._runs.ask()[0]
+        archs: Archs = self._runs.ask()[0]
         return archs
 
-    def tell(self, archs: NDArray[np.uint8], scores: NDArray[np.float64]) -> None:
+    def tell(self, archs: Archs, scores: Floats) -> None:
         """Improve the controller by scores, float64 (n,), of what was asked; errors are those of `LstmRuns.tell`."""
         self._runs.tell(np.asarray(archs)[None], np.asarray(scores)[None])
 
@@ -224,12 +223,12 @@ class _Group:
         self._uniforms = np.empty((self.runs, len(choices), settings.episodes), np.float32)
         self._device = device
 
-    def sample(self) -> NDArray[np.uint8]:
+    def sample(self) -> Archs:
         """Give architectures, uint8 (runs, episodes, variables)."""
         for row, stream in zip(self._uniforms, self._draws, strict=True):
             stream.random(dtype=np.float32, out=row)
         picked = self._controllers.sample(torch.from_numpy(self._uniforms).to(self._device))
-        archs: NDArray[np.uint8] = picked.mT.to(torch.uint8).cpu().numpy()
+        archs: Archs = picked.mT.to(torch.uint8).cpu().numpy()
         return archs
 
     def learn(self, advantages: NDArray[np.float32]) -> None:
@@ -253,14 +252,3 @@ def _check(tasks: Sequence[Task]) -> None:
             )
         if not 0 <= task.seed < 2**63:
             raise ControllerError(f"run {run}: seed is {task.seed}; choose an integer from 0 to {2**63 - 1}")
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let PyTorch use one thread: so small products gain nothing by more, and their bits depend on the number."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

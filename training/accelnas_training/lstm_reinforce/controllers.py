@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from accelnas_training.lstm_reinforce.settings import LstmSettings
-
-__all__ = ["Controllers"]
+    from accelnas_training.lstm_reinforce.parameters import LstmSettings
 
 
 class Controllers:

@@ -1,12 +1,16 @@
-"""Parameters of many controllers: one row of float32 a run, and named views of it."""
+"""Settings of LSTM controllers, and their parameters: one row of float32 a run, and named views of it."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import numpy as np
 import torch
+
+from accelnas_training.checked import Checked, Range
+from accelnas_training.errors import ControllerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,9 +18,50 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from accelnas_training.lstm_reinforce.settings import LstmSettings
 
-__all__ = ["Layout", "Parameters", "aligned_zeros", "initial_parameters"]
+@dataclass(frozen=True)
+class LstmSettings(Checked):
+    """Settings of the controller and of its training; the defaults are those of Accel-NASBench.
+
+    Attributes
+    ----------
+    hidden, embedding : int
+        Width of the LSTM, and of the embedding of a choice.
+    episodes : int
+        Architectures sampled and evaluated for each step of the optimiser.
+    learning_rate : float
+        Of Adam.
+    entropy_weight : float
+        Weight of the entropy bonus, summed over the decisions of an architecture.
+    baseline_decay : float
+        Of the moving average of rewards that is subtracted from a reward, 0 to 1.
+    reward_scale : float
+        What scores are multiplied with. Adam divides by the gradient's size, so that this sets how much a reward
+        counts beside the entropy bonus, and little else.
+    initial_range : float
+        All parameters start uniformly between minus and plus this.
+
+    Raises
+    ------
+    ControllerError
+        If a value is out of range.
+
+    Examples
+    --------
+    >>> LstmSettings(episodes=12).episodes
+    12
+    """
+
+    error = ControllerError
+    hidden: Annotated[int, Range(least=1)] = 100
+    embedding: Annotated[int, Range(least=1)] = 32
+    episodes: Annotated[int, Range(least=1)] = 6
+    learning_rate: Annotated[float, Range(more_than=0)] = 3.5e-4
+    entropy_weight: Annotated[float, Range(least=0)] = 1e-5
+    baseline_decay: Annotated[float, Range(least=0, less_than=1)] = 0.95
+    reward_scale: Annotated[float, Range(more_than=0)] = 1.0
+    initial_range: Annotated[float, Range(more_than=0)] = 0.1
+
 
 _ALIGNMENT = 16  # a run's numbers begin at a multiple of 64 bytes: products round differently where they don't
 

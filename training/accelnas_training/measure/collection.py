@@ -3,39 +3,96 @@
 from __future__ import annotations
 
 import math
+import shutil
+import tempfile
+import weakref
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from accelnas_training.collect.collector import collect
-from accelnas_training.collect.job import Job
-from accelnas_training.measure.work import measuring_work
+from accelnas_training.collect.job import Job, Outcome, Task
+from accelnas_training.collect.work import NetworkWork, WorkDescription
+from accelnas_training.measure.measuring import measure_subject
+from accelnas_training.measure.protocol import Protocol
+from accelnas_training.measure.subject import Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Callable, Mapping, Sequence
 
     from accelnas import Space
-    from accelnas_training.collect.limits import Limits
+    from accelnas_training.arrays import Archs
+    from accelnas_training.collect.job import Limits
     from accelnas_training.collect.reader import StoreReader
-    from accelnas_training.collect.runner import Runner
     from accelnas_training.collect.store import Store
-    from accelnas_training.collect.work import WorkDescription
-    from accelnas_training.measure.protocol import Protocol
+    from accelnas_training.collect.work import Runner
     from accelnas_training.networks import NetworkFamily
 
-    Rows = NDArray[np.uint8]
 
-__all__ = ["Plan", "measure_architectures", "references"]
+_REFERENCE_SEED = 1_000_004  # no one else's: it is none of the references that show drift
+
+
+def _measuring_work(family: NetworkFamily, protocols: Sequence[Protocol]) -> WorkDescription:
+    """Describe measurements to workers; the schemes of jobs are the protocols' digests."""
+    arguments = {"family": family.to_dict(), "protocols": [protocol.to_dict() for protocol in protocols]}
+    return WorkDescription("accelnas_training.measure.collection:MeasuringWork", arguments)
+
+
+def reference_architecture(space: Space) -> Archs:
+    """Give the architecture that passes are paired with, always the same: uint8 (variables,)."""
+    architecture: Archs = space.sample(1, _REFERENCE_SEED)[0]
+    return architecture
+
+
+class MeasuringWork(NetworkWork):
+    """Jobs of one architecture that follow each other share its network and ONNX files."""
+
+    def __init__(self, family: Mapping[str, Any], protocols: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__(family)
+        own = [Protocol.from_dict(each) for each in protocols]
+        self._protocols = {protocol.digest: protocol for protocol in own}
+        self._folder = Path(tempfile.mkdtemp(prefix="accelnas-measure-"))
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._last: tuple[tuple[tuple[int, ...], int], Subject] | None = None
+        self._beside: dict[int, Subject] = {}
+
+    def __call__(self, task: Task) -> Outcome:
+        """Measure the job's architecture."""
+        protocol = self._protocols[task.job.scheme]
+        measurement = measure_subject(self._subject(task.job.architecture, protocol.resolution), protocol)
+        return Outcome(measurement.values(), self.environment)
+
+    def _subject(self, architecture: tuple[int, ...], resolution: int) -> Subject:
+        key = (architecture, resolution)
+        if self._last is None or self._last[0] != key:
+            if self._last is not None:
+                shutil.rmtree(self._last[1].folder, ignore_errors=True)
+            self._last = None  # frees the network before the next one is built
+            subject = self._built(np.array(architecture, np.uint8), resolution)
+            subject.reference = self._reference(resolution)
+            self._last = (key, subject)
+        return self._last[1]
+
+    def _reference(self, resolution: int) -> Subject | None:
+        """Give the network that passes are paired with; None if none are."""
+        if resolution not in self._beside and any(protocol.paired for protocol in self._protocols.values()):
+            self._beside[resolution] = self._built(reference_architecture(self.family.space), resolution)
+        return self._beside.get(resolution)
+
+    def _built(self, architecture: Archs, resolution: int) -> Subject:
+        shape = (self.family.options.in_channels, resolution, resolution)
+        folder = Path(tempfile.mkdtemp(dir=self._folder))
+        return Subject(self.family.build(architecture), shape, folder)
+
 
 _REFERENCES_SEED = 1_000_003  # no one else's, so that references are seldom among the sampled
 
 
 @dataclass(frozen=True)
-class Plan:
+class MeasuringPlan:
     """How often what is measured.
 
     Attributes
@@ -59,7 +116,7 @@ class Plan:
     seed: int = 0
 
 
-def references(space: Space, number: int) -> Rows:
+def references(space: Space, number: int) -> Archs:
     """Give the reference networks of a space, uint8 (number, variables)."""
     return space.sample(min(number, space.size), _REFERENCES_SEED, unique=True)
 
@@ -67,10 +124,10 @@ def references(space: Space, number: int) -> Rows:
 def measure_architectures(
     store: Store,
     family: NetworkFamily,
-    archs: Rows,
+    archs: Archs,
     protocols: Sequence[Protocol],
     runner: Runner,
-    plan: Plan | None = None,
+    plan: MeasuringPlan | None = None,
     *,
     limits: Limits | None = None,
     report: Callable[[Job], None] | None = None,
@@ -93,7 +150,7 @@ def measure_architectures(
     runner
         Where: one worker, since a machine that does two things at once measures neither.
     plan
-        How often what; the default is ``Plan()``.
+        How often what; the default is ``MeasuringPlan()``.
     limits
         When a job is given up.
     report
@@ -104,64 +161,48 @@ def measure_architectures(
     StoreError
         As `collect` raises it.
     """
-    plan = plan or Plan()
+    plan = plan or MeasuringPlan()
     for protocol in protocols:
         store.add_scheme(protocol.digest, protocol.name, protocol.changed(here="").to_dict())
-    work = measuring_work(family, protocols)
     schemes = [protocol.digest for protocol in protocols]
     known = references(family.space, plan.references)
-    rounds = _Rounds(store, work, runner, limits, report, schemes, known, plan.every * len(schemes))
+    work = _measuring_work(family, protocols)
+
+    def measured(jobs: list[Job]) -> None:
+        if jobs:
+            collect(store, jobs, work, runner, limits, recorded=report)
+
+    def measure(jobs: list[Job]) -> None:
+        """Measure the jobs that have not ended, references before, between and after; nothing if all have."""
+        left, size = _left(store, jobs), plan.every * len(schemes)
+        for start in range(0, len(left), size):
+            measured(_occasion(store, known, schemes) + left[start : start + size])
+        if left:
+            measured(_occasion(store, known, schemes))
+
     jobs: list[Job] = []
     for repeat in range(plan.repeats):
         order = np.random.default_rng([plan.seed, repeat]).permutation(len(archs))
         jobs = [Job.of(arch, scheme, repeat) for arch in archs[order] for scheme in schemes]
-        rounds.measure(jobs)
+        measure(jobs)
     limit = {protocol.digest: protocol.timing.spread for protocol in protocols}
     for seed in range(plan.repeats, plan.repeats + plan.again):
         jobs = [replace(job, seed=seed) for job in _noisy(store, jobs, limit)]
-        rounds.measure(jobs)
+        measure(jobs)
 
 
-class _Rounds:
-    """References, some architectures, references, …: each round is one call of `collect`."""
+def _occasion(store: StoreReader, known: Archs, schemes: Sequence[str]) -> list[Job]:
+    """Give the references' jobs of the first occasion that has not ended."""
+    for occasion in count(1):
+        jobs = [Job.of(arch, scheme, -occasion) for arch in known for scheme in schemes]
+        if not jobs or _left(store, jobs):
+            return jobs
+    raise AssertionError  # there is always one more
 
-    def __init__(
-        self,
-        store: Store,
-        work: WorkDescription,
-        runner: Runner,
-        limits: Limits | None,
-        report: Callable[[Job], None] | None,
-        schemes: Sequence[str],
-        known: Rows,
-        size: int,
-    ) -> None:
-        self.store, self.work, self.runner, self.limits, self.report = store, work, runner, limits, report
-        self.schemes, self.known, self.size = schemes, known, size
 
-    def measure(self, jobs: list[Job]) -> None:
-        """Measure the jobs that have not ended, between occasions; none at all if all have."""
-        left = self._left(jobs)
-        for start in range(0, len(left), self.size):
-            self._collect(self._occasion() + left[start : start + self.size])
-        if left:
-            self._collect(self._occasion())
-
-    def _occasion(self) -> list[Job]:
-        """Give the jobs of the first occasion that has not ended."""
-        for occasion in count(1):
-            jobs = [Job.of(arch, scheme, -occasion) for arch in self.known for scheme in self.schemes]
-            if not jobs or self._left(jobs):
-                return jobs
-        raise AssertionError  # there is always one more
-
-    def _left(self, jobs: list[Job]) -> list[Job]:
-        states = self.store.states(jobs)
-        return [job for job, state in zip(jobs, states, strict=True) if state not in {"done", "quarantined"}]
-
-    def _collect(self, jobs: list[Job]) -> None:
-        if jobs:
-            collect(self.store, jobs, self.work, self.runner, self.limits, recorded=self.report)
+def _left(store: StoreReader, jobs: list[Job]) -> list[Job]:
+    states = store.states(jobs)
+    return [job for job, state in zip(jobs, states, strict=True) if state not in {"done", "quarantined"}]
 
 
 def _noisy(store: StoreReader, jobs: list[Job], limit: dict[str, float]) -> list[Job]:

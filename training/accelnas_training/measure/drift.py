@@ -9,11 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Values = NDArray[np.float64]
-
-__all__ = ["NO_DRIFT", "Drift", "estimate"]
+    from accelnas_training.arrays import Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,23 +34,23 @@ class Drift:
     [1.1, 1.21]
     """
 
-    times: Values
-    logarithms: Values
+    times: Floats
+    logarithms: Floats
     before: float
     after: float
 
-    def factor(self, times: Values) -> Values:
+    def factor(self, times: Floats) -> Floats:
         """Give the factor at some times, seconds since 1970: a latency divided by it is as usual."""
         if len(self.times) == 0:
             return np.ones(np.shape(times))
-        factors: Values = np.exp(np.interp(times, self.times, self.logarithms))
+        factors: Floats = np.exp(np.interp(times, self.times, self.logarithms))
         return factors
 
 
 NO_DRIFT = Drift(np.empty(0), np.empty(0), np.nan, np.nan)
 
 
-def estimate(times: Values, latencies: Values) -> Drift:
+def estimate(times: Floats, latencies: Floats) -> Drift:
     """Estimate drift from references.
 
     On each occasion all references are some factor slower or faster than they usually are: the median of their
@@ -98,7 +94,7 @@ def estimate(times: Values, latencies: Values) -> Drift:
     return Drift(at[order], drift[order], float(np.sqrt(np.mean(before))), float(np.sqrt(np.mean(after))))
 
 
-def _shrunk(differences: Values) -> Values:
+def _shrunk(differences: Floats) -> Floats:
     """Give the drift of each occasion from differences (references, occasions); 0 where no reference was measured."""
     drift = np.nan_to_num(_over(np.nanmedian, differences, axis=0))
     count = len(differences)
@@ -109,8 +105,8 @@ def _shrunk(differences: Values) -> Values:
     return drift * max(0.0, 1 - disagreement / seen) if seen > 0 else drift
 
 
-def _over(function: Any, values: Values, **how: Any) -> Values:
+def _over(function: Any, values: Floats, **how: Any) -> Floats:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # occasions without any reference give NaN
-        reduced: Values = function(values, **how)
+        reduced: Floats = function(values, **how)
     return reduced

@@ -9,23 +9,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from accelnas_training.measure.conditions import load
+from accelnas_training.measure.machine import load
 from accelnas_training.measure.subject import Subject
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from accelnas_training.measure.measurement import Measurement
     from accelnas_training.measure.protocol import Protocol
+    from accelnas_training.measure.timing import Measurement
 
-__all__ = ["measure_module", "measure_network", "measure_subject"]
 
 _BACKENDS = {
-    "onnxruntime": "onnxruntime",
-    "torch": "torch_cpu",
-    "torch-cuda": "torch_cuda",
-    "torch-xla": "torch_xla",
-    "command": "command",
+    "onnxruntime": ("onnxruntime", "measure"),
+    "torch": ("pytorch", "measure_cpu"),
+    "torch-cuda": ("pytorch", "measure_cuda"),
+    "torch-xla": ("pytorch", "measure_xla"),
+    "command": ("command", "measure"),
 }
 
 
@@ -79,7 +78,8 @@ def measure_module(module: nn.Module, input_shape: tuple[int, ...], protocol: Pr
 
 def measure_subject(subject: Subject, protocol: Protocol) -> Measurement:
     """Measure a module whose ONNX files serve several protocols; errors as in `measure_network`."""
-    backend = importlib.import_module(f"accelnas_training.measure.backends.{_BACKENDS[protocol.backend]}")
+    module, function = _BACKENDS[protocol.backend]
+    measure = getattr(importlib.import_module(f"accelnas_training.measure.backends.{module}"), function)
     before = load()
-    measurement: Measurement = backend.measure(subject, protocol)
+    measurement: Measurement = measure(subject, protocol)
     return replace(measurement, load_before=before, load_after=load(), measured_at=time.time())

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import string
-from collections.abc import Mapping, Sequence  # noqa: TC003 (types of fields are looked up)
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping  # noqa: TC003 (types of fields are looked up)
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any
 
 from accelnas.caching import cached_property
+from accelnas_training.checked import Checked, Range
 from accelnas_training.errors import SchemeError
-from accelnas_training.schemes.fields import Limits, check_fields, from_table
-
-__all__ = ["ABILITIES", "PLACEHOLDERS", "Command", "Protocol", "Quantisation", "Timing"]
 
 # what each backend can be asked for: precisions, and modes
 ABILITIES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -24,11 +21,12 @@ ABILITIES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "torch-xla": (("float32", "bfloat16"), ("compile",)),
     "command": (("float32", "int8"), ("eager",)),
 }
+
 PLACEHOLDERS = ("onnx", "folder", "here", "python", "batch", "resolution", "threads", "passes", "seconds")
 
 
 @dataclass(frozen=True)
-class Timing:
+class Timing(Checked):
     """When to begin to count passes, when to stop, and which count.
 
     Attributes
@@ -49,20 +47,18 @@ class Timing:
         Where the standard deviation is a larger share of the mean, a collection measures once more.
     """
 
-    warm_up: Annotated[int, Limits(least=1)] = 3
-    steady: Annotated[float, Limits(more_than=0)] = 0.03
-    warm_up_seconds: Annotated[float, Limits(least=0)] = 2.0
-    passes: Annotated[int, Limits(least=1)] = 10
-    seconds: Annotated[float, Limits(least=0)] = 0.5
-    outlier: Annotated[float, Limits(more_than=0)] = 4.0
-    spread: Annotated[float, Limits(more_than=0)] = 0.1
-
-    def __post_init__(self) -> None:
-        check_fields(self, "timing")
+    where = "timing"
+    warm_up: Annotated[int, Range(least=1)] = 3
+    steady: Annotated[float, Range(more_than=0)] = 0.03
+    warm_up_seconds: Annotated[float, Range(least=0)] = 2.0
+    passes: Annotated[int, Range(least=1)] = 10
+    seconds: Annotated[float, Range(least=0)] = 0.5
+    outlier: Annotated[float, Range(more_than=0)] = 4.0
+    spread: Annotated[float, Range(more_than=0)] = 0.1
 
 
 @dataclass(frozen=True)
-class Quantisation:
+class Quantisation(Checked):
     """How a network gets 8 bits after training: by ONNX Runtime, static, per channel.
 
     Attributes
@@ -74,15 +70,13 @@ class Quantisation:
         Number of images.
     """
 
+    where = "quantisation"
     images: str = "noise"
-    count: Annotated[int, Limits(least=1)] = 8
-
-    def __post_init__(self) -> None:
-        check_fields(self, "quantisation")
+    count: Annotated[int, Range(least=1)] = 8
 
 
 @dataclass(frozen=True)
-class Command:
+class Command(Checked):
     """Programs of the user's that prepare and run a network: lists of arguments, which no shell sees.
 
     In arguments ``{onnx}`` is the network's file, ``{folder}`` an empty folder for what is made, ``{here}`` the
@@ -101,24 +95,30 @@ class Command:
         How often all of them are tried again if one fails.
     """
 
-    prepare: Sequence[Sequence[str]] = ()
-    run: Sequence[str] = ()
-    timeout: Annotated[float, Limits(more_than=0)] = 600.0
-    retries: Annotated[int, Limits(least=0)] = 2
+    where = "command"
+    prepare: tuple[tuple[str, ...], ...] = ()
+    run: tuple[str, ...] = ()
+    timeout: Annotated[float, Range(more_than=0)] = 600.0
+    retries: Annotated[int, Range(least=0)] = 2
 
     def __post_init__(self) -> None:
-        check_fields(self, "command")
-        if not isinstance(self.prepare, list | tuple):
-            raise SchemeError(f"command.prepare is {self.prepare!r}; expected a list of lists of arguments")
-        for number_, arguments in enumerate((*self.prepare, self.run)):
-            name = f"command.prepare[{number_}]" if number_ < len(self.prepare) else "command.run"
-            _check_arguments(name, arguments)
-        object.__setattr__(self, "prepare", tuple(tuple(arguments) for arguments in self.prepare))
-        object.__setattr__(self, "run", tuple(self.run))
+        super().__post_init__()
+        for arguments in (*self.prepare, self.run):
+            for argument in arguments:
+                self._check_argument(argument)
+
+    def _check_argument(self, argument: str) -> None:
+        try:
+            used = {name for _, name, _, _ in string.Formatter().parse(argument) if name is not None}
+        except ValueError as error:
+            raise SchemeError(f"command: {argument!r}: {error}; double a brace that is meant") from error
+        for name in used.difference(PLACEHOLDERS):
+            known = ", ".join(f"{{{each}}}" for each in PLACEHOLDERS)
+            raise SchemeError(f"command: {argument!r} has {{{name}}}; choose from {known}")
 
 
 @dataclass(frozen=True)
-class Protocol:
+class Protocol(Checked):
     """How a network is measured.
 
     Attributes
@@ -160,12 +160,12 @@ class Protocol:
 
     name: str
     metric: str
-    backend: Annotated[str, Limits(choices=tuple(ABILITIES))]
-    batch: Annotated[int, Limits(least=1)] = 1
-    resolution: Annotated[int, Limits(least=1)] = 224
-    precision: Annotated[str, Limits(choices=("float32", "float16", "bfloat16", "int8"))] = "float32"
-    threads: Annotated[int, Limits(least=0)] = 1
-    mode: Annotated[str, Limits(choices=("eager", "compile", "graph"))] = "eager"
+    backend: Annotated[str, Range(choices=tuple(ABILITIES))]
+    batch: Annotated[int, Range(least=1)] = 1
+    resolution: Annotated[int, Range(least=1)] = 224
+    precision: Annotated[str, Range(choices=("float32", "float16", "bfloat16", "int8"))] = "float32"
+    threads: Annotated[int, Range(least=0)] = 1
+    mode: Annotated[str, Range(choices=("eager", "compile", "graph"))] = "eager"
     channels_last: bool = False
     paired: bool = False
     timing: Timing = field(default_factory=Timing)
@@ -174,7 +174,7 @@ class Protocol:
     here: str = ""
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        super().__post_init__()
         if re.fullmatch(r"(latency|throughput)_[A-Za-z0-9_]+", self.metric) is None:
             raise SchemeError(f"metric is {self.metric!r}; expected latency_DEVICE or throughput_DEVICE")
         precisions, modes = ABILITIES[self.backend]
@@ -199,53 +199,42 @@ class Protocol:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of everything but name, metric and folder: 64 hex digits."""
-        content = {key: value for key, value in self.to_dict().items() if key not in {"name", "metric", "here"}}
-        return hashlib.sha256(b"accelnas protocol 1\n" + json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-    def changed(self, **dotted: Any) -> Protocol:
-        """Give a protocol with other values: ``resolution=32``, ``**{"timing.passes": 3}``.
-
-        Raises
-        ------
-        SchemeError
-            If there is no such value, or it is not what it should be.
-        """
-        table = self.to_dict()
-        for name, value in dotted.items():
-            outer, _, key = name.rpartition(".")
-            inner = table.get(outer) if outer else table
-            if not isinstance(inner, dict):
-                raise SchemeError(f"unknown key {name}; {outer} holds no others")
-            inner[key] = value
-        return Protocol.from_dict(table)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give all values as plain tables, strings and numbers, for JSON."""
-        table: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        return table
+        return self.digest_of("accelnas protocol 1\n", ("name", "metric", "here"))
 
     @classmethod
-    def from_dict(cls, table: Mapping[str, Any]) -> Protocol:
-        """Make a protocol from what `to_dict` or a TOML file gives.
-
-        Raises
-        ------
-        SchemeError
-            If a key is unknown or missing, or a value is not what it should be; the message names it.
-        """
-        return from_table(cls, table)
+    def _of_file(cls, content: dict[str, Any], folder: Path) -> dict[str, Any]:
+        return {"here": str(folder.resolve())} | content
 
 
-def _check_arguments(name: str, arguments: object) -> None:
-    if not isinstance(arguments, list | tuple) or not all(isinstance(each, str) for each in arguments):
-        raise SchemeError(f"{name} is {arguments!r}; expected a list of strings, an argument each")
-    for argument in arguments:
-        try:
-            used = {
-                placeholder for _, placeholder, _, _ in string.Formatter().parse(argument) if placeholder is not None
-            }
-        except ValueError as error:
-            raise SchemeError(f"{name}: {argument!r}: {error}; double a brace that is meant") from error
-        for placeholder in used.difference(PLACEHOLDERS):
-            known = ", ".join(f"{{{each}}}" for each in PLACEHOLDERS)
-            raise SchemeError(f"{name}: {argument!r} has {{{placeholder}}}; choose from {known}")
+_FOLDER = Path(__file__).parent / "protocols"
+
+SHIPPED = (
+    "cpu_latency",
+    "cpu_throughput",
+    "torch_cpu_latency",
+    "torch_cpu_throughput",
+    "gpu_latency",
+    "gpu_throughput",
+)
+
+
+def load_protocol(name_or_path: str | Path) -> Protocol:
+    """Read a protocol: a shipped one by name, or a TOML file.
+
+    Parameters
+    ----------
+    name_or_path
+        ``cpu_latency``, ``cpu_throughput`` (ONNX Runtime), ``torch_cpu_latency``, ``torch_cpu_throughput``,
+        ``gpu_latency``, ``gpu_throughput`` (PyTorch), or the path of a file.
+
+    Raises
+    ------
+    SchemeError
+        If there is no such protocol or file, or it is not a protocol; the message names the key.
+
+    Examples
+    --------
+    >>> load_protocol("gpu_throughput").precision
+    'float16'
+    """
+    return Protocol.read(name_or_path, "protocol", _FOLDER, SHIPPED)

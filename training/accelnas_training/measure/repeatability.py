@@ -10,21 +10,15 @@ import polars as pl
 
 from accelnas.errors import DataError
 from accelnas_training.measure.table import measurements
-from accelnas_training.proxy.ranks import tau
+from accelnas_training.ranks import tau
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from accelnas_training.arrays import Archs, Floats
     from accelnas_training.collect.reader import StoreReader
-
-    Rows = NDArray[np.uint8]
-    Values = NDArray[np.float64]
-
-__all__ = ["Agreement", "Repeatability", "repeatability"]
 
 
 @dataclass(frozen=True)
-class Agreement:
+class RepeatAgreement:
     """Two measurements of each architecture.
 
     Attributes
@@ -42,13 +36,13 @@ class Agreement:
     share: float
 
     @classmethod
-    def of(cls, first: Values, second: Values) -> Agreement:
+    def of(cls, first: Floats, second: Floats) -> RepeatAgreement:
         """Compare, float64 (n,) each.
 
         Examples
         --------
-        >>> Agreement.of(np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.0, 4.0]))
-        Agreement(tau=1.0, difference=0.0, share=0.0)
+        >>> RepeatAgreement.of(np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.0, 4.0]))
+        RepeatAgreement(tau=1.0, difference=0.0, share=0.0)
         """
         return cls(
             tau(first, second), float(np.abs(first - second).mean()), float(np.abs(np.log(first / second)).mean())
@@ -63,7 +57,7 @@ class Repeatability:
     ----------
     architectures : int
         That were measured twice.
-    measured, corrected : Agreement
+    measured, corrected : RepeatAgreement
         As measured, and without pace and drift.
     spread, paced, left : float
         Spread of a reference over occasions, as a share: as measured, divided by the pace, and corrected by the other
@@ -71,14 +65,14 @@ class Repeatability:
     """
 
     architectures: int
-    measured: Agreement
-    corrected: Agreement
+    measured: RepeatAgreement
+    corrected: RepeatAgreement
     spread: float
     paced: float
     left: float
 
 
-def repeatability(store: StoreReader, digest: str, archs: Rows | None = None) -> Repeatability:
+def repeatability(store: StoreReader, digest: str, archs: Archs | None = None) -> Repeatability:
     """Compare the first two measurements of each architecture, which a protocol made.
 
     Parameters
@@ -107,6 +101,6 @@ def repeatability(store: StoreReader, digest: str, archs: Rows | None = None) ->
     if both.height < 2:
         raise DataError(f"{store.path}: {both.height} architectures were measured twice; measure at least 2")
     measured, corrected = (
-        Agreement.of(both[name].to_numpy(), both[f"{name}_again"].to_numpy()) for name in ("value", "corrected")
+        RepeatAgreement.of(both[name].to_numpy(), both[f"{name}_again"].to_numpy()) for name in ("value", "corrected")
     )
     return Repeatability(both.height, measured, corrected, column.spread, column.drift.before, column.drift.after)

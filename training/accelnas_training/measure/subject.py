@@ -1,26 +1,29 @@
-"""What is measured: a module, and its ONNX files, which are made when first needed."""
+"""What is measured: a module, and its ONNX files of 32 and 8 bits, which are made when first needed."""
 
 from __future__ import annotations
 
 import copy
 import logging
 import time
-import warnings
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from accelnas.errors import MissingExtraError
-from accelnas_training.measure.errors import MeasurementError
+import numpy as np
+import torch
+
+from accelnas_training.errors import ImagesError, MeasurementError
+from accelnas_training.images import LoaderPlan, open_images
+from accelnas_training.networks.export import needed, quiet
+from accelnas_training.threads import torch_threads
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    import torch
+    from numpy.typing import NDArray
     from torch import nn
 
     from accelnas_training.measure.protocol import Quantisation
-
-__all__ = ["Subject", "needed"]
 
 
 @dataclass
@@ -53,8 +56,6 @@ class Subject:
 
     def images(self, batch: int) -> torch.Tensor:
         """Give noise as input, float32 (batch, *shape), the same every time."""
-        import torch
-
         return torch.randn(batch, *self.shape, generator=torch.Generator().manual_seed(0))
 
     def onnx(self, batch: int | None = None) -> Path:
@@ -89,8 +90,6 @@ class Subject:
         MissingExtraError
             If onnx or onnxruntime is not installed.
         """
-        from accelnas_training.measure.quantise import quantise
-
         count, source = quantisation.count, quantisation.images
         stem = f"int8-{count}-{''.join(c if c.isalnum() else '-' for c in source)}"
         path = self.folder / (f"{stem}.onnx" if batch is None else f"{stem}-batch{batch}.onnx")
@@ -104,18 +103,10 @@ class Subject:
         return path
 
     def _export(self, path: Path) -> None:
-        import torch
-
-        from accelnas_training.measure.threads import torch_threads
-
         needed("onnx")
-        # the exporter by tracing is 13 times faster than that of `torch.export`, and networks are many
-        logger = logging.getLogger("torch.onnx")
-        level = logger.level
-        logger.setLevel(logging.ERROR)
         try:
-            with warnings.catch_warnings(), torch_threads(1):  # more wait for each other in such short work
-                warnings.simplefilter("ignore")
+            # the exporter by tracing is 13 times faster than that of `torch.export`, and networks are many
+            with quiet(), torch_threads(1):  # more wait for each other in such short work
                 torch.onnx.export(
                     self.plain(),
                     (self.images(1),),
@@ -129,8 +120,6 @@ class Subject:
             path.unlink(missing_ok=True)
             said = str(error).strip().partition("\n")[0]
             raise MeasurementError("unsupported", f"the module can't be exported: {said}") from error
-        finally:
-            logger.setLevel(level)
 
 
 def fix_batch(source: Path, path: Path, batch: int) -> None:
@@ -145,10 +134,68 @@ def fix_batch(source: Path, path: Path, batch: int) -> None:
     onnx.save(onnx.shape_inference.infer_shapes(model), path)
 
 
-def needed(*modules: str) -> None:
-    """Raise MissingExtraError for a module that is not installed."""
-    for module in modules:
-        try:
-            __import__(module)
-        except ModuleNotFoundError as error:
-            raise MissingExtraError(f"{module} is not installed; run: pip install 'accelnas-training[onnx]'") from error
+def quantise(source: Path, path: Path, shape: tuple[int, ...], how: Quantisation) -> None:
+    """Write an ONNX file whose weights (per channel) and activations (per tensor) have 8 bits.
+
+    Parameters
+    ----------
+    source
+        A float32 file with input ``images`` (batch, *shape).
+    path
+        What to write.
+    shape
+        Of the input, without the batch.
+    how
+        What ranges of activations are observed on.
+
+    Raises
+    ------
+    MeasurementError
+        If the network can't be quantised.
+    ImagesError
+        If the images can't be opened, or have another number of channels.
+    MissingExtraError
+        If onnx or onnxruntime is not installed.
+    """
+    needed("onnx", "onnxruntime")
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self._images = _images(shape, how)
+
+        def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+            image = next(self._images, None)
+            return None if image is None else {"images": image}
+
+    root = logging.getLogger()  # where ONNX Runtime logs its advice
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        quantize_static(source, path, Reader(), quant_format=QuantFormat.QDQ, per_channel=True)
+    except ImagesError:
+        raise
+    except Exception as error:  # ONNX Runtime raises many kinds
+        path.unlink(missing_ok=True)
+        raise MeasurementError("unsupported", f"the network can't be quantised: {error}") from error
+    finally:
+        root.setLevel(level)
+
+
+def _images(shape: tuple[int, ...], how: Quantisation) -> Iterator[NDArray[Any]]:
+    """Give images one by one, float32 (1, *shape)."""
+    if how.images == "noise":
+        rng = np.random.default_rng(0)
+        for _ in range(how.count):
+            yield rng.standard_normal((1, *shape), np.float32)
+        return
+    images = open_images(how.images)
+    channels, height, width = shape
+    if images.channels != channels or height != width:
+        raise ImagesError(
+            f"{how.images} has square images of {images.channels} channels, and the network's are {height}x{width} of "
+            f"{channels}; calibrate with 'noise' or other images"
+        )
+    plan = LoaderPlan(batch_size=1, resolution=height, augmentation=None, seed=0, epoch=0)
+    for (batch, _), _ in zip(images.loader("validation", plan), range(how.count), strict=False):
+        yield batch.numpy()

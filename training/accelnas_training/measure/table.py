@@ -9,19 +9,16 @@ import numpy as np
 import polars as pl
 
 from accelnas.errors import DataError
+from accelnas_training.collect.summary import check_name, write_table
 from accelnas_training.measure.drift import NO_DRIFT, Drift, estimate
 from accelnas_training.measure.protocol import Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from numpy.typing import NDArray
+    from os import PathLike
 
     from accelnas_training.collect.reader import StoreReader
 
-    Values = NDArray[np.float64]
-
-__all__ = ["Column", "measured_table", "measurements"]
 
 _LEAST_SPREAD = 1e-3  # a measurement whose passes agree better than so is no better than others
 
@@ -75,39 +72,8 @@ class Column:
         }
 
 
-def measured_table(
-    store: StoreReader, metrics: Mapping[str, str], *, each: bool = False
-) -> tuple[pl.DataFrame, dict[str, Column]]:
-    """Make one table of all protocols.
-
-    Each latency is divided, each throughput multiplied, by the pace of the reference network that its passes were
-    paired with, if they were, and by the drift at its time. Measurements of one architecture
-    are averaged in logarithms, weighted by one over their squared spreads; or each has a row of its own.
-
-    Parameters
-    ----------
-    store
-        Of measurements.
-    metrics
-        Column names by scheme digest, ``latency_DEVICE`` or ``throughput_DEVICE``.
-    each
-        A row for each time that an architecture was measured, but for the occasions of references: repeats tell
-        ``accelnas fit`` the noise.
-
-    Returns
-    -------
-    table : polars.DataFrame
-        A row an architecture: ``id`` (the number of its first job in the store, which stays), the space's variables,
-        and for each metric its value; ``METRIC_std``, the standard deviation of its passes if it was measured once, and
-        of the weighted mean if more often; and ``energy_DEVICE`` (mJ an image) where measured.
-    columns : dict of str to Column
-        What became of each metric's measurements.
-
-    Raises
-    ------
-    DataError
-        If there are no measurements.
-    """
+def _joined(store: StoreReader, metrics: Mapping[str, str], *, each: bool) -> tuple[pl.DataFrame, dict[str, Column]]:
+    """Make one table of all protocols, whose columns `metrics` names by digest."""
     variables = [variable.name for variable in store.space.variables]
     keys = [*variables, "seed"] if each else variables
     columns: dict[str, Column] = {}
@@ -190,3 +156,66 @@ def _combined(frame: pl.DataFrame, keys: list[str], metric: str) -> pl.DataFrame
         pl.col("energy_mj").mean().alias(f"energy_{metric.partition('_')[2]}"),
     )
     return part.select(column for column in part if column.null_count() < part.height)
+
+
+def export(
+    store: StoreReader, path: str | PathLike[str], metrics: Mapping[str, str] | None = None, *, each: bool = False
+) -> tuple[pl.DataFrame, dict[str, Column]]:
+    """Write the measurements of a store without drift, a row an architecture, or each time that it was measured.
+
+    Each latency is divided, each throughput multiplied, by the pace of the reference network that its passes were
+    paired with, if they were, and by the drift at its time. Measurements of one architecture are averaged in
+    logarithms, weighted by one over their squared spreads; or each has a row of its own.
+
+    Parameters
+    ----------
+    store
+        Where they are.
+    path
+        ``.parquet`` or ``.csv``. Beside it, ``PATH.json`` says where the measurements come from, and how far
+        references spread before and after the correction.
+    metrics
+        Column by protocol (its name, or the beginning of its digest); None: all, as the protocols name them.
+    each
+        A row for each time that an architecture was measured, but for the occasions of references: repeats tell
+        ``accelnas fit`` the noise.
+
+    Returns
+    -------
+    table : polars.DataFrame
+        A row an architecture: ``id`` (the number of its first job in the store, which stays), the space's variables,
+        and for each metric its value; ``METRIC_std``, the standard deviation of its passes if it was measured once, and
+        of the weighted mean if more often; and ``energy_DEVICE`` (mJ an image) where measured.
+    columns : dict of str to Column
+        What became of each metric's measurements.
+
+    Raises
+    ------
+    StoreError
+        If there is no such protocol, or more than one.
+    DataError
+        If two columns have one name, a column is not named ``latency_DEVICE`` or ``throughput_DEVICE`` as its
+        protocol's is, there are no measurements, or the file's name ends otherwise.
+    """
+    check_name(path)
+    schemes = {digest: Protocol.from_dict(content) for digest, (_, content) in store.schemes().items()}
+    if metrics is None:
+        chosen = {digest: protocol.metric for digest, protocol in schemes.items()}
+    else:
+        chosen = {store.scheme(name): column for name, column in metrics.items()}
+    for digest, column in chosen.items():
+        quantity = f"{schemes[digest].quantity}_"
+        if not column.startswith(quantity) or not column.isidentifier() or column == quantity:
+            raise DataError(f"column {column!r} of {schemes[digest].name}: name it {quantity}DEVICE")
+    doubled = [column for column in chosen.values() if list(chosen.values()).count(column) > 1]
+    if doubled:
+        names = " and ".join(schemes[digest].name for digest, column in chosen.items() if column == doubled[0])
+        raise DataError(f"{names} are both {doubled[0]}; name their columns: --metric PROTOCOL=COLUMN")
+    table, columns = _joined(store, chosen, each=each)
+    about = {
+        "a_row": "a measurement" if each else "an architecture",
+        "columns": {name: column.to_dict() for name, column in columns.items()},
+        "environments": store.environments(),
+    }
+    write_table(store, table, path, about)
+    return table, columns

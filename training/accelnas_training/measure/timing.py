@@ -1,22 +1,94 @@
-"""Warm up until steady, time passes, leave outliers out."""
+"""Warm up until steady, time passes, leave outliers out: a measurement, and what is measured in this process."""
 
 from __future__ import annotations
 
 import math
+import time
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accelnas_training.measure.measurement import Measurement
+from accelnas_training.energy import Meter
+from accelnas_training.measure.machine import clock_mhz
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
 
-    from accelnas_training.measure.protocol import Timing
+    from accelnas_training.arrays import Floats
+    from accelnas_training.measure.protocol import Protocol, Timing
+    from accelnas_training.measure.subject import Subject
 
-__all__ = ["is_kept", "summary", "time_passes", "warm_up"]
+
+@dataclass(frozen=True)
+class Measurement:
+    """One network under one protocol. What the backend can't say is NaN.
+
+    Attributes
+    ----------
+    latency_ms, latency_std_ms, latency_median_ms : float
+        Milliseconds of one pass of a batch: mean and standard deviation without outliers, median of all passes. Where
+        passes are paired, the deviation is that of their ratios to the reference's, times the mean.
+    throughput, throughput_std : float
+        Images a second: batch over mean latency, unless the command says its own.
+    passes, outliers, warm_up : int
+        Passes that were timed, those of them that are outliers, and passes before them.
+    reference_ms : float
+        Mean of the reference network's passes that these were paired with.
+    memory_mb : float
+        Peak memory of the device for the network and one pass, 10⁶ bytes.
+    energy_mj : float
+        Millijoules an image, of the whole device: an idle one uses energy too.
+    clock_before_mhz, clock_after_mhz : float
+        Clock of the device.
+    load_before, load_after : float
+        Processes that wanted this machine's processors, over a minute.
+    prepare_seconds : float
+        From the module to a network ready to run: export, compilation, placing.
+    measured_at : float
+        Middle of the timed passes, seconds since 1970.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from accelnas_training.measure import load_protocol, measure_module
+    >>> quick = load_protocol("torch_cpu_latency").changed(resolution=8, **{"timing.passes": 3, "timing.seconds": 0})
+    >>> measured = measure_module(nn.Conv2d(3, 8, 3), (3, 8, 8), quick)
+    >>> measured.passes >= 3, measured.latency_ms > 0
+    (True, True)
+    """
+
+    latency_ms: float
+    latency_std_ms: float
+    latency_median_ms: float
+    throughput: float
+    throughput_std: float
+    passes: int
+    outliers: int
+    warm_up: int
+    reference_ms: float = math.nan
+    memory_mb: float = math.nan
+    energy_mj: float = math.nan
+    clock_before_mhz: float = math.nan
+    clock_after_mhz: float = math.nan
+    load_before: float = math.nan
+    load_after: float = math.nan
+    prepare_seconds: float = math.nan
+    measured_at: float = math.nan
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of the latency as a share of its mean."""
+        return self.latency_std_ms / self.latency_ms
+
+    def values(self) -> dict[str, float]:
+        """Give all figures by name, as numbers."""
+        return {name: float(value) for name, value in asdict(self).items()}
+
 
 _NORMAL = 1.4826  # a normal distribution's standard deviation, in median absolute deviations
 
@@ -46,7 +118,7 @@ def warm_up(once: Callable[[], float], rule: Timing) -> int:
 
 def time_passes(
     once: Callable[[], float], rule: Timing, beside: Callable[[], float] | None = None
-) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+) -> tuple[Floats, Floats | None]:
     """Run passes until there are enough of them and they took long enough.
 
     Parameters
@@ -75,7 +147,7 @@ def time_passes(
     return np.array(seconds), np.array(reference) if reference else None
 
 
-def is_kept(seconds: NDArray[np.float64], outlier: float) -> NDArray[np.bool_]:
+def is_kept(seconds: Floats, outlier: float) -> NDArray[np.bool_]:
     """Say which passes are no outliers, bool (passes,).
 
     Parameters
@@ -98,11 +170,11 @@ def is_kept(seconds: NDArray[np.float64], outlier: float) -> NDArray[np.bool_]:
 
 
 def summary(
-    seconds: NDArray[np.float64],
+    seconds: Floats,
     batch: int,
     outlier: float,
     warm_up: int,
-    reference: NDArray[np.float64] | None = None,
+    reference: Floats | None = None,
 ) -> Measurement:
     """Summarise passes of `batch` images each.
 
@@ -141,3 +213,60 @@ def summary(
         warm_up=warm_up,
         reference_ms=math.nan if reference is None else 1e3 * float(reference[is_in].mean()),
     )
+
+
+_FIRST = 2  # passes in turn until both networks have their memory
+
+
+@dataclass(frozen=True)
+class Session:
+    """A network ready to run.
+
+    Attributes
+    ----------
+    once
+        Runs one pass of a batch, waits for its end, and gives its seconds.
+    memory_mb
+        Gives the peak memory so far, 10⁶ bytes; NaN where unknown.
+    device
+        ``cpu``, ``cuda`` or ``xla``, whose clock and energy are read.
+    """
+
+    once: Callable[[], float]
+    memory_mb: Callable[[], float]
+    device: str = "cpu"
+
+
+def measured_in(
+    opened: Callable[[Subject, Protocol], AbstractContextManager[Session]], subject: Subject, protocol: Protocol
+) -> Measurement:
+    """Measure with a backend of this process: warm up, then time passes, with the energy of these alone.
+
+    If the protocol pairs passes and the subject has a reference, each pass is followed by one of the reference.
+    """
+    rule = protocol.timing
+    started = time.perf_counter()
+    with ExitStack() as stack:
+        session = stack.enter_context(opened(subject, protocol))
+        ready = time.perf_counter() - started
+        warmed = warm_up(session.once, rule)
+        memory = session.memory_mb()
+        beside = None
+        if protocol.paired and subject.reference is not None:
+            beside = stack.enter_context(opened(subject.reference, protocol)).once
+            for _ in range(_FIRST):
+                session.once()
+                beside()
+        clock = clock_mhz(session.device)
+        with Meter(session.device, processors=session.device == "cpu") as meter:
+            seconds, reference = time_passes(session.once, rule, beside)
+        images = len(seconds) * protocol.batch
+        joules = None if beside is not None else meter.joules
+        return replace(
+            summary(seconds, protocol.batch, rule.outlier, warmed, reference),
+            memory_mb=memory,
+            energy_mj=math.nan if joules is None else 1e3 * joules / images,
+            clock_before_mhz=clock,
+            clock_after_mhz=clock_mhz(session.device),
+            prepare_seconds=ready,
+        )

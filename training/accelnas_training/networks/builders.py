@@ -1,4 +1,4 @@
-"""Builders by name: the shipped one, a function of an installed module, or one of a file."""
+"""What a network is built with, and builders by name: shipped, of an installed module, or of a file."""
 
 from __future__ import annotations
 
@@ -7,19 +7,63 @@ import importlib
 import sys
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.machinery import ModuleSpec, SourceFileLoader
-from importlib.util import module_from_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
+from accelnas_training.checked import Checked, Range
 from accelnas_training.errors import NetworkError
 
 if TYPE_CHECKING:
-    from types import CodeType, ModuleType
+    from collections.abc import Callable, Mapping
 
-    from accelnas_training.networks.options import NetworkBuilder
+    from torch import nn
 
-__all__ = ["Builder", "absolute", "find_builder"]
+
+@dataclass(frozen=True)
+class NetworkOptions(Checked):
+    """What every network of a family shares; a builder uses what means something to it.
+
+    Attributes
+    ----------
+    classes
+        Outputs of the classifier.
+    in_channels
+        Channels of an image.
+    width
+        Factor of all numbers of channels inside the network.
+    stem, head
+        Channels after the first convolution and before the classifier, at width 1. No head (0): the
+        classifier follows the last block.
+    activation
+        timm's name, such as ``"relu"``, ``"silu"`` or ``"hard_swish"``.
+    dropout
+        Share of the classifier's inputs set to 0 while training.
+
+    Raises
+    ------
+    NetworkError
+        If a value is of the wrong type or out of range.
+
+    Examples
+    --------
+    >>> NetworkOptions(classes=10).head
+    1280
+    """
+
+    error = NetworkError
+    classes: Annotated[int, Range(least=1)] = 1000
+    in_channels: Annotated[int, Range(least=1)] = 3
+    width: Annotated[float, Range(more_than=0)] = 1.0
+    stem: Annotated[int, Range(least=1)] = 32
+    head: Annotated[int, Range(least=0)] = 1280
+    activation: str = "relu"
+    dropout: Annotated[float, Range(least=0, less_than=1)] = 0.0
+
+
+NetworkBuilder: TypeAlias = "Callable[[Mapping[str, Any], NetworkOptions], nn.Module]"
+
+"""From an architecture (variable names to values) and options to a network: how a search space plugs in."""
 
 _SHIPPED = {"mnasnet": "accelnas_training.networks.mnasnet:build"}
 
@@ -99,27 +143,14 @@ def find_builder(name: str) -> Builder:
     return Builder(found, identity)
 
 
-class _HeldSource(SourceFileLoader):
-    """Runs the bytes it is given, never an older compilation beside the file."""
-
-    def __init__(self, name: str, path: Path, source: bytes) -> None:
-        super().__init__(name, str(path))
-        self._source = source
-
-    def get_code(self, fullname: str) -> CodeType:
-        return self.source_to_code(self._source, self.get_filename(fullname))
-
-
 @lru_cache
 def _import_file(path: Path, source: bytes) -> ModuleType:
     name = f"accelnas_builder_{hashlib.sha256(bytes(path) + source).hexdigest()[:16]}"
-    loader = _HeldSource(name, path, source)
-    spec = ModuleSpec(name, loader, origin=str(path))
-    spec.has_location = True
-    module = module_from_spec(spec)
+    module = ModuleType(name)
+    module.__file__ = str(path)
     sys.modules[name] = module  # dataclasses look their own module up
     try:
-        loader.exec_module(module)
+        exec(compile(source, str(path), "exec"), module.__dict__)  # noqa: S102 (what a family's file names)
     except Exception as error:  # whatever a user's file raises
         del sys.modules[name]
         raise NetworkError(f"builder file {path} can't be imported: {_said(error)}") from error

@@ -1,27 +1,100 @@
-"""What networks cost: multiply-accumulates and parameters."""
+"""What networks and their layers cost: multiply-accumulates and parameters."""
 
 from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
-from accelnas_training.networks.counting import Counter, run_one_image
+from accelnas_training.errors import NetworkError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
     from torch import nn
 
+    from accelnas_training.arrays import Archs
     from accelnas_training.networks.family import NetworkFamily
 
-__all__ = ["Complexity", "complexities", "complexity", "iterate_complexities"]
+
+_aten = torch.ops.aten
+
+_FILLS = {_aten.normal_, _aten.uniform_, _aten.fill_, _aten.zero_}
+
+
+class Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts while it is entered; on the meta device it leaves out what has no bearing on shapes.
+
+    Attributes
+    ----------
+    macs : int
+        Multiply-accumulates of convolutions, matrix products and attention.
+    extras : int
+        4 operations a value that a batch normalisation gives, and a mean's inputs and outputs.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.macs = 0
+        self.extras = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Compute, and count."""
+        operation = func.overloadpacket
+        if operation in _FILLS and args[0].is_meta:
+            return args[0]
+        if operation is _aten.native_batch_norm:
+            self.extras += 4 * args[0].numel()
+            if args[0].is_meta:  # PyTorch takes most of its time for this one
+                return torch.empty_like(args[0]), args[0].new_empty(0), args[0].new_empty(0)
+        out = func(*args, **(kwargs or {}))
+        if operation is _aten.mean:
+            self.extras += args[0].numel() + out.numel()
+        elif operation in flop_registry:
+            self.macs += flop_registry[operation](*args, **(kwargs or {}), out_val=out) // 2
+        return out
+
+
+def run_one_image(network: nn.Module, resolution: int, in_channels: int) -> torch.Tensor:
+    """Run a network in evaluation mode, where it is, on an image of zeros; it is left as it was.
+
+    Raises
+    ------
+    NetworkError
+        If the image does not go through.
+    """
+    like = next(network.parameters(), torch.empty(0))
+    image = torch.zeros(1, in_channels, resolution, resolution, dtype=like.dtype, device=like.device)
+    try:
+        with _evaluating(network), torch.no_grad():
+            out = network(image)
+    except RuntimeError as error:
+        raise NetworkError(
+            f"an image of {in_channels} × {resolution} × {resolution} does not go through the network: {error}; "
+            "use other channels or more pixels"
+        ) from error
+    if not isinstance(out, torch.Tensor) or out.ndim != 2:
+        given = tuple(out.shape) if isinstance(out, torch.Tensor) else type(out).__name__
+        raise NetworkError(f"the network gives {given}; expected (images, classes)")
+    return out
+
+
+@contextmanager
+def _evaluating(network: nn.Module) -> Iterator[None]:
+    training = [module for module in network.modules() if module.training]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
 
 
 @dataclass(frozen=True)
@@ -77,10 +150,8 @@ def complexity(network: nn.Module, resolution: int, in_channels: int = 3) -> Com
     return Complexity(counter.macs, sum(p.numel() for p in network.parameters()), counter.extras)
 
 
-def complexities(
-    family: NetworkFamily, archs: NDArray[np.uint8], resolution: int, workers: int = 1
-) -> NDArray[np.float64]:
-    """Count what one image costs in many networks; those of MnasNet take about a tenth of a second each.
+def complexities(family: NetworkFamily, archs: Archs, resolution: int, workers: int = 1) -> Iterator[Complexity]:
+    """Count what one image costs in one network after another; those of MnasNet take about a tenth of a second each.
 
     Parameters
     ----------
@@ -93,11 +164,6 @@ def complexities(
     workers
         Processes that count at the same time.
 
-    Returns
-    -------
-    float64 (n, 2)
-        MACs and parameters, whole numbers.
-
     Raises
     ------
     SpaceError
@@ -105,14 +171,6 @@ def complexities(
     NetworkError
         If a network can't be built, or such an image does not go through.
     """
-    counted = iterate_complexities(family, archs, resolution, workers)
-    return np.array([(one.macs, one.params) for one in counted], np.float64).reshape(-1, 2)
-
-
-def iterate_complexities(
-    family: NetworkFamily, archs: NDArray[np.uint8], resolution: int, workers: int = 1
-) -> Iterator[Complexity]:
-    """Give the complexity of one architecture after another; parameters and errors as in `complexities`."""
     count = partial(_count, family, resolution)
     if workers == 1:
         yield from map(count, archs)
@@ -122,10 +180,85 @@ def iterate_complexities(
         yield from pool.map(count, archs, chunksize=8)
 
 
-def _count(family: NetworkFamily, resolution: int, architecture: NDArray[np.uint8]) -> Complexity:
+def _count(family: NetworkFamily, resolution: int, architecture: Archs) -> Complexity:
     if family.builder == "mnasnet":
         with torch.device("meta"), Counter():
             network = family.build(architecture)
     else:  # builders of users may look at values
         network = family.build(architecture)
     return complexity(network, resolution, family.options.in_channels)
+
+
+@dataclass
+class LayerCost:
+    """A module that has parameters of its own.
+
+    Attributes
+    ----------
+    name
+        Its name in the network.
+    kind
+        Its class.
+    output
+        Shape of what it gives for one image, without the first dimension.
+    macs
+        Multiply-accumulates in it, without those of such modules inside of it.
+    params
+        Its own parameters.
+    """
+
+    name: str
+    kind: str
+    output: tuple[int, ...]
+    macs: int
+    params: int
+
+
+def layer_costs(network: nn.Module, resolution: int, in_channels: int = 3) -> list[LayerCost]:
+    """Count what one image costs in each layer, in the order in which they run.
+
+    What runs outside of all modules with parameters is in no layer. Parameters and errors are as in
+    `accelnas_training.networks.complexity.complexity`; a module that runs twice is in the list twice.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> for layer in layer_costs(nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(32, 10)), 4):
+    ...     print(layer)
+    LayerCost(name='0', kind='Conv2d', output=(8, 2, 2), macs=864, params=224)
+    LayerCost(name='2', kind='Linear', output=(10,), macs=320, params=330)
+    """
+    costs: list[LayerCost] = []
+    running: list[LayerCost] = []
+    at_last_change = 0
+
+    def settle() -> None:
+        nonlocal at_last_change
+        if running:
+            running[-1].macs += counter.macs - at_last_change
+        at_last_change = counter.macs
+
+    def begin(name: str, module: nn.Module, _inputs: Any) -> None:
+        settle()
+        own = sum(p.numel() for p in module.parameters(recurse=False))
+        running.append(LayerCost(name, type(module).__name__, (), 0, own))
+        costs.append(running[-1])
+
+    def end(_module: nn.Module, _inputs: Any, output: torch.Tensor | Any) -> None:
+        settle()
+        running.pop().output = tuple(getattr(output, "shape", ()))[1:]
+
+    handles = []
+    for name, module in network.named_modules():
+        if next(module.parameters(recurse=False), None) is not None:
+            handles += [
+                module.register_forward_pre_hook(partial(begin, name)),
+                module.register_forward_hook(end),
+            ]
+    try:
+        with Counter() as counter:
+            run_one_image(network, resolution, in_channels)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return costs

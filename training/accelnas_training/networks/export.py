@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-__all__ = ["BOUND", "export_onnx"]
 
 BOUND = 1e-4
 """Largest difference between onnxruntime and PyTorch, as a share of the largest output."""
@@ -33,9 +32,8 @@ def export_onnx(
     resolution: int,
     batch: int | None = 1,
     in_channels: int = 3,
-    check: bool = True,
 ) -> float:
-    """Write a network as an ONNX file, in evaluation mode.
+    """Write a network as an ONNX file, in evaluation mode, and run it with onnxruntime on random images.
 
     Parameters
     ----------
@@ -50,13 +48,11 @@ def export_onnx(
         Images at once; None leaves it open.
     in_channels
         Channels of the images.
-    check
-        Run the file with onnxruntime on random images, and demand differences within `BOUND`.
 
     Returns
     -------
     float
-        The largest difference from PyTorch, in units of the output; NaN without `check`.
+        The largest difference from PyTorch, in units of the output.
 
     Raises
     ------
@@ -66,18 +62,18 @@ def export_onnx(
         If onnx, onnxscript or onnxruntime is not installed.
     """
     path = Path(path)
-    _require("onnx", "onnxscript", *(["onnxruntime"] if check else []))
+    needed("onnx", "onnxscript", "onnxruntime")
     plain = copy.deepcopy(network).to("cpu", torch.float32).eval()
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(batch or 2, in_channels, resolution, resolution, generator=generator)
     shapes = ({0: torch.export.Dim("batch")},) if batch is None else None
     with replacing(path) as temporary:
         _write(plain, images, shapes, temporary)
-        return _difference(plain, temporary, path, images) if check else float("nan")
+        return _difference(plain, temporary, path, images)
 
 
 def _write(network: nn.Module, images: torch.Tensor, shapes: tuple[Any, ...] | None, path: Path) -> None:
-    with _quiet():
+    with quiet():
         try:
             program = torch.onnx.export(
                 network,
@@ -97,7 +93,8 @@ def _write(network: nn.Module, images: torch.Tensor, shapes: tuple[Any, ...] | N
     program.save(path)
 
 
-def _require(*modules: str) -> None:
+def needed(*modules: str) -> None:
+    """Raise MissingExtraError for a module that is not installed."""
     for module in modules:
         try:
             __import__(module)
@@ -117,13 +114,13 @@ def _difference(network: nn.Module, written: Path, path: Path, images: torch.Ten
     if not difference <= allowed:  # NaN is a difference too
         raise NetworkError(
             f"{path} would differ from the network by {difference:.2g}, more than {allowed:.2g}; "
-            "report the architecture, or export without the check"
+            "report the architecture"
         )
     return difference
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep the exporter's advice about its own insides to itself."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level

@@ -10,17 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelnas import Space, mnasnet_space
+from accelnas_training.checked import read_toml
 from accelnas_training.errors import NetworkError
-from accelnas_training.networks.builders import absolute, find_builder
-from accelnas_training.networks.options import NetworkOptions, read_options
-from accelnas_training.toml_files import read_toml
+from accelnas_training.networks.builders import NetworkOptions, absolute, find_builder
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from torch import nn
 
-__all__ = ["NetworkFamily", "build_network", "load_family"]
+    from accelnas_training.arrays import Archs
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +46,7 @@ class NetworkFamily:
     builder: str = "mnasnet"
     options: NetworkOptions = field(default_factory=NetworkOptions)
 
-    def build(self, architecture: NDArray[np.uint8]) -> nn.Module:
+    def build(self, architecture: Archs) -> nn.Module:
         """Build the network of choice indices, uint8 (variables,); its weights follow from PyTorch's seed.
 
         Raises
@@ -70,7 +67,7 @@ class NetworkFamily:
         NetworkError
             If there is no such option, or a value is not what it should be.
         """
-        return replace(self, options=read_options(asdict(self.options) | changes))
+        return replace(self, options=self.options.changed(**changes))
 
     @property
     def digest(self) -> str:
@@ -96,7 +93,7 @@ class NetworkFamily:
         NetworkError
             If the builder's file has changed since, is not here, or fails.
         """
-        family = cls(Space(content["space"]), content["builder"], read_options(content["options"]))
+        family = cls(Space(content["space"]), content["builder"], NetworkOptions.from_dict(content["options"]))
         if family.digest != content["digest"]:
             raise NetworkError(
                 f"builder {family.builder} is not what it was: the networks have digest {family.digest[:12]}, "
@@ -137,7 +134,7 @@ def load_family(path: str | Path = "mnasnet") -> NetworkFamily:
     builder, options = content.get("builder", "mnasnet"), content.get("options", {})
     if not isinstance(builder, str) or not isinstance(options, Mapping):
         raise NetworkError(f"{path}: builder is {builder!r} and options {options!r}; expected a name and a table")
-    family = NetworkFamily(_space(content, path), absolute(builder, path.parent), read_options(options))
+    family = NetworkFamily(_space(content, path), absolute(builder, path.parent), NetworkOptions.from_dict(options))
     find_builder(family.builder)
     return family
 
@@ -174,7 +171,7 @@ def build_network(architecture: Mapping[str, Any], builder: str = "mnasnet", **o
     >>> sum(p.numel() for p in network.parameters())
     1798072
     """
-    return _build(builder, architecture, read_options(options))
+    return _build(builder, architecture, NetworkOptions.from_dict(options))
 
 
 def _build(builder: str, architecture: Mapping[str, Any], options: NetworkOptions) -> nn.Module:

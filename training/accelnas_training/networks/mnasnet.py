@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from timm.layers.typing import LayerType
     from torch import nn
 
-    from accelnas_training.networks.options import NetworkOptions
+    from accelnas_training.networks.builders import NetworkOptions
 
-__all__ = ["build"]
 
 _STRIDES = (1, 2, 2, 2, 1, 2, 1)
 _CHANNELS = (16, 24, 40, 80, 112, 192, 320)
@@ -49,7 +48,7 @@ def build(architecture: Mapping[str, Any], options: NetworkOptions) -> nn.Module
     Examples
     --------
     >>> from accelnas import mnasnet_space
-    >>> from accelnas_training.networks.options import NetworkOptions
+    >>> from accelnas_training.networks.builders import NetworkOptions
     >>> space = mnasnet_space()
     >>> network = build(space.decode(space.at([0]))[0], NetworkOptions(classes=10))
     >>> sum(p.numel() for p in network.parameters())

@@ -1,4 +1,4 @@
-"""Which schemes to try: all combinations, cheapest first, or those that Optuna proposes."""
+"""Which schemes to try, all combinations or those that Optuna proposes, and what became of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import json
 import math
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
 
 from accelnas_training.errors import ProxyError, SchemeError
 
@@ -15,12 +17,87 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from accelnas_training.proxy.settings import ProxySettings
-    from accelnas_training.proxy.verdicts import Verdict
+    from accelnas_training.proxy.trainings import Trained
+    from accelnas_training.ranks import Interval
     from accelnas_training.schemes import Scheme
 
-__all__ = ["Candidate", "Grid", "Proposals", "Tpe", "cost"]
+
+Outcome: TypeAlias = Literal["complete", "too slow", "behind"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a candidate.
+
+    Attributes
+    ----------
+    candidate
+        The candidate.
+    trained
+        What it gave on the models that it was tried on: the first of the search's models.
+    tau, interval
+        Between these models' accuracies and the reference's, and its bootstrap interval over models.
+    seconds
+        Mean training time; for part of the models, what is to be expected of all from the reference's times.
+    outcome
+        ``complete``; or given up as ``too slow`` or ``behind`` in tau, maybe before all models were trained.
+    """
+
+    candidate: Candidate
+    trained: Trained
+    tau: float
+    interval: Interval
+    seconds: float
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """A search's end.
+
+    Attributes
+    ----------
+    settings
+        What was asked.
+    reference
+        What the reference gave, on the models in the order in which candidates were tried on them.
+    left_out
+        Models that the reference failed on, which therefore rank nowhere.
+    verdicts
+        What became of the candidates, in the order of trial.
+    dropped
+        Number of combinations that are no candidates, by reason.
+    enough
+        Whether the search ended early, with a scheme that is good enough.
+    """
+
+    settings: ProxySettings
+    reference: Trained
+    left_out: int
+    verdicts: Sequence[Verdict]
+    dropped: Mapping[str, int]
+    enough: bool
+
+    @property
+    def best(self) -> Verdict | None:
+        """The complete candidate of the largest tau, the faster of equals; None if all are too slow."""
+        return best(self.verdicts)
+
+    @property
+    def speedup(self) -> float:
+        """The reference's mean training time over that of the best candidate; NaN without one."""
+        found = self.best
+        return float("nan") if found is None else float(np.nanmean(self.reference.seconds)) / found.seconds
+
+
+def best(verdicts: Sequence[Verdict]) -> Verdict | None:
+    """Give the complete candidate of the largest tau, the faster of equals."""
+    complete = [verdict for verdict in verdicts if verdict.outcome == "complete" and not np.isnan(verdict.tau)]
+    return max(complete, key=lambda verdict: (verdict.tau, -verdict.seconds), default=None)
+
 
 NOT_A_SCHEME, TWICE = "not a scheme", "the same training as another"
+
 IN_VAIN = 200  # proposals in a row without a new candidate: there is hardly another
 
 
@@ -40,24 +117,6 @@ class Candidate:
     scheme: Scheme
 
 
-class Proposals(Protocol):
-    """Gives candidates, one after the other, and may learn from what becomes of them.
-
-    Attributes
-    ----------
-    dropped
-        Combinations that are no candidates, by reason.
-    """
-
-    dropped: Counter[str]
-
-    def ask(self, count: int) -> Sequence[Candidate]:
-        """Give up to `count` candidates that were not given before; none when there are no more."""
-
-    def tell(self, verdict: Verdict) -> None:
-        """Say what became of a candidate."""
-
-
 def cost(scheme: Scheme) -> float:
     """Estimate the time of a training before any: the pixels of all epochs, for one image.
 
@@ -73,6 +132,11 @@ def cost(scheme: Scheme) -> float:
 
 class Grid:
     """All combinations of the choices, cheapest first.
+
+    Attributes
+    ----------
+    dropped
+        Combinations that are no candidates, by reason.
 
     Raises
     ------
@@ -91,7 +155,7 @@ class Grid:
         self._rest = iter(sorted(candidates, key=lambda candidate: cost(candidate.scheme)))
 
     def ask(self, count: int) -> Sequence[Candidate]:
-        """Give the cheapest that are left."""
+        """Give up to `count` of the cheapest that are left."""
         return list(itertools.islice(self._rest, count))
 
     def tell(self, verdict: Verdict) -> None:

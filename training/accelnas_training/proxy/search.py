@@ -8,28 +8,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accelnas_training.errors import ProxyError
-from accelnas_training.proxy.candidates import Grid, Tpe
-from accelnas_training.proxy.ranks import LEAST_MODELS, interval_over_models, tau
+from accelnas_training.proxy.candidates import Grid, SearchResult, Tpe, Verdict, best
 from accelnas_training.proxy.trainings import train_all
-from accelnas_training.proxy.verdicts import SearchResult, Verdict, best
+from accelnas_training.ranks import LEAST_MODELS, interval_over_models, tau
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numpy.typing import NDArray
-
-    from accelnas_training.proxy.candidates import Candidate, Proposals
-    from accelnas_training.proxy.ranks import Interval
+    from accelnas_training.arrays import Archs
+    from accelnas_training.proxy.candidates import Candidate, Outcome
     from accelnas_training.proxy.settings import ProxySettings
     from accelnas_training.proxy.trainings import Evaluate, Trained
-    from accelnas_training.proxy.verdicts import Outcome
-
-__all__ = ["search_proxy"]
+    from accelnas_training.ranks import Interval
 
 
 def search_proxy(
     settings: ProxySettings,
-    models: NDArray[np.uint8],
+    models: Archs,
     evaluate: Evaluate,
     report: Callable[[Verdict], None] | None = None,
 ) -> SearchResult:
@@ -86,7 +81,7 @@ def search_proxy(
             f"mend it, or take more models: at least {LEAST_MODELS} must differ"
         )
     judge = _Judge(settings, reference.take(ranked), evaluate)
-    proposals: Proposals = Grid(settings) if settings.search == "grid" else Tpe(settings)
+    proposals = Grid(settings) if settings.search == "grid" else Tpe(settings)
     verdicts: list[Verdict] = []
     enough = False
     while not enough:

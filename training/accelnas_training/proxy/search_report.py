@@ -4,32 +4,32 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
+from accelnas.build.evaluation.style import GREY, INK, drawing, save
 from accelnas.build.evaluation.tables import markdown, number
-from accelnas_training.proxy.plots import draw_agreement, draw_candidates
-from accelnas_training.proxy.validation import agreement
-from accelnas_training.proxy.writing import (
-    circumstances,
+from accelnas_training.proxy.validation import self_agreement
+from accelnas_training.proxy.validation_report import (
+    BLUE,
+    RED,
+    draw_agreement,
     energy,
     per_architecture,
     shown_tau,
     total,
-    write_files,
-    written,
 )
+from accelnas_training.reports import circumstances, write_files, written
 from accelnas_training.schemes import to_toml
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from accelnas import Space
-    from accelnas_training.proxy.verdicts import SearchResult, Verdict
+    from accelnas_training.proxy.candidates import SearchResult, Verdict
 
-__all__ = ["PROXY", "candidate_table", "write_search"]
 
 PROXY = "proxy.toml"
 SHOWN = 20  # candidates in the report
@@ -69,27 +69,48 @@ def write_search(
         If the folder can't be made or written to.
     """
     folder, best = Path(folder), result.best
-    files: dict[str, Callable[[Path], object]] = {"candidates.csv": candidate_table(result).write_csv}
+    files: dict[str, Callable[[Path], object]] = {"candidates.csv": _candidate_table(result).write_csv}
     if best is not None:
         files[PROXY] = written(to_toml(best.candidate.scheme))
         found = best.trained, result.reference
         files["models.csv"] = per_architecture(space, proxy=found[0], reference=found[1]).write_csv
         files["models.svg"] = lambda path: draw_agreement(path, *found, best.tau, best.interval)
-    files["candidates.svg"] = lambda path: draw_candidates(path, result)
+    files["candidates.svg"] = lambda path: _draw_candidates(path, result)
     files["search.md"] = written(_text(result, command, intensity))
     write_files(folder, files)
     return folder / "search.md"
 
 
-def candidate_table(result: SearchResult) -> pl.DataFrame:
-    """Give a row a candidate, in the order of trial.
+def _draw_candidates(path: Path, result: SearchResult) -> None:
+    """Draw tau against the mean training time of each candidate, with the longest that is allowed."""
+    with drawing() as figure_class:
+        figure = figure_class(figsize=(5.2, 3.2), layout="constrained")
+        axes = figure.subplots()
+        complete = [verdict for verdict in result.verdicts if verdict.outcome == "complete"]
+        pruned = [verdict for verdict in result.verdicts if verdict.outcome != "complete"]
+        for verdict in complete:
+            axes.plot([verdict.seconds] * 2, verdict.interval, color=BLUE, alpha=0.25, linewidth=1)
+        _points(axes, complete, "all models trained", color=BLUE)
+        _points(axes, pruned, "given up", color=GREY, facecolors="none")
+        best = result.best
+        if best is not None:
+            axes.scatter(best.seconds, best.tau, s=90, marker="*", color=RED, zorder=3, label="p*")
+        axes.axvline(result.settings.longest, color=INK, linestyle="--", linewidth=0.8, label="longest allowed")
+        axes.axvline(result.reference.seconds.mean(), color=INK, linestyle=":", linewidth=0.8, label="reference r")
+        axes.set(xscale="log", xlabel="mean training time [s]", ylabel="τ of candidate and r")
+        axes.xaxis.set_major_formatter("{x:g}")
+        figure.legend(loc="outside lower center", ncols=3)
+        save(figure, path)
 
-    Returns
-    -------
-    polars.DataFrame
-        The choices by key, ``outcome``, ``models`` (trained), ``failures``, ``tau``, ``tau_low`` and ``tau_high``
-        (its 95 % interval), ``seconds`` (mean of all models, estimated where not all were trained), ``digest``.
-    """
+
+def _points(axes: Any, verdicts: list[Verdict], label: str, **style: Any) -> None:
+    if verdicts:
+        seconds, taus = zip(*((verdict.seconds, verdict.tau) for verdict in verdicts), strict=True)
+        axes.scatter(seconds, taus, s=14, label=label, **style)
+
+
+def _candidate_table(result: SearchResult) -> pl.DataFrame:
+    """Give a row a candidate, in the order of trial; times are estimated where not all models were trained."""
     rows = [
         {
             **verdict.candidate.values,
@@ -149,7 +170,7 @@ def _asked(result: SearchResult) -> str:
     failures = sum(verdict.trained.failures for verdict in result.verdicts)
     if failures:
         text += f" {failures} trainings under candidates failed; a failed one ranks below all others."
-    between = agreement(result.reference).between
+    between = self_agreement(result.reference).between
     if between:
         text += f" τ between two seeds of r is {np.mean(between):.3f} on average: so much noise has a single training."
     return text
@@ -169,7 +190,7 @@ def _at(table: object, dotted: str) -> object:
 
 
 def _candidates(result: SearchResult) -> str:
-    table = candidate_table(result).drop("digest", "failures").sort("tau", descending=True, nulls_last=True)
+    table = _candidate_table(result).drop("digest", "failures").sort("tau", descending=True, nulls_last=True)
     keys = list(result.settings.choices)
     rows = [
         [row["outcome"], *(str(row[key]) for key in keys), str(row["models"]), *_figures(row)]

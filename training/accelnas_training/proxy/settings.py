@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping  # noqa: TC003 (types of fields are looked up)
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+from accelnas_training.checked import Checked, Range
 from accelnas_training.errors import ProxyError
-from accelnas_training.proxy.ranks import LEAST_MODELS
+from accelnas_training.ranks import LEAST_MODELS
 from accelnas_training.schemes import SHIPPED, Scheme, load_scheme
-from accelnas_training.toml_files import read_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-__all__ = ["Enough", "ProxySettings", "load_settings"]
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Enough:
+class Enough(Checked):
     """When a search may end early.
 
     Attributes
@@ -28,12 +25,14 @@ class Enough:
         Least tau, and longest mean training time of a scheme that has it.
     """
 
+    error = ProxyError
+    where = "enough"
     tau: float
     seconds: float
 
 
 @dataclass(frozen=True)
-class ProxySettings:
+class ProxySettings(Checked):
     """A search for the scheme p that ranks models most like the reference r and is not too slow (the paper's Eq. 1).
 
     Attributes
@@ -71,40 +70,43 @@ class ProxySettings:
         If a value is not what it should be.
     """
 
+    error = ProxyError
     reference: Scheme
     base: Scheme
     choices: Mapping[str, tuple[Any, ...]]
-    longest: float
+    longest: Annotated[float, Range(more_than=0)]
     images: str
     family: str = "mnasnet"
-    models: int = 20
-    reference_seeds: tuple[int, ...] = (0,)
-    seeds: tuple[int, ...] = (0,)
-    search: str = "grid"
-    trials: int | None = None
-    together: int = 1
+    models: Annotated[int, Range(least=LEAST_MODELS)] = 20
+    reference_seeds: tuple[Annotated[int, Range(least=0)], ...] = (0,)
+    seeds: tuple[Annotated[int, Range(least=0)], ...] = (0,)
+    search: Annotated[str, Range(choices=("grid", "tpe"))] = "grid"
+    trials: Annotated[int | None, Range(least=1)] = None
+    together: Annotated[int, Range(least=1)] = 1
     prune: bool = True
     enough: Enough | None = None
-    seed: int = 0
+    seed: Annotated[int, Range(least=0)] = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("models", LEAST_MODELS), ("together", 1), ("seed", 0), ("trials", 1)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise ProxyError(f"{name} is {value}; use {least} or more")
-        if not 0 < self.longest < math.inf:
-            raise ProxyError(f"longest is {self.longest:g} s; use a number above 0")
-        if self.search not in {"grid", "tpe"}:
-            raise ProxyError(f"search is {self.search!r}; choose grid or tpe")
+        super().__post_init__()
         if self.search == "tpe" and self.trials is None:
             raise ProxyError("search tpe has no trials; say how many candidates it may try, such as trials = 50")
-        for name in ("reference_seeds", "seeds"):
-            seeds = getattr(self, name)
-            if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
-                raise ProxyError(f"{name} are {list(seeds)}; give one or more distinct numbers from 0 on")
-        for key, values in self.choices.items():
-            if not values or len(set(values)) < len(values):
-                raise ProxyError(f"choices of {key} are {list(values)}; give one or more distinct values")
+        lists = {**self.choices, "reference_seeds": self.reference_seeds, "seeds": self.seeds}
+        for key, values in lists.items():
+            if not isinstance(values, (list, tuple)) or not values or len(set(values)) < len(values):
+                raise ProxyError(f"{key} is {values!r}; give a list of one or more distinct values")
+        object.__setattr__(self, "choices", {key: tuple(values) for key, values in self.choices.items()})
+
+    @classmethod
+    def _of_file(cls, content: dict[str, Any], folder: Path) -> dict[str, Any]:
+        for key in ("reference", "base"):
+            if isinstance(name := content.get(key), str):
+                content[key] = load_scheme(name if name in SHIPPED else folder / name)
+        if content.get("family", "mnasnet") != "mnasnet":
+            content["family"] = str(folder / str(content["family"]))
+        if isinstance(content.get("choices"), dict):
+            content["choices"] = _flat(content["choices"])
+        return content
 
 
 def load_settings(path: str | Path) -> ProxySettings:
@@ -123,68 +125,7 @@ def load_settings(path: str | Path) -> ProxySettings:
     SchemeError
         If a scheme is not what it should be.
     """
-    path = Path(path)
-    content = read_toml(path, ProxyError, "name a TOML file of settings")
-    values = {key: _read(path, key, value) for key, value in content.items()}
-    for key in _REQUIRED:
-        if key not in values:
-            raise ProxyError(f"{path}: {key} is missing; every search for a proxy says it")
-    return ProxySettings(**values)
-
-
-_KINDS: Mapping[str, tuple[type, str]] = {
-    "reference": (str, "the name or file of a scheme"),
-    "base": (str, "the name or file of a scheme"),
-    "choices": (dict, "a table of lists"),
-    "longest": (float, "seconds"),
-    "images": (str, "a set of images, such as 'folder:/data/imagenet'"),
-    "family": (str, "'mnasnet' or a TOML file"),
-    "models": (int, "a whole number"),
-    "reference_seeds": (list, "a list of whole numbers"),
-    "seeds": (list, "a list of whole numbers"),
-    "search": (str, "grid or tpe"),
-    "trials": (int, "a whole number"),
-    "together": (int, "a whole number"),
-    "prune": (bool, "true or false"),
-    "enough": (dict, "a table with tau and seconds"),
-    "seed": (int, "a whole number"),
-}
-_REQUIRED = ("reference", "base", "choices", "longest", "images")
-
-
-def _read(path: Path, key: str, value: Any) -> Any:
-    """Give a value of the file as `ProxySettings` holds it."""
-    if key not in _KINDS:
-        raise ProxyError(f"{path}: unknown key {key}; choose among {', '.join(_KINDS)}")
-    kind, expected = _KINDS[key]
-    problem = ProxyError(f"{path}: {key} is {value!r}; expected {expected}")
-    if not _is(value, kind):
-        raise problem
-    if key in {"reference", "base"}:
-        return load_scheme(value if value in SHIPPED else path.parent / value)
-    if key == "family":
-        return value if value == "mnasnet" else str(path.parent / value)
-    if key in {"reference_seeds", "seeds"}:
-        if not all(_is(seed, int) for seed in value):
-            raise problem
-        return tuple(value)
-    if key == "choices":
-        lists = _flat(value)
-        if not lists or not all(_is(values, list) for values in lists.values()):
-            raise problem
-        return {dotted: tuple(values) for dotted, values in lists.items()}
-    if key == "enough":
-        if set(value) != {"tau", "seconds"} or not all(_is(limit, float) for limit in value.values()):
-            raise problem
-        return Enough(**value)
-    return value
-
-
-def _is(value: Any, kind: type) -> bool:
-    """Whether a value is of a kind; whole numbers are floats too, truth values are no numbers."""
-    if isinstance(value, bool) or kind is bool:
-        return isinstance(value, kind) and kind is bool
-    return isinstance(value, (int, float) if kind is float else kind)
+    return ProxySettings.read(path, "search")
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -1,24 +1,31 @@
-"""What is trained to judge a scheme, and what comes out."""
+"""What is trained to judge a scheme, through a store that keeps every training, and what comes out."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from accelnas_training.collect.collector import collect
+from accelnas_training.collect.job import Job
 from accelnas_training.errors import ProxyError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
+    from accelnas_training.arrays import Archs, Floats, Rows
+    from accelnas_training.collect.collector import Progress
+    from accelnas_training.collect.job import Limits
+    from accelnas_training.collect.store import Store
+    from accelnas_training.collect.work import Runner, WorkDescription
     from accelnas_training.schemes.scheme import Scheme
 
-    Floats = NDArray[np.float64]
-
-__all__ = ["Evaluate", "Measured", "Trained", "Training", "train_all"]
+    Watch = AbstractContextManager[Callable[[Progress], None] | None]
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,7 @@ class Trained:
         If the shapes don't agree.
     """
 
-    choices: NDArray[np.uint8]
+    choices: Archs
     accuracy: Floats
     seconds: Floats
     joules: Floats
@@ -109,7 +116,7 @@ class Trained:
         """Number of trainings that failed."""
         return int(np.isnan(self.accuracy).sum())
 
-    def take(self, rows: NDArray[np.intp] | slice) -> Trained:
+    def take(self, rows: Rows | slice) -> Trained:
         """Give some architectures, by their rows."""
         return Trained(self.choices[rows], self.accuracy[rows], self.seconds[rows], self.joules[rows])
 
@@ -119,9 +126,7 @@ class Trained:
         return Trained(*(np.concatenate([getattr(self, name), getattr(other, name)]) for name in names))
 
 
-def train_all(
-    evaluate: Evaluate, choices: NDArray[np.uint8], schemes: Sequence[Scheme], seeds: Sequence[int]
-) -> list[Trained]:
+def train_all(evaluate: Evaluate, choices: Archs, schemes: Sequence[Scheme], seeds: Sequence[int]) -> list[Trained]:
     """Train each architecture under each scheme with each seed, all in one call of `evaluate`.
 
     Parameters
@@ -143,3 +148,54 @@ def train_all(
     table = np.array([(one.accuracy, one.seconds, one.joules) for one in found], np.float64)
     shaped = table.reshape(len(schemes), len(rows), len(seeds), 3)
     return [Trained(choices, *np.moveaxis(own, -1, 0)) for own in shaped]
+
+
+class Collected:
+    """Trains what a store does not have, and keeps it there.
+
+    Parameters
+    ----------
+    store
+        Where trainings are kept.
+    work
+        How they are done: `accelnas_training.collect.training_work.training_work`.
+    runner
+        Where they are done.
+    limits
+        When one is given up; it then counts as failed.
+    watch
+        Shows the progress of a call: given the number of its trainings, a context with what to call after every change.
+    recorded
+        Called with a job once its result is on disk.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        work: WorkDescription,
+        runner: Runner,
+        limits: Limits | None = None,
+        watch: Callable[[int], Watch] | None = None,
+        recorded: Callable[[Job], None] | None = None,
+    ) -> None:
+        self._store, self._work, self._runner, self._limits = store, work, runner, limits
+        self._watch, self._recorded = watch or (lambda _trainings: nullcontext()), recorded
+
+    def __call__(self, trainings: Sequence[Training]) -> list[Measured]:
+        """Give what each training gave, after training those that are missing; one that is quarantined failed."""
+        for scheme in {training.scheme.digest: training.scheme for training in trainings}.values():
+            self._store.add_scheme(scheme.digest, scheme.name, scheme.to_dict())
+        jobs = [_job(training) for training in trainings]
+        with self._watch(len(jobs)) as report:
+            collect(self._store, jobs, self._work, self._runner, self._limits, report=report, recorded=self._recorded)
+        return [_measured(values) for values in self._store.values(jobs)]
+
+
+def _job(training: Training) -> Job:
+    return Job(training.architecture, training.scheme.digest, training.seed)
+
+
+def _measured(values: Mapping[str, float] | None) -> Measured:
+    if values is None:
+        return Measured()
+    return Measured(values["accuracy"], values["train_time"], values.get("energy", math.nan))

@@ -1,20 +1,27 @@
-"""How well a proxy ranks architectures as the reference does, beside how well either ranks them as itself."""
+"""How well a proxy ranks architectures as the reference does, from trainings or from tables."""
 
 from __future__ import annotations
 
+import glob
 import math
+from collections import defaultdict
 from dataclasses import dataclass
 from itertools import combinations, product
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
-from accelnas.build.repeats import pooled_noise
+from accelnas import mnasnet_space
+from accelnas.build.dataset import from_table, read_dataset
+from accelnas.build.repeats import ARCHITECTURE, SEED_COLUMNS, pooled_noise
+from accelnas.lookalikes import check_table
 from accelnas_training.errors import ProxyError
-from accelnas_training.proxy.ranks import (
+from accelnas_training.proxy.trainings import Trained
+from accelnas_training.ranks import (
     LEAST_MODELS,
     NO_INTERVAL,
-    RESAMPLES,
     Interval,
     interval_over_models,
     interval_over_seeds,
@@ -22,17 +29,94 @@ from accelnas_training.proxy.ranks import (
 )
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from accelnas import Space
+    from accelnas.build.dataset import Dataset
+    from accelnas_training.arrays import Floats
 
-    from accelnas_training.proxy.trainings import Trained
 
-    Floats = NDArray[np.float64]
+_METRICS = ("accuracy", "train_time", "energy")
 
-__all__ = ["Agreement", "Validation", "agreement", "validate"]
+
+def read_trained(pattern: str, space: Space | None = None) -> Trained:
+    """Read what one scheme gave with each seed.
+
+    Parameters
+    ----------
+    pattern
+        Files, such as ``reference-seed*.csv`` or ``reference.parquet``: what ``accelnas-training export`` writes, a
+        row a training, whose metrics are ``accuracy`` (%), ``train_time`` (s) and, where measured, ``energy`` (J). A
+        ``.csv`` file without a header is one that Accel-NASBench publishes.
+    space
+        The search space; None means MnasNet.
+
+    Returns
+    -------
+    Trained
+        Architectures in the order of the first table.
+
+    Raises
+    ------
+    ProxyError
+        If no file matches, a metric is missing, or architectures differ in the number of trainings.
+    DataError
+        If a table is not what it should be.
+    """
+    space = mnasnet_space() if space is None else space
+    paths = sorted(glob.glob(pattern))  # noqa: PTH207 (the pattern may be absolute)
+    if not paths:
+        raise ProxyError(f"no file matches {pattern}; name tables of trainings, such as 'reference-seed*.csv'")
+    trainings: dict[bytes, list[Floats]] = defaultdict(list)
+    for path in paths:
+        dataset = _read(Path(path), space)
+        for metric in _METRICS[:2]:
+            if metric not in dataset.metrics:
+                raise ProxyError(f"{path} has no column {metric}; it needs {' and '.join(_METRICS[:2])}")
+        nothing = np.full(len(dataset), np.nan)
+        columns = [dataset.values(metric) if metric in dataset.metrics else nothing for metric in _METRICS]
+        for row, values in zip(dataset.choices, np.stack(columns, axis=1), strict=True):
+            trainings[row.tobytes()].append(values)
+    most = max(len(values) for values in trainings.values())
+    choices = np.array([np.frombuffer(key, np.uint8) for key in trainings])
+    for row, several in zip(choices, trainings.values(), strict=True):
+        if len(several) < most:
+            raise ProxyError(
+                f"{pattern} holds {space.format(row)[0]} {len(several)} times and others {most} times; "
+                "give all architectures the same seeds"
+            )
+    return Trained(choices, *np.moveaxis(np.array(list(trainings.values())), -1, 0))
+
+
+def _read(path: Path, space: Space) -> Dataset:
+    if path.suffix == ".csv" and not _has_header(path, space):
+        return from_table(_published(path, space), space)
+    return read_dataset(path, space)
+
+
+def _has_header(path: Path, space: Space) -> bool:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return space.variables[0].name in file.readline()
+
+
+def _published(path: Path, space: Space) -> pl.DataFrame:
+    """Name the columns: metrics at known places, then each symbol for all blocks."""
+    symbols = list(dict.fromkeys(variable.symbol for variable in space.variables))
+    variables = sorted(space.variables, key=lambda variable: symbols.index(variable.symbol))
+    places = SEED_COLUMNS | {variable.name: ARCHITECTURE + i for i, variable in enumerate(variables)}
+    check_table(path)
+    try:
+        table = pl.read_csv(path, has_header=False)
+    except pl.exceptions.PolarsError as error:
+        raise ProxyError(f"{path} is not a readable table: {error}") from error
+    if table.width != ARCHITECTURE + len(variables):
+        raise ProxyError(
+            f"{path} has no header with the variables of space {space.name}, and {table.width} columns, not the "
+            f"{ARCHITECTURE + len(variables)} of a published table; name the columns in its first row"
+        )
+    return table.select(pl.col(table.columns[place]).alias(name) for name, place in places.items())
 
 
 @dataclass(frozen=True)
-class Agreement:
+class SelfAgreement:
     """How one scheme agrees with itself.
 
     Attributes
@@ -82,8 +166,8 @@ class Validation:
     interval: Interval
     interval_over_seeds: Interval
     singles: tuple[float, ...]
-    of_proxy: Agreement
-    of_reference: Agreement
+    of_proxy: SelfAgreement
+    of_reference: SelfAgreement
     left_out: int
 
     @property
@@ -97,15 +181,13 @@ class Validation:
         return float(np.nanmean(self.proxy.means - self.reference.means))
 
 
-def validate(proxy: Trained, reference: Trained, *, seed: int = 0, resamples: int = RESAMPLES) -> Validation:
+def validate(proxy: Trained, reference: Trained) -> Validation:
     """Compare a proxy with the reference.
 
     Parameters
     ----------
     proxy, reference
         What they gave, on whichever architectures; those that both have are compared. The numbers of seeds may differ.
-    seed, resamples
-        Of the bootstrap over architectures.
 
     Raises
     ------
@@ -135,25 +217,25 @@ def validate(proxy: Trained, reference: Trained, *, seed: int = 0, resamples: in
     proxy, reference = proxy.take(rows[:, 0]), reference.take(rows[:, 1])
     means = proxy.means, reference.means
     several = max(proxy.accuracy.shape[1], reference.accuracy.shape[1]) > 1
-    over_seeds = interval_over_seeds(proxy.accuracy, reference.accuracy, seed=seed) if several else NO_INTERVAL
+    over_seeds = interval_over_seeds(proxy.accuracy, reference.accuracy) if several else NO_INTERVAL
     return Validation(
         proxy,
         reference,
         tau(*means),
-        interval_over_models(*means, seed=seed, resamples=resamples),
+        interval_over_models(*means),
         over_seeds,
         tuple(tau(a, b) for a, b in product(proxy.accuracy.T, reference.accuracy.T)),
-        agreement(proxy),
-        agreement(reference),
+        self_agreement(proxy),
+        self_agreement(reference),
         len(every) - len(pairs),
     )
 
 
-def agreement(trained: Trained) -> Agreement:
+def self_agreement(trained: Trained) -> SelfAgreement:
     """Say how one scheme agrees with itself."""
     sound = trained.accuracy[~np.isnan(trained.means)]
     several = sound.shape[1] > 1 and len(sound) > 0
-    return Agreement(
+    return SelfAgreement(
         between=tuple(tau(a, b) for a, b in combinations(trained.accuracy.T, 2)),
         sigma=float(sound.std(axis=1, ddof=1).mean()) if several else math.nan,
         pooled=pooled_noise(list(sound)) if several else math.nan,

@@ -2,29 +2,103 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 
+from accelnas.build.evaluation.style import GREY, colours, drawing, save
 from accelnas.build.evaluation.tables import markdown, number
-from accelnas_training.proxy.plots import draw_agreement
-from accelnas_training.proxy.writing import (
-    circumstances,
-    energy,
-    per_architecture,
-    shown_tau,
-    write_files,
-    written,
-)
+from accelnas_training.energy import grams_of_co2
+from accelnas_training.reports import circumstances, write_files, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from accelnas import Space
-    from accelnas_training.proxy.validation import Agreement, Validation
+    from accelnas_training.proxy.trainings import Trained
+    from accelnas_training.proxy.validation import SelfAgreement, Validation
+    from accelnas_training.ranks import Interval
 
-__all__ = ["write_validation"]
+
+def shown_tau(tau: float, interval: Interval) -> str:
+    """Give a tau with its interval."""
+    return f"{tau:.3f} (95 % interval {interval.low:.3f} to {interval.high:.3f})"
+
+
+def per_architecture(space: Space, **schemes: Trained) -> pl.DataFrame:
+    """Give a row an architecture, with the mean and deviation of accuracy and the mean time under each scheme."""
+    columns: dict[str, object] = {"architecture": space.format(next(iter(schemes.values())).choices)}
+    for name, trained in schemes.items():
+        columns[f"{name}_accuracy"] = trained.means
+        if trained.accuracy.shape[1] > 1:
+            columns[f"{name}_sd"] = trained.accuracy.std(axis=1, ddof=1)
+        columns[f"{name}_seconds"] = trained.seconds.mean(axis=1)
+    return pl.DataFrame(columns, nan_to_null=True)
+
+
+def energy(intensity: float | None, **joules: float) -> str:
+    """Give the energy of some trainings, and the CO₂ of making it; where none was measured, say so.
+
+    Parameters
+    ----------
+    intensity
+        Of the grid, in grams of CO₂ per kWh; None leaves CO₂ out.
+    **joules
+        By what used them; NaN where not measured.
+    """
+    if all(math.isnan(value) for value in joules.values()):
+        return "Energy was not measured: the machine has no counters that could be read."
+    rows = []
+    for name, value in joules.items():
+        row = [name.replace("_", " "), number(value / 3600)]
+        if intensity is not None:
+            row.append(number(grams_of_co2(value, intensity) or math.nan))
+        rows.append(row)
+    carbon = [] if intensity is None else ["CO₂ [g]"]
+    source = "" if intensity is None else f"\n\nCO₂ is at {intensity:g} g per kWh."
+    return markdown(["", "energy [Wh]", *carbon], rows) + source
+
+
+def total(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
+    """Give the sum of what was measured; NaN if nothing was."""
+    known = values[~np.isnan(values)]
+    return float(known.sum()) if known.size else math.nan
+
+
+BLUE, RED = colours(["candidates", "best"]).values()
+
+
+def draw_agreement(path: Path, proxy: Trained, reference: Trained, tau: float, interval: Interval) -> None:
+    """Draw the accuracy under the proxy against that under the reference; bars are a deviation over seeds."""
+    with drawing() as figure_class:
+        figure = figure_class(figsize=(4.2, 3.6), layout="constrained")
+        axes = figure.subplots()
+        spread = [_deviation(trained) for trained in (reference, proxy)]
+        axes.errorbar(
+            reference.means,
+            proxy.means,
+            xerr=spread[0],
+            yerr=spread[1],
+            fmt="o",
+            markersize=3,
+            color=BLUE,
+            ecolor=GREY,
+            elinewidth=0.6,
+        )
+        low, high = interval
+        axes.set(
+            title=f"{len(proxy)} architectures, τ = {tau:.3f} ({low:.3f} to {high:.3f})",
+            xlabel="top-1 under r [%]",
+            ylabel="top-1 under p* [%]",
+        )
+        save(figure, path)
+
+
+def _deviation(trained: Trained) -> Any:
+    return trained.accuracy.std(axis=1, ddof=1) if trained.accuracy.shape[1] > 1 else np.zeros(len(trained))
 
 
 def write_validation(
@@ -106,7 +180,7 @@ def _remarks(validation: Validation) -> str:
     return text
 
 
-def _rows(proxy: Agreement, reference: Agreement) -> list[list[str]]:
+def _rows(proxy: SelfAgreement, reference: SelfAgreement) -> list[list[str]]:
     both = proxy, reference
     return [
         ["τ between seeds 1 and 2", *(f"{one.between[0]:.3f}" if one.between else "–" for one in both)],

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping  # noqa: TC003 (types of fields are looked up)
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any
 
 from accelnas.caching import cached_property
-from accelnas_training.errors import ImagesError, SchemeError
-from accelnas_training.images.augmentation import Augmentation
-from accelnas_training.schemes.fields import Limits, check_fields, from_table
-
-__all__ = ["Optimizer", "Resize", "Schedule", "Scheme"]
+from accelnas_training.checked import Checked, Range
+from accelnas_training.errors import SchemeError
+from accelnas_training.images.base import Augmentation
 
 
 @dataclass(frozen=True)
-class Resize:
+class Resize(Checked):
     """Progressive resizing: which resolution each epoch trains at. Epochs count from 0.
 
     Attributes
@@ -33,16 +31,17 @@ class Resize:
         Between its ends, the resolution is rounded to a multiple of this many pixels.
     """
 
-    start: Annotated[int, Limits(least=1)]
-    end: Annotated[int, Limits(least=1)]
-    validation: Annotated[int, Limits(least=1)]
-    start_epoch: Annotated[int, Limits(least=0)] = 0
-    end_epoch: Annotated[int, Limits(least=0)] = 0
-    multiple: Annotated[int, Limits(least=1)] = 32
-    validation_crop: Annotated[float, Limits(more_than=0, most=1)] = 0.875
+    where = "resize"
+    start: Annotated[int, Range(least=1)]
+    end: Annotated[int, Range(least=1)]
+    validation: Annotated[int, Range(least=1)]
+    start_epoch: Annotated[int, Range(least=0)] = 0
+    end_epoch: Annotated[int, Range(least=0)] = 0
+    multiple: Annotated[int, Range(least=1)] = 32
+    validation_crop: Annotated[float, Range(more_than=0, most=1)] = 0.875
 
     def __post_init__(self) -> None:
-        check_fields(self, "resize")
+        super().__post_init__()
         if self.end_epoch < self.start_epoch:
             raise SchemeError(
                 f"resize.end_epoch is {self.end_epoch}, before resize.start_epoch {self.start_epoch}; swap them"
@@ -50,7 +49,7 @@ class Resize:
 
 
 @dataclass(frozen=True)
-class Optimizer:
+class Optimizer(Checked):
     """An optimizer of timm.
 
     Attributes
@@ -67,21 +66,17 @@ class Optimizer:
         Further arguments of the optimizer, such as ``eps``.
     """
 
+    where = "optimizer"
     name: str
-    lr: Annotated[float, Limits(more_than=0)]
-    momentum: Annotated[float, Limits(least=0, less_than=1)] = 0.9
-    weight_decay: Annotated[float, Limits(least=0)] = 0.0
+    lr: Annotated[float, Range(more_than=0)]
+    momentum: Annotated[float, Range(least=0, less_than=1)] = 0.9
+    weight_decay: Annotated[float, Range(least=0)] = 0.0
     filter_bias_and_bn: bool = True
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
-    def __post_init__(self) -> None:
-        check_fields(self, "optimizer")
-        if not isinstance(self.options, Mapping):
-            raise SchemeError(f"optimizer.options is {self.options!r}; expected a table [optimizer.options]")
-
 
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(Checked):
     """How the learning rate changes, update by update.
 
     Attributes
@@ -97,19 +92,17 @@ class Schedule:
         For ``step`` alone.
     """
 
-    kind: Annotated[str, Limits(choices=("cosine", "linear", "step"))]
-    warmup_epochs: Annotated[float, Limits(least=0)] = 0.0
-    warmup_lr: Annotated[float, Limits(least=0)] = 0.0
-    final_lr: Annotated[float, Limits(least=0)] = 0.0
-    decay_epochs: Annotated[float, Limits(more_than=0)] = 1.0
-    decay_rate: Annotated[float, Limits(more_than=0, most=1)] = 1.0
-
-    def __post_init__(self) -> None:
-        check_fields(self, "schedule")
+    where = "schedule"
+    kind: Annotated[str, Range(choices=("cosine", "linear", "step"))]
+    warmup_epochs: Annotated[float, Range(least=0)] = 0.0
+    warmup_lr: Annotated[float, Range(least=0)] = 0.0
+    final_lr: Annotated[float, Range(least=0)] = 0.0
+    decay_epochs: Annotated[float, Range(more_than=0)] = 1.0
+    decay_rate: Annotated[float, Range(more_than=0, most=1)] = 1.0
 
 
 @dataclass(frozen=True)
-class Scheme:
+class Scheme(Checked):
     """How networks are trained; what does not change a result (devices, workers) is not part of it.
 
     Attributes
@@ -149,23 +142,22 @@ class Scheme:
     """
 
     name: str
-    epochs: Annotated[int, Limits(least=1)]
-    batch_size: Annotated[int, Limits(least=1)]
+    epochs: Annotated[int, Range(least=1)]
+    batch_size: Annotated[int, Range(least=1)]
     resize: Resize
     optimizer: Optimizer
     schedule: Schedule
     augmentation: Augmentation = field(default_factory=Augmentation)
-    label_smoothing: Annotated[float, Limits(least=0, less_than=1)] = 0.0
-    dropout: Annotated[float, Limits(least=0, less_than=1)] = 0.0
-    ema: Annotated[float, Limits(least=0, less_than=1)] = 0.0
-    precision: Annotated[str, Limits(choices=("float32", "float16", "bfloat16"))] = "float32"
+    label_smoothing: Annotated[float, Range(least=0, less_than=1)] = 0.0
+    dropout: Annotated[float, Range(least=0, less_than=1)] = 0.0
+    ema: Annotated[float, Range(least=0, less_than=1)] = 0.0
+    precision: Annotated[str, Range(choices=("float32", "float16", "bfloat16"))] = "float32"
     channels_last: bool = False
-    accumulation: Annotated[int, Limits(least=1)] = 1
-    clip: Annotated[float, Limits(least=0)] = 0.0
+    accumulation: Annotated[int, Range(least=1)] = 1
+    clip: Annotated[float, Range(least=0)] = 0.0
 
     def __post_init__(self) -> None:
-        check_fields(self)
-        check_fields(self.augmentation, "augmentation")
+        super().__post_init__()
         if self.batch_size % self.accumulation:
             raise SchemeError(
                 f"batch_size {self.batch_size} is no multiple of accumulation {self.accumulation}; choose one"
@@ -179,8 +171,7 @@ class Scheme:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of everything but the name: 64 hex digits."""
-        content = {key: value for key, value in self.to_dict().items() if key != "name"}
-        return hashlib.sha256(b"accelnas scheme 1\n" + json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return self.digest_of("accelnas scheme 1\n", ("name",))
 
     def resolution(self, epoch: int) -> int:
         """Pixels a side in an epoch, which count from 0."""
@@ -195,40 +186,49 @@ class Scheme:
         low, high = sorted((resize.start, resize.end))
         return min(max(rounded, low), high)
 
-    def changed(self, **dotted: Any) -> Scheme:
-        """Give a scheme with other values: ``batch_size=256``, ``**{"resize.end": 192}``.
 
-        Raises
-        ------
-        SchemeError
-            If there is no such value, or the scheme doesn't allow it.
-        """
-        table = self.to_dict()
-        for name, value in dotted.items():
-            *path, key = name.split(".")
-            inner: Any = table
-            for step in path:
-                inner = inner.setdefault(step, {}) if isinstance(inner, dict) else None
-            if not isinstance(inner, dict):
-                raise SchemeError(f"unknown key {name}; {'.'.join(path)} holds no others")
-            inner[key] = value
-        return Scheme.from_dict(table)
+_FOLDER = Path(__file__).parent
 
-    def to_dict(self) -> dict[str, Any]:
-        """Give all values as plain tables, strings and numbers, for JSON."""
-        table: dict[str, Any] = json.loads(json.dumps(asdict(self), default=dict))
-        return table
+SHIPPED = ("reference", "p_star")
 
-    @classmethod
-    def from_dict(cls, table: Mapping[str, Any]) -> Scheme:
-        """Make a scheme from what `to_dict` or a TOML file gives.
 
-        Raises
-        ------
-        SchemeError
-            If a key is unknown or missing, or a value is not what it should be; the message names it.
-        """
-        try:
-            return from_table(cls, table)
-        except ImagesError as error:  # of the augmentation, which names its key
-            raise SchemeError(str(error)) from error
+def load_scheme(name_or_path: str | Path) -> Scheme:
+    """Read a scheme: ``reference`` or ``p_star``, those of the Accel-NASBench paper, or a TOML file.
+
+    Raises
+    ------
+    SchemeError
+        If there is no such scheme or file, or it is not a scheme; the message names the key.
+
+    Examples
+    --------
+    >>> from accelnas_training.schemes import load_scheme
+    >>> load_scheme("reference").optimizer.name
+    'rmsproptf'
+    """
+    return Scheme.read(name_or_path, "scheme", _FOLDER, SHIPPED)
+
+
+def to_toml(scheme: Scheme) -> str:
+    """Write a scheme out in full, as `load_scheme` reads it.
+
+    Examples
+    --------
+    >>> from accelnas_training.schemes import load_scheme, to_toml
+    >>> print(to_toml(load_scheme("p_star")))
+    name = "p_star"
+    epochs = 16
+    ...
+    """
+    return "\n".join(_lines("", scheme.to_dict())) + "\n"
+
+
+def _lines(name: str, table: dict[str, Any]) -> list[str]:
+    inner = {key: value for key, value in table.items() if isinstance(value, dict)}
+    # JSON's strings, numbers, booleans and arrays are TOML's
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in table.items() if key not in inner]
+    if name and lines:
+        lines = ["", f"[{name}]", *lines]
+    for key, value in inner.items():
+        lines += _lines(f"{name}.{key}".lstrip("."), value)
+    return lines

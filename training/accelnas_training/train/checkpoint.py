@@ -17,7 +17,6 @@ from accelnas_training.errors import TrainingError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["read_checkpoint", "write_checkpoint"]
 
 _FORMAT = "accelnas checkpoint 1"
 

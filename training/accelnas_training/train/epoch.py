@@ -1,27 +1,57 @@
-"""One epoch of training, and one pass over the validation images. The device is waited for once in each."""
+"""One epoch of training, one pass over the validation images, and what ends them without a result."""
 
 from __future__ import annotations
 
 import math
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch.nn import functional
 
-from accelnas_training.train.failures import LossWatch, check_finite, diverged
+from accelnas_training.errors import TrainingFailure
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from accelnas_training.images import Loader
     from accelnas_training.train.learner import Learner
 
-__all__ = ["Trained", "Validated", "peak_memory", "train_epoch", "validate"]
+
+_LOOK_EVERY = 100  # steps between looks at the loss, for each of which the device is waited for
+_SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
+
+
+def check_finite(tensors: Iterable[torch.Tensor], epoch: int) -> None:
+    """Check weights and statistics once an epoch; waits for the device.
+
+    Raises
+    ------
+    TrainingFailure
+        If a value is not finite.
+    """
+    finite = [torch.isfinite(tensor).all() for tensor in tensors if tensor.is_floating_point()]
+    if finite and not torch.stack(finite).all():
+        raise _diverged(epoch)
+
+
+def _diverged(epoch: int) -> TrainingFailure:
+    """Give the failure of a training whose numbers are not finite any more."""
+    return TrainingFailure("diverged", f"loss or weights are not finite in epoch {epoch}; lower the learning rate")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error, from whatever device, means that memory ran out."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _SIGNS)
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedEpoch:
     """Means over the images of all processes (loss, top1 in %), their number, the last rate, seconds waited."""
 
     loss: float
@@ -32,7 +62,7 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class Validated:
+class ValidatedEpoch:
     """Means over all validation images: cross entropy, %, %."""
 
     loss: float = math.nan
@@ -40,7 +70,7 @@ class Validated:
     top5: float = math.nan
 
 
-def train_epoch(learner: Learner, batches: Loader, epoch: int) -> Trained:
+def train_epoch(learner: Learner, batches: Loader, epoch: int) -> TrainedEpoch:
     """Train on each batch once.
 
     Raises
@@ -51,7 +81,7 @@ def train_epoch(learner: Learner, batches: Loader, epoch: int) -> Trained:
     device, together = learner.place.device, learner.scheme.accumulation
     loss_sum = torch.zeros((), device=device, dtype=learner.place.summing)
     correct = torch.zeros((), device=device, dtype=torch.int64)
-    watch, steps, images, waited, lr = LossWatch(device), len(batches), 0, 0.0, learner.lr
+    steps, images, waited, lr = len(batches), 0, 0.0, learner.lr
     learner.model.train()
     iterator = iter(batches)
     for step in range(steps):
@@ -61,37 +91,29 @@ def train_epoch(learner: Learner, batches: Loader, epoch: int) -> Trained:
         inputs, targets = inputs.to(device, non_blocking=True), targets.to(device, non_blocking=True)
         # the last update of an epoch may have fewer steps
         share = min(together, steps - step // together * together)
-        if (step + 1) % together and step + 1 < steps:
-            with learner.alone():
-                loss, outputs = _backward(learner, inputs, targets, share)
-        else:
-            loss, outputs = _backward(learner, inputs, targets, share)
+        updates = (step + 1) % together == 0 or step + 1 == steps
+        with nullcontext() if updates else learner.alone():
+            with learner.precision():
+                outputs = learner.model(inputs)
+                loss = learner.criterion(outputs, targets)
+            learner.scaler.scale(loss / share if share > 1 else loss).backward()
+        if updates:
             lr = learner.lr
             learner.update()
-        loss_sum += loss * len(targets)
+        loss_sum += loss.detach() * len(targets)
         correct += (outputs.argmax(1) == targets).sum()
         images += len(targets)
-        watch.look(loss_sum, step, epoch)
+        if step % _LOOK_EVERY == 0 and not math.isfinite(loss_sum.item()):
+            raise _diverged(epoch)
     total, right, count = learner.place.sums(loss_sum, correct, images)
     if not math.isfinite(total):
-        raise diverged(epoch)
+        raise _diverged(epoch)
     learner.agree()
     check_finite(learner.network.state_dict().values(), epoch)
-    return Trained(total / count, 100 * right / count, int(count), lr, waited)
+    return TrainedEpoch(total / count, 100 * right / count, int(count), lr, waited)
 
 
-def _backward(
-    learner: Learner, inputs: torch.Tensor, targets: torch.Tensor, share: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Gather the gradients of a batch; give its mean loss, and its outputs."""
-    with learner.precision():
-        outputs = learner.model(inputs)
-        loss = learner.criterion(outputs, targets)
-    learner.scaler.scale(loss / share if share > 1 else loss).backward()
-    return loss.detach(), outputs.detach()
-
-
-def validate(learner: Learner, batches: Loader) -> Validated:
+def validate_epoch(learner: Learner, batches: Loader) -> ValidatedEpoch:
     """Validate the network that counts; every image once, whatever the number of processes."""
     device, network = learner.place.device, learner.validated
     sums = torch.zeros(3, device=device, dtype=learner.place.summing)
@@ -107,7 +129,7 @@ def validate(learner: Learner, batches: Loader) -> Validated:
             sums += torch.stack([loss, best[:, 0].sum(), best.sum()])
             images += len(targets)
     loss_sum, first, five, count = learner.place.sums(*sums, images)
-    return Validated(loss_sum / count, 100 * first / count, 100 * five / count if classes > 5 else math.nan)
+    return ValidatedEpoch(loss_sum / count, 100 * first / count, 100 * five / count if classes > 5 else math.nan)
 
 
 def peak_memory(device: torch.device) -> int:

@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import time
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from accelnas_training.energy import Meter
-from accelnas_training.errors import TrainingError
+from accelnas_training.errors import TrainingError, TrainingFailure
 from accelnas_training.images import Images, Loader, LoaderPlan, Part
 from accelnas_training.provenance import environment
-from accelnas_training.train.epoch import Trained, Validated, peak_memory, train_epoch, validate
-from accelnas_training.train.evidence import Evidence
+from accelnas_training.train.epoch import (
+    TrainedEpoch,
+    ValidatedEpoch,
+    is_out_of_memory,
+    peak_memory,
+    train_epoch,
+    validate_epoch,
+)
+from accelnas_training.train.evidence import EpochRow, Evidence, TrainingResult
 from accelnas_training.train.learner import Learner
-from accelnas_training.train.result import EpochRow, TrainingResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from accelnas_training.schemes import Scheme
     from accelnas_training.train.places import Place
 
-__all__ = ["Task", "run"]
-
 
 @dataclass(frozen=True)
-class Task:
+class TrainingPlan:
     """What is to be trained, and how; `train` explains each."""
 
     images: Images
@@ -81,8 +87,74 @@ class Task:
         return self.images.loader(part, plan)
 
 
-def run(
-    network: nn.Module, task: Task, place: Place, evidence: Evidence | None, report: Callable[[EpochRow], None] | None
+def train_at(
+    network: nn.Module, task: TrainingPlan, place: Place, report: Callable[[EpochRow], None] | None
+) -> TrainingResult:
+    """Train in this process, alone or as one of several; parameters and errors as of `train`."""
+    evidence = task.evidence(network)
+    if evidence is not None:
+        if task.resume:
+            evidence.check()
+            result = evidence.result()
+            if result is not None:
+                _load_weights(network, evidence.checkpoint())
+                return result
+        else:
+            if place.first:
+                evidence.forget()
+            place.sums(0.0)  # the others look after that
+    failure = None
+    try:
+        with _own_state(place):
+            return _run(network, task, place, evidence, report)
+    except TrainingFailure as known:
+        failure = known
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        size = task.scheme.batch_size // place.processes
+        failure = TrainingFailure(
+            "out of memory",
+            f"{place.device} has not enough memory for {size} images a batch; raise accumulation or use more devices",
+        )
+    # outside the handlers, so that no traceback holds on to the memory
+    network.zero_grad()
+    network.to("cpu")
+    gc.collect()
+    if place.device.type == "cuda":
+        torch.cuda.empty_cache()
+    if evidence is not None:
+        evidence.fail(failure)
+    raise failure.with_traceback(None)
+
+
+@contextmanager
+def _own_state(place: Place) -> Iterator[None]:
+    """Keep PyTorch's random numbers and settings from the caller's, and give those back."""
+    cuda = place.device.type == "cuda"
+    before = torch.backends.cudnn.benchmark
+    if cuda:
+        torch.cuda.reset_peak_memory_stats(place.device)
+    torch.backends.cudnn.benchmark = cuda  # each resolution's fastest algorithms
+    try:
+        with torch.random.fork_rng(devices=[place.device] if cuda else []):
+            yield
+    finally:
+        torch.backends.cudnn.benchmark = before
+
+
+def _load_weights(network: nn.Module, checkpoint: Mapping[str, Any] | None) -> None:
+    """Load what was validated last, if the checkpoint was not deleted meanwhile."""
+    if checkpoint is not None:
+        network.load_state_dict(checkpoint["learner"]["average"] or checkpoint["learner"]["network"])
+
+
+def _run(
+    network: nn.Module,
+    task: TrainingPlan,
+    place: Place,
+    evidence: Evidence | None,
+    report: Callable[[EpochRow], None] | None,
 ) -> TrainingResult:
     """Train from the last checkpoint, or from the start, to the end; raises as `train` does."""
     scheme, began = task.scheme, time.perf_counter()
@@ -107,9 +179,9 @@ def run(
             trained = train_epoch(learner, batches, epoch)
             place.wait()
         seconds = time.perf_counter() - epoch_began
-        validated = Validated()
+        validated = ValidatedEpoch()
         if (epoch + 1) % task.validate_every == 0 or epoch + 1 == scheme.epochs:
-            validated = validate(learner, task.loader("validation", place, epoch))
+            validated = validate_epoch(learner, task.loader("validation", place, epoch))
         rows.append(_row(task, place, epoch, trained, validated, seconds, meter.joules))
         if evidence is not None and place.first:
             total = time.perf_counter() - began
@@ -124,7 +196,7 @@ def run(
     return result
 
 
-def _start(evidence: Evidence | None, task: Task, place: Place, epochs_done: int) -> None:
+def _start(evidence: Evidence | None, task: TrainingPlan, place: Place, epochs_done: int) -> None:
     """Write the settings; first make sure that all processes found the same checkpoint."""
     if place.sums(float(epochs_done))[0] != epochs_done * place.processes:
         raise TrainingError(f"only some processes find the checkpoint in {task.folder}; use a folder that all share")
@@ -135,7 +207,13 @@ def _start(evidence: Evidence | None, task: Task, place: Place, epochs_done: int
 
 
 def _row(
-    task: Task, place: Place, epoch: int, trained: Trained, validated: Validated, seconds: float, joules: float | None
+    task: TrainingPlan,
+    place: Place,
+    epoch: int,
+    trained: TrainedEpoch,
+    validated: ValidatedEpoch,
+    seconds: float,
+    joules: float | None,
 ) -> EpochRow:
     counted, energy = place.sums(float(joules is not None), joules or 0.0)
     return EpochRow(
@@ -144,9 +222,7 @@ def _row(
         lr=trained.lr,
         train_loss=trained.loss,
         train_top1=trained.top1,
-        loss=validated.loss,
-        top1=validated.top1,
-        top5=validated.top5,
+        **asdict(validated),
         seconds=seconds,
         data_seconds=trained.data_seconds,
         images_per_second=trained.images / seconds,

@@ -15,8 +15,6 @@ from accelnas_training.errors import TrainingError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Place", "check_device", "is_first_process", "joined", "under_torchrun"]
-
 
 @dataclass(frozen=True)
 class Place:

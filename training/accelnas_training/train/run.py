@@ -1,29 +1,30 @@
-"""Train one network: choose devices, resume, loop over epochs, leave evidence."""
+"""Train one network, or an architecture of a family, here or in a process for each device."""
 
 from __future__ import annotations
 
-import gc
-from contextlib import contextmanager
+import copy
+import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import multiprocessing, nn
+from torch.multiprocessing.spawn import start_processes
 
+from accelnas.errors import AccelnasError
 from accelnas_training.errors import TrainingError, TrainingFailure
-from accelnas_training.train.failures import is_out_of_memory
-from accelnas_training.train.loop import Task, run
+from accelnas_training.train.evidence import EpochRow, TrainingResult
+from accelnas_training.train.loop import TrainingPlan, train_at
 from accelnas_training.train.places import Place, check_device, joined, under_torchrun
-from accelnas_training.train.processes import train_in_processes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from accelnas_training.arrays import Archs
     from accelnas_training.images import Images
+    from accelnas_training.networks import NetworkFamily
     from accelnas_training.schemes import Scheme
-    from accelnas_training.train.result import EpochRow, TrainingResult
-
-__all__ = ["train", "train_at"]
 
 
 def train(
@@ -83,7 +84,7 @@ def train(
     if validate_every < 1:
         raise TrainingError(f"validate_every is {validate_every}; choose at least 1")
     path = None if folder is None else Path(folder)
-    task = Task(images, scheme, seed, path, resume, workers, validate_every, dict(labels or {}))
+    task = TrainingPlan(images, scheme, seed, path, resume, workers, validate_every, dict(labels or {}))
     devices = device.split(",")
     if len(devices) > 1:
         for name in devices:
@@ -95,61 +96,103 @@ def train(
     return train_at(network, task, Place(check_device(device)), report)
 
 
-def train_at(network: nn.Module, task: Task, place: Place, report: Callable[[EpochRow], None] | None) -> TrainingResult:
-    """Train in this process, alone or as one of several; parameters and errors as of `train`."""
-    evidence = task.evidence(network)
-    if evidence is not None:
-        if task.resume:
-            evidence.check()
-            result = evidence.result()
-            if result is not None:
-                _load_weights(network, evidence.checkpoint())
-                return result
-        else:
-            if place.first:
-                evidence.forget()
-            place.sums(0.0)  # the others look after that
-    failure = None
-    try:
-        with _own_state(place):
-            return run(network, task, place, evidence, report)
-    except TrainingFailure as known:
-        failure = known
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        size = task.scheme.batch_size // place.processes
-        failure = TrainingFailure(
-            "out of memory",
-            f"{place.device} has not enough memory for {size} images a batch; raise accumulation or use more devices",
-        )
-    # outside the handlers, so that no traceback holds on to the memory
-    network.zero_grad()
+def train_architecture(
+    family: NetworkFamily,
+    architecture: Archs,
+    images: Images,
+    scheme: Scheme,
+    *,
+    seed: int = 0,
+    **settings: Any,
+) -> TrainingResult:
+    """Build an architecture's network for these images, with weights drawn from the seed, and train it.
+
+    Parameters
+    ----------
+    family
+        Builds the network; classes and channels are those of the images.
+    architecture
+        Choice indices, uint8 (variables,).
+    images, scheme, seed
+        As for `train`; the seed draws the first weights too, so that it names the whole training.
+    **settings
+        Further arguments of `train`: ``device``, ``folder``, ``resume``, ``workers``, ``validate_every``, ``report``.
+
+    Raises
+    ------
+    TrainingFailure, TrainingError
+        As `train`.
+    """
+    fitting = family.with_options(classes=images.classes, in_channels=images.channels)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = fitting.build(architecture)
+    labels = {"family": fitting.digest, "architecture": family.space.format(architecture[None])[0]}
+    return train(network, images, scheme, seed=seed, labels=labels, **settings)
+
+
+def train_in_processes(
+    network: nn.Module, task: TrainingPlan, devices: Sequence[str], report: Callable[[EpochRow], None] | None
+) -> TrainingResult:
+    """Train in a process for each device; the network, on the CPU, gets the weights.
+
+    Raises
+    ------
+    TrainingFailure, TrainingError
+        As `train`, from whichever process fails first; the others end.
+    """
     network.to("cpu")
-    gc.collect()
-    if place.device.type == "cuda":
-        torch.cuda.empty_cache()
-    if evidence is not None:
-        evidence.fail(failure)
-    raise failure.with_traceback(None)
+    messages = multiprocessing.get_context("spawn").SimpleQueue()
+    with tempfile.TemporaryDirectory() as folder:
+        rendezvous = (Path(folder) / "rendezvous").absolute().as_uri()
+        context = start_processes(  # type: ignore[no-untyped-call]
+            _member, (network, task, devices, rendezvous, messages), len(devices), join=False, start_method="spawn"
+        )
+        result = None
+        try:
+            running = True
+            while running:
+                try:
+                    running = not context.join(timeout=0.2)
+                finally:  # a member that fails says why before it ends
+                    while not messages.empty():
+                        result = _received(messages.get(), report) or result
+        finally:
+            for process in context.processes:
+                process.terminate()
+                process.join()
+    if result is None:
+        raise TrainingError(f"the processes on {', '.join(devices)} ended without a result; see their output")
+    return result
 
 
-@contextmanager
-def _own_state(place: Place) -> Iterator[None]:
-    """Keep PyTorch's random numbers and settings from the caller's, and give those back."""
-    cuda = place.device.type == "cuda"
-    before = torch.backends.cudnn.benchmark
-    if cuda:
-        torch.cuda.reset_peak_memory_stats(place.device)
-    torch.backends.cudnn.benchmark = cuda  # each resolution's fastest algorithms
+def _received(message: dict[str, Any], report: Callable[[EpochRow], None] | None) -> TrainingResult | None:
+    if "failure" in message:
+        raise TrainingFailure(message["failure"], message["text"])
+    if "error" in message:
+        raise TrainingError(message["error"])
+    if "row" in message:
+        if report is not None:
+            report(EpochRow(**message["row"]))
+        return None
+    return TrainingResult.from_dict(message["result"])
+
+
+def _member(
+    rank: int, network: nn.Module, task: TrainingPlan, devices: Sequence[str], rendezvous: str, messages: Any
+) -> None:
+    """Be one of the processes."""
+    torch.set_num_threads(max(1, torch.get_num_threads() // len(devices)))
     try:
-        with torch.random.fork_rng(devices=[place.device] if cuda else []):
-            yield
-    finally:
-        torch.backends.cudnn.benchmark = before
-
-
-def _load_weights(network: nn.Module, checkpoint: Mapping[str, Any] | None) -> None:
-    """Load what was validated last, if the checkpoint was not deleted meanwhile."""
-    if checkpoint is not None:
-        network.load_state_dict(checkpoint["learner"]["average"] or checkpoint["learner"]["network"])
+        own = copy.deepcopy(network)  # what came shares its memory with all processes
+        with joined(devices[rank], rendezvous, rank, len(devices)) as place:
+            result = train_at(own, task, place, lambda row: messages.put({"row": asdict(row)}))
+            if place.first:
+                network.load_state_dict(own.state_dict())
+                messages.put({"result": result.to_dict()})
+    except TrainingFailure as failure:
+        messages.put({"failure": failure.kind, "text": str(failure)})
+        raise
+    except AccelnasError as error:
+        messages.put({"error": str(error)})
+        raise

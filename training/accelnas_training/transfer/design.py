@@ -1,4 +1,4 @@
-"""Which architectures to measure, before anything is known of the device."""
+"""What a device's time is explained by, and which architectures to measure for it."""
 
 from __future__ import annotations
 
@@ -7,28 +7,98 @@ from typing import TYPE_CHECKING
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from accelnas import _core
 from accelnas.errors import DataError
 from accelnas_training.transfer.regression import PRIOR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
+    from accelnas_training.arrays import Archs, Floats, Rows
+    from accelnas_training.transfer.sources import Sources
 
-    Floats = NDArray[np.float64]
 
-__all__ = ["DESIGNS", "choose"]
+GROUPS = ("devices", "blocks of devices", "choices", "block states")
+
+"""Known costs; what each block adds to them; the choice of each variable; the joint state of each block."""
+
+
+class Features:
+    """Features of architectures; a weight for each gives a sum over blocks.
+
+    Every group has mean squared length 1 over the space, so that the scales of weights compare.
+
+    Parameters
+    ----------
+    sources
+        What is known.
+
+    Examples
+    --------
+    >>> import accelnas
+    >>> from accelnas_training.transfer.sources import Sources
+    >>> features = Features(Sources(accelnas.load(), ["throughput_a100", "macs"]))
+    >>> [group.shape[1] for group in features.groups(features.space.sample(5))]
+    [2, 14, 71, 264]
+    """
+
+    def __init__(self, sources: Sources) -> None:
+        self.space = sources.space
+        self._tables = sources.block_tables
+        self._choices = [len(variable.choices) for variable in self.space.variables]
+        self._states = [block.size for block in self.space.blocks]
+
+    def groups(self, archs: Archs) -> list[Floats]:
+        """Give float64 (n, ·) for each of `GROUPS`, of architectures uint8 (n, variables)."""
+        states = self.space.block_states(archs)
+        of_blocks = [table[states[:, b]] for b, table in enumerate(self._tables)]
+        known = float(sum(table.var(axis=0).sum() for table in self._tables)) or 1.0
+        return [
+            np.sum(of_blocks, axis=0) / np.sqrt(known),
+            np.concatenate(of_blocks, axis=1) / np.sqrt(known),
+            _one_hot(archs, self._choices),
+            _one_hot(states, self._states),
+        ]
+
+    def surrogate(self, constant: float, weights: Sequence[Floats]) -> _core.Surrogate:
+        """Give ``constant + Σ groups @ weights`` as tables, exactly: one number a block state.
+
+        Parameters
+        ----------
+        constant
+            Of the function.
+        weights
+            One float64 array for each of `GROUPS`.
+        """
+        blocks = len(self._states)
+        changed = [np.zeros((1, blocks), np.uint8)]  # every block in state 0, then one of them in each other state
+        for b, count in enumerate(self._states):
+            rows = np.zeros((count, blocks), np.uint8)
+            rows[:, b] = np.arange(count)
+            changed.append(rows)
+        archs = self.space._core.from_block_states(np.concatenate(changed))
+        values = np.sum([group @ weight for group, weight in zip(self.groups(archs), weights, strict=True)], axis=0)
+        tables = np.split(values[1:] - values[0], np.cumsum(self._states)[:-1])
+        return _core.Surrogate.additive(self.space._core, constant + float(values[0]), [t.tolist() for t in tables])
+
+
+def _one_hot(columns: Archs, counts: Sequence[int]) -> Floats:
+    """Give indicators without their means, of mean squared length 1."""
+    hot = [np.eye(count)[columns[:, i]] - 1 / count for i, count in enumerate(counts)]
+    length = float(np.sqrt(sum(1 - 1 / count for count in counts))) or 1.0
+    return np.concatenate(hot, axis=1) / length
+
 
 DESIGNS = ("variance", "determinant", "distance", "random")
 
 
-def choose(groups: Sequence[Floats], k: int, design: str = "variance", seed: int = 0) -> NDArray[np.intp]:
+def choose(groups: Sequence[Floats], k: int, design: str = "variance", seed: int = 0) -> Rows:
     """Choose k candidates one by one; the first ones of a longer choice are the shorter choice.
 
     Parameters
     ----------
     groups
-        Features of the candidates, see `accelnas_training.transfer.features.Features.groups`.
+        Features of the candidates, see `accelnas_training.transfer.design.Features.groups`.
     k
         How many.
     design
@@ -68,7 +138,7 @@ def choose(groups: Sequence[Floats], k: int, design: str = "variance", seed: int
         return _least_variance(PRIOR.covariance(groups), k, of_all=design == "variance")
 
 
-def _least_variance(covariance: Floats, k: int, *, of_all: bool) -> NDArray[np.intp]:
+def _least_variance(covariance: Floats, k: int, *, of_all: bool) -> Rows:
     """Condition on one candidate after the other."""
     taken: list[int] = []
     for _ in range(k):
@@ -83,7 +153,7 @@ def _least_variance(covariance: Floats, k: int, *, of_all: bool) -> NDArray[np.i
     return np.array(taken, np.intp)
 
 
-def _farthest(points: Floats, k: int) -> NDArray[np.intp]:
+def _farthest(points: Floats, k: int) -> Rows:
     """Begin next to the middle."""
     taken = [int(np.argmin(np.square(points - points.mean(axis=0)).sum(axis=1)))]
     distance = np.square(points - points[taken[0]]).sum(axis=1)

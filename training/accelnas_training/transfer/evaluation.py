@@ -10,25 +10,20 @@ import polars as pl
 
 from accelnas.build.ensemble import LINKS
 from accelnas.errors import DataError
-from accelnas_training.transfer.design import DESIGNS, choose
-from accelnas_training.transfer.features import Features
-from accelnas_training.transfer.figures import agreement
-from accelnas_training.transfer.regression import regress
+from accelnas_training.transfer.design import DESIGNS, Features, choose
+from accelnas_training.transfer.regression import figures_of, regress
 from accelnas_training.transfer.sources import Sources, board, default_sources, link_of, machine, without
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numpy.typing import NDArray
-
     from accelnas import Benchmark
     from accelnas.build.dataset import Dataset
     from accelnas.build.splits import Split
+    from accelnas_training.arrays import Floats, Rows
 
-    Floats = NDArray[np.float64]
-    Predictor = Callable[[NDArray[np.intp]], Floats]
+    Predictor = Callable[[Rows], Floats]
 
-__all__ = ["HELD_OUT", "METHODS", "Plan", "evaluate_transfer", "kind"]
 
 HELD_OUT = ("metric", "board", "kind")
 """What is not known: the metric itself; all metrics of its board; all boards of its kind."""
@@ -38,7 +33,7 @@ _CANDIDATES = 1000  # measured architectures that a design chooses from
 
 
 @dataclass(frozen=True)
-class Plan:
+class TransferPlan:
     """What to evaluate.
 
     Attributes
@@ -67,11 +62,77 @@ def kind(metric: str) -> str:
     return _KINDS.get(board(metric), machine(metric))
 
 
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One metric of a data set, as times: a throughput is its reciprocal.
+
+    Attributes
+    ----------
+    dataset, split
+        Measurements, and their parts.
+    metric, link
+        Name, and ``"identity"`` or ``"reciprocal"``.
+    times
+        float64 (n,): NaN where not measured.
+    fitted, test
+        intp: measured rows of the training and validation part, and of the test part.
+    """
+
+    dataset: Dataset
+    split: Split
+    metric: str
+    link: str
+    times: Floats
+    fitted: Rows
+    test: Rows
+
+    @classmethod
+    def of(cls, dataset: Dataset, split: Split, metric: str) -> Case:
+        """Take one metric.
+
+        Raises
+        ------
+        DataError
+            If there is no such metric, a value is not above 0, or a part has fewer than 2 rows.
+        """
+        values, link = dataset.values(metric), link_of(metric)
+        if (values <= 0).any():  # NaN compares false
+            wrong = int(np.argmax(values <= 0))
+            raise DataError(f"id {dataset.ids[wrong]}: {metric} is {values[wrong]}; times and speeds are above 0")
+        parts = [dataset.rows(np.concatenate([split.train, split.val])), dataset.rows(split.test)]
+        fitted, test = (part[~np.isnan(values[part])] for part in parts)
+        if min(len(fitted), len(test)) < 2:
+            raise DataError(f"{metric} has {len(fitted)} rows to fit and {len(test)} to test; 2 of each are needed")
+        return cls(dataset, split, metric, link, np.asarray(LINKS[link].apply(values)), fitted, test)
+
+    def figures(self, predicted: Floats) -> dict[str, float]:
+        """Compare predicted times of the test rows, float64, with the measured."""
+        return asdict(figures_of(self.times[self.test], predicted))
+
+    def few(self, count: int, seed: int) -> Rows:
+        """Draw some of the rows to fit, all if there are no more."""
+        return np.asarray(np.random.default_rng(seed).permutation(self.fitted)[:count])
+
+
+def speeds(dataset: Dataset) -> list[str]:
+    """Name the throughputs and latencies of a data set.
+
+    Raises
+    ------
+    DataError
+        If it has none.
+    """
+    names = [name for name in dataset.metrics if name.startswith(("throughput_", "latency_"))]
+    if not names:
+        raise DataError(f"the data has no throughput_ or latency_ column; it has {', '.join(dataset.metrics)}")
+    return names
+
+
 def evaluate_transfer(
     dataset: Dataset,
     split: Split,
     bench: Benchmark,
-    plan: Plan,
+    plan: TransferPlan,
     progress: Callable[[int, int], None] | None = None,
 ) -> pl.DataFrame:
     """Fit few measurements again and again, and compare with the test part.
@@ -101,19 +162,15 @@ def evaluate_transfer(
     DataError
         If the data set has no speed, or too few rows to choose from.
     """
-    metrics = list(plan.metrics or (name for name in dataset.metrics if name.startswith(("throughput_", "latency_"))))
-    if not metrics:
-        raise DataError(f"the data has no throughput_ or latency_ column; it has {', '.join(dataset.metrics)}")
-    cases = [case for metric in metrics for case in _cases(bench, metric)]
+    cases = [case for metric in plan.metrics or speeds(dataset) for case in _cases(bench, metric)]
     found: list[dict[str, Any]] = []
     for number, (metric, held_out, names) in enumerate(cases):
         if progress is not None:
             progress(number, len(cases))
-        device = _Device(dataset, split, metric)
+        device = Case.of(dataset, split, metric)
         if held_out == HELD_OUT[0] and metric in bench.metrics:
-            predicted = LINKS[link_of(metric)].apply(
-                bench.predict(dataset.choices[device.test], metric, dtype="float64")
-            )
+            speeds_of_test = bench.predict(dataset.choices[device.test], metric, dtype="float64")
+            predicted = LINKS[device.link].apply(speeds_of_test)
             about = {"method": "all rows", "design": "", "k": len(device.fitted), "seed": 0}
             found.append({"metric": metric, "held_out": "", **about, **device.figures(predicted)})
         fits = _fits(device, Features(Sources(bench, names)), _costs(bench), plan)
@@ -138,30 +195,12 @@ def _costs(bench: Benchmark) -> Features:
     return Features(Sources(bench, [name for name in ("macs", "params") if name in bench.metrics]))
 
 
-class _Device:
-    """Measured times of one device, and the rows to fit and to test on."""
-
-    def __init__(self, dataset: Dataset, split: Split, metric: str) -> None:
-        self.choices = dataset.choices
-        self.times = LINKS[link_of(metric)].apply(dataset.values(metric))
-        self.test = self._measured(dataset.rows(split.test))
-        self.fitted = self._measured(dataset.rows(np.concatenate([split.train, split.val])))
-
-    def _measured(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
-        return np.asarray(rows[~np.isnan(self.times[rows])])
-
-    def figures(self, predicted: Floats) -> dict[str, float]:
-        """Compare with the test rows."""
-        found = asdict(agreement(self.times[self.test], predicted))
-        return {name: found[name] for name in ("r2", "tau", "mape")}
-
-
-def _fits(device: _Device, features: Features, costs: Features, plan: Plan) -> list[dict[str, Any]]:
+def _fits(device: Case, features: Features, costs: Features, plan: TransferPlan) -> list[dict[str, Any]]:
     """Fit all methods to all designs of all sizes and seeds."""
     largest = max(plan.sizes)
     if len(device.fitted) < largest:
         raise DataError(f"{len(device.fitted)} rows can't be {largest} measurements; name smaller sizes")
-    groups, of_costs = features.groups(device.choices), costs.groups(device.choices)
+    groups, of_costs = features.groups(device.dataset.choices), costs.groups(device.dataset.choices)
     found = []
     for seed in range(plan.seeds):
         candidates = np.random.default_rng(seed).permutation(device.fitted)[:_CANDIDATES]
@@ -175,9 +214,7 @@ def _fits(device: _Device, features: Features, costs: Features, plan: Plan) -> l
     return found
 
 
-def _predicted(
-    method: str, device: _Device, groups: Sequence[Floats], of_costs: Sequence[Floats], rows: NDArray[np.intp]
-) -> Floats:
+def _predicted(method: str, device: Case, groups: Sequence[Floats], of_costs: Sequence[Floats], rows: Rows) -> Floats:
     """Fit one method to the measurements `rows`, and predict the test rows."""
     devices = groups[0][:, : -of_costs[0].shape[1]]  # the costs come last
     if method in ("transfer", "no devices"):
@@ -189,6 +226,6 @@ def _predicted(
     return np.asarray(constant + slope * known[device.test])
 
 
-def _likest(known: Floats, times: Floats, rows: NDArray[np.intp]) -> Floats:
+def _likest(known: Floats, times: Floats, rows: Rows) -> Floats:
     """Give the column that correlates best with the measured times."""
     return known[:, int(np.argmax(np.corrcoef(known[rows].T, times[rows])[-1, :-1]))]

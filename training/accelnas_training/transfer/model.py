@@ -15,21 +15,16 @@ from accelnas.build.settings import MetricSettings
 from accelnas.build.uncertainty import estimate_uncertainty
 from accelnas.caching import cached_property
 from accelnas.errors import DataError, ModelError
-from accelnas_training.transfer.features import Features
-from accelnas_training.transfer.figures import Agreement, agreement
-from accelnas_training.transfer.regression import Regression, regress
+from accelnas_training.transfer.design import Features
+from accelnas_training.transfer.regression import Figures, Regression, figures_of, regress
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from accelnas.build.dataset import Dataset
+    from accelnas_training.arrays import Archs, Floats, Rows
     from accelnas_training.transfer.sources import Sources
 
-    Floats = NDArray[np.float64]
-
-__all__ = ["Transfer", "fit_transfer"]
 
 _LEAST_ROWS = 5
 _DIRECTIONS = {"reciprocal": "maximise", "identity": "minimise"}
@@ -61,14 +56,14 @@ class Transfer:
     link: str
     sources: Sources
     dataset: Dataset
-    rows: NDArray[np.intp]
+    rows: Rows
     times: Floats
     regression: Regression
 
     @property
-    def left_out(self) -> Agreement:
+    def left_out(self) -> Figures:
         """How well each architecture is predicted from the others, on the scale of the link."""
-        return agreement(self.times, self.regression.left_out)
+        return figures_of(self.times, self.regression.left_out)
 
     @cached_property
     def surrogate(self) -> _core.Surrogate:
@@ -88,11 +83,11 @@ class Transfer:
             raise ModelError(f"{self.metric}: the tables are off by {error:.2g} of the largest value; report this")
         return surrogate
 
-    def predict(self, archs: NDArray[np.uint8]) -> Floats:
+    def predict(self, archs: Archs) -> Floats:
         """Predict the metric of architectures (n, variables): float64 (n,), in its unit."""
         return np.asarray(LINKS[self.link].inverse(self.surrogate.predict(archs, 1)))
 
-    def impossible(self, archs: NDArray[np.uint8]) -> float:
+    def impossible(self, archs: Archs) -> float:
         """Share of architectures whose time is predicted as 0 or less: a sign of too few measurements."""
         return float(np.mean(self.surrogate.predict(archs, 1) <= 0))
 
@@ -137,7 +132,7 @@ class _Tables(Models):
     def __init__(self, surrogate: _core.Surrogate) -> None:
         self._surrogate = surrogate
 
-    def predict(self, choices: NDArray[np.uint8]) -> Floats:
+    def predict(self, choices: Archs) -> Floats:
         """Give the sum over blocks, float64 (1, n)."""
         return self._surrogate.predict(choices, 1)[None]
 

@@ -1,4 +1,4 @@
-"""Bayesian linear regression whose groups of weights have a scale each, learned from the data."""
+"""Bayesian linear regression whose groups of weights have a scale each, and figures of merit."""
 
 from __future__ import annotations
 
@@ -8,19 +8,57 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
+from scipy.stats import kendalltau
 from threadpoolctl import threadpool_limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
+    from accelnas_training.arrays import Floats
 
-    Floats = NDArray[np.float64]
 
-__all__ = ["PRIOR", "Regression", "Scales", "regress"]
+@dataclass(frozen=True)
+class Figures:
+    """How well predictions agree with measurements.
+
+    Attributes
+    ----------
+    r2, tau
+        Coefficient of determination and Kendall's tau-b.
+    rmse
+        Root mean square error, in the values' unit.
+    mape
+        Mean absolute error as a percentage of the measurement.
+    """
+
+    r2: float
+    tau: float
+    rmse: float
+    mape: float
+
+
+def figures_of(measured: Floats, predicted: Floats) -> Figures:
+    """Compare predictions with measurements, float64 (n,), n at least 2, measured values above 0.
+
+    Examples
+    --------
+    >>> figures_of(np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.0, 5.0])).mape.__round__(2)
+    8.33
+    """
+    error = predicted - measured
+    spread = float(np.square(measured - measured.mean()).sum())
+    return Figures(
+        r2=1.0 - float(error @ error) / spread if spread else np.nan,
+        tau=float(kendalltau(measured, predicted).statistic),
+        rmse=float(np.sqrt(np.square(error).mean())),
+        mape=100.0 * float(np.abs(error / measured).mean()),
+    )
+
 
 _CONSTANT = 100.0  # prior variance of the constant, in variances of the values
+
 _LEAST, _LARGEST = -20.0, 8.0  # of a log variance
+
 _NUGGET = 1e-11  # keeps matrices positive definite
 
 
@@ -46,6 +84,7 @@ class Scales:
 
 
 PRIOR = Scales(np.exp([0.0, -1.0, -4.0, -6.0]), float(np.exp(-8.0)))
+
 """Before anything is measured: roughly what known devices need to explain one another."""
 
 

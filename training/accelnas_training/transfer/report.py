@@ -9,7 +9,7 @@ from scipy.stats import t as student
 
 from accelnas.build.evaluation.style import colours, drawing, grid, save
 from accelnas.build.evaluation.tables import markdown
-from accelnas_training.reports import made_by, write_files
+from accelnas_training.reports import made_by
 from accelnas_training.transfer.design import DESIGNS
 from accelnas_training.transfer.evaluation import HELD_OUT, METHODS
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from accelnas.build.dataset import Dataset
     from accelnas.build.splits import Split
 
-__all__ = ["summary", "write_report"]
 
 _FIGURES = ("r2", "tau", "mape")
 _HELD_OUT_WORDS = {
@@ -45,7 +44,7 @@ Designs: *variance* (the default) lowers the mean posterior variance most, *dete
 *distance* what is farthest, *random* anything. Methods other than *transfer* are fitted to the same architectures."""
 
 
-def summary(results: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+def means_over_seeds(results: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     """Give means of the figures over seeds, and half of the 95 % interval of each mean.
 
     Parameters
@@ -67,24 +66,8 @@ def summary(results: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     return means.group_by(*keys, maintain_order=True).agg(*(pl.col(name).mean() for name in _FIGURES), *halves)
 
 
-def write_report(results: pl.DataFrame, dataset: Dataset, split: Split, path: Path, command: str) -> None:
-    """Write a Markdown file, and beside it a plot (``.svg``) and all numbers (``.parquet``).
-
-    Parameters
-    ----------
-    results
-        As `accelnas_training.transfer.evaluation.evaluate_transfer` gives.
-    dataset, split
-        What was evaluated.
-    path
-        Of the Markdown file.
-    command
-        What makes the report again.
-    """
-    write_files(path, _text(results, dataset, split, path, command), results, _draw)
-
-
-def _text(results: pl.DataFrame, dataset: Dataset, split: Split, path: Path, command: str) -> str:
+def report_text(results: pl.DataFrame, dataset: Dataset, split: Split, path: Path, command: str) -> str:
+    """Give the report of results on a data set and its split, made by a command, to be written to `path`."""
     fits = results.filter(pl.col("method") != "all rows")
     made = made_by(command, dataset, split, path, f", {fits['seed'].n_unique()} seeds")
     sections = ["# A new device from few measurements", made, _HOW, f"![error by measurements]({path.stem}.svg)"]
@@ -107,7 +90,7 @@ def _at_level(fits: pl.DataFrame, held_out: str) -> pl.DataFrame:
 
 def _methods(fits: pl.DataFrame) -> str:
     """Give a row for each method and design, a column for each size."""
-    found = summary(fits, ["method", "design", "k"])
+    found = means_over_seeds(fits, ["method", "design", "k"])
     sizes = found["k"].unique().sort().to_list()
     rows = []
     for method in METHODS:
@@ -119,7 +102,7 @@ def _methods(fits: pl.DataFrame) -> str:
 
 
 def _devices(fits: pl.DataFrame, results: pl.DataFrame) -> str:
-    found = summary(fits.filter(method="transfer", design="variance"), ["metric", "k"])
+    found = means_over_seeds(fits.filter(method="transfer", design="variance"), ["metric", "k"])
     sizes = found["k"].unique().sort().to_list()
     rows = []
     for metric in found["metric"].unique(maintain_order=True):
@@ -136,7 +119,7 @@ def _cell(rows: pl.DataFrame, size: int) -> str:
     return f"{row['r2']:.3f} · {row['tau']:.3f}{half} · {row['mape']:.1f}"
 
 
-def _draw(results: pl.DataFrame, path: Path) -> None:
+def draw(results: pl.DataFrame, path: Path) -> None:
     """Draw percentage errors against sizes, a panel a metric; bands are 95 % intervals."""
     fits = results.filter(design="variance")
     curves = {
@@ -152,7 +135,7 @@ def _draw(results: pl.DataFrame, path: Path) -> None:
         for axis, metric in zip(axes, metrics, strict=True):
             of_metric = fits.filter(metric=metric)
             for name, (method, held_out) in curves.items():
-                points = summary(_at_level(of_metric, held_out).filter(method=method), ["k"]).sort("k")
+                points = means_over_seeds(_at_level(of_metric, held_out).filter(method=method), ["k"]).sort("k")
                 low, high = points["mape"] - points["mape_half"], points["mape"] + points["mape_half"]
                 axis.fill_between(points["k"], low, high, color=colour[name], alpha=0.15, lw=0)
                 axis.plot(points["k"], points["mape"], "o-", color=colour[name], markersize=2.5, linewidth=1.1)

@@ -13,14 +13,9 @@ from accelnas.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
     from accelnas import Benchmark, Space
+    from accelnas_training.arrays import Archs, Floats
 
-    Floats = NDArray[np.float64]
-    Rows = NDArray[np.uint8]
-
-__all__ = ["Sources", "board", "default_sources", "fit_blocks", "link_of", "machine", "without"]
 
 _SPEEDS = ("throughput_", "latency_")
 _COSTS = ("macs", "params")
@@ -145,7 +140,7 @@ class Sources:
         return [table / np.where(spreads > 0, spreads, 1.0) for table in tables]
 
 
-def fit_blocks(states: Rows, sizes: Sequence[int], values: Floats) -> tuple[Floats, list[Floats]]:
+def fit_blocks(states: Archs, sizes: Sequence[int], values: Floats) -> tuple[Floats, list[Floats]]:
     """Fit a sum over blocks by least squares; of the many that fit alike, the smallest.
 
     Parameters

@@ -1,19 +1,18 @@
-"""What proxies see: one batch of images and labels."""
+"""What proxies see: one batch of images and labels, and a copy of the network."""
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from accelnas_training.images import Augmentation, LoaderPlan
 
 if TYPE_CHECKING:
     from accelnas_training.images import Images
-
-__all__ = ["Batch", "first_batch", "noise"]
 
 
 @dataclass(frozen=True)
@@ -74,3 +73,29 @@ def first_batch(images: Images, size: int, resolution: int, seed: int) -> Batch:
     plan = LoaderPlan(batch_size=size, resolution=resolution, augmentation=Augmentation(), seed=seed, epoch=0)
     pixels, labels = next(iter(images.loader("train", plan)))
     return Batch(pixels, labels, seed)
+
+
+WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+def copied(network: nn.Module) -> nn.Module:
+    """Copy a network for one proxy: batch normalisation uses the batch's statistics; no dropout, no gradients."""
+    copy_of = copy.deepcopy(network).train()
+    copy_of.zero_grad(set_to_none=True)
+    for module in copy_of.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    return copy_of
+
+
+def weights(network: nn.Module) -> list[Tensor]:
+    """Give the weights of convolutions and linear layers, in order: what pruning would remove.
+
+    Examples
+    --------
+    >>> [w.shape for w in weights(nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)))]
+    [torch.Size([2, 3])]
+    """
+    return [module.weight for module in network.modules() if isinstance(module, WEIGHTED)]

@@ -8,7 +8,7 @@ from timm.models._efficientnet_builder import decode_arch_def, round_channels
 from timm.models.efficientnet import EfficientNet
 from torch import nn
 
-from accelnas_training.networks.options import NetworkOptions
+from accelnas_training import NetworkOptions
 
 STRIDES = (1, 2, 2)
 

@@ -7,19 +7,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from accelnas import _core
-from accelnas_training.measure.backends.session import Session, measured_in
-from accelnas_training.measure.conditions import ResidentMemory
-from accelnas_training.measure.errors import MeasurementError
-from accelnas_training.measure.subject import needed
+from accelnas_training.errors import MeasurementError
+from accelnas_training.measure.machine import ResidentMemory
+from accelnas_training.measure.timing import Session, measured_in
+from accelnas_training.networks.export import needed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from accelnas_training.measure.measurement import Measurement
     from accelnas_training.measure.protocol import Protocol
     from accelnas_training.measure.subject import Subject
-
-__all__ = ["measure"]
+    from accelnas_training.measure.timing import Measurement
 
 
 def measure(subject: Subject, protocol: Protocol) -> Measurement:
