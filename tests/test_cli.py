@@ -279,9 +279,9 @@ def test_wrong_number_of_fields():
 def test_missing_columns(bench):
     names = [variable.name for variable in bench.space.variables]
     message = failure("predict", "-", stdin=",".join(names[1:]) + "\n")
-    assert message.startswith("column block0_e is missing (1 of 28 variables are)")
+    assert message.startswith("stdin: column block0_e is missing (1 of 28 variables are)")
     message = failure("predict", "-", stdin="x,y\n1,2\n")
-    assert message.startswith("no architectures in columns x, y; give the 28 variables")
+    assert message.startswith("stdin: no architectures in columns x, y; give the 28 variables")
 
 
 def test_repeated_column():

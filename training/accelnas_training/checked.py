@@ -6,7 +6,6 @@ import difflib
 import hashlib
 import json
 import math
-import sys
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cache
@@ -14,19 +13,14 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
-from accelnas.errors import AccelnasError
+from accelnas.errors import AccelnasError, FileError
+from accelnas.files import parse_toml, read_text
 from accelnas_training.errors import SchemeError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from typing_extensions import Self
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 
 _KINDS = {int: "a whole number", float: "a finite number", str: "a string", bool: "true or false"}
 
@@ -188,14 +182,13 @@ class Checked:
         return value
 
 
-def read_toml(path: Path, error: type[Exception], remedy: str) -> dict[str, Any]:
+def read_toml(path: Path, error: type[AccelnasError], remedy: str) -> dict[str, Any]:
     """Read a file, or raise `error`, which names the file and what is wrong; `remedy` follows where there is none."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as reason:
-        raise error(f"{path}: {reason.strerror}; {remedy}") from reason
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as reason:
-        raise error(f"{path} is not TOML: {reason}") from reason
+        text = read_text(path, error)
+    except FileError as reason:
+        raise error(f"{reason}; {remedy}") from reason
+    return parse_toml(text, str(path), error)
 
 
 def _bare(hint: Any) -> Any:

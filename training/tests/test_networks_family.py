@@ -144,7 +144,7 @@ def test_what_is_wrong_with_a_builder_is_said(builder, toy, name, message):
     ("text", "message"),
     [
         (None, "No such file or directory; use 'mnasnet' or the path of a TOML file"),
-        ("builder = ", "is not TOML"),
+        ("builder = ", "is not valid TOML"),
         ("layers = 3", "unknown field 'layers'; choose from space, builder, options"),
         ("builder = 3", "builder is 3 and options {}; expected a name and a table"),
         ("[options]\nclasses = 0", "classes is 0"),

@@ -60,7 +60,7 @@ def test_a_family_is_relative_to_the_file(tmp_path):
         ("seconds = 2", "second = 2", "unknown key enough.second; is seconds meant"),
         ("epochs = [4, 8]", "epochs = 4", "epochs is 4; give a list of one or more distinct values"),
         ("epochs = [4, 8]", "epochs = [4, 4]", "epochs is [4, 4]; give a list of one or more distinct values"),
-        ("epochs = [4, 8]", "epochs = [", "is not TOML"),
+        ("epochs = [4, 8]", "epochs = [", "is not valid TOML"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path, old, new, message):

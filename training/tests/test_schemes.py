@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import os
 import re
 
 import pytest
@@ -136,7 +137,8 @@ def test_changes_by_dotted_names():
         ("[schedule]", "[optimizer.option]\n[schedule]", r"unknown key optimizer\.option; is options meant\?"),
         ("lr = 1", "lr = 1\noptions = 3", r"optimizer\.options is 3; expected a table \[optimizer\.options\]"),
         ("[schedule]\n", "schedule = 1\n#", r"unknown key optimizer\.schedule; choose among name, lr, .*"),
-        ("epochs = 4", "epochs =", "is not TOML: .*"),
+        ("epochs = 4", "epochs =", "is not valid TOML: .*"),
+        ("epochs = 4", "epochs = " + "[" * 5000, "is not valid TOML: .*"),
     ],
 )
 def test_errors_name_the_key_and_the_value(smallest, old, new, message):
@@ -155,8 +157,11 @@ def test_tables_must_be_tables(smallest):
 def test_files_that_are_not_there(tmp_path):
     with pytest.raises(SchemeError, match=r"^no scheme p-star; choose one of reference, p_star, or name a TOML file$"):
         load_scheme("p-star")
-    with pytest.raises(SchemeError, match=r"Is a directory; name a TOML file of a scheme$"):
+    with pytest.raises(SchemeError, match=r"is a folder, no regular file; .* TOML file of a scheme$"):
         load_scheme(tmp_path)
+    os.mkfifo(tmp_path / "pipe.toml")
+    with pytest.raises(SchemeError, match=r"is a pipe, no regular file; .* TOML file of a scheme$"):
+        load_scheme(tmp_path / "pipe.toml")
 
 
 def test_python_is_checked_as_toml_is():

@@ -162,7 +162,11 @@ def read_dataset(path: str | Path, space: Space | None = None) -> Dataset:
     if not path.exists():
         raise DataError(f"{path} does not exist; `accelnas data fetch` downloads the public archive")
     if path.suffix.lower() in {".parquet", ".csv"} and path.is_file():
-        return from_table(read_table(path), space, file_sha256=_file_sha256(path))
+        table = read_table(path)
+        try:
+            return from_table(table, space, file_sha256=_file_sha256(path))
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from None
     records = read_archive(path)
     architectures = _architecture_columns(records.ids, records.architectures, space)
     return _validate(

@@ -31,6 +31,8 @@ class ColumnEncoder:
     names
         The table's columns: among them every variable of the space, or ``architecture``
         (readable strings), or ``index`` (integers); the first form found in this order is read.
+    table
+        What errors call the table.
 
     Raises
     ------
@@ -38,7 +40,7 @@ class ColumnEncoder:
         If none of the three forms is there.
     """
 
-    def __init__(self, space: Space, names: Sequence[str]) -> None:
+    def __init__(self, space: Space, names: Sequence[str], table: str) -> None:
         self.space = space
         variables = [variable.name for variable in space.variables]
         given = set(names)
@@ -53,12 +55,12 @@ class ColumnEncoder:
             self._encode = self._from_indices
         elif len(missing) < len(variables):
             raise DataError(
-                f"column {missing[0]} is missing ({len(missing)} of {len(variables)} variables "
+                f"{table}: column {missing[0]} is missing ({len(missing)} of {len(variables)} variables "
                 "are); give all of them, or a column architecture or index"
             )
         else:
             raise DataError(
-                f"no architectures in columns {_listing(names)}; give the {len(variables)} "
+                f"{table}: no architectures in columns {_listing(names)}; give the {len(variables)} "
                 f"variables ({variables[0]}, …), or a column architecture or index"
             )
 
@@ -122,7 +124,7 @@ class ColumnEncoder:
 
 
 def _listing(names: Sequence[str]) -> str:
-    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+    return ", ".join(name[:50] for name in names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
 
 
 def _listed(values: Any) -> list[Any]:

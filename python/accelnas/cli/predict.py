@@ -100,7 +100,7 @@ def predict(
         return parses(bench.space, text)
 
     with open_reader(table, is_architecture) as reader:
-        encode = ColumnEncoder(bench.space, reader.names)
+        encode = ColumnEncoder(bench.space, reader.names, reader.name)
         asked = {"": True, "_std": std, "_lower": interval, "_upper": interval, "_measured": query}
         suffixes = [suffix for suffix, value in asked.items() if value is not None and value is not False]
         check_new_columns(reader.names, [prefix + name + suffix for name in names for suffix in suffixes])

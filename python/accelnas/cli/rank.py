@@ -72,7 +72,7 @@ def rank(
 
     bench = load_benchmark(benchmark, derive)
     with open_reader(table, lambda text: parses(bench.space, text)) as reader:
-        encode = ColumnEncoder(bench.space, reader.names)
+        encode = ColumnEncoder(bench.space, reader.names, reader.name)
         archs = np.concatenate([encode(batch.columns, batch.locate) for batch in reader.batches()])
     choices = parse_choices(bench.space, within)
     question = rank_question(bench, archs, metric, within=choices, drawn=drawn_samples(samples, seed))

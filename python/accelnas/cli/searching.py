@@ -125,7 +125,7 @@ def _value(text: str) -> Any:
     """Read a number or a truth value; anything else is text."""
     try:
         return json.loads(text.lower())
-    except ValueError:
+    except (ValueError, RecursionError):
         return None if text.lower() == "none" else text
 
 

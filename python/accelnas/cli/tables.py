@@ -51,6 +51,7 @@ def _place(what: str, numbers: Sequence[int], row: int) -> str:
 class Reader(Protocol):
     """A table being read; at least one batch, which may be empty."""
 
+    name: str
     names: list[str]
     total: int | None
     unit: str
@@ -121,7 +122,7 @@ class CsvReader:
         is_architecture: Callable[[str], bool],
         file: BinaryIO | None,
     ) -> None:
-        self._file, self._name = file if file is not None and file.seekable() else None, name
+        self._file, self.name = file if file is not None and file.seekable() else None, name
         self.total = None if self._file is None else os.fstat(self._file.fileno()).st_size
         self._rows = csv.reader(self._lines(text), strict=True)
         first = next(self._checked_rows(), None)
@@ -140,7 +141,7 @@ class CsvReader:
         """Yield lines; one without an end, as of a device, would fill the memory."""
         while line := text.readline(LONGEST_LINE):
             if len(line) == LONGEST_LINE:
-                raise DataError(f"{self._name} has a line of {LONGEST_LINE:,} characters or more; give a table")
+                raise DataError(f"{self.name} has a line of {LONGEST_LINE:,} characters or more; give a table")
             yield line
 
     def _checked_rows(self) -> Iterator[tuple[int, list[str]]]:
@@ -150,7 +151,7 @@ class CsvReader:
                 if fields:
                     yield self._rows.line_num, fields
         except csv.Error as error:
-            raise DataError(f"{self._name}, line {self._rows.line_num}: {error}") from None
+            raise DataError(f"{self.name}, line {self._rows.line_num}: {error}") from None
 
     def batches(self) -> Iterator[Batch]:
         """Yield columns of text."""
@@ -161,11 +162,11 @@ class CsvReader:
             for line, fields in numbered:
                 if len(fields) != len(self.names):
                     raise DataError(
-                        f"{self._name}, line {line}: {len(fields)} fields where the header has {len(self.names)}"
+                        f"{self.name}, line {line}: {len(fields)} fields where the header has {len(self.names)}"
                     )
             columns = list(zip(*(fields for _, fields in numbered), strict=True))
             named = dict(zip(self.names, columns or [()] * len(self.names), strict=True))
-            yield Batch(named, partial(_place, f"{self._name}, line", lines))
+            yield Batch(named, partial(_place, f"{self.name}, line", lines))
             numbered = list(itertools.islice(rows, ROWS_A_BATCH))
             if not numbered:
                 return
@@ -183,7 +184,7 @@ class ParquetReader:
     def __init__(self, path: Path) -> None:
         import polars as pl
 
-        self._path, self._read = path, 0
+        self.name, self._read = str(path), 0
         if not path.is_file():
             raise DataError(f"{path} does not exist; give a CSV or Parquet file, or - for stdin")
         try:
@@ -200,7 +201,7 @@ class ParquetReader:
         for frame in frames if self.total else [self._frame.collect()]:
             first, self._read = self._read + 1, self._read + frame.height
             numbers = range(first, self._read + 1)
-            yield Batch(frame.to_dict(), partial(_place, f"{self._path}, row", numbers))
+            yield Batch(frame.to_dict(), partial(_place, f"{self.name}, row", numbers))
 
     def position(self) -> int:
         """Return the number of rows read."""

@@ -65,7 +65,10 @@ class Space:
         """Read the space of a TOML file or of a benchmark directory."""
         path = Path(path)
         path = path / "benchmark.toml" if path.is_dir() else path
-        return cls(read_text(path, SpaceError))
+        try:
+            return cls(read_text(path, SpaceError))
+        except SpaceError as error:
+            raise SpaceError(f"{path}: {error}") from None
 
     @classmethod
     def _of(cls, core: _core.Space) -> Space:

@@ -19,7 +19,9 @@ __all__ = ["encode", "encode_frame"]
 
 def encode(space: Named, archs: Architectures) -> Rows:
     """Turn any form of architectures into choice indices; see `Space.encode`."""
-    return encode_frame(space, archs) if is_frame(archs) else encode_plain(space, archs)
+    if isinstance(archs, np.ndarray) or not is_frame(archs):  # arrays are many and may be one row: they come first
+        return encode_plain(space, archs)
+    return encode_frame(space, archs)
 
 
 def is_frame(thing: object) -> bool:

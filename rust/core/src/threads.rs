@@ -45,7 +45,7 @@ static POOL: ArcSwapOption<Pool> = ArcSwapOption::const_empty();
 static RUNNING: AtomicBool = AtomicBool::new(false);
 
 /// A short piece of work on the caller's thread, which nobody stops.
-pub const ALONE: Run<'static> = Run { threads: Some(1), rows: 1, cancelled: &RUNNING };
+pub(crate) const ALONE: Run<'static> = Run { threads: Some(1), rows: 1, cancelled: &RUNNING };
 
 impl Run<'_> {
     /// An error once the call is stopped.

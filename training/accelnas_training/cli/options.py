@@ -195,7 +195,7 @@ def read_pairs(texts: Sequence[str] | None, option: str, form: str = "KEY=VALUE"
             raise typer.BadParameter(f"{option} {text!r}; write {form}")
         try:
             found[key.strip()] = json.loads(value)
-        except ValueError:  # a word
+        except (ValueError, RecursionError):  # a word
             found[key.strip()] = value.strip()
     return found
 

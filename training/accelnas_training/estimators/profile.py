@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from accelnas.errors import DataError
-from accelnas.files import write_text
+from accelnas.files import read_text, write_text
 from accelnas_training.checked import Checked
 from accelnas_training.errors import NetworkError
 from accelnas_training.measure import measuring
@@ -87,8 +87,8 @@ def read_profile(path: str | Path) -> Profile:
         If it is something else.
     """
     try:
-        found = Profile.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
-    except (AttributeError, TypeError, ValueError) as error:
+        found = Profile.from_dict(json.loads(read_text(path)))
+    except (AttributeError, RecursionError, TypeError, ValueError) as error:
         raise DataError(f"{path} is no profile of blocks: {error}; make one with profile-blocks") from None
     if not found.blocks:
         raise DataError(f"{path} holds no blocks; make one with profile-blocks")

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from accelnas.files import replacing
+from accelnas.files import read_text, replacing
 from accelnas_training.errors import ImagesError
 from accelnas_training.images.files import FileImages
 from accelnas_training.images.shards import ShardSamples, read_index
@@ -95,14 +95,14 @@ class Manifest:
             If it is missing, damaged, or of another version.
         """
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            if not path.exists():
+                raise ImagesError(f"{path} does not exist; write the cache, or let it be finished")
+            content = json.loads(read_text(path, ImagesError))
             written = content.pop("format")
             if written != _FORMAT:
                 raise ImagesError(f"{path} is {written!r}, expected {_FORMAT!r}; write the cache again")
             return _manifest(content)
-        except FileNotFoundError:
-            raise ImagesError(f"{path} does not exist; write the cache, or let it be finished") from None
-        except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+        except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
             if isinstance(error, ImagesError):
                 raise
             raise ImagesError(f"{path} is damaged: {error}; write the cache again") from error

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tarfile
 import zlib
+from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -17,13 +19,14 @@ from accelnas_training.errors import ImagesError
 from accelnas_training.images.base import EXTENSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
 
 _BLOCK = 512  # tar's unit
+_MOST_OPEN = 256  # files; a process may usually have 1,024
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +59,34 @@ class ShardIndex:
         )
 
 
+class OpenFiles:
+    """Files that are read at any place; the least used are closed when there are many.
+
+    A network file system is asked for a shard's name once, not once an image.
+    """
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        self.paths = paths
+        self._open: OrderedDict[int, int] = OrderedDict()
+
+    def read(self, number: int, offset: int, size: int) -> bytes:
+        """Give `size` bytes of a file, or fewer where it ends."""
+        if number in self._open:
+            self._open.move_to_end(number)
+        else:
+            if len(self._open) == _MOST_OPEN:
+                os.close(self._open.popitem(last=False)[1])
+            self._open[number] = os.open(self.paths[number], os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        return os.pread(self._open[number], size, offset)
+
+    def __del__(self) -> None:
+        for descriptor in self._open.values():
+            os.close(descriptor)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return OpenFiles, (self.paths,)  # another process opens them itself
+
+
 class ShardSamples:
     """The images of tar shards, by number.
 
@@ -71,7 +102,7 @@ class ShardSamples:
 
     def __init__(self, paths: list[Path], index: ShardIndex, checksums: NDArray[np.uint32] | None = None) -> None:
         self.labels = index.labels
-        self._paths = paths
+        self._files = OpenFiles([str(path) for path in paths])
         self._index, self._checksums = index, checksums
 
     def read(self, index: int) -> bytes:
@@ -89,13 +120,13 @@ class ShardSamples:
 
     def where(self, index: int) -> str:
         """Say in which shard an image lies, and under which name."""
-        shard = self._paths[self._index.shards[index]]
+        shard = self._files.paths[self._index.shards[index]]
         header = self._data(index, int(self._index.offsets[index]) - _BLOCK, _BLOCK)
         name = header[:100].partition(b"\0")[0].decode(errors="replace")  # where tar has it
         return f"{name!r} of {shard}"
 
     def _data(self, index: int, offset: int, size: int) -> bytes:
-        return _bytes(self._paths[self._index.shards[index]], offset, size)
+        return self._files.read(int(self._index.shards[index]), offset, size)
 
 
 def index_shard(path: Path) -> ShardIndex:

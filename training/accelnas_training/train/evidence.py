@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelnas.errors import FileError
-from accelnas.files import write_text
+from accelnas.files import read_text, write_text
 from accelnas_training.errors import TrainingError, TrainingFailure
 from accelnas_training.train.checkpoint import read_checkpoint, write_checkpoint
 
@@ -227,11 +227,11 @@ class Evidence:
 
     def _read(self, name: str) -> dict[str, Any] | None:
         path = self.path / name
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        if not path.exists():
             return None
-        except (OSError, ValueError) as error:
+        try:
+            content = json.loads(read_text(path))
+        except (OSError, ValueError, RecursionError) as error:
             raise TrainingError(f"{path} is damaged: {error}; {_FORGET}") from error
         if not isinstance(content, dict):
             raise TrainingError(f"{path} is damaged: it holds {type(content).__name__}, not a table; {_FORGET}")
