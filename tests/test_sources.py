@@ -247,7 +247,7 @@ def test_files_newer_than_treelite_name_both_versions(library, monkeypatch):
         model = lightgbm.train({"verbosity": -1, "num_threads": 1}, lightgbm.Dataset(matrix, TARGET), 2)
     for name in ("from_xgboost_ubjson", "load_lightgbm_model"):
         monkeypatch.setattr(treelite.frontend, name, refuse)
-    for version, way_out in (("4.6.1", "install treelite>=4.7.1"), ("4.10.0", "try a newer treelite")):
+    for version, way_out in (("4.6.1", "install treelite>=4.7.2"), ("4.10.0", "try a newer treelite")):
         monkeypatch.setattr(treelite, "__version__", version)
         versions = rf"treelite {version} with {library} \d+\.\d+\.\d+: {way_out}"
         with pytest.raises(ModelError, match=rf'Key "weight_drop" not found; this is {versions}'):

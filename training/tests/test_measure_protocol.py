@@ -66,7 +66,7 @@ def test_files_that_are_no_protocols(tmp_path):
         load_protocol("cpu_latency").changed(backend="command", **{"command.run": ["run"]})
     with pytest.raises(SchemeError, match="no protocol cpu; choose one of cpu_latency"):
         load_protocol("cpu")
-    with pytest.raises(SchemeError, match="is a folder, no regular file; .* TOML file of a protocol"):
+    with pytest.raises(SchemeError, match=r"is a folder, no regular file; .* TOML file of a protocol"):
         load_protocol(tmp_path)
     file = tmp_path / "mine.toml"
     file.write_text("name = ")

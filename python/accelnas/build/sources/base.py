@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Floats", "Leaves", "Matrix", "Source", "treelite_errors"]
 
 # what reads models of XGBoost 3.2 and newer, as the extra `build` asks for
-OLDEST_TREELITE = [4, 7, 1]
+OLDEST_TREELITE = [4, 7, 2]
 
 Floats = npt.NDArray[np.float64]
 Leaves = npt.NDArray[np.int32]
