@@ -114,7 +114,7 @@ def cpu_seconds() -> float:
 def compile_benchmark(workload: Workload, models: list[Path], target: Path) -> dict[str, float]:
     """Write a benchmark directory with the workload as ``metric``; return the seconds of each stage."""
     import accelnas
-    from accelnas.build.compile import MetricSpec, compile_metric
+    from accelnas.fitting.compile import MetricSpec, compile_metric
 
     shutil.rmtree(target, ignore_errors=True)
     scale, bias = workload.scaling()

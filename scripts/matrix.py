@@ -41,7 +41,7 @@ def build() -> None:
     import lightgbm
     import xgboost
 
-    from accelnas.build.compile import MetricSpec, compile_metric
+    from accelnas.fitting.compile import MetricSpec, compile_metric
 
     space = accelnas.mnasnet_space()
     rows = space.sample(ROWS, seed=2)

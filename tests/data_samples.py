@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 import accelnas
-from accelnas.build.dataset import read_dataset
+from accelnas.fitting.dataset import read_dataset
 
 
 def truth(space, choices):

@@ -21,7 +21,7 @@ from sklearn.ensemble import (
 from threadpoolctl import threadpool_limits
 
 import accelnas
-from accelnas.build.encoding import Encoding
+from accelnas.fitting.encoding import Encoding
 
 LIBRARIES = ("xgboost", "lightgbm", "random forest", "extra trees", "boosting", "histogram")
 # numbers that float32 rounds, or rounds together, and missing ones

@@ -18,7 +18,7 @@ import numpy as np
 import xgboost
 
 import accelnas
-from accelnas.build.compile import MetricSpec, compile_metric
+from accelnas.fitting.compile import MetricSpec, compile_metric
 
 THREADS, BENCHMARKS, HANG = 16, 6, 120.0
 SIZES = (1, 3, 199, 256, 257, 300, 4095, 4096, 4097, 9000, 70_000)

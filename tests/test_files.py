@@ -8,14 +8,14 @@ import polars as pl
 import pytest
 
 import accelnas
-from accelnas.build.dataset import read_dataset
-from accelnas.build.encoding import Encoding
-from accelnas.build.settings import read_settings
-from accelnas.build.sources import read_source
-from accelnas.build.tuning import read_search_space
 from accelnas.databases import hindrance
 from accelnas.exact import Certificate
 from accelnas.files import read_text, regular, replacing, write_frame, write_text
+from accelnas.fitting.dataset import read_dataset
+from accelnas.fitting.encoding import Encoding
+from accelnas.fitting.settings import read_settings
+from accelnas.fitting.sources import read_source
+from accelnas.fitting.tuning import read_search_space
 
 SPACE = accelnas.mnasnet_space()
 READERS = {

@@ -10,7 +10,7 @@ import pytest
 import xgboost
 
 import accelnas
-from accelnas.build.compile import MetricSpec, compile_metric
+from accelnas.fitting.compile import MetricSpec, compile_metric
 
 SIZES = (255, 256, 257, 4095, 4096, 4097, 20_000)
 

@@ -24,11 +24,11 @@ from accelnas.errors import (
     SpaceError,
 )
 from accelnas.exact import BestResult, Certificate, CountResult, Verification
-from accelnas.farm import Comparison, Runs
-from accelnas.importances import Importances, Share
 from accelnas.metric import Metric
-from accelnas.neighbourhood import Estimate, Neighbourhood
+from accelnas.models.importances import Importances, Share
+from accelnas.models.neighbourhood import Estimate, Neighbourhood
 from accelnas.search import History, Optimizer
+from accelnas.search.runs import Comparison, Runs
 from accelnas.space import Block, Space, Variable, mnasnet_space
 
 __all__ = [

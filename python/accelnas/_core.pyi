@@ -1,4 +1,4 @@
-"""Types of the Rust core; `accelnas` wraps it, `accelnas.build` compiles with it."""
+"""Types of the Rust core; `accelnas` wraps it, `accelnas.fitting` compiles with it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import accelnas
-from accelnas.build.dataset import read_dataset
-from accelnas.build.splits import random_split
+from accelnas.fitting.dataset import read_dataset
+from accelnas.fitting.splits import random_split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from accelnas import __version__
+from accelnas.circumstances import machine, versions
 from accelnas.errors import FileError
 from accelnas.files import replacing
-from accelnas.reproduce.circumstances import machine, versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from accelnas.build.dataset import Dataset
-    from accelnas.build.splits import Split
+    from accelnas.fitting.dataset import Dataset
+    from accelnas.fitting.splits import Split
 
 
 LIBRARIES = ("accelnas-training", "torch", "timm")

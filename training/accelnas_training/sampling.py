@@ -10,16 +10,16 @@ import numpy as np
 import polars as pl
 
 from accelnas import mnasnet_space
-from accelnas.build.dataset import from_table
-from accelnas.build.ensemble import fit_ensemble
-from accelnas.build.mnasnet import Layer, block_sums
-from accelnas.build.settings import MetricSettings, Recipe, Settings
 from accelnas.errors import DataError, SpaceError
+from accelnas.fitting.dataset import from_table
+from accelnas.fitting.ensemble import fit_ensemble
+from accelnas.fitting.mnasnet import Layer, block_sums
+from accelnas.fitting.settings import MetricSettings, Recipe, Settings
 from accelnas_training.networks.builders import NetworkOptions
 
 if TYPE_CHECKING:
     from accelnas import Space
-    from accelnas.build.dataset import Dataset
+    from accelnas.fitting.dataset import Dataset
     from accelnas_training.arrays import Archs, Floats, Rows
     from accelnas_training.networks.family import NetworkFamily
 

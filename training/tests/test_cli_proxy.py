@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 import accelnas
-from accelnas.build.dataset import read_dataset
+from accelnas.fitting.dataset import read_dataset
 from accelnas_training import sampling
 from accelnas_training.cli import app
 from accelnas_training.schemes import load_scheme

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from accelnas import Space
-from accelnas.build.dataset import read_dataset
+from accelnas.fitting.dataset import read_dataset
 from accelnas_training import sampling
 from accelnas_training.cli import app
 from accelnas_training.collect.job import Delivery, Job, Limits, Outcome, Task

@@ -10,10 +10,10 @@ from threadpoolctl import threadpool_limits
 from typer.testing import CliRunner
 
 import accelnas
-from accelnas.build.dataset import from_table
-from accelnas.build.mnasnet import block_sums
-from accelnas.build.splits import random_split
 from accelnas.errors import DataError
+from accelnas.fitting.dataset import from_table
+from accelnas.fitting.mnasnet import block_sums
+from accelnas.fitting.splits import random_split
 from accelnas_training.cli import app
 from accelnas_training.errors import NetworkError
 from accelnas_training.estimators import comparison, profile

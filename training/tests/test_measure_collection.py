@@ -4,9 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from accelnas.build.dataset import read_dataset
-from accelnas.build.uncertainty import repeat_noise
 from accelnas.errors import DataError
+from accelnas.fitting.dataset import read_dataset
+from accelnas.fitting.uncertainty import repeat_noise
 from accelnas_training.collect.job import Job
 from accelnas_training.collect.reader import StoreReader
 from accelnas_training.collect.store import Store

@@ -8,9 +8,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import accelnas
-from accelnas.build.dataset import read_dataset
-from accelnas.build.mnasnet import block_sums
 from accelnas.errors import SpaceError
+from accelnas.fitting.dataset import read_dataset
+from accelnas.fitting.mnasnet import block_sums
 from accelnas_training.errors import NetworkError
 from accelnas_training.networks import NetworkFamily, NetworkOptions, build_network, load_family
 from accelnas_training.networks.complexity import complexities, complexity, layer_costs

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import accelnas
-from accelnas.build.ensemble import fit_ensemble
 from accelnas.errors import DataError, SpaceError
+from accelnas.fitting.ensemble import fit_ensemble
 from accelnas_training import sampling
 from accelnas_training.networks import NetworkFamily, load_family
 from accelnas_training.sampling import active, grid, uniform

@@ -9,8 +9,8 @@ from threadpoolctl import threadpool_limits
 
 import accelnas
 from accelnas import _core
-from accelnas.build.dataset import from_table
 from accelnas.errors import DataError
+from accelnas.fitting.dataset import from_table
 from accelnas_training.transfer.design import DESIGNS, GROUPS, Features, choose
 from accelnas_training.transfer.model import fit_transfer
 from accelnas_training.transfer.regression import PRIOR, figures_of, regress

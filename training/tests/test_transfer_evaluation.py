@@ -7,9 +7,9 @@ from threadpoolctl import threadpool_limits
 from typer.testing import CliRunner
 
 import accelnas
-from accelnas.build.dataset import from_table, read_dataset
-from accelnas.build.splits import random_split
 from accelnas.errors import DataError
+from accelnas.fitting.dataset import from_table, read_dataset
+from accelnas.fitting.splits import random_split
 from accelnas_training.cli import app
 from accelnas_training.reports import write_report
 from accelnas_training.transfer.evaluation import METHODS, TransferPlan, _cases, evaluate_transfer

@@ -9,8 +9,8 @@ from scipy.stats import kendalltau, spearmanr
 from typer.testing import CliRunner
 
 from accelnas import mnasnet_space
-from accelnas.build.dataset import from_table
 from accelnas.errors import DataError
+from accelnas.fitting.dataset import from_table
 from accelnas_training.cli import app
 from accelnas_training.collect.work import InlineRunner
 from accelnas_training.errors import NetworkError, StoreError

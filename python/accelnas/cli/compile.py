@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from accelnas import Space
-    from accelnas.build.compile import CompileReport, MetricSpec
-    from accelnas.build.encoding import Encoding
+    from accelnas.fitting.compile import CompileReport, MetricSpec
+    from accelnas.fitting.encoding import Encoding
 
 EPILOG = """Examples:
 
@@ -99,14 +99,14 @@ def compile_models(
     Every member is compared with the library that made it, leaf by leaf and value by value; nothing
     is written if anything differs by more than the libraries' own rounding.
     """
-    from accelnas.build.compile import compile_metric
+    from accelnas.fitting.compile import compile_metric
 
     chosen = _space(space, output)
     spec = _metric_spec(metric, output, unit, direction, link, noise, description)
     columns = _encoding(encoding, chosen)
     architectures, provenance = None, {}
     if data is not None:
-        from accelnas.build.dataset import read_dataset
+        from accelnas.fitting.dataset import read_dataset
 
         dataset = read_dataset(data, chosen)
         architectures, provenance = dataset.choices, {"data_sha256": dataset.sha256}
@@ -137,7 +137,7 @@ def _space(name: str | None, output: Path) -> Space:
 
 
 def _encoding(name: str | None, space: Space) -> Encoding | None:
-    from accelnas.build.encoding import Encoding
+    from accelnas.fitting.encoding import Encoding
 
     if name is None:
         return None
@@ -157,8 +157,8 @@ def _metric_spec(
 ) -> MetricSpec:
     """Complete what is not given from the output's metric of that name, else from the known ones."""
     import accelnas
-    from accelnas.build.compile import MetricSpec
-    from accelnas.build.settings import read_settings
+    from accelnas.fitting.compile import MetricSpec
+    from accelnas.fitting.settings import read_settings
 
     known: Any = read_settings("bundled").metrics.get(name)
     if (output / "benchmark.toml").is_file():

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from accelnas import Space
-    from accelnas.build.dataset import Dataset
+    from accelnas.fitting.dataset import Dataset
 
 DataArgument = Annotated[
     Path | None,
@@ -48,10 +48,10 @@ def register(parent: typer.Typer) -> None:
 
 def read(data: Path | None, space: Path | None) -> Dataset:
     """Read the named data, or the public archive in the cache folder."""
-    from accelnas.build.dataset import read_dataset
+    from accelnas.fitting.dataset import read_dataset
 
     if data is None:
-        from accelnas.build.fetch import cache_folder
+        from accelnas.fitting.fetch import cache_folder
 
         data = cache_folder() / "anb_dataset_jsons.tar.gz"
         if not data.is_file():
@@ -136,7 +136,7 @@ def fetch(
     split: Annotated[bool, typer.Option("--split/--no-split", help="Fetch the published split, too.")] = True,
 ) -> None:
     """Download the public Accel-NASBench data (1.2 MB), resuming where an earlier try ended."""
-    from accelnas.build import fetch as download
+    from accelnas.fitting import fetch as download
 
     target = folder or download.cache_folder()
     with progress("archive", None, "bytes") as done:
@@ -170,7 +170,7 @@ def split(
     k: Annotated[int, typer.Option("--k", min=2, help="Number of folds.")] = 10,
 ) -> None:
     """Divide data at random; repeats of an architecture stay in one part."""
-    from accelnas.build.splits import k_fold, random_split, write_split
+    from accelnas.fitting.splits import k_fold, random_split, write_split
 
     dataset = read(data, space)
     if kind is SplitKind.random:

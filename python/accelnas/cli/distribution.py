@@ -90,7 +90,7 @@ def distribution(
         return
     show(bench, result, certificate=certificate, as_json=as_json, output=output, quantiles=shown)
     if plot is not None:
-        from accelnas.exact.plots import plot_distribution
+        from accelnas.plots.exact import plot_distribution
 
         with replacing(plot) as temporary:
             plot_distribution(temporary, result)

@@ -15,8 +15,8 @@ from accelnas.cli.shared import BenchmarkOption, ThreadsOption, console, load_be
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from accelnas.build.evaluation import Evaluation
-    from accelnas.importances import Importances
+    from accelnas.fitting.evaluation import Evaluation
+    from accelnas.models.importances import Importances
 
 EPILOG = """Examples:
 
@@ -97,9 +97,9 @@ def evaluate(
     Finished fits are kept, so only what is new or changed is fitted again. Importances in the report are those
     of the metrics of a benchmark, bundled or named, if it is of the data's space.
     """
-    from accelnas.build.evaluation import Cache, Plan, plan_cells, run_evaluation, write_report
-    from accelnas.build.fetch import cache_folder
-    from accelnas.build.settings import read_settings
+    from accelnas.fitting.evaluation import Cache, Plan, plan_cells, run_evaluation, write_report
+    from accelnas.fitting.fetch import cache_folder
+    from accelnas.fitting.settings import read_settings
 
     chosen = [read_settings(name) for name in settings or ["bundled"]]
     dataset = read(data, space)

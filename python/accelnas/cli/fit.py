@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from accelnas.build.dataset import Dataset
-    from accelnas.build.fit import MetricResult
-    from accelnas.build.splits import Split
+    from accelnas.fitting.dataset import Dataset
+    from accelnas.fitting.fit import MetricResult
+    from accelnas.fitting.splits import Split
 
 EPILOG = """Examples:
 
@@ -83,8 +83,8 @@ def fit(
     Models are fitted on the training and validation part; the test part serves only for the
     figures that are shown at the end.
     """
-    from accelnas.build.fit import fit_benchmark
-    from accelnas.build.settings import read_settings
+    from accelnas.fitting.fit import fit_benchmark
+    from accelnas.fitting.settings import read_settings
 
     chosen = read_settings(settings)
     dataset = read(data, space)
@@ -136,8 +136,8 @@ def read_parts(name: str, data: Path | None, dataset: Dataset, *, whole: bool = 
     whole
         Whether all rows may be fitted, with none to test on.
     """
-    from accelnas.build.fetch import cache_folder
-    from accelnas.build.splits import random_split, read_split, whole_split
+    from accelnas.fitting.fetch import cache_folder
+    from accelnas.fitting.splits import random_split, read_split, whole_split
 
     if name == "all":
         if not whole:

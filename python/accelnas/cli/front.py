@@ -89,7 +89,7 @@ def front(
         return
     show(bench, result, certificate=certificate, as_json=as_json, output=output)
     if plot is not None:
-        from accelnas.exact.plots import plot_front
+        from accelnas.plots.exact import plot_front
 
         with replacing(plot) as temporary:
             plot_front(temporary, bench.metrics, result)

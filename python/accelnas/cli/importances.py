@@ -50,7 +50,7 @@ def importances(
     screen.print(f"[bold]{metric}[/bold]{scale}: mean {significant(found.mean, 5)}, sd {significant(spread, 4)}")
     screen.print(_variables(found), _interactions(found, top))
     if plot is not None:
-        from accelnas.build.evaluation.plots import plot_importances
+        from accelnas.fitting.evaluation.plots import plot_importances
 
         with replacing(plot) as temporary:
             plot_importances(temporary, [found])

@@ -1,242 +1,34 @@
-"""``accelnas reproduce``: published results, computed again and set beside the published numbers."""
+"""``accelnas reproduce``: published results computed again, by the folder ``studies`` of a clone."""
 
 from __future__ import annotations
 
-from enum import Enum
+import sys
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from accelnas.cli.data import read
-from accelnas.cli.fit import read_parts
-from accelnas.cli.info import new_table, significant
-from accelnas.cli.shared import ThreadsOption, console, progress
+from accelnas.errors import FileError
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from accelnas.reproduce import Reproduction
-
-EPILOG = """Examples:
-
-  accelnas reproduce fig3 proxy_validation -o reproduced
-
-  accelnas data fetch && accelnas reproduce table1 -o reproduced
-
-  accelnas reproduce table2 --metrics throughput_tpuv2,latency_zcu102 --runs 5 --ensembles none -o reproduced
-
-  accelnas reproduce fig5 --runs 1000 -o reproduced
-"""
-
-
-class Experiment(Enum):
-    """Published results that can be computed again."""
-
-    fig3 = "fig3"
-    fig4 = "fig4"
-    fig5 = "fig5"
-    table1 = "table1"
-    table2 = "table2"
-
-
-SEARCHES = (Experiment.fig4, Experiment.fig5)
-TABLES = (Experiment.table1, Experiment.table2)
-# what not all experiments take
-OWNERS = {
-    "DATA": (*TABLES, Experiment.fig3),
-    "--metrics": (*TABLES, Experiment.fig4),
-    "--families": TABLES,
-    "--ensembles": TABLES,
-    "--cache": TABLES,
-    "--lstm": SEARCHES,
-}
+_ROOT = Path(__file__).parents[3]  # of a clone
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command("reproduce", epilog=EPILOG)(reproduce)
+    anything = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+    app.command("reproduce", context_settings=anything, add_help_option=False)(reproduce)
 
 
-def reproduce(
-    experiment: Annotated[
-        Experiment,
-        typer.Argument(
-            help="fig3: ranks under two training schemes. fig4: searches for accuracy and speed. fig5: searches for "
-            "accuracy. table1: surrogates of accuracy by family. table2: of devices."
-        ),
-    ],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIRECTORY", help="Folder for the report; made if needed.")
-    ],
-    data: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="DATA",
-            help="Tables: the Accel-NASBench archive (.tar.gz or folder), beside its official_split.json. "
-            "fig3: the folder proxy_validation of the seeds' CSV files. fig4, fig5: none.",
-            show_default="what is in the cache folder",
-        ),
-    ] = None,
-    metrics: Annotated[
-        str | None,
-        typer.Option("--metrics", "-m", metavar="A,B,…", help="Tables and fig4: metrics.", show_default="all"),
-    ] = None,
-    families: Annotated[
-        str | None,
-        typer.Option("--families", metavar="A,B,…", help="Tables: families, such as xgboost.", show_default="all"),
-    ] = None,
-    ensembles: Annotated[
-        str | None,
-        typer.Option(
-            "--ensembles",
-            metavar="all|none|A,B,…",
-            help="Tables: metrics to fit ensembles of besides single models.",
-            show_default="all",
-        ),
-    ] = None,
-    seed: Annotated[
-        int, typer.Option("--seed", "-s", min=0, help="Seed of resamples or searches; added to seeds of fits.")
-    ] = 0,
-    runs: Annotated[
-        int | None,
-        typer.Option(
-            "--runs",
-            min=1,
-            help="fig3: resamples of the bootstrap. fig4, fig5: runs of each search. Tables: single models a row, with "
-            "seeds of their own.",
-            show_default="9999; 1000; 1",
-        ),
-    ] = None,
-    lstm: Annotated[
-        int | None,
-        typer.Option(
-            "--lstm",
-            min=0,
-            help="fig4, fig5: runs of the paper's LSTM controller, which takes seconds a run; from accelnas-training.",
-            show_default="5; 100; 0 where that is not installed",
-        ),
-    ] = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option(
-            "--cache",
-            help="Tables: SQLite file of finished fits; what was interrupted goes on from there.",
-            show_default="evaluation.sqlite in the cache folder",
-        ),
-    ] = None,
-    threads: ThreadsOption = None,
-) -> None:
-    """Compute a published result again and say number by number whether it is reproduced.
-
-    Writes NAME.md, tables as CSV and the figure as SVG. On one core single models take half a minute for table1 and
-    four for table2, ensembles many times that; finished fits are kept. fig5 takes a minute on two cores and fig4
-    several, without the LSTM controller.
-    """
-    from accelnas.reproduce import reproduce_fig3, write_reproduction
-    from accelnas.reproduce.fig3 import RESAMPLES
-
-    given = {"DATA": data, "--metrics": metrics, "--families": families, "--ensembles": ensembles, "--cache": cache}
-    _check_options(experiment, [name for name, value in {**given, "--lstm": lstm}.items() if value is not None])
-    if experiment is Experiment.fig3:
-        found = reproduce_fig3(_seeds_folder(data), seed=seed, resamples=runs or RESAMPLES)
-    elif experiment in SEARCHES:
-        found = _searches_of(experiment, _listed(metrics), seed, runs, lstm, threads)
-    else:
-        of_ensembles = {None: None, "all": None, "none": []}.get(ensembles, _listed(ensembles))
-        wanted = _listed(metrics), _listed(families), of_ensembles
-        found = _table_of(experiment.value, data, *wanted, seed, runs or 1, cache, threads)
-    screen = console()
-    if found.comparisons:
-        screen.print(_table(found))
-    screen.print(write_reproduction(found, output))
-
-
-def _check_options(experiment: Experiment, given: list[str]) -> None:
-    for option in given:
-        owners = OWNERS[option]
-        if experiment not in owners:
-            names = ["the tables"] if TABLES[0] in owners else []
-            names += [owner.value for owner in owners if owner not in TABLES]
-            raise typer.BadParameter(f"{option} is of {' and '.join(names)}; leave it out for {experiment.value}")
-
-
-def _seeds_folder(data: Path | None) -> Path:
-    from accelnas.build.fetch import cache_folder
-
-    if data is None:
-        return cache_folder() / "proxy_validation"
-    return data.parent if data.is_file() else data
-
-
-def _searches_of(
-    experiment: Experiment,
-    metrics: list[str] | None,
-    seed: int,
-    runs: int | None,
-    lstm: int | None,
-    threads: int | None,
-) -> Reproduction:
-    from accelnas.reproduce import reproduce_fig4, reproduce_fig5
-    from accelnas.reproduce.fig5 import RUNS
-
-    wanted = runs or RUNS
-    with progress("searches", None, "evaluations") as done:
-        if experiment is Experiment.fig5:
-            return reproduce_fig5(seed=seed, runs=wanted, lstm=lstm, threads=threads, progress=done)
-        return reproduce_fig4(metrics=metrics, seed=seed, runs=wanted, lstm=lstm, threads=threads, progress=done)
-
-
-def _table_of(
-    name: str,
-    data: Path | None,
-    metrics: list[str] | None,
-    families: list[str] | None,
-    ensembles: list[str] | None,
-    seed: int,
-    runs: int,
-    cache: Path | None,
-    threads: int | None,
-) -> Reproduction:
-    from accelnas.build.evaluation import Cache
-    from accelnas.build.fetch import cache_folder
-    from accelnas.reproduce.tables import reproduce_table, rows_of
-
-    rows_of(name, metrics, families)  # complains before anything is read
-    dataset = read(data, None)
-    split = read_parts("official", data, dataset)
-    store = Cache(cache or cache_folder() / "evaluation.sqlite")
-    with progress("fits", None, "fits") as done:
-        return reproduce_table(
-            name,
-            dataset,
-            split,
-            store,
-            metrics=metrics,
-            families=families,
-            ensembles=ensembles,
-            seed=seed,
-            runs=runs,
-            threads=threads,
-            progress=done,
+def reproduce(context: typer.Context) -> None:
+    """Compute a published result again and say number by number whether it is reproduced; from a clone."""
+    if not (_ROOT / "studies" / "command.py").is_file():
+        raise FileError(
+            "published results are computed again from a clone of the repository, this package was installed without "
+            "it; clone it, run make develop and try again there"
         )
-
-
-def _listed(text: str | None) -> list[str] | None:
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _table(found: Reproduction) -> Table:
-    numbers = ("published", "here", "difference")
-    table = new_table("number", *numbers, "verdict", numbers=numbers)
-    for c in found.comparisons:
-        name = f"{c.quantity} [{c.unit}]" if c.unit else c.quantity
-        # a bracket would be markup
-        table.add_row(
-            name.replace("[", "\\["),
-            f"{c.published:.4g}",
-            significant(c.found, 4),
-            f"{c.difference:+.2g}",
-            c.verdict.value,
-        )
-    return table
+    sys.path.insert(0, str(_ROOT))
+    code = import_module("studies.command").app(
+        args=context.args, prog_name="accelnas reproduce", standalone_mode=False
+    )
+    if code:
+        raise typer.Exit(code)

@@ -211,9 +211,9 @@ def _print(bench: Benchmark, found: dict[str, Any]) -> None:
 
 def _draw(path: Path, bench: Benchmark, history: History, label: str, with_exact: bool, optimum: float | None) -> None:
     """Draw the regret, or the best value, of a run; or its front beside the exact one."""
-    from accelnas.build.evaluation.style import label as with_unit
-    from accelnas.farm.plots import Panel, plot_fronts, plot_regret
-    from accelnas.farm.summary import Summary
+    from accelnas.plots.runs import Panel, plot_fronts, plot_regret
+    from accelnas.plots.style import label as with_unit
+    from accelnas.search.runs.summary import Summary
 
     names = history.setting.sought.labels
     axes = [with_unit(name, bench.metrics[name].unit if name in bench.metrics else "") for name in names]

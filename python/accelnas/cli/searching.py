@@ -21,9 +21,9 @@ from accelnas.errors import AccelnasError
 if TYPE_CHECKING:
     from accelnas import Benchmark
     from accelnas.exact import FrontResult
-    from accelnas.farm.plan import AnyAlgorithm
     from accelnas.search.objective import SoughtLike
     from accelnas.search.problem import Setting
+    from accelnas.search.runs.plan import AnyAlgorithm
 
 ObjectiveArgument = Annotated[
     list[str],
@@ -93,7 +93,7 @@ def parse_objective(
 
 def parse_algorithms(names: str, settings: Sequence[str] | None) -> dict[str, Any]:
     """Read algorithms and their settings: native names, and ``module:attribute`` for those of the caller."""
-    from accelnas.farm.plan import labelled
+    from accelnas.search.runs.plan import labelled
 
     chosen = labelled([_imported(name.strip()) for name in names.split(",")])
     for text in settings or ():
@@ -166,7 +166,7 @@ def known_optimum(setting: Setting, threads: int | None) -> float | None:
 def known_front(setting: Setting) -> FrontResult | None:
     """Prove the front of several objectives; None where nothing exact, or no reference point, is known."""
     from accelnas.exact.references import published_reference
-    from accelnas.farm.quality import exact_front
+    from accelnas.search.runs.quality import exact_front
 
     if len(setting.sought.labels) == 1 or published_reference(setting.bench, setting.sought.objectives) is None:
         return None

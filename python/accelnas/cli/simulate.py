@@ -41,7 +41,7 @@ from accelnas.errors import AccelnasError, MissingExtraError, SearchError
 from accelnas.files import replacing
 
 if TYPE_CHECKING:
-    from accelnas.farm import Comparison, Runs, Summary
+    from accelnas.search.runs import Comparison, Runs, Summary
 
 EPILOG = """Examples:
 
@@ -119,7 +119,7 @@ def simulate(
 
     Intervals are of the mean, by bootstrap, with 95 %. Average ranks are over runs; Friedman's test, then Nemenyi's.
     """
-    from accelnas.farm import Comparison
+    from accelnas.search.runs import Comparison
 
     bench = load_benchmark(benchmark, derive)
     task = task_of(bench, subject_to, within, penalty, noise, clock)
@@ -237,7 +237,7 @@ def _differences(comparison: Comparison, exact: bool, plot: Path | None) -> dict
     except AccelnasError as error:
         return {"error": str(error)}
     if plot is not None:
-        from accelnas.farm.plots import plot_differences
+        from accelnas.plots.runs import plot_differences
 
         with replacing(plot) as temporary:
             plot_differences(temporary, found)
@@ -247,7 +247,7 @@ def _differences(comparison: Comparison, exact: bool, plot: Path | None) -> dict
 
 def _draw(path: Path, comparison: Comparison, exact: bool, optimum: float | None) -> None:
     """Draw regret, best values or hypervolumes over evaluations."""
-    from accelnas.farm.plots import plot_hypervolume, plot_regret
+    from accelnas.plots.runs import plot_hypervolume, plot_regret
 
     drawn: dict[str, Summary] = {}
     name = ""

@@ -21,7 +21,7 @@ import numpy as np
 from accelnas.cli.shared import text_output
 from accelnas.errors import DataError, FileError
 from accelnas.files import regular, replacing
-from accelnas.lookalikes import check_head, check_table
+from accelnas.fitting.lookalikes import check_head, check_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

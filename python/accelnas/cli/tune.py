@@ -14,7 +14,7 @@ from accelnas.cli.fit import SplitOption, read_parts
 from accelnas.cli.shared import console, progress, text_output
 
 if TYPE_CHECKING:
-    from accelnas.build.tuning import TuningResult
+    from accelnas.fitting.tuning import TuningResult
 
 EPILOG = """Examples:
 
@@ -98,9 +98,9 @@ def tune(
     The search uses the training and validation part; the test part is for the figures of accelnas fit. Ctrl-C ends
     the search and keeps what was found.
     """
-    from accelnas.build.settings import read_settings
-    from accelnas.build.tuning import settings_error
-    from accelnas.build.tuning import tune as search
+    from accelnas.fitting.settings import read_settings
+    from accelnas.fitting.tuning import settings_error
+    from accelnas.fitting.tuning import tune as search
 
     chosen = read_settings(settings)
     dataset = read(data, space)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from accelnas.derived import metric_names
-from accelnas.expressions import parse
+from accelnas.models.derived import metric_names
+from accelnas.models.expressions import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from accelnas.benchmark.measurements import unpack
 from accelnas.exact.distribution import quantile_bin
-from accelnas.exact.intervals import order_statistics, share_interval
-from accelnas.measurements import unpack
-from accelnas.neighbourhood import Estimate
+from accelnas.models.intervals import order_statistics, share_interval
+from accelnas.models.neighbourhood import Estimate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

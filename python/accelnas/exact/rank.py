@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accelnas.measurements import unpack
+from accelnas.benchmark.measurements import unpack
 
 if TYPE_CHECKING:
     from accelnas.benchmark import Values

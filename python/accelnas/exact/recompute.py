@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from accelnas.derived import metric_names
 from accelnas.errors import ArtifactError, MetricError
 from accelnas.exact.artifacts import artifact
-from accelnas.expressions import evaluate, parse
 from accelnas.files import MODEL, read_bytes
+from accelnas.models.derived import metric_names
+from accelnas.models.expressions import evaluate, parse
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

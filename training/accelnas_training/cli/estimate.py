@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from accelnas.build.dataset import read_dataset
 from accelnas.cli.data import SpaceOption, read_space
 from accelnas.cli.fit import SplitOption, read_parts
 from accelnas.cli.info import new_table
 from accelnas.cli.shared import BenchmarkOption, console, load_benchmark, progress
+from accelnas.fitting.dataset import read_dataset
 from accelnas_training.cli import options
 from accelnas_training.estimators import profile as profiles
 from accelnas_training.estimators.comparison import ComparisonPlan, compare, draw, report_text

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from accelnas.build.evaluation.tables import markdown
 from accelnas.cli.info import new_table
 from accelnas.cli.shared import console, progress
 from accelnas.files import write_text
+from accelnas.fitting.evaluation.tables import markdown
 from accelnas_training.cli import options
 from accelnas_training.collect.job import Limits
 from accelnas_training.collect.reader import StoreReader

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
-    from accelnas.build.dataset import Dataset
+    from accelnas.fitting.dataset import Dataset
     from accelnas_training.arrays import Floats
     from accelnas_training.networks import NetworkFamily
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import numpy as np
 import typer
 
-from accelnas.build.table import read_table
 from accelnas.cli.shared import console, progress
+from accelnas.fitting.table import read_table
 from accelnas_training.collect.job import Limits
 from accelnas_training.collect.work import InlineRunner
 

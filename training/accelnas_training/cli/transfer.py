@@ -9,11 +9,11 @@ import numpy as np
 import polars as pl
 import typer
 
-from accelnas.build.dataset import read_dataset
 from accelnas.cli.fit import SplitOption, read_parts
 from accelnas.cli.info import new_table
 from accelnas.cli.shared import BenchmarkOption, console, load_benchmark, progress
 from accelnas.files import write_frame
+from accelnas.fitting.dataset import read_dataset
 from accelnas_training.cli import options
 from accelnas_training.reports import write_report
 from accelnas_training.transfer.design import GROUPS, Features

@@ -10,11 +10,11 @@ import numpy as np
 import polars as pl
 import typer
 
-from accelnas.build.dataset import read_dataset
 from accelnas.cli.info import new_table
 from accelnas.cli.shared import console, progress
 from accelnas.errors import DataError
-from accelnas.lookalikes import check_table
+from accelnas.fitting.dataset import read_dataset
+from accelnas.fitting.lookalikes import check_table
 from accelnas_training.cli import options
 from accelnas_training.images import open_images
 from accelnas_training.networks import load_family

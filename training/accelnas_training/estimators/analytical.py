@@ -11,12 +11,12 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from accelnas import mnasnet_space
-from accelnas.build.mnasnet import block_layers, block_sums, head_layers, stem_layers
+from accelnas.fitting.mnasnet import block_layers, block_sums, head_layers, stem_layers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from accelnas.build.mnasnet import Layer
+    from accelnas.fitting.mnasnet import Layer
     from accelnas_training.arrays import Archs, Floats, Rows
 
 

@@ -11,11 +11,11 @@ import numpy as np
 import polars as pl
 
 from accelnas import mnasnet_space
-from accelnas.build.ensemble import LINKS, fit_ensemble
-from accelnas.build.evaluation.style import colours, drawing, grid, save
-from accelnas.build.evaluation.tables import markdown, number
-from accelnas.build.settings import MetricSettings, read_settings
-from accelnas.build.uncertainty import repeat_noise
+from accelnas.fitting.ensemble import LINKS, fit_ensemble
+from accelnas.fitting.evaluation.tables import markdown, number
+from accelnas.fitting.settings import MetricSettings, read_settings
+from accelnas.fitting.uncertainty import repeat_noise
+from accelnas.plots.style import colours, drawing, grid, save
 from accelnas_training.estimators.analytical import costs, fit_line, fit_roofline
 from accelnas_training.reports import made_by
 from accelnas_training.transfer.design import Features, choose
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from accelnas import Benchmark
-    from accelnas.build.dataset import Dataset
-    from accelnas.build.splits import Split
+    from accelnas.fitting.dataset import Dataset
+    from accelnas.fitting.splits import Split
     from accelnas_training.arrays import Floats, Rows
     from accelnas_training.estimators.profile import Profile
 

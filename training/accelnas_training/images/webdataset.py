@@ -9,7 +9,7 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from accelnas.build.fetch import cache_folder
+from accelnas.fitting.fetch import cache_folder
 from accelnas_training.errors import ImagesError
 from accelnas_training.images.files import FileImages
 from accelnas_training.images.shards import ShardIndex, ShardSamples, index_shard, read_index, write_index

@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 
 from accelnas import mnasnet_space
-from accelnas.build.dataset import from_table, read_dataset
-from accelnas.build.repeats import ARCHITECTURE, SEED_COLUMNS, pooled_noise
-from accelnas.lookalikes import check_table
+from accelnas.fitting.dataset import from_table, read_dataset
+from accelnas.fitting.lookalikes import check_table
+from accelnas.fitting.repeats import ARCHITECTURE, SEED_COLUMNS, pooled_noise
 from accelnas_training.errors import ProxyError
 from accelnas_training.proxy.trainings import Trained
 from accelnas_training.ranks import (
@@ -30,7 +30,7 @@ from accelnas_training.ranks import (
 
 if TYPE_CHECKING:
     from accelnas import Space
-    from accelnas.build.dataset import Dataset
+    from accelnas.fitting.dataset import Dataset
     from accelnas_training.arrays import Floats
 
 

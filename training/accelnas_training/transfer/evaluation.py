@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from accelnas.build.ensemble import LINKS
 from accelnas.errors import DataError
+from accelnas.fitting.ensemble import LINKS
 from accelnas_training.transfer.design import DESIGNS, Features, choose
 from accelnas_training.transfer.regression import figures_of, regress
 from accelnas_training.transfer.sources import Sources, board, default_sources, link_of, machine, without
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from accelnas import Benchmark
-    from accelnas.build.dataset import Dataset
-    from accelnas.build.splits import Split
+    from accelnas.fitting.dataset import Dataset
+    from accelnas.fitting.splits import Split
     from accelnas_training.arrays import Floats, Rows
 
     Predictor = Callable[[Rows], Floats]

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accelnas import _core
-from accelnas.build.ensemble import LINKS, Ensemble
-from accelnas.build.families.base import Fit, Models
-from accelnas.build.settings import MetricSettings
-from accelnas.build.uncertainty import estimate_uncertainty
 from accelnas.caching import cached_property
 from accelnas.errors import DataError, ModelError
+from accelnas.fitting.ensemble import LINKS, Ensemble
+from accelnas.fitting.families.base import Fit, Models
+from accelnas.fitting.settings import MetricSettings
+from accelnas.fitting.uncertainty import estimate_uncertainty
 from accelnas_training.transfer.design import Features
 from accelnas_training.transfer.regression import Figures, Regression, figures_of, regress
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from accelnas.build.dataset import Dataset
+    from accelnas.fitting.dataset import Dataset
     from accelnas_training.arrays import Archs, Floats, Rows
     from accelnas_training.transfer.sources import Sources
 
@@ -170,7 +170,7 @@ def fit_transfer(dataset: Dataset, metric: str, sources: Sources, link: str) -> 
     --------
     >>> import accelnas
     >>> import polars as pl
-    >>> from accelnas.build.dataset import from_table
+    >>> from accelnas.fitting.dataset import from_table
     >>> from accelnas_training.transfer.sources import Sources
     >>> bench = accelnas.load()
     >>> archs = bench.space.sample(30)

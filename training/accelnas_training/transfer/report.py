@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 from scipy.stats import t as student
 
-from accelnas.build.evaluation.style import colours, drawing, grid, save
-from accelnas.build.evaluation.tables import markdown
+from accelnas.fitting.evaluation.tables import markdown
+from accelnas.plots.style import colours, drawing, grid, save
 from accelnas_training.reports import made_by
 from accelnas_training.transfer.design import DESIGNS
 from accelnas_training.transfer.evaluation import HELD_OUT, METHODS
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from accelnas.build.dataset import Dataset
-    from accelnas.build.splits import Split
+    from accelnas.fitting.dataset import Dataset
+    from accelnas.fitting.splits import Split
 
 
 _FIGURES = ("r2", "tau", "mape")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from accelnas.build.evaluation.style import GREY, INK, colours, drawing, grid, save
-from accelnas.build.evaluation.tables import markdown
 from accelnas.errors import DataError
+from accelnas.fitting.evaluation.tables import markdown
+from accelnas.plots.style import GREY, INK, colours, drawing, grid, save
 from accelnas_training.collect.collector import collect
 from accelnas_training.collect.job import Job, Limits
 from accelnas_training.collect.store import Store
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from accelnas.build.dataset import Dataset
+    from accelnas.fitting.dataset import Dataset
     from accelnas_training.collect.collector import Progress
     from accelnas_training.collect.work import Runner
     from accelnas_training.images import Images

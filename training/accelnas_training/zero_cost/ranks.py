@@ -16,7 +16,7 @@ from accelnas_training.zero_cost.proxies import PROXIES
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from accelnas.build.dataset import Dataset
+    from accelnas.fitting.dataset import Dataset
     from accelnas_training.arrays import Archs, Floats
 
 

@@ -11,9 +11,9 @@ from accelnas.errors import SearchError
 from accelnas.exact import checks
 from accelnas.exact.case import failed, passed
 from accelnas.exact.fields import Fields
-from accelnas.exact.intervals import at_least
 from accelnas.exact.kinds.base import Kind
 from accelnas.exact.rank import RankResult
+from accelnas.models.intervals import at_least
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -1,0 +1,237 @@
+"""What a benchmark says of measurements: simulated ones, intervals, and how near the measured architectures are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, overload
+
+from accelnas.arguments import check_number, check_seed, check_threads
+from accelnas.errors import MetricError
+from accelnas.models import derived
+from accelnas.space.forms import is_one
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from accelnas import _core
+    from accelnas.benchmark import Values
+    from accelnas.metric import Metric
+    from accelnas.space import Architectures, Space
+
+__all__ = ["Measurements"]
+
+
+class Measurements:
+    """The part of `accelnas.Benchmark` that is about measurements."""
+
+    _core: _core.Benchmark
+    _derived: Mapping[str, derived.Derivation]
+
+    @property
+    def space(self) -> Space:
+        """Search space of the architectures."""
+        raise NotImplementedError
+
+    @property
+    def metrics(self) -> Mapping[str, Metric]:
+        """Metrics by name."""
+        raise NotImplementedError
+
+    @overload
+    def query(self, archs: Architectures, metrics: str, *, seed: int, threads: int | None = ...) -> Values: ...
+
+    @overload
+    def query(
+        self, archs: Architectures, metrics: Sequence[str] | None = ..., *, seed: int, threads: int | None = ...
+    ) -> dict[str, Values]: ...
+
+    def query(
+        self,
+        archs: Architectures,
+        metrics: str | Sequence[str] | None = None,
+        *,
+        seed: int,
+        threads: int | None = None,
+    ) -> Values | dict[str, Values]:
+        """Simulate one noisy training or measurement of each architecture.
+
+        The prediction and a Gaussian draw of the metric's noise, added on the scale of the link. It is
+        what one more run of the *same* architecture scatters by; how far the prediction itself may be
+        off is the standard deviation that `Benchmark.predict` gives.
+
+        Parameters
+        ----------
+        archs, threads
+            As for `Benchmark.predict`.
+        metrics : str or sequence of str, optional
+            A metric's name, or several; all of them by default.
+        seed : int
+            0 to 2**64 - 1. The draw is a function of the architecture, the seed and the metric's name
+            alone, on every machine: the same query gives the same result, and different architectures,
+            seeds or metrics give independent noise.
+
+        Returns
+        -------
+        float64 array (n,), or a scalar for one architecture
+            In the metric's unit. For several metrics a dict of them by name. Exact metrics come without
+            noise; a derived metric is its expression of simulated measurements with the same seed.
+
+        Raises
+        ------
+        SpaceError
+            If an architecture is not one of the space.
+        MetricError
+            If the benchmark has no such metric, its noise is not known, or `seed` is out of range.
+
+        Examples
+        --------
+        >>> import accelnas
+        >>> bench = accelnas.load()
+        >>> archs = bench.space.sample(1000, seed=0)
+        >>> once, again = (bench.query(archs, "accuracy", seed=seed) for seed in (1, 2))
+        >>> bool((once != again).all()), bool((once == bench.query(archs, "accuracy", seed=1)).all())
+        (True, True)
+        """
+        names = chosen(self.metrics, metrics)
+        check_threads(threads)
+        seed = check_seed(seed, MetricError)
+        rows = self.space.encode(archs)
+        source = derived.Source(self.space, self._core, self.metrics, self._derived)
+        results = {name: unpack(archs, source.query(rows, name, seed, threads)) for name in names}
+        return results[names[0]] if isinstance(metrics, str) else results
+
+    def predict_interval(
+        self, archs: Architectures, metric: str, *, level: float = 0.9, threads: int | None = None
+    ) -> tuple[Values, Values]:
+        """Give intervals that hold a measurement of an architecture with a stated probability.
+
+        On the scale of the link an interval is the prediction plus or minus a multiple of the total
+        standard deviation, the same multiple for all architectures: the ``ceil((n + 1) * level)``-th
+        smallest of n errors, in such standard deviations, on architectures left out of a cross-validation.
+
+        Parameters
+        ----------
+        archs, threads
+            As for `Benchmark.predict`.
+        metric : str
+            A metric's name.
+        level : float
+            Probability that an interval holds the measurement, above 0 and below 1.
+
+        Returns
+        -------
+        tuple of float64 arrays (n,), or of scalars for one architecture
+            Lower and upper ends in the metric's unit. Ends are finite: where an interval of a rate
+            reaches to unbounded values, it ends at the largest float64.
+
+        Raises
+        ------
+        SpaceError
+            If an architecture is not one of the space.
+        MetricError
+            If the metric has no held-out errors, or too few for the level.
+
+        Notes
+        -----
+        The guarantee is that of cross-conformal prediction (Barber, Candès, Ramdas and Tibshirani 2021):
+        for architectures drawn like those of the data set, and *on average over them*, the coverage is
+        close to the level, and under their assumptions at least ``2 * level - 1``. It is no guarantee for a
+        single architecture, nor for those that a search picks because they look good; `is_far` finds some.
+
+        Examples
+        --------
+        >>> import accelnas
+        >>> bench = accelnas.load()
+        >>> lower, upper = bench.predict_interval(bench.space.sample(1000), "accuracy", level=0.95)
+        >>> bool((lower < upper).all()), lower.dtype
+        (True, dtype('float64'))
+        """
+        check_threads(threads)
+        level = check_number("level", level, 0.0, 1.0, MetricError)
+        position = self._position(metric)
+        rows = self.space.encode(archs)
+        lower, upper = self._core.predict_interval(rows, position, level, threads)
+        return unpack(archs, lower), unpack(archs, upper)
+
+    def distance(self, archs: Architectures, metric: str, *, threads: int | None = None) -> Values:
+        """Count the variables in which architectures differ from the nearest one that a metric was fitted on.
+
+        Parameters
+        ----------
+        archs, threads
+            As for `Benchmark.predict`.
+        metric : str
+            A metric's name.
+
+        Returns
+        -------
+        uint16 array (n,), or a scalar for one architecture
+            0 where the architecture itself was measured.
+
+        Raises
+        ------
+        SpaceError
+            If an architecture is not one of the space.
+        MetricError
+            If the benchmark does not know what the metric was fitted on.
+
+        Examples
+        --------
+        >>> import accelnas
+        >>> bench = accelnas.load()
+        >>> bench.distance(bench.space.sample(3), "accuracy").dtype
+        dtype('uint16')
+        """
+        check_threads(threads)
+        position = self._position(metric)
+        return unpack(archs, self._core.distance(self.space.encode(archs), position, threads))
+
+    def is_far(self, archs: Architectures, metric: str, *, threads: int | None = None) -> Values:
+        """Flag architectures that are farther from the training data than the training data is from itself.
+
+        Parameters
+        ----------
+        archs, metric, threads
+            As for `distance`.
+
+        Returns
+        -------
+        bool array (n,), or a scalar for one architecture
+            Whether the distance exceeds the 99th percentile of the distances of the fitted architectures
+            to the nearest other one. Beyond it neither standard deviations nor intervals were tested.
+
+        Raises
+        ------
+        SpaceError, MetricError
+            As `distance`.
+
+        Examples
+        --------
+        >>> import accelnas
+        >>> bench = accelnas.load()
+        >>> bool(bench.is_far(bench.space.sample(1000), "accuracy").mean() < 0.05)
+        True
+        """
+        distance = self.distance(archs, metric, threads=threads)
+        return distance > self._core.distance_limit(self._position(metric))
+
+    def _position(self, metric: str) -> int:
+        """Position of a metric with a surrogate of its own."""
+        if metric in self.metrics and not self.metrics[metric].exact:
+            expression = self.metrics[metric].expression
+            raise MetricError(
+                f"{metric} = {expression} is evaluated on predictions and has no data of its own; "
+                "ask for the metrics that it names"
+            )
+        return self._core.position(metric)
+
+
+def chosen(known: Mapping[str, Metric], metrics: str | Sequence[str] | None) -> list[str]:
+    """Names of metrics that were asked for; all by default."""
+    return list(known) if metrics is None else [metrics] if isinstance(metrics, str) else list(metrics)
+
+
+def unpack(archs: Architectures, values: NDArray[Any]) -> Values:
+    """Give an array, or its only value where `archs` stands for one architecture rather than a list of one."""
+    return values[0] if is_one(archs) else values

@@ -1,0 +1,324 @@
+"""Searches on a benchmark: one with its whole history, many at once, or by ask and tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
+
+import numpy as np
+
+from accelnas.arguments import check_threads, check_whole
+from accelnas.caching import cached_property
+from accelnas.errors import SearchError
+from accelnas.search.algorithms import ALGORITHMS, GradientAscent, native_algorithm, to_spec
+from accelnas.search.history import History, feasible
+from accelnas.search.objective import parse_sought
+from accelnas.search.optimizer import Optimizer
+from accelnas.search.problem import Setting
+from accelnas.search.runs.comparison import Comparison
+from accelnas.search.runs.engine import FarmOptions, make_runs
+from accelnas.search.runs.plan import Plan, labelled, resolved
+from accelnas.search.runs.result import Runs
+from accelnas.search.runs.user import run_user
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from accelnas.benchmark import Benchmark
+    from accelnas.exact.constraints import Constraints
+    from accelnas.exact.question import Within
+    from accelnas.search.algorithms import NativeAlgorithm
+    from accelnas.search.objective import SoughtLike
+    from accelnas.search.runs.plan import Algorithms, AnyAlgorithm
+
+__all__ = ["Searching"]
+
+_MOST = 50_000_000  # evaluations of one history, a few GB
+
+
+class Searching:
+    """The part of `accelnas.Benchmark` that searches by evaluating architectures."""
+
+    @cached_property
+    def _proven(self) -> dict[Any, Any]:
+        """Optima and fronts that searches were compared with."""
+        return {}
+
+    def search(
+        self,
+        algorithm: AnyAlgorithm,
+        objective: SoughtLike,
+        *,
+        budget: int,
+        seed: int,
+        subject_to: Constraints = (),
+        within: Within | None = None,
+        penalty: float | None = None,
+        noise: bool = False,
+        clock: str | None = None,
+        threads: int | None = None,
+        progress: Callable[[int, int, float], object] | None = None,
+    ) -> History:
+        """Make one seeded run of an algorithm, and give all that it evaluated.
+
+        Parameters
+        ----------
+        algorithm : str, native algorithm or user algorithm
+            A name of `accelnas.search.ALGORITHMS`, one of its classes with other settings, or your own
+            (`accelnas.search.AskTell`).
+        objective : str, sequence, formulation or function
+            A metric; several, each a name or a pair (name, direction); a formulation of several metrics such as
+            `accelnas.exact.WeightedProduct` (values beyond a given ideal count as ideal); or a function of
+            architectures (`accelnas.search.FunctionObjective`).
+        budget : int
+            Number of evaluations. Repeated architectures count each time.
+        seed : int
+            0 to 2**63 - 1. The run is a function of it, on every machine.
+        subject_to, within
+            As for `Benchmark.best`; also on metrics that have no tables. Feasible architectures come first, and of
+            the others those that violate less (Deb 2000): the sum over bounds of the excess relative to the bound.
+        penalty : float, optional
+            Instead, what a violation of 1 costs the score, in its unit.
+        noise : bool
+            Simulate measurements, another one for every evaluation, rather than predict.
+        clock : str, optional
+            A metric that is the cost of an evaluation, such as ``"train_time"``: the history has times then.
+        threads : int, optional
+            Nothing found depends on it.
+        progress : callable, optional
+            Told now and then how many evaluations are done, of how many, and the best first score so far, of which
+            more is better.
+
+        Returns
+        -------
+        History
+            Architectures, values, scores and times of every evaluation.
+
+        Raises
+        ------
+        SearchError
+            If the algorithm can't do what is asked, or a setting makes no sense.
+        MetricError, SpaceError
+            If a metric or a choice is unknown.
+
+        Notes
+        -----
+        The interpreter lock is released; Ctrl-C stops a long search.
+
+        Examples
+        --------
+        >>> import accelnas
+        >>> bench = accelnas.load()
+        >>> history = bench.search("regularized_evolution", "accuracy", budget=600, seed=1)
+        >>> history.architectures.shape, history.best_values.shape
+        ((600, 28), (600,))
+        >>> fast = bench.search("local_search", "accuracy", subject_to="latency_zcu102 <= 5", budget=600, seed=1)
+        >>> bool(fast.best[1] < history.best[1])
+        True
+        """
+        setting = self._setting(objective, subject_to, within, penalty, noise, clock)
+        plan = Plan("search", resolved(algorithm), setting, 1, *_whole(budget, seed))
+        if plan.budget > _MOST:
+            raise SearchError(f"budget is {budget}, the history would have it all; simulate keeps improvements alone")
+        check_threads(threads)
+        problem = setting.problem(threads)
+        tell = progress or (lambda *_: None)
+
+        def report(done: int, best: float) -> None:
+            tell(done, plan.budget, best)
+
+        if plan.is_native:
+            spec = to_spec(plan.algorithm)
+            found: Mapping[str, Any] = problem.run(
+                spec, plan.seed, 0, 1, plan.budget, keep_all=True, threads=threads, report=report
+            )
+        else:
+            found = run_user(plan, problem, 0, 1, True, report)
+        columns = setting.sought.columns
+        values = {name: np.ascontiguousarray(found["values"][:, i]) for i, name in enumerate(columns)}
+        return History(
+            found["rows"],
+            values,
+            feasible(found["scores"], setting.sought.signs),
+            found["times"] if clock is not None else None,
+            found["improvements"].astype(np.int64),
+            found["improved_at"].astype(np.int64),
+            feasible(found["improved_scores"], setting.sought.signs),
+            plan.seed,
+            setting,
+        )
+
+    @overload
+    def simulate(  # type: ignore[overload-overlap]
+        self,
+        algorithms: AnyAlgorithm,
+        objective: SoughtLike,
+        *,
+        runs: int,
+        budget: int,
+        seed: int,
+        subject_to: Constraints = ...,
+        within: Within | None = ...,
+        penalty: float | None = ...,
+        noise: bool = ...,
+        clock: str | None = ...,
+        threads: int | None = ...,
+        engine: Literal["threads", "ray"] = ...,
+        output: str | PathLike[str] | None = ...,
+        progress: Callable[[int, int, float], object] | None = ...,
+    ) -> Runs: ...
+
+    @overload
+    def simulate(
+        self,
+        algorithms: Algorithms,
+        objective: SoughtLike,
+        *,
+        runs: int,
+        budget: int,
+        seed: int,
+        subject_to: Constraints = ...,
+        within: Within | None = ...,
+        penalty: float | None = ...,
+        noise: bool = ...,
+        clock: str | None = ...,
+        threads: int | None = ...,
+        engine: Literal["threads", "ray"] = ...,
+        output: str | PathLike[str] | None = ...,
+        progress: Callable[[int, int, float], object] | None = ...,
+    ) -> Comparison: ...
+
+    def simulate(
+        self,
+        algorithms: Any,
+        objective: SoughtLike,
+        *,
+        runs: int,
+        budget: int,
+        seed: int,
+        subject_to: Constraints = (),
+        within: Within | None = None,
+        penalty: float | None = None,
+        noise: bool = False,
+        clock: str | None = None,
+        threads: int | None = None,
+        engine: Literal["threads", "ray"] = "threads",
+        output: str | PathLike[str] | None = None,
+        progress: Callable[[int, int, float], object] | None = None,
+    ) -> Runs | Comparison:
+        """Make many seeded runs of one algorithm, or of several.
+
+        Parameters
+        ----------
+        algorithms : algorithm, or sequence of them, or mapping of str to algorithm
+            As for `search`; several are compared, under their own names by default.
+        objective, subject_to, within, penalty, noise, clock, threads
+            As for `search`.
+        runs : int
+            Number of runs of each algorithm. Run r is a function of the seed and r alone, so more runs add to the
+            same ones.
+        budget : int
+            Evaluations of each run.
+        seed : int
+            0 to 2**63 - 1.
+        engine : {"threads", "ray"}
+            This process, or a Ray cluster: that of ``RAY_ADDRESS``, else one on this machine.
+        output : path, optional
+            Folder for finished parts of 1,000 runs, as Parquet; the same call goes on from them.
+        progress : callable, optional
+            Told now and then how many evaluations are done, of how many, and the best first score so far; each
+            algorithm counts for itself.
+
+        Returns
+        -------
+        Runs, or Comparison of several algorithms
+            Every improvement of every run; with regret, hypervolume, statistics and tests from them.
+
+        Raises
+        ------
+        SearchError, MetricError, SpaceError
+            As `search`.
+        FileError, MissingExtraError
+            If the folder can't be used, or Polars or Ray are not installed.
+
+        Examples
+        --------
+        >>> import accelnas
+        >>> bench = accelnas.load()
+        >>> runs = bench.simulate("regularized_evolution", "accuracy", runs=1000, budget=600, seed=1, threads=2)
+        >>> runs.best_values.shape
+        (1000, 600)
+        >>> runs.to_polars().columns
+        ['run', 'evaluation', 'index', 'score accuracy', 'algorithm']
+        """
+        setting = self._setting(objective, subject_to, within, penalty, noise, clock)
+        number, (budget, seed) = check_whole("runs", runs, 1), _whole(budget, seed)
+        options = FarmOptions(engine, threads, output, progress)
+        several = isinstance(algorithms, (list, tuple, Mapping))
+        chosen = labelled(algorithms if several else [algorithms])
+        plans = [Plan(label, one, setting, number, budget, seed) for label, one in chosen.items()]
+        made = {plan.label: Runs(plan, make_runs(plan, options)) for plan in plans}
+        return Comparison(made) if several else next(iter(made.values()))
+
+    def optimizer(
+        self,
+        algorithm: str | NativeAlgorithm,
+        objective: SoughtLike,
+        *,
+        budget: int,
+        seed: int,
+        subject_to: Constraints = (),
+        within: Within | None = None,
+        penalty: float | None = None,
+    ) -> Optimizer:
+        """Give one run of a native algorithm by ask and tell.
+
+        Parameters
+        ----------
+        algorithm, objective, budget, seed, subject_to, within, penalty
+            As for `search`, of metrics or a formulation.
+
+        Returns
+        -------
+        Optimizer
+            To be told the metrics of the objective and of the constraints.
+
+        Raises
+        ------
+        SearchError, MetricError, SpaceError
+            As `search`.
+
+        Examples
+        --------
+        >>> import accelnas
+        >>> bench = accelnas.load()
+        >>> optimizer = bench.optimizer("regularized_evolution", "accuracy", budget=600, seed=1)
+        >>> while optimizer.told < 600:
+        ...     archs = optimizer.ask()
+        ...     optimizer.tell(archs, bench.predict(archs, "accuracy"))
+        >>> float(optimizer.best[1]) == bench.search("regularized_evolution", "accuracy", budget=600, seed=1).best[1]
+        True
+        """
+        setting = self._setting(objective, subject_to, within, penalty, False, None)
+        if not isinstance(algorithm, (str, *ALGORITHMS.values())):
+            raise SearchError(f"algorithm {algorithm!r} is not native; ask it yourself")
+        bench, native = cast("Benchmark", self), native_algorithm(algorithm)
+        # what is told may be noisy, and needs no metrics in memory; gradients need tables
+        problem = setting.problem(None) if isinstance(native, GradientAscent) else setting.told()
+        return Optimizer.over(bench.space, problem, setting.sought, native, *_whole(budget, seed))
+
+    def _setting(
+        self,
+        objective: SoughtLike,
+        subject_to: Constraints,
+        within: Within | None,
+        penalty: float | None,
+        noise: bool,
+        clock: str | None,
+    ) -> Setting:
+        bench = cast("Benchmark", self)
+        return Setting.of(bench, parse_sought(bench, objective, subject_to, penalty, within), within, noise, clock)
+
+
+def _whole(budget: int, seed: int) -> tuple[int, int]:
+    return check_whole("budget", budget, 1), check_whole("seed", seed, 0)

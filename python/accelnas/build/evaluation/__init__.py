@@ -1,7 +1,0 @@
-"""Evaluation of model settings on held-out measurements, from cached fits to a report."""
-
-from accelnas.build.evaluation.cache import Cache
-from accelnas.build.evaluation.report import Evaluation, run_evaluation, write_report
-from accelnas.build.evaluation.runs import RUNS, Plan, plan_cells
-
-__all__ = ["RUNS", "Cache", "Evaluation", "Plan", "plan_cells", "run_evaluation", "write_report"]

@@ -1,0 +1,152 @@
+"""Gaussian processes: learn the kernel's parameters, condition on data, and read off tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.linalg import cho_solve, cholesky
+from scipy.linalg.lapack import dpotri
+
+from accelnas.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from accelnas.fitting.anova.kernel import AnovaKernel
+
+    Floats = NDArray[np.float64]
+    Choices = NDArray[np.uint8]
+
+__all__ = ["GaussianProcess", "learn"]
+
+LEARNING_RATE = 0.1
+DECAYS = 0.9, 0.95  # of Adam's moments
+LEAST_PARAMETER, LARGEST_PARAMETER = -14.0, 6.0
+LEAST_NOISE = np.log(1e-7)
+AVERAGED = 0.2  # last part of the steps, whose mean is the result
+DIGITS = 3  # of a learned parameter: machines differ in the fourth, so that most round alike
+
+
+def learn(
+    kernel: AnovaKernel,
+    choices: Choices,
+    targets: Floats,
+    steps: Sequence[tuple[int, int]],
+    seed: int,
+) -> Floats:
+    """Maximise the marginal likelihood by Adam on random subsets.
+
+    Parameters
+    ----------
+    kernel
+        The kernel.
+    choices, targets
+        uint8 (n, variables) and float64 (n,) with about zero mean and unit variance.
+    steps
+        Pairs (rows, steps): so many steps, each on so many rows drawn anew.
+    seed
+        Of the draws.
+
+    Returns
+    -------
+    float64 (kernel.size,)
+        Mean of the last fifth of the steps, rounded to three decimals.
+    """
+    states = kernel.states(choices)
+    random = np.random.default_rng(seed)
+    theta = kernel.start()
+    total = sum(count for _, count in steps)
+    first, second = np.zeros_like(theta), np.zeros_like(theta)
+    kept, step = [], 0
+    for rows, count in steps:
+        for _ in range(count):
+            some = np.sort(random.permutation(len(targets))[:rows])
+            gradient = _likelihood_gradient(kernel, theta, states[some], targets[some]) / len(some)
+            step += 1
+            first += (1 - DECAYS[0]) * (gradient - first)
+            second += (1 - DECAYS[1]) * (gradient**2 - second)
+            size = LEARNING_RATE * min(1.0, 2 * (1 - (step - 1) / total))
+            update = first / (1 - DECAYS[0] ** step) / (np.sqrt(second / (1 - DECAYS[1] ** step)) + 1e-10)
+            theta = np.clip(theta + size * update, LEAST_PARAMETER, LARGEST_PARAMETER)
+            theta[kernel.noise] = max(theta[kernel.noise], LEAST_NOISE)
+            if step > (1 - AVERAGED) * total:
+                kept.append(theta)
+    return np.asarray(np.round(np.mean(kept, axis=0), DIGITS))
+
+
+def _likelihood_gradient(kernel: AnovaKernel, theta: Floats, states: NDArray[np.uint8], targets: Floats) -> Floats:
+    """Gradient of the log marginal likelihood (Rasmussen & Williams 2006, Eq. 5.9)."""
+    gram = kernel.gram(theta, states).astype(np.float64)
+    noise = np.exp(theta[kernel.noise])
+    gram[np.diag_indices_from(gram)] += noise
+    factor = _cholesky(gram)
+    alpha = cho_solve((factor, True), targets, check_finite=False)
+    inverse, _ = dpotri(factor, lower=1, overwrite_c=1)
+    pull = np.tril(np.outer(alpha, alpha) - inverse)  # twice the gradient by the gram matrix
+    gradient = kernel.gradient(theta, states, (pull - 0.5 * np.diag(np.diag(pull))).astype(np.float32))
+    gradient[kernel.noise] = 0.5 * noise * float(np.diag(pull).sum())
+    return gradient
+
+
+def _cholesky(matrix: Floats) -> Floats:
+    try:
+        return np.asarray(cholesky(matrix, lower=True, overwrite_a=True, check_finite=False))
+    except np.linalg.LinAlgError:
+        raise ModelError("the covariance matrix is not positive definite; use lower orders or another link") from None
+
+
+class GaussianProcess:
+    """A Gaussian process conditioned on data.
+
+    Parameters
+    ----------
+    kernel, theta
+        The kernel and its learned parameters.
+    choices, targets
+        uint8 (n, variables) and float64 (n,).
+
+    Attributes
+    ----------
+    axes
+        uint8 (n, axes): states of what interacts in each training row.
+    noise
+        float64 (n,): variance of each target's noise.
+    factor
+        Lower Cholesky factor of the targets' covariance.
+    alpha
+        float64 (n,): the posterior mean is ``Σ_i alpha_i k(x, x_i)``.
+    """
+
+    def __init__(self, kernel: AnovaKernel, theta: Floats, choices: Choices, targets: Floats) -> None:
+        self.kernel, self.theta = kernel, theta
+        self._targets = targets
+        self.axes, self._states = kernel.axes(choices), kernel.states(choices)
+        self.noise = np.full(len(targets), np.exp(theta[kernel.noise]))
+        matrix = kernel.matrix(theta, self._states, self._states)
+        matrix[np.diag_indices_from(matrix)] += self.noise
+        self.factor = _cholesky(matrix)
+        self.alpha = cho_solve((self.factor, True), targets, check_finite=False)
+
+    def predict(self, choices: Choices) -> Floats:
+        """Posterior mean, float64 (n,)."""
+        return np.asarray(self.kernel.matrix(self.theta, self.kernel.states(choices), self._states) @ self.alpha)
+
+    def left_out(self, folds: Sequence[NDArray[np.intp]]) -> tuple[Floats, Floats]:
+        """Mean and variance (noise included) of each row given the rows of the other folds, in closed form.
+
+        Parameters
+        ----------
+        folds
+            Row numbers of each fold. Parameters stay as learned on all rows.
+        """
+        inverse, _ = dpotri(self.factor, lower=1)
+        inverse = np.tril(inverse) + np.tril(inverse, -1).T
+        mean, variance = np.full(len(self._targets), np.nan), np.full(len(self._targets), np.nan)
+        for fold in folds:
+            covariance = np.linalg.inv(inverse[np.ix_(fold, fold)])
+            mean[fold] = self._targets[fold] - covariance @ self.alpha[fold]
+            variance[fold] = np.diag(covariance)
+        return mean, variance

@@ -1,0 +1,307 @@
+"""Source models into one verified metric of a benchmark directory."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from accelnas import _core
+from accelnas.arguments import check_seed, check_threads, check_whole
+from accelnas.errors import AccelnasWarning, ModelError
+from accelnas.fitting.doubts import doubts
+from accelnas.fitting.encoding import Encoding
+from accelnas.fitting.provenance import origin
+from accelnas.fitting.sources import Source, read_source
+from accelnas.fitting.treelite_import import import_forest
+from accelnas.fitting.verify import Member, VerifyReport, verification_rows, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from accelnas import Space
+    from accelnas.fitting.anova import Tables
+    from accelnas.fitting.uncertainty import Uncertainty
+    from accelnas.space import Architectures
+
+__all__ = ["CompileReport", "Encoding", "MetricSpec", "compile_metric"]
+
+MOST_ROWS = 10_000_000  # compared in memory
+DIRECTIONS = ("maximise", "minimise")
+LINKS = ("identity", "reciprocal", "log")
+
+
+@dataclass(frozen=True)
+class MetricSpec:
+    """What a metric is.
+
+    Attributes
+    ----------
+    name
+        Such as ``throughput_a100``.
+    unit
+        Such as ``images/s``.
+    direction
+        ``"maximise"`` or ``"minimise"``.
+    link
+        What the models predict: ``"identity"`` the metric itself, ``"reciprocal"`` one divided by
+        it, ``"log"`` its natural logarithm.
+    noise
+        Standard deviation of one measurement in the metric's unit, where known.
+    description
+        One sentence.
+    """
+
+    name: str
+    unit: str = ""
+    direction: str = "maximise"
+    link: str = "identity"
+    noise: float | None = None
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a name that can't be a file's and a column's."""
+        _core.check_metric_name(self.name)
+
+
+@dataclass(frozen=True)
+class CompileReport:
+    """What was written, how it was checked and how long it took.
+
+    Attributes
+    ----------
+    metric, directory
+        Name of the metric and the benchmark directory it was written to.
+    members
+        Number of source models.
+    granularity
+        What the axes of the tables are: ``"variables"`` or ``"blocks"``.
+    table_count, cell_count, order
+        Number of tables, of numbers in them, and the most axes that one has.
+    forest_trees
+        Number of trees that depend on too many blocks and stay trees.
+    verification
+        The comparison with the source library.
+    warnings
+        What the owner of the models should look at.
+    provenance
+        What the artifact says of its origin.
+    seconds
+        Time by stage: read, import, lower, verify, write.
+    """
+
+    metric: str
+    directory: Path
+    members: int
+    granularity: str
+    table_count: int
+    cell_count: int
+    order: int
+    forest_trees: int
+    verification: VerifyReport
+    warnings: tuple[str, ...]
+    provenance: dict[str, str]
+    seconds: dict[str, float]
+
+
+def compile_metric(
+    models: Sequence[object],
+    *,
+    space: Space,
+    metric: MetricSpec,
+    directory: str | Path,
+    scale: float | Sequence[float] = 1.0,
+    bias: float | Sequence[float] = 0.0,
+    encoding: Encoding | None = None,
+    missing: float = float("nan"),
+    tables: Tables | None = None,
+    architectures: Architectures | None = None,
+    uncertainty: Uncertainty | None = None,
+    provenance: Mapping[str, str] | None = None,
+    random_rows: int = 100_000,
+    seed: int = 0,
+    threads: int | None = None,
+) -> CompileReport:
+    """Compile an ensemble of tree models, tables or sums of both, verify it and write it into a benchmark directory.
+
+    Nothing is written unless every member and the compiled form agree with the library that made
+    the models (see :mod:`accelnas.fitting.verify`). The same models and arguments give the same
+    bytes.
+
+    Parameters
+    ----------
+    models
+        One model a member, in memory or as the path of a file; :func:`~accelnas.fitting.sources.
+        read_source` says which. None, if there are tables alone.
+    space
+        Space of the architectures.
+    metric
+        What the models predict.
+    directory
+        Benchmark directory, created or updated; a metric of the same name is replaced.
+    scale, bias
+        From a model's output to the metric's link space, ``bias + scale * output``; one number, or
+        one a model.
+    encoding
+        What the models see of an architecture. By default the position of each choice, columns
+        matched by the models' feature names if they have any, by position otherwise.
+    missing
+        The number that stands for a missing value besides nan, as ``missing`` of XGBoost; by default that of
+        the encoding, or of a model that states it.
+    tables
+        Interaction tables on the link's scale, a function a member, to which the models add. Tables alone
+        are rounded to float32, half the size; the predictions move by 5e-7 standard deviations, of the member that
+        spreads most, at most.
+    architectures
+        Architectures of the data set, in any form that ``space.encode`` takes, to verify on.
+    uncertainty
+        How far measurements lie from the predictions.
+    provenance
+        Further entries for the artifact.
+    random_rows, seed
+        How many random architectures to verify on, and their seed.
+    threads
+        Number of threads; all cores by default.
+
+    Raises
+    ------
+    ModelError
+        When a model can't be compiled, with the reason.
+    VerificationError
+        When the result doesn't say what a model says.
+
+    Warns
+    -----
+    AccelnasWarning
+        When the result says what the models say, but a model may have been meant otherwise: it separates missing
+        values that the encoding never gives, predicts the same everywhere, or stopped early and uses all rounds.
+    """
+    random_rows = check_whole("random_rows", random_rows, 1, MOST_ROWS, ModelError)
+    seed = check_seed(seed, ModelError)
+    check_threads(threads)
+    if not models and tables is None:
+        raise ModelError("no model is given; give one for each member")
+    if models and tables is not None and len(tables.constants) != len(models):
+        raise ModelError(f"{len(models)} models come with tables of {len(tables.constants)} members; give one each")
+    if metric.direction not in DIRECTIONS:
+        raise ModelError(f"direction is {metric.direction!r}; choose {' or '.join(DIRECTIONS)}")
+    if metric.link not in LINKS:
+        raise ModelError(f"link is {metric.link!r}; choose one of {', '.join(LINKS)}")
+    if np.isinf(missing):
+        raise ModelError(f"missing is {missing}; give a finite number or nan")
+    scales, biases = _each(scale, len(models), "scale"), _each(bias, len(models), "bias")
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "read"):
+        sources = [read_source(model) for model in models]
+    with _timed(seconds, "import"):
+        members = [
+            _member(source, space, encoding, missing, metric.link, scales[i], biases[i], i)
+            for i, source in enumerate(sources)
+        ]
+    with _timed(seconds, "lower"):
+        surrogate = _lower(space, members, tables)
+    with _timed(seconds, "verify"):
+        empty = np.empty((0, len(space.variables)), np.uint8)
+        data = empty if architectures is None else space.encode(architectures)
+        random = verification_rows(space, random_rows, seed)
+        verification = verify(members, surrogate, space, tables=tables, data=data, random=random, threads=threads)
+    given = dict(provenance or {})
+    if tables is not None:
+        given["tables_sha256"] = tables.sha256
+    doubtful = doubts(members, verification)
+    entries = origin(members, verification, doubtful, data, seed, given)
+    with _timed(seconds, "write"):
+        _core.write_metric(
+            directory,
+            metric.name,
+            surrogate,
+            unit=metric.unit,
+            direction=metric.direction,
+            link=metric.link,
+            noise=metric.noise,
+            description=metric.description,
+            provenance=entries,
+            uncertainty=None if uncertainty is None else uncertainty.as_dict(),
+        )
+    for doubt in doubtful:
+        warnings.warn(f"{metric.name}: {doubt}", AccelnasWarning, stacklevel=2)
+    return CompileReport(
+        metric=metric.name,
+        directory=Path(directory),
+        members=surrogate.members,
+        granularity=surrogate.granularity,
+        table_count=surrogate.table_count,
+        cell_count=surrogate.cell_count,
+        order=surrogate.order,
+        forest_trees=surrogate.forest_trees,
+        verification=verification,
+        warnings=doubtful,
+        provenance=entries,
+        seconds=seconds,
+    )
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    seconds[stage] = time.perf_counter() - start
+
+
+def _each(value: float | Sequence[float], count: int, name: str) -> list[float]:
+    values = [float(x) for x in np.atleast_1d(np.asarray(value, np.float64))]
+    values = values * count if len(values) == 1 else values
+    if len(values) != count:
+        raise ModelError(f"{name} has {len(values)} numbers for {count} models; "
+                         "give one, or one a model")  # fmt: skip
+    if not np.isfinite(values).all():
+        raise ModelError(f"{name} must be finite")
+    return values
+
+
+def _member(
+    source: Source,
+    space: Space,
+    encoding: Encoding | None,
+    missing: float,
+    link: str,
+    scale: float,
+    bias: float,
+    number: int,
+) -> Member:
+    """Read one model's trees, with the number of the model in every error."""
+    try:
+        if encoding is None:
+            encoding = _default_encoding(source, space)
+        if not np.isnan(missing):
+            encoding = replace(encoding, missing=missing)
+        encoding = source.seen(encoding)
+        forest = import_forest(source.trees, space, encoding, link=link, scale=scale, bias=bias)
+    except ModelError as error:
+        raise ModelError(f"model {number} ({source.kind}): {error}") from None
+    return Member(source, encoding, forest, scale, bias)
+
+
+def _lower(space: Space, members: Sequence[Member], tables: Tables | None) -> _core.Surrogate:
+    forests = [member.forest for member in members]
+    if tables is None:
+        return _core.Surrogate.lower(space._core, forests)
+    flat = [cells.reshape(len(cells), -1) for cells in tables.cells]
+    own = _core.Surrogate.from_tables(space._core, tables.constants.tolist(), tables.sets, flat, tables.over)
+    if not members:
+        return own.rounded()
+    return _core.Surrogate.combine(space._core, [_core.Surrogate.lower(space._core, forests), own], [1.0, 1.0], 0.0)
+
+
+def _default_encoding(source: Source, space: Space) -> Encoding:
+    if source.own_categories:
+        raise ModelError("the model maps category names to codes of its own; state the code of "
+                         "each choice with an encoding")  # fmt: skip
+    if source.names is None:
+        return Encoding.ordinal(space)
+    return Encoding.from_names(source.names, space)

@@ -1,0 +1,287 @@
+"""Read measured architectures into one validated table."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from accelnas.caching import cached_property
+from accelnas.errors import DataError
+from accelnas.files import regular, write_frame
+from accelnas.fitting.archive import read_archive
+from accelnas.fitting.checks import Report, check
+from accelnas.fitting.table import architecture_columns, numbers, read_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from accelnas import Space, Variable
+
+__all__ = ["PUBLIC_ARCHIVE_SHA256", "PUBLIC_SHA256", "Dataset", "from_table", "read_dataset"]
+
+# the archive that the Accel-NASBench authors publish, and the content of any table made from it
+PUBLIC_ARCHIVE_SHA256 = "3520992d42e368b7c08c99fc3f6612855b5b366bf98668a7f19d49f3131aa4ae"
+PUBLIC_SHA256 = "121196e20a1833c219ad1f1b9c03b35f11c2d33e8fea1adef4b3e7e9456f0e17"
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Measured architectures of one search space, validated.
+
+    Attributes
+    ----------
+    table
+        One row a measurement, sorted by ``id``: ``id``, the space's variables, the metrics
+        (float64, null where not measured), and ``METRIC_std`` columns where measured.
+    space
+        The search space.
+    metrics
+        Names of the metric columns.
+    choices
+        uint8 (n, variables): the architectures as choice indices, in the rows of `table`.
+    report
+        What the validation found.
+    file_sha256
+        SHA-256 of the file that was read; None for a folder or a table in memory.
+    """
+
+    table: pl.DataFrame
+    space: Space
+    metrics: tuple[str, ...]
+    choices: NDArray[np.uint8]
+    report: Report
+    file_sha256: str | None = None
+
+    def __len__(self) -> int:
+        return self.table.height
+
+    @cached_property
+    def ids(self) -> NDArray[np.int64]:
+        """The rows' ids, int64 (n,), ascending."""
+        return self.table["id"].to_numpy()
+
+    def values(self, metric: str) -> NDArray[np.float64]:
+        """Measured values of a metric, float64 (n,), NaN where not measured.
+
+        Raises
+        ------
+        DataError
+            If the data set has no such metric.
+        """
+        if f"column {metric}" in self.report.unknown:
+            raise DataError(f"column {metric} holds no numbers and was left out; give numbers in every row, or nothing")
+        if metric not in self.metrics:
+            raise DataError(f"no metric {metric!r}; choose one of {', '.join(self.metrics)}")
+        return self.table[metric].fill_null(np.nan).to_numpy()
+
+    def rows(self, ids: NDArray[np.int64]) -> NDArray[np.intp]:
+        """Row numbers of `ids`.
+
+        Raises
+        ------
+        DataError
+            If an id is not in the data set.
+        """
+        rows = np.searchsorted(self.ids, ids)
+        found = self.ids[np.minimum(rows, len(self) - 1)] == ids
+        if not found.all():
+            raise DataError(f"id {ids[~found][0]} is not in the data set of {len(self)} rows")
+        return rows
+
+    @cached_property
+    def groups(self) -> NDArray[np.intp]:
+        """Number of each row's architecture, intp (n,): repeats share it."""
+        return np.unique(self.choices, axis=0, return_inverse=True)[1].reshape(-1)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Name of the content, whatever the file format: the same table gives the same digest.
+
+        The digest covers, in this order: the variables' names and choices (JSON), the ids
+        (int64, little endian), the choice indices (uint8, row by row), and each value column
+        by name (float64, little endian, one bit pattern for null).
+        """
+        variables = [[v.name, list(v.choices)] for v in self.space.variables]
+        digest = hashlib.sha256(b"accelnas data set 1\n")
+        digest.update(json.dumps(variables).encode() + b"\n")
+        digest.update(self.ids.astype("<i8").tobytes())
+        digest.update(np.ascontiguousarray(self.choices).tobytes())
+        for name in sorted(set(self.table.columns) - {"id", *(v.name for v in self.space.variables)}):
+            values = self.table[name].fill_null(np.nan).to_numpy().astype("<f8") + 0.0  # no -0.0
+            values[np.isnan(values)] = np.nan
+            digest.update(name.encode() + b"\n" + values.tobytes())
+        return digest.hexdigest()
+
+    @property
+    def is_public(self) -> bool:
+        """Whether this is the published Accel-NASBench data, in whatever format."""
+        return self.sha256 == PUBLIC_SHA256
+
+    def to_parquet(self, path: str | Path) -> None:
+        """Write the table; `read_dataset` of the result has the same `sha256`."""
+        write_frame(self.table, path)
+
+
+def read_dataset(path: str | Path, space: Space | None = None) -> Dataset:
+    """Read and validate measured architectures.
+
+    Parameters
+    ----------
+    path
+        The Accel-NASBench archive (``.tar.gz``, ``.tar``, or a folder of ``result_N.json``), or a
+        ``.parquet`` or ``.csv`` table with one column a variable (or ``architecture`` or ``index``), one a
+        metric, an optional integer ``id`` column, and optional ``METRIC_std`` columns.
+    space
+        The search space; None means MnasNet, the space of Accel-NASBench.
+
+    Returns
+    -------
+    Dataset
+        The validated table with its report.
+
+    Raises
+    ------
+    DataError
+        If the file can't be read, or a row holds an unknown variable or a value that is not one
+        of the variable's choices; the message names the row's id.
+    """
+    if space is None:
+        from accelnas import mnasnet_space
+
+        space = mnasnet_space()
+    path = Path(path)
+    if not path.exists():
+        raise DataError(f"{path} does not exist; `accelnas data fetch` downloads the public archive")
+    if path.suffix.lower() in {".parquet", ".csv"} and path.is_file():
+        table = read_table(path)
+        try:
+            return from_table(table, space, file_sha256=_file_sha256(path))
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from None
+    records = read_archive(path)
+    architectures = _architecture_columns(records.ids, records.architectures, space)
+    return _validate(
+        space,
+        np.array(records.ids, np.int64),
+        architectures,
+        {name: pl.Series(name, column, pl.Float64) for name, column in records.metrics.items()},
+        records.unknown,
+        None if path.is_dir() else _file_sha256(path),
+    )
+
+
+def from_table(table: pl.DataFrame, space: Space, *, file_sha256: str | None = None) -> Dataset:
+    """Validate a table in memory; columns as in `read_dataset`.
+
+    Text is read where every value is a number. Columns that hold no measurements are left out and named in the
+    report. NaN counts as null.
+
+    Raises
+    ------
+    DataError
+        As `read_dataset`.
+    """
+    if table.height == 0:
+        raise DataError("the table has no rows; expected measured architectures")
+    ids = table["id"] if "id" in table.columns else pl.Series("id", np.arange(table.height))
+    if not ids.dtype.is_integer() or ids.null_count():
+        raise DataError(f"column id is {ids.dtype} with {ids.null_count()} nulls; use integers")
+    architectures, used = architecture_columns(table, space, ids)
+    others = {name: numbers(table[name], ids) for name in table.columns if name not in {"id", *used}}
+    return _validate(
+        space,
+        ids.cast(pl.Int64).to_numpy(),
+        architectures,
+        {name: column for name, column in others.items() if column is not None},
+        Counter({f"column {name}": table.height for name, column in others.items() if column is None}),
+        file_sha256,
+    )
+
+
+def _validate(
+    space: Space,
+    ids: NDArray[np.int64],
+    architectures: Mapping[str, Sequence[Any]],
+    values: Mapping[str, pl.Series],
+    unknown: Counter[str],
+    file_sha256: str | None,
+) -> Dataset:
+    order = np.argsort(ids, kind="stable")
+    repeated = np.flatnonzero(np.diff(ids[order]) == 0)
+    if repeated.size:
+        raise DataError(f"id {ids[order][repeated[0]]} occurs twice; ids name measurements")
+    indices = [_choice_indices(architectures[v.name], v, ids) for v in space.variables]
+    choices = np.ascontiguousarray(np.stack(indices, axis=1)[order])
+    columns = {"id": pl.Series("id", ids[order])}
+    for i, variable in enumerate(space.variables):
+        columns[variable.name] = pl.Series(variable.name, list(variable.choices))[choices[:, i].tolist()]
+    for name, column in values.items():
+        series = column.fill_nan(None)
+        if series.null_count() == len(series):
+            unknown[f"{name} (null in every row)"] += len(series)
+            continue
+        infinite = series.is_infinite().fill_null(value=False)
+        if infinite.any():
+            row = ids[infinite.arg_max()]
+            raise DataError(f"id {row}: {name} is infinite; use null for what was not measured")
+        columns[name] = series[order.tolist()]
+    metrics = tuple(name for name in columns if name in values and not _is_std(name, columns))
+    if not metrics:
+        raise DataError("the data has no metric; expected at least one column of measured numbers")
+    table = pl.DataFrame(columns)
+    report = check(table, metrics, choices, unknown)
+    return Dataset(table, space, metrics, choices, report, file_sha256)
+
+
+def _is_std(name: str, columns: Mapping[str, object]) -> bool:
+    return name.endswith("_std") and name.removesuffix("_std") in columns
+
+
+def _architecture_columns(
+    ids: Sequence[int], architectures: Sequence[Mapping[str, Any]], space: Space
+) -> dict[str, list[Any]]:
+    names = [variable.name for variable in space.variables]
+    for number, architecture in zip(ids, architectures, strict=True):
+        if architecture.keys() != set(names):
+            for name in architecture.keys() - set(names):
+                raise DataError(f"id {number}: unknown variable {name} for space {space.name}")
+            missing = next(name for name in names if name not in architecture)
+            raise DataError(f"id {number}: variable {missing} is missing")
+    return {name: [architecture[name] for architecture in architectures] for name in names}
+
+
+def _choice_indices(values: Sequence[Any], variable: Variable, ids: NDArray[np.int64]) -> NDArray[np.uint8]:
+    # bool apart from numbers: True must not pass as 1, but flags may be written 0 and 1
+    lookup: dict[tuple[bool, Any], int] = {}
+    for index, choice in enumerate(variable.choices):
+        if isinstance(choice, bool):
+            lookup.update({(False, int(choice)): index, (False, str(choice)): index})
+            lookup[False, str(choice).lower()] = index
+        lookup[isinstance(choice, bool), choice] = index
+    try:
+        indices = [lookup.get((value is True or value is False, value), -1) for value in values]
+    except TypeError:
+        raise DataError(f"{variable.name} holds lists or objects; expected single values") from None
+    found = np.array(indices, np.int64)
+    if (found < 0).any():
+        row = int(np.argmax(found < 0))
+        allowed = ", ".join(str(choice) for choice in variable.choices)
+        raise DataError(f"id {ids[row]}: {variable.name} is {values[row]!r}; choose one of {allowed}")
+    return found.astype(np.uint8)
+
+
+def _file_sha256(path: Path) -> str:
+    with regular(path).open("rb") as file:
+        digest = hashlib.sha256()
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,160 @@
+"""The ensemble of one metric: targets on the scale of the link, members, left-out predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accelnas import _core
+from accelnas.errors import DataError, ModelError
+from accelnas.fitting.families import FAMILIES, Sample
+from accelnas.fitting.splits import fold_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from accelnas.fitting.dataset import Dataset
+    from accelnas.fitting.families.base import Fit
+    from accelnas.fitting.settings import MetricSettings, Settings
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["LINKS", "Ensemble", "Link", "fit_ensemble", "usable_rows"]
+
+
+@dataclass(frozen=True)
+class Link:
+    """The scale on which a metric is modelled."""
+
+    apply: Callable[[Any], Any]
+    inverse: Callable[[Any], Any]
+    slope: Callable[[Any], Any]
+    """Size of the inverse's slope at a value of the metric."""
+
+
+LINKS = {
+    "identity": Link(lambda y: y, lambda z: z, np.ones_like),
+    "reciprocal": Link(lambda y: 1.0 / y, lambda z: 1.0 / z, np.square),
+    "log": Link(np.log, np.exp, lambda y: y),
+}
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """The fitted members of one metric; a member's value on the link's scale is ``bias + scale * model``.
+
+    Attributes
+    ----------
+    metric
+        Its settings.
+    fit
+        Members, and what they say of rows that they did not see; both standardised.
+    scale, bias
+        From the models to the scale of the link.
+    rows
+        intp (n,): rows of the data set that were fitted.
+    targets
+        float64 (n,): their measured values on the link's scale.
+    """
+
+    metric: MetricSettings
+    fit: Fit
+    scale: float
+    bias: float
+    rows: NDArray[np.intp]
+    targets: Floats
+
+    def predict_members(self, choices: NDArray[np.uint8]) -> Floats:
+        """Predict with each member on the link's scale, float64 (members, n)."""
+        return self.bias + self.scale * self.fit.models.predict(choices)
+
+    def predict(self, choices: NDArray[np.uint8]) -> Floats:
+        """Predict the metric, float64 (n,): the link's inverse of the members' mean."""
+        return np.asarray(LINKS[self.metric.link].inverse(self.predict_members(choices).mean(axis=0)))
+
+    @property
+    def left_out(self) -> tuple[Floats, Floats]:
+        """Mean and spread of each fitted row given the other folds, on the link's scale."""
+        return self.bias + self.scale * self.fit.mean, self.scale * self.fit.spread
+
+
+def usable_rows(dataset: Dataset, metric: MetricSettings, ids: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Rows of `ids` that were measured, without outliers if the metric drops them."""
+    rows = dataset.rows(ids)
+    usable = ~np.isnan(dataset.values(metric.name)[rows])
+    if metric.drop_outliers:
+        usable &= ~np.isin(ids, dataset.report.outliers.get(metric.name, ()))
+    return rows[usable]
+
+
+def fit_ensemble(
+    dataset: Dataset,
+    ids: NDArray[np.int64],
+    metric: MetricSettings,
+    settings: Settings,
+    threads: int | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+    members: int | None = None,
+) -> Ensemble:
+    """Fit the members of one metric.
+
+    Parameters
+    ----------
+    dataset, ids
+        The measurements to fit on.
+    metric, settings
+        How to fit; the metric is one of the settings'.
+    threads
+        Members fitted at the same time; None means all cores. The result doesn't depend on it.
+    progress
+        Called with (metric, members fitted, members in all).
+    members
+        Number of members; the settings' by default.
+
+    Raises
+    ------
+    DataError
+        If too few rows were measured, or the values don't suit the link.
+    ModelError
+        If the metric is exact, or the library refuses the recipe.
+    """
+    if metric.recipe is None:
+        raise ModelError(f"{metric.name} is exact; it has no recipe to fit")
+    members = members or metric.members or settings.members
+    rows = usable_rows(dataset, metric, np.sort(ids))
+    if len(rows) < 2 * settings.folds:
+        raise DataError(f"{metric.name} has {len(rows)} rows to fit on; {settings.folds} folds need twice as many")
+    position = {int(row): i for i, row in enumerate(rows)}
+    parts = fold_parts(dataset, dataset.ids[rows], settings.folds, settings.seed)
+    folds = [np.array([position[int(row)] for row in dataset.rows(part)], np.intp) for part in parts]
+    targets = _to_link(dataset.values(metric.name), metric, dataset.ids)[rows]
+    bias, scale = 0.0, 1.0
+    if settings.standardise:
+        bias, scale = float(targets.mean()), float(targets.std()) or 1.0  # a constant metric
+    data = Sample(dataset.choices[rows], (targets - bias) / scale)
+    tell = progress or (lambda *_: None)
+    tell(metric.name, 0, members)
+    family = FAMILIES[metric.recipe.family](metric.recipe, dataset.space)
+    try:
+        fit = family.fit_ensemble(
+            data,
+            folds,
+            members,
+            settings.seed,
+            threads or _core.processors(),
+            lambda done: tell(metric.name, done, members),
+        )
+    except (TypeError, ValueError) as error:  # what the libraries raise for wrong parameters
+        raise ModelError(f"{family.name} refuses recipe {metric.recipe.name}: {error}") from error
+    return Ensemble(metric, fit, scale, bias, rows, targets)
+
+
+def _to_link(values: Floats, metric: MetricSettings, ids: NDArray[np.int64]) -> Floats:
+    if metric.link != "identity" and (values <= 0).any():  # NaN compares false
+        row = int(np.argmax(values <= 0))
+        raise DataError(f"id {ids[row]}: {metric.name} is {values[row]}; link {metric.link} needs values above 0")
+    return np.asarray(LINKS[metric.link].apply(values))

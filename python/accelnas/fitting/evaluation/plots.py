@@ -1,0 +1,158 @@
+"""Plots of an evaluation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from accelnas.fitting.evaluation.cells import INTERVALS
+from accelnas.plots.style import GREY, colours, drawing, grid, label, save
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from accelnas.models.importances import Importances
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["plot_calibration", "plot_importances", "plot_learning_curves", "plot_predictions"]
+
+MOST_VARIABLES = 8  # shown of each metric's importances
+
+
+def plot_predictions(path: Path, metric: str, unit: str, pairs: Mapping[str, tuple[Floats, Floats]]) -> None:
+    """Draw predicted against measured values, and residuals against predicted ones, of each of the settings.
+
+    Parameters
+    ----------
+    path
+        SVG file to write.
+    metric, unit
+        What was measured.
+    pairs
+        Name of the settings to measured and predicted values, float64 (n,) each.
+    """
+    everything = np.concatenate([values for pair in pairs.values() for values in pair])
+    low, high = float(everything.min()), float(everything.max())
+    residuals = np.concatenate([measured - predicted for measured, predicted in pairs.values()])
+    limit = 1.05 * float(np.abs(residuals).max()) or 1.0
+    with drawing() as figure_class:
+        figure = figure_class(figsize=(2.3 * len(pairs) + 0.4, 4.0), layout="constrained")
+        axes = figure.subplots(2, len(pairs), squeeze=False, sharex=True, sharey="row")
+        for column, (name, (measured, predicted)) in enumerate(pairs.items()):
+            colour = colours(list(pairs))[name]
+            dots = {"s": 5, "alpha": 0.5, "linewidths": 0, "color": colour, "rasterized": True}
+            above, below = axes[:, column]
+            above.plot([low, high], [low, high], color=GREY, linewidth=0.8)
+            above.scatter(predicted, measured, **dots)
+            above.set_title(name)
+            below.axhline(0.0, color=GREY, linewidth=0.8)
+            below.scatter(predicted, measured - predicted, **dots)
+            below.set_ylim(-limit, limit)
+            below.set_xlabel("predicted" + (f" [{unit}]" if unit else ""))
+        axes[0, 0].set_ylabel(f"measured\n{label(metric, unit)}")
+        axes[1, 0].set_ylabel("measured − predicted" + (f"\n[{unit}]" if unit else ""))
+        save(figure, path)
+
+
+def plot_calibration(path: Path, results: pl.DataFrame) -> None:
+    """Draw how many measurements conformal intervals cover against how many they should, a panel a metric."""
+    rows = results.filter(pl.col("coverage_50").is_not_null())
+    metrics = rows["metric"].unique(maintain_order=True).to_list()
+    colour = colours(rows["settings"].unique(maintain_order=True).to_list())
+    levels = [f"coverage_{100 * level:02.0f}" for level in INTERVALS]
+    with drawing() as figure_class:
+        figure, axes = grid(figure_class, len(metrics), 4, 2.2, 2.2)
+        for axis, metric in zip(axes, metrics, strict=True):
+            axis.plot([0, 100], [0, 100], color=GREY, linewidth=0.8)
+            for row in rows.filter(metric=metric).iter_rows(named=True):
+                covered = [100 * row[level] for level in levels]
+                axis.plot([100 * level for level in INTERVALS], covered, color=colour[row["settings"]], linewidth=1.2)
+            axis.set(title=metric, xlim=(0, 100), ylim=(0, 100), aspect="equal")
+        _legend(figure, colour)
+        figure.supxlabel("level of the interval [%]", fontsize=8)
+        figure.supylabel("measurements inside [%]", fontsize=8)
+        save(figure, path)
+
+
+def plot_learning_curves(path: Path, results: pl.DataFrame) -> None:
+    """Draw mean absolute errors against rows fitted on, a panel a metric; bands span the seeds."""
+    rows = results.filter(run="learning-curve").with_columns(
+        pl.col("part").str.extract(r"^(\d+) rows").cast(pl.Int64).alias("wanted")
+    )
+    metrics = rows["metric"].unique(maintain_order=True).to_list()
+    colour = colours(rows["settings"].unique(maintain_order=True).to_list())
+    with drawing() as figure_class:
+        figure, axes = grid(figure_class, len(metrics), 3, 3.0, 2.3)
+        for axis, metric in zip(axes, metrics, strict=True):
+            of_metric = rows.filter(metric=metric)
+            for name in of_metric["settings"].unique(maintain_order=True):
+                curve = of_metric.filter(settings=name).group_by("wanted", maintain_order=True)
+                mae = pl.col("mae")
+                points = curve.agg(mae.mean().alias("mean"), mae.min().alias("low"), mae.max().alias("high"))
+                axis.fill_between(points["wanted"], points["low"], points["high"], color=colour[name], alpha=0.2, lw=0)
+                axis.plot(points["wanted"], points["mean"], "o-", color=colour[name], markersize=3, linewidth=1.2)
+            ceiling = of_metric["ceiling_mae"][0]
+            if ceiling:
+                axis.axhline(ceiling, color=GREY, linestyle="--", linewidth=0.9)
+            axis.set(title=metric, xscale="log", yscale="log", ylabel=f"MAE {_bracketed(of_metric['unit'][0])}".strip())
+            sizes = sorted(of_metric["wanted"].unique())
+            axis.set_xticks(sizes, [f"{size:,}" for size in sizes], minor=False)
+            axis.minorticks_off()
+            low, high = axis.get_ylim()
+            ticks = _round_ticks(low, high)
+            axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+        _legend(figure, {**colour, "noise of one measurement": GREY})
+        figure.supxlabel("rows fitted on", fontsize=8)
+        save(figure, path)
+
+
+def plot_importances(path: Path, found: Sequence[Importances]) -> None:
+    """Draw first-order and total Sobol indices of the most important variables, a panel a metric."""
+    first_colour, total_colour = "#0072b2", "#a9c9e3"
+    with drawing() as figure_class:
+        figure, axes = grid(figure_class, len(found), 3, 3.0, 2.0)
+        for axis, importances in zip(axes, found, strict=True):
+            largest = sorted(importances.total.items(), key=lambda item: -item[1].value)[:MOST_VARIABLES]
+            names, totals = [name for name, _ in largest], [share for _, share in largest]
+            alone = [importances.first_order[name].value for name in names]
+            axis.barh(names, [share.value for share in totals], color=total_colour, height=0.75)
+            axis.barh(names, alone, color=first_colour, height=0.75)
+            if any(share.std for share in totals):
+                spread = [share.std for share in totals]
+                axis.errorbar([share.value for share in totals], names, xerr=spread, fmt="none", ecolor=GREY, lw=0.8)
+            scale = "" if importances.link == "identity" else f" ({importances.link})"
+            axis.set_title(importances.metric + scale)
+            axis.invert_yaxis()  # the largest on top
+            axis.grid(visible=False, axis="y")
+            axis.tick_params(axis="y", length=0)
+        _legend(figure, {"alone": first_colour, "with interactions": total_colour})
+        figure.supxlabel("share of the variance over the whole space", fontsize=8)
+        save(figure, path)
+
+
+def _bracketed(unit: str) -> str:
+    return f"[{unit}]" if unit else ""
+
+
+def _round_ticks(low: float, high: float) -> list[float]:
+    """1, 2 and 5 times powers of ten inside the limits; what lies next to them if there are fewer than two."""
+    powers = range(int(np.floor(np.log10(low))) - 1, int(np.ceil(np.log10(high))) + 1)
+    ticks = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
+    inside = [tick for tick in ticks if low <= tick <= high]
+    if len(inside) > 1:
+        return inside
+    fine = [digit * 10.0**power for power in powers for digit in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9)]
+    return [tick for tick in fine if low <= tick <= high]
+
+
+def _legend(figure: object, colour: Mapping[str, str]) -> None:
+    from matplotlib.patches import Patch
+
+    handles = [Patch(color=c, label=name) for name, c in colour.items()]
+    figure.legend(handles=handles, loc="outside upper left", ncols=min(len(handles), 6))  # type: ignore[attr-defined]

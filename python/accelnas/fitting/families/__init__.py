@@ -1,0 +1,14 @@
+"""The model families, behind one interface."""
+
+from accelnas.fitting.families.anova import AnovaProcess
+from accelnas.fitting.families.base import Family, Fit, Sample
+from accelnas.fitting.families.boosting import GradientBoosting, LightGBM, XGBoost
+from accelnas.fitting.families.forest import RandomForest
+from accelnas.fitting.families.svr import EpsilonSVR, NuSVR
+
+__all__ = ["FAMILIES", "Family", "Fit", "Sample"]
+
+FAMILIES: dict[str, type[Family]] = {
+    family.name: family
+    for family in (AnovaProcess, XGBoost, LightGBM, GradientBoosting, RandomForest, EpsilonSVR, NuSVR)
+}

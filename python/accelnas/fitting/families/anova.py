@@ -1,0 +1,136 @@
+"""Gaussian processes with an ANOVA kernel, whose members are posterior draws."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
+
+from accelnas.errors import ModelError
+from accelnas.fitting.anova import AnovaKernel, GaussianProcess, Tables, learn, posterior_members
+from accelnas.fitting.families.base import Family, Fit, Models, checked_parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from accelnas import Space
+    from accelnas.fitting.families.base import Rows, Sample
+    from accelnas.fitting.settings import Recipe
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["AnovaProcess"]
+
+DEFAULTS = {
+    "orders": [3, 3, 3],  # see AnovaKernel
+    "over": "variables",
+    "steps": [[1000, 90], [2500, 20]],  # (rows, steps) of learning
+    "noise_factor": 1.0,  # on the learned standard deviation of the noise
+    "processes": 2,  # learned apart, and averaged
+}
+AGREEMENT = 1e-8  # of tables with the kernel's own sums, in standard deviations
+
+
+class TableModels(Models):
+    """Members that are tables."""
+
+    def __init__(self, kernel: AnovaKernel, tables: Tables) -> None:
+        self._kernel, self._tables = kernel, tables
+
+    def predict(self, choices: NDArray[np.uint8]) -> Floats:
+        return self._tables.predict(self._kernel.axes(choices))
+
+    @property
+    def count(self) -> int:
+        return len(self._tables.constants)
+
+    @property
+    def size(self) -> int:
+        return sum(cells.size for cells in self._tables.cells)
+
+    @property
+    def tables(self) -> Tables:
+        return self._tables
+
+
+class AnovaProcess(Family):
+    """Gaussian processes over interactions: the posterior's mean and draws are tables."""
+
+    name = "anova_process"
+    library = "scipy.linalg"
+
+    def __init__(self, recipe: Recipe, space: Space) -> None:
+        super().__init__(recipe, space)
+        if recipe.stages or recipe.base:
+            raise ModelError(f"recipe {recipe.name}: {self.name} has no stages and no base; give parameters")
+        parameters = checked_parameters(recipe, DEFAULTS)
+        self._kernel = AnovaKernel(space, parameters["orders"], parameters["over"])
+        self._steps = [(int(rows), int(count)) for rows, count in parameters["steps"]]
+        self._noise = float(parameters["noise_factor"])
+        self._processes = int(parameters["processes"])
+        if not self._steps or self._noise <= 0 or self._processes < 1:
+            raise ModelError(f"recipe {recipe.name}: steps, noise_factor and processes must be positive")
+
+    def fit(self, train: Sample, val: Sample, seed: int) -> Tables:  # noqa: ARG002 no early stopping
+        """Posterior mean of one process."""
+        return posterior_members(self._process(train, seed), 1, seed)
+
+    def gather(self, members: Sequence[Tables]) -> TableModels:
+        return TableModels(self._kernel, _joined(members))
+
+    def fit_ensemble(
+        self,
+        data: Sample,
+        folds: Sequence[Rows],
+        members: int,
+        seed: int,
+        threads: int,
+        tell: Callable[[int], None],
+    ) -> Fit:
+        """Fit `processes` processes on all rows and draw the members from them in equal shares.
+
+        What folds left out would predict follows from the processes in closed form.
+        """
+        processes = min(self._processes, members)
+        if members % processes:
+            raise ModelError(f"recipe {self.recipe.name}: {members} members from {processes} processes; use a divisor")
+        jobs = (delayed(self._draw)(data, folds, members // processes, seed + p) for p in range(processes))
+        parts: list[tuple[Tables, Floats, Floats]] = []
+        for part in Parallel(n_jobs=min(threads, processes), return_as="generator")(jobs):
+            parts.append(part)
+            tell(len(parts) * members // processes)
+        means = np.stack([mean for _, mean, _ in parts])
+        variance = np.mean([spread**2 for _, _, spread in parts], axis=0) + means.var(axis=0)
+        return Fit(self.gather([tables for tables, _, _ in parts]), means.mean(axis=0), np.sqrt(variance))
+
+    def _process(self, data: Sample, seed: int) -> GaussianProcess:
+        with threadpool_limits(1):  # sums in one order
+            theta = learn(self._kernel, data.choices, data.targets, self._steps, seed)
+            theta[self._kernel.noise] += 2 * np.log(self._noise)
+            return GaussianProcess(self._kernel, theta, data.choices, data.targets)
+
+    def _draw(self, data: Sample, folds: Sequence[Rows], members: int, seed: int) -> tuple[Tables, Floats, Floats]:
+        """Members of one process, and its mean and spread of each row without the row's fold."""
+        process = self._process(data, seed)
+        with threadpool_limits(1):
+            tables = posterior_members(process, members, seed)
+            some = data.choices[:200]
+            error = np.abs(process.predict(some) - tables.predict(process.kernel.axes(some)).mean(axis=0)).max()
+            if error > AGREEMENT:
+                raise ModelError(f"the process's tables are off by {error:.2g} standard deviations; raise noise_factor")
+            mean, variance = process.left_out(folds)
+        return tables, mean, np.sqrt(np.maximum(variance - process.noise, 0.0))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Spaces and what stops threads stay with the parent process."""
+        return {**self.__dict__, "space": None, "_stopped": None}
+
+
+def _joined(members: Sequence[Tables]) -> Tables:
+    cells = [np.concatenate(of_set) for of_set in zip(*(tables.cells for tables in members), strict=True)]
+    constants = np.concatenate([tables.constants for tables in members])
+    return Tables(constants, members[0].sets, cells, members[0].over)

@@ -1,0 +1,207 @@
+"""What every model family does: fit, predict, and turn into trees or tables."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from importlib import import_module
+from threading import Event
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from accelnas.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from accelnas import Space
+    from accelnas.fitting.anova import Tables
+    from accelnas.fitting.settings import Recipe
+
+    Floats = NDArray[np.float64]
+    Choices = NDArray[np.uint8]
+    Rows = NDArray[np.intp]
+
+__all__ = ["Family", "Fit", "Models", "Sample", "checked_parameters"]
+
+
+POLL = 0.05  # seconds between looks at whether to stop
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows to fit or to stop on.
+
+    Attributes
+    ----------
+    choices
+        uint8 (n, variables): choice indices.
+    targets
+        float64 (n,): what the model predicts.
+    """
+
+    choices: Choices
+    targets: Floats
+
+    def take(self, rows: Rows) -> Sample:
+        """Give some of the rows."""
+        return Sample(self.choices[rows], self.targets[rows])
+
+
+class Models(ABC):
+    """Fitted ensemble members."""
+
+    @abstractmethod
+    def predict(self, choices: Choices) -> Floats:
+        """Every member's predictions, float64 (members, n)."""
+
+    @property
+    @abstractmethod
+    def count(self) -> int:
+        """Number of members."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Number of trees, support vectors or table cells in all members."""
+
+    @property
+    def trees(self) -> Sequence[Any]:
+        """What Treelite imports: a library's model a member; none if there are no trees."""
+        return ()
+
+    @property
+    def tables(self) -> Tables | None:
+        """Interaction tables of each member, to which its trees add."""
+        return None
+
+
+@dataclass(frozen=True)
+class Fit:
+    """An ensemble, and what it says of rows that it did not see.
+
+    Attributes
+    ----------
+    models
+        The members.
+    mean, spread
+        float64 (n,): prediction of each row of the data from the other folds alone, and its standard
+        deviation as far as the model states it (0 where it states none).
+    """
+
+    models: Models
+    mean: Floats
+    spread: Floats
+
+
+class StoppedError(Exception):
+    """A member's fit was interrupted with its ensemble's."""
+
+
+class Family(ABC):
+    """A way of fitting models; one object a recipe.
+
+    Parameters
+    ----------
+    recipe
+        Settings of the fit.
+    space
+        The architectures' space.
+
+    Raises
+    ------
+    ModelError
+        If the recipe has a field that the family doesn't know.
+    """
+
+    name: ClassVar[str]
+    library: ClassVar[str]
+    """What fits a member, imported before any thread does: Ctrl-C ends imports of the main one alone."""
+    compiles: ClassVar[bool] = True
+    """Whether the models are trees or tables, so that benchmarks can hold them."""
+
+    def __init__(self, recipe: Recipe, space: Space) -> None:
+        self.recipe, self.space = recipe, space
+        self._stopped = Event()
+
+    def check(self) -> None:
+        """End a fit that nobody waits for; families call it as often as their library lets them.
+
+        Raises
+        ------
+        StoppedError
+            If the ensemble was interrupted.
+        """
+        if self._stopped.is_set():
+            raise StoppedError
+
+    @abstractmethod
+    def fit(self, train: Sample, val: Sample, seed: int) -> Any:
+        """One member, fitted on `train` and stopped early on `val`; one thread, so that sums don't depend on it."""
+
+    @abstractmethod
+    def gather(self, members: Sequence[Any]) -> Models:
+        """Members made by `fit`, as one ensemble."""
+
+    def fit_ensemble(
+        self,
+        data: Sample,
+        folds: Sequence[Rows],
+        members: int,
+        seed: int,
+        threads: int,
+        tell: Callable[[int], None],
+    ) -> Fit:
+        """Fit all members; member i leaves out fold i mod folds and has seed `seed` + i.
+
+        Parameters
+        ----------
+        data
+            All rows to fit on.
+        folds
+            Row numbers of each fold, together all rows.
+        members, seed
+            Number of members, and what their seeds start from.
+        threads
+            Members fitted at the same time.
+        tell
+            Called with the number of members fitted so far.
+        """
+        everything = np.arange(len(data.targets))
+
+        def one(number: int) -> Any:
+            val = folds[number % len(folds)]
+            train = np.setdiff1d(everything, val, assume_unique=True)
+            return self.fit(data.take(train), data.take(val), seed + number)
+
+        fitted = []
+        import_module(self.library)
+        with ThreadPoolExecutor(threads) as pool:
+            try:
+                # a row is predicted by the members that left its fold out
+                for future in [pool.submit(one, number) for number in range(max(members, len(folds)))]:
+                    while not wait([future], timeout=POLL).done:
+                        pass  # awake for Ctrl-C, which another thread may have got
+                    fitted.append(future.result())
+                    tell(min(len(fitted), members))
+            except BaseException:  # the pool waits for its threads
+                self._stopped.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        mean = np.empty(len(everything))
+        for i, fold in enumerate(folds):
+            mean[fold] = self.gather(fitted[i :: len(folds)]).predict(data.choices[fold]).mean(axis=0)
+        return Fit(self.gather(fitted[:members]), mean, np.zeros(len(everything)))
+
+
+def checked_parameters(recipe: Recipe, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the recipe's parameters over the defaults; an unknown one is an error."""
+    for name in recipe.parameters:
+        if name not in defaults:
+            known = ", ".join(defaults)
+            raise ModelError(f"recipe {recipe.name}: {recipe.family} has no parameter {name!r}; it has {known}")
+    return {**defaults, **recipe.parameters}

@@ -1,0 +1,275 @@
+"""Boosted trees: XGBoost, LightGBM and scikit-learn's, on a base that is a sum over blocks if wanted."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from itertools import chain, combinations
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from accelnas.errors import ModelError
+from accelnas.fitting.anova import Tables
+from accelnas.fitting.families.base import Family, Models, Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from accelnas import Space
+    from accelnas.fitting.settings import Recipe, Stage
+
+    Floats = NDArray[np.float64]
+    Choices = NDArray[np.uint8]
+
+__all__ = ["GradientBoosting", "LightGBM", "TreeFamily", "XGBoost"]
+
+RIDGE = 1.0  # penalty of the base, in rows: states that few rows have stay near the mean
+
+
+@dataclass(frozen=True)
+class TreeMember:
+    """A library's model and the base to which it adds."""
+
+    model: Any
+    base: Tables | None
+
+
+class TreeModels(Models):
+    """Members that are trees, added to a base or not."""
+
+    def __init__(self, family: TreeFamily, members: Sequence[TreeMember]) -> None:
+        self._family, self._members = family, members
+
+    def predict(self, choices: Choices) -> Floats:
+        inputs = choices.astype(np.float32)
+        return np.stack([self._family.predict(m.model, inputs) + _base_values(m.base, choices) for m in self._members])
+
+    @property
+    def count(self) -> int:
+        return len(self._members)
+
+    @property
+    def size(self) -> int:
+        return sum(self._family.size(member.model) for member in self._members)
+
+    @property
+    def trees(self) -> Sequence[Any]:
+        return [member.model for member in self._members]
+
+    @property
+    def tables(self) -> Tables | None:
+        bases = [member.base for member in self._members if member.base is not None]
+        if not bases:
+            return None
+        constants = np.concatenate([base.constants for base in bases])
+        cells = [np.concatenate(of_set) for of_set in zip(*(base.cells for base in bases), strict=True)]
+        return Tables(constants, bases[0].sets, cells)
+
+
+class TreeFamily(Family):
+    """A library of trees; its stages continue each other."""
+
+    most_stages: ClassVar[int] = 1
+    limits_paths: ClassVar[bool] = False
+
+    def __init__(self, recipe: Recipe, space: Space) -> None:
+        super().__init__(recipe, space)
+        what = f"recipe {recipe.name}"
+        if recipe.parameters:
+            raise ModelError(f"{what}: {self.name} takes its parameters in stages, not {next(iter(recipe.parameters))}")
+        if not 1 <= len(recipe.stages) <= self.most_stages:
+            raise ModelError(f"{what}: {len(recipe.stages)} stages; {self.name} takes 1 to {self.most_stages}")
+        limits = any(stage.max_blocks or stage.max_variables for stage in recipe.stages)
+        if limits and not self.limits_paths:
+            raise ModelError(f"{what}: {self.name} can't limit paths; drop max_blocks and max_variables")
+
+    @abstractmethod
+    def fit_trees(self, train: Sample, val: Sample, seed: int) -> Any:
+        """Fit the library's model."""
+
+    @abstractmethod
+    def predict(self, model: Any, inputs: NDArray[np.float32]) -> Floats:
+        """Predict with the library."""
+
+    @abstractmethod
+    def size(self, model: Any) -> int:
+        """Return the number of trees."""
+
+    def fit(self, train: Sample, val: Sample, seed: int) -> TreeMember:
+        base = _block_base(train, self.space) if self.recipe.base == "blocks" else None
+        train, val = (Sample(s.choices, s.targets - _base_values(base, s.choices)) for s in (train, val))
+        return TreeMember(self.fit_trees(train, val, seed), base)
+
+    def gather(self, members: Sequence[TreeMember]) -> TreeModels:
+        return TreeModels(self, members)
+
+
+def _base_values(base: Tables | None, choices: Choices) -> Floats | float:
+    return 0.0 if base is None else base.predict(choices)[0]
+
+
+def _block_base(train: Sample, space: Space) -> Tables:
+    """Fit a sum over blocks of one number a joint state, by ridge regression (Hoerl & Kennard 1970)."""
+    number = {variable.name: i for i, variable in enumerate(space.variables)}
+    sets = [tuple(number[name] for name in block.variables) for block in space.blocks]
+    if any(len(variables) > 4 for variables in sets):
+        raise ModelError("a base of blocks needs blocks of at most 4 variables; fit without one")
+    states = space.block_states(train.choices)
+    one_hot = [np.eye(block.size)[states[:, b]] for b, block in enumerate(space.blocks)]
+    design = np.concatenate(one_hot, axis=1)
+    mean = float(train.targets.mean())
+    gram = design.T @ design + RIDGE * np.eye(design.shape[1])
+    solution = np.linalg.solve(gram, design.T @ (train.targets - mean))
+    parts = np.split(solution, np.cumsum([block.size for block in space.blocks])[:-1])
+    shapes = [tuple(len(space.variables[v].choices) for v in variables) for variables in sets]
+    return Tables(np.array([mean]), sets, [part.reshape(1, *shape) for part, shape in zip(parts, shapes, strict=True)])
+
+
+def path_groups(space: Space, stage: Stage) -> list[list[int]]:
+    """Interaction constraints: the variables of a path all lie in one of the groups."""
+    number = {variable.name: i for i, variable in enumerate(space.variables)}
+    blocks = [[number[name] for name in block.variables] for block in space.blocks]
+    # no limit is stated, too: a later stage would inherit the constraints of the one before
+    most_blocks = min(stage.max_blocks or len(blocks), len(blocks))
+    groups = [sorted(chain(*group)) for group in combinations(blocks, most_blocks)]
+    if stage.max_variables is None:
+        return groups
+    subsets = (combinations(group, min(stage.max_variables, len(group))) for group in groups)
+    return [list(subset) for subset in sorted(set(chain(*subsets)))]
+
+
+class XGBoost(TreeFamily):
+    """XGBoost (Chen & Guestrin 2016); stages with limits on paths make small tables."""
+
+    name = "xgboost"
+    library = "xgboost"
+    most_stages = 8
+    limits_paths = True
+
+    def fit_trees(self, train: Sample, val: Sample, seed: int) -> Any:
+        import xgboost
+
+        matrices = [xgboost.DMatrix(s.choices.astype(np.float32), label=s.targets, nthread=1) for s in (train, val)]
+        model = None
+        for stage in self.recipe.stages:
+            parameters = {
+                "tree_method": "hist",
+                **stage.parameters,
+                "nthread": 1,
+                "seed": seed,
+                "interaction_constraints": str(path_groups(self.space, stage)),
+            }
+            model = xgboost.train(
+                parameters,
+                matrices[0],
+                stage.rounds,
+                evals=[(matrices[1], "val")],
+                early_stopping_rounds=stage.stop,
+                verbose_eval=False,
+                xgb_model=model,
+                callbacks=[_stopping(self)],
+            )
+            if stage.stop is not None:
+                model = model[: model.best_iteration + 1]
+        return model
+
+    def predict(self, model: Any, inputs: NDArray[np.float32]) -> Floats:
+        import xgboost
+
+        return np.asarray(model.predict(xgboost.DMatrix(inputs, nthread=1)), np.float64)
+
+    def size(self, model: Any) -> int:
+        return int(model.num_boosted_rounds())
+
+
+def _stopping(family: XGBoost) -> Any:
+    """Give a callback that ends the training of a stopped family."""
+    import xgboost
+
+    class Stopping(xgboost.callback.TrainingCallback):
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002 as XGBoost calls it
+            family.check()
+            return False
+
+    return Stopping()
+
+
+class LightGBM(TreeFamily):
+    """LightGBM (Ke et al. 2017)."""
+
+    name = "lightgbm"
+    library = "lightgbm"
+    limits_paths = True
+
+    def fit_trees(self, train: Sample, val: Sample, seed: int) -> Any:
+        import lightgbm
+
+        (stage,) = self.recipe.stages
+        # bin edges between all choices, also for variables with few rows a choice
+        options: dict[str, Any] = {"min_data_in_bin": 1, "feature_pre_filter": False, "verbosity": -1}
+        if stage.max_blocks or stage.max_variables:
+            groups = path_groups(self.space, stage)
+            options["interaction_constraints"] = ",".join(f"[{','.join(map(str, group))}]" for group in groups)
+        train_data = lightgbm.Dataset(train.choices.astype(np.float32), train.targets, params=options)
+        val_data = lightgbm.Dataset(val.choices.astype(np.float32), val.targets, reference=train_data)
+        callbacks: list[Callable[..., Any]] = [lambda _: self.check()]
+        if stage.stop is not None:
+            callbacks.append(lightgbm.early_stopping(stage.stop, verbose=False))
+        fixed = {"num_threads": 1, "deterministic": True, "force_row_wise": True, "seed": seed}
+        try:
+            return lightgbm.train(
+                {"objective": "regression", "metric": "rmse", **options, **stage.parameters, **fixed},
+                train_data,
+                stage.rounds,
+                valid_sets=[val_data],
+                callbacks=callbacks,
+            )
+        except lightgbm.basic.LightGBMError as error:  # no ValueError, as the other libraries raise
+            raise ValueError(str(error)) from error
+
+    def predict(self, model: Any, inputs: NDArray[np.float32]) -> Floats:
+        return np.asarray(model.predict(inputs), np.float64)
+
+    def size(self, model: Any) -> int:
+        return int(model.best_iteration if model.best_iteration > 0 else model.num_trees())
+
+
+class GradientBoosting(TreeFamily):
+    """scikit-learn's boosted trees (Friedman 2001)."""
+
+    name = "gradient_boosting"
+    library = "sklearn.ensemble"
+
+    def fit_trees(self, train: Sample, val: Sample, seed: int) -> Any:
+        from sklearn.ensemble import GradientBoostingRegressor
+
+        (stage,) = self.recipe.stages
+        options = {"n_estimators": stage.rounds, **stage.parameters, "random_state": seed}
+        model = GradientBoostingRegressor(**options)
+        inputs, val_inputs = train.choices.astype(np.float32), val.choices.astype(np.float32)
+        if stage.stop is None:
+            return model.fit(inputs, train.targets, monitor=lambda *_: self.check())
+        errors: list[float] = []
+        residual = val.targets.copy()
+
+        def stop(round_: int, model: Any, _variables: dict[str, Any]) -> bool:
+            self.check()
+            if round_ == 0:
+                residual[:] -= model.init_.predict(val_inputs)
+            residual[:] -= model.learning_rate * model.estimators_[round_, 0].predict(val_inputs)
+            errors.append(float(residual @ residual))
+            return round_ - int(np.argmin(errors)) >= (stage.stop or 0)
+
+        model.fit(inputs, train.targets, monitor=stop)
+        model.n_estimators_ = int(np.argmin(errors)) + 1
+        model.estimators_ = model.estimators_[: model.n_estimators_]
+        return model
+
+    def predict(self, model: Any, inputs: NDArray[np.float32]) -> Floats:
+        return np.asarray(model.predict(inputs), np.float64)
+
+    def size(self, model: Any) -> int:
+        return len(model.estimators_)

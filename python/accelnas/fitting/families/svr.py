@@ -1,0 +1,106 @@
+"""Support vector regression: for comparison, as no table holds a radial kernel over all variables."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from multiprocessing import current_process
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from joblib.externals.loky import ProcessPoolExecutor, wait
+
+from accelnas.errors import ModelError
+from accelnas.fitting.families.base import POLL, Family, Models, checked_parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from accelnas import Space
+    from accelnas.fitting.families.base import Sample
+    from accelnas.fitting.settings import Recipe
+
+__all__ = ["EpsilonSVR", "NuSVR"]
+
+SHORT = 1000  # rows that are fitted in a tenth of a second
+
+
+class SupportVectorModels(Models):
+    """Fitted support vector machines."""
+
+    def __init__(self, members: Sequence[Any]) -> None:
+        self._members = members
+
+    def predict(self, choices: NDArray[np.uint8]) -> NDArray[np.float64]:
+        return np.stack([member.predict(choices.astype(np.float64)) for member in self._members])
+
+    @property
+    def count(self) -> int:
+        return len(self._members)
+
+    @property
+    def size(self) -> int:
+        return sum(len(member[-1].support_) for member in self._members)
+
+
+class SupportVectorFamily(Family):
+    """A radial kernel on choice indices scaled to unit variance."""
+
+    library = "sklearn.svm"
+    compiles = False
+    defaults: ClassVar[dict[str, Any]]
+
+    def __init__(self, recipe: Recipe, space: Space) -> None:
+        super().__init__(recipe, space)
+        if recipe.stages or recipe.base:
+            raise ModelError(f"recipe {recipe.name}: {self.name} has no stages and no base; give parameters")
+        self._parameters = checked_parameters(recipe, self.defaults)
+
+    @abstractmethod
+    def machine(self, parameters: dict[str, Any]) -> Any:
+        """Return scikit-learn's estimator."""
+
+    def fit(self, train: Sample, val: Sample, seed: int) -> Any:  # noqa: ARG002 nothing random, no early stopping
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        model = make_pipeline(StandardScaler(), self.machine(self._parameters))
+        inputs = train.choices.astype(np.float64)
+        if len(inputs) <= SHORT or current_process().name != "MainProcess":  # another process is ended whole
+            return model.fit(inputs, train.targets)
+        child = ProcessPoolExecutor(1)  # libsvm looks at nothing until it is done
+        try:
+            fitted = child.submit(model.fit, inputs, train.targets)
+            while not wait([fitted], timeout=POLL).done:
+                self.check()
+            return fitted.result()
+        finally:
+            child.shutdown(kill_workers=True)
+
+    def gather(self, members: Sequence[Any]) -> SupportVectorModels:
+        return SupportVectorModels(members)
+
+
+class EpsilonSVR(SupportVectorFamily):
+    """ε-SVR (Drucker et al. 1996)."""
+
+    name = "epsilon_svr"
+    defaults: ClassVar[dict[str, Any]] = {"C": 1.0, "epsilon": 0.1, "gamma": "scale", "kernel": "rbf", "degree": 3}
+
+    def machine(self, parameters: dict[str, Any]) -> Any:
+        from sklearn.svm import SVR
+
+        return SVR(**parameters)
+
+
+class NuSVR(SupportVectorFamily):
+    """ν-SVR (Schölkopf et al. 2000)."""
+
+    name = "nu_svr"
+    defaults: ClassVar[dict[str, Any]] = {"C": 1.0, "nu": 0.5, "gamma": "scale", "kernel": "rbf", "degree": 3}
+
+    def machine(self, parameters: dict[str, Any]) -> Any:
+        from sklearn.svm import NuSVR as Machine
+
+        return Machine(**parameters)

@@ -1,0 +1,234 @@
+"""Download the public data set: resumable, verified, into a cache folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from accelnas.errors import DataError
+
+__all__ = [
+    "ARCHIVE_SHA256",
+    "ARCHIVE_URL",
+    "SPLIT_URL",
+    "cache_folder",
+    "fetch",
+    "fetch_archive",
+    "fetch_split",
+]
+
+_REPOSITORY = "https://raw.githubusercontent.com/afzalxo/Accel-NASBench"
+ARCHIVE_URL = f"{_REPOSITORY}/dcd4d726b33197dd9bc3d74a20393013398600ae/anb_dataset/anb_dataset_jsons.tar.gz"
+ARCHIVE_SHA256 = "3520992d42e368b7c08c99fc3f6612855b5b366bf98668a7f19d49f3131aa4ae"
+# folder of train_paths.json, val_paths.json and test_paths.json
+SPLIT_URL = f"{_REPOSITORY}/72369d4f2e0913dd73959bb3e4c271465d91ab96/configs/data_splits/default_split"
+# of the ids; see Split.sha256
+SPLIT_SHA256 = "ff5db1a8269e77ccf10e083f325e3667777f625ae1a681a3d5946e19e4742e9c"
+
+SIZE_LIMIT = 256 * 1024 * 1024  # bytes; the archive has 1.2 MB
+TIMEOUT = 30.0  # seconds without an answer
+ATTEMPTS = 3  # a broken connection is resumed this often before giving up
+_CHUNK = 1 << 16
+
+Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all where known
+
+
+def cache_folder() -> Path:
+    """Folder for downloads: ``$ACCELNAS_CACHE``, or ``accelnas`` in the platform's cache folder.
+
+    Examples
+    --------
+    >>> import os
+    >>> os.environ["ACCELNAS_CACHE"] = "downloads"
+    >>> cache_folder()
+    PosixPath('downloads')
+    >>> del os.environ["ACCELNAS_CACHE"]
+    """
+    override = os.environ.get("ACCELNAS_CACHE")
+    if override:
+        return Path(override)
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = str(Path.home() / "Library" / "Caches")
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "accelnas"
+
+
+def fetch_archive(
+    folder: Path,
+    url: str = ARCHIVE_URL,
+    sha256: str = ARCHIVE_SHA256,
+    progress: Progress | None = None,
+) -> Path:
+    """Download the Accel-NASBench archive unless it is there already; see `fetch`."""
+    return fetch(url, folder / "anb_dataset_jsons.tar.gz", sha256, progress)
+
+
+def fetch_split(folder: Path, url: str = SPLIT_URL, progress: Progress | None = None) -> Path:
+    """Download the published split and store it as ``official_split.json``, checked.
+
+    Raises
+    ------
+    DataError
+        As `fetch`; also if the ids are not those of the published split.
+    """
+    from accelnas.fitting.splits import PARTS, split_ids
+
+    target = folder / "official_split.json"
+    if target.is_file() and _split_sha256(target.read_bytes()) == SPLIT_SHA256:
+        return target
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        for part in PARTS:
+            name = f"{part}_paths.json"
+            fetch(f"{url}/{name}", Path(temporary) / name, None, progress)
+        ids = {part: part_ids.tolist() for part, part_ids in split_ids(Path(temporary)).items()}
+        content = json.dumps(ids).encode() + b"\n"
+        if _split_sha256(content) != SPLIT_SHA256:
+            raise DataError(f"{url} does not hold the published split; its ids differ")
+        file = Path(temporary) / "split"
+        file.write_bytes(content)
+        file.replace(target)
+    return target
+
+
+def _split_sha256(content: bytes) -> str | None:
+    """Digest of the ids, whatever their order or the JSON's layout; None if it is no split."""
+    try:
+        parts = {part: sorted(ids) for part, ids in json.loads(content).items()}
+    except (ValueError, AttributeError, TypeError):
+        return None
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def fetch(url: str, target: Path, sha256: str | None, progress: Progress | None = None) -> Path:
+    """Download a file, resuming an earlier attempt, and check it.
+
+    The download goes to ``TARGET.part``, which a later call continues; only a complete and
+    verified file takes the name `target`. A target that is there and right is not downloaded.
+
+    Parameters
+    ----------
+    url
+        An http or https address.
+    target
+        The file to make; its folder is made too.
+    sha256
+        Expected digest (hex), or None to take any content.
+    progress
+        Called with the bytes so far and the bytes in all (None if the server doesn't say).
+
+    Returns
+    -------
+    Path
+        `target`.
+
+    Raises
+    ------
+    DataError
+        If the server refuses, the connection keeps breaking, or the content is not the expected.
+    """
+    if urlsplit(url).scheme not in {"http", "https"}:
+        raise DataError(f"{url!r} is not an http or https address")
+    if target.is_file() and sha256 is not None and _sha256(target) == sha256:
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    resumed = part.is_file() and part.stat().st_size > 0
+    _download(url, part, progress)
+    found = _sha256(part)
+    if resumed and sha256 is not None and found != sha256:
+        part.unlink()  # the remains of another file: start over once
+        _download(url, part, progress)
+        found = _sha256(part)
+    if sha256 is not None and found != sha256:
+        part.unlink()
+        raise DataError(f"{url} has SHA-256 {found}; expected {sha256}: the file was changed or the address is wrong")
+    part.replace(target)
+    return target
+
+
+def _download(url: str, part: Path, progress: Progress | None) -> None:
+    """Bring `part` to its full length, resuming after broken connections."""
+    for attempt in range(ATTEMPTS):
+        have = part.stat().st_size if part.is_file() else 0
+        try:
+            total = _receive(url, part, have, progress)
+        except urllib.error.HTTPError as error:
+            with error:
+                if error.code == 416 and have:  # nothing left to send: complete, or not our file
+                    if _complete_length(error.headers.get("Content-Range")) == have:
+                        return
+                    part.unlink()
+                    continue
+            raise DataError(f"{url}: the server answers {error.code} {error.reason}") from error
+        except (OSError, HTTPException) as error:
+            if attempt == ATTEMPTS - 1:
+                reason = getattr(error, "reason", None) or error
+                reason = getattr(reason, "strerror", None) or reason
+                raise DataError(f"{url}: {reason}; {_size(part)} bytes are kept, run again to resume") from error
+            continue
+        if total is None or _size(part) == total:
+            return
+    raise DataError(f"{url}: the connection ended after {_size(part)} of {total} bytes; run again to resume")
+
+
+def _receive(url: str, part: Path, have: int, progress: Progress | None) -> int | None:
+    """Append what the server sends to `part`; returns the full length where it is known."""
+    headers = {"User-Agent": "accelnas", "Accept-Encoding": "identity"}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - scheme checked above
+    response: HTTPResponse
+    with urllib.request.urlopen(request, timeout=TIMEOUT) as response:  # noqa: S310
+        start = _range_start(response) if have and response.status == 206 else 0
+        if start not in {0, have}:
+            raise DataError(f"{url}: asked for byte {have}, the server sends from byte {start}")
+        length = response.headers.get("Content-Length")
+        total = start + int(length) if length is not None else None
+        if (total or 0) > SIZE_LIMIT:
+            raise DataError(f"{url} has {total} bytes; refusing more than {SIZE_LIMIT}")
+        done = start
+        with part.open("ab" if start else "wb") as file:
+            while chunk := response.read(_CHUNK):
+                done += len(chunk)
+                if done > SIZE_LIMIT:
+                    raise DataError(f"{url} has over {done} bytes; refusing more than {SIZE_LIMIT}")
+                file.write(chunk)
+                if progress is not None:
+                    progress(done, total)
+    return total
+
+
+def _range_start(response: HTTPResponse) -> int:
+    match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range") or "")
+    return int(match[1]) if match else -1
+
+
+def _complete_length(content_range: str | None) -> int | None:
+    match = re.match(r"bytes \*/(\d+)$", content_range or "")
+    return int(match[1]) if match else None
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,324 @@
+"""Settings of a benchmark's models, read from TOML."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from accelnas import _core
+from accelnas.arguments import check_whole
+from accelnas.errors import ModelError
+from accelnas.files import parse_toml, read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "LINK_NAMES",
+    "MetricSettings",
+    "Recipe",
+    "Settings",
+    "Stage",
+    "known_metrics",
+    "read_recipe",
+    "read_settings",
+    "shipped_settings",
+]
+
+LINK_NAMES = ("identity", "reciprocal", "log")
+_DIRECTIONS = ("maximise", "minimise")
+LARGEST = 1_000_000  # number of a setting, and seed
+_FOLDER = files("accelnas.fitting") / "settings"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One run of boosting (or the only fit of a model that is not boosted).
+
+    Attributes
+    ----------
+    parameters
+        What the library itself takes, by its own names.
+    rounds
+        Largest number of trees (of the forest's trees).
+    stop
+        Stop when the validation error has not fallen for so many rounds; None never stops.
+    max_blocks, max_variables
+        Largest number of blocks, and of variables, that a path from root to leaf may test; None
+        is no limit. Leaves of at most three variables make the smallest tables.
+    """
+
+    parameters: Mapping[str, Any]
+    rounds: int
+    stop: int | None = None
+    max_blocks: int | None = None
+    max_variables: int | None = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is fitted.
+
+    Attributes
+    ----------
+    name, family
+        For the record, and the key of `accelnas.fitting.families.FAMILIES`.
+    stages
+        Of tree families, each continuing the one before.
+    parameters
+        Of the other families.
+    base
+        ``"blocks"``: trees are fitted to what a sum over blocks leaves over. None: to everything.
+    """
+
+    name: str
+    family: str
+    stages: tuple[Stage, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    base: str | None = None
+
+
+@dataclass(frozen=True)
+class MetricSettings:
+    """One metric of the benchmark.
+
+    Attributes
+    ----------
+    name
+        Name of the data set's column and of the metric.
+    unit, direction, description
+        For the artifact; direction is ``"maximise"`` or ``"minimise"``.
+    link
+        What the model predicts: ``"identity"`` y, ``"reciprocal"`` 1/y, ``"log"`` ln y.
+    recipe
+        How it is fitted; None for a metric that is an exact sum over blocks, or has a formula.
+    drop_outliers
+        Leave the outliers that the data set's report names out of fit and test figures.
+    formula
+        It follows from the architecture alone and needs no data, see `accelnas.fitting.mnasnet.FORMULAS`.
+    members
+        Number of members, if not that of all metrics.
+    noise
+        Standard deviation of one measurement in the unit, if better known than from the data's own repeats.
+    """
+
+    name: str
+    unit: str
+    direction: str
+    description: str
+    link: str
+    recipe: Recipe | None
+    drop_outliers: bool = False
+    formula: bool = False
+    members: int | None = None
+    noise: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a name that can't be a file's and a column's."""
+        _core.check_metric_name(self.name)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that a fit depends on besides the data.
+
+    Attributes
+    ----------
+    name
+        For the record.
+    members
+        Models a metric.
+    folds
+        The training data is divided into so many folds; member i stops early on fold i mod folds
+        and is trained on the others.
+    seed
+        Member i has seed `seed` + i; the folds are drawn with `seed`.
+    standardise
+        Fit on (link(y) − mean) / sd of the training rows; without it on link(y).
+    metrics
+        Metric name to its settings, in the artifact's order.
+    sha256
+        Digest of the TOML text.
+    """
+
+    name: str
+    members: int
+    folds: int
+    seed: int
+    standardise: bool
+    metrics: Mapping[str, MetricSettings]
+    sha256: str
+
+
+def shipped_settings() -> list[str]:
+    """Names of the settings that come with the package.
+
+    Examples
+    --------
+    >>> "bundled" in shipped_settings()
+    True
+    """
+    names = (entry.name for entry in _FOLDER.iterdir())
+    return sorted(n.removesuffix(".toml") for n in names if n.endswith(".toml") and n != _METRICS)
+
+
+_METRICS = "metrics.toml"  # units and directions of the known metrics
+
+
+def read_settings(source: str | Path) -> Settings:
+    """Read settings by the name of a shipped file or the path of another.
+
+    Parameters
+    ----------
+    source
+        ``"bundled"``, ``"published"``, … (see `shipped_settings`) or the path of a TOML file.
+
+    Raises
+    ------
+    ModelError
+        If there is no such file, or a field is missing, unknown or of the wrong type.
+
+    Examples
+    --------
+    >>> settings = read_settings("bundled")
+    >>> settings.members, settings.metrics["throughput_a100"].link
+    (10, 'reciprocal')
+    """
+    if str(source) in shipped_settings():
+        text = (_FOLDER / f"{source}.toml").read_text(encoding="utf-8")
+    elif Path(source).exists():
+        text = read_text(source, ModelError)
+    else:
+        known = ", ".join(shipped_settings())
+        raise ModelError(f"no settings {str(source)!r}; use the path of a TOML file or {known}")
+    content = parse_toml(text, f"settings {source}", ModelError)
+    return _settings(_Table(content, f"settings {Path(source).stem}"), text, known_metrics())
+
+
+def known_metrics() -> dict[str, dict[str, str]]:
+    """Return unit, direction and description of the metrics of Accel-NASBench, by name.
+
+    Examples
+    --------
+    >>> known_metrics()["accuracy"]["unit"]
+    '%'
+    """
+    return parse_toml((_FOLDER / _METRICS).read_text(encoding="utf-8"), _METRICS)
+
+
+def read_recipe(name: str, content: Mapping[str, Any]) -> Recipe:
+    """Return the recipe that a settings file's table ``[recipes.NAME]`` states.
+
+    Raises
+    ------
+    ModelError
+        If a field is missing, unknown or of the wrong type.
+    """
+    return _recipe(name, _Table(content, f"recipe {name}"))
+
+
+class _Table:
+    """A TOML table that reports what is missing, of the wrong type or left over."""
+
+    def __init__(self, content: Mapping[str, Any], name: str) -> None:
+        self._content = dict(content)
+        self.name = name
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._content
+
+    def take(self, key: str, kind: type | tuple[type, ...], default: Any = ...) -> Any:
+        if key not in self._content:
+            if default is ...:
+                raise ModelError(f"{self.name}: {key} is missing")
+            return default
+        value = self._content.pop(key)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise ModelError(f"{self.name}: {key} is {value!r}, of the wrong type")
+        return value
+
+    def one_of(self, key: str, allowed: tuple[str, ...], default: Any = ...) -> str:
+        value: str = self.take(key, str, default)
+        if value not in allowed:
+            raise ModelError(f"{self.name}: {key} is {value!r}; choose one of {', '.join(allowed)}")
+        return value
+
+    def at_least(self, key: str, least: int, default: Any = ...) -> Any:
+        value = self.take(key, int, default)
+        return value if value is None else check_whole(f"{self.name}: {key}", value, least, LARGEST, ModelError)
+
+    def tables(self, key: str) -> dict[str, _Table]:
+        content = self.take(key, dict)
+        return {name: _Table(table, f"{self.name}: {key}.{name}") for name, table in content.items()}
+
+    def finish(self) -> None:
+        if self._content:
+            raise ModelError(f"{self.name}: unknown field {next(iter(self._content))}")
+
+
+def _settings(table: _Table, text: str, known_metrics: Mapping[str, Any]) -> Settings:
+    recipes = {name: _recipe(name, entry) for name, entry in table.tables("recipes").items()}
+    settings = Settings(
+        name=table.take("name", str),
+        members=table.at_least("members", 1),
+        folds=table.at_least("folds", 2),
+        seed=table.at_least("seed", 0, 0),
+        standardise=table.take("standardise", bool, True),
+        metrics={
+            name: _metric(name, entry, recipes, known_metrics.get(name, {}))
+            for name, entry in table.tables("metrics").items()
+        },
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
+    )
+    table.finish()
+    return settings
+
+
+def _recipe(name: str, table: _Table) -> Recipe:
+    from accelnas.fitting.families import FAMILIES
+
+    family = table.one_of("family", tuple(FAMILIES))
+    stages = []
+    for number, content in enumerate(table.take("stages", list, []), start=1):
+        stage = _Table(content, f"{table.name}, stage {number}")
+        stages.append(
+            Stage(
+                parameters=stage.take("parameters", dict),
+                rounds=stage.at_least("rounds", 1),
+                stop=stage.at_least("stop", 1, None),
+                max_blocks=stage.at_least("max_blocks", 1, None),
+                max_variables=stage.at_least("max_variables", 1, None),
+            )
+        )
+        stage.finish()
+    base = None if "base" not in table else table.one_of("base", ("blocks",))
+    recipe = Recipe(name, family, tuple(stages), table.take("parameters", dict, {}), base)
+    table.finish()
+    return recipe
+
+
+def _metric(name: str, table: _Table, recipes: Mapping[str, Recipe], known: Mapping[str, str]) -> MetricSettings:
+    from accelnas.fitting.mnasnet import FORMULAS
+
+    recipe = table.one_of("recipe", ("exact", "formula", *recipes))
+    settings = MetricSettings(
+        name=name,
+        unit=table.take("unit", str, known.get("unit", "")),
+        direction=table.one_of("direction", _DIRECTIONS, known.get("direction", ...)),
+        description=table.take("description", str, known.get("description", "")),
+        link=table.one_of("link", LINK_NAMES, "identity"),
+        recipe=recipes.get(recipe),
+        drop_outliers=table.take("drop_outliers", bool, False),
+        formula=recipe == "formula",
+        members=table.at_least("members", 1, None),
+        noise=table.take("noise", (float, int), None),
+    )
+    table.finish()
+    if settings.recipe is None and settings.link != "identity":
+        raise ModelError(f"{table.name}: an exact metric has link identity, not {settings.link}")
+    if settings.formula and name not in FORMULAS:
+        raise ModelError(f"{table.name}: no formula is known for it; those with one are {', '.join(FORMULAS)}")
+    return settings

@@ -1,0 +1,142 @@
+"""What all source models have in common."""
+
+from __future__ import annotations
+
+import io
+import re
+from contextlib import contextmanager, redirect_stdout
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from accelnas.caching import cached_property
+from accelnas.errors import ModelError
+from accelnas.fitting.treelite_import import check_columns, read_trees, treelite_reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from accelnas.fitting.checkpoint import Trees
+    from accelnas.fitting.encoding import Encoding
+
+__all__ = ["Floats", "Leaves", "Matrix", "Source", "treelite_errors"]
+
+# what reads models of XGBoost 3.2 and newer, as the extra `build` asks for
+OLDEST_TREELITE = [4, 7, 2]
+
+Floats = npt.NDArray[np.float64]
+Leaves = npt.NDArray[np.int32]
+Matrix = npt.NDArray[np.floating[Any]]
+
+
+class Source:
+    """One source model, with the predictions of its own library.
+
+    Attributes
+    ----------
+    kind
+        Name of the library, which is also its distribution name.
+    sha256
+        Hash of the model file, or of what the library writes for a model in memory.
+    dtype
+        Floating-point type in which the library holds its input.
+    sum_dtype
+        Floating-point type in which the library sums leaves.
+    names
+        Feature names, or None where the model has none of its own.
+    own_categories
+        Whether the model maps category names to codes of its own.
+    missing
+        The number that stands for a missing value besides nan, where the model states it; else nan.
+    rounds
+        Boosting rounds that predict and rounds in all, where the model is boosted.
+    notes
+        What the model's owner should know.
+    """
+
+    kind: str
+    sha256: str
+    dtype: npt.DTypeLike = np.float64
+    sum_dtype: npt.DTypeLike = np.float64
+    names: tuple[str, ...] | None = None
+    own_categories = False
+    missing = float("nan")
+    rounds: tuple[int, int] | None = None
+    notes: tuple[str, ...] = ()
+    imported: Any  # the treelite.Model
+
+    @cached_property
+    def trees(self) -> Trees:
+        """The model's trees."""
+        return read_trees(self.imported)
+
+    def seen(self, encoding: Encoding) -> Encoding:
+        """Give what the model sees of an encoding: its precision, and nan for all that it takes as missing.
+
+        Raises
+        ------
+        ModelError
+            If the encoding and the model name different numbers, or differ in columns.
+        """
+        check_columns(self.trees, encoding)
+        if not np.isnan(self.missing) and not np.isnan(encoding.missing) and self.missing != encoding.missing:
+            raise ModelError(f"the model treats {self.missing:g} as missing, the encoding says {encoding.missing:g}; "
+                             "leave it out of the encoding")  # fmt: skip
+        own = float(np.asarray(self.missing, self.dtype))
+        return encoding.rounded(self.dtype).with_nan(lambda number: number == own)
+
+    def predict(self, matrix: Matrix, threads: int | None) -> Floats:
+        """Return the library's prediction before any link, float64 (n,)."""
+        raise NotImplementedError
+
+    def leaves(self, matrix: Matrix, threads: int | None) -> Leaves | None:
+        """Return the leaf of each tree as the library numbers it (n, trees), or None."""
+        raise NotImplementedError
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Versions of the libraries that read this model."""
+        return {name: library_version(name) for name in sorted({self.kind, "treelite"})}
+
+
+def library_version(name: str) -> str:
+    """Version of a library, whatever distribution brought it (``xgboost-cpu`` is one of XGBoost's)."""
+    found: str = import_module({"scikit-learn": "sklearn"}.get(name, name)).__version__
+    return found
+
+
+@contextmanager
+def treelite_errors(what: str, library: str | None = None) -> Iterator[None]:
+    """Turn what Treelite says of a model into an error that names it.
+
+    Parameters
+    ----------
+    what
+        The model: what it is and where it comes from.
+    library
+        Distribution that wrote the model, where a newer one may be beyond Treelite.
+    """
+    import treelite
+
+    said = io.StringIO()  # Treelite prints the better half of some reasons
+    try:
+        with redirect_stdout(said):
+            yield
+    except (treelite.TreeliteError, NotImplementedError) as error:
+        reason = treelite_reason(said.getvalue() or str(error))
+        way_out = "" if library is None else _other_versions(library)
+        raise ModelError(f"treelite can't read {what}: {reason}{way_out}") from None
+    except UnicodeDecodeError:  # in Treelite's own message, which quotes the model
+        raise ModelError(f"treelite can't read {what}: it is damaged") from None
+
+
+def _other_versions(library: str) -> str:
+    own = library_version("treelite")
+    is_old = [int(part) for part in re.findall(r"\d+", own)[:3]] < OLDEST_TREELITE
+    newer = f"install treelite>={'.'.join(map(str, OLDEST_TREELITE))}" if is_old else "try a newer treelite"
+    return (
+        f"; this is treelite {own} with {library} {library_version(library)}: {newer}, "
+        f"or fit with an older {library} or a common objective"
+    )

@@ -1,0 +1,89 @@
+"""Fitted scikit-learn estimators."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from accelnas.errors import ModelError
+from accelnas.fitting.sources.base import Floats, Leaves, Matrix, Source, treelite_errors
+
+if TYPE_CHECKING:
+    from accelnas.fitting.encoding import Encoding
+
+__all__ = ["ScikitLearn"]
+
+
+class ScikitLearn(Source):
+    """A fitted scikit-learn estimator."""
+
+    kind = "scikit-learn"
+
+    def __init__(self, model: Any) -> None:
+        import treelite
+        from sklearn.exceptions import NotFittedError
+        from sklearn.utils.validation import check_is_fitted
+
+        name = type(model).__name__
+        try:
+            check_is_fitted(model)
+        except (NotFittedError, TypeError) as error:
+            raise ModelError(f"{name} can't be compiled: {error}") from None
+        with treelite_errors(f"this {name}"):
+            self.imported = treelite.sklearn.import_model(_with_true_length(model))
+        self.model = model
+        self.is_histogram = name.startswith("HistGradientBoosting")
+        self.dtype = np.float64 if self.is_histogram else np.float32
+        names = getattr(model, "feature_names_in_", None)
+        self.names = None if names is None else tuple(map(str, names))
+        self.sha256 = hashlib.sha256(self.imported.serialize_bytes()).hexdigest()
+
+    def seen(self, encoding: Encoding) -> Encoding:
+        encoding = super().seen(encoding)
+        for feature, known in self._known_categories().items():
+            unseen = {x for x in encoding.columns[feature][1] if not np.isnan(x)} - known
+            if unseen:
+                raise ModelError(
+                    f"category {min(unseen):g} of {encoding.names[feature]} was not in the training "
+                    "data: scikit-learn treats it as missing, Treelite doesn't; encode it as nan"
+                )
+        return encoding
+
+    def _call(self, method: str, matrix: Matrix) -> npt.NDArray[Any]:
+        with warnings.catch_warnings():
+            # names were matched to columns already
+            warnings.filterwarnings("ignore", "X does not have valid feature names")
+            return np.asarray(getattr(self.model, method)(matrix))
+
+    # scikit-learn takes its threads from the estimator
+    def predict(self, matrix: Matrix, threads: int | None) -> Floats:  # noqa: ARG002
+        values = self._call("predict", matrix).astype(np.float64)
+        return np.log(values) if self.trees.postprocessor == "exponential" else values
+
+    def leaves(self, matrix: Matrix, threads: int | None) -> Leaves | None:  # noqa: ARG002
+        if self.is_histogram:
+            return None
+        return self._call("apply", matrix).reshape(len(matrix), -1).astype(np.int32)
+
+    def _known_categories(self) -> dict[int, set[float]]:
+        """Categories seen in training, by feature; scikit-learn treats others as missing."""
+        preprocessor = getattr(self.model, "_preprocessor", None)
+        if preprocessor is None:
+            return {}
+        features = np.flatnonzero(self.model.is_categorical_)
+        seen = preprocessor.named_transformers_["encoder"].categories_
+        return {int(f): set(map(float, known)) for f, known in zip(features, seen, strict=True)}
+
+
+def _with_true_length(model: Any) -> Any:
+    """Work around Treelite reading past the end of a model that stopped early."""
+    if not hasattr(model, "estimators_"):
+        return model
+    model = copy.copy(model)
+    model.n_estimators = len(model.estimators_)
+    return model

@@ -1,0 +1,122 @@
+"""How far a measurement may lie from a prediction, estimated from rows that the models did not see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from accelnas.fitting.ensemble import LINKS
+from accelnas.fitting.repeats import pooled_noise
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from accelnas.fitting.dataset import Dataset
+    from accelnas.fitting.ensemble import Ensemble
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["LEVELS", "Uncertainty", "coverage", "estimate_uncertainty", "repeat_noise"]
+
+LEVELS = (0.5, 0.8, 0.95)
+"""Central intervals whose coverage is calibrated and reported."""
+PENALTY = 5.0  # on the logarithm of a choice's factor, in rows
+SMALLEST_MISS = 1e-2  # in typical ones: a row that is met by chance says little
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """What a benchmark knows of a metric's errors, on the scale of the link.
+
+    Attributes
+    ----------
+    noise
+        Standard deviation of one measurement among repeats; None without repeats.
+    residual
+        Standard deviation of a measurement around the prediction that the members' spread leaves over.
+    factors
+        float64 (choices of all variables,): by how much each choice multiplies the residual.
+    scores
+        float32 (n,): sorted sizes of left-out errors in total standard deviations, for conformal intervals.
+    training
+        uint8 (n, variables): the architectures that were fitted.
+    """
+
+    noise: float | None
+    residual: float
+    factors: Floats
+    scores: NDArray[np.float32]
+    training: NDArray[np.uint8]
+
+    def as_dict(self) -> dict[str, Any]:
+        """As `_core.write_metric` takes it."""
+        return dict(vars(self))
+
+
+def estimate_uncertainty(dataset: Dataset, ensemble: Ensemble) -> Uncertainty:
+    """Estimate a metric's uncertainty from the rows that each fold leaves out.
+
+    The residual is heteroscedastic: the logarithm of an error's size is fitted by ridge regression on
+    the choices of all variables (Harvey 1976), which gives each choice a factor. The residual's level is the
+    one with which central normal intervals of 50, 80 and 95 % cover left-out measurements best.
+    """
+    mean, spread = ensemble.left_out
+    error = np.abs(ensemble.targets - mean)
+    choices = dataset.choices[ensemble.rows]
+    cards = [len(variable.choices) for variable in dataset.space.variables]
+    factors = _factors(error, choices, cards)
+    of_row = np.prod([factors[start + choices[:, v]] for v, start in enumerate(_starts(cards))], axis=0)
+    unit = float(np.sqrt(np.mean(np.square(error)))) or 1.0
+    levels = unit * np.geomspace(0.05, 2.0, 400)
+    found = np.array([coverage(error / _total(spread, level * of_row)) for level in levels])
+    misses = np.abs(found - LEVELS).max(axis=1)
+    residual = float(levels[int(np.argmin(misses))])
+    scores = np.sort(error / _total(spread, residual * of_row)).astype(np.float32)
+    noise = ensemble.metric.noise
+    if noise is not None:  # stated in the metric's unit
+        values = dataset.values(ensemble.metric.name)[ensemble.rows]
+        noise /= float(LINKS[ensemble.metric.link].slope(np.median(values)))
+    else:
+        noise = repeat_noise(dataset, ensemble.metric.name, ensemble.metric.link)
+    return Uncertainty(noise, residual, factors, scores, np.unique(choices, axis=0))
+
+
+def coverage(scores: Floats) -> list[float]:
+    """Shares of errors, in standard deviations, inside the central normal intervals of `LEVELS`."""
+    return [float(np.mean(scores <= NormalDist().inv_cdf(0.5 + level / 2))) for level in LEVELS]
+
+
+def repeat_noise(dataset: Dataset, metric: str, link: str) -> float | None:
+    """Pool the standard deviation of one measurement on the link's scale over repeated architectures."""
+    values = LINKS[link].apply(dataset.values(metric))
+    groups = (values[dataset.rows(np.array(ids, np.int64))] for ids in dataset.report.repeats)
+    measured = [group[~np.isnan(group)] for group in groups]
+    repeated = [group for group in measured if len(group) > 1]
+    return pooled_noise(repeated) if repeated else None
+
+
+def _total(spread: Floats, residual: Floats) -> Floats:
+    return np.maximum(np.hypot(spread, residual), np.finfo(np.float64).tiny)
+
+
+def _starts(cards: list[int]) -> list[int]:
+    return [sum(cards[:v]) for v in range(len(cards))]
+
+
+def _factors(error: Floats, choices: NDArray[np.uint8], cards: list[int]) -> Floats:
+    """Factor of each choice, with a geometric mean of 1 over the choices of each variable."""
+    typical = float(np.sqrt(np.mean(np.square(error)))) or 1.0
+    size = np.log(np.maximum(error / typical, SMALLEST_MISS))
+    one_hot = np.concatenate([np.eye(card)[choices[:, v]] for v, card in enumerate(cards)], axis=1)
+    gram = one_hot.T @ one_hot + PENALTY * np.eye(one_hot.shape[1])
+    with threadpool_limits(1, "blas"):  # sums in one order
+        logarithms = np.linalg.solve(gram, one_hot.T @ (size - size.mean()))
+    for start, card in zip(_starts(cards), cards, strict=True):
+        logarithms[start : start + card] -= logarithms[start : start + card].mean()
+    return np.exp(logarithms)

@@ -1,0 +1,1 @@
+"""What predicts, and what follows from tables alone: derived metrics, importances, landscapes."""

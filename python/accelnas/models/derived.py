@@ -1,0 +1,213 @@
+"""Derived metrics: expressions of a benchmark's metrics, as surrogates of their own where the algebra allows."""
+
+from __future__ import annotations
+
+import keyword
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+import numpy as np
+
+from accelnas import _core
+from accelnas.caching import cached_property
+from accelnas.errors import MetricError
+from accelnas.models.expressions import FUNCTIONS, LinkedSum, evaluate, metric_names, parse, simplify
+
+if TYPE_CHECKING:
+    import ast
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from accelnas.metric import Metric
+    from accelnas.space import Space
+
+__all__ = ["Derivation", "Source", "metric_names", "with_derivation"]
+
+_CHUNK = 1 << 17  # rows whose members are held at a time
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """What `Benchmark.derive` was given."""
+
+    name: str
+    expression: str
+    unit: str
+    direction: Literal["maximise", "minimise"]
+    description: str
+
+    @cached_property
+    def tree(self) -> ast.expr:
+        """The parsed expression."""
+        return parse(self.expression)
+
+
+def with_derivation(core: _core.Benchmark, metrics: Mapping[str, Metric], derivation: Derivation) -> _core.Benchmark:
+    """Give the benchmark with a derived metric's surrogate, in memory; the same one if no surrogate holds it.
+
+    Raises
+    ------
+    MetricError
+        If the derivation does not fit the metrics.
+    """
+    _check(metrics, derivation)
+    sums = {name: LinkedSum(m.link, {name: 1.0}) if m.exact else None for name, m in metrics.items()}
+    form = simplify(derivation.tree, sums)
+    if form is None:
+        return core
+    surrogates = [core.surrogate(core.position(name)) for name in form.weights]
+    return core.with_metric(
+        derivation.name,
+        _core.Surrogate.combine(core.space, surrogates, list(form.weights.values()), form.constant),
+        unit=derivation.unit,
+        direction=derivation.direction,
+        link=form.link,
+        noise=None,
+        description=derivation.description,
+        provenance={"expression": derivation.expression},
+        uncertainty=_uncertainty(core, form),
+    )
+
+
+def _uncertainty(core: _core.Benchmark, form: LinkedSum) -> dict[str, Any] | None:
+    """Give the uncertainty of a multiple of one metric; sums of several have none, their errors may be related."""
+    if len(form.weights) != 1:
+        return None
+    ((name, weight),) = form.weights.items()
+    known = core.uncertainty(core.position(name))
+    if known is None:
+        return None
+    noise = None if known["noise"] is None else abs(weight) * known["noise"]
+    return {**known, "noise": noise, "residual": abs(weight) * known["residual"]}
+
+
+def _check(metrics: Mapping[str, Metric], derivation: Derivation) -> None:
+    name, expression = derivation.name, derivation.expression
+    if not name.isidentifier() or keyword.iskeyword(name) or name in FUNCTIONS:
+        raise MetricError(f"{name!r} can't name a metric; use a name that expressions can hold, such as time_a100")
+    if name in metrics:
+        raise MetricError(f"the benchmark has a metric {name!r} already; choose another name")
+    if derivation.direction not in ("maximise", "minimise"):
+        raise MetricError(f"direction is {derivation.direction!r}; choose maximise or minimise")
+    members: dict[int, str] = {}
+    for used in metric_names(derivation.tree):
+        if used not in metrics:
+            raise MetricError(f"{expression!r}: {_unknown(metrics, used)}")
+        if metrics[used].members > 1:
+            members[metrics[used].members] = used
+    if len(members) > 1:
+        found = ", ".join(f"{used} has {count}" for count, used in members.items())
+        raise MetricError(f"{expression!r} mixes ensembles: {found} members; use as many, or one")
+
+
+def _unknown(metrics: Mapping[str, Metric], name: str) -> str:
+    return f'unknown metric "{name}"; the metrics are {", ".join(metrics)}'
+
+
+@dataclass(frozen=True)
+class Source:
+    """The parts of a benchmark that its derived metrics are computed from."""
+
+    space: Space
+    core: _core.Benchmark
+    metrics: Mapping[str, Metric]
+    derivations: Mapping[str, Derivation]
+
+    def predict(
+        self, rows: NDArray[np.uint8], names: Sequence[str], std: str | None, dtype: str, threads: int | None
+    ) -> list[tuple[Any, Any]]:
+        """Predict checked metrics as `Benchmark.predict` does: those with a surrogate in one pass, then the others."""
+        for name in names:
+            if name not in self.metrics:
+                raise MetricError(_unknown(self.metrics, name))
+        exact = [name for name in names if self.metrics[name].exact]
+        run = self.core.predict if dtype == "float32" else self.core.predict_float64
+        positions = [self.core.position(name) for name in exact]
+        found: dict[str, tuple[Any, Any]] = dict(zip(exact, run(rows, positions, std, threads), strict=True))
+        for name in names:
+            if name not in found:
+                values = self._pointwise(rows, name, std is not None, threads)
+                with np.errstate(over="ignore"):  # refused below
+                    mean, spread = (None if v is None else v.astype(dtype) for v in values)
+                found[name] = mean, spread
+            if name in self.derivations:
+                for value in found[name]:
+                    if value is not None:
+                        self.require_finite(name, rows, value)
+        return [found[name] for name in names]
+
+    def _pointwise(
+        self, rows: NDArray[np.uint8], name: str, return_std: bool, threads: int | None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+        """Give the expression of the means, and its population standard deviation over members."""
+        means = np.empty(len(rows))
+        stds = np.empty(len(rows)) if return_std else None
+        for start in range(0, len(rows), _CHUNK):
+            chunk = slice(start, start + _CHUNK)
+            evaluation = _Evaluation(self, rows[chunk], threads)
+            means[chunk] = evaluation.values(name, members=False)[:, 0]
+            if stds is not None:
+                stds[chunk] = evaluation.values(name, members=True).std(axis=1)
+        return means, stds
+
+    def query(self, rows: NDArray[np.uint8], name: str, seed: int, threads: int | None) -> NDArray[np.float64]:
+        """Simulate measurements as `Benchmark.query` does: derived metrics from those of the metrics they name."""
+        if name not in self.metrics:
+            raise MetricError(_unknown(self.metrics, name))
+        return _Evaluation(self, rows, threads, seed).values(name, members=False)[:, 0].copy()
+
+    def require_finite(self, name: str, rows: NDArray[np.uint8], values: NDArray[Any]) -> None:
+        """Refuse values, (n,) or (n, members), whose sum of tables is 0 or too large for the link or the dtype."""
+        finite = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
+        if not finite.all():
+            arch = self.space.format(rows[[int(np.argmin(finite))]])[0]
+            raise MetricError(
+                f"{name} = {self.metrics[name].expression}: no finite {values.dtype} at architecture {arch}; "
+                "keep to where it is defined, or use dtype float64"
+            )
+
+
+class _Evaluation:
+    """Values of metrics for some rows in float64, each computed once: predictions, or with a seed measurements."""
+
+    def __init__(self, source: Source, rows: NDArray[np.uint8], threads: int | None, seed: int | None = None) -> None:
+        self._source, self._rows, self._threads, self._seed = source, rows, threads, seed
+        self._known: dict[tuple[str, bool], NDArray[np.float64]] = {}
+
+    def values(self, name: str, members: bool) -> NDArray[np.float64]:
+        """Means (n, 1), or values of the members (n, members)."""
+        if (name, members) not in self._known:
+            is_measured = self._seed is not None and name in self._source.derivations
+            evaluated = is_measured or not self._source.metrics[name].exact
+            self._known[name, members] = (self._evaluated if evaluated else self._predicted)(name, members)
+        return self._known[name, members]
+
+    def _predicted(self, name: str, members: bool) -> NDArray[np.float64]:
+        core = self._source.core
+        position = core.position(name)
+        if self._seed is not None:
+            return core.query(self._rows, position, self._seed, self._threads)[:, None]
+        if members:
+            values = core.predict_members(self._rows, position, self._threads)
+        else:
+            ((mean, _),) = core.predict_float64(self._rows, [position], None, self._threads)
+            values = mean[:, None]
+        if name in self._source.derivations:
+            self._source.require_finite(name, self._rows, values)
+        return values
+
+    def _evaluated(self, name: str, members: bool) -> NDArray[np.float64]:
+        given = self._source.derivations[name]
+        values = {used: self.values(used, members) for used in metric_names(given.tree)}
+        count = max(value.shape[1] for value in values.values())
+
+        def refuse(what: str, position: int, shape: tuple[int, ...]) -> NoReturn:
+            row, member = np.unravel_index(position, shape)
+            arch = self._source.space.format(self._rows[[int(row)]])[0]
+            of = f" for member {member}" if members and shape[1] > 1 else ""
+            raise MetricError(
+                f"{name} = {given.expression}: {what}{of} at architecture {arch}; keep to where it is defined"
+            )
+
+        return np.broadcast_to(evaluate(given.tree, values, refuse), (len(self._rows), count))

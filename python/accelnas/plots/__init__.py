@@ -1,0 +1,1 @@
+"""Drawings as SVG files, from plain arrays; they need the extra ``[report]``."""

@@ -1,0 +1,80 @@
+"""How good fronts of runs are, beside the exact front of the whole space."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accelnas import _core
+from accelnas._core import MAX_OBJECTIVES
+from accelnas.errors import SearchError
+from accelnas.exact.hypervolume import reference_point
+from accelnas.exact.references import published_reference
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from accelnas.exact.front import FrontResult
+    from accelnas.search.problem import Setting
+    from accelnas.search.runs.result import Runs
+
+__all__ = ["exact_front", "igd_pluses", "normalised_hypervolumes"]
+
+
+def exact_front(setting: Setting) -> FrontResult:
+    """Give the exact front of what is sought, searched once.
+
+    Raises
+    ------
+    SearchError
+        If nothing exact is known, or there are not 2 or 3 objectives.
+    """
+    sought = setting.sought
+    if (
+        sought.function is not None
+        or sought.formulation is not None
+        or not 2 <= len(sought.objectives) <= MAX_OBJECTIVES
+    ):
+        raise SearchError(f"an exact front needs 2 to {MAX_OBJECTIVES} metrics as objectives, not {sought}; use regret")
+    if sought.penalty is not None and sought.constraints:
+        raise SearchError("the front under a penalty is not known; leave penalty out")
+    cache = setting.bench._proven
+    key = ("front", str(sought), setting.allowed)
+    if key not in cache:
+        objectives = [(o.metric, o.direction) for o in sought.objectives]
+        limits = {c.metric: (c.lower, c.upper) for c in sought.constraints}
+        within: Any = setting.within()
+        cache[key] = setting.bench.pareto_front(objectives, subject_to=limits, within=within)
+    front: FrontResult = cache[key]
+    return front
+
+
+def normalised_hypervolumes(runs: Runs, reference: Mapping[str, float] | None) -> NDArray[np.float64]:
+    """Give the hypervolume of a run up to each improvement, over that of the exact front: (n,)."""
+    sought = runs.plan.setting.sought
+    front = exact_front(runs.plan.setting)
+    origin = published_reference(runs.plan.setting.bench, sought.objectives) if reference is None else reference
+    corner = reference_point(sought.labels, origin)
+    volumes: NDArray[np.float64] = _each(runs, np.array(corner)) / front.hypervolume(corner)
+    return volumes
+
+
+def _each(runs: Runs, corner: NDArray[np.float64]) -> NDArray[np.float64]:
+    gains = (runs.true_scores - corner) * runs.plan.setting.sought.signs
+    return _core.hypervolumes(np.ascontiguousarray(np.nan_to_num(gains, nan=-1.0)), runs.logs.starts)
+
+
+def igd_pluses(runs: Runs) -> NDArray[np.float64]:
+    """Give the IGD+ of a run up to each improvement: (n,)."""
+    front = exact_front(runs.plan.setting)
+    if not len(front.values):
+        raise SearchError("no architecture at all meets the constraints; loosen them")
+    signs = runs.plan.setting.sought.signs
+    ideal = front.values * signs
+    extent = np.ptp(ideal, axis=0)
+    scale = np.where(extent > 0, extent, 1.0)
+    points = np.nan_to_num(runs.true_scores * signs / scale, nan=-np.inf)
+    return _core.igd_plus(np.ascontiguousarray(points), runs.logs.starts, np.ascontiguousarray(ideal / scale))

@@ -1,0 +1,277 @@
+"""Many runs of one algorithm, and how good they were."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from accelnas.arguments import check_number, check_whole, check_wholes
+from accelnas.caching import cached_property
+from accelnas.errors import SearchError
+from accelnas.search.history import feasible, optimum
+from accelnas.search.runs import quality
+from accelnas.search.runs.summary import Summary, summarised
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import polars
+    from numpy.typing import NDArray
+
+    from accelnas.search.runs.logs import Logs
+    from accelnas.search.runs.plan import Plan
+    from accelnas.space import Rows
+
+    Floats: TypeAlias = NDArray[np.float64]
+
+__all__ = ["At", "Runs"]
+
+At: TypeAlias = "Sequence[int] | NDArray[np.int64] | None"
+"""Numbers of evaluations, 1 to the budget; all of them by default."""
+
+Times: TypeAlias = "Sequence[float] | Floats | None"
+"""Simulated costs, in the unit of the clock's metric."""
+
+_MOST = 200_000_000  # values of a table
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Many seeded runs of one algorithm.
+
+    Attributes
+    ----------
+    plan : Plan
+        The algorithm (`Plan.label`), what is sought where, the number of runs, the budget and the seed.
+    logs : Logs
+        Every improvement of every run.
+
+    Examples
+    --------
+    >>> import accelnas
+    >>> runs = accelnas.load().simulate("random_search", "accuracy", runs=100, budget=600, seed=1)
+    >>> runs.best_values.shape, bool((runs.regret() >= 0).all())
+    ((100, 600), True)
+    """
+
+    plan: Plan
+    logs: Logs
+
+    def __len__(self) -> int:
+        return self.plan.runs
+
+    @property
+    def label(self) -> str:
+        """Name of the algorithm."""
+        return self.plan.label
+
+    @cached_property
+    def scores(self) -> Floats:
+        """What the search saw of every improvement, as people read it, (n, m); NaN for infeasible architectures."""
+        return feasible(self.logs.scores, self.plan.setting.sought.signs)
+
+    @cached_property
+    def true_scores(self) -> Floats:
+        """Objectives of every improvement by float64 predictions, without noise, (n, m)."""
+        rows, inverse = np.unique(self.logs.rows, axis=0, return_inverse=True)
+        found = self.plan.setting.true_scores(rows)[inverse.reshape(-1)]
+        return np.where(np.isnan(self.scores), np.nan, found)
+
+    @property
+    def best_values(self) -> Floats:
+        """Best value that each run saw so far, float64 (runs, budget); NaN before the first feasible architecture.
+
+        Raises
+        ------
+        SearchError
+            If there are several objectives, or the table would not fit; `curve` gives parts of it.
+        """
+        return self.curve()
+
+    def curve(self, at: At = None, *, times: Times = None) -> Floats:
+        """Give the best value that each run saw so far, at some evaluations or simulated costs: (runs, k)."""
+        self._require_one("a best value")
+        return self._table(self.scores[:, 0], at, times)
+
+    def regret(self, at: At = None, *, times: Times = None) -> Floats:
+        """Give the simple regret: how far the best so far is from the proven optimum, in float64, without noise.
+
+        Parameters
+        ----------
+        at : sequence of int, optional
+            Numbers of evaluations; all by default.
+        times : sequence of float, optional
+            In place of evaluations, costs so far in the unit of the clock's metric: simulated wall clock.
+
+        Returns
+        -------
+        float64 array (runs, k)
+            In the objective's unit; 0 where the optimum was found, NaN before the first feasible architecture. With
+            noise, that of the architecture that looked best.
+
+        Raises
+        ------
+        SearchError
+            If there are several objectives, or nothing exact is known of the objective.
+        """
+        self._require_one("a regret")
+        sign = self.plan.setting.sought.signs[0]
+        return self._table(sign * (optimum(self.plan.setting) - self.true_scores[:, 0]), at, times)
+
+    def hypervolume(
+        self, at: At = None, *, times: Times = None, reference: Mapping[str, float] | None = None
+    ) -> Floats:
+        """Give the hypervolume of each run's front over that of the exact front of the whole space: (runs, k).
+
+        Parameters
+        ----------
+        at, times
+            As for `regret`.
+        reference : mapping of str to float, optional
+            By metric the point from where volumes are measured; the published one by default.
+
+        Returns
+        -------
+        float64 array (runs, k)
+            1 where the whole front was found. By float64 predictions without noise, of all architectures that were
+            on the run's front when they were found.
+
+        Raises
+        ------
+        SearchError
+            If there are not 2 or 3 objectives, no reference point is known, or nothing exact is.
+        """
+        return self._table(quality.normalised_hypervolumes(self, reference), at, times, empty=0.0)
+
+    def igd_plus(self, at: At = None, *, times: Times = None) -> Floats:
+        """Give the IGD+ of each run to the exact front (Ishibuchi et al. 2015): (runs, k).
+
+        The mean over the points of the exact front of how far they are ahead of the nearest one found, every objective
+        scaled to its range on the exact front. Less is better, 0 is the front itself; infinite before the first point.
+
+        Raises
+        ------
+        SearchError
+            As `hypervolume`.
+        """
+        return self._table(quality.igd_pluses(self), at, times, empty=np.inf)
+
+    def ranks(self, quantiles: Sequence[float] = (0.05, 0.5, 0.95)) -> NDArray[np.int64]:
+        """Give quantiles over runs of the exact rank in the whole space of what each run found: int64 (k,).
+
+        Ranks fall as values rise, so the quantiles are the ranks of single runs (the next worse ones).
+
+        Raises
+        ------
+        SearchError
+            If there are several objectives, or the objective is no metric of tables.
+        """
+        self._require_one("a rank")
+        sought, last = self.plan.setting.sought, self.final
+        if sought.formulation is not None or sought.function is not None or sought.constraints:
+            raise SearchError("ranks are of single metrics without constraints; use regret")
+        regrets = self.regret([self.plan.budget])[:, 0]
+        order = np.argsort(regrets, kind="stable")
+        quantiles = [check_number("one of quantiles", q, 0, 1) for q in quantiles]
+        chosen = [order[min(int(np.ceil(q * (len(order) - 1))), len(order) - 1)] for q in quantiles]
+        found: Any = self.plan.setting.bench.rank(last[chosen], sought.labels[0])
+        ranks: NDArray[np.int64] = np.asarray(found.rank, np.int64)
+        return ranks
+
+    @property
+    def final(self) -> Rows:
+        """What each run recommends at its end: uint8 (runs, variables).
+
+        Raises
+        ------
+        SearchError
+            If there are several objectives (use `front`), or a run found nothing within its budget.
+        """
+        self._require_one("a recommendation")
+        if not self.logs.lengths.all():
+            empty = int((self.logs.lengths == 0).argmax())
+            raise SearchError(f"run {empty} recommends nothing after {self.plan.budget} evaluations; raise the budget")
+        return self.logs.rows[self.logs.starts[1:] - 1]
+
+    def front(self, run: int) -> tuple[Rows, Floats]:
+        """Give the architectures of one run that none of the run dominates, and their objectives (n, m)."""
+        from accelnas import _core
+
+        run = check_whole("run", run, 0, len(self) - 1)
+        own = slice(self.logs.starts[run], self.logs.starts[run + 1])
+        rows, scores = self.logs.rows[own], self.scores[own]
+        kept = ~np.isnan(scores[:, 0])
+        rows, scores = rows[kept], scores[kept]
+        if not len(rows):
+            return rows, scores
+        first = _core.non_dominated_ranks(np.ascontiguousarray(scores * self.plan.setting.sought.signs)) == 0
+        return rows[first], scores[first]
+
+    def times(self, at: At = None) -> Floats:
+        """Give the simulated cost up to each run's latest improvement, (runs, k), in the unit of the clock's metric.
+
+        Raises
+        ------
+        SearchError
+            If there is no clock.
+        """
+        self._require_clock()
+        return self._table(self.logs.times, at, empty=0.0)
+
+    def summary(
+        self, values: Floats | None = None, *, at: At = None, level: float = 0.95, resamples: int = 1000, seed: int = 0
+    ) -> Summary:
+        """Give mean, bootstrap interval of the mean, and quantiles over runs.
+
+        Parameters
+        ----------
+        values : float64 array (runs, k), optional
+            What to summarise, such as `regret` or `hypervolume` gives; `curve` by default.
+        at : sequence of int, optional
+            Numbers of evaluations of the columns; by default 50 from 1 to the budget, evenly on a log scale.
+        level : float
+            Of the percentile bootstrap interval (Efron 1979; by SciPy).
+        resamples, seed : int
+            Of the bootstrap.
+        """
+        columns = self.checkpoints() if at is None else check_wholes("evaluations", at, 1, self.plan.budget)
+        return summarised(self.curve(columns) if values is None else values, columns, level, resamples, seed)
+
+    def checkpoints(self, most: int = 50) -> NDArray[np.int64]:
+        """Give numbers of evaluations from 1 to the budget, evenly on a log scale."""
+        most = check_whole("most", most, 1, 1_000_000)
+        return np.unique(np.geomspace(1, self.plan.budget, most).round().astype(np.int64))
+
+    def to_polars(self) -> polars.DataFrame:
+        """Give one row an improvement: run, evaluation, architecture, scores, time."""
+        setting = self.plan.setting
+        frame = self.logs.to_polars(setting.bench.space, setting.sought.labels)
+        import polars as pl
+
+        labels = [pl.Series(f"score {label}", self.scores[:, i]) for i, label in enumerate(setting.sought.labels)]
+        return frame.with_columns(labels).with_columns(pl.lit(self.label).alias("algorithm"))
+
+    def _table(self, values: Floats, at: At, times: Times = None, empty: float = np.nan) -> Floats:
+        """Give values of the latest improvements, (runs, k)."""
+        if times is not None:
+            self._require_clock()
+            latest = self.logs.at_times(np.array([check_number("one of times", time) for time in times]))
+            return np.where(latest < 0, empty, values[latest]) if len(values) else np.full(latest.shape, empty)
+        budget = self.plan.budget
+        columns = None if at is None else check_wholes("evaluations", at, 1, budget)
+        number = budget if columns is None else len(columns)
+        if number * len(self) > _MOST:
+            raise SearchError(f"{len(self)} runs at {number} evaluations are too many to list; choose some with at")
+        columns = np.arange(1, budget + 1) if columns is None else columns
+        latest = self.logs.at(columns)
+        return np.where(latest < 0, empty, values[latest]) if len(values) else np.full(latest.shape, empty)
+
+    def _require_clock(self) -> None:
+        if self.plan.setting.clock is None:
+            raise SearchError("there is no clock; give simulate a clock, such as clock='train_time'")
+
+    def _require_one(self, what: str) -> None:
+        if self.logs.scores.shape[1] > 1:
+            raise SearchError(f"{what} needs one objective, there are several; use hypervolume, igd_plus and front")

@@ -1,0 +1,147 @@
+from itertools import combinations, product
+
+import numpy as np
+import pytest
+from scipy.stats import multivariate_normal
+
+import accelnas
+from accelnas.errors import ModelError
+from accelnas.fitting.anova import AnovaKernel, GaussianProcess, learn, posterior_members
+from accelnas.fitting.anova.process import _likelihood_gradient
+
+SPACE = """
+[space]
+name = "small"
+[[space.blocks]]
+name = "a"
+variables = [{ name = "a0", choices = [1, 2, 3] }, { name = "a1", choices = [0, 1] }]
+[[space.blocks]]
+name = "b"
+variables = [{ name = "b0", choices = [1, 2, 3, 4] }, { name = "b1", choices = [7] }, { name = "b2", choices = [0, 1] }]
+[[space.blocks]]
+name = "c"
+variables = [{ name = "c0", choices = [0, 1] }, { name = "c1", choices = [1, 2, 3] }]
+"""
+BLOCKS = [[0, 1], [2, 4], [5, 6]]
+ORDERS = [((3, 3, 3), "variables"), ((2, 4), "variables"), ((1, 0, 3), "variables"), ((1, 2, 3), "blocks")]
+
+
+@pytest.fixture(scope="module")
+def space():
+    return accelnas.Space(SPACE)
+
+
+@pytest.fixture(params=ORDERS, ids=str)
+def kernel(request, space):
+    return AnovaKernel(space, *request.param)
+
+
+def theta_of(kernel, seed=0):
+    theta = kernel.start() + 0.3 * np.random.default_rng(seed).standard_normal(kernel.size)
+    theta[kernel.noise] = np.log(0.05)
+    return theta
+
+
+def explicit(kernel, theta, left, right):
+    """The kernel's definition, set by set."""
+    covariances = [v.covariance(theta)[0] if v.card > 1 else None for v in kernel._variables]
+    scales = kernel.term_scales(theta)
+    out = np.ones((len(left), len(right)))
+    subsets = [[s for n in range(1, len(b) + 1) for s in combinations(b, n)] for b in BLOCKS]
+    for blocks in range(1, 4):
+        for some in combinations(subsets, blocks):
+            for parts in product(*some):
+                variables = [v for part in parts for v in part]
+                term = (blocks, blocks) if kernel.over == "blocks" else (blocks, len(variables))
+                if term in scales:
+                    factors = [covariances[v][np.ix_(left[:, v], right[:, v])] for v in variables]
+                    out += scales[term] * np.prod(factors, axis=0)
+    return out
+
+
+def test_matrix_is_the_sum_over_interactions(space, kernel):
+    theta = theta_of(kernel)
+    left, right = space.sample(40, seed=1), space.sample(30, seed=2)
+    found = kernel.matrix(theta, kernel.states(left), kernel.states(right))
+    assert np.allclose(found, explicit(kernel, theta, left, right), rtol=1e-12, atol=1e-12)
+    gram = kernel.gram(theta, kernel.states(left))
+    assert np.allclose(gram, np.tril(explicit(kernel, theta, left, left)), rtol=1e-5, atol=1e-5)
+
+
+def test_gradient_is_that_of_the_marginal_likelihood(space, kernel):
+    theta = theta_of(kernel)
+    choices = space.sample(60, seed=3)
+    targets = np.random.default_rng(4).standard_normal(60)
+
+    def likelihood(theta):
+        covariance = explicit(kernel, theta, choices, choices) + np.exp(theta[kernel.noise]) * np.eye(60)
+        return multivariate_normal(np.zeros(60), covariance).logpdf(targets)
+
+    found = _likelihood_gradient(kernel, theta, kernel.states(choices), targets)
+    steps = 1e-5 * np.eye(kernel.size)
+    expected = [(likelihood(theta + step) - likelihood(theta - step)) / 2e-5 for step in steps]
+    assert np.allclose(found, expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
+
+
+def test_posterior_is_that_of_a_gaussian_process(space, kernel):
+    theta = theta_of(kernel)
+    choices, others = space.sample(50, seed=5), space.sample(20, seed=6)
+    targets = np.random.default_rng(7).standard_normal(50)
+    noise = np.exp(theta[kernel.noise])
+    process = GaussianProcess(kernel, theta, choices, targets)
+
+    covariance = explicit(kernel, theta, choices, choices) + noise * np.eye(50)
+    cross = explicit(kernel, theta, others, choices)
+    mean = cross @ np.linalg.solve(covariance, targets)
+    posterior = explicit(kernel, theta, others, others) - cross @ np.linalg.solve(covariance, cross.T)
+    assert np.allclose(process.predict(others), mean, atol=1e-10)
+
+    members = posterior_members(process, 1500, seed=8).predict(kernel.axes(others))
+    assert np.allclose(members.mean(axis=0), mean, atol=1e-9)
+    scale = np.sqrt(np.outer(np.diag(posterior), np.diag(posterior)))
+    assert np.abs((np.cov(members.T) - posterior) / scale).max() < 0.2  # of 1,500 draws
+    assert np.allclose(posterior_members(process, 1, seed=9).predict(kernel.axes(others))[0], mean, atol=1e-9)
+    few = np.mean(
+        [posterior_members(process, 3, seed).predict(kernel.axes(others)).var(axis=0) for seed in range(150)], 0
+    )
+    assert np.abs(few / np.diag(posterior) - 1).max() < 0.35
+
+    folds = np.array_split(np.random.default_rng(1).permutation(50), 5)
+    left_out, variance = process.left_out(folds)
+    for fold in folds:
+        rest = np.setdiff1d(np.arange(50), fold)
+        apart = GaussianProcess(kernel, theta, choices[rest], targets[rest])
+        assert np.allclose(left_out[fold], apart.predict(choices[fold]), atol=1e-8)
+        spread = posterior_members(apart, 1000, seed=2).predict(kernel.axes(choices[fold])).var(axis=0)
+        assert np.abs(variance[fold] / (spread + noise) - 1).max() < 0.25
+
+
+def test_learning_finds_what_made_the_data(space):
+    kernel = AnovaKernel(space, (2, 2))
+    random = np.random.default_rng(0)
+    choices = space.range(0, space.size)
+    truth = np.sin(choices[:, 0] * 2.0) + 0.8 * (choices[:, 2] == 3) * choices[:, 5]  # a1, b2 and c1 do nothing
+    targets = (truth - truth.mean()) / truth.std() + 0.1 * random.standard_normal(len(truth))
+    theta = learn(kernel, choices, targets, [(80, 40), (120, 10)], seed=0)
+    assert np.exp(0.5 * theta[kernel.noise]) == pytest.approx(0.1, rel=0.3)
+    weights = [np.exp(v.covariance(theta)[0]).max() if v.card > 1 else 0.0 for v in kernel._variables]
+    assert min(weights[v] for v in (0, 2, 5)) > max(weights[v] for v in (1, 4, 6))
+    assert np.array_equal(theta, learn(kernel, choices, targets, [(80, 40), (120, 10)], seed=0))
+    process = GaussianProcess(kernel, theta, choices[::2], targets[::2])
+    error = process.predict(choices[1::2]) - (truth[1::2] - truth.mean()) / truth.std()
+    assert np.sqrt(np.mean(error**2)) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("orders", "over", "message"),
+    [
+        ((), "variables", "orders are"),
+        ((5,), "variables", "orders are"),
+        ((0, 1), "variables", "allow no interaction"),
+        ((1, 3), "blocks", "orders over blocks"),
+        ((1, 2), "layers", "choose variables or blocks"),
+    ],
+)
+def test_orders_are_checked(space, orders, over, message):
+    with pytest.raises(ModelError, match=message):
+        AnovaKernel(space, orders, over)

@@ -1,0 +1,275 @@
+"""Source models are read as their own library predicts, or the answer says what to do."""
+
+import codecs
+import json
+import re
+
+import lightgbm
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+import treelite
+import xgboost
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.ensemble import HistGradientBoostingRegressor
+from typer.testing import CliRunner
+
+import accelnas
+from accelnas import AccelnasWarning, ModelError
+from accelnas.cli import app
+from accelnas.fitting.compile import MetricSpec, compile_metric
+from accelnas.fitting.encoding import Encoding
+from accelnas.fitting.sources import read_source
+from accelnas.fitting.sources.ubjson import decode
+from source_models import make_space
+
+SPACE = make_space(((3, 2), (4, 2), (2, 3)))
+ROWS, NEW = SPACE.sample(300, seed=1), SPACE.range(0, SPACE.size)
+NAMES = [v.name for v in SPACE.variables]
+TARGET = (ROWS @ np.arange(1, 7) % 7.0).astype(float)
+ONE_HOT = [f"{v.name}={c}" for v in SPACE.variables for c in v.choices]
+
+
+def compiled(model, directory, **given):
+    arguments = {"metric": MetricSpec("m"), "random_rows": 300, "space": SPACE} | given
+    report = compile_metric([model], directory=directory, **arguments)
+    return accelnas.load(directory).predict(NEW, "m", dtype="float64"), report
+
+
+@pytest.fixture(scope="module")
+def sparse():
+    encoding = Encoding.from_names(ONE_HOT, SPACE)
+
+    def rows(choices, target=None):
+        cells = scipy.sparse.csr_matrix(encoding.transform(choices))
+        return xgboost.DMatrix(cells, target, feature_names=ONE_HOT)
+
+    booster = xgboost.train({"max_depth": 4, "nthread": 1}, rows(ROWS, TARGET), 20)
+    return booster, booster.predict(rows(NEW))
+
+
+@pytest.mark.parametrize("says", ["columns = {}\nabsent = nan", "columns = {}\nmissing = 0"])
+def test_sparse_one_hot_rows(sparse, says, tmp_path):
+    booster, expected = sparse
+    (tmp_path / "e.toml").write_text(says.format(json.dumps(ONE_HOT)))
+    found, report = compiled(booster, tmp_path, encoding=Encoding.from_toml(tmp_path / "e.toml", SPACE))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert report.warnings == ()
+    found, _ = compiled(booster, tmp_path, missing=0.0)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_dense_rows_for_a_sparse_model_are_warned_about(sparse, tmp_path):
+    with pytest.warns(AccelnasWarning) as told:
+        _, report = compiled(sparse[0], tmp_path)
+    assert [str(one.message) for one in told] == [f"m: {text}" for text in report.warnings]
+    assert re.match(r"model 0: (\d+) of \1 splits separate only missing values.* absent = nan", report.warnings[0])
+    assert "the same prediction" in report.warnings[1]
+    assert json.loads(report.provenance["warnings"]) == list(report.warnings)
+
+
+def test_the_command_takes_missing_numbers_and_tells_doubts(sparse, tmp_path):
+    booster, expected = sparse
+    booster.save_model(tmp_path / "m.ubj")
+    (tmp_path / "space.toml").write_text(SPACE.to_toml())
+    arguments = ["compile", str(tmp_path / "m.ubj"), "-m", "m", "--direction", "maximise", "--random-rows", "300"]
+    arguments += ["--space", str(tmp_path / "space.toml"), "-o", str(tmp_path / "b")]
+    shown = CliRunner().invoke(app, arguments)
+    assert shown.exit_code == 0
+    assert shown.stderr.startswith("warning: m: model 0: ")
+    shown = CliRunner().invoke(app, [*arguments, "--missing", "0"])
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    np.testing.assert_allclose(accelnas.load(tmp_path / "b").predict(NEW, "m"), expected, atol=1e-5)
+
+
+def test_a_number_for_missing_values(tmp_path):
+    values = {v.name: [-1.0, *range(1, len(v.choices))] for v in SPACE.variables}
+    encoding = Encoding.from_names(NAMES, SPACE, values=values)
+    matrix = encoding.transform(ROWS)
+    model = xgboost.XGBRegressor(n_estimators=20, missing=-1.0, n_jobs=1).fit(matrix, TARGET)
+    expected = model.predict(encoding.transform(NEW))
+    model.save_model(tmp_path / "m.ubj")
+    # versions below 2 wrote the interface's parameters into the file
+    booster = model.get_booster().copy()
+    booster.set_attr(scikit_learn='{"missing": -1.0, "n_estimators": 20}')
+    booster.save_model(tmp_path / "old.json")
+    for source, more in ((model, {}), (tmp_path / "m.ubj", {"missing": -1.0}), (tmp_path / "old.json", {})):
+        found, _ = compiled(source, tmp_path, encoding=encoding, **more)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    with pytest.raises(ModelError, match="treats -1 as missing, the encoding says 0"):
+        compiled(model, tmp_path, encoding=encoding, missing=0.0)
+    nan = np.where(matrix == -1, np.nan, matrix)
+    histogram = HistGradientBoostingRegressor(max_iter=10, early_stopping=False).fit(nan, TARGET)
+    found, _ = compiled(histogram, tmp_path, encoding=encoding, missing=-1.0)
+    every = encoding.transform(NEW, np.float64)
+    np.testing.assert_allclose(found, histogram.predict(np.where(every == -1, np.nan, every)), atol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore:.*separate only missing values:accelnas.AccelnasWarning")
+@pytest.mark.parametrize("more", [{"zero_as_missing": True}, {"use_missing": False}, {"missing": True}])
+def test_what_lightgbm_takes_as_missing(more, tmp_path):
+    with_nan = more.pop("missing", False)
+    matrix = Encoding.ordinal(SPACE).transform(ROWS, np.float64)
+    matrix[::7, 1] = np.nan if with_nan else 0
+    booster = lightgbm.train({"verbosity": -1, "num_threads": 1, "min_data_in_leaf": 3, **more},
+                             lightgbm.Dataset(matrix, TARGET), 20)  # fmt: skip
+    booster.save_model(tmp_path / "m.txt")
+    for source in (booster, tmp_path / "m.txt"):
+        for encoding in (Encoding.ordinal(SPACE), Encoding.ordinal(SPACE).with_nan(lambda number: number == 1)):
+            found, _ = compiled(source, tmp_path, encoding=encoding)
+            np.testing.assert_allclose(found, booster.predict(encoding.transform(NEW, np.float64)), atol=1e-9)
+
+
+def test_rounds_are_those_of_the_librarys_own_predict(tmp_path):
+    matrix, other = Encoding.ordinal(SPACE).transform(ROWS), Encoding.ordinal(SPACE).transform(NEW)
+    noisy = TARGET + np.random.default_rng(0).normal(0, 3, len(TARGET))
+    booster = xgboost.train({"max_depth": 6, "eta": 0.8, "nthread": 1}, xgboost.DMatrix(matrix, TARGET), 60,
+                            evals=[(xgboost.DMatrix(matrix, noisy), "v")], early_stopping_rounds=8,
+                            verbose_eval=False)  # fmt: skip
+    total, best = booster.num_boosted_rounds(), booster.best_iteration
+    assert best + 1 < total
+    booster.save_model(tmp_path / "m.json")
+    with pytest.warns(AccelnasWarning, match=rf"best iteration {best} of {total} rounds.*save booster\[:{best + 1}\]"):
+        found, report = compiled(tmp_path / "m.json", tmp_path)
+    np.testing.assert_allclose(found, booster.predict(xgboost.DMatrix(other)), atol=1e-5)
+    model = json.loads(report.provenance["source_models"])[0]
+    assert (model["rounds"], model["rounds_total"]) == (total, total)
+    booster.set_attr(scikit_learn='{"_estimator_type": "regressor"}')  # as the wrapper marks its files
+    booster.save_model(tmp_path / "m.json")
+    wrapper = xgboost.XGBRegressor()
+    wrapper.load_model(tmp_path / "m.json")
+    light = lightgbm.train({"verbosity": -1, "num_threads": 1, "learning_rate": 0.8}, lightgbm.Dataset(matrix, TARGET),
+                           60, valid_sets=[lightgbm.Dataset(matrix, noisy)],
+                           callbacks=[lightgbm.early_stopping(4, verbose=False)],
+                           keep_training_booster=True)  # fmt: skip
+    light.save_model(tmp_path / "light.txt")
+    for source, own, rounds in (
+        (wrapper, wrapper, (best + 1, total)),
+        (tmp_path / "m.json", wrapper, (best + 1, total)),
+        (light, light, (light.best_iteration, light.current_iteration())),
+        (tmp_path / "light.txt", lightgbm.Booster(model_file=tmp_path / "light.txt"), (light.best_iteration,) * 2),
+    ):
+        found, report = compiled(source, tmp_path)
+        np.testing.assert_allclose(found, own.predict(other), atol=1e-5)
+        model = json.loads(report.provenance["source_models"])[0]
+        assert (model["rounds"], model["rounds_total"]) == rounds
+    assert light.best_iteration < light.current_iteration()
+    booster.set_attr(best_iteration="many")  # damaged: as if it were not there
+    assert read_source(booster).rounds == (total, total)
+
+
+def lightgbm_text(names=None):
+    data = lightgbm.Dataset(Encoding.ordinal(SPACE).transform(ROWS), TARGET, feature_name=names or "auto")
+    booster = lightgbm.train({"verbosity": -1, "num_threads": 1}, data, 6)
+    return booster.model_to_string(), booster.predict(Encoding.ordinal(SPACE).transform(NEW))
+
+
+CHANGES = {
+    "windows": lambda text: text.replace("\n", "\r\n").encode(),
+    "old mac": lambda text: text.replace("\n", "\r").encode(),
+    "mark": lambda text: codecs.BOM_UTF8 + text.encode(),
+    "utf-16": lambda text: text.replace("\n", "\r\n").encode("utf-16"),
+    "blank lines": lambda text: f"\n\n{text}\n\n".encode(),
+    "no sizes": lambda text: re.sub("tree_sizes=.*\n", "", text).encode(),
+    "version 2": lambda text: re.sub("tree_sizes=.*\n", "", text).replace("version=v4", "version=v2").encode(),
+    "trees alone": lambda text: text.partition("end of trees")[0].encode() + b"end of trees\n",
+    "old end": lambda text: re.sub("tree_sizes=.*\n|end of trees\n", "", text).replace("re_im", "re im").encode(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_lightgbm_text_that_was_changed_on_the_way(change, tmp_path):
+    text, expected = lightgbm_text()
+    (tmp_path / "m.txt").write_bytes(CHANGES[change](text))
+    found, _ = compiled(tmp_path / "m.txt", tmp_path)
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_features_named_like_fields_of_a_tree(tmp_path):
+    text, expected = lightgbm_text(["Tree", "left_child", "right_child", "threshold", "decision_type", "leaf_value"])
+    (tmp_path / "m.txt").write_text(text)
+    found, _ = compiled(tmp_path / "m.txt", tmp_path, encoding=Encoding.ordinal(SPACE))
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("cut", [r"end of trees", r"Tree=5(?s:.*)end of trees", r"leaf_value=.*\n\Z"])
+def test_lightgbm_text_without_sizes_that_is_cut_short(cut, tmp_path):
+    text = re.sub("tree_sizes=.*\n", "", lightgbm_text()[0])
+    where = re.search(cut, text.partition("end of trees")[0] + "end of trees\n") or re.search("leaf_value", text)
+    (tmp_path / "m.txt").write_text(text[: where.start() + 9])
+    with pytest.raises(ModelError, match="cut short or damaged"):
+        read_source(tmp_path / "m.txt")
+
+
+@pytest.mark.parametrize("kind", ["json", "ubj", "memory"])
+def test_xgboost_with_categories_of_strings(kind, tmp_path):
+    words, order = ["none", "a", "b"], ["b", "a", "none"]
+
+    def frame(rows):
+        column = pd.Categorical([words[i] for i in rows[:, 0]], categories=order)
+        return pd.DataFrame({NAMES[0]: column} | {n: rows[:, i] for i, n in enumerate(NAMES) if i})
+
+    model = xgboost.XGBRegressor(n_estimators=10, n_jobs=1, enable_categorical=True).fit(frame(ROWS), TARGET)
+    source = model if kind == "memory" else tmp_path / f"m.{kind}"
+    if kind != "memory":
+        model.save_model(source)
+    with pytest.raises(ModelError, match="category names to codes of its own; state the code"):
+        compiled(source, tmp_path)
+    encoding = Encoding.from_names(NAMES, SPACE, values={NAMES[0]: [order.index(word) for word in words]})
+    found, _ = compiled(source, tmp_path, encoding=encoding)
+    np.testing.assert_allclose(found, model.predict(frame(NEW)), atol=1e-5)
+
+
+def test_objectives_that_nobody_knows_are_named(tmp_path):
+    booster = xgboost.train({"nthread": 1}, xgboost.DMatrix(Encoding.ordinal(SPACE).transform(ROWS), TARGET), 2)
+    for kind in ("json", "ubj"):
+        raw = bytes(booster.save_raw(kind)).replace(b"reg:squarederror", b"reg:neverheardof")
+        (tmp_path / "m").write_bytes(raw)
+        with pytest.raises(ModelError, match="objective reg:neverheardof, written by version 3"):
+            read_source(tmp_path / "m")
+    text = lightgbm_text()[0].replace("objective=regression", "objective=neverheardof")
+    (tmp_path / "m").write_text(text)
+    with pytest.raises(ModelError, match="objective neverheardof"):
+        read_source(tmp_path / "m")
+
+
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+def test_files_newer_than_treelite_name_both_versions(library, monkeypatch):
+    def refuse(*_):
+        raise treelite.TreeliteError('Key "weight_drop" not found')
+
+    matrix = Encoding.ordinal(SPACE).transform(ROWS)
+    if library == "xgboost":
+        model = xgboost.train({"nthread": 1, "booster": "dart"}, xgboost.DMatrix(matrix, TARGET), 2)
+    else:
+        model = lightgbm.train({"verbosity": -1, "num_threads": 1}, lightgbm.Dataset(matrix, TARGET), 2)
+    for name in ("from_xgboost_ubjson", "load_lightgbm_model"):
+        monkeypatch.setattr(treelite.frontend, name, refuse)
+    for version, way_out in (("4.6.1", "install treelite>=4.7.2"), ("4.10.0", "try a newer treelite")):
+        monkeypatch.setattr(treelite, "__version__", version)
+        versions = rf"treelite {version} with {library} \d+\.\d+\.\d+: {way_out}"
+        with pytest.raises(ModelError, match=rf'Key "weight_drop" not found; this is {versions}'):
+            read_source(model)
+
+
+def test_settings_and_damaged_models_of_xgboost(tmp_path):
+    booster = xgboost.train({"nthread": 1}, xgboost.DMatrix(Encoding.ordinal(SPACE).transform(ROWS), TARGET), 2)
+    (tmp_path / "m.json").write_text(booster.save_config())
+    with pytest.raises(ModelError, match=r"settings of an xgboost model .* but no trees; write it with save_model"):
+        read_source(tmp_path / "m.json")
+    raw = bytes(booster.save_raw("json"))
+    (tmp_path / "m.json").write_bytes(codecs.BOM_UTF8 + raw.replace(b",", b",\r\n"))
+    assert read_source(tmp_path / "m.json").trees.tree_count == 2
+    assert decode(bytes(booster.save_raw("ubj")))["learner"]["objective"] == json.loads(raw)["learner"]["objective"]
+
+
+@given(st.binary(max_size=60) | st.lists(st.sampled_from([b"[", b"#", b"$", b"{", b"i", b"U", b"L", b"\x02", b"S",
+                                                          b"T", b"}", b"]"]), max_size=400).map(b"".join))  # fmt: skip
+@settings(max_examples=300)
+def test_damaged_ubjson_is_an_error(data):
+    try:
+        decode(data)
+    except ValueError:
+        return
