@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 import accelnas
 from accelnas.cli import app, searching
-from accelnas.search.runs import plots
+from accelnas.plots import runs as plots
 
 ACCELNAS = Path(sys.executable).parent / "accelnas"
 # a part of the space whose fronts are found at once

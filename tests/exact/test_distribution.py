@@ -6,7 +6,6 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
-from test_exact_fronts import COARSE, FINE, enumerated, met, random_constraints, random_within
 from typer.testing import CliRunner
 
 import accelnas
@@ -15,6 +14,7 @@ from accelnas.cli import app
 from accelnas.exact import Certificate, merge_shards, rank_question, run_shard
 from accelnas.exact.distribution import moment_bounds
 from accelnas.models.intervals import order_statistics, share_interval
+from exact_samples import COARSE, FINE, enumerated, met, random_constraints, random_within
 
 WITHIN = {f"block{b}_{v}": 3 for b in range(5) for v in "kl"} | {f"block{b}_e": 6 for b in range(1, 7)}
 

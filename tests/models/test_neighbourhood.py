@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 
 import accelnas
 from accelnas import _core
-from accelnas import neighbourhood as module
 from accelnas.cli import app
 from accelnas.errors import MetricError, SpaceError
 from accelnas.fitting.compile import MetricSpec, compile_metric
+from accelnas.models import neighbourhood as module
 
 SPACE = accelnas.Space(
     """

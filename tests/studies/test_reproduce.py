@@ -8,12 +8,10 @@ from xml.etree import ElementTree
 import numpy as np
 import polars as pl
 import pytest
-import typer
 from typer.testing import CliRunner
 
 import accelnas
-from accelnas.cli import reproduce as command
-from accelnas.cli.shared import ErrorGroup
+from accelnas.cli import app
 from accelnas.errors import DataError, FileError
 from accelnas.fitting.dataset import from_table
 from accelnas.fitting.evaluation import Cache
@@ -102,9 +100,6 @@ def small_dataset():
 
 
 def invoke(*arguments, code=0):
-    app = typer.Typer(cls=ErrorGroup, pretty_exceptions_enable=False)
-    app.callback()(lambda: None)
-    command.register(app)
     result = CliRunner().invoke(app, ["reproduce", *map(str, arguments)])
     assert result.exit_code == code, result.output
     return result

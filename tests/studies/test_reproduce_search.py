@@ -8,12 +8,10 @@ import moocore
 import numpy as np
 import polars as pl
 import pytest
-import typer
 from typer.testing import CliRunner
 
 import accelnas
-from accelnas.cli import reproduce as command
-from accelnas.cli.shared import ErrorGroup
+from accelnas.cli import app
 from accelnas.errors import DataError, MetricError, MissingExtraError, SearchError
 from accelnas.search import Reinforce
 from accelnas.search.runs import Runs
@@ -67,9 +65,6 @@ def table(reproduction, name):
 
 
 def invoke(*arguments, code=0):
-    app = typer.Typer(cls=ErrorGroup, pretty_exceptions_enable=False)
-    app.callback()(lambda: None)
-    command.register(app)
     result = CliRunner().invoke(app, ["reproduce", *map(str, arguments)])
     assert result.exit_code == code, result.output
     return result
