@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accelnas import _core
-from accelnas.exact import WeightedProduct
+from accelnas.exact import DistributionQuestion, WeightedProduct
 from accelnas.search.objective import parse_sought
 from accelnas.search.problem import Setting
 from accelnas.search.runs.logs import Logs
@@ -90,7 +90,7 @@ class DeviceSearches:
 
 def paper_reward(bench: Benchmark, metric: str, threads: int | None = None) -> WeightedProduct:
     """Make the paper's reward, with the median of random architectures to three digits as target."""
-    median = bench.distribution(metric, method="sample", samples=SAMPLES, seed=SAMPLES_SEED, threads=threads)
+    median = bench.estimate(DistributionQuestion(metric), samples=SAMPLES, seed=SAMPLES_SEED, threads=threads)
     target = float(f"{median.quantile(0.5).value:.3g}")
     weight = WEIGHT if bench.metrics[metric].direction == "maximise" else -WEIGHT
     return WeightedProduct({ACCURACY: 1, metric: weight}, {metric: target})

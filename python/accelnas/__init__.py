@@ -20,13 +20,15 @@ from accelnas.errors import (
     MissingExtraError,
     ModelError,
     OutOfMemoryError,
+    ParameterError,
     SearchError,
     SpaceError,
 )
 from accelnas.exact import BestResult, Certificate, CountResult, Verification
 from accelnas.metric import Metric
 from accelnas.models.importances import Importances, Share
-from accelnas.models.neighbourhood import Estimate, Neighbourhood
+from accelnas.models.intervals import Estimate
+from accelnas.models.neighbourhood import Neighbourhood
 from accelnas.search import History, Optimizer
 from accelnas.search.runs import Comparison, Runs
 from accelnas.space import Block, Space, Variable, mnasnet_space
@@ -53,6 +55,7 @@ __all__ = [
     "Neighbourhood",
     "Optimizer",
     "OutOfMemoryError",
+    "ParameterError",
     "Runs",
     "SearchError",
     "Share",

@@ -4,22 +4,37 @@ from __future__ import annotations
 
 import math
 from numbers import Real
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from accelnas.errors import AccelnasError, MetricError, SearchError
+from accelnas.errors import ParameterError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-__all__ = ["MOST_THREADS", "check_number", "check_seed", "check_threads", "check_whole", "check_wholes"]
+    from accelnas.errors import AccelnasError
 
+__all__ = [
+    "MOST_SAMPLES",
+    "MOST_THREADS",
+    "check_choice",
+    "check_direction",
+    "check_number",
+    "check_seed",
+    "check_threads",
+    "check_whole",
+    "check_wholes",
+]
+
+MOST_SAMPLES = 10_000_000  # random architectures, held in memory at once
 MOST_THREADS = 4096
 
 
 def check_whole(
-    name: str, value: object, least: int, most: int = 2**63 - 1, error: type[AccelnasError] = SearchError
+    name: str, value: object, least: int, most: int = 2**63 - 1, error: type[AccelnasError] = ParameterError
 ) -> int:
     """Give an integer of a range, of Python or NumPy; nothing else is one, neither True nor 5.0.
 
@@ -29,7 +44,7 @@ def check_whole(
     5
     >>> check_whole("runs", 5.0, 1, 10)
     Traceback (most recent call last):
-    accelnas.errors.SearchError: runs is 5.0; choose an integer of 1 to 10
+    accelnas.errors.ParameterError: runs is 5.0; choose an integer of 1 to 10
     """
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not least <= value <= most:
         raise error(f"{name} is {_shown(value)}; choose an integer of {least} to {most}")
@@ -37,7 +52,7 @@ def check_whole(
 
 
 def check_wholes(
-    name: str, values: object, least: int, most: int, error: type[AccelnasError] = SearchError
+    name: str, values: object, least: int, most: int, error: type[AccelnasError] = ParameterError
 ) -> NDArray[np.int64]:
     """Give integers of a range: int64 (n,)."""
     try:
@@ -51,7 +66,7 @@ def check_wholes(
     return array.astype(np.int64)
 
 
-def check_seed(value: object, error: type[AccelnasError] = SearchError) -> int:
+def check_seed(value: object, error: type[AccelnasError] = ParameterError) -> int:
     """Give a seed of 64 bits."""
     return check_whole("seed", value, 0, 2**64 - 1, error)
 
@@ -59,7 +74,27 @@ def check_seed(value: object, error: type[AccelnasError] = SearchError) -> int:
 def check_threads(threads: int | None) -> None:
     """Refuse what is no number of threads."""
     if threads is not None:
-        check_whole("threads", threads, 1, MOST_THREADS, MetricError)
+        check_whole("threads", threads, 1, MOST_THREADS)
+
+
+def check_choice(name: str, value: object, choices: Sequence[object]) -> None:
+    """Refuse what is none of a few values."""
+    if not any(value is choice or (isinstance(value, str) and value == choice) for choice in choices):
+        *others, last = map(repr, choices)
+        raise ParameterError(f"{name} is {_shown(value)}; choose {', '.join(others)} or {last}")
+
+
+_DIRECTIONS = {"maximise": "maximise", "maximize": "maximise", "minimise": "minimise", "minimize": "minimise"}
+
+
+def check_direction(
+    name: str, value: object, error: type[AccelnasError] = ParameterError
+) -> Literal["maximise", "minimise"]:
+    """Give a direction; American spelling is read, too."""
+    found = _DIRECTIONS.get(value) if isinstance(value, str) else None
+    if found is None:
+        raise error(f"{name} is {value!r}; choose maximise or minimise")
+    return found  # type: ignore[return-value]
 
 
 def check_number(
@@ -67,7 +102,7 @@ def check_number(
     value: object,
     least: float = -math.inf,
     most: float = math.inf,
-    error: type[AccelnasError] = SearchError,
+    error: type[AccelnasError] = ParameterError,
 ) -> float:
     """Give a finite number between two, or of them."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real) or not _is_between(value, least, most):

@@ -10,6 +10,7 @@ __all__ = [
     "MissingExtraError",
     "ModelError",
     "OutOfMemoryError",
+    "ParameterError",
     "SearchError",
     "SpaceError",
 ]
@@ -25,6 +26,10 @@ class SpaceError(AccelnasError, ValueError):
 
 class MetricError(AccelnasError, ValueError):
     """A benchmark has no such metric, or it can't give what was asked of it."""
+
+
+class ParameterError(AccelnasError, ValueError):
+    """A number, a choice or another plain parameter is out of its range."""
 
 
 class ArtifactError(AccelnasError, ValueError):

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import accelnas
 from accelnas import MetricError, SearchError, SpaceError, _core
 from accelnas.cli import app
-from accelnas.exact import Certificate, merge_shards, rank_question, run_shard
+from accelnas.exact import Certificate, RankQuestion, merge_shards, run_shard
 from accelnas.exact.distribution import moment_bounds
 from accelnas.models.intervals import order_statistics, share_interval
 from exact_samples import COARSE, FINE, enumerated, met, random_constraints, random_within
@@ -156,7 +156,7 @@ def test_one_architecture_has_scalars(bench):
 
 
 def test_shards_of_ranks_merge(bench):
-    question = rank_question(bench, bench.space.sample(3), "accuracy", within=WITHIN)
+    question = RankQuestion(bench.space.sample(3), "accuracy", within=WITHIN)
     merged = merge_shards(bench, [run_shard(bench, question, part, 2) for part in (1, 2)])
     assert (merged.better == bench.rank(bench.space.sample(3), "accuracy", within=WITHIN).better).all()
 

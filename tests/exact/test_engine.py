@@ -14,7 +14,7 @@ import pytest
 
 import accelnas
 from accelnas import FileError, MissingExtraError, SearchError
-from accelnas.exact import Part, RunOptions, best_question, count_question, merge_shards, run_shard
+from accelnas.exact import BestQuestion, CountQuestion, Part, RunOptions, merge_shards, run_shard
 from accelnas.exact.engine import CHUNK, run
 from accelnas.exact.whole_space import conclude, solve
 from interrupts import interrupt
@@ -35,7 +35,7 @@ def whole(bench):
 
 @pytest.fixture
 def question(bench):
-    return count_question(bench, CONSTRAINT, within=WITHIN)
+    return CountQuestion(CONSTRAINT, within=WITHIN)
 
 
 def same(found, expected):
@@ -151,7 +151,7 @@ def test_shards_equal_the_whole(bench, whole, question, parts, tmp_path):
 
 def test_shards_of_the_best(bench):
     limits = {"subject_to": ["latency_zcu102 <= 5", "macs < 300"], "within": WITHIN, "k": 20}
-    question = best_question(bench, "accuracy", **limits)
+    question = BestQuestion("accuracy", **limits)
     jobs = question.search(bench, None).jobs
     more = jobs // CHUNK + 3  # the last ones have nothing to do
     found = merge_shards(bench, [run_shard(bench, question, part, more) for part in range(1, more + 1)])
@@ -173,7 +173,7 @@ def test_shards_have_checkpoints_and_progress_of_their_own(bench, question, tmp_
 
 def test_shards_at_fault_are_refused(bench, question, tmp_path):
     one, two = (run_shard(bench, question, part, 2) for part in (1, 2))
-    other = run_shard(bench, count_question(bench, "accuracy >= 61", within=WITHIN), 2, 2)
+    other = run_shard(bench, CountQuestion("accuracy >= 61", within=WITHIN), 2, 2)
     for parts, message in [
         ([], "no shards to merge"),
         ([one], "shard 2 of 2 is missing, 1 are given; run it first"),
@@ -273,7 +273,7 @@ def test_options_at_fault_are_refused(bench, options, message):
     with pytest.raises((SearchError, accelnas.MetricError), match=message):
         bench.count(CONSTRAINT, **options)
     with pytest.raises(SearchError, match="shard is 3 of 2; choose 1 to 2"):
-        run_shard(bench, count_question(bench, CONSTRAINT), 3, 2)
+        run_shard(bench, CountQuestion(CONSTRAINT), 3, 2)
 
 
 def test_missing_ray_names_the_extra(bench, monkeypatch):
@@ -339,7 +339,7 @@ def test_a_scan_evaluates_everything_and_finds_the_same(bench):
     assert scanned.certificate.result == proven.certificate.result
     assert scanned.certificate.counts.evaluated == scanned.certificate.size > proven.certificate.counts.evaluated
     assert scanned.certificate.verify(bench).passed
-    question = count_question(bench, CONSTRAINT)
+    question = CountQuestion(CONSTRAINT)
     with pytest.raises(SearchError, match="'scan', which is not divided"):
         run_shard(bench, question, 1, 2, RunOptions(engine="scan"))
     with pytest.raises(SearchError, match="'scan', which finds the best, not a count"):

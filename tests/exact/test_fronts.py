@@ -13,11 +13,11 @@ from accelnas import MetricError, SearchError
 from accelnas.exact import (
     REFERENCES,
     Certificate,
+    FrontQuestion,
     WeightedExponentialSum,
     WeightedMinMax,
     WeightedProduct,
     WeightedSum,
-    front_question,
     hypervolume,
     merge_shards,
     run_shard,
@@ -164,7 +164,7 @@ def test_interrupted_fronts_say_so(bench, tmp_path):
 
 
 def test_shards_of_a_front_merge(bench):
-    question = front_question(bench, ["accuracy", "params"], within=WITHIN)
+    question = FrontQuestion(["accuracy", "params"], within=WITHIN)
     merged = merge_shards(bench, [run_shard(bench, question, part, 2) for part in (2, 1)])
     whole = bench.pareto_front(["accuracy", "params"], within=WITHIN)
     assert merged.is_complete
@@ -172,8 +172,8 @@ def test_shards_of_a_front_merge(bench):
 
 
 def test_the_order_of_objectives_matters(bench):
-    first = front_question(bench, ["accuracy", "params"], within=WITHIN)
-    second = front_question(bench, ["params", "accuracy"], within=WITHIN)
+    first = FrontQuestion(["accuracy", "params"], within=WITHIN)
+    second = FrontQuestion(["params", "accuracy"], within=WITHIN)
     assert first.key(bench) != second.key(bench)
 
 

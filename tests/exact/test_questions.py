@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import accelnas
 from accelnas import ArtifactError, FileError, MetricError, SearchError, SpaceError
 from accelnas.cli import app
-from accelnas.exact import Certificate, best_question
+from accelnas.exact import BestQuestion, Certificate
 from accelnas.exact.constraints import parse_constraints
 from accelnas.exact.question import Question, parse_within
 from accelnas.exact.recompute import recompute
@@ -261,14 +261,14 @@ def test_an_optimum_is_verified_by_a_scan_without_bounds(bench):
 
 
 def test_questions_are_the_same_in_any_wording(bench):
-    key = best_question(bench, "accuracy", subject_to=["macs <= 300", "params > 2"]).key(bench)
-    again = best_question(bench, "accuracy", subject_to=["params > 2", "macs <= 400", "300 >= macs"])
+    key = BestQuestion("accuracy", subject_to=["macs <= 300", "params > 2"]).key(bench)
+    again = BestQuestion("accuracy", subject_to=["params > 2", "macs <= 400", "300 >= macs"])
     assert again.key(bench) == key
     assert Question.from_json(bench, again.to_json(bench.space)) == again
     others = [
-        best_question(bench, "accuracy", subject_to=["macs <= 300", "params >= 2"]),
-        best_question(bench, "accuracy", subject_to=["macs <= 300", "params > 2"], k=2),
-        best_question(bench, "accuracy", subject_to=["macs <= 300", "params > 2"], within={"block0_e": 1}),
+        BestQuestion("accuracy", subject_to=["macs <= 300", "params >= 2"]),
+        BestQuestion("accuracy", subject_to=["macs <= 300", "params > 2"], k=2),
+        BestQuestion("accuracy", subject_to=["macs <= 300", "params > 2"], within={"block0_e": 1}),
     ]
     assert key not in [other.key(bench) for other in others]
     milli = accelnas.load().derive("time_a100", "1000 / throughput_a100", unit="ms", direction="minimise")

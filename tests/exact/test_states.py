@@ -15,12 +15,7 @@ import accelnas
 from accelnas import SearchError
 from accelnas.exact import (
     Part,
-    best_question,
-    count_question,
-    distribution_question,
-    front_question,
     merge_shards,
-    rank_question,
     run_shard,
 )
 

@@ -11,13 +11,13 @@ import numpy as np
 from accelnas.adapters.optuna_space import distributions, suggest
 from accelnas.adapters.shared import (
     Objectives,
-    Sought,
     bound_names,
     needs,
     seed_of_32_bits,
     uniform_rows,
     violations,
 )
+from accelnas.search.objective import parse_sought
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from optuna.trial import Trial
 
     from accelnas.adapters.optuna_sampler import AskTellSampler
-    from accelnas.benchmark import Benchmark
     from accelnas.exact.constraints import Constraints
+    from accelnas.models.predictor import Predictor
+    from accelnas.search.objective import Sought
     from accelnas.search.protocol import Scores, Task, UserAlgorithm
     from accelnas.space import Rows
 
@@ -44,7 +45,7 @@ def __getattr__(name: str) -> Any:
 
 
 def optuna_objective(
-    bench: Benchmark, objectives: Objectives, subject_to: Constraints = ()
+    bench: Predictor, objectives: Objectives, subject_to: Constraints = ()
 ) -> Callable[[Trial], float | tuple[float, ...]]:
     """Return a benchmark as a function for `optuna.study.Study.optimize`.
 
@@ -79,20 +80,20 @@ def optuna_objective(
     >>> bool(50 < accuracy < 80), list(trial.constraints)
     (True, ['macs <= 300.0'])
     """
-    return partial(_evaluate, bench, Sought(bench, objectives, subject_to))
+    return partial(_evaluate, bench, parse_sought(bench, objectives, subject_to))
 
 
-def _evaluate(bench: Benchmark, sought: Sought, trial: Trial) -> float | tuple[float, ...]:
+def _evaluate(bench: Predictor, sought: Sought, trial: Trial) -> float | tuple[float, ...]:
     rows = suggest(trial, bench.space)
-    predicted = bench.predict(rows, sought.metrics, dtype="float64", threads=1)
+    predicted = bench.predict(rows, list(sought.columns), dtype="float64", threads=1)
     exceeded = violations(sought.constraints, predicted)[0].tolist()
     for name, value in zip(bound_names(sought.constraints), exceeded, strict=True):
         trial.set_constraint(name, value)
-    values: list[float] = sought.values(predicted)[0].tolist()
+    values: list[float] = sought.score(predicted)[0].tolist()
     return tuple(values) if len(values) > 1 else values[0]
 
 
-def study_directions(bench: Benchmark, objectives: Objectives) -> list[str]:
+def study_directions(bench: Predictor, objectives: Objectives) -> list[str]:
     """Return the ``directions`` of `optuna.create_study` for some objectives.
 
     Examples
@@ -101,7 +102,7 @@ def study_directions(bench: Benchmark, objectives: Objectives) -> list[str]:
     >>> study_directions(accelnas.load(), ["accuracy", "latency_zcu102"])
     ['maximize', 'minimize']
     """
-    maximised = Sought(bench, objectives).signs > 0
+    maximised = parse_sought(bench, objectives).signs > 0
     return ["maximize" if more else "minimize" for more in maximised]
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from accelnas.adapters.shared import Objectives, Sought, needs, seed_of_32_bits, uniform_rows
+from accelnas.adapters.shared import Objectives, needs, seed_of_32_bits, uniform_rows
 from accelnas.errors import SearchError
+from accelnas.search.objective import parse_sought
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from pymoo.core.algorithm import Algorithm
 
     from accelnas.adapters.pymoo_problem import BenchmarkProblem, SpaceProblem
-    from accelnas.benchmark import Benchmark
     from accelnas.exact.constraints import Constraints
+    from accelnas.models.predictor import Predictor
     from accelnas.search.protocol import Scores, Task, UserAlgorithm
     from accelnas.space import Rows
 
@@ -25,7 +26,7 @@ __all__ = ["decode", "pymoo_algorithm", "pymoo_nsga2", "to_pymoo"]
 
 
 def to_pymoo(
-    bench: Benchmark,
+    bench: Predictor,
     objectives: Objectives,
     subject_to: Constraints = (),
     dtype: Literal["float32", "float64"] = "float32",
@@ -73,7 +74,7 @@ def to_pymoo(
     """
     with needs("pymoo"):
         from accelnas.adapters.pymoo_problem import BenchmarkProblem
-    return BenchmarkProblem(bench, Sought(bench, objectives, subject_to), dtype, threads)
+    return BenchmarkProblem(bench, parse_sought(bench, objectives, subject_to), dtype, threads)
 
 
 def decode(problem: SpaceProblem, x: Any) -> Rows:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pymoo.core.problem import Problem
 
-from accelnas.adapters.shared import Sought, bound_names, violations
+from accelnas.adapters.shared import bound_names, violations
 from accelnas.errors import SpaceError
 
 if TYPE_CHECKING:
-    from accelnas.benchmark import Benchmark
+    from accelnas.models.predictor import Predictor
+    from accelnas.search.objective import Sought
     from accelnas.space import Rows, Space
 
 __all__ = ["BenchmarkProblem", "SpaceProblem"]
@@ -47,13 +48,13 @@ class BenchmarkProblem(SpaceProblem):
     """Predicted metrics as objectives that are minimised, and constraints as G <= 0."""
 
     def __init__(
-        self, bench: Benchmark, sought: Sought, dtype: Literal["float32", "float64"], threads: int | None
+        self, bench: Predictor, sought: Sought, dtype: Literal["float32", "float64"], threads: int | None
     ) -> None:
         super().__init__(bench.space, len(sought.objectives), len(bound_names(sought.constraints)))
         self.bench, self.sought, self.dtype, self.threads = bench, sought, dtype, threads
 
     def _evaluate(self, x: Any, out: dict[str, Any], *_args: Any, **_options: Any) -> None:
-        predicted = self.bench.predict(self.rows(x), self.sought.metrics, dtype=self.dtype, threads=self.threads)
-        out["F"] = -self.sought.signs * self.sought.values(predicted)
+        predicted = self.bench.predict(self.rows(x), list(self.sought.columns), dtype=self.dtype, threads=self.threads)
+        out["F"] = -self.sought.signs * self.sought.score(predicted)
         if self.n_ieq_constr:
             out["G"] = violations(self.sought.constraints, predicted)

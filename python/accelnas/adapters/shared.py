@@ -8,21 +8,18 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from accelnas.errors import MetricError, MissingExtraError, SearchError
-from accelnas.exact.constraints import Constraint, parse_constraints
-from accelnas.exact.question import Objective
+from accelnas.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from accelnas.benchmark import Benchmark
-    from accelnas.exact.constraints import Constraints
+    from accelnas.exact.constraints import Constraint
     from accelnas.search.protocol import Scores
     from accelnas.space import Rows, Space
 
-__all__ = ["Objectives", "OwnChance", "Sought", "bound_names", "needs", "seed_of_32_bits", "uniform_rows", "violations"]
+__all__ = ["Objectives", "OwnChance", "bound_names", "needs", "seed_of_32_bits", "uniform_rows", "violations"]
 
 Objectives: TypeAlias = "str | Sequence[str | tuple[str, str]]"
 """A metric, or several, each in its own direction or paired with ``"maximise"`` or ``"minimise"``."""
@@ -41,62 +38,6 @@ def needs(extra: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"{error.name} is not installed; run: pip install 'accelnas[{extra}]'") from error
-
-
-class Sought:
-    """Objectives and constraints of a benchmark.
-
-    Parameters
-    ----------
-    bench : Benchmark
-        The benchmark.
-    objectives : str, or sequence of str or (str, {"maximise", "minimise"})
-        Metrics, and their directions where they are not the metrics' own.
-    subject_to : as for `Benchmark.best`
-        Constraints.
-
-    Raises
-    ------
-    MetricError
-        If a metric is unknown.
-    SearchError
-        If a direction or a constraint can't be read, or there is no objective, or one twice.
-
-    Examples
-    --------
-    >>> import accelnas
-    >>> sought = Sought(accelnas.load(), ["accuracy", ("params", "maximise")], "macs <= 300")
-    >>> sought.metrics, sought.signs.tolist()
-    (('accuracy', 'params', 'macs'), [1.0, 1.0])
-    """
-
-    def __init__(self, bench: Benchmark, objectives: Objectives, subject_to: Constraints = ()) -> None:
-        given = [objectives] if isinstance(objectives, str) else list(objectives)
-        self.objectives = tuple(_objective(bench, objective) for objective in given)
-        names = [objective.metric for objective in self.objectives]
-        if not names or len(set(names)) < len(names):
-            raise SearchError(f"objectives are {', '.join(names) or 'none'}; give one or several different ones")
-        self.constraints = parse_constraints(bench.metrics, subject_to)
-        self.metrics = tuple(dict.fromkeys([*names, *(constraint.metric for constraint in self.constraints)]))
-
-    @property
-    def signs(self) -> Scores:
-        """1 for each objective that is maximised, -1 for each that is minimised."""
-        return np.array([1.0 if objective.direction == "maximise" else -1.0 for objective in self.objectives])
-
-    def values(self, predicted: Mapping[str, Any]) -> Scores:
-        """Objectives in their units: float64 (n, objectives)."""
-        return np.column_stack([np.asarray(predicted[o.metric], np.float64) for o in self.objectives])
-
-
-def _objective(bench: Benchmark, given: str | tuple[str, str]) -> Objective:
-    metric, direction = (given, None) if isinstance(given, str) else given
-    if metric not in bench.metrics:
-        raise MetricError(f'unknown metric "{metric}"; the metrics are {", ".join(bench.metrics)}')
-    direction = bench.metrics[metric].direction if direction is None else direction
-    if direction not in ("maximise", "minimise"):
-        raise SearchError(f"direction of {metric} is {direction!r}; choose maximise or minimise")
-    return Objective(metric, direction)
 
 
 def bound_names(constraints: Sequence[Constraint]) -> tuple[str, ...]:

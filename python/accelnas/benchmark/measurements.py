@@ -1,42 +1,27 @@
-"""What a benchmark says of measurements: simulated ones, intervals, and how near the measured architectures are."""
+"""What a benchmark says of measurements and landscapes: simulated ones, intervals, distances, neighbourhoods."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, overload
 
 from accelnas.arguments import check_number, check_seed, check_threads
+from accelnas.benchmark.opened import Opened, chosen
 from accelnas.errors import MetricError
 from accelnas.models import derived
-from accelnas.space.forms import is_one
+from accelnas.models.neighbourhood import Neighbourhood, neighbourhood
+from accelnas.space.forms import unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
-    from accelnas import _core
-    from accelnas.benchmark import Values
-    from accelnas.metric import Metric
-    from accelnas.space import Architectures, Space
+    from accelnas.models.predictor import Values
+    from accelnas.space import Architectures
 
 __all__ = ["Measurements"]
 
 
-class Measurements:
-    """The part of `accelnas.Benchmark` that is about measurements."""
-
-    _core: _core.Benchmark
-    _derived: Mapping[str, derived.Derivation]
-
-    @property
-    def space(self) -> Space:
-        """Search space of the architectures."""
-        raise NotImplementedError
-
-    @property
-    def metrics(self) -> Mapping[str, Metric]:
-        """Metrics by name."""
-        raise NotImplementedError
+class Measurements(Opened):
+    """The part of `accelnas.Benchmark` that is about measurements and landscapes."""
 
     @overload
     def query(self, archs: Architectures, metrics: str, *, seed: int, threads: int | None = ...) -> Values: ...
@@ -95,7 +80,7 @@ class Measurements:
         """
         names = chosen(self.metrics, metrics)
         check_threads(threads)
-        seed = check_seed(seed, MetricError)
+        seed = check_seed(seed)
         rows = self.space.encode(archs)
         source = derived.Source(self.space, self._core, self.metrics, self._derived)
         results = {name: unpack(archs, source.query(rows, name, seed, threads)) for name in names}
@@ -148,7 +133,7 @@ class Measurements:
         (True, dtype('float64'))
         """
         check_threads(threads)
-        level = check_number("level", level, 0.0, 1.0, MetricError)
+        level = check_number("level", level, 0.0, 1.0)
         position = self._position(metric)
         rows = self.space.encode(archs)
         lower, upper = self._core.predict_interval(rows, position, level, threads)
@@ -216,6 +201,60 @@ class Measurements:
         distance = self.distance(archs, metric, threads=threads)
         return distance > self._core.distance_limit(self._position(metric))
 
+    def neighbourhood(
+        self,
+        metric: str,
+        *,
+        starts: int = 10_000,
+        samples: int = 100_000,
+        optimum: Architectures | None = None,
+        seed: int = 0,
+        threads: int | None = None,
+    ) -> Neighbourhood:
+        """Say what a metric's landscape is like: how rugged, how many local optima, how far they draw.
+
+        Parameters
+        ----------
+        metric : str
+            A metric that a surrogate predicts.
+        starts : int
+            Uniform architectures to climb from, at least 2.
+        samples : int
+            Further uniform architectures, for the correlations with distance and for neutrality, at least 10.
+        optimum : any form of one architecture that `Space.encode` takes, optional
+            Where distances are measured to; the best local optimum that the climbs reach by default.
+        seed : int
+            0 to 2**64 - 1. The starts are ``space.sample(starts, seed)``.
+        threads : int, optional
+            Threads to use; one a core by default. No result depends on it.
+
+        Returns
+        -------
+        Neighbourhood
+            Numbers that are exact, or come with 95 % intervals.
+
+        Raises
+        ------
+        MetricError
+            If there is no such metric, an expression evaluates it, part of it is a forest, it is the same for
+            all architectures, or a number is out of range.
+        SpaceError
+            If `optimum` is not one architecture of the space.
+
+        Notes
+        -----
+        The interpreter lock is released; Ctrl-C stops a long call.
+
+        Examples
+        --------
+        >>> found = load().neighbourhood("accuracy", starts=1000, samples=1000)
+        >>> bool(0.9 < found.autocorrelation[0] < 1), found.counts.sum()
+        (True, np.int64(1000))
+        """
+        surrogate = self._surrogate(metric)
+        check_threads(threads)
+        return neighbourhood(self, surrogate, metric, starts, samples, optimum, seed, threads)
+
     def _position(self, metric: str) -> int:
         """Position of a metric with a surrogate of its own."""
         if metric in self.metrics and not self.metrics[metric].exact:
@@ -225,13 +264,3 @@ class Measurements:
                 "ask for the metrics that it names"
             )
         return self._core.position(metric)
-
-
-def chosen(known: Mapping[str, Metric], metrics: str | Sequence[str] | None) -> list[str]:
-    """Names of metrics that were asked for; all by default."""
-    return list(known) if metrics is None else [metrics] if isinstance(metrics, str) else list(metrics)
-
-
-def unpack(archs: Architectures, values: NDArray[Any]) -> Values:
-    """Give an array, or its only value where `archs` stands for one architecture rather than a list of one."""
-    return values[0] if is_one(archs) else values

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
 from accelnas.arguments import check_threads, check_whole
-from accelnas.caching import cached_property
+from accelnas.benchmark.opened import Opened
 from accelnas.errors import SearchError
 from accelnas.search.algorithms import ALGORITHMS, GradientAscent, native_algorithm, to_spec
 from accelnas.search.history import History, feasible
@@ -16,7 +16,7 @@ from accelnas.search.objective import parse_sought
 from accelnas.search.optimizer import Optimizer
 from accelnas.search.problem import Setting
 from accelnas.search.runs.comparison import Comparison
-from accelnas.search.runs.engine import FarmOptions, make_runs
+from accelnas.search.runs.engine import ManyOptions, make_runs
 from accelnas.search.runs.plan import Plan, labelled, resolved
 from accelnas.search.runs.result import Runs
 from accelnas.search.runs.user import run_user
@@ -24,9 +24,8 @@ from accelnas.search.runs.user import run_user
 if TYPE_CHECKING:
     from os import PathLike
 
-    from accelnas.benchmark import Benchmark
     from accelnas.exact.constraints import Constraints
-    from accelnas.exact.question import Within
+    from accelnas.exact.objectives import Within
     from accelnas.search.algorithms import NativeAlgorithm
     from accelnas.search.objective import SoughtLike
     from accelnas.search.runs.plan import Algorithms, AnyAlgorithm
@@ -36,13 +35,8 @@ __all__ = ["Searching"]
 _MOST = 50_000_000  # evaluations of one history, a few GB
 
 
-class Searching:
+class Searching(Opened):
     """The part of `accelnas.Benchmark` that searches by evaluating architectures."""
-
-    @cached_property
-    def _proven(self) -> dict[Any, Any]:
-        """Optima and fronts that searches were compared with."""
-        return {}
 
     def search(
         self,
@@ -253,7 +247,7 @@ class Searching:
         """
         setting = self._setting(objective, subject_to, within, penalty, noise, clock)
         number, (budget, seed) = check_whole("runs", runs, 1), _whole(budget, seed)
-        options = FarmOptions(engine, threads, output, progress)
+        options = ManyOptions(engine, threads, output, progress)
         several = isinstance(algorithms, (list, tuple, Mapping))
         chosen = labelled(algorithms if several else [algorithms])
         plans = [Plan(label, one, setting, number, budget, seed) for label, one in chosen.items()]
@@ -302,10 +296,10 @@ class Searching:
         setting = self._setting(objective, subject_to, within, penalty, False, None)
         if not isinstance(algorithm, (str, *ALGORITHMS.values())):
             raise SearchError(f"algorithm {algorithm!r} is not native; ask it yourself")
-        bench, native = cast("Benchmark", self), native_algorithm(algorithm)
+        native = native_algorithm(algorithm)
         # what is told may be noisy, and needs no metrics in memory; gradients need tables
         problem = setting.problem(None) if isinstance(native, GradientAscent) else setting.told()
-        return Optimizer.over(bench.space, problem, setting.sought, native, *_whole(budget, seed))
+        return Optimizer.over(self.space, problem, setting.sought, native, *_whole(budget, seed))
 
     def _setting(
         self,
@@ -316,8 +310,7 @@ class Searching:
         noise: bool,
         clock: str | None,
     ) -> Setting:
-        bench = cast("Benchmark", self)
-        return Setting.of(bench, parse_sought(bench, objective, subject_to, penalty, within), within, noise, clock)
+        return Setting.of(self, parse_sought(self, objective, subject_to, penalty, within), within, noise, clock)
 
 
 def _whole(budget: int, seed: int) -> tuple[int, int]:

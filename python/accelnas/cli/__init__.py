@@ -6,29 +6,24 @@ from typing import Annotated
 
 import typer
 
+from accelnas.cli import compile as compile_command
 from accelnas.cli import (
-    best,
-    count,
     data,
     devices,
-    distribution,
     evaluate,
     fit,
-    front,
     importances,
     info,
     neighbourhood,
     predict,
-    rank,
+    proofs,
+    questions,
     reproduce,
     sample,
-    scalarised,
     search,
     simulate,
     tune,
-    verify,
 )
-from accelnas.cli import compile as compile_command
 from accelnas.cli.shared import ErrorGroup, run
 
 __all__ = ["app", "main"]
@@ -65,7 +60,7 @@ def _accelnas(
 
 
 _QUERIES = (info, sample, predict, importances, neighbourhood)
-_EXACT = (best, front, scalarised, count, rank, distribution, verify)
+_EXACT = (questions, proofs)
 for command in (*_QUERIES, *_EXACT, search, simulate, devices, data, fit, tune, evaluate, reproduce, compile_command):
     command.register(app)
 

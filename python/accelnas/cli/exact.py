@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
@@ -14,7 +14,7 @@ from accelnas.cli.shared import progress
 
 if TYPE_CHECKING:
     from accelnas import Benchmark, Space
-    from accelnas.exact import Question, RunOptions
+    from accelnas.exact import Question
 
 ConstraintsOption = Annotated[
     list[str] | None,
@@ -43,29 +43,18 @@ CertificateOption = Annotated[
         "--certificate", "-c", metavar="FILE", help="Write the certificate, for accelnas verify.", show_default=False
     ),
 ]
-CheckpointOption = Annotated[
+OutputOption = Annotated[
     Path | None,
     typer.Option(
-        "--checkpoint",
+        "--output",
+        "-o",
         metavar="FILE",
-        help="Keep the state of the search in this file; the same command goes on from it.",
+        help="Also write a table: CSV, or Parquet if the name ends in .parquet.",
         show_default=False,
     ),
 ]
-ShardOption = Annotated[
-    str | None,
-    typer.Option(
-        "--shard",
-        metavar="I/N",
-        help="Search part I of N alone and write it to --output, for accelnas merge.",
-        show_default=False,
-    ),
-]
-TimeLimitOption = Annotated[
-    float | None,
-    typer.Option(
-        "--time-limit", metavar="SECONDS", help="Refuse what an early estimate says takes longer.", show_default=False
-    ),
+PlotOption = Annotated[
+    Path | None, typer.Option("--plot", metavar="FILE", help="SVG file to draw to.", show_default=False)
 ]
 SamplesOption = Annotated[
     int | None,
@@ -117,45 +106,7 @@ def parse_direction(text: str) -> str | tuple[str, str]:
 
 
 @contextmanager
-def run_options(
-    question: Question, threads: int | None, engine: Engine, checkpoint: Path | None, time_limit: float | None
-) -> Iterator[RunOptions]:
-    """Give options of a search whose progress is shown while a person watches."""
-    from accelnas.exact import RunOptions
-
-    with progress("searching", question.size, "architectures") as show:
-        yield RunOptions(
-            engine=engine.value,
-            threads=threads,
-            checkpoint=checkpoint,
-            time_limit=time_limit,
-            progress=lambda done, _total: show(done),
-        )
-
-
-def parse_shard(text: str) -> tuple[int, int]:
-    """Read ``I/N``."""
-    part, slash, parts = text.partition("/")
-    if not (slash and part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
-        raise typer.BadParameter(f"--shard {text!r}; write I/N with I from 1 to N, such as 1/4")
-    return int(part), int(parts)
-
-
-def search(
-    bench: Benchmark, question: Question, options: RunOptions, shard: str | None, output: Path | None
-) -> Any | None:
-    """Answer a question; with a shard write that part and give nothing."""
-    from accelnas.exact import run_shard
-    from accelnas.exact.whole_space import solve
-
-    if shard is None:
-        return solve(bench, question, options)
-    if output is None:
-        raise typer.BadParameter("--shard needs --output FILE for the part that it finds")
-    run_shard(bench, question, *parse_shard(shard), options).save(output)
-    return None
-
-
-def drawn_samples(samples: int | None, seed: int) -> tuple[int, int] | None:
-    """Give samples and seed for an estimate, where one is asked for."""
-    return None if samples is None else (samples, seed)
+def searching(bench: Benchmark, question: Question) -> Iterator[Callable[[int, int], None]]:
+    """Show the progress of a search while a person watches."""
+    with progress("searching", question.size(bench), "architectures") as show:
+        yield lambda done, _total: show(done)

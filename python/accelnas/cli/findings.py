@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from accelnas import Benchmark
     from accelnas.exact import BestResult, Certificate, Distribution, DistributionEstimate, FrontResult
 
-__all__ = ["columns_of", "proof", "show", "show_architectures", "show_finding", "write_architectures", "write_finding"]
+__all__ = ["proof", "show"]
 
 SHOWN = 20  # rows of a table on the screen
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -29,51 +29,53 @@ def show(
     bench: Benchmark,
     result: Any,
     *,
-    certificate: Path | None,
-    as_json: bool,
+    certificate: Path | None = None,
+    as_json: bool = False,
     output: Path | None = None,
+    plot: Path | None = None,
     quantiles: Sequence[float] | None = None,
 ) -> None:
-    """Print a result of any kind, and write what was asked for."""
-    from accelnas.exact import BestResult, CountEstimate, CountResult
+    """Print a result of any kind, and write what was asked for.
 
+    An interrupted front ends the command with the exit code of an interruption.
+    """
+    from accelnas.exact import FrontResult
+    from accelnas.exact.result import Drawn
+
+    if isinstance(result, tuple):  # stages
+        _show_stages(bench, result, as_json)
+        return
+    proven = getattr(result, "certificate", None)
     if certificate is not None:
-        result.certificate.save(certificate)
-    if isinstance(result, BestResult) and output is not None:
-        write_architectures(result, output)
-    elif not isinstance(result, (CountEstimate, CountResult)) and output is not None:
-        write_finding(result, output)
+        _require(proven, "--certificate").save(certificate)
+    if isinstance(result, Drawn):
+        if output is not None:
+            write_table(output, iter([result.columns()]))
+        if plot is not None:
+            result.plot(plot)
     if as_json:
-        typer.echo(json.dumps(result.certificate.to_json(), indent=1))
-    elif isinstance(result, BestResult):
-        show_architectures(bench, result)
-    elif not isinstance(result, CountResult):
-        show_finding(bench, result, quantiles or QUANTILES)
+        typer.echo(json.dumps(_require(proven, "--json").to_json(), indent=1))
     else:
-        screen = console()
-        part = f"{100 * result.fraction:.4g} %"
-        screen.print(f"[bold]{result.count:,}[/bold] of {result.size:,} architectures ({part})", soft_wrap=True)
-        screen.print(proof(result.certificate), soft_wrap=True)
+        _show_result(bench, result, quantiles or QUANTILES)
+        if proven is not None:
+            console().print(proof(proven), soft_wrap=True)
+    if isinstance(result, FrontResult) and not result.is_complete:
+        raise typer.Exit(130)
 
 
-def show_architectures(bench: Benchmark, result: BestResult) -> None:
-    """Print architectures and their values."""
-    screen = console()
-    units = {name: bench.metrics[name].unit for name in result.metric_values}
-    columns = [f"{name} \\[{unit}]" if unit else name for name, unit in units.items()]
-    table = new_table("", *columns, "architecture", numbers=("", *columns))
-    texts = result.certificate.result["architectures"]
-    for i, text in enumerate(texts):
-        values = (significant(float(column[i]), 6) for column in result.metric_values.values())
-        table.add_row(str(i + 1), *values, text)
-    if len(result):
-        screen.print(table)
-    screen.print(proof(result.certificate), soft_wrap=True)
+def _require(certificate: Certificate | None, option: str) -> Certificate:
+    if certificate is None:
+        raise typer.BadParameter(f"{option} is of proven answers; leave --samples out")
+    return certificate
 
 
-def write_architectures(result: BestResult, output: Path) -> None:
-    """Write a table of architectures and their float64 values."""
-    write_table(output, iter([{"architecture": result.certificate.result["architectures"], **result.metric_values}]))
+def _show_stages(bench: Benchmark, stages: tuple[BestResult, ...], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps([stage.certificate.to_json() for stage in stages], indent=1))
+        return
+    for number, stage in enumerate(stages, 1):
+        console().print(f"stage {number}")
+        show(bench, stage)
 
 
 def proof(certificate: Certificate) -> str:
@@ -87,49 +89,25 @@ def proof(certificate: Certificate) -> str:
     return f"[green]{word}[/green]: {escape(certificate.bound)}\n{settled} in {certificate.seconds:.2f} s"
 
 
-def show_finding(bench: Benchmark, result: Any, quantiles: Sequence[float] = QUANTILES) -> None:
-    """Print a result."""
-    from accelnas.exact import CountEstimate, Distribution, DistributionEstimate, FrontResult
+def _show_result(bench: Benchmark, result: Any, quantiles: Sequence[float]) -> None:
+    from accelnas.exact import CountEstimate, CountResult, Distribution, DistributionEstimate, FrontResult
 
     screen = console()
-    if isinstance(result, (Distribution, DistributionEstimate)):
-        _show_distribution(result, quantiles)
+    if isinstance(result, CountResult):
+        part = f"{100 * result.fraction:.4g} %"
+        screen.print(f"[bold]{result.count:,}[/bold] of {result.size:,} architectures ({part})", soft_wrap=True)
     elif isinstance(result, CountEstimate):
         found = result.count
         interval = f"{found.lower:,.0f} to {found.upper:,.0f} with 95 %"
         screen.print(f"about [bold]{found.value:,.0f}[/bold] of {result.size:,} architectures ({interval})")
+    elif isinstance(result, (Distribution, DistributionEstimate)):
+        _show_distribution(result, quantiles)
     else:
-        _show_rows(bench, columns_of(result))
+        _show_rows(bench, result.columns())
     if isinstance(result, FrontResult) and result.reference is not None:
         screen.print(_volume(result), soft_wrap=True)
-    screen.print(proof(result.certificate), soft_wrap=True)
-
-
-def write_finding(result: Any, output: Path) -> None:
-    """Write a table of a result."""
-    from accelnas.exact import Distribution, DistributionEstimate
-
-    if isinstance(result, (Distribution, DistributionEstimate)):
-        bins = {"lower": result.edges[:-1], "upper": result.edges[1:], "count": result.counts}
-        write_table(output, iter([{**bins, "cdf": result.cdf()[1:]}]))
-    else:
-        write_table(output, iter([columns_of(result)]))
-
-
-def columns_of(result: Any) -> Mapping[str, Sequence[Any]]:
-    """Give the columns of a result about architectures."""
-    from accelnas.exact import FrontResult, RankEstimate, ScalarisedResult
-
-    texts = {"architecture": result.certificate.result["architectures"]}
-    if isinstance(result, FrontResult):
-        return {**texts, **result.metric_values, "ties": result.ties}
-    if isinstance(result, ScalarisedResult):
-        return {**texts, "score": result.scores, **result.metric_values}
-    values = {**texts, result.metric: result.values, "rank": result.rank}
-    if isinstance(result, RankEstimate):
-        lower, upper = result.interval
-        return {**values, "rank_lower": lower, "rank_upper": upper, "percentile": result.percentile}
-    return {**values, "ties": result.ties, "percentile": result.percentile}
+    if hasattr(result, "samples"):
+        screen.print(f"[yellow]not proven[/yellow]: an estimate from {result.samples:,} random architectures")
 
 
 def _show_rows(bench: Benchmark, columns: Mapping[str, Sequence[Any]]) -> None:

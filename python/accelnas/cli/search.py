@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from accelnas.cli.exact import ConstraintsOption, WithinOption
+from accelnas.cli.exact import ConstraintsOption, PlotOption, WithinOption
 from accelnas.cli.info import new_table, significant
 from accelnas.cli.searching import (
     BudgetOption,
@@ -20,7 +20,6 @@ from accelnas.cli.searching import (
     NoiseOption,
     ObjectiveArgument,
     PenaltyOption,
-    PlotOption,
     PowerOption,
     RangeOption,
     SeedOption,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from accelnas.cli.exact import parse_choices, parse_direction
-from accelnas.cli.scalarised import Form, parse_formulation
+from accelnas.cli.formulations import Form, parse_formulation
 from accelnas.cli.shared import console
 from accelnas.errors import AccelnasError
 
@@ -73,9 +73,6 @@ SettingsOption = Annotated[
 ]
 ExactOption = Annotated[
     bool, typer.Option("--exact/--no-exact", help="Compare with the proven optimum, or front, of the whole space.")
-]
-PlotOption = Annotated[
-    Path | None, typer.Option("--plot", metavar="FILE", help="SVG file to draw to.", show_default=False)
 ]
 
 

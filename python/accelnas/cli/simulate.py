@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from accelnas.cli.exact import ConstraintsOption, Engine, EngineOption, WithinOption
+from accelnas.cli.exact import ConstraintsOption, Engine, EngineOption, PlotOption, WithinOption
 from accelnas.cli.searching import (
     BudgetOption,
     ClockOption,
@@ -20,7 +20,6 @@ from accelnas.cli.searching import (
     NoiseOption,
     ObjectiveArgument,
     PenaltyOption,
-    PlotOption,
     PowerOption,
     RangeOption,
     SeedOption,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelnas.devices.ratios import (
     Answered,
+    best_of,
     checked_accuracy,
     checked_costs,
     checked_devices,
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
     import polars
     from numpy.typing import NDArray
 
-    from accelnas.benchmark import Benchmark
     from accelnas.exact.certificate import Certificate
     from accelnas.exact.constraints import Constraints
-    from accelnas.exact.question import Within
+    from accelnas.exact.objectives import Within
+    from accelnas.models.predictor import Predictor
 
 __all__ = ["Codesign", "Pair", "codesign"]
 
@@ -117,7 +118,7 @@ class Codesign:
 
 
 def codesign(
-    bench: Benchmark,
+    bench: Predictor,
     costs: Mapping[str, float],
     *,
     at_least: float,
@@ -180,7 +181,7 @@ def codesign(
     pairs = []
     for i, device in enumerate(devices):
         limits = [*others, speed_text(bench.metrics[device], speed)]
-        best = bench.best(accuracy, subject_to=limits, within=within, threads=threads)
+        best = best_of(bench, accuracy, limits, within, threads)
         row = best.architectures[0] if len(best) else None
         reached = math.nan if row is None else float(best.values[0])
         pairs.append(

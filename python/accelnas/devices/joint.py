@@ -19,6 +19,9 @@ from accelnas.devices.ratios import (
     texts_of,
 )
 from accelnas.errors import SearchError
+from accelnas.exact.engine import Run
+from accelnas.exact.questions import FrontQuestion
+from accelnas.exact.solve import solve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,10 +29,10 @@ if TYPE_CHECKING:
     import polars
     from numpy.typing import NDArray
 
-    from accelnas.benchmark import Benchmark
     from accelnas.exact.certificate import Certificate
     from accelnas.exact.constraints import Constraints
-    from accelnas.exact.question import Within
+    from accelnas.exact.objectives import Within
+    from accelnas.models.predictor import Predictor
 
 __all__ = ["JointFront", "Segment", "joint_front"]
 
@@ -135,7 +138,7 @@ class JointFront:
 
 
 def joint_front(
-    bench: Benchmark,
+    bench: Predictor,
     devices: Sequence[str],
     *,
     costs: Mapping[str, float] | None = None,
@@ -203,7 +206,7 @@ def joint_front(
     limits = texts_of(bench.metrics, subject_to)
     fronts, certificates = [], {}
     for i, name in enumerate(names):
-        front = bench.pareto_front([accuracy, name], subject_to=limits, within=within, threads=threads)
+        front = solve(bench, FrontQuestion([accuracy, name], limits, within), Run(threads=threads))
         if not front.is_complete:
             raise KeyboardInterrupt
         fronts.append(front)

@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from accelnas.devices.ratios import at_least_text, fixed
+from accelnas.devices.ratios import at_least_text, best_of, fixed
 from accelnas.devices.specialisation import measured
 from accelnas.errors import MetricError, SearchError
+from accelnas.models.derived import unused_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from accelnas.benchmark import Benchmark
     from accelnas.devices.specialisation import Specialisation
     from accelnas.exact.certificate import Certificate
+    from accelnas.models.predictor import Predictor
 
 __all__ = ["WeightedMean", "weighted_mean"]
 
@@ -67,7 +68,7 @@ class WeightedMean:
 
 
 def weighted_mean(
-    bench: Benchmark,
+    bench: Predictor,
     specialised: Specialisation,
     weights: Mapping[str, float] | None = None,
     *,
@@ -116,7 +117,7 @@ def weighted_mean(
     """
     shares = _shares(specialised.devices, weights)
     expression, direction = _expression(bench, specialised, shares, mean)
-    name = next(name for i in range(len(bench.metrics) + 1) if (name := f"mean{i or ''}") not in bench.metrics)
+    name = unused_name(bench.metrics, "mean")
     derived = bench.derive(name, expression, direction=direction)
     if not derived.metrics[name].exact:
         links = ", ".join(f"{device} {bench.metrics[device].link}" for device in specialised.devices)
@@ -125,7 +126,7 @@ def weighted_mean(
             "with link reciprocal and latencies with link identity, geometric for link log"
         )
     limits = (*specialised.subject_to, at_least_text(specialised.accuracy, specialised.at_least))
-    found = derived.best(name, subject_to=limits, within=specialised.within, threads=threads)
+    found = best_of(derived, name, limits, specialised.within, threads)
     row = found.architectures[0]
     accuracy, values, ratios = measured(bench, specialised, row, threads)
     return WeightedMean(
@@ -155,7 +156,7 @@ def _shares(devices: tuple[str, ...], weights: Mapping[str, float] | None) -> di
 
 
 def _expression(
-    bench: Benchmark, specialised: Specialisation, shares: Mapping[str, float], mean: str
+    bench: Predictor, specialised: Specialisation, shares: Mapping[str, float], mean: str
 ) -> tuple[str, Literal["maximise", "minimise"]]:
     """Write what is best where the mean is: a sum of terms, on the scale on which ratios are averaged."""
     forms = {"harmonic": "{w!r} * ({inverse})", "geometric": "{w!r} * log({ratio})", "arithmetic": "{w!r} * ({ratio})"}

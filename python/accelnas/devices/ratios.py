@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from accelnas.errors import MetricError, SearchError, SpaceError
 from accelnas.exact.constraints import parse_constraints, require_tables
+from accelnas.exact.engine import Run
+from accelnas.exact.questions import BestQuestion
+from accelnas.exact.result import fixed
+from accelnas.exact.solve import solve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from accelnas.benchmark import Benchmark
     from accelnas.exact.constraints import Constraints
+    from accelnas.exact.kinds import BestResult
+    from accelnas.exact.objectives import Within
     from accelnas.metric import Metric
+    from accelnas.models.predictor import Predictor
     from accelnas.space import Architectures
 
 __all__ = [
     "Answered",
     "at_least_text",
+    "best_of",
     "checked_accuracy",
     "checked_costs",
     "checked_devices",
@@ -40,7 +47,19 @@ Answered: TypeAlias = "Callable[[int, int], object]"
 """Told the number of questions answered, and how many are expected in all."""
 
 
-def checked_devices(bench: Benchmark, devices: Sequence[str]) -> tuple[str, ...]:
+def best_of(
+    bench: Predictor,
+    objective: str,
+    subject_to: Sequence[str],
+    within: Within | None,
+    threads: int | None,
+) -> BestResult:
+    """Find the best architecture by one metric, and prove it."""
+    found: BestResult = solve(bench, BestQuestion(objective, subject_to, within), Run(threads=threads))
+    return found
+
+
+def checked_devices(bench: Predictor, devices: Sequence[str]) -> tuple[str, ...]:
     """Expect different metrics with tables, at least one."""
     if isinstance(devices, str):
         raise MetricError(f"devices is {devices!r}, one text; give a sequence of metrics, such as ['{devices}']")
@@ -50,7 +69,7 @@ def checked_devices(bench: Benchmark, devices: Sequence[str]) -> tuple[str, ...]
     return names
 
 
-def checked_accuracy(bench: Benchmark, accuracy: str, devices: Sequence[str]) -> str:
+def checked_accuracy(bench: Predictor, accuracy: str, devices: Sequence[str]) -> str:
     """Expect a metric with tables that is maximised, and no device."""
     require_tables(bench.metrics, accuracy)
     if bench.metrics[accuracy].direction != "maximise":
@@ -139,7 +158,7 @@ def value_of_ratio(metric: Metric, optimum: float, ratio: float) -> float:
     return value
 
 
-def one_row(bench: Benchmark, name: str, arch: Architectures) -> NDArray[np.uint8]:
+def one_row(bench: Predictor, name: str, arch: Architectures) -> NDArray[np.uint8]:
     """Encode one named architecture, (1, variables)."""
     rows = bench.space.encode(arch)
     if len(rows) != 1:
@@ -149,15 +168,8 @@ def one_row(bench: Benchmark, name: str, arch: Architectures) -> NDArray[np.uint
 
 
 def predicted(
-    bench: Benchmark, rows: NDArray[np.uint8], names: Sequence[str], threads: int | None
+    bench: Predictor, rows: NDArray[np.uint8], names: Sequence[str], threads: int | None
 ) -> NDArray[np.float64]:
     """Predict metrics in float64, (n, metrics): the numbers that searches compare."""
     found = bench.predict(rows, list(names), dtype="float64", threads=threads)
     return np.stack([np.asarray(found[name], np.float64) for name in names], axis=1)
-
-
-def fixed(array: NDArray[Any]) -> NDArray[Any]:
-    """Copy an array into one that can't be changed."""
-    copy = np.array(array)
-    copy.flags.writeable = False
-    return copy

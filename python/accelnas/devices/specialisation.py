@@ -11,6 +11,7 @@ import numpy as np
 from accelnas.devices.ratios import (
     Answered,
     at_least_text,
+    best_of,
     checked_accuracy,
     checked_devices,
     fixed,
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
     import polars
     from numpy.typing import NDArray
 
-    from accelnas.benchmark import Benchmark
     from accelnas.exact.certificate import Certificate
     from accelnas.exact.constraints import Constraints
-    from accelnas.exact.question import Within
+    from accelnas.exact.objectives import Within
+    from accelnas.models.predictor import Predictor
     from accelnas.space import Architectures
 
 __all__ = ["Specialisation", "measured", "specialise"]
@@ -102,7 +103,7 @@ class Specialisation:
         )
 
     def with_networks(
-        self, bench: Benchmark, networks: Mapping[str, Architectures], *, threads: int | None = None
+        self, bench: Predictor, networks: Mapping[str, Architectures], *, threads: int | None = None
     ) -> Specialisation:
         """Give the table with more rows.
 
@@ -146,7 +147,7 @@ class Specialisation:
 
 
 def specialise(
-    bench: Benchmark,
+    bench: Predictor,
     devices: Sequence[str],
     *,
     at_least: float,
@@ -211,7 +212,7 @@ def specialise(
     limits = (*others, at_least_text(accuracy, at_least))
     found, certificates = [], {}
     for i, name in enumerate(names):
-        best = bench.best(name, subject_to=limits, within=within, threads=threads)
+        best = best_of(bench, name, limits, within, threads)
         if not len(best):
             raise _nothing(bench, accuracy, at_least, others, within, threads)
         found.append(best.architectures)
@@ -235,7 +236,7 @@ def specialise(
 
 
 def _columns(
-    bench: Benchmark,
+    bench: Predictor,
     devices: Sequence[str],
     accuracy: str,
     rows: NDArray[np.uint8],
@@ -255,7 +256,7 @@ def _columns(
 
 
 def measured(
-    bench: Benchmark, specialised: Specialisation, row: NDArray[np.uint8], threads: int | None
+    bench: Predictor, specialised: Specialisation, row: NDArray[np.uint8], threads: int | None
 ) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
     """Give accuracy, speeds and ratios of an architecture (variables,)."""
     found = _columns(bench, specialised.devices, specialised.accuracy, row[None], specialised.optima, threads)
@@ -263,7 +264,7 @@ def measured(
 
 
 def _nothing(
-    bench: Benchmark,
+    bench: Predictor,
     accuracy: str,
     at_least: float,
     others: Sequence[str],
@@ -271,7 +272,7 @@ def _nothing(
     threads: int | None,
 ) -> SearchError:
     """Say how accurate architectures can be."""
-    best = bench.best(accuracy, subject_to=others, within=within, threads=threads)
+    best = best_of(bench, accuracy, others, within, threads)
     if not len(best):
         return SearchError(f"no architecture meets {', '.join(others)}; change a bound or within")
     highest = float(best.values[0])

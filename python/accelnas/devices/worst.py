@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from accelnas._core import MAX_LIMITS
-from accelnas.devices.ratios import Answered, at_least_text, fixed, speed_text, value_of_ratio
+from accelnas.devices.ratios import Answered, at_least_text, best_of, fixed, speed_text, value_of_ratio
 from accelnas.devices.specialisation import measured
 from accelnas.errors import SearchError
 from accelnas.exact.constraints import parse_constraints
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from accelnas.benchmark import Benchmark
     from accelnas.devices.specialisation import Specialisation
     from accelnas.exact.certificate import Certificate
     from accelnas.exact.kinds import BestResult
+    from accelnas.models.predictor import Predictor
 
 __all__ = ["WorstCase", "worst_case"]
 
@@ -76,7 +76,7 @@ class WorstCase:
 
 
 def worst_case(
-    bench: Benchmark,
+    bench: Predictor,
     specialised: Specialisation,
     *,
     tolerance: float = 1e-4,
@@ -164,7 +164,7 @@ def worst_case(
     )
 
 
-def _check_bounds(bench: Benchmark, specialised: Specialisation) -> None:
+def _check_bounds(bench: Predictor, specialised: Specialisation) -> None:
     """Refuse early what the core would refuse in the middle."""
     devices, metrics = specialised.devices, bench.metrics
     bounds = [speed_text(metrics[d], v) for d, v in zip(devices, specialised.optima.tolist(), strict=True)]
@@ -178,7 +178,7 @@ def _check_bounds(bench: Benchmark, specialised: Specialisation) -> None:
         )
 
 
-def _most_accurate(bench: Benchmark, specialised: Specialisation, ratio: float, threads: int | None) -> BestResult:
+def _most_accurate(bench: Predictor, specialised: Specialisation, ratio: float, threads: int | None) -> BestResult:
     """Ask for a network with at least this ratio on all devices."""
     metrics = bench.metrics
     bounds = [
@@ -187,4 +187,4 @@ def _most_accurate(bench: Benchmark, specialised: Specialisation, ratio: float, 
     ]
     least = at_least_text(specialised.accuracy, specialised.at_least)
     limits = [*specialised.subject_to, least, *bounds]
-    return bench.best(specialised.accuracy, subject_to=limits, within=specialised.within, threads=threads)
+    return best_of(bench, specialised.accuracy, limits, specialised.within, threads)

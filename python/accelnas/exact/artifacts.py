@@ -11,18 +11,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from accelnas.benchmark import Benchmark
+    from accelnas.models.predictor import Predictor
 
 __all__ = ["artifact", "described", "sources"]
 
 
-def artifact(bench: Benchmark, metric: str) -> tuple[Path, str]:
+def artifact(bench: Predictor, metric: str) -> tuple[Path, str]:
     """Give the file of a metric that is not derived, and the SHA-256 that the benchmark says it has."""
     name, sha256 = bench._core.artifact(bench._core.position(metric))
     return bench.path / name, sha256
 
 
-def sources(bench: Benchmark, metric: str) -> list[str]:
+def sources(bench: Predictor, metric: str) -> list[str]:
     """Metrics with files that a metric is computed from, itself or through expressions."""
     expression = bench.metrics[metric].expression
     if expression is None:
@@ -31,7 +31,7 @@ def sources(bench: Benchmark, metric: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def described(bench: Benchmark, metrics: Iterable[str]) -> dict[str, dict[str, Any]]:
+def described(bench: Predictor, metrics: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Give all that decides the values of metrics, and of those that they are computed from, as plain data."""
     found: dict[str, dict[str, Any]] = {}
     for name in metrics:

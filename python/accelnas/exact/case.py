@@ -3,57 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accelnas.arguments import MOST_SAMPLES, check_whole
 from accelnas.caching import cached_property
-from accelnas.errors import SearchError
-from accelnas.exact.sampling import MOST_SAMPLES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
-    from accelnas.benchmark import Benchmark
     from accelnas.exact.certificate import Certificate
-    from accelnas.exact.question import Question
+    from accelnas.exact.resolved import ResolvedQuestion
+    from accelnas.models.predictor import Predictor
 
-__all__ = ["Case", "Finding", "failed", "passed", "skipped"]
+__all__ = ["Case"]
 
 _SEED = 20240808  # of samples: the same check finds the same
 
 
-class Finding(NamedTuple):
-    """What a check found: ``"passed"``, ``"failed"`` or ``"skipped"``, and why."""
-
-    status: str
-    reason: str
-
-
-def passed(reason: str) -> Finding:
-    """Say that a claim holds."""
-    return Finding("passed", reason)
-
-
-def failed(reason: str) -> Finding:
-    """Say that a claim does not hold."""
-    return Finding("failed", reason)
-
-
-def skipped(reason: str) -> Finding:
-    """Say that a claim was not checked."""
-    return Finding("skipped", reason)
-
-
 @dataclass(frozen=True)
 class Case:
-    """A certificate and the benchmark to check it with."""
+    """A certificate and the benchmark to check it with; `answer` answers further questions."""
 
     certificate: Certificate
-    bench: Benchmark
-    question: Question
+    bench: Predictor
+    question: ResolvedQuestion
+    answer: Callable[[ResolvedQuestion], Any]
     samples: int
     threads: int | None
 
@@ -70,11 +48,9 @@ class Case:
     @cached_property
     def sampled(self) -> NDArray[np.uint8]:
         """Random architectures of the (sub)space."""
-        is_count = isinstance(self.samples, int) and not isinstance(self.samples, bool)
-        if not is_count or not 0 <= self.samples <= MOST_SAMPLES:
-            raise SearchError(f"samples is {self.samples!r}; choose an integer of 0 to {MOST_SAMPLES}")
+        samples = check_whole("samples", self.samples, 0, MOST_SAMPLES)
         draw = np.random.default_rng(_SEED)
-        columns = [draw.choice(np.array(choices, np.uint8), self.samples) for choices in self.question.allowed]
+        columns = [draw.choice(np.array(choices, np.uint8), samples) for choices in self.question.allowed]
         return np.ascontiguousarray(np.stack(columns, axis=1))
 
     def predict(self, rows: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
@@ -82,6 +58,10 @@ class Case:
         names = list(self.question.metrics)
         found: dict[str, Any] = self.bench.predict(rows, names, dtype="float64", threads=self.threads)
         return found
+
+    def scores(self, values: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+        """Give scores (n, objectives), of which more is better."""
+        return np.stack([o.sign * values[o.metric] for o in self.question.objectives], axis=1)
 
     def feasible(self, values: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
         """Whether values meet all constraints."""

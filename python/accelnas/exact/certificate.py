@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from accelnas import _core
 from accelnas.errors import SearchError
+from accelnas.exact.claims import CLAIMS, Counts, checked_question
 from accelnas.exact.fields import Fields
 from accelnas.exact.files import read_json, sha256_of, write_json
 
@@ -18,38 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from os import PathLike
 
-    from accelnas.benchmark import Benchmark
-    from accelnas.exact.verify import Verification
+    from accelnas.exact.verification import Verification
 
-__all__ = ["Certificate", "Counts", "checked_question", "engine_sha256"]
+__all__ = ["Certificate", "engine_sha256"]
 
 FORMAT = "accelnas certificate"
 VERSION = 1
 _LARGEST = 10**300  # architectures: estimates are of spaces that no search ends in, too
-
-
-@dataclass(frozen=True)
-class Counts:
-    """How the architectures were settled.
-
-    Attributes
-    ----------
-    evaluated : int
-        Evaluated one by one.
-    pruned : int
-        Excluded by a bound.
-    settled : int
-        Counted by a bound.
-    """
-
-    evaluated: int
-    pruned: int
-    settled: int
-
-    @property
-    def total(self) -> int:
-        """All architectures that are dealt with."""
-        return self.evaluated + self.pruned + self.settled
 
 
 @dataclass(frozen=True)
@@ -135,8 +110,6 @@ class Certificate:
     @classmethod
     def from_json(cls, content: object, where: str = "certificate") -> Certificate:
         """Read what `to_json` gives, from any source; see `load`."""
-        from accelnas.exact.kinds import KINDS
-
         fields = Fields.of_stranger(content, where)
         fields.text("format", (FORMAT,))
         version = fields.integer("version")
@@ -162,12 +135,14 @@ class Certificate:
         fields.end()
         if digest != certificate.sha256:
             raise SearchError(f"{where} was altered: its sha256 is {digest}, its fields give {certificate.sha256}")
-        KINDS[question["kind"]].check_result(Fields(result, f"{where}: result"), certificate)
+        found = Fields(dict(result), f"{where}: result")
+        CLAIMS[question["kind"]].check_result(found, question, certificate.size, certificate.counts)
+        found.end()
         _check_sums(certificate, where)
         return certificate
 
     def verify(
-        self, bench: Benchmark, *, rerun: bool = False, samples: int = 100_000, threads: int | None = None
+        self, bench: Verifier, *, rerun: bool = False, samples: int = 100_000, threads: int | None = None
     ) -> Verification:
         """Check again what can be checked.
 
@@ -195,43 +170,21 @@ class Certificate:
         >>> found.certificate.verify(bench, samples=1000).passed
         True
         """
-        from accelnas.exact.verify import verify
+        return bench.verify(self, rerun=rerun, samples=samples, threads=threads)
 
-        return verify(self, bench, rerun=rerun, samples=samples, threads=threads)
+
+class Verifier(Protocol):
+    """What checks certificates: a benchmark."""
+
+    def verify(self, certificate: Certificate, *, rerun: bool, samples: int, threads: int | None) -> Verification:
+        """Check again what can be checked."""
+        ...
 
 
 @cache
 def engine_sha256() -> str:
     """SHA-256 of the compiled extension module."""
     return hashlib.sha256(Path(_core.__file__).read_bytes()).hexdigest()
-
-
-def checked_question(fields: Fields, where: str) -> dict[str, Any]:
-    """Read a question of a stranger."""
-    from accelnas.exact.kinds import KINDS
-
-    content: dict[str, Any] = {name: {} for name in ("kind", "objectives", "constraints", "within", "options")}
-    content["kind"] = fields.text("kind", tuple(KINDS))
-    content["objectives"] = fields.mapping("objectives")
-    content["constraints"] = fields.mapping("constraints")
-    content["within"] = fields.mapping("within")
-    content["options"] = fields.mapping("options")
-    fields.end()
-    directions = Fields(dict(content["objectives"]), f"{where}: objectives")
-    for metric in content["objectives"]:
-        directions.text(metric, ("maximise", "minimise"))
-    for metric, ends in content["constraints"].items():
-        if not (isinstance(ends, list) and len(ends) == 2 and all(map(_is_end, ends)) and ends != [None, None]):
-            raise SearchError(f"{where}: the constraint on {metric} is {ends!r}; expected two numbers, one may be null")
-    for variable, choices in content["within"].items():
-        if not isinstance(choices, list) or not all(isinstance(c, (bool, int, float, str)) for c in choices):
-            raise SearchError(f"{where}: within leaves {variable} {choices!r}; expected a list of choices")
-    KINDS[content["kind"]].check_question(content, f"{where}: question")
-    return content
-
-
-def _is_end(end: object) -> bool:
-    return end is None or (isinstance(end, (int, float)) and not isinstance(end, bool) and math.isfinite(end))
 
 
 def _space(fields: Fields) -> dict[str, Any]:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accelnas.exact.case import failed, passed
 from accelnas.exact.recompute import recompute
+from accelnas.exact.verification import failed, passed
 
 if TYPE_CHECKING:
-    from accelnas.exact.case import Case, Finding
+    from accelnas.exact.case import Case
+    from accelnas.exact.verification import Finding
 
 __all__ = ["architectures", "constraints", "recomputation", "values"]
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from accelnas.errors import MetricError, SearchError
+from accelnas.exact.objectives import known_metric
 
 if TYPE_CHECKING:
     from accelnas.metric import Metric
@@ -47,7 +48,7 @@ def parse_constraints(metrics: Mapping[str, Metric], subject_to: Constraints) ->
     SearchError
         If a text can't be read, a bound is no number, or bounds on one metric contradict each other.
     MetricError
-        If a metric is unknown or has no tables.
+        If a metric is unknown.
 
     Examples
     --------
@@ -71,15 +72,19 @@ def parse_constraints(metrics: Mapping[str, Metric], subject_to: Constraints) ->
     return tuple(c for c in ranges if c.lower > -math.inf or c.upper < math.inf)
 
 
-def require_tables(metrics: Mapping[str, Metric], name: str, place: str = "") -> str:
-    """Refuse a metric that is unknown or that no surrogate holds; give its name."""
-    if name not in metrics:
-        raise MetricError(f'unknown metric "{name}"{place}; the metrics are {", ".join(metrics)}')
-    if not metrics[name].exact:
+def require_tables(metrics: Mapping[str, Metric], name: str) -> str:
+    """Give the name of a metric that a surrogate holds, of which exact answers are known.
+
+    Raises
+    ------
+    MetricError
+        If there is no such metric, or it is an expression of others.
+    """
+    if not metrics[known_metric(metrics, name)].exact:
         raise MetricError(
             f"{name} = {metrics[name].expression} is evaluated on predictions and has no tables, so nothing exact is "
             "known of the whole space; use the metrics that it names, or estimate a count, a rank or a distribution "
-            "by a sample (method='sample')"
+            "by a sample (Benchmark.estimate, --samples)"
         )
     return name
 
@@ -88,13 +93,15 @@ def _ranges(metrics: Mapping[str, Metric], subject_to: Constraints) -> list[tupl
     """Text, metric, lower and upper bound of every constraint."""
     if isinstance(subject_to, Mapping):
         return [_bounds(metrics, name, ends) for name, ends in subject_to.items()]
+    if not isinstance(subject_to, (str, Iterable)):
+        raise SearchError(f"subject_to is {subject_to!r}; {_HOW}")
     texts = [subject_to] if isinstance(subject_to, str) else list(subject_to)
     return [(text, *_parse(metrics, text)) for text in texts]
 
 
 def _bounds(metrics: Mapping[str, Metric], name: str, ends: object) -> tuple[str, str, float, float]:
     text = f"{name}: {ends!r}"
-    require_tables(metrics, name, f" in the constraint {text!r}")
+    known_metric(metrics, name, f" in the constraint {text!r}")
     if not isinstance(ends, (tuple, list)) or len(ends) != 2:
         raise SearchError(f"constraint {text!r} is no pair; give a lower and an upper bound, None for none")
     lower = -math.inf if ends[0] is None else _number(text, ends[0])
@@ -115,7 +122,7 @@ def _parse(metrics: Mapping[str, Metric], text: str) -> tuple[str, float, float]
         name, bounds = parts[2], [(_mirrored(parts[1]), parts[0]), (parts[3], parts[4])]
     else:
         raise SearchError(f"constraint {text!r} can't be read; {_HOW}")
-    require_tables(metrics, name, f" in the constraint {text!r}")
+    known_metric(metrics, name, f" in the constraint {text!r}")
     lower, upper = -math.inf, math.inf
     for operator, number in bounds:
         value = _number(text, number)

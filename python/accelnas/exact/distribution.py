@@ -6,18 +6,20 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from accelnas.arguments import check_number
 from accelnas.caching import cached_property
 from accelnas.errors import SearchError
+from accelnas.exact.result import Result
+from accelnas.plots.exact import plot_distribution
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-    import polars
     from numpy.typing import NDArray
 
     from accelnas.exact.certificate import Certificate
@@ -49,7 +51,7 @@ class Moment:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Distribution:
+class Distribution(Result):
     """Exact numbers of architectures by the value of a metric.
 
     Attributes
@@ -151,15 +153,12 @@ class Distribution:
         of = "" if self.total == self.size else f" of {self.size:,}"
         return f"<Distribution: {self.metric} of {self.total:,}{of} architectures in {len(self.counts):,} bins>"
 
-    def to_polars(self) -> polars.DataFrame:
-        """Give a table: ``lower``, ``upper``, ``count``, and ``cdf`` at the upper edge.
+    def columns(self) -> Mapping[str, Any]:
+        """Give ``lower``, ``upper``, ``count``, and ``cdf`` at the upper edge, of each bin."""
+        return {"lower": self.edges[:-1], "upper": self.edges[1:], "count": self.counts, "cdf": self.cdf()[1:]}
 
-        Needs the extra ``[polars]``.
-        """
-        import polars as pl
-
-        columns = {"lower": self.edges[:-1], "upper": self.edges[1:], "count": self.counts}
-        return pl.DataFrame({**columns, "cdf": self.cdf()[1:]})
+    def _draw(self, path: Path) -> None:
+        plot_distribution(path, self._label(self.metric), self.edges, self.counts, self.cdf())
 
 
 def quantile_bin(counts: Sequence[int], q: float) -> int:

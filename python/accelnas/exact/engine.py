@@ -3,69 +3,51 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from accelnas import _core
-from accelnas.arguments import check_number, check_threads, check_whole
-from accelnas.errors import SearchError
+from accelnas.arguments import check_threads, check_whole
+from accelnas.errors import SearchError, SpaceError
 from accelnas.exact.checkpoint import Checkpoint, opened
+from accelnas.exact.constraints import require_tables
+from accelnas.exact.kinds import KINDS
+from accelnas.exact.options import RunOptions
+from accelnas.exact.ray import finished_tasks
+from accelnas.exact.resolved import ResolvedQuestion
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from accelnas.benchmark import Benchmark
-    from accelnas.exact.question import Question
+    from accelnas.exact.options import Progress
+    from accelnas.models.predictor import Predictor
 
-__all__ = ["CHUNK", "Finished", "Progress", "RunOptions", "run"]
+__all__ = ["CHUNK", "Finished", "Run", "prepare", "run"]
 
 CHUNK = 64  # jobs between two checkpoints: as many as the core starts at once, so that results do not depend on it
 
-Progress: TypeAlias = Callable[[int, int], object]
-"""Told how many architectures are settled, of how many."""
-
 
 @dataclass(frozen=True)
-class RunOptions:
-    """How a search is run; nothing that is found depends on it.
+class Run:
+    """How one run of a search is made: options, threads, progress, and part i of n parts if it does not do all."""
 
-    Attributes
-    ----------
-    engine : {"threads", "ray", "scan"}
-        This process; this process without pruning, so that every architecture is evaluated, for the best
-        ones alone; or a Ray cluster: the one that this process is connected to, else that of the
-        environment variable ``RAY_ADDRESS``, else a new one on this machine.
-    threads : int or None
-        Threads of a process; one a core by default.
-    checkpoint : path or None
-        File that holds the state after every chunk of jobs; a run of the same question goes on from it.
-    shard : tuple of int
-        Part i of n parts, 1 to n.
-    time_limit : float or None
-        Seconds that a run may take, by an estimate from its beginning.
-    progress : callable or None
-        Told now and then how many architectures are settled, of how many.
-    """
-
-    engine: Literal["threads", "ray", "scan"] = "threads"
+    options: RunOptions = field(default_factory=RunOptions)
     threads: int | None = None
-    checkpoint: str | os.PathLike[str] | None = None
-    shard: tuple[int, int] = (1, 1)
-    time_limit: float | None = None
     progress: Progress | None = None
+    shard: tuple[int, int] | None = None
+
+    @property
+    def part(self) -> tuple[int, int]:
+        """Which part of how many."""
+        return self.shard or (1, 1)
 
     def __post_init__(self) -> None:
+        """Refuse what can't be done."""
         check_threads(self.threads)
-        parts = check_whole("parts", self.shard[1], 1)
-        if not 1 <= check_whole("part", self.shard[0], 0) <= parts:
-            raise SearchError(f"shard is {self.shard[0]} of {parts}; choose 1 to {parts}")
-        if self.engine not in ("threads", "ray", "scan"):
-            raise SearchError(f"engine is {self.engine!r}; choose threads, ray or scan")
-        if self.time_limit is not None and not check_number("time_limit", self.time_limit) > 0:
-            raise SearchError(f"time_limit is {self.time_limit!r}; choose seconds above 0, or None for no limit")
+        parts = check_whole("parts", self.part[1], 1)
+        if not 1 <= check_whole("part", self.part[0], 0) <= parts:
+            raise SearchError(f"shard is {self.part[0]} of {parts}; choose 1 to {parts}")
 
 
 @dataclass(frozen=True)
@@ -79,15 +61,39 @@ class Finished:
     shards: int = 1
 
 
-def run(
-    bench: Benchmark, question: Question, search: _core.Search, options: RunOptions, *, anytime: bool = False
-) -> Finished:
-    """Do all jobs of a search, or those of one shard.
+def prepare(bench: Predictor, question: ResolvedQuestion, threads: int | None, *, prune: bool = True) -> _core.Search:
+    """Prepare the search; without pruning every architecture is evaluated.
 
-    Parameters
-    ----------
-    anytime : bool
-        Whether Ctrl-C ends the search with what was found so far, rather than raising.
+    Raises
+    ------
+    MetricError
+        If a metric has no tables.
+    SpaceError
+        If there are more than 2**64 architectures.
+    """
+    for metric in question.metrics:
+        require_tables(bench.metrics, metric)
+    if question.size > _core.MAX_SIZE:
+        raise SpaceError(
+            f"{question.size:.3g} architectures are too many to search, 2**64 or more; restrict the space with within, "
+            "or estimate a count, a rank or a distribution (Benchmark.estimate, --samples)"
+        )
+    kind, position = KINDS[question.kind], bench._core.position
+    search: _core.Search = _core.Search(
+        bench._core,
+        kind.core,
+        [(position(o.metric), o.direction) for o in question.objectives],
+        [(position(c.metric), c.lower, c.upper) for c in question.constraints],
+        [list(choices) for choices in question.allowed],
+        prune=prune,
+        threads=threads,
+        **kind.core_options(bench, question.options),
+    )
+    return search
+
+
+def run(bench: Predictor, question: ResolvedQuestion, search: _core.Search, how: Run) -> Finished:
+    """Do all jobs of a search, or those of one shard.
 
     Raises
     ------
@@ -96,24 +102,25 @@ def run(
     FileError
         If the checkpoint can't be read or written.
     KeyboardInterrupt
-        On Ctrl-C, unless `anytime`. Done chunks are in the checkpoint.
+        On Ctrl-C, unless the kind of question gives what was found so far. Done chunks are in the checkpoint.
     """
+    options, anytime = how.options, KINDS[question.kind].anytime and how.shard is None
     with ExitStack() as stack:
         checkpoint = None if options.checkpoint is None else stack.enter_context(opened(options.checkpoint))
-        saved = None if checkpoint is None else checkpoint.prepare(_checkpoint_key(bench, question, options))
-        state, before = saved or (search.start(options.threads), 0.0)
-        monitor = _Monitor(search, options, before)
-        alone = checkpoint is None and not anytime and options.engine != "ray" and options.shard == (1, 1)
-        todo = [(0, search.jobs)] if alone else _open_chunks(search, state, options)
+        saved = None if checkpoint is None else checkpoint.prepare(_checkpoint_key(bench, question, how))
+        state, before = saved or (search.start(how.threads), 0.0)
+        monitor = _Monitor(search, how, before)
+        alone = checkpoint is None and not anytime and options.engine != "ray" and how.shard is None
+        todo = [(0, search.jobs)] if alone else _open_chunks(search, state, how)
         monitor.expect(todo)
         try:
-            for advanced in _advance(bench, question, search, state, todo, options, monitor):
+            for advanced in _advance(bench, question, search, state, todo, how, monitor):
                 state = advanced
                 _save(checkpoint, state, monitor)
         except KeyboardInterrupt:
             if not anytime:
                 raise
-        threads = options.threads or _core.processors()
+        threads = how.threads or _core.processors()
         return Finished(state, monitor.seconds(), threads, options.engine)
 
 
@@ -122,47 +129,64 @@ def _save(checkpoint: Checkpoint | None, state: str, monitor: _Monitor) -> None:
         checkpoint.save(state, monitor.seconds())
 
 
-def _checkpoint_key(bench: Benchmark, question: Question, options: RunOptions) -> str:
-    part, parts = options.shard
+def _checkpoint_key(bench: Predictor, question: ResolvedQuestion, how: Run) -> str:
+    part, parts = how.part
     return f"{question.key(bench)} {part}/{parts}"
 
 
 def _advance(
-    bench: Benchmark,
-    question: Question,
+    bench: Predictor,
+    question: ResolvedQuestion,
     search: _core.Search,
     state: str,
     chunks: Sequence[tuple[int, int]],
-    options: RunOptions,
+    how: Run,
     monitor: _Monitor,
 ) -> Iterator[str]:
-    """Give the state after each chunk."""
-    if options.engine == "ray":
-        from accelnas.exact.ray import advance
-
-        yield from advance(bench, question, search, state, chunks, options, monitor.finished)
+    """Give the state after each chunk; on a cluster in the order in which they end."""
+    if how.options.engine == "ray":
+        # every chunk starts from the state before the first job, so counts do not depend on the cluster
+        asked = (bench, question.to_json(bench.space), search.start(how.threads))
+        for chunk, found in finished_tasks(_do_chunk, asked, chunks, how.threads or 1):
+            state = search.merge(state, found, how.threads)
+            monitor.finished(chunk)
+            yield state
         return
     for chunk in chunks:
-        state = search.run(state, *chunk, options.threads, monitor.settled_in_chunk)
+        state = search.run(state, *chunk, how.threads, monitor.settled_in_chunk)
         monitor.finished(chunk)
         yield state
 
 
-def _open_chunks(search: _core.Search, state: str, options: RunOptions) -> list[tuple[int, int]]:
+_searches: dict[str, _core.Search] = {}  # of this worker: preparing one takes longer than many chunks
+
+
+def _do_chunk(asked: tuple[Predictor, Mapping[str, Any], str], chunk: tuple[int, int], threads: int) -> str:
+    """Do one chunk in a worker of a cluster."""
+    bench, content, start = asked
+    question = ResolvedQuestion.from_json(bench, content)
+    key = question.key(bench)
+    if key not in _searches:
+        _searches.clear()
+        _searches[key] = prepare(bench, question, threads)
+    return _searches[key].run(start, *chunk, threads)
+
+
+def _open_chunks(search: _core.Search, state: str, how: Run) -> list[tuple[int, int]]:
     """Chunks of a shard that are not done: every n-th, because neighbours are about as hard as each other."""
-    part, parts = options.shard
+    part, parts = how.part
     starts = range(CHUNK * (part - 1), search.jobs, CHUNK * parts)
     chunks = [(start, min(start + CHUNK, search.jobs)) for start in starts]
-    done = search.result(state, options.threads)["done"]
+    done = search.result(state, how.threads)["done"]
     return [c for c in chunks if not any(first <= c[0] and c[1] <= last for first, last in done)]
 
 
 class _Monitor:
     """Tells the progress, and refuses to go on where the estimate exceeds the limit."""
 
-    def __init__(self, search: _core.Search, options: RunOptions, before: float) -> None:
+    def __init__(self, search: _core.Search, how: Run, before: float) -> None:
         self._size, self._jobs = search.size, search.jobs
-        self._options = options
+        self._how = how
         self._before = before
         self._started = time.monotonic()
         self._done = self._expected = 0  # architectures, of this run
@@ -191,13 +215,13 @@ class _Monitor:
         return self._size * (chunk[1] - chunk[0]) // self._jobs
 
     def _tell(self, done: int) -> None:
-        _, parts = self._options.shard
-        if self._options.progress is not None:
+        _, parts = self._how.part
+        if self._how.progress is not None:
             total = self._size if parts == 1 else self._expected
-            self._options.progress(total - self._expected + min(done, self._expected), total)
+            self._how.progress(total - self._expected + min(done, self._expected), total)
 
     def _check(self, done: int) -> None:
-        limit, spent = self._options.time_limit, time.monotonic() - self._started
+        limit, spent = self._how.options.time_limit, time.monotonic() - self._started
         # an estimate from less than that would be worth little
         if limit is None or done >= self._expected or spent < min(max(limit / 10, 1), 30, limit):
             return
@@ -207,8 +231,7 @@ class _Monitor:
             needed = f"about {_duration(estimate)} are needed" if done else "not one job ended"
             raise SearchError(
                 f"time_limit is {limit:g} s, but {needed} ({share}); restrict the space with within, add constraints, "
-                "divide it with shards or engine='ray' on more machines, predict a sample of the space, or allow more "
-                "time and name a checkpoint"
+                "divide it with shards or on a Ray cluster, estimate the answer, or allow more time with a checkpoint"
             )
 
 

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accelnas.benchmark.measurements import unpack
+from accelnas.arguments import MOST_SAMPLES, check_seed, check_threads, check_whole
+from accelnas.errors import SearchError
 from accelnas.exact.distribution import quantile_bin
-from accelnas.models.intervals import order_statistics, share_interval
-from accelnas.models.neighbourhood import Estimate
+from accelnas.exact.questions import CountQuestion, DistributionQuestion, RankQuestion
+from accelnas.exact.result import Drawn
+from accelnas.models.intervals import Estimate, mean_estimate, order_statistics, share_estimate, share_interval
+from accelnas.plots.exact import plot_distribution, plot_points
+from accelnas.plots.style import label
+from accelnas.space.definition import restricted
+from accelnas.space.forms import unpack
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
-    from accelnas.benchmark import Values
-    from accelnas.exact.certificate import Certificate
-    from accelnas.space import Architectures
+    from accelnas.exact.questions import Question
+    from accelnas.models.predictor import Predictor, Values
+    from accelnas.space import Architectures, Rows, Space
 
-__all__ = ["CountEstimate", "DistributionEstimate", "RankEstimate", "mean_estimate"]
-
-_Z = 1.959963984540054  # the normal distribution's quantile at 0.975
+__all__ = ["CountEstimate", "DistributionEstimate", "RankEstimate", "estimate"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,19 +44,19 @@ class CountEstimate:
         Random architectures, drawn with repetition.
     size : int
         Architectures of the (sub)space.
-    certificate : Certificate
-        What was drawn, so that it can be drawn again.
+    seed : int
+        Seed of the samples.
     """
 
     met: int
     samples: int
     size: int
-    certificate: Certificate
+    seed: int
 
     @property
     def fraction(self) -> Estimate:
         """Part of the architectures, 0 to 1, with the interval of Clopper and Pearson."""
-        return Estimate(self.met / self.samples, *share_interval(self.met, self.samples))
+        return share_estimate(self.met, self.samples)
 
     @property
     def count(self) -> Estimate:
@@ -63,13 +70,17 @@ class CountEstimate:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class RankEstimate:
+class RankEstimate(Drawn):
     """Ranks of architectures, estimated; scalars where one architecture was asked for.
 
     Attributes
     ----------
     metric : str
         The metric; its direction says what is better.
+    architectures : uint8 array (n, variables)
+        Choice indices.
+    texts : tuple of str
+        The architectures as readable strings.
     values : float64 array (n,)
         The metric's values, in its unit.
     better : uint64 array (n,)
@@ -78,16 +89,18 @@ class RankEstimate:
         Random architectures, drawn with repetition.
     size : int
         Architectures of the (sub)space.
-    certificate : Certificate
-        What was drawn, so that it can be drawn again.
+    seed : int
+        Seed of the samples.
     """
 
     metric: str
+    architectures: NDArray[np.uint8]
+    texts: tuple[str, ...]
     values: Values
     better: Values
     samples: int
     size: int
-    certificate: Certificate
+    seed: int
 
     @property
     def rank(self) -> Values:
@@ -114,11 +127,22 @@ class RankEstimate:
     def of(self, archs: Architectures) -> RankEstimate:
         """Give scalars where `archs` stands for one architecture."""
         values, better = unpack(archs, self.values), unpack(archs, self.better)
-        return RankEstimate(self.metric, values, better, self.samples, self.size, self.certificate)
+        return replace(self, values=values, better=better)
+
+    def columns(self) -> Mapping[str, Any]:
+        """Give ``architecture`` (strings), the metric, ``rank``, the ends of its interval and ``percentile``."""
+        lower, upper = self.interval
+        found = {self.metric: self.values, "rank": self.rank, "rank_lower": lower, "rank_upper": upper}
+        columns = {name: np.atleast_1d(column) for name, column in {**found, "percentile": self.percentile}.items()}
+        return {"architecture": self.texts, **columns}
+
+    def _draw(self, path: Path) -> None:
+        columns = self.columns()
+        plot_points(path, {"percentile": columns["percentile"], self.metric: columns[self.metric]})
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class DistributionEstimate:
+class DistributionEstimate(Drawn):
     """How a metric is distributed, estimated; nothing is proven.
 
     Attributes
@@ -138,8 +162,8 @@ class DistributionEstimate:
         Random architectures, drawn with repetition.
     size : int
         Architectures of the (sub)space.
-    certificate : Certificate
-        What was drawn, so that it can be drawn again.
+    seed : int
+        Seed of the samples.
     """
 
     metric: str
@@ -150,7 +174,7 @@ class DistributionEstimate:
     variance: float
     samples: int
     size: int
-    certificate: Certificate
+    seed: int
 
     @property
     def total(self) -> int:
@@ -182,11 +206,67 @@ class DistributionEstimate:
         upper = self.edges[np.searchsorted(below, last) + 1] if last <= self.total else math.inf
         return Estimate(float(self.edges[found : found + 2].mean()), float(lower), float(upper))
 
+    def columns(self) -> Mapping[str, Any]:
+        """Give ``lower``, ``upper``, ``count``, and ``cdf`` at the upper edge, of each bin."""
+        return {"lower": self.edges[:-1], "upper": self.edges[1:], "count": self.counts, "cdf": self.cdf()[1:]}
+
+    def _draw(self, path: Path) -> None:
+        plot_distribution(path, label(self.metric, self.unit), self.edges, self.counts, self.cdf())
+
     def __repr__(self) -> str:
         return f"<DistributionEstimate: {self.metric} of {self.size:,} architectures from {self.total:,} samples>"
 
 
-def mean_estimate(mean: float, variance: float, n: int) -> Estimate:
-    """Give a mean with a normal interval."""
-    margin = _Z * math.sqrt(variance / (n - 1)) if n > 1 else math.inf
-    return Estimate(mean, mean - margin, mean + margin)
+def estimate(bench: Predictor, question: Question, *, samples: int, seed: int, threads: int | None) -> Any:
+    """Estimate the answer of a question from random architectures; see `Benchmark.estimate`."""
+    if not isinstance(question, tuple(_ESTIMATED)):
+        names = ", ".join(one.name for one in _ESTIMATED)
+        raise SearchError(f"a {question.name} question can't be estimated, only {names}; solve it exactly")
+    check_threads(threads)
+    asked = question.resolve(bench)
+    samples, seed = check_whole("samples", samples, 100, MOST_SAMPLES), check_seed(seed)
+    if samples >= asked.size:
+        raise SearchError(
+            f"samples is {samples}, the (sub)space has {asked.size} architectures; choose fewer, or solve it exactly"
+        )
+    drawn = _draw(bench.space, asked.allowed, samples, seed)
+    values = bench.predict(drawn, list(asked.metrics), dtype="float64", threads=threads)
+    met = np.ones(samples, bool)
+    for limit in asked.constraints:
+        met &= (limit.lower <= values[limit.metric]) & (values[limit.metric] <= limit.upper)
+    if isinstance(question, CountQuestion):
+        return CountEstimate(int(np.count_nonzero(met)), samples, asked.size, seed)
+    (objective,) = asked.objectives
+    if isinstance(question, RankQuestion):
+        rows = bench.space.encode(question.architectures)
+        own = bench.predict(rows, objective.metric, dtype="float64", threads=threads)
+        scores = np.sort(objective.sign * values[objective.metric])
+        better = (samples - np.searchsorted(scores, objective.sign * own, side="right")).astype(np.uint64)
+        texts = tuple(asked.options["architectures"])
+        found = RankEstimate(objective.metric, rows, texts, own, better, samples, asked.size, seed)
+        return found.of(question.architectures)
+    kept = values[objective.metric][met]
+    if not len(kept):
+        raise SearchError(f"none of {samples} samples meets the constraints; take more")
+    counts, edges = np.histogram(kept, asked.options["bins"])
+    return DistributionEstimate(
+        objective.metric,
+        bench.metrics[objective.metric].unit,
+        edges,
+        counts.astype(np.uint64),
+        mean_estimate(float(kept.mean()), float(kept.var()), len(kept)),
+        float(kept.var()),
+        samples,
+        asked.size,
+        seed,
+    )
+
+
+_ESTIMATED = (CountQuestion, RankQuestion, DistributionQuestion)
+
+
+def _draw(space: Space, allowed: Sequence[Sequence[int]], n: int, seed: int) -> Rows:
+    """Draw architectures uniformly from a (sub)space; of the whole one ``space.sample(n, seed)``."""
+    drawn = restricted(space, allowed).sample(n, seed)
+    columns = [np.array(some, np.uint8)[drawn[:, i]] for i, some in enumerate(allowed)]
+    return np.ascontiguousarray(np.stack(columns, axis=1))

@@ -103,6 +103,10 @@ class Fields:
             raise self.wrong(name, value, "a finite number" + ("" if least == -math.inf else f" of at least {least:g}"))
         return value
 
+    def is_null(self, name: str) -> bool:
+        """Whether a field is null; it is still to be taken."""
+        return self._open.get(name) is None
+
     def nothing(self, name: str) -> None:
         """Take null."""
         self._take(name, type(None), "null")

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from accelnas.errors import SearchError
 from accelnas.exact.hypervolume import hypervolume, reference_point
+from accelnas.exact.result import Listed
+from accelnas.plots.exact import plot_front
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-    import polars
     from numpy.typing import NDArray
 
     from accelnas.exact.certificate import Certificate
-    from accelnas.exact.question import Objective
+    from accelnas.exact.objectives import Objective
 
 __all__ = ["FrontResult"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class FrontResult:
+class FrontResult(Listed):
     """Architectures that none is better than in one objective without being worse in another.
 
     Attributes
@@ -107,24 +109,19 @@ class FrontResult:
             raise SearchError(f"no reference point of {', '.join(names)} is published; give a value of each")
         return reference_point(names, given)
 
-    def __len__(self) -> int:
-        return len(self.architectures)
-
     def __repr__(self) -> str:
         names = " and ".join(f"{o.direction} {o.metric}" for o in self.objectives)
         state = "" if self.is_complete else "interrupted, "
         return f"<FrontResult: {state}{len(self)} points, {names}>"
 
-    def to_polars(self) -> polars.DataFrame:
-        """Give a table: ``architecture`` (readable strings), a column of values a metric, and ``ties``.
+    def columns(self) -> Mapping[str, Any]:
+        """Give ``architecture`` (readable strings), a column of values a metric, and ``ties``."""
+        return {**super().columns(), "ties": self.ties}
 
-        Needs the extra ``[polars]``.
-        """
-        import polars as pl
-
-        texts = self.certificate.result["architectures"]
-        columns = {"architecture": pl.Series(texts, dtype=pl.String), **self.metric_values}
-        return pl.DataFrame({**columns, "ties": self.ties})
+    def _draw(self, path: Path) -> None:
+        labels = [self._label(o.metric) for o in self.objectives]
+        title = f"{len(self):,} points" + ("" if self.is_complete else ", interrupted")
+        plot_front(path, labels, self.values, [o.direction for o in self.objectives], title)
 
 
 def _best(values: NDArray[np.float64], direction: str) -> float:

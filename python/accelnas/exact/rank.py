@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accelnas.benchmark.measurements import unpack
+from accelnas.exact.result import Result
+from accelnas.plots.exact import plot_points
+from accelnas.space.forms import unpack
 
 if TYPE_CHECKING:
-    from accelnas.benchmark import Values
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
     from accelnas.exact.certificate import Certificate
+    from accelnas.models.predictor import Values
     from accelnas.space import Architectures
 
 __all__ = ["RankResult"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class RankResult:
+class RankResult(Result):
     """Exact ranks of architectures in a (sub)space; scalars where one architecture was asked for.
 
     Attributes
     ----------
     metric : str
         The metric; its direction says what is better.
+    architectures : uint8 array (n, variables)
+        Choice indices.
     values : float64 array (n,)
         The metric's values, in its unit.
     better : uint64 array (n,)
@@ -38,6 +47,7 @@ class RankResult:
     """
 
     metric: str
+    architectures: NDArray[np.uint8]
     values: Values
     better: Values
     ties: Values
@@ -62,4 +72,14 @@ class RankResult:
     def of(self, archs: Architectures) -> RankResult:
         """Give scalars where `archs` stands for one architecture."""
         values, better, ties = (unpack(archs, column) for column in (self.values, self.better, self.ties))
-        return RankResult(self.metric, values, better, ties, self.size, self.certificate)
+        return replace(self, values=values, better=better, ties=ties)
+
+    def columns(self) -> Mapping[str, Any]:
+        """Give ``architecture`` (readable strings), the metric, ``rank``, ``ties`` and ``percentile``."""
+        found = {self.metric: self.values, "rank": self.rank, "ties": self.ties, "percentile": self.percentile}
+        texts = self.certificate.result["architectures"]
+        return {"architecture": texts, **{name: np.atleast_1d(column) for name, column in found.items()}}
+
+    def _draw(self, path: Path) -> None:
+        columns = self.columns()
+        plot_points(path, {"percentile": columns["percentile"], self._label(self.metric): columns[self.metric]})

@@ -21,7 +21,7 @@ from accelnas.models.expressions import evaluate, parse
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accelnas.benchmark import Benchmark
+    from accelnas.models.predictor import Predictor
     from accelnas.space import Space
 
 __all__ = ["recompute"]
@@ -30,7 +30,7 @@ _DTYPES = {"F64": "<f8", "F32": "<f4", "U32": "<u4", "U16": "<u2", "U8": "u1"}
 _NO_AXIS = 65535
 
 
-def recompute(bench: Benchmark, metric: str, rows: NDArray[np.uint8]) -> NDArray[np.float64]:
+def recompute(bench: Predictor, metric: str, rows: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Give a metric's values in its unit, in float64.
 
     Raises
@@ -61,7 +61,7 @@ def recompute(bench: Benchmark, metric: str, rows: NDArray[np.uint8]) -> NDArray
     return np.broadcast_to(evaluate(tree, values, refuse), (len(rows), 1))[:, 0]
 
 
-def _from_file(bench: Benchmark, metric: str, rows: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _from_file(bench: Predictor, metric: str, rows: NDArray[np.uint8]) -> NDArray[np.float64]:
     path, sha256 = artifact(bench, metric)
     data = read_bytes(path, MODEL)
     found = hashlib.sha256(data).hexdigest()

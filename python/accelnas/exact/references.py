@@ -15,8 +15,8 @@ from accelnas.space import mnasnet_space
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from accelnas.benchmark import Benchmark
-    from accelnas.exact.question import Objective
+    from accelnas.exact.objectives import Objective
+    from accelnas.models.predictor import Predictor
 
 __all__ = ["REFERENCES", "published_reference"]
 
@@ -44,7 +44,7 @@ REFERENCES: Mapping[str, float] = MappingProxyType(
 )
 
 
-def published_reference(bench: Benchmark, objectives: Sequence[Objective]) -> dict[str, float] | None:
+def published_reference(bench: Predictor, objectives: Sequence[Objective]) -> dict[str, float] | None:
     """Give the published value of every objective; None unless all have one.
 
     Values are of the bundled space's metrics, sought in their own direction.

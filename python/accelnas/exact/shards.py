@@ -7,18 +7,21 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from accelnas.errors import SearchError
-from accelnas.exact.certificate import checked_question
-from accelnas.exact.engine import Finished, RunOptions, run
+from accelnas.exact.answer import certified
+from accelnas.exact.claims import checked_question
+from accelnas.exact.engine import Finished, Run, prepare, run
 from accelnas.exact.fields import Fields
 from accelnas.exact.files import read_json, sha256_of, write_json
-from accelnas.exact.question import Question
-from accelnas.exact.whole_space import conclude
+from accelnas.exact.options import RunOptions
+from accelnas.exact.resolved import ResolvedQuestion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from os import PathLike
 
-    from accelnas.benchmark import Benchmark
+    from accelnas.exact.options import Progress
+    from accelnas.exact.questions import Question
+    from accelnas.models.predictor import Predictor
 
 __all__ = ["Part", "merge_shards", "run_shard"]
 
@@ -114,7 +117,16 @@ class Part:
         return part
 
 
-def run_shard(bench: Benchmark, question: Question, part: int, parts: int, options: RunOptions | None = None) -> Part:
+def run_shard(
+    bench: Predictor,
+    question: Question,
+    part: int,
+    parts: int,
+    *,
+    options: RunOptions | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Part:
     """Run one shard of a search; shards may run at any time, on any machine.
 
     Parameters
@@ -122,11 +134,15 @@ def run_shard(bench: Benchmark, question: Question, part: int, parts: int, optio
     bench : Benchmark
         The benchmark.
     question : Question
-        What `accelnas.exact.best_question` and the like give.
+        Such as `accelnas.exact.BestQuestion`.
     part, parts : int
         Which shard of how many, 1 to `parts`.
     options : RunOptions, optional
-        Threads, checkpoint, progress.
+        Engine, checkpoint and time limit.
+    threads : int, optional
+        Threads to use; one a core by default.
+    progress : callable, optional
+        Called with the number of architectures dealt with and their total.
 
     Returns
     -------
@@ -136,24 +152,24 @@ def run_shard(bench: Benchmark, question: Question, part: int, parts: int, optio
     Examples
     --------
     >>> import accelnas
-    >>> from accelnas.exact import count_question
+    >>> from accelnas.exact import CountQuestion
     >>> bench = accelnas.load()
-    >>> question = count_question(bench, "accuracy >= 55", within={f"block{b}_l": 1 for b in range(7)})
+    >>> question = CountQuestion("accuracy >= 55", within={f"block{b}_l": 1 for b in range(7)})
     >>> shards = [run_shard(bench, question, part, 3) for part in (1, 2, 3)]
     >>> found = merge_shards(bench, shards)
     >>> found.count == bench.count("accuracy >= 55", within={f"block{b}_l": 1 for b in range(7)}).count
     True
     """
-    given = options or RunOptions()
-    options = RunOptions(given.engine, given.threads, given.checkpoint, (part, parts), given.time_limit, given.progress)
-    if options.engine == "scan":
+    how = Run(options or RunOptions(), threads, progress, (part, parts))
+    if how.options.engine == "scan":
         raise SearchError("engine is 'scan', which is not divided; choose threads or ray")
-    found = run(bench, question, question.search(bench, options.threads), options)
-    content = question.to_json(bench.space)
-    return Part(content, question.key(bench), part, parts, found.state, found.seconds, found.threads, found.engine)
+    asked = question.resolve(bench)
+    found = run(bench, asked, prepare(bench, asked, threads), how)
+    content = asked.to_json(bench.space)
+    return Part(content, asked.key(bench), part, parts, found.state, found.seconds, found.threads, found.engine)
 
 
-def merge_shards(bench: Benchmark, parts: Sequence[Part | str | PathLike[str]]) -> Any:
+def merge_shards(bench: Predictor, parts: Sequence[Part | str | PathLike[str]]) -> Any:
     """Put all shards of a search together.
 
     Parameters
@@ -177,7 +193,7 @@ def merge_shards(bench: Benchmark, parts: Sequence[Part | str | PathLike[str]]) 
     given = [Part.from_json(part.to_json()) if isinstance(part, Part) else Part.load(part) for part in parts]
     if not given:
         raise SearchError("no shards to merge; give all that were made")
-    question = Question.from_json(bench, given[0].question)
+    question = ResolvedQuestion.from_json(bench, given[0].question)
     key = question.key(bench)
     if foreign := [part for part in given if (part.key, part.parts) != (key, given[0].parts)]:
         raise SearchError(f"{foreign[0]!r} is of another question, benchmark or version; merge shards of one search")
@@ -186,9 +202,9 @@ def merge_shards(bench: Benchmark, parts: Sequence[Part | str | PathLike[str]]) 
         raise SearchError(f"shard {repeated[0]} of {total} is given twice; give each once")
     if missing := next((n for n in range(1, total + 1) if n not in numbers), None):
         raise SearchError(f"shard {missing} of {total} is missing, {len(given)} are given; run it first")
-    search = question.search(bench, None)
+    search = prepare(bench, question, None)
     state = reduce(search.merge, [part.state for part in given])
     seconds, threads = sum(part.seconds for part in given), max(part.threads for part in given)
     if not search.result(state)["complete"]:
         raise SearchError("the shards lack jobs that they should have done; run them again")
-    return conclude(bench, question, search, Finished(state, seconds, threads, given[0].engine, total))
+    return certified(bench, question, search, Finished(state, seconds, threads, given[0].engine, total))

@@ -2,73 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from accelnas import _core
 from accelnas.errors import AccelnasError
+from accelnas.exact.answer import answer
 from accelnas.exact.artifacts import described
-from accelnas.exact.case import Case, failed, passed, skipped
+from accelnas.exact.case import Case
 from accelnas.exact.certificate import engine_sha256
+from accelnas.exact.engine import Run
 from accelnas.exact.kinds import KINDS
-from accelnas.exact.question import Question
+from accelnas.exact.options import RunOptions
+from accelnas.exact.resolved import ResolvedQuestion
+from accelnas.exact.verification import Check, Finding, Verification, failed, passed, skipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from accelnas.benchmark import Benchmark
-    from accelnas.exact.case import Finding
     from accelnas.exact.certificate import Certificate
+    from accelnas.models.predictor import Predictor
 
-__all__ = ["Check", "Verification", "verify"]
-
-
-@dataclass(frozen=True)
-class Check:
-    """One claim of a certificate, checked.
-
-    Attributes
-    ----------
-    name : str
-        What was checked; `docs/certificates.md` lists them.
-    status : {"passed", "failed", "skipped"}
-        Whether the claim holds.
-    reason : str
-        What was found.
-    """
-
-    name: str
-    status: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Verification:
-    """All checks of a certificate."""
-
-    checks: tuple[Check, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Whether no check failed."""
-        return all(check.status != "failed" for check in self.checks)
-
-    def __repr__(self) -> str:
-        failures = [check.name for check in self.checks if check.status == "failed"]
-        held = f"{', '.join(failures)} failed" if failures else "passed"
-        return f"<Verification: {held}, {len(self.checks)} checks>"
+__all__ = ["verify"]
 
 
 def verify(
-    certificate: Certificate, bench: Benchmark, *, rerun: bool, samples: int, threads: int | None
+    certificate: Certificate, bench: Predictor, *, rerun: bool, samples: int, threads: int | None
 ) -> Verification:
     """Check a certificate; see `Certificate.verify`."""
     checks = [_check("benchmark", lambda: _benchmark(certificate, bench))]
     if checks[0].status == "failed":
         return Verification(tuple(checks))
     bench = _with_derived(certificate, bench)
-    question = Question.from_json(bench, certificate.question)
-    case = Case(certificate, bench, question, samples, threads)
+    question = ResolvedQuestion.from_json(bench, certificate.question)
+
+    def answered(further: ResolvedQuestion) -> Any:
+        return answer(bench, further, Run(threads=threads))
+
+    case = Case(certificate, bench, question, answered, samples, threads)
     claims: dict[str, Callable[[Case], Finding]] = {
         "engine": _engine,
         "counts": _counts,
@@ -86,7 +56,7 @@ def _check(name: str, claim: Callable[[], Finding]) -> Check:
         return Check(name, "failed", str(error))
 
 
-def _with_derived(certificate: Certificate, bench: Benchmark) -> Benchmark:
+def _with_derived(certificate: Certificate, bench: Predictor) -> Predictor:
     """Derive metrics again that the certificate describes and the benchmark lacks."""
     for name, entry in certificate.metrics.items():
         if entry["expression"] is not None and name not in bench.metrics:
@@ -94,13 +64,13 @@ def _with_derived(certificate: Certificate, bench: Benchmark) -> Benchmark:
     return bench
 
 
-def _benchmark(certificate: Certificate, bench: Benchmark) -> Finding:
+def _benchmark(certificate: Certificate, bench: Predictor) -> Finding:
     """Compare the space and the metrics with those of the certificate."""
     space = bench.space
     if dict(certificate.space) != {"name": space.name, "sha256": space.sha256, "size": space.size}:
         return failed(f"the certificate is about the space {certificate.space['name']}, this is another one")
     bench = _with_derived(certificate, bench)
-    question = Question.from_json(bench, certificate.question)
+    question = ResolvedQuestion.from_json(bench, certificate.question)
     own = described(bench, question.metrics)
     for name in own.keys() | certificate.metrics.keys():
         if own.get(name) != certificate.metrics.get(name):
@@ -132,14 +102,11 @@ def _counts(case: Case) -> Finding:
 
 def _rerun(case: Case) -> Finding:
     """Search from the beginning, without pruning where that is possible."""
-    from accelnas.exact.engine import RunOptions
-    from accelnas.exact.whole_space import solve
-
     old = case.certificate
-    if not (old.complete or KINDS[case.question.kind].sampled):
+    if not old.complete:
         return skipped("the search was interrupted, a whole one finds more")
     engine: Literal["threads", "scan"] = "scan" if KINDS[case.question.kind].scanned else "threads"
-    new = solve(case.bench, case.question, RunOptions(engine, case.threads)).certificate
+    new = answer(case.bench, case.question, Run(RunOptions(engine), case.threads)).certificate
     if new.result != old.result or new.complete != old.complete:
         return failed("the search finds another result")
     same = old.engine == new.engine

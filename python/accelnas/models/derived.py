@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from accelnas.metric import Metric
     from accelnas.space import Space
 
-__all__ = ["Derivation", "Source", "metric_names", "with_derivation"]
+__all__ = ["Derivation", "Source", "metric_names", "unused_name", "with_derivation"]
 
 _CHUNK = 1 << 17  # rows whose members are held at a time
 
@@ -41,6 +41,11 @@ class Derivation:
     def tree(self) -> ast.expr:
         """The parsed expression."""
         return parse(self.expression)
+
+
+def unused_name(metrics: Mapping[str, Metric], name: str) -> str:
+    """Give a name for a metric that has none: this one, or with the first number that makes it new."""
+    return next(new for i in range(len(metrics) + 1) if (new := f"{name}{i or ''}") not in metrics)
 
 
 def with_derivation(core: _core.Benchmark, metrics: Mapping[str, Metric], derivation: Derivation) -> _core.Benchmark:

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["at_least", "order_statistics", "share_interval"]
+__all__ = ["Estimate", "at_least", "mean_estimate", "order_statistics", "share_estimate", "share_interval"]
 
 _TAIL = 0.025  # on either side of a 95 % interval
+_Z = 1.959963984540054  # the normal distribution's quantile at 0.975
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An estimate and the ends of its 95 % interval."""
+
+    value: float
+    lower: float
+    upper: float
 
 
 @lru_cache(maxsize=4096)
@@ -32,6 +43,17 @@ def share_interval(count: int, n: int) -> tuple[float, float]:
     lower = 0.0 if count == 0 else _root(lambda p: at_least(count, n, p) - _TAIL)
     upper = 1.0 if count == n else _root(lambda p: at_least(count + 1, n, p) - (1 - _TAIL))
     return lower, upper
+
+
+def share_estimate(count: int, n: int) -> Estimate:
+    """Give a share and its interval, see `share_interval`."""
+    return Estimate(count / n, *share_interval(count, n))
+
+
+def mean_estimate(mean: float, variance: float, n: int) -> Estimate:
+    """Give a mean with a normal interval, from the population variance of n draws."""
+    margin = _Z * math.sqrt(variance / (n - 1)) if n > 1 else math.inf
+    return Estimate(mean, mean - margin, mean + margin)
 
 
 def order_statistics(q: float, n: int) -> tuple[int, int]:

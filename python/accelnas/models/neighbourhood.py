@@ -8,31 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accelnas.arguments import check_seed, check_whole
+from accelnas.arguments import MOST_SAMPLES, check_seed, check_whole
 from accelnas.errors import MetricError, ModelError, SpaceError
-from accelnas.exact.sampling import MOST_SAMPLES
+from accelnas.models.intervals import Estimate, mean_estimate, share_estimate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accelnas import _core
-    from accelnas.benchmark import Benchmark
+    from accelnas.models.predictor import Predictor
     from accelnas.space import Architectures, Space
 
-__all__ = ["Estimate", "Neighbourhood", "neighbourhood"]
+__all__ = ["Neighbourhood", "neighbourhood"]
 
 _STEPS = 20  # of the autocorrelation
 _Z = 1.959963984540054  # the normal distribution's quantile at 0.975
 _ROUNDING = 1e-9  # standard deviations that sums of tables may differ by and be equal
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """An estimate and the ends of its 95 % interval."""
-
-    value: float
-    lower: float
-    upper: float
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no single truth value
@@ -130,7 +121,7 @@ class Neighbourhood:
 
 
 def neighbourhood(
-    bench: Benchmark,
+    bench: Predictor,
     surrogate: _core.Surrogate,
     metric: str,
     starts: int,
@@ -148,9 +139,9 @@ def neighbourhood(
     SpaceError
         If `optimum` is not one architecture of the space.
     """
-    starts = check_whole("starts", starts, 2, MOST_SAMPLES, MetricError)
-    samples = check_whole("samples", samples, 10, MOST_SAMPLES, MetricError)
-    seed = check_seed(seed, MetricError)
+    starts = check_whole("starts", starts, 2, MOST_SAMPLES)
+    samples = check_whole("samples", samples, 10, MOST_SAMPLES)
+    seed = check_seed(seed)
     space = bench.space
     target = None if optimum is None else _one(space, optimum)
     # one stream: its first rows to climb from, the others for what is sampled
@@ -181,8 +172,8 @@ def neighbourhood(
         optima=optima,
         values=values,
         counts=counts,
-        steps=_mean(steps),
-        best_share=_share(int(counts[0]), starts),
+        steps=mean_estimate(float(steps.mean()), float(steps.var()), len(steps)),
+        best_share=share_estimate(int(counts[0]), starts),
         unseen_share=_unseen_share(reached),
         optima_estimate=_chao1(counts),
         optimum=target,
@@ -190,8 +181,8 @@ def neighbourhood(
         optimum_is_given=optimum is not None,
         pearson=pearson,
         spearman=spearman,
-        neutrality=_share(int(np.count_nonzero(differences == 0)), samples),
-        neutrality_rounded=_share(int(np.count_nonzero(differences <= _ROUNDING * sampled.std())), samples),
+        neutrality=share_estimate(int(np.count_nonzero(differences == 0)), samples),
+        neutrality_rounded=share_estimate(int(np.count_nonzero(differences <= _ROUNDING * sampled.std())), samples),
     )
 
 
@@ -221,20 +212,6 @@ def _correlation_length(correlation: float) -> float:
     if abs(correlation) in (0.0, 1.0):
         return math.inf if correlation else 0.0
     return -1 / math.log(abs(correlation))
-
-
-def _mean(numbers: NDArray[Any]) -> Estimate:
-    mean, margin = float(numbers.mean()), _Z * float(numbers.std(ddof=1)) / math.sqrt(len(numbers))
-    return Estimate(mean, mean - margin, mean + margin)
-
-
-def _share(count: int, n: int) -> Estimate:
-    """Share with Wilson's interval."""
-    share, z2 = count / n, _Z**2
-    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    margin = _Z / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    # rounding must not leave the share itself outside
-    return Estimate(share, min(share, max(0.0, centre - margin)), max(share, min(1.0, centre + margin)))
 
 
 def _unseen_share(reached: NDArray[np.int64]) -> Estimate:

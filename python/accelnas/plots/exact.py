@@ -1,4 +1,4 @@
-"""Plots of fronts and distributions; they need the extra ``[report]``."""
+"""Plots of fronts, distributions and lists of architectures."""
 
 from __future__ import annotations
 
@@ -6,58 +6,105 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accelnas.plots.style import GREY, colours, drawing, label, save
+from accelnas.plots.style import GREY, colours, drawing, save
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from accelnas.exact.distribution import Distribution
-    from accelnas.exact.estimates import DistributionEstimate
-    from accelnas.exact.front import FrontResult
-    from accelnas.metric import Metric
+    from numpy.typing import NDArray
 
-__all__ = ["plot_distribution", "plot_front"]
+__all__ = ["plot_distribution", "plot_front", "plot_points"]
+
+_SIZE = (4.6, 3.2)  # inches
 
 
-def plot_front(path: Path, metrics: Mapping[str, Metric], front: FrontResult) -> None:
-    """Draw the points of a front to an SVG file; a third objective is the colour."""
-    labels = [label(o.metric, metrics[o.metric].unit) for o in front.objectives]
+def plot_points(path: Path, columns: Mapping[str, NDArray[np.float64]]) -> None:
+    """Draw points, the best first: the first column over the second, or over their places if there is one column.
+
+    Parameters
+    ----------
+    path
+        The file.
+    columns
+        Values of the points, by the text of their axis.
+    """
+    (first, values), *more = columns.items()
+    second, along = more[0] if more else ("place", np.arange(1, len(values) + 1))
     with drawing() as figure_class:
-        figure = figure_class(figsize=(4.6, 3.2), layout="constrained")
+        figure = figure_class(figsize=_SIZE, layout="constrained")
         axes = figure.subplots()
-        first, second, *third = front.values.T
+        axes.scatter(along, values, s=8, color=colours(["points"])["points"], linewidths=0)
+        axes.set_xlabel(second)
+        axes.set_ylabel(first)
+        save(figure, path)
+
+
+def plot_front(
+    path: Path, labels: Sequence[str], values: NDArray[np.float64], directions: Sequence[str], title: str
+) -> None:
+    """Draw the points of a front; a third objective is the colour.
+
+    Parameters
+    ----------
+    path
+        The file.
+    labels
+        Texts of the axes.
+    values
+        float64 (n, 2) or (n, 3), best first in the first objective.
+    directions
+        Which end of each objective is sought.
+    title
+        Above the plot.
+    """
+    with drawing() as figure_class:
+        figure = figure_class(figsize=_SIZE, layout="constrained")
+        axes = figure.subplots()
+        first, second, *third = values.T
         if third:
             dots = axes.scatter(second, first, c=third[0], s=6, linewidths=0, rasterized=True)
             figure.colorbar(dots, label=labels[2])
         else:
-            axes.step(second, first, where=_where(front), color=GREY, linewidth=0.8)
+            # the side on which what is dominated lies, seen along the second objective
+            ascending = second[0] <= second[-1] if len(second) else True
+            side = "pre" if (directions[1] == "maximise") == ascending else "post"
+            axes.step(second, first, where=side, color=GREY, linewidth=0.8)
             axes.scatter(second, first, s=6, color=colours(["front"])["front"], linewidths=0)
         axes.set_xlabel(labels[1])
         axes.set_ylabel(labels[0])
-        axes.set_title(f"{len(front):,} points" + ("" if front.is_complete else ", interrupted"))
+        axes.set_title(title)
         save(figure, path)
 
 
-def plot_distribution(path: Path, found: Distribution | DistributionEstimate) -> None:
-    """Draw the density and the cumulative distribution of a metric to an SVG file."""
+def plot_distribution(
+    path: Path, label: str, edges: NDArray[np.float64], counts: NDArray[np.uint64], below: NDArray[np.float64]
+) -> None:
+    """Draw a density and a cumulative distribution.
+
+    Parameters
+    ----------
+    path
+        The file.
+    label
+        Text of the axis.
+    edges
+        float64 (bins + 1,), ascending.
+    counts
+        Number in each bin.
+    below
+        Part below each edge.
+    """
     colour = colours(["density", "cumulative"])
     with drawing() as figure_class:
-        figure = figure_class(figsize=(4.6, 3.2), layout="constrained")
+        figure = figure_class(figsize=_SIZE, layout="constrained")
         axes = figure.subplots()
-        density = found.counts / max(found.total, 1) / np.diff(found.edges)
-        axes.stairs(density, found.edges, color=colour["density"], fill=True, alpha=0.4)
-        axes.set_xlabel(label(found.metric, found.unit))
+        density = counts / max(sum(counts.tolist()), 1) / np.diff(edges)
+        axes.stairs(density, edges, color=colour["density"], fill=True, alpha=0.4)
+        axes.set_xlabel(label)
         axes.set_ylabel("density")
-        below = axes.twinx()
-        below.plot(found.edges, found.cdf(), color=colour["cumulative"], linewidth=1.0)
-        below.set_ylabel("part below")
-        below.grid(visible=False)
+        axis = axes.twinx()
+        axis.plot(edges, below, color=colour["cumulative"], linewidth=1.0)
+        axis.set_ylabel("part below")
+        axis.grid(visible=False)
         save(figure, path)
-
-
-def _where(front: FrontResult) -> str:
-    """Side on which the steps of what is dominated lie, seen along the second objective."""
-    ascending = front.values[0, 1] <= front.values[-1, 1] if len(front) else True
-    maximised = front.objectives[1].direction == "maximise"
-    return "pre" if maximised == ascending else "post"

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accelnas import _core
 from accelnas.errors import SearchError
+from accelnas.exact.engine import Run
+from accelnas.exact.questions import BestQuestion, ScalarisedQuestion
+from accelnas.exact.solve import solve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
     import polars
     from numpy.typing import NDArray
 
+    from accelnas.exact.questions import Question
     from accelnas.search.problem import Setting
     from accelnas.space import Rows
 
@@ -97,8 +102,6 @@ class History:
     @property
     def front(self) -> NDArray[np.int64]:
         """Positions of the evaluations that no other one dominates, the first of equals, in their order."""
-        from accelnas import _core
-
         chosen = self.improvements[~np.isnan(self.scores[self.improvements, 0])]
         signed = np.ascontiguousarray(self.scores[chosen] * self.setting.sought.signs)
         found: NDArray[np.int64] = chosen[_core.non_dominated_ranks(signed) == 0] if len(chosen) else chosen
@@ -173,24 +176,15 @@ def optimum(setting: Setting, threads: int | None = None) -> float:
     cache = setting.bench._proven
     if key not in cache:
         within: Any = setting.within()
+        question: Question
         if sought.formulation is not None:
-            found = setting.bench.scalarised(sought.formulation, subject_to=limits, within=within, threads=threads)
-            rows = found.architectures
+            question = ScalarisedQuestion(sought.formulation, limits, within)
         else:
             (objective,) = sought.objectives
-            _require_own_direction(setting, objective)
-            rows = setting.bench.best(objective.metric, subject_to=limits, within=within, threads=threads).architectures
+            question = BestQuestion((objective.metric, objective.direction), limits, within)
+        rows = solve(setting.bench, question, Run(threads=threads)).architectures
         if not len(rows):
             raise SearchError(f"no architecture at all meets {', '.join(map(str, sought.constraints))}; loosen them")
         cache[key] = float(setting.true_scores(rows[:1], threads)[0, 0])
     proven: float = cache[key]
     return proven
-
-
-def _require_own_direction(setting: Setting, objective: Any) -> None:
-    own = setting.bench.metrics[objective.metric].direction
-    if objective.direction != own:
-        raise SearchError(
-            f"{objective.metric} is sought in the other direction than its own ({own}), and its optimum is not "
-            "known; compare best_values"
-        )

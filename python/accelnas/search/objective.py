@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
-from accelnas.arguments import check_number
-from accelnas.errors import MetricError, SearchError
+from accelnas.arguments import check_direction, check_number
+from accelnas.errors import SearchError
 from accelnas.exact.constraints import Constraint, Constraints, parse_constraints
-from accelnas.exact.question import Objective
-from accelnas.exact.sampling import predictable
-from accelnas.exact.scalarised import FORMULATIONS, Formulation, WeightedProduct, formulation_to_json, resolved_ranges
+from accelnas.exact.formulations import FORMULATIONS, Formulation, WeightedProduct, formulation_to_json, resolved_ranges
+from accelnas.exact.objectives import Objective, parse_objective, parse_objectives
+from accelnas.exact.questions import FrontQuestion
+from accelnas.exact.solve import solve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from accelnas.benchmark import Benchmark
-    from accelnas.exact.question import Within
-    from accelnas.metric import Metric
+    from accelnas.exact.objectives import ObjectiveLike, Within
+    from accelnas.models.predictor import Predictor
 
 __all__ = ["FunctionObjective", "Sought", "SoughtLike", "parse_sought"]
 
@@ -62,7 +62,7 @@ class FunctionObjective:
 
 
 SoughtLike: TypeAlias = (
-    "str | Formulation | FunctionObjective | Callable[[NDArray[np.uint8]], Any] | Sequence[str | tuple[str, str]]"
+    "str | Formulation | FunctionObjective | Callable[[NDArray[np.uint8]], Any] | Sequence[ObjectiveLike]"
 )
 
 
@@ -105,7 +105,7 @@ class Sought:
         """What turns each score, of which more is better, into what people read: float64 (scores,)."""
         if self.formulation is not None:
             return np.array([-1.0 if self.formulation.is_loss else 1.0])
-        return np.array([1.0 if o.direction == "maximise" else -1.0 for o in self.objectives])
+        return np.array([o.sign for o in self.objectives])
 
     def to_json(self) -> dict[str, Any]:
         """Give it as plain data."""
@@ -135,7 +135,7 @@ class Sought:
 
     def __str__(self) -> str:
         if self.formulation is None:
-            sought = ", ".join(f"{o.direction} {o.metric}" for o in self.objectives)
+            sought = ", ".join(map(str, self.objectives))
         else:
             sought = f"{self.formulation.kind} of {', '.join(o.metric for o in self.objectives)}"
         limits = ", ".join(map(str, self.constraints))
@@ -143,7 +143,7 @@ class Sought:
 
 
 def parse_sought(
-    bench: Benchmark,
+    bench: Predictor,
     objective: SoughtLike,
     subject_to: Constraints = (),
     penalty: float | None = None,
@@ -164,27 +164,15 @@ def parse_sought(
     >>> str(parse_sought(accelnas.load(), ["accuracy", "latency_zcu102"], "macs <= 400"))
     'maximise accuracy, minimise latency_zcu102 subject to macs <= 400.0'
     """
-    limits = parse_constraints(predictable(bench.metrics), subject_to)
+    limits = parse_constraints(bench.metrics, subject_to)
     if penalty is not None and check_number("penalty", penalty) < 0:
         raise SearchError(f"penalty is {penalty!r}; choose a number of at least 0, in units of the score")
     if isinstance(objective, FunctionObjective) or (callable(objective) and not isinstance(objective, str)):
         return _of_function(objective, limits, penalty)
     if isinstance(objective, tuple(FORMULATIONS.values())):
         return _of_formulation(bench, cast("Formulation", objective), limits, penalty, subject_to, within)
-    given = [objective] if isinstance(objective, str) else list(objective)  # type: ignore[arg-type]
-    objectives = tuple(_objective(bench.metrics, entry) for entry in given)
-    if not objectives or len({o.metric for o in objectives}) < len(objectives):
-        raise SearchError(f"objectives are {given!r}; give one or more different metrics")
+    objectives = parse_objectives(bench.metrics, objective, 1, len(bench.metrics))  # type: ignore[arg-type]
     return Sought(objectives, None, limits, penalty)
-
-
-def _objective(metrics: Mapping[str, Metric], entry: object) -> Objective:
-    name, direction = entry if isinstance(entry, tuple) and len(entry) == 2 else (entry, None)
-    if not isinstance(name, str) or name not in metrics:
-        raise MetricError(f'unknown metric "{name}"; the metrics are {", ".join(metrics)}')
-    if direction not in (None, "maximise", "minimise"):
-        raise SearchError(f"direction of {name} is {direction!r}; choose maximise or minimise")
-    return Objective(name, direction or metrics[name].direction)
 
 
 def _of_function(given: Any, limits: tuple[Constraint, ...], penalty: float | None) -> Sought:
@@ -192,27 +180,28 @@ def _of_function(given: Any, limits: tuple[Constraint, ...], penalty: float | No
     function = given if isinstance(given, FunctionObjective) else FunctionObjective(given, {name: "maximise"})
     if limits:
         raise SearchError("a function comes with its own constraints; leave subject_to out, or give metrics")
-    if not function.directions or not set(function.directions.values()) <= {"maximise", "minimise"}:
-        raise SearchError(f"directions are {dict(function.directions)!r}; give maximise or minimise for each objective")
-    return Sought(tuple(Objective(n, d) for n, d in function.directions.items()), None, (), penalty, function)
+    if not function.directions:
+        raise SearchError("the function has no directions; give maximise or minimise for each objective")
+    ends = {name: check_direction(f"direction of {name}", end) for name, end in function.directions.items()}
+    return Sought(tuple(Objective(n, d) for n, d in ends.items()), None, (), penalty, function)
 
 
 def _of_formulation(
-    bench: Benchmark,
+    bench: Predictor,
     formulation: Formulation,
     limits: tuple[Constraint, ...],
     penalty: float | None,
     subject_to: Constraints,
     within: Within | None,
 ) -> Sought:
-    objectives = tuple(_objective(bench.metrics, name) for name in formulation.weights)
+    objectives = tuple(parse_objective(bench.metrics, name) for name in formulation.weights)
     formulation.check(bench.metrics)
     if not isinstance(formulation, WeightedProduct):
         lacking = [name for name in formulation.weights if name not in formulation.ranges]
         values: Mapping[str, Any] = {}
         if lacking and formulation.is_loss:
             # nadir and ideal point, as `Benchmark.scalarised` takes them
-            front = bench.pareto_front(list(formulation.weights), subject_to=subject_to, within=within)
+            front = solve(bench, FrontQuestion(list(formulation.weights), subject_to, within))
             values = front.metric_values
         ranges = resolved_ranges(formulation, bench.metrics, values)
         formulation = replace(formulation, ranges=ranges)

@@ -11,7 +11,7 @@ import numpy as np
 from accelnas import _core
 from accelnas.arguments import check_whole
 from accelnas.errors import SearchError
-from accelnas.exact.question import Objective, parse_within
+from accelnas.exact.objectives import Objective, parse_within
 from accelnas.search.algorithms import NativeAlgorithm, native_algorithm, to_spec
 from accelnas.search.history import feasible
 from accelnas.search.objective import Sought
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from accelnas.exact.question import Within
+    from accelnas.exact.objectives import Within
     from accelnas.search.protocol import Task
     from accelnas.space import Architectures, Rows, Space
 

@@ -9,23 +9,22 @@ import numpy as np
 
 from accelnas import _core
 from accelnas.errors import MetricError, SearchError
-from accelnas.exact.question import parse_within
-from accelnas.space import Space
+from accelnas.exact.objectives import parse_within
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
     from numpy.typing import NDArray
 
-    from accelnas.benchmark import Benchmark
-    from accelnas.exact.question import Within
+    from accelnas.exact.objectives import Within
+    from accelnas.models.predictor import Predictor
     from accelnas.search.objective import Sought
     from accelnas.space import Rows
 
     Evaluation: TypeAlias = Callable[[Rows, NDArray[np.uint64]], NDArray[np.float64]]
 
-__all__ = ["Setting", "restricted"]
+__all__ = ["Setting"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Setting:
 
     Attributes
     ----------
-    bench : Benchmark
+    bench : Predictor
         What gives values, and names the space.
     sought : Sought
         What is sought.
@@ -46,14 +45,14 @@ class Setting:
         Metric that is the cost of an evaluation.
     """
 
-    bench: Benchmark
+    bench: Predictor
     sought: Sought
     allowed: tuple[tuple[int, ...], ...]
     noise: bool = False
     clock: str | None = None
 
     @classmethod
-    def of(cls, bench: Benchmark, sought: Sought, within: Within | None, noise: bool, clock: str | None) -> Setting:
+    def of(cls, bench: Predictor, sought: Sought, within: Within | None, noise: bool, clock: str | None) -> Setting:
         """Check everything that needs no search."""
         if clock is not None and clock not in bench.metrics:
             raise MetricError(f'unknown metric "{clock}" for the clock; the metrics are {", ".join(bench.metrics)}')
@@ -127,20 +126,3 @@ class Setting:
             for v, own in zip(self.bench.space.variables, self.allowed, strict=True)
             if len(own) < len(v.choices)
         }
-
-
-def restricted(space: Space, allowed: Sequence[Sequence[int]]) -> Space:
-    """Give the space of the allowed choices alone; its choice indices are positions among them.
-
-    Examples
-    --------
-    >>> import accelnas
-    >>> space = accelnas.mnasnet_space()
-    >>> allowed = [range(len(v.choices)) for v in space.variables]
-    >>> restricted(space, [[2], *allowed[1:]]).variables[0].choices
-    (6,)
-    """
-    variables = zip(space.variables, allowed, strict=True)
-    if all(len(own) == len(v.choices) for v, own in variables):
-        return space
-    return Space._of(space._core.restricted([list(own) for own in allowed]))

@@ -1,4 +1,4 @@
-"""What an algorithm written in Python has to be, to run in the same farm as the native ones."""
+"""What an algorithm written in Python has to be, to run like the native ones."""
 
 from __future__ import annotations
 

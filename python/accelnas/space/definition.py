@@ -339,3 +339,20 @@ def _steps(n: int, size: int) -> Iterator[int]:
 def mnasnet_space() -> Space:
     """Give the MnasNet space of Accel-NASBench: 28 variables, 104,485,552,128 architectures."""
     return Space.from_toml(_DATA / "mnasnet-space.toml")
+
+
+def restricted(space: Space, allowed: Sequence[Sequence[int]]) -> Space:
+    """Give the space of the allowed choices alone; its choice indices are positions among them.
+
+    Examples
+    --------
+    >>> import accelnas
+    >>> space = accelnas.mnasnet_space()
+    >>> allowed = [range(len(v.choices)) for v in space.variables]
+    >>> restricted(space, [[2], *allowed[1:]]).variables[0].choices
+    (6,)
+    """
+    variables = zip(space.variables, allowed, strict=True)
+    if all(len(own) == len(v.choices) for v, own in variables):
+        return space
+    return Space._of(space._core.restricted([list(own) for own in allowed]))

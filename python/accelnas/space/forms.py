@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from accelnas.space.parts import Architectures, Named, Rows
 
-__all__ = ["choice_indices", "encode_plain", "is_integer", "is_one", "is_series"]
+__all__ = ["choice_indices", "encode_plain", "is_integer", "is_one", "is_series", "unpack"]
 
 
 def encode_plain(space: Named, archs: Architectures) -> Rows:
@@ -43,6 +43,11 @@ def is_one(archs: Architectures) -> bool:
     if isinstance(archs, np.ndarray):
         return archs.dtype == np.uint8 and archs.ndim == 1
     return isinstance(archs, (Mapping, str)) or is_integer(archs)
+
+
+def unpack(archs: Architectures, values: NDArray[Any]) -> Any:
+    """Give an array, or its only value where `archs` stands for one architecture rather than a list of one."""
+    return values[0] if is_one(archs) else values
 
 
 def choice_indices(space: Named, array: NDArray[Any]) -> Rows:

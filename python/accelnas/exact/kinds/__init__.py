@@ -1,16 +1,15 @@
 """Kinds of questions: each says what its result is, what is proven, and how to check it."""
 
+from accelnas.exact.claims import CLAIMS
 from accelnas.exact.kinds.base import Kind
 from accelnas.exact.kinds.best import Best, BestResult
 from accelnas.exact.kinds.count import Count, CountResult
 from accelnas.exact.kinds.front import Front
 from accelnas.exact.kinds.histogram import Histogram
 from accelnas.exact.kinds.ranks import Ranks
-from accelnas.exact.kinds.sampled import SampledCount, SampledDistribution, SampledRanks
 from accelnas.exact.kinds.scalarised import Scalarised, ScalarisedResult
 
 __all__ = ["KINDS", "Best", "BestResult", "Count", "CountResult", "Kind", "ScalarisedResult"]
 
-_SEARCHED: tuple[Kind, ...] = (Best(), Count(), Front(), Histogram(), Ranks(), Scalarised())
-_SAMPLED: tuple[Kind, ...] = (SampledCount(), SampledRanks(), SampledDistribution())
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (*_SEARCHED, *_SAMPLED)}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (Best(), Count(), Front(), Histogram(), Ranks(), Scalarised())}
+CLAIMS.update(KINDS)

@@ -2,86 +2,51 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from accelnas.errors import SearchError
+from accelnas.exact.claims import Claims
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from accelnas.benchmark import Benchmark
-    from accelnas.exact.case import Case, Finding
+    from accelnas.exact.case import Case
     from accelnas.exact.certificate import Certificate
-    from accelnas.exact.fields import Fields
-    from accelnas.exact.question import Question
+    from accelnas.exact.resolved import ResolvedQuestion
+    from accelnas.exact.verification import Finding
+    from accelnas.models.predictor import Predictor
 
 __all__ = ["Kind"]
 
 
-class Kind(ABC):
+class Kind(Claims):
     """A kind of question.
 
     Attributes
     ----------
-    name : str
-        As the core calls it.
-    objectives : range
-        How many objectives it has.
+    core : str
+        What the core searches for.
     anytime : bool
         Whether an interrupted search gives what was found so far.
-    sampled : bool
-        Whether random architectures answer it, in place of a search: an estimate, of any metrics.
     scanned : bool
         Whether the engine that evaluates every architecture can answer it.
     """
 
-    name: ClassVar[str]
-    objectives: ClassVar[range]
+    core: ClassVar[str]
     anytime: ClassVar[bool] = False
-    sampled: ClassVar[bool] = False
     scanned: ClassVar[bool] = False
 
-    @property
-    def core(self) -> str:
-        """What the core searches for."""
-        return self.name
-
-    def core_options(self, bench: Benchmark, options: Mapping[str, Any]) -> dict[str, Any]:
+    def core_options(self, bench: Predictor, options: Mapping[str, Any]) -> dict[str, Any]:
         """Give the options of the core's search."""
         return dict(options)
 
-    def check_question(self, content: Mapping[str, Any], where: str) -> None:
-        """Refuse a question from a stranger whose objectives or options do not fit the kind."""
-        count = len(content["objectives"])
-        if count not in self.objectives:
-            expected = " or ".join(map(str, self.objectives))
-            raise SearchError(f"{where} has {count} objectives; {self.name} takes {expected}")
-        self.check_options(content["options"], f"{where}: options")
-
     @abstractmethod
-    def check_options(self, options: Mapping[str, Any], where: str) -> None:
-        """Refuse options from a stranger."""
-
-    @abstractmethod
-    def findings(self, bench: Benchmark, question: Question, outcome: Mapping[str, Any]) -> dict[str, Any]:
+    def findings(self, bench: Predictor, question: ResolvedQuestion, outcome: Mapping[str, Any]) -> dict[str, Any]:
         """Give what the core found as plain data, for the certificate."""
 
     @abstractmethod
-    def check_result(self, fields: Fields, certificate: Certificate) -> None:
-        """Check types and lengths of what `findings` gave, as a stranger sends it."""
-
-    @abstractmethod
-    def bound(self, question: Mapping[str, Any], findings: Mapping[str, Any], size: int) -> str:
-        """Say what a complete search proves of all architectures that the result doesn't name."""
-
-    def partial_bound(self, findings: Mapping[str, Any], dealt_with: int) -> str:
-        """Say what is proven before the search is complete."""
-        return "nothing: the search was interrupted"
-
-    @abstractmethod
-    def result(self, bench: Benchmark, certificate: Certificate) -> Any:
-        """Give what the user gets."""
+    def result(self, bench: Predictor, certificate: Certificate) -> Any:
+        """Give what the user gets: arrays that can't be changed."""
 
     @abstractmethod
     def checks(self) -> Mapping[str, Callable[[Case], Finding]]:

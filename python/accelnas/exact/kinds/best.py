@@ -11,26 +11,29 @@ import numpy as np
 from accelnas._core import MAX_BEST
 from accelnas.errors import SearchError
 from accelnas.exact import checks
-from accelnas.exact.case import failed, passed
-from accelnas.exact.fields import Fields
+from accelnas.exact.claims import take_values
 from accelnas.exact.kinds.base import Kind
+from accelnas.exact.result import Listed, fixed
+from accelnas.exact.verification import failed, passed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    import polars
     from numpy.typing import NDArray
 
-    from accelnas.benchmark import Benchmark
-    from accelnas.exact.case import Case, Finding
+    from accelnas.exact.case import Case
     from accelnas.exact.certificate import Certificate
-    from accelnas.exact.question import Question
+    from accelnas.exact.claims import Counts
+    from accelnas.exact.fields import Fields
+    from accelnas.exact.resolved import ResolvedQuestion
+    from accelnas.exact.verification import Finding
+    from accelnas.models.predictor import Predictor
 
 __all__ = ["Best", "BestResult"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class BestResult:
+class BestResult(Listed):
     """The best architectures, best first; of equal ones the first of the space come first.
 
     Attributes
@@ -50,56 +53,36 @@ class BestResult:
     metric_values: Mapping[str, NDArray[np.float64]]
     certificate: Certificate
 
-    def __len__(self) -> int:
-        return len(self.architectures)
-
     def __repr__(self) -> str:
         if not len(self):
             return "<BestResult: no architecture meets the constraints>"
         metric = next(iter(self.metric_values))
         return f"<BestResult: {len(self)} architectures, {metric} {self.values[0]:.6g} to {self.values[-1]:.6g}>"
 
-    def to_polars(self) -> polars.DataFrame:
-        """Give a table: ``architecture`` (readable strings) and a column of values a metric.
-
-        Needs the extra ``[polars]``.
-        """
-        import polars as pl
-
-        texts = self.certificate.result["architectures"]
-        return pl.DataFrame({"architecture": pl.Series(texts, dtype=pl.String), **self.metric_values})
-
 
 class Best(Kind):
     """The k best architectures of one objective."""
 
     name: ClassVar[str] = "best"
+    core: ClassVar[str] = "best"
     objectives: ClassVar[range] = range(1, 2)
     scanned: ClassVar[bool] = True
 
-    def check_options(self, options: Mapping[str, Any], where: str) -> None:
+    def check_options(self, options: Fields) -> None:
         """Expect k."""
-        fields = Fields(dict(options), where)
-        fields.integer("k", least=1, most=MAX_BEST)
-        fields.end()
+        options.integer("k", least=1, most=MAX_BEST)
 
-    def findings(self, bench: Benchmark, question: Question, outcome: Mapping[str, Any]) -> dict[str, Any]:
+    def findings(self, bench: Predictor, question: ResolvedQuestion, outcome: Mapping[str, Any]) -> dict[str, Any]:
         """Give strings, and values by metric."""
         columns = zip(question.metrics, outcome["values"].T.tolist(), strict=True)
         return {"architectures": bench.space.format(outcome["rows"]), "values": dict(columns)}
 
-    def check_result(self, fields: Fields, certificate: Certificate) -> None:
+    def check_result(self, result: Fields, question: Mapping[str, Any], size: int, counts: Counts) -> None:
         """Expect at most k architectures, and as many values of every metric."""
-        question = certificate.question
-        texts = fields.texts("architectures")
-        k = question["options"]["k"]
-        if len(texts) > min(k, certificate.size):
+        texts, k = result.texts("architectures"), question["options"]["k"]
+        if len(texts) > min(k, size):
             raise SearchError(f"certificate has {len(texts)} architectures, {k} were asked for; make it again")
-        values = fields.object("values")
-        for metric in dict.fromkeys([*question["objectives"], *question["constraints"]]):
-            values.numbers(metric, len(texts))
-        values.end()
-        fields.end()
+        take_values(result, {**question["objectives"], **question["constraints"]}, len(texts))
 
     def bound(self, question: Mapping[str, Any], findings: Mapping[str, Any], size: int) -> str:
         """No other one is better than the last."""
@@ -113,12 +96,10 @@ class Best(Kind):
         claim = f"has a {better} {metric} than {last!r}, or the same and an earlier place in the space"
         return f"{others}{met}{' and' if met else ''} {claim}"
 
-    def result(self, bench: Benchmark, certificate: Certificate) -> BestResult:
+    def result(self, bench: Predictor, certificate: Certificate) -> BestResult:
         """Give arrays that can't be changed."""
-        rows = bench.space.parse(certificate.result["architectures"])
-        values = {metric: np.array(column) for metric, column in certificate.result["values"].items()}
-        for array in (rows, *values.values()):
-            array.flags.writeable = False
+        rows = fixed(bench.space.parse(certificate.result["architectures"]))
+        values = {metric: fixed(column) for metric, column in certificate.result["values"].items()}
         return BestResult(rows, next(iter(values.values())), MappingProxyType(values), certificate)
 
     def checks(self) -> Mapping[str, Callable[[Case], Finding]]:
@@ -134,14 +115,8 @@ class Best(Kind):
         }
 
 
-def _score(case: Case, values: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Values of the objective, more is better."""
-    objective = case.question.objectives[0]
-    return values[objective.metric] * (1.0 if objective.direction == "maximise" else -1.0)
-
-
 def _order(case: Case) -> Finding:
-    score = _score(case, case.recorded)
+    score = case.scores(case.recorded)[:, 0]
     for i in range(1, len(score)):
         earlier = case.rows[i - 1].tolist() < case.rows[i].tolist()
         if not (score[i - 1] > score[i] or (score[i - 1] == score[i] and earlier)):
@@ -152,10 +127,10 @@ def _order(case: Case) -> Finding:
 def _no_better(case: Case, rows: NDArray[np.uint8]) -> Finding:
     """Look for architectures that belong among the best and are not there."""
     values = case.predict(rows)
-    score, reported = _score(case, values), {row.tobytes() for row in case.rows}
+    score, reported = case.scores(values)[:, 0], {row.tobytes() for row in case.rows}
     wanted = case.feasible(values)
     if len(case.rows) == case.question.options["k"]:
-        last = _score(case, case.recorded)[-1]
+        last = case.scores(case.recorded)[-1, 0]
         wanted &= score >= last
     for i in np.flatnonzero(wanted):
         ties = len(case.rows) == case.question.options["k"] and score[i] == last

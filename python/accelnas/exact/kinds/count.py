@@ -10,17 +10,19 @@ import numpy as np
 
 from accelnas.errors import SearchError
 from accelnas.exact import checks
-from accelnas.exact.case import failed, passed
-from accelnas.exact.fields import Fields
 from accelnas.exact.kinds.base import Kind
+from accelnas.exact.verification import failed, passed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from accelnas.benchmark import Benchmark
-    from accelnas.exact.case import Case, Finding
+    from accelnas.exact.case import Case
     from accelnas.exact.certificate import Certificate
-    from accelnas.exact.question import Question
+    from accelnas.exact.claims import Counts
+    from accelnas.exact.fields import Fields
+    from accelnas.exact.resolved import ResolvedQuestion
+    from accelnas.exact.verification import Finding
+    from accelnas.models.predictor import Predictor
 
 __all__ = ["Count", "CountResult"]
 
@@ -61,21 +63,19 @@ class Count(Kind):
     """The number of architectures that meet the constraints."""
 
     name: ClassVar[str] = "count"
+    core: ClassVar[str] = "count"
     objectives: ClassVar[range] = range(1)
 
-    def check_options(self, options: Mapping[str, Any], where: str) -> None:
+    def check_options(self, options: Fields) -> None:
         """Expect none."""
-        Fields(dict(options), where).end()
 
-    def findings(self, bench: Benchmark, question: Question, outcome: Mapping[str, Any]) -> dict[str, Any]:
+    def findings(self, bench: Predictor, question: ResolvedQuestion, outcome: Mapping[str, Any]) -> dict[str, Any]:
         """Give the count."""
         return {"count": int(outcome["count"])}
 
-    def check_result(self, fields: Fields, certificate: Certificate) -> None:
+    def check_result(self, result: Fields, question: Mapping[str, Any], size: int, counts: Counts) -> None:
         """Expect a count of the architectures."""
-        count = fields.integer("count")
-        fields.end()
-        counts = certificate.counts
+        count = result.integer("count")
         if not counts.settled <= count <= counts.settled + counts.evaluated:
             raise SearchError(
                 f"certificate counts {count} architectures of {counts.settled} counted by bounds and "
@@ -86,7 +86,7 @@ class Count(Kind):
         """Say that the others do not meet the constraints."""
         return f"none of the other {size - findings['count']:,} architectures meets the constraints"
 
-    def result(self, bench: Benchmark, certificate: Certificate) -> CountResult:
+    def result(self, bench: Predictor, certificate: Certificate) -> CountResult:
         """Give the count."""
         return CountResult(certificate.result["count"], certificate.size, certificate)
 

@@ -12,25 +12,30 @@ import numpy as np
 from accelnas._core import MAX_LIMITS, MAX_OBJECTIVES
 from accelnas.errors import SearchError
 from accelnas.exact import checks
-from accelnas.exact.case import failed, passed, skipped
+from accelnas.exact.claims import take_values
 from accelnas.exact.constraints import Constraint
-from accelnas.exact.fields import Fields
 from accelnas.exact.front import FrontResult
 from accelnas.exact.hypervolume import hypervolume
 from accelnas.exact.kinds.base import Kind
-from accelnas.exact.question import Objective, Question
+from accelnas.exact.objectives import Objective
 from accelnas.exact.references import published_reference
+from accelnas.exact.resolved import ResolvedQuestion
+from accelnas.exact.result import fixed
+from accelnas.exact.verification import failed, passed, skipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
-    from accelnas.benchmark import Benchmark
-    from accelnas.exact.case import Case, Finding
+    from accelnas.exact.case import Case
     from accelnas.exact.certificate import Certificate
+    from accelnas.exact.claims import Counts
+    from accelnas.exact.fields import Fields
+    from accelnas.exact.verification import Finding
+    from accelnas.models.predictor import Predictor
 
-__all__ = ["Front", "covered", "scores"]
+__all__ = ["Front"]
 
 _COUNTED = 3  # points whose ties are counted again
 _CELLS = 1 << 22  # comparisons held at once
@@ -41,14 +46,14 @@ class Front(Kind):
     """All architectures that no other one dominates."""
 
     name: ClassVar[str] = "front"
+    core: ClassVar[str] = "front"
     objectives: ClassVar[range] = range(2, MAX_OBJECTIVES + 1)
     anytime: ClassVar[bool] = True
 
-    def check_options(self, options: Mapping[str, Any], where: str) -> None:
+    def check_options(self, options: Fields) -> None:
         """Expect none."""
-        Fields(dict(options), where).end()
 
-    def findings(self, bench: Benchmark, question: Question, outcome: Mapping[str, Any]) -> dict[str, Any]:
+    def findings(self, bench: Predictor, question: ResolvedQuestion, outcome: Mapping[str, Any]) -> dict[str, Any]:
         """Give strings, values by metric, ties, and the hypervolume where a reference point is published."""
         values = dict(zip(question.metrics, outcome["values"].T.tolist(), strict=True))
         reference = published_reference(bench, question.objectives)
@@ -60,27 +65,22 @@ class Front(Kind):
             "hypervolume": None if reference is None else _hypervolume(question.objectives, values, reference),
         }
 
-    def check_result(self, fields: Fields, certificate: Certificate) -> None:
+    def check_result(self, result: Fields, question: Mapping[str, Any], size: int, counts: Counts) -> None:
         """Expect values and ties of every architecture."""
-        question = certificate.question
-        texts = fields.texts("architectures")
-        ties = fields.integers("ties", len(texts), least=1)
-        if sum(ties) > certificate.size:
-            raise SearchError(f"certificate has {sum(ties)} ties of {certificate.size} architectures; make it again")
-        values = fields.object("values")
-        for metric in dict.fromkeys([*question["objectives"], *question["constraints"]]):
-            values.numbers(metric, len(texts))
-        values.end()
-        if certificate.result.get("reference") is None:
-            fields.nothing("reference")
-            fields.nothing("hypervolume")
+        texts = result.texts("architectures")
+        ties = result.integers("ties", len(texts), least=1)
+        if sum(ties) > size:
+            raise SearchError(f"certificate has {sum(ties)} ties of {size} architectures; make it again")
+        take_values(result, {**question["objectives"], **question["constraints"]}, len(texts))
+        if result.is_null("reference"):
+            result.nothing("reference")
+            result.nothing("hypervolume")
         else:
-            reference = fields.object("reference")
+            reference = result.object("reference")
             for metric in question["objectives"]:
                 reference.number(metric)
             reference.end()
-            fields.number("hypervolume", least=0)
-        fields.end()
+            result.number("hypervolume", least=0)
 
     def bound(self, question: Mapping[str, Any], findings: Mapping[str, Any], size: int) -> str:
         """No other architecture is missing."""
@@ -96,16 +96,13 @@ class Front(Kind):
             f"none of the {dealt_with:,} architectures dealt with dominates one of these or is missing; others are open"
         )
 
-    def result(self, bench: Benchmark, certificate: Certificate) -> FrontResult:
+    def result(self, bench: Predictor, certificate: Certificate) -> FrontResult:
         """Give arrays that can't be changed."""
         found = certificate.result
         objectives = tuple(Objective(m, d) for m, d in certificate.question["objectives"].items())
-        rows, ties = bench.space.parse(found["architectures"]), np.array(found["ties"], np.uint64)
-        values = {metric: np.array(column) for metric, column in found["values"].items()}
-        points = np.stack([values[o.metric] for o in objectives], axis=1)
-        arrays: tuple[NDArray[Any], ...] = (rows, ties, points, *values.values())
-        for array in arrays:
-            array.flags.writeable = False
+        rows, ties = fixed(bench.space.parse(found["architectures"])), fixed(found["ties"], np.uint64)
+        values = {metric: fixed(column) for metric, column in found["values"].items()}
+        points = fixed(np.stack([values[o.metric] for o in objectives], axis=1))
         reference = None if found["reference"] is None else MappingProxyType(found["reference"])
         return FrontResult(rows, points, ties, objectives, MappingProxyType(values), reference, certificate)
 
@@ -125,14 +122,7 @@ class Front(Kind):
         }
 
 
-def scores(case: Case, values: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Give values (n, objectives) of which more is better."""
-    signs = [1.0 if o.direction == "maximise" else -1.0 for o in case.question.objectives]
-    columns = [sign * values[o.metric] for sign, o in zip(signs, case.question.objectives, strict=True)]
-    return np.stack(columns, axis=1)
-
-
-def covered(points: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _covered(points: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether some point is at least as good as each of the others in all objectives."""
     found = np.zeros(len(others), bool)
     step = max(1, _CELLS // max(1, len(points)))
@@ -150,7 +140,7 @@ def _hypervolume(
 
 
 def _order(case: Case) -> Finding:
-    points = scores(case, case.recorded)
+    points = case.scores(case.recorded)
     keys = [(-first, row.tolist()) for first, row in zip(points[:, 0].tolist(), case.rows, strict=True)]
     for i, (above, below) in enumerate(pairwise(keys), 1):
         if above >= below:
@@ -160,7 +150,7 @@ def _order(case: Case) -> Finding:
 
 def _domination(case: Case) -> Finding:
     """Expect that no point covers another one."""
-    points = scores(case, case.recorded)
+    points = case.scores(case.recorded)
     for i, point in enumerate(points):
         if np.count_nonzero((points >= point).all(axis=1)) > 1:
             return failed(f"architecture {i + 1} is dominated, or equals another one")
@@ -175,7 +165,7 @@ def _none_missing(case: Case, rows: Callable[[], NDArray[np.uint8]]) -> Finding:
     values = case.predict(found)
     feasible = case.feasible(values)
     missing = feasible.copy()
-    missing[feasible] = ~covered(scores(case, case.recorded), scores(case, values)[feasible])
+    missing[feasible] = ~_covered(case.scores(case.recorded), case.scores(values)[feasible])
     if missing.any():
         return failed(f"{case.bench.space.format(found[[int(np.argmax(missing))]])[0]} is missing")
     return passed(
@@ -185,9 +175,6 @@ def _none_missing(case: Case, rows: Callable[[], NDArray[np.uint8]]) -> Finding:
 
 def _ties(case: Case) -> Finding:
     """Count again the architectures that equal those points that most do."""
-    from accelnas.exact.engine import RunOptions
-    from accelnas.exact.whole_space import solve
-
     if not case.certificate.complete:
         return skipped("the search was interrupted, so ties may be missing")
     ties = np.array(case.certificate.result["ties"], np.uint64)
@@ -198,8 +185,8 @@ def _ties(case: Case) -> Finding:
         return skipped(f"more than {MAX_LIMITS} bounds are no question of a count")
     for i in most.tolist():
         equal = tuple(Constraint(m, float(case.recorded[m][i]), float(case.recorded[m][i])) for m in names)
-        question = Question("count", (), equal + others, case.question.allowed)
-        count = solve(case.bench, question, RunOptions(threads=case.threads)).count
+        question = ResolvedQuestion("count", (), equal + others, case.question.allowed)
+        count = case.answer(question).count
         if count != ties[i]:
             return failed(f"{count:,} architectures have the values of architecture {i + 1}, recorded are {ties[i]:,}")
     return passed(f"the ties of {len(most)} points are counted again")

@@ -9,23 +9,25 @@ import numpy as np
 
 from accelnas.errors import SearchError
 from accelnas.exact import checks
-from accelnas.exact.case import failed, passed
-from accelnas.exact.fields import Fields
+from accelnas.exact.claims import take_values
 from accelnas.exact.kinds.base import Kind
 from accelnas.exact.rank import RankResult
+from accelnas.exact.result import fixed
+from accelnas.exact.verification import failed, passed
 from accelnas.models.intervals import at_least
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from numpy.typing import NDArray
-
-    from accelnas.benchmark import Benchmark
-    from accelnas.exact.case import Case, Finding
+    from accelnas.exact.case import Case
     from accelnas.exact.certificate import Certificate
-    from accelnas.exact.question import Question
+    from accelnas.exact.claims import Counts
+    from accelnas.exact.fields import Fields
+    from accelnas.exact.resolved import ResolvedQuestion
+    from accelnas.exact.verification import Finding
+    from accelnas.models.predictor import Predictor
 
-__all__ = ["Ranks", "own_scores", "predicted"]
+__all__ = ["Ranks"]
 
 
 _DOUBT = 1e-9  # probability of a true rank to fail the check of samples
@@ -35,9 +37,10 @@ class Ranks(Kind):
     """How many architectures are better than given ones, and how many equal."""
 
     name: ClassVar[str] = "ranks"
+    core: ClassVar[str] = "ranks"
     objectives: ClassVar[range] = range(1, 2)
 
-    def core_options(self, bench: Benchmark, options: Mapping[str, Any]) -> dict[str, Any]:
+    def core_options(self, bench: Predictor, options: Mapping[str, Any]) -> dict[str, Any]:
         """Give choice indices."""
         return {"rows": bench.space.parse(options["architectures"])}
 
@@ -47,46 +50,41 @@ class Ranks(Kind):
         if content["constraints"]:
             raise SearchError(f"{where} has constraints; ranks take none")
 
-    def check_options(self, options: Mapping[str, Any], where: str) -> None:
+    def check_options(self, options: Fields) -> None:
         """Expect architectures."""
-        fields = Fields(dict(options), where)
-        fields.texts("architectures")
-        fields.end()
+        options.texts("architectures")
 
-    def findings(self, bench: Benchmark, question: Question, outcome: Mapping[str, Any]) -> dict[str, Any]:
+    def findings(self, bench: Predictor, question: ResolvedQuestion, outcome: Mapping[str, Any]) -> dict[str, Any]:
         """Give the architectures, their values and counts."""
+        texts, metric = question.options["architectures"], question.objectives[0].metric
+        values: Any = bench.predict(bench.space.parse(texts), metric, dtype="float64")
         return {
-            **predicted(bench, question),
+            "architectures": list(texts),
+            "values": {metric: values.tolist()},
             "better": outcome["better"].tolist(),
             "ties": outcome["equal"].tolist(),
         }
 
-    def check_result(self, fields: Fields, certificate: Certificate) -> None:
+    def check_result(self, result: Fields, question: Mapping[str, Any], size: int, counts: Counts) -> None:
         """Expect counts of every architecture that was asked about."""
-        (metric,) = certificate.question["objectives"]
-        texts = fields.texts("architectures")
-        if texts != certificate.question["options"]["architectures"]:
+        texts = result.texts("architectures")
+        if texts != question["options"]["architectures"]:
             raise SearchError("certificate ranks other architectures than the question names; make it again")
-        values = fields.object("values")
-        values.numbers(metric, len(texts))
-        values.end()
-        better, ties = fields.integers("better", len(texts)), fields.integers("ties", len(texts))
-        if any(b + t > certificate.size for b, t in zip(better, ties, strict=True)):
-            raise SearchError(f"certificate has counts beyond its {certificate.size} architectures; make it again")
-        fields.end()
+        take_values(result, question["objectives"], len(texts))
+        better, ties = result.integers("better", len(texts)), result.integers("ties", len(texts))
+        if any(b + t > size for b, t in zip(better, ties, strict=True)):
+            raise SearchError(f"certificate has counts beyond its {size} architectures; make it again")
 
     def bound(self, question: Mapping[str, Any], findings: Mapping[str, Any], size: int) -> str:
         """Say that all were compared."""
         return f"each of the {size:,} architectures was compared with these {len(findings['architectures'])}"
 
-    def result(self, bench: Benchmark, certificate: Certificate) -> RankResult:
+    def result(self, bench: Predictor, certificate: Certificate) -> RankResult:
         """Give arrays that can't be changed."""
         found, (metric,) = certificate.result, certificate.question["objectives"]
-        values = np.array(found["values"][metric])
-        better, ties = np.array(found["better"], np.uint64), np.array(found["ties"], np.uint64)
-        for array in (values, better, ties):
-            array.flags.writeable = False
-        return RankResult(metric, values, better, ties, certificate.size, certificate)
+        better, ties = fixed(found["better"], np.uint64), fixed(found["ties"], np.uint64)
+        rows = fixed(bench.space.parse(found["architectures"]))
+        return RankResult(metric, rows, fixed(found["values"][metric]), better, ties, certificate.size, certificate)
 
     def checks(self) -> Mapping[str, Callable[[Case], Finding]]:
         """Check values, order and random architectures."""
@@ -98,22 +96,10 @@ class Ranks(Kind):
         }
 
 
-def predicted(bench: Benchmark, question: Question) -> dict[str, Any]:
-    """Give the architectures of a question about ranks, and their values."""
-    texts, metric = question.options["architectures"], question.objectives[0].metric
-    values: Any = bench.predict(bench.space.parse(texts), metric, dtype="float64")
-    return {"architectures": list(texts), "values": {metric: values.tolist()}}
-
-
-def own_scores(case: Case, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give values of which more is better."""
-    return values if case.question.objectives[0].direction == "maximise" else -values
-
-
 def _order(case: Case) -> Finding:
     """Expect that ranks follow values: a worse value has all that are better and equal to the next one above."""
     found, metric = case.certificate.result, case.question.objectives[0].metric
-    order = np.argsort(-own_scores(case, case.recorded[metric]), kind="stable").tolist()
+    order = np.argsort(-case.scores(case.recorded)[:, 0], kind="stable").tolist()
     inside = case.inside(case.rows).tolist()
     for above, below in pairwise(order):
         same = case.recorded[metric][above] == case.recorded[metric][below]
@@ -129,9 +115,9 @@ def _order(case: Case) -> Finding:
 
 def _samples(case: Case) -> Finding:
     """Compare ranks with random architectures, by the tails of the binomial distribution."""
-    n, metric = len(case.sampled), case.question.objectives[0].metric
-    drawn = np.sort(own_scores(case, case.predict(case.sampled)[metric]))
-    own = own_scores(case, case.recorded[metric])
+    n = len(case.sampled)
+    drawn = np.sort(case.scores(case.predict(case.sampled))[:, 0])
+    own = case.scores(case.recorded)[:, 0]
     better = n - np.searchsorted(drawn, own, side="right")
     for i, (found, exact) in enumerate(zip(better.tolist(), case.certificate.result["better"], strict=True)):
         share = exact / case.certificate.size

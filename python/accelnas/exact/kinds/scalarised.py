@@ -11,25 +11,30 @@ import numpy as np
 from accelnas._core import MAX_OBJECTIVES
 from accelnas.errors import SearchError
 from accelnas.exact import checks
-from accelnas.exact.case import failed, passed
-from accelnas.exact.fields import Fields
-from accelnas.exact.kinds.base import Kind
-from accelnas.exact.question import Objective, Question
-from accelnas.exact.scalarised import (
+from accelnas.exact.claims import take_values
+from accelnas.exact.formulations import (
     Formulation,
     WeightedProduct,
     formulation_from_json,
     resolved_ranges,
 )
+from accelnas.exact.kinds.base import Kind
+from accelnas.exact.objectives import Objective
+from accelnas.exact.resolved import ResolvedQuestion
+from accelnas.exact.result import Listed, fixed
+from accelnas.exact.verification import failed, passed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
-    from accelnas.benchmark import Benchmark
-    from accelnas.exact.case import Case, Finding
+    from accelnas.exact.case import Case
     from accelnas.exact.certificate import Certificate
+    from accelnas.exact.claims import Counts
+    from accelnas.exact.fields import Fields
+    from accelnas.exact.verification import Finding
+    from accelnas.models.predictor import Predictor
 
 __all__ = ["Scalarised", "ScalarisedResult", "require_positive"]
 
@@ -37,7 +42,7 @@ _ROUNDING = 1e-12  # relative, by which powers of equal numbers may differ
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class ScalarisedResult:
+class ScalarisedResult(Listed):
     """Architectures with the best score.
 
     Attributes
@@ -45,8 +50,8 @@ class ScalarisedResult:
     architectures : uint8 array (n, variables)
         Choice indices. From a front all its points with exactly the best score, none of them dominated; from tables
         the k best, best first.
-    scores : float64 array (n,)
-        What the formulation maximises, or minimises.
+    values : float64 array (n,)
+        The scores: what the formulation maximises, or minimises.
     metric_values : mapping of str to float64 array (n,)
         The formulation's metrics in their units.
     ranges : mapping of str to (worst, ideal)
@@ -56,33 +61,31 @@ class ScalarisedResult:
     """
 
     architectures: NDArray[np.uint8]
-    scores: NDArray[np.float64]
+    values: NDArray[np.float64]
     metric_values: Mapping[str, NDArray[np.float64]]
     ranges: Mapping[str, tuple[float, float]]
     certificate: Certificate
-
-    def __len__(self) -> int:
-        return len(self.architectures)
 
     def __repr__(self) -> str:
         if not len(self):
             return "<ScalarisedResult: no architecture meets the constraints>"
         values = ", ".join(f"{name} {column[0]:.6g}" for name, column in self.metric_values.items())
-        return f"<ScalarisedResult: score {self.scores[0]:.6g} at {values}>"
+        return f"<ScalarisedResult: score {self.values[0]:.6g} at {values}>"
+
+    def columns(self) -> Mapping[str, Any]:
+        """Give ``architecture`` (readable strings), ``score``, and a column of values a metric."""
+        texts, *_ = super().columns().values()
+        return {"architecture": texts, "score": self.values, **self.metric_values}
 
 
 class Scalarised(Kind):
     """The best points of a front by a formulation."""
 
     name: ClassVar[str] = "scalarised"
+    core: ClassVar[str] = "front"
     objectives: ClassVar[range] = range(2, MAX_OBJECTIVES + 1)
 
-    @property
-    def core(self) -> str:
-        """The front."""
-        return "front"
-
-    def core_options(self, bench: Benchmark, options: Mapping[str, Any]) -> dict[str, Any]:
+    def core_options(self, bench: Predictor, options: Mapping[str, Any]) -> dict[str, Any]:
         """Give none: the core finds the front."""
         return {}
 
@@ -93,13 +96,11 @@ class Scalarised(Kind):
         if set(formulation.weights) != set(content["objectives"]):
             raise SearchError(f"{where} has a formulation of other metrics than its objectives; make it again")
 
-    def check_options(self, options: Mapping[str, Any], where: str) -> None:
+    def check_options(self, options: Fields) -> None:
         """Expect a formulation."""
-        fields = Fields(dict(options), where)
-        formulation_from_json(fields.mapping("formulation"), f"{where}: formulation")
-        fields.end()
+        formulation_from_json(options.mapping("formulation"), "formulation")
 
-    def findings(self, bench: Benchmark, question: Question, outcome: Mapping[str, Any]) -> dict[str, Any]:
+    def findings(self, bench: Predictor, question: ResolvedQuestion, outcome: Mapping[str, Any]) -> dict[str, Any]:
         """Give the best points, their values and scores, and how many points the front has."""
         formulation = _formulation(question.options)
         columns = dict(zip(question.metrics, outcome["values"].T, strict=True))
@@ -114,22 +115,17 @@ class Scalarised(Kind):
             "points": len(scores),
         }
 
-    def check_result(self, fields: Fields, certificate: Certificate) -> None:
+    def check_result(self, result: Fields, question: Mapping[str, Any], size: int, counts: Counts) -> None:
         """Expect values and a score of every architecture."""
-        question = certificate.question
-        texts = fields.texts("architectures")
-        fields.numbers("scores", len(texts))
-        fields.integer("points", least=len(texts))
-        values = fields.object("values")
-        for metric in dict.fromkeys([*question["objectives"], *question["constraints"]]):
-            values.numbers(metric, len(texts))
-        values.end()
-        ranges = fields.object("ranges")
+        texts = result.texts("architectures")
+        result.numbers("scores", len(texts))
+        result.integer("points", least=len(texts))
+        take_values(result, {**question["objectives"], **question["constraints"]}, len(texts))
+        ranges = result.object("ranges")
         if question["options"]["formulation"]["kind"] != WeightedProduct.kind:
             for metric in question["objectives"]:
                 ranges.numbers(metric, 2)
         ranges.end()
-        fields.end()
 
     def bound(self, question: Mapping[str, Any], findings: Mapping[str, Any], size: int) -> str:
         """No architecture has a better score."""
@@ -140,15 +136,13 @@ class Scalarised(Kind):
         better = "lower" if _formulation(question["options"]).is_loss else "higher"
         return f"{others}{met}{' and' if met else ''} has a {better} score than {findings['scores'][0]!r}"
 
-    def result(self, bench: Benchmark, certificate: Certificate) -> ScalarisedResult:
+    def result(self, bench: Predictor, certificate: Certificate) -> ScalarisedResult:
         """Give arrays that can't be changed."""
         found = certificate.result
-        rows, scores = bench.space.parse(found["architectures"]), np.array(found["scores"])
-        values = {metric: np.array(column) for metric, column in found["values"].items()}
-        for array in (rows, scores, *values.values()):
-            array.flags.writeable = False
-        ranges = MappingProxyType({metric: (ends[0], ends[1]) for metric, ends in found["ranges"].items()})
-        return ScalarisedResult(rows, scores, MappingProxyType(values), ranges, certificate)
+        values = {metric: fixed(column) for metric, column in found["values"].items()}
+        ranges = {metric: (ends[0], ends[1]) for metric, ends in found["ranges"].items()}
+        rows, scores = fixed(bench.space.parse(found["architectures"])), fixed(found["scores"])
+        return ScalarisedResult(rows, scores, MappingProxyType(values), MappingProxyType(ranges), certificate)
 
     def checks(self) -> Mapping[str, Callable[[Case], Finding]]:
         """Check the architectures and their scores, and look for better ones."""
@@ -164,7 +158,7 @@ class Scalarised(Kind):
         }
 
 
-def require_positive(bench: Benchmark, question: Question, threads: int | None) -> None:
+def require_positive(question: ResolvedQuestion, answer: Callable[[ResolvedQuestion], Any]) -> None:
     """Prove that a product's metrics are above 0 at every architecture of a question.
 
     Raises
@@ -172,14 +166,9 @@ def require_positive(bench: Benchmark, question: Question, threads: int | None) 
     SearchError
         If one is not.
     """
-    from accelnas.exact.engine import RunOptions
-    from accelnas.exact.whole_space import solve
-
     for objective in question.objectives:
-        options = MappingProxyType({"k": 1})
-        lowest = (Objective(objective.metric, "minimise"),)
-        least = Question("best", lowest, question.constraints, question.allowed, options)
-        found = solve(bench, least, RunOptions(threads=threads))
+        lowest, one = (Objective(objective.metric, "minimise"),), MappingProxyType({"k": 1})
+        found = answer(ResolvedQuestion("best", lowest, question.constraints, question.allowed, one))
         if len(found) and not found.values[0] > 0:
             raise SearchError(
                 f"{objective.metric} is {found.values[0]:.6g} somewhere, where a product of powers is no score; "
@@ -200,7 +189,7 @@ def _monotone(case: Case) -> Finding:
     formulation = _formulation(case.question.options)
     formulation.check(case.bench.metrics)
     if isinstance(formulation, WeightedProduct):
-        require_positive(case.bench, case.question, case.threads)
+        require_positive(case.question, case.answer)
     return passed("the score is monotone in every objective")
 
 

@@ -6,8 +6,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from accelnas.arguments import check_threads
-from accelnas.errors import SearchError
+from accelnas.arguments import check_choice, check_threads
+from accelnas.exact.ray import finished_tasks
 from accelnas.search.algorithms import to_spec
 from accelnas.search.runs.logs import Logs
 from accelnas.search.runs.store import Store
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
     from accelnas.search.runs.plan import Plan
 
-__all__ = ["FarmOptions", "make_runs"]
+__all__ = ["ManyOptions", "make_runs"]
 
 PART = 1000
 """Runs of a part: what is lost at most when a machine dies."""
 
 
 @dataclass(frozen=True)
-class FarmOptions:
+class ManyOptions:
     """How runs are made; nothing that they find depends on it.
 
     Attributes
@@ -48,12 +48,11 @@ class FarmOptions:
     progress: Callable[[int, int, float], object] | None = None
 
     def __post_init__(self) -> None:
-        if self.engine not in ("threads", "ray"):
-            raise SearchError(f"engine is {self.engine!r}; choose threads or ray")
+        check_choice("engine", self.engine, ("threads", "ray"))
         check_threads(self.threads)
 
 
-def make_runs(plan: Plan, options: FarmOptions) -> Logs:
+def make_runs(plan: Plan, options: ManyOptions) -> Logs:
     """Give the logs of all runs of a plan."""
     parts = [range(first, min(first + PART, plan.runs)) for first in range(0, plan.runs, PART)]
     with ExitStack() as stack:
@@ -67,12 +66,10 @@ def make_runs(plan: Plan, options: FarmOptions) -> Logs:
     return Logs.joined([known[part] for part in parts])
 
 
-def _finished(plan: Plan, parts: Sequence[range], options: FarmOptions, before: int) -> Iterator[tuple[range, Logs]]:
+def _finished(plan: Plan, parts: Sequence[range], options: ManyOptions, before: int) -> Iterator[tuple[range, Logs]]:
     """Give parts and their logs as they end."""
     report, total = options.progress or (lambda *_: None), plan.runs * plan.budget
     if options.engine == "ray":
-        from accelnas.exact.ray import finished_tasks
-
         done = before
         for part, logs in finished_tasks(run_part, plan, parts, options.threads or 1):
             done += len(part)

@@ -10,7 +10,9 @@ from accelnas import _core
 from accelnas._core import MAX_OBJECTIVES
 from accelnas.errors import SearchError
 from accelnas.exact.hypervolume import reference_point
+from accelnas.exact.questions import FrontQuestion
 from accelnas.exact.references import published_reference
+from accelnas.exact.solve import solve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
 
     from accelnas.exact.front import FrontResult
     from accelnas.search.problem import Setting
-    from accelnas.search.runs.result import Runs
+    from accelnas.search.runs.logs import Logs
+
+    Floats = NDArray[np.float64]
 
 __all__ = ["exact_front", "igd_pluses", "normalised_hypervolumes"]
 
@@ -47,34 +51,36 @@ def exact_front(setting: Setting) -> FrontResult:
         objectives = [(o.metric, o.direction) for o in sought.objectives]
         limits = {c.metric: (c.lower, c.upper) for c in sought.constraints}
         within: Any = setting.within()
-        cache[key] = setting.bench.pareto_front(objectives, subject_to=limits, within=within)
+        cache[key] = solve(setting.bench, FrontQuestion(objectives, limits, within))
     front: FrontResult = cache[key]
     return front
 
 
-def normalised_hypervolumes(runs: Runs, reference: Mapping[str, float] | None) -> NDArray[np.float64]:
-    """Give the hypervolume of a run up to each improvement, over that of the exact front: (n,)."""
-    sought = runs.plan.setting.sought
-    front = exact_front(runs.plan.setting)
-    origin = published_reference(runs.plan.setting.bench, sought.objectives) if reference is None else reference
+def normalised_hypervolumes(
+    setting: Setting, logs: Logs, scores: Floats, reference: Mapping[str, float] | None
+) -> NDArray[np.float64]:
+    """Give the hypervolume of a run, whose improvements have these true scores, up to each improvement, over that of the exact front: (n,)."""
+    sought = setting.sought
+    front = exact_front(setting)
+    origin = published_reference(setting.bench, sought.objectives) if reference is None else reference
     corner = reference_point(sought.labels, origin)
-    volumes: NDArray[np.float64] = _each(runs, np.array(corner)) / front.hypervolume(corner)
+    volumes: NDArray[np.float64] = _each(setting, logs, scores, np.array(corner)) / front.hypervolume(corner)
     return volumes
 
 
-def _each(runs: Runs, corner: NDArray[np.float64]) -> NDArray[np.float64]:
-    gains = (runs.true_scores - corner) * runs.plan.setting.sought.signs
-    return _core.hypervolumes(np.ascontiguousarray(np.nan_to_num(gains, nan=-1.0)), runs.logs.starts)
+def _each(setting: Setting, logs: Logs, scores: Floats, corner: NDArray[np.float64]) -> NDArray[np.float64]:
+    gains = (scores - corner) * setting.sought.signs
+    return _core.hypervolumes(np.ascontiguousarray(np.nan_to_num(gains, nan=-1.0)), logs.starts)
 
 
-def igd_pluses(runs: Runs) -> NDArray[np.float64]:
+def igd_pluses(setting: Setting, logs: Logs, scores: Floats) -> NDArray[np.float64]:
     """Give the IGD+ of a run up to each improvement: (n,)."""
-    front = exact_front(runs.plan.setting)
+    front = exact_front(setting)
     if not len(front.values):
         raise SearchError("no architecture at all meets the constraints; loosen them")
-    signs = runs.plan.setting.sought.signs
+    signs = setting.sought.signs
     ideal = front.values * signs
     extent = np.ptp(ideal, axis=0)
     scale = np.where(extent > 0, extent, 1.0)
-    points = np.nan_to_num(runs.true_scores * signs / scale, nan=-np.inf)
-    return _core.igd_plus(np.ascontiguousarray(points), runs.logs.starts, np.ascontiguousarray(ideal / scale))
+    points = np.nan_to_num(scores * signs / scale, nan=-np.inf)
+    return _core.igd_plus(np.ascontiguousarray(points), logs.starts, np.ascontiguousarray(ideal / scale))

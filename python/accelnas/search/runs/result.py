@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from accelnas import _core
 from accelnas.arguments import check_number, check_whole, check_wholes
 from accelnas.caching import cached_property
 from accelnas.errors import SearchError
+from accelnas.exact.questions import RankQuestion
+from accelnas.exact.solve import solve
 from accelnas.search.history import feasible, optimum
 from accelnas.search.runs import quality
 from accelnas.search.runs.summary import Summary, summarised
@@ -143,7 +146,12 @@ class Runs:
         SearchError
             If there are not 2 or 3 objectives, no reference point is known, or nothing exact is.
         """
-        return self._table(quality.normalised_hypervolumes(self, reference), at, times, empty=0.0)
+        return self._table(
+            quality.normalised_hypervolumes(self.plan.setting, self.logs, self.true_scores, reference),
+            at,
+            times,
+            empty=0.0,
+        )
 
     def igd_plus(self, at: At = None, *, times: Times = None) -> Floats:
         """Give the IGD+ of each run to the exact front (Ishibuchi et al. 2015): (runs, k).
@@ -156,7 +164,7 @@ class Runs:
         SearchError
             As `hypervolume`.
         """
-        return self._table(quality.igd_pluses(self), at, times, empty=np.inf)
+        return self._table(quality.igd_pluses(self.plan.setting, self.logs, self.true_scores), at, times, empty=np.inf)
 
     def ranks(self, quantiles: Sequence[float] = (0.05, 0.5, 0.95)) -> NDArray[np.int64]:
         """Give quantiles over runs of the exact rank in the whole space of what each run found: int64 (k,).
@@ -176,7 +184,7 @@ class Runs:
         order = np.argsort(regrets, kind="stable")
         quantiles = [check_number("one of quantiles", q, 0, 1) for q in quantiles]
         chosen = [order[min(int(np.ceil(q * (len(order) - 1))), len(order) - 1)] for q in quantiles]
-        found: Any = self.plan.setting.bench.rank(last[chosen], sought.labels[0])
+        found: Any = solve(self.plan.setting.bench, RankQuestion(last[chosen], sought.labels[0]))
         ranks: NDArray[np.int64] = np.asarray(found.rank, np.int64)
         return ranks
 
@@ -197,8 +205,6 @@ class Runs:
 
     def front(self, run: int) -> tuple[Rows, Floats]:
         """Give the architectures of one run that none of the run dominates, and their objectives (n, m)."""
-        from accelnas import _core
-
         run = check_whole("run", run, 0, len(self) - 1)
         own = slice(self.logs.starts[run], self.logs.starts[run + 1])
         rows, scores = self.logs.rows[own], self.scores[own]

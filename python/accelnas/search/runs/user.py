@@ -9,8 +9,8 @@ import numpy as np
 
 from accelnas import _core
 from accelnas.errors import SearchError
-from accelnas.search.problem import restricted
 from accelnas.search.protocol import Task
+from accelnas.space.definition import restricted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -245,7 +245,7 @@ def formulation_to_json(formulation: Formulation) -> dict[str, Any]:
     return content
 
 
-def formulation_from_json(content: object, where: str) -> Formulation:
+def formulation_from_json(content: Any, where: str) -> Formulation:
     """Read what `formulation_to_json` gives, from any source.
 
     Raises
@@ -257,6 +257,8 @@ def formulation_from_json(content: object, where: str) -> Formulation:
     chosen = FORMULATIONS[given.text("kind", tuple(FORMULATIONS))]
     arguments: dict[str, Any] = {}
     for entry in fields(chosen):
+        if entry.name not in content and entry.name not in ("weights", "exponents"):
+            continue  # has a default
         if entry.name == "power":
             arguments[entry.name] = given.number(entry.name)
         else:
