@@ -61,6 +61,7 @@ rust-lint: $(VENV)/.developed
 python-lint: $(VENV)/.developed
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
+	$(QUIETLY) "layers" $(BIN)/lint-imports --no-cache
 	$(QUIETLY) "mypy" $(BIN)/mypy
 	$(QUIETLY) "mypy.stubtest" $(BIN)/python -m mypy.stubtest accelnas._core
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import accelnas
+from accelnas.exact import RunOptions
 from bench.models import ROOT
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def main() -> None:
     optima = []
     for name in bench.metrics:
         start = time.perf_counter()
-        proven, scanned = bench.best(name, k=3), bench.best(name, k=3, engine="scan")
+        proven, scanned = bench.best(name, k=3), bench.best(name, k=3, options=RunOptions("scan"))
         same(f"optima of {name}", proven.architectures, scanned.architectures)
         optima.append({"metric": name, "value": float(proven.values[0]), "seconds": time.perf_counter() - start})
         print(json.dumps(optima[-1]), flush=True)

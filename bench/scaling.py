@@ -21,6 +21,7 @@ import numpy as np
 
 import accelnas
 from accelnas import _core
+from accelnas.exact import RunOptions
 from bench.models import ROOT
 from bench.report import table
 
@@ -87,9 +88,9 @@ def growth(seeds: int) -> list[dict[str, Any]]:
             with tempfile.TemporaryDirectory() as directory:
                 bench = benchmark(blocks, Path(directory), seed)
                 bench.predict(bench.space.sample(1), "value")
-                seconds, found = timed(lambda: bench.best("value", time_limit=600))  # noqa: B023
+                seconds, found = timed(lambda: bench.best("value", options=RunOptions(time_limit=600)))  # noqa: B023
                 fixed = {v.name: v.choices[0] for v in bench.space.variables[4 * BLOCKS[0] :]}
-                scan, part = timed(lambda: bench.best("value", within=fixed, engine="scan"))  # noqa: B023
+                scan, part = timed(lambda: bench.best("value", within=fixed, options=RunOptions("scan")))  # noqa: B023
                 counts = found.certificate.counts
                 rows.append(
                     {
@@ -115,8 +116,9 @@ def weak_scaling() -> list[dict[str, Any]]:
     rows = []
     for processes, within in ((1, {**block6, "block5_k": 3}), (2, block6)):
         ray.init(num_cpus=processes, log_to_driver=False, include_dashboard=False)
-        bench.count("accuracy >= 60", within={**within, "block0_e": 1, "block1_e": 1}, engine="ray", threads=1)
-        seconds, found = timed(lambda: bench.count("accuracy >= 60", within=within, engine="ray", threads=1))  # noqa: B023
+        on_ray = {"options": RunOptions("ray"), "threads": 1}
+        bench.count("accuracy >= 60", within={**within, "block0_e": 1, "block1_e": 1}, **on_ray)
+        seconds, found = timed(lambda: bench.count("accuracy >= 60", within=within, **on_ray))  # noqa: B023
         ray.shutdown()
         rows.append({"processes": processes, "size": found.size, "count": int(found), "seconds": seconds})
         print(rows[-1], flush=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import accelnas
-from accelnas.exact import WeightedMinMax, WeightedSum
+from accelnas.exact import RunOptions, WeightedMinMax, WeightedSum
 from accelnas.search import Nsga2, RegularizedEvolution
 from search_samples import BENCH, WITHIN
 
@@ -71,7 +71,7 @@ def test_integers_of_numpy_are_integers():
 
 NOT_NUMBERS = {
     "level": lambda x: BENCH.predict_interval(BENCH.space.sample(3), "accuracy", level=x),
-    "time_limit": lambda x: BENCH.best("accuracy", within=WITHIN, time_limit=x),
+    "time_limit": lambda x: BENCH.best("accuracy", within=WITHIN, options=RunOptions(time_limit=x)),
     "tolerance": lambda x: BENCH.lexicographic(["accuracy", "macs"], tolerances=[x], within=WITHIN),
     "quantile": lambda x: BENCH.distribution("macs", within=WITHIN).quantile(x),
     "quantiles": lambda x: RUNS.ranks([x]),

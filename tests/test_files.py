@@ -9,7 +9,7 @@ import pytest
 
 import accelnas
 from accelnas.databases import hindrance
-from accelnas.exact import Certificate
+from accelnas.exact import Certificate, RunOptions
 from accelnas.files import read_text, regular, replacing, write_frame, write_text
 from accelnas.fitting.dataset import read_dataset
 from accelnas.fitting.encoding import Encoding
@@ -26,7 +26,9 @@ READERS = {
     "search space": read_search_space,
     "encoding": lambda path: Encoding.from_toml(path, SPACE),
     "model": read_source,
-    "checkpoint": lambda path: accelnas.load().best("macs", within={"block0_e": 6}, checkpoint=path),
+    "checkpoint": lambda path: accelnas.load().best(
+        "macs", within={"block0_e": 6}, options=RunOptions(checkpoint=path)
+    ),
     "data": lambda path: read_dataset(path.rename(path.with_suffix(".csv"))),
 }
 

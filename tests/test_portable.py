@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import accelnas
-from accelnas.exact import WeightedProduct
+from accelnas.exact import RunOptions, WeightedProduct
 
 # one worker sets it up
 pytestmark = pytest.mark.xdist_group("portable")
@@ -47,7 +47,7 @@ def predictions(bench):
 
 def answers(bench):
     """Every exact question."""
-    best = bench.best("accuracy", within=WITHIN, k=3, engine="scan")
+    best = bench.best("accuracy", within=WITHIN, k=3, options=RunOptions("scan"))
     certificates = [
         bench.best("accuracy", subject_to=LIMITS, k=5),
         best,

@@ -15,8 +15,9 @@ import pytest
 import accelnas
 from accelnas import FileError, MissingExtraError, SearchError
 from accelnas.exact import BestQuestion, CountQuestion, Part, RunOptions, merge_shards, run_shard
-from accelnas.exact.engine import CHUNK, run
-from accelnas.exact.whole_space import conclude, solve
+from accelnas.exact.answer import certified
+from accelnas.exact.engine import CHUNK, Finished, Run, prepare
+from accelnas.exact.solve import solve
 from interrupts import interrupt
 
 WITHIN = {"block0_e": 1, "block1_e": [4, 6], "block2_e": [4, 6], "block3_e": 6}
@@ -34,7 +35,7 @@ def whole(bench):
 
 
 @pytest.fixture
-def question(bench):
+def question():
     return CountQuestion(CONSTRAINT, within=WITHIN)
 
 
@@ -63,8 +64,8 @@ def counting(checkpoint, threads=2):
         import accelnas
         bench = accelnas.load()
         tell = lambda done, total: print(done, flush=True)
-        found = bench.count({CONSTRAINT!r}, within={WITHIN!r}, checkpoint={str(checkpoint)!r}, threads={threads},
-                            progress=tell)
+        options = accelnas.exact.RunOptions(checkpoint={str(checkpoint)!r})
+        found = bench.count({CONSTRAINT!r}, within={WITHIN!r}, options=options, threads={threads}, progress=tell)
         print("count", int(found), flush=True)
     """
     return subprocess.Popen(
@@ -98,10 +99,14 @@ def test_killed_runs_go_on(bench, whole, tmp_path):
             process.kill()
         assert process.returncode == -signal.SIGKILL
     calls = []
-    found = bench.count(CONSTRAINT, within=WITHIN, checkpoint=checkpoint, progress=lambda *call: calls.append(call))
+    found = bench.count(
+        CONSTRAINT, within=WITHIN, options=RunOptions(checkpoint=checkpoint), progress=lambda *call: calls.append(call)
+    )
     assert calls[0][0] > 0.4 * whole.size  # nothing was done twice
     same(found, whole)
-    again = bench.count(CONSTRAINT, within=WITHIN, checkpoint=checkpoint, progress=lambda *call: calls.append(call))
+    again = bench.count(
+        CONSTRAINT, within=WITHIN, options=RunOptions(checkpoint=checkpoint), progress=lambda *call: calls.append(call)
+    )
     same(again, whole)
     assert again.certificate.seconds > found.certificate.seconds / 2  # of the file, not its own
 
@@ -110,9 +115,11 @@ def test_ctrl_c_raises_and_keeps_the_checkpoint(bench, whole, tmp_path):
     checkpoint = tmp_path / "count.sqlite"
     interrupt = Interrupt(whole.size // 3)
     with pytest.raises(KeyboardInterrupt):
-        bench.count(CONSTRAINT, within=WITHIN, checkpoint=checkpoint, progress=interrupt)
+        bench.count(CONSTRAINT, within=WITHIN, options=RunOptions(checkpoint=checkpoint), progress=interrupt)
     calls = []
-    found = bench.count(CONSTRAINT, within=WITHIN, checkpoint=checkpoint, progress=lambda *call: calls.append(call))
+    found = bench.count(
+        CONSTRAINT, within=WITHIN, options=RunOptions(checkpoint=checkpoint), progress=lambda *call: calls.append(call)
+    )
     assert calls[0][0] > 0.2 * whole.size
     same(found, whole)
 
@@ -126,11 +133,11 @@ def test_a_signal_stops_within_a_fifth_of_a_second(tmp_path):
     assert used < 2  # of two threads, the interpreter's end included
 
 
-def test_anytime_searches_give_what_they_have(bench, question):
-    search = question.search(bench, None)
-    half = Interrupt(question.size // 2)
-    partial = run(bench, question, search, RunOptions(progress=half), anytime=True)
-    found = conclude(bench, question, search, partial)
+def test_what_a_part_of_the_jobs_found_is_marked_as_incomplete(bench, question):
+    asked = question.resolve(bench)
+    search = prepare(bench, asked, None)
+    state = search.run(search.start(None), 0, search.jobs // 2, None, lambda _done: None)
+    found = certified(bench, asked, search, Finished(state, 0.0, 1, "threads"))
     certificate = found.certificate
     assert not certificate.complete
     assert 0 < certificate.counts.total < certificate.size
@@ -152,23 +159,23 @@ def test_shards_equal_the_whole(bench, whole, question, parts, tmp_path):
 def test_shards_of_the_best(bench):
     limits = {"subject_to": ["latency_zcu102 <= 5", "macs < 300"], "within": WITHIN, "k": 20}
     question = BestQuestion("accuracy", **limits)
-    jobs = question.search(bench, None).jobs
+    jobs = prepare(bench, question.resolve(bench), None).jobs
     more = jobs // CHUNK + 3  # the last ones have nothing to do
     found = merge_shards(bench, [run_shard(bench, question, part, more) for part in range(1, more + 1)])
     expected = bench.best("accuracy", **limits)
     assert found.certificate.result == expected.certificate.result
-    assert found.certificate.counts.total == question.size
+    assert found.certificate.counts.total == question.size(bench)
     assert found.certificate.verify(bench, rerun=True).passed
 
 
 def test_shards_have_checkpoints_and_progress_of_their_own(bench, question, tmp_path):
     calls = []
-    options = RunOptions(checkpoint=tmp_path / "a", progress=lambda *call: calls.append(call))
-    first = run_shard(bench, question, 1, 3, options)
-    assert calls[-1][0] == calls[-1][1] < question.size
-    assert run_shard(bench, question, 1, 3, options).state == first.state
+    how = {"options": RunOptions(checkpoint=tmp_path / "a"), "progress": lambda *call: calls.append(call)}
+    first = run_shard(bench, question, 1, 3, **how)
+    assert calls[-1][0] == calls[-1][1] < question.size(bench)
+    assert run_shard(bench, question, 1, 3, **how).state == first.state
     with pytest.raises(SearchError, match="is the checkpoint of another question, benchmark or version"):
-        run_shard(bench, question, 2, 3, options)
+        run_shard(bench, question, 2, 3, **how)
 
 
 def test_shards_at_fault_are_refused(bench, question, tmp_path):
@@ -201,7 +208,7 @@ def test_checkpoints_at_fault_are_refused(bench, whole, tmp_path):
     checkpoint = tmp_path / "count.sqlite"
 
     def count(constraint=CONSTRAINT, **more):
-        return bench.count(constraint, within=WITHIN, checkpoint=checkpoint, **more)
+        return bench.count(constraint, within=WITHIN, options=RunOptions(checkpoint=checkpoint), **more)
 
     same(count(), whole)
     with pytest.raises(SearchError, match="another question, benchmark or version; name another file, or remove it"):
@@ -235,10 +242,10 @@ def test_one_run_at_a_time_uses_a_checkpoint(bench, tmp_path):
     checkpoint = tmp_path / "count.sqlite"
 
     def second(*_call):
-        bench.count(CONSTRAINT, within=WITHIN, checkpoint=checkpoint)
+        bench.count(CONSTRAINT, within=WITHIN, options=RunOptions(checkpoint=checkpoint))
 
     with pytest.raises(FileError, match="database is locked; another run may be using it"):
-        bench.count(CONSTRAINT, within=WITHIN, checkpoint=checkpoint, progress=second)
+        bench.count(CONSTRAINT, within=WITHIN, options=RunOptions(checkpoint=checkpoint), progress=second)
 
 
 @pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="no limit of file sizes here")
@@ -247,7 +254,8 @@ def test_a_full_disk_is_reported(tmp_path):
         import resource, accelnas
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
         try:
-            accelnas.load().count({CONSTRAINT!r}, within={WITHIN!r}, checkpoint={str(tmp_path / "c.sqlite")!r})
+            options = accelnas.exact.RunOptions(checkpoint={str(tmp_path / "c.sqlite")!r})
+            accelnas.load().count({CONSTRAINT!r}, within={WITHIN!r}, options=options)
         except accelnas.FileError as error:
             print(error)
     """
@@ -257,8 +265,10 @@ def test_a_full_disk_is_reported(tmp_path):
 
 def test_a_time_limit_refuses_long_searches(bench):
     with pytest.raises(SearchError, match=r"time_limit is 1.5 s, but about \d.* are needed \(.* % are done after 1"):
-        bench.count(CONSTRAINT, time_limit=1.5)
-    assert bench.count(CONSTRAINT, within={**WITHIN, "block4_e": 1}, time_limit=100).certificate.complete
+        bench.count(CONSTRAINT, options=RunOptions(time_limit=1.5))
+    assert bench.count(
+        CONSTRAINT, within={**WITHIN, "block4_e": 1}, options=RunOptions(time_limit=100)
+    ).certificate.complete
 
 
 @pytest.mark.parametrize(
@@ -279,13 +289,14 @@ def test_options_at_fault_are_refused(bench, options, message):
 def test_missing_ray_names_the_extra(bench, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtraError, match=r"ray is not installed; run: pip install 'accelnas\[ray\]'"):
-        bench.count(CONSTRAINT, within=WITHIN, engine="ray")
+        bench.count(CONSTRAINT, within=WITHIN, options=RunOptions("ray"))
 
 
 RAY = """
     import os, signal, sys
     from pathlib import Path
     import ray, accelnas
+    from accelnas.exact import RunOptions
 
     ray.init("local", num_cpus=2, log_to_driver=False, include_dashboard=False)
     bench, killed = accelnas.load(), []
@@ -304,20 +315,20 @@ RAY = """
             killed.extend(list(workers())[:1])
             os.kill(killed[0], signal.SIGKILL)
 
-    found = bench.count({constraint!r}, within={within!r}, engine="ray", checkpoint={checkpoint!r}, progress=kill_one)
+    found = bench.count({constraint!r}, within={within!r}, options=RunOptions("ray", {checkpoint!r}), progress=kill_one)
     assert killed
     assert found.certificate.result == whole.certificate.result
     assert found.certificate.counts == whole.certificate.counts
     assert found.certificate.complete
 
     limits = dict(subject_to="latency_zcu102 <= 5", within={within!r}, k=9)
-    best = bench.best("accuracy", engine="ray", **limits)
+    best = bench.best("accuracy", options=RunOptions("ray"), **limits)
     assert best.certificate.result == bench.best("accuracy", **limits).certificate.result
     assert best.certificate.counts.total == best.certificate.size
 
     calls = []
     tell = lambda *call: calls.append(call)
-    again = bench.count({constraint!r}, within={within!r}, checkpoint={checkpoint!r}, progress=tell)
+    again = bench.count({constraint!r}, within={within!r}, options=RunOptions(checkpoint={checkpoint!r}), progress=tell)
     assert again.certificate.counts == whole.certificate.counts and not calls
     ray.shutdown()
     print("all equal")
@@ -335,12 +346,12 @@ def test_ray_survives_a_killed_worker(tmp_path):
 
 def test_a_scan_evaluates_everything_and_finds_the_same(bench):
     limits = {"subject_to": "latency_zcu102 <= 5", "within": WITHIN, "k": 7}
-    proven, scanned = bench.best("accuracy", **limits), bench.best("accuracy", engine="scan", **limits)
+    proven, scanned = bench.best("accuracy", **limits), bench.best("accuracy", options=RunOptions("scan"), **limits)
     assert scanned.certificate.result == proven.certificate.result
     assert scanned.certificate.counts.evaluated == scanned.certificate.size > proven.certificate.counts.evaluated
     assert scanned.certificate.verify(bench).passed
     question = CountQuestion(CONSTRAINT)
     with pytest.raises(SearchError, match="'scan', which is not divided"):
-        run_shard(bench, question, 1, 2, RunOptions(engine="scan"))
+        run_shard(bench, question, 1, 2, options=RunOptions("scan"))
     with pytest.raises(SearchError, match="'scan', which finds the best, not a count"):
-        solve(bench, question, RunOptions(engine="scan"))
+        solve(bench, question, Run(RunOptions("scan")))

@@ -14,6 +14,7 @@ from accelnas.exact import (
     REFERENCES,
     Certificate,
     FrontQuestion,
+    RunOptions,
     WeightedExponentialSum,
     WeightedMinMax,
     WeightedProduct,
@@ -151,8 +152,8 @@ def test_interrupted_fronts_say_so(bench, tmp_path):
 
     within = {f"block{b}_e": 6 for b in range(3, 7)}
     asked = {"objectives": ["accuracy", "latency_zcu102"], "within": within}
-    part = bench.pareto_front(**asked, progress=interrupt, checkpoint=tmp_path / "front")
-    whole = bench.pareto_front(**asked, checkpoint=tmp_path / "front")
+    part = bench.pareto_front(**asked, progress=interrupt, options=RunOptions(checkpoint=tmp_path / "front"))
+    whole = bench.pareto_front(**asked, options=RunOptions(checkpoint=tmp_path / "front"))
     assert not part.is_complete
     assert "interrupted" in repr(part)
     assert len(part) > 0

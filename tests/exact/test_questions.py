@@ -273,7 +273,8 @@ def test_questions_are_the_same_in_any_wording(bench):
     assert key not in [other.key(bench) for other in others]
     milli = accelnas.load().derive("time_a100", "1000 / throughput_a100", unit="ms", direction="minimise")
     micro = accelnas.load().derive("time_a100", "1e6 / throughput_a100", unit="ms", direction="minimise")
-    assert best_question(milli, "time_a100").key(milli) != best_question(micro, "time_a100").key(micro)
+    question = BestQuestion("time_a100")
+    assert question.resolve(milli).key(milli) != question.resolve(micro).key(micro)
 
 
 def test_recomputation_covers_all_metrics(bench):

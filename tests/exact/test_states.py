@@ -14,7 +14,13 @@ import pytest
 import accelnas
 from accelnas import SearchError
 from accelnas.exact import (
+    BestQuestion,
+    CountQuestion,
+    DistributionQuestion,
+    FrontQuestion,
     Part,
+    RankQuestion,
+    RunOptions,
     merge_shards,
     run_shard,
 )
@@ -25,14 +31,14 @@ LIMITS = "latency_zcu102 <= 7"
 
 
 QUESTIONS = {
-    "best": best_question(BENCH, "accuracy", within=WITHIN, k=3),
-    "best under a constraint": best_question(BENCH, "accuracy", subject_to=LIMITS, within=WITHIN, k=2),
-    "front": front_question(BENCH, ["accuracy", "latency_zcu102"], within=WITHIN),
-    "front of three": front_question(BENCH, ["throughput_a100", "macs", "params"], within=WITHIN),
-    "count": count_question(BENCH, [LIMITS, "accuracy >= 62"], within=WITHIN),
-    "histogram": distribution_question(BENCH, "latency_zcu102", within=WITHIN, bins=5),
-    "histogram under a constraint": distribution_question(BENCH, "accuracy", subject_to=LIMITS, within=WITHIN, bins=5),
-    "ranks": rank_question(BENCH, BENCH.space.at([0, 10**9, 10**11]), "accuracy", within=WITHIN),
+    "best": BestQuestion("accuracy", within=WITHIN, k=3),
+    "best under a constraint": BestQuestion("accuracy", subject_to=LIMITS, within=WITHIN, k=2),
+    "front": FrontQuestion(["accuracy", "latency_zcu102"], within=WITHIN),
+    "front of three": FrontQuestion(["throughput_a100", "macs", "params"], within=WITHIN),
+    "count": CountQuestion([LIMITS, "accuracy >= 62"], within=WITHIN),
+    "histogram": DistributionQuestion("latency_zcu102", within=WITHIN, bins=5),
+    "histogram under a constraint": DistributionQuestion("accuracy", subject_to=LIMITS, within=WITHIN, bins=5),
+    "ranks": RankQuestion(BENCH.space.at([0, 10**9, 10**11]), "accuracy", within=WITHIN),
 }
 HOSTILE = [
     None,
@@ -247,13 +253,13 @@ def test_parts_and_checkpoints_have_digests(kind, tmp_path):
 )
 def test_damaged_checkpoints_are_refused(tmp_path, change, message):
     path = tmp_path / "checkpoint"
-    BENCH.best("accuracy", within=WITHIN, k=3, checkpoint=path)
+    BENCH.best("accuracy", within=WITHIN, k=3, options=RunOptions(checkpoint=path))
     connection = sqlite3.connect(path)
     with connection:
         connection.execute(f"UPDATE search SET {change}")  # noqa: S608
     connection.close()
     with pytest.raises(SearchError, match=message):
-        BENCH.best("accuracy", within=WITHIN, k=3, checkpoint=path)
+        BENCH.best("accuracy", within=WITHIN, k=3, options=RunOptions(checkpoint=path))
 
 
 def test_shards_of_too_few_jobs_are_refused():

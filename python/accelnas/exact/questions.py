@@ -75,7 +75,7 @@ class Question(ABC):
     kind: ClassVar[str]
 
     def size(self, bench: Predictor) -> int:
-        """Number of architectures that it is about."""
+        """Count the architectures that it is about."""
         return math.prod(map(len, parse_within(bench.space, getattr(self, "within", None))))
 
     def __post_init__(self) -> None:

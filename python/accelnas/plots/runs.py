@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -15,14 +15,59 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from accelnas.search.runs.comparison import Differences
-    from accelnas.search.runs.summary import Summary
-
     Floats = NDArray[np.float64]
 
 __all__ = ["Panel", "plot_differences", "plot_fronts", "plot_hypervolume", "plot_regret"]
 
 _DECADE = 10.0  # curves that span less are read more easily on a linear axis
+
+
+class Curve(Protocol):
+    """What is drawn of an algorithm: a mean and its interval, by the number of evaluations."""
+
+    @property
+    def evaluations(self) -> NDArray[np.int64]:
+        """Ascending, (k,)."""
+        ...
+
+    @property
+    def mean(self) -> Floats:
+        """Of all runs, (k,)."""
+        ...
+
+    @property
+    def lower(self) -> Floats:
+        """Lower end of the interval, (k,)."""
+        ...
+
+    @property
+    def upper(self) -> Floats:
+        """Upper end of the interval, (k,)."""
+        ...
+
+
+class Ranked(Protocol):
+    """What is drawn of a comparison, as `accelnas.search.runs.Differences` has it."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Algorithms, the best first."""
+        ...
+
+    @property
+    def ranks(self) -> Floats:
+        """Average rank of each, (k,)."""
+        ...
+
+    @property
+    def p_values(self) -> Floats:
+        """Of each pair, (k, k)."""
+        ...
+
+    @property
+    def blocks(self) -> int:
+        """Number of runs."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -50,7 +95,7 @@ class Panel:
 
 
 def plot_regret(
-    path: Path, summaries: Mapping[str, Summary], *, ylabel: str, published: Mapping[str, Floats] | None = None
+    path: Path, summaries: Mapping[str, Curve], *, ylabel: str, published: Mapping[str, Floats] | None = None
 ) -> None:
     """Draw means over runs with their intervals to an SVG file: evaluations on a log scale, values too if they span it.
 
@@ -77,7 +122,7 @@ def plot_regret(
         save(figure, path)
 
 
-def plot_hypervolume(path: Path, summaries: Mapping[str, Summary]) -> None:
+def plot_hypervolume(path: Path, summaries: Mapping[str, Curve]) -> None:
     """Draw means of normalised hypervolumes over runs, with their intervals, to an SVG file."""
     with drawing() as figure_class:
         figure = figure_class(figsize=(4.6, 3.2), layout="constrained")
@@ -87,7 +132,7 @@ def plot_hypervolume(path: Path, summaries: Mapping[str, Summary]) -> None:
         save(figure, path)
 
 
-def plot_differences(path: Path, found: Differences, *, level: float = 0.05) -> None:
+def plot_differences(path: Path, found: Ranked, *, level: float = 0.05) -> None:
     """Draw average ranks to an SVG file, with bars over algorithms that do not differ (Demšar 2006)."""
     import pandas  # comes with scikit-posthocs
     import scikit_posthocs
@@ -150,7 +195,7 @@ def _front(axis: Any, panel: Panel, colour: Mapping[str, str], shapes: Mapping[s
     axis.set_title(panel.title)
 
 
-def _curves(axes: Any, summaries: Mapping[str, Summary], ylabel: str, published: Mapping[str, Floats]) -> None:
+def _curves(axes: Any, summaries: Mapping[str, Curve], ylabel: str, published: Mapping[str, Floats]) -> None:
     """Draw means and intervals over evaluations, and what was published dashed."""
     colour = colours(list(dict.fromkeys([*summaries, *published])))
     for label, summary in summaries.items():

@@ -59,7 +59,7 @@ def exact_front(setting: Setting) -> FrontResult:
 def normalised_hypervolumes(
     setting: Setting, logs: Logs, scores: Floats, reference: Mapping[str, float] | None
 ) -> NDArray[np.float64]:
-    """Give the hypervolume of a run, whose improvements have these true scores, up to each improvement, over that of the exact front: (n,)."""
+    """Give the hypervolume of a run up to each improvement, of these true scores, over that of the exact front."""
     sought = setting.sought
     front = exact_front(setting)
     origin = published_reference(setting.bench, sought.objectives) if reference is None else reference
