@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import accelnas
-from accelnas.exact import WeightedSum
+from accelnas.exact import CountQuestion, WeightedSum
 from search_samples import BENCH, WITHIN
 
 DERIVED = BENCH.derive("rate", "1000 / latency_zcu102", direction="maximise")
@@ -18,7 +18,7 @@ RESULTS = {
     "certificate": lambda: BENCH.best("accuracy", within=WITHIN).certificate,
     "verification": lambda: BENCH.best("accuracy", within=WITHIN).certificate.verify(BENCH, samples=100),
     "count": lambda: BENCH.count("accuracy >= 50", within=WITHIN),
-    "count estimate": lambda: BENCH.count("accuracy >= 60", method="sample", samples=100),
+    "count estimate": lambda: BENCH.estimate(CountQuestion("accuracy >= 60"), samples=100),
     "front": lambda: BENCH.pareto_front(PAIR, within=WITHIN),
     "scalarised": lambda: BENCH.scalarised(WeightedSum({"accuracy": 1, "macs": 1}), within=WITHIN),
     "distribution": lambda: BENCH.distribution("accuracy", within=WITHIN),

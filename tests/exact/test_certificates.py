@@ -28,9 +28,6 @@ ASKED = {
     "product": lambda: BENCH.scalarised(
         WeightedProduct({"accuracy": 1, "macs": (0, -1)}, {"macs": 300}), within=WITHIN
     ),
-    "count estimate": lambda: BENCH.count("latency_zcu102 <= 7", method="sample", samples=200),
-    "rank estimate": lambda: BENCH.rank(SOME, "accuracy", method="sample", samples=200),
-    "distribution estimate": lambda: BENCH.distribution("macs", method="sample", samples=200, bins=4),
 }
 NESTED: list = []
 for _ in range(500):

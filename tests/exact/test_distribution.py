@@ -9,9 +9,17 @@ from scipy import stats
 from typer.testing import CliRunner
 
 import accelnas
-from accelnas import MetricError, SearchError, SpaceError, _core
+from accelnas import MetricError, ParameterError, SearchError, SpaceError, _core
 from accelnas.cli import app
-from accelnas.exact import Certificate, RankQuestion, merge_shards, run_shard
+from accelnas.exact import (
+    BestQuestion,
+    Certificate,
+    CountQuestion,
+    DistributionQuestion,
+    RankQuestion,
+    merge_shards,
+    run_shard,
+)
 from accelnas.exact.distribution import moment_bounds
 from accelnas.models.intervals import order_statistics, share_interval
 from exact_samples import COARSE, FINE, enumerated, met, random_constraints, random_within
@@ -108,14 +116,14 @@ def test_nothing_is_known_of_no_architectures(bench):
 
 @pytest.mark.parametrize("bins", [0, 65_537, 2.0, True])
 def test_bins_at_fault_are_refused(bench, bins):
-    with pytest.raises(SearchError, match=r"bins is .*; choose an integer of 1 to 65536"):
+    with pytest.raises(ParameterError, match=r"bins is .*; choose an integer of 1 to 65536"):
         bench.distribution("accuracy", bins=bins)
 
 
 def test_quantiles_at_fault_are_refused(bench):
     found = bench.distribution("peak_memory", bins=4)
     for q in (-0.1, 1.1, math.nan):
-        with pytest.raises(SearchError, match=r"q is .*; choose a finite number of 0 to 1"):
+        with pytest.raises(ParameterError, match=r"q is .*; choose a finite number of 0 to 1"):
             found.quantile(q)
 
 
@@ -198,10 +206,10 @@ def test_estimates_enclose_what_is_exact(bench):
     spread = bench.distribution("accuracy", within=WITHIN)
     inside = np.zeros(3)
     for seed in range(20):
-        drawn = {"method": "sample", "samples": 10_000, "seed": seed, "within": WITHIN}
-        count = bench.count(limits, **drawn).count
-        lower, upper = bench.rank(archs[0], "accuracy", **drawn).interval
-        estimate = bench.distribution("accuracy", **drawn)
+        drawn = {"samples": 10_000, "seed": seed}
+        count = bench.estimate(CountQuestion(limits, WITHIN), **drawn).count
+        lower, upper = bench.estimate(RankQuestion(archs[0], "accuracy", WITHIN), **drawn).interval
+        estimate = bench.estimate(DistributionQuestion("accuracy", within=WITHIN), **drawn)
         median = estimate.quantile(0.5)
         inside += [
             count.lower <= exact[0] <= count.upper,
@@ -213,28 +221,26 @@ def test_estimates_enclose_what_is_exact(bench):
     assert (inside >= 17).all()  # of 20 with 95 %
 
 
-def test_estimates_are_certified_as_such(bench):
-    results = [
-        bench.count("accuracy >= 64", method="sample", samples=5000),
-        bench.rank(bench.space.sample(3), "reward", method="sample", samples=5000),
-        bench.distribution("reward", method="sample", samples=5000, subject_to="accuracy >= 64", bins=50),
-    ]
-    for found in results:
-        certificate = Certificate.from_json(json.loads(json.dumps(found.certificate.to_json())))
-        assert certificate.bound == "an estimate from 5,000 random architectures"
-        assert not certificate.complete
-        verification = certificate.verify(bench, rerun=True, samples=3000)
-        assert verification.passed, verification.checks
-        assert {c.name: c.status for c in verification.checks}["counts"] == "skipped"
-    assert results[0].met == np.count_nonzero(
-        bench.predict(bench.space.sample(5000), "accuracy", dtype="float64") >= 64
-    )
+def test_estimates_are_those_of_the_samples(bench):
+    drawn, archs = bench.space.sample(5000), bench.space.sample(3, seed=1)
+    accuracy, reward = (bench.predict(drawn, name, dtype="float64") for name in ("accuracy", "reward"))
+    assert bench.estimate(CountQuestion("accuracy >= 64"), samples=5000).met == np.count_nonzero(accuracy >= 64)
+    ranked = bench.estimate(RankQuestion(archs, "reward"), samples=5000)
+    own = bench.predict(archs, "reward", dtype="float64")
+    assert ranked.better.tolist() == [np.count_nonzero(reward > value) for value in own]
+    assert ranked.to_polars().columns[:3] == ["architecture", "reward", "rank"]
+    found = bench.estimate(DistributionQuestion("reward", "accuracy >= 64", bins=50), samples=5000)
+    counts, edges = np.histogram(reward[accuracy >= 64], 50)
+    assert (found.counts == counts).all()
+    assert (found.edges == edges).all()
+    with pytest.raises(SearchError, match="a best question can't be estimated, only count, rank, distribution; solve"):
+        bench.estimate(BestQuestion("reward"))
 
 
 def test_metrics_without_tables_can_be_estimated(bench):
     with pytest.raises(MetricError, match="has no tables"):
         bench.distribution("reward")
-    found = bench.rank(bench.space.sample(1)[0], "reward", method="sample", samples=1000)
+    found = bench.estimate(RankQuestion(bench.space.sample(1)[0], "reward"), samples=1000)
     assert found.rank.shape == ()
     assert found.interval[0] <= found.rank <= found.interval[1]
 
@@ -244,17 +250,18 @@ def test_metrics_without_tables_can_be_estimated(bench):
     [
         ({"samples": 99}, "samples is 99; choose an integer of 100 to 10000000"),
         ({"seed": -1}, "seed is -1; choose an integer of 0 to"),
-        ({"method": "guess"}, "method is 'guess'; choose exact or sample"),
         (
             {"within": WITHIN, "samples": 10_000_000},
-            r"samples is 10000000, the \(sub\)space has 18432 architectures; choose fewer, or method='exact'",
+            r"samples is 10000000, the \(sub\)space has 18432 architectures; choose fewer, or solve it exactly",
         ),
         ({"subject_to": "accuracy >= 90"}, "none of 1000 samples meets the constraints; take more"),
     ],
 )
 def test_samples_at_fault_are_refused(bench, options, message):
-    with pytest.raises(SearchError, match=message):
-        bench.distribution("accuracy", **{"method": "sample", "samples": 1000, **options})
+    asked = {name: options[name] for name in options if name in ("within", "subject_to")}
+    drawn = {"samples": 1000} | {name: value for name, value in options.items() if name not in asked}
+    with pytest.raises((SearchError, ParameterError), match=message):
+        bench.estimate(DistributionQuestion("accuracy", **asked), **drawn)
 
 
 def test_larger_spaces_can_be_estimated(tmp_path):
@@ -268,19 +275,18 @@ def test_larger_spaces_can_be_estimated(tmp_path):
     texts = {"unit": "", "direction": "maximise", "link": "identity", "description": ""}
     _core.write_metric(tmp_path / "large", "sum", surrogate, noise=None, provenance={}, **texts)
     bench = accelnas.load(tmp_path / "large")
-    with pytest.raises(SpaceError, match=r"1e\+24 architectures are too many to search, .* with method='sample'"):
+    with pytest.raises(SpaceError, match=r"1e\+24 architectures are too many to search, .* \(Benchmark.estimate"):
         bench.count("sum >= 120")
-    drawn = {"method": "sample", "samples": 20_000}
     results = [
-        bench.count("sum >= 120", **drawn),
-        bench.rank(space.sample(1), "sum", **drawn),
-        bench.distribution("sum", **drawn, within={"v0": [1, 2]}, bins=100),
+        bench.estimate(question, samples=20_000)
+        for question in (
+            CountQuestion("sum >= 120"),
+            RankQuestion(space.sample(1), "sum"),
+            DistributionQuestion("sum", within={"v0": [1, 2]}, bins=100),
+        )
     ]
     assert results[0].count.lower < 0.2087e24 < results[0].count.upper  # of a normal distribution, corrected
     assert results[2].mean.lower < 23 * 4.5 + 1.5 < results[2].mean.upper
-    for found in results:
-        certificate = Certificate.from_json(json.loads(json.dumps(found.certificate.to_json())))
-        assert certificate.verify(bench, rerun=True, samples=1000).passed
 
 
 # --- command line ---------------------------------------------------------------------------------------------------

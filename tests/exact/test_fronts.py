@@ -253,7 +253,7 @@ def test_scores_equal_enumeration(bench, formulation):
         found = bench.scalarised(formulation, subject_to=limits, within=within)
         scores = formulation.score({m: v[feasible] for m, v in values.items()}, found.ranges)
         best = scores.min() if formulation.is_loss else scores.max()
-        assert found.scores[0] == pytest.approx(best, rel=1e-13)
+        assert found.values[0] == pytest.approx(best, rel=1e-13)
         at = [np.flatnonzero((rows[feasible] == row).all(axis=1))[0] for row in found.architectures]
         assert scores[at] == pytest.approx(best, rel=1e-13)
         for name, column in found.metric_values.items():
@@ -266,7 +266,7 @@ def test_sums_of_tables_have_k_best(bench):
     found = bench.scalarised(WeightedSum({"accuracy": 1, "latency_zcu102": 0.3}), k=5)
     assert len(found) == 5
     sums = found.metric_values["accuracy"] - 0.3 * found.metric_values["latency_zcu102"]
-    assert found.scores == pytest.approx(sums, rel=1e-13)
+    assert found.values == pytest.approx(sums, rel=1e-13)
     assert found.certificate.size == bench.space.size
 
 
@@ -297,7 +297,7 @@ def test_products_of_negative_metrics_are_refused(bench):
     product = WeightedProduct({"gain": 1, "params": -1})
     with pytest.raises(SearchError, match=r"gain is -.* somewhere, where a product of powers is no score"):
         more.scalarised(product, within=WITHIN)
-    assert more.scalarised(product, within=WITHIN, subject_to="gain > 0").scores[0] > 0
+    assert more.scalarised(product, within=WITHIN, subject_to="gain > 0").values[0] > 0
     with pytest.raises(SearchError, match="k is 2; choose 1"):
         bench.scalarised(WeightedMinMax(SPEED), within=WITHIN, k=2)
 

@@ -12,12 +12,24 @@ import pytest
 from typer.testing import CliRunner
 
 import accelnas
-from accelnas import ArtifactError, FileError, MetricError, SearchError, SpaceError
+from accelnas import AccelnasError, ArtifactError, FileError, MetricError, ParameterError, SearchError, SpaceError
 from accelnas.cli import app
-from accelnas.exact import BestQuestion, Certificate
+from accelnas.exact import (
+    BestQuestion,
+    Certificate,
+    CountQuestion,
+    DistributionQuestion,
+    FrontQuestion,
+    LexicographicQuestion,
+    RankQuestion,
+    ScalarisedQuestion,
+    WeightedSum,
+    read_question,
+)
 from accelnas.exact.constraints import parse_constraints
-from accelnas.exact.question import Question, parse_within
+from accelnas.exact.objectives import parse_within
 from accelnas.exact.recompute import recompute
+from accelnas.exact.resolved import ResolvedQuestion
 
 WITHIN = {
     "block0_e": 1,
@@ -124,7 +136,7 @@ def test_metrics_without_tables_are_refused(bench):
 
 @pytest.mark.parametrize("k", [0, -1, 1.0, True, 10**6])
 def test_k_at_fault_is_refused(bench, k):
-    with pytest.raises(SearchError, match=r"k is .*; choose an integer of 1 to 10000"):
+    with pytest.raises(ParameterError, match=r"k is .*; choose an integer of 1 to 10000"):
         bench.best("accuracy", k=k)
 
 
@@ -261,16 +273,16 @@ def test_an_optimum_is_verified_by_a_scan_without_bounds(bench):
 
 
 def test_questions_are_the_same_in_any_wording(bench):
-    key = BestQuestion("accuracy", subject_to=["macs <= 300", "params > 2"]).key(bench)
-    again = BestQuestion("accuracy", subject_to=["params > 2", "macs <= 400", "300 >= macs"])
+    key = BestQuestion("accuracy", subject_to=["macs <= 300", "params > 2"]).resolve(bench).key(bench)
+    again = BestQuestion("accuracy", subject_to=["params > 2", "macs <= 400", "300 >= macs"]).resolve(bench)
     assert again.key(bench) == key
-    assert Question.from_json(bench, again.to_json(bench.space)) == again
+    assert ResolvedQuestion.from_json(bench, again.to_json(bench.space)) == again
     others = [
         BestQuestion("accuracy", subject_to=["macs <= 300", "params >= 2"]),
         BestQuestion("accuracy", subject_to=["macs <= 300", "params > 2"], k=2),
         BestQuestion("accuracy", subject_to=["macs <= 300", "params > 2"], within={"block0_e": 1}),
     ]
-    assert key not in [other.key(bench) for other in others]
+    assert key not in [other.resolve(bench).key(bench) for other in others]
     milli = accelnas.load().derive("time_a100", "1000 / throughput_a100", unit="ms", direction="minimise")
     micro = accelnas.load().derive("time_a100", "1e6 / throughput_a100", unit="ms", direction="minimise")
     question = BestQuestion("time_a100")
@@ -500,17 +512,69 @@ def test_verify_command(found, tmp_path):
     assert "was altered" in run("verify", path, code=1).stderr
 
 
-def test_count_and_merge_commands(counted, tmp_path):
+def test_questions_from_files_divide_and_merge(counted, tmp_path):
     derive = ["-d", "time_a100 [ms] = 1000 / throughput_a100"]
     count = ["count", "-s", "accuracy >= 62", "-s", "time_a100 <= 0.2", *WITHIN_OPTIONS, *derive]
     assert f"{counted.count:,} of {counted.size:,} architectures" in run(*count).stdout
+    within = "\n".join(f"{name} = {json.dumps(choices)}" for name, choices in WITHIN.items())
+    asked = tmp_path / "question.toml"
+    asked.write_text(f'question = "count"\nsubject_to = ["accuracy >= 62", "time_a100 <= 0.2"]\n[within]\n{within}\n')
     parts = [tmp_path / "1.json", tmp_path / "2.json"]
     for i, part in enumerate(parts, start=1):
-        assert run(*count, "--shard", f"{i}/2", "-o", part, "--checkpoint", tmp_path / f"{i}.sqlite").stdout == ""
+        options = ["--shard", f"{i}/2", "-o", part, "--checkpoint", tmp_path / f"{i}.sqlite"]
+        assert run("run", asked, *derive, *options).stdout == ""
     merged = run("merge", *parts, *derive, "-c", tmp_path / "c.json").stdout
-    assert f"{counted.count:,} of {counted.size:,} architectures" in merged
+    for text in (merged, run("run", asked, *derive).stdout):
+        assert f"{counted.count:,} of {counted.size:,} architectures" in text
     assert json.loads(run("merge", *parts, *derive, "--json").stdout)["engine"]["shards"] == 2
     run("verify", tmp_path / "c.json", "--rerun")
+    asked.write_text('question = "best"\nobjective = "accuracy"\n')
+    assert "write I/N with I from 1 to N" in run("run", asked, "--shard", "3/2", "-o", "x", code=2).stderr
+    assert "--shard needs --output FILE" in run("run", asked, "--shard", "1/2", code=2).stderr
+
+
+def test_every_question_is_read_from_a_file(bench, tmp_path):
+    archs = bench.space.format(bench.space.sample(2))
+    for content, asked in [
+        ('question = "best"\nobjective = ["macs", "maximize"]\nk = 3', BestQuestion(["macs", "maximize"], k=3)),
+        ('question = "front"\nobjectives = ["accuracy", "macs"]', FrontQuestion(["accuracy", "macs"])),
+        ('question = "count"\nsubject_to = "macs <= 99"', CountQuestion("macs <= 99")),
+        (f'question = "rank"\nobjective = "macs"\narchitectures = {json.dumps(archs)}', RankQuestion(archs, "macs")),
+        ('question = "distribution"\nmetric = "macs"\nbins = 9', DistributionQuestion("macs", bins=9)),
+        (
+            'question = "scalarized"\n[formulation]\nkind = "sum"\nweights = { accuracy = 1.0, macs = 0.1 }',
+            ScalarisedQuestion(WeightedSum({"accuracy": 1.0, "macs": 0.1})),
+        ),
+        (
+            'question = "lexicographic"\nobjectives = ["accuracy", "macs"]\ntolerances = [1.0]',
+            LexicographicQuestion(["accuracy", "macs"], [1.0]),
+        ),
+    ]:
+        path = tmp_path / "question.toml"
+        path.write_text(content)
+        assert read_question(path).resolve(bench) == asked.resolve(bench)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("k = 3", "question is None; choose best, front, count, rank, distribution, scalarised, lexicographic"),
+        ('question = "best"', "objective is missing; a best question needs it"),
+        ('question = "best"\nobjective = "macs"\nbins = 3', "a best question has no 'bins'; its fields are objective"),
+        ('question = "best"\nobjective = 5', "objective is 5; give a metric, or a pair"),
+        ('question = "best"\nobjective = "macs"\nk = 0', "k is 0; choose an integer of 1 to 10000"),
+        ('question = "best"\nobjective = "macs"\nwithin = "e6"', "within is 'e6'; give choices by the names"),
+        ('question = "best"\nobjective = "macs"\nsubject_to = 5', "subject_to is 5; write it like"),
+        ('question = "front"\nobjectives = 5', "objectives are 5; give a sequence of metrics"),
+        ('question = "scalarised"\nformulation = 5', "formulation is 5; expected an object"),
+        ("question", "is not valid TOML"),
+    ],
+)
+def test_questions_at_fault_are_refused(bench, tmp_path, content, message):
+    path = tmp_path / "question.toml"
+    path.write_text(content)
+    with pytest.raises(AccelnasError, match=message):
+        read_question(path).resolve(bench)
 
 
 @pytest.mark.parametrize(
@@ -520,8 +584,6 @@ def test_count_and_merge_commands(counted, tmp_path):
         (["best", "accuracy", "-s", "macs"], 1, "constraint 'macs' can't be read"),
         (["best", "accuracy", "-w", "block0_e"], 2, "write VARIABLE=CHOICE"),
         (["best", "accuracy", "-w", "block0_e=7"], 2, "block0_e is one of 1, 4, 6, not '7'"),
-        (["best", "accuracy", "--shard", "3/2", "-o", "x"], 2, "write I/N with I from 1 to N"),
-        (["best", "accuracy", "--shard", "1/2"], 2, "--shard needs --output FILE"),
         (["count"], 2, "nothing to count"),
         (["verify", "nowhere.json"], 1, "nowhere.json: No such file or directory"),
     ],

@@ -24,6 +24,7 @@ from accelnas.exact import (
     merge_shards,
     run_shard,
 )
+from accelnas.exact.engine import prepare
 
 BENCH = accelnas.load()
 WITHIN = {f"block{i}_{c}": v for i in range(7) for c, v in (("e", 6), ("k", 3))}
@@ -112,7 +113,7 @@ def outcome(search, state):
 
 def searched(question):
     """A search, its state after the first part of its jobs, after all of them, and of the rest alone."""
-    search = question.search(BENCH, 1)
+    search = prepare(BENCH, question.resolve(BENCH), 1)
     start = search.start(1)
     half = max(1, search.jobs // 2)
     first = search.run(start, 0, half, 1)
@@ -264,7 +265,7 @@ def test_damaged_checkpoints_are_refused(tmp_path, change, message):
 
 def test_shards_of_too_few_jobs_are_refused():
     question = replace(QUESTIONS["count"])
-    search = question.search(BENCH, 1)
+    search = prepare(BENCH, question.resolve(BENCH), 1)
     part = run_shard(BENCH, question, 1, 1)
     with pytest.raises(SearchError, match="lack jobs"):
         merge_shards(BENCH, [replace(part, state=search.start(1))])

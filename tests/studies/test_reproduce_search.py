@@ -144,7 +144,7 @@ def test_rewarded_runs_are_judged_as_moocore_does(bench, front):
     assert found.runs.igd_plus([BUDGET])[1, 0] == pytest.approx(expected, rel=1e-9)
 
     device = DeviceSearches(METRIC, front, reward, {"r": found.runs}, {"r": found.rewards})
-    assert device.best_reward[0] == pytest.approx(bench.scalarised(reward).scores[0], rel=1e-12)
+    assert device.best_reward[0] == pytest.approx(bench.scalarised(reward).values[0], rel=1e-12)
     assert (moocore.is_nondominated(device.pooled("r", 2) * signs)).all()
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from accelnas.arguments import check_number
-from accelnas.errors import SearchError
+from accelnas.arguments import check_choice, check_number
+from accelnas.errors import ParameterError
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -37,7 +37,7 @@ class RunOptions:
 
     Raises
     ------
-    SearchError
+    ParameterError
         If the engine is unknown, or the limit is no number above 0.
     """
 
@@ -47,7 +47,6 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         """Refuse what can't be done."""
-        if self.engine not in ("threads", "ray", "scan"):
-            raise SearchError(f"engine is {self.engine!r}; choose threads, ray or scan")
+        check_choice("engine", self.engine, ("threads", "ray", "scan"))
         if self.time_limit is not None and not check_number("time_limit", self.time_limit) > 0:
-            raise SearchError(f"time_limit is {self.time_limit!r}; choose seconds above 0, or None for no limit")
+            raise ParameterError(f"time_limit is {self.time_limit!r}; choose seconds above 0, or None for no limit")
