@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,19 +23,13 @@ EPILOG = """Examples:
 """
 
 
-class EngineName(Enum):
-    """Optimisers."""
-
-    optuna = "optuna"
-    smac = "smac"
-
-
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     app.command("tune", epilog=EPILOG)(tune)
 
 
 def tune(
+    context: typer.Context,
     metric: Annotated[str, typer.Option("--metric", "-m", help="Metric whose models are tuned.")],
     family: Annotated[
         str,
@@ -72,9 +65,6 @@ def tune(
     seconds: Annotated[
         float | None, typer.Option("--seconds", min=0, help="Begin no trial after so many.", show_default="no limit")
     ] = None,
-    engine: Annotated[
-        EngineName, typer.Option("--engine", help="Optuna prunes; SMAC is the optimiser of the Accel-NASBench paper.")
-    ] = EngineName.optuna,
     storage: Annotated[
         Path | None,
         typer.Option(
@@ -120,7 +110,7 @@ def tune(
             folds=folds,
             seed=seed,
             threads=threads,
-            engine=engine.value,
+            engine=context.obj,
             storage=storage,
             progress=lambda ended, _best: done(ended),
         )

@@ -17,28 +17,30 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from multiprocessing.connection import Connection
 
-    from accelnas.fitting.tuning.engines import Asked, Engine, State
+    from optuna import Trial
+
     from accelnas.fitting.tuning.objective import Problem
-    from accelnas.fitting.tuning.search_space import SearchSpace
+    from accelnas.fitting.tuning.search_space import SearchSpace, State
+    from accelnas.fitting.tuning.study import Study
 
 __all__ = ["Run"]
 
 # what families and their libraries raise for settings that don't work: one trial is lost, the study goes on
 REFUSALS = (AccelnasError, ArithmeticError, MemoryError, RuntimeError, TypeError, ValueError)
 
-# an error so far and whether it is the whole, or why the candidate was refused
-Event = tuple[float, bool] | str
+# an error so far, of how many folds and whether these are all, or why the candidate was refused
+Event = tuple[float, int, bool] | str
 
 
 class Run:
     """One call of `accelnas.fitting.tuning.tune`.
 
-    Only this process touches the engine and its record; workers do nothing but fit and judge. One that dies
+    Only this process touches the record; workers do nothing but fit and judge. One that dies
     loses the trial that it worked on.
 
     Parameters
     ----------
-    engine, problem, space
+    study, problem, space
         What proposes, what judges, and what is searched.
     trials
         Number of trials that the record holds in the end, earlier runs' included; None is no limit.
@@ -50,17 +52,17 @@ class Run:
 
     def __init__(
         self,
-        engine: Engine,
+        study: Study,
         problem: Problem,
         space: SearchSpace,
         trials: int | None,
         seconds: float | None,
         tell: Callable[[int, float | None], None],
     ) -> None:
-        self._engine, self._problem, self._space = engine, problem, space
+        self._study, self._problem, self._space = study, problem, space
         self._trials, self._tell = trials, tell
         self._deadline = None if seconds is None else time.monotonic() + seconds
-        ended = [trial for trial in engine.history() if trial.state != "interrupted"]
+        ended = [trial for trial in study.history() if trial.state != "interrupted"]
         self._ended = len(ended)
         values = [trial.value for trial in ended if trial.state == "complete" and trial.value is not None]
         self._best = min(values, default=None)
@@ -75,19 +77,19 @@ class Run:
 
     def _run_here(self) -> None:
         while (asked := self._next(0)) is not None:
-            for event in _attempt(self._problem, self._space, asked.suggested):
+            for event in _attempt(self._problem, self._space, asked.params):
                 if not self._goes_on(asked, event):
                     break
 
     def _run_workers(self, count: int) -> None:
         workers = {worker.connection: worker for worker in (_Worker(self._problem, self._space) for _ in range(count))}
         idle = list(workers)
-        busy: dict[Connection, Asked] = {}
+        busy: dict[Connection, Trial] = {}
         try:
             while True:
                 while idle and (asked := self._next(len(busy))) is not None:
                     busy[idle[-1]] = asked
-                    _send(idle.pop(), asked.suggested)
+                    _send(idle.pop(), asked.params)
                 if not busy:
                     return
                 while not (answered := wait(list(busy), timeout=POLL)):
@@ -110,37 +112,37 @@ class Run:
             for worker in workers.values():
                 worker.kill()
 
-    def _next(self, underway: int) -> Asked | None:
+    def _next(self, underway: int) -> Trial | None:
         if self._trials is not None and self._ended + underway >= self._trials:
             return None
         if self._deadline is not None and time.monotonic() >= self._deadline:
             return None
-        return self._engine.ask()
+        return self._study.ask()
 
-    def _goes_on(self, asked: Asked, event: Event) -> bool:
+    def _goes_on(self, asked: Trial, event: Event) -> bool:
         """Record what came of a candidate; whether there is more to come."""
         if isinstance(event, str):
-            self._end(asked, "failed", event)
+            self._end(asked, "failed", None, event)
             return False
-        error, whole = event
-        promising = self._engine.report(asked, error)
-        if whole:
-            self._end(asked, "complete")
-        elif not promising:
-            self._end(asked, "pruned")
+        error, folds, whole = event
+        asked.report(error, folds)
+        promising = not asked.should_prune()
+        if whole or not promising:
+            self._end(asked, "complete" if whole else "pruned", error)
         return promising and not whole
 
-    def _end(self, asked: Asked, state: State, message: str = "") -> None:
-        self._engine.tell(asked, state, message)
+    def _end(self, asked: Trial, state: State, error: float | None, message: str = "") -> None:
+        self._study.tell(asked, state, error, message)
         self._ended += 1
-        if state == "complete":
-            self._best = asked.values[-1] if self._best is None else min(self._best, asked.values[-1])
+        if state == "complete" and error is not None:
+            self._best = error if self._best is None else min(self._best, error)
         self._tell(self._ended, self._best)
 
 
 def _attempt(problem: Problem, space: SearchSpace, suggested: Mapping[str, Any]) -> Iterator[Event]:
     try:
-        yield from cross_validate(problem, space.candidate(suggested))
+        for folds, (error, whole) in enumerate(cross_validate(problem, space.candidate(suggested)), start=1):
+            yield error, folds, whole
     except REFUSALS as error:
         yield f"{type(error).__name__}: {error}"
 
