@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Records", "read_archive"]
+__all__ = ["ARCHITECTURE", "SEED_COLUMNS", "Records", "read_archive"]
 
 RESULT_NAME = re.compile(r"result_(\d{1,18})\.json")
 FILE_LIMIT = 64 * 1024  # bytes in one result; real ones have 1,400
@@ -27,6 +27,9 @@ ARCHIVE_LIMIT = 256 * 1024 * 1024  # bytes after decompression; the real archive
 
 # metric names of the archive that differ from ours
 RENAMED = {"val_top1": "accuracy", "val_top5": "accuracy_top5"}
+# columns of the tables that are published beside it, without header, of trainings with one seed: 9 before the choices
+SEED_COLUMNS = {"accuracy": 4, "accuracy_top5": 5, "train_time": 8}
+ARCHITECTURE = 9
 
 
 @dataclass

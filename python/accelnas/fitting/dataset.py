@@ -83,6 +83,12 @@ class Dataset:
             raise DataError(f"no metric {metric!r}; choose one of {', '.join(self.metrics)}")
         return self.table[metric].fill_null(np.nan).to_numpy()
 
+    def repeated(self, metric: str) -> list[NDArray[np.float64]]:
+        """Values of each architecture that a metric was measured of more than once."""
+        values = self.values(metric)
+        groups = (values[self.rows(np.array(ids, np.int64))] for ids in self.report.repeats)
+        return [group[~np.isnan(group)] for group in groups if (~np.isnan(group)).sum() > 1]
+
     def rows(self, ids: NDArray[np.int64]) -> NDArray[np.intp]:
         """Row numbers of `ids`.
 

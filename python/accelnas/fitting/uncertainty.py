@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from accelnas.fitting.checks import pooled_noise
 from accelnas.fitting.ensemble import LINKS
-from accelnas.fitting.repeats import pooled_noise
 
 if TYPE_CHECKING:
     from typing import Any
@@ -94,10 +94,7 @@ def coverage(scores: Floats) -> list[float]:
 
 def repeat_noise(dataset: Dataset, metric: str, link: str) -> float | None:
     """Pool the standard deviation of one measurement on the link's scale over repeated architectures."""
-    values = LINKS[link].apply(dataset.values(metric))
-    groups = (values[dataset.rows(np.array(ids, np.int64))] for ids in dataset.report.repeats)
-    measured = [group[~np.isnan(group)] for group in groups]
-    repeated = [group for group in measured if len(group) > 1]
+    repeated = [LINKS[link].apply(values) for values in dataset.repeated(metric)]
     return pooled_noise(repeated) if repeated else None
 
 
