@@ -11,8 +11,8 @@ import polars as pl
 import accelnas
 from accelnas.circumstances import machine, versions
 from accelnas.errors import SearchError
-from accelnas.fitting.evaluation.tables import number
 from accelnas.plots.runs import plot_regret
+from accelnas.reports import number
 from accelnas.search import RandomSearch, RegularizedEvolution, Reinforce
 from accelnas.search.runs.summary import summarised
 from studies.base import Figure, Reproduction, Table

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from accelnas.errors import FileError
-from accelnas.files import replacing, write_frame, write_text
-from accelnas.fitting.evaluation.tables import markdown, number
+from accelnas.reports import joined, markdown, number, write_files
 from studies.base import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from studies.base import Comparison, Reproduction, Table
 
 __all__ = ["write_reproduction"]
@@ -39,21 +39,13 @@ def write_reproduction(reproduction: Reproduction, folder: str | Path) -> Path:
     FileError
         If the folder can't be made or written to.
     """
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if reproduction.comparisons:
-            write_frame(_comparison_frame(reproduction), folder / f"{reproduction.name}.csv", "csv")
-        for table in reproduction.tables:
-            write_frame(table.frame, folder / _file_of(reproduction, table), "csv")
-        for figure in reproduction.figures:
-            with replacing(folder / f"{figure.name}.svg") as temporary:
-                figure.draw(temporary)
-        path = folder / f"{reproduction.name}.md"
-        write_text(path, _text(reproduction))
-    except OSError as error:
-        raise FileError(f"{folder}: {(error.strerror or str(error)).lower()}; name a folder to write to") from error
-    return path
+    files: dict[str, Callable[[Path], object] | str] = {}
+    if reproduction.comparisons:
+        files[f"{reproduction.name}.csv"] = _comparison_frame(reproduction).write_csv
+    files |= {_file_of(reproduction, table): table.frame.write_csv for table in reproduction.tables}
+    files |= {f"{figure.name}.svg": figure.draw for figure in reproduction.figures}
+    write_files(Path(folder), {**files, f"{reproduction.name}.md": _text(reproduction)})
+    return Path(folder) / f"{reproduction.name}.md"
 
 
 def _file_of(reproduction: Reproduction, table: Table) -> str:
@@ -61,20 +53,10 @@ def _file_of(reproduction: Reproduction, table: Table) -> str:
 
 
 def _comparison_frame(reproduction: Reproduction) -> pl.DataFrame:
-    rows = [
-        {
-            "quantity": c.quantity,
-            "unit": c.unit,
-            "published": c.published,
-            "found": c.found,
-            "difference": c.difference,
-            "tolerance": c.tolerance,
-            "verdict": c.verdict.value,
-            "source": c.source,
-        }
-        for c in reproduction.comparisons
-    ]
-    return pl.DataFrame(rows)
+    columns = ("quantity", "unit", "published", "found", "difference", "tolerance", "verdict", "source")
+    rows = [[getattr(comparison, name) for name in columns] for comparison in reproduction.comparisons]
+    frame = pl.DataFrame(rows, columns, orient="row")
+    return frame.with_columns(verdict=pl.Series([comparison.verdict.value for comparison in reproduction.comparisons]))
 
 
 def _text(reproduction: Reproduction) -> str:
@@ -92,7 +74,7 @@ def _text(reproduction: Reproduction) -> str:
         sections += [f"## {table.title}", table.text, body]
     if reproduction.remarks:
         sections += ["## Remarks", "\n".join(f"- {remark}" for remark in reproduction.remarks)]
-    return "\n\n".join(section for section in sections if section) + "\n"
+    return joined(*sections)
 
 
 def _summary(reproduction: Reproduction) -> str:
@@ -136,13 +118,4 @@ def _signed(comparison: Comparison) -> str:
 
 def _shown(table: Table) -> str:
     words = sum(dtype == pl.String for dtype in table.frame.dtypes)
-    lines = [[_cell(value) for value in row] for row in table.frame.iter_rows()]
-    return markdown(table.frame.columns, lines, words=words)
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return number(value)
-    if isinstance(value, int):
-        return f"{value:,}"
-    return "" if value is None else str(value)
+    return markdown(table.frame.columns, table.frame.rows(), words=words)

@@ -188,5 +188,5 @@ def _table(evaluation: Evaluation) -> Table:
 def _run_name(run: str, part: str) -> str:
     """Name what a line of the table averages over."""
     if run == "official":
-        return run if part == "ensemble" else f"{run}, {part}"
+        return run
     return f"mean of {part.partition(' of ')[2]} folds" if run == "cross-validation" else part.partition(",")[0]

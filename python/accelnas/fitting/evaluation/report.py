@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from accelnas import __version__
-from accelnas.files import write_frame, write_text
 from accelnas.fitting.evaluation import plots, tables
 from accelnas.fitting.evaluation.cells import LIBRARIES
 from accelnas.fitting.evaluation.results import results_table
 from accelnas.fitting.evaluation.runs import Plan, plan_cells, run_cells
+from accelnas.reports import joined, write_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,36 +83,30 @@ def write_report(evaluation: Evaluation, folder: str | Path, importances: Sequen
     Path
         Of the report.
     """
-    folder = Path(folder)
-    (folder / "figures").mkdir(parents=True, exist_ok=True)
-    write_frame(evaluation.results, folder / "results.parquet")
-    drawn = _draw(evaluation, folder / "figures", importances)
-    path = folder / "report.md"
-    write_text(path, _text(evaluation, drawn, importances))
-    return path
+    figures = _figures(evaluation, importances)
+    text = _text(evaluation, set(figures), importances)
+    drawn = {f"figures/{name}.svg": draw for name, draw in figures.items()}
+    write_files(Path(folder), {"results.parquet": evaluation.results.write_parquet, **drawn, "report.md": text})
+    return Path(folder) / "report.md"
 
 
-def _draw(evaluation: Evaluation, folder: Path, importances: Sequence[Importances]) -> set[str]:
-    """Draw what there are numbers for, and return the names of the files."""
-    results, drawn = evaluation.results, set()
+def _figures(evaluation: Evaluation, importances: Sequence[Importances]) -> dict[str, Callable[[Path], None]]:
+    """Give what draws each figure that there are numbers for."""
+    results, drawn = evaluation.results, {}
     for metric in results.filter(run="official")["metric"].unique(maintain_order=True):
         pairs = {}
         for cell, predictions in zip(evaluation.cells, evaluation.predictions, strict=True):
-            if (cell.metric, cell.run, cell.part) == (metric, "official", "ensemble"):
+            if (cell.metric, cell.run) == (metric, "official"):
                 measured = evaluation.dataset.values(metric)[evaluation.dataset.rows(predictions.ids)]
                 pairs[cell.settings.name] = (measured, predictions.predicted)
         unit = results.filter(metric=metric)["unit"][0]
-        plots.plot_predictions(folder / f"predictions-{metric}.svg", metric, unit, pairs)
-        drawn.add(f"predictions-{metric}.svg")
+        drawn[f"predictions-{metric}"] = partial(plots.plot_predictions, metric=metric, unit=unit, pairs=pairs)
     if results["coverage_50"].is_not_null().any():
-        plots.plot_calibration(folder / "calibration.svg", results)
-        drawn.add("calibration.svg")
+        drawn["calibration"] = partial(plots.plot_calibration, results=results)
     if results["run"].eq("learning-curve").any():
-        plots.plot_learning_curves(folder / "learning-curves.svg", results)
-        drawn.add("learning-curves.svg")
+        drawn["learning-curves"] = partial(plots.plot_learning_curves, results=results)
     if importances:
-        plots.plot_importances(folder / "importances.svg", importances)
-        drawn.add("importances.svg")
+        drawn["importances"] = partial(plots.plot_importances, found=importances)
     return drawn
 
 
@@ -119,9 +114,9 @@ HOW = """\
 R² is the coefficient of determination, τ Kendall's tau-b; τ₂ and τ₁ are τ of predictions rounded to 2 and 1 decimals
 of the unit. *Top 10* and *top 50* are the shares of the best measured rows among as many best predicted ones; *regret*
 is by how much the best measured row beats the one predicted best. Errors and regret are in the metric's unit.
-*Single* is one model fitted on the training part and stopped on the validation part; the other rows are ensembles
-fitted on both. The *noise ceiling* is what a perfect model would show, given the pooled noise of repeated measurements;
-with few repeats, or repeats with outliers, it is rough, and models may come out above it."""
+Models are ensembles fitted on the training and validation part. The *noise ceiling* is what a perfect model would
+show, given the pooled noise of repeated measurements; with few repeats, or repeats with outliers, it is rough, and
+models may come out above it."""
 
 
 def _text(evaluation: Evaluation, drawn: set[str], importances: Sequence[Importances]) -> str:
@@ -149,19 +144,16 @@ def _text(evaluation: Evaluation, drawn: set[str], importances: Sequence[Importa
         tables.overview(results),
         tables.ceilings(results, evaluation.dataset, evaluation.split, evaluation.cells),
     ]
-    if beside := tables.beside_paper(results):
-        sections += ["## The paper's Tables 1 and 2", beside]
     for metric in results["metric"].unique(maintain_order=True):
         unit = results.filter(metric=metric)["unit"][0]
         sections += [f"## {metric}" + (f" [{unit}]" if unit else ""), tables.of_metric(results, metric)]
-        if f"predictions-{metric}.svg" in drawn:
+        if f"predictions-{metric}" in drawn:
             sections.append(f"![predicted and measured {metric}](figures/predictions-{metric}.svg)")
-    if "calibration.svg" in drawn:
-        sections += ["## Calibration", tables.calibration(results), "![calibration](figures/calibration.svg)"]
-    if "learning-curves.svg" in drawn:
-        sections += ["## Learning curves", tables.learning_curves(results)]
-        sections.append("![learning curves](figures/learning-curves.svg)")
-    if "importances.svg" in drawn:
-        sections += ["## Importances", tables.importances(importances)]
-        sections.append("![importances](figures/importances.svg)")
-    return "\n\n".join(section for section in sections if section) + "\n"
+    for name, title, table in (
+        ("calibration", "Calibration", tables.calibration(results)),
+        ("learning-curves", "Learning curves", tables.learning_curves(results)),
+        ("importances", "Importances", tables.importances(importances)),
+    ):
+        if name in drawn:
+            sections += [f"## {title}", table, f"![{title.lower()}](figures/{name}.svg)"]
+    return joined(*sections)

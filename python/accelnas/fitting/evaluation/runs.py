@@ -12,7 +12,6 @@ from accelnas import _core
 from accelnas.arguments import check_threads, check_whole, check_wholes
 from accelnas.errors import DataError, ModelError
 from accelnas.fitting.evaluation.cells import Cell, fit_cell
-from accelnas.fitting.evaluation.paper import PAPER
 from accelnas.fitting.settings import LARGEST
 from accelnas.fitting.splits import k_fold
 
@@ -123,10 +122,7 @@ def _metrics(dataset: Dataset, plan: Plan) -> list[str]:
 def _cells_of_run(dataset: Dataset, split: Split, plan: Plan, settings: Settings, metric: str, run: str) -> list[Cell]:
     pool = np.sort(np.concatenate([split.train, split.val]))
     if run == "official":
-        cells = [Cell(settings, metric, run, "ensemble", pool, split.test)]
-        if any((row.settings, row.metric) == (settings.name, metric) for row in PAPER):
-            cells.append(Cell(settings, metric, run, "single", split.train, split.test, stop=split.val))
-        return cells
+        return [Cell(settings, metric, run, "ensemble", pool, split.test)]
     if run == "cross-validation":
         return [
             Cell(settings, metric, run, f"fold {i} of {plan.folds}", fold.train, fold.test)
