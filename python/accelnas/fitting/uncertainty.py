@@ -13,8 +13,6 @@ from accelnas.fitting.checks import pooled_noise
 from accelnas.fitting.ensemble import LINKS
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from numpy.typing import NDArray
 
     from accelnas.fitting.dataset import Dataset
@@ -53,10 +51,6 @@ class Uncertainty:
     factors: Floats
     scores: NDArray[np.float32]
     training: NDArray[np.uint8]
-
-    def as_dict(self) -> dict[str, Any]:
-        """As `_core.write_metric` takes it."""
-        return dict(vars(self))
 
 
 def estimate_uncertainty(dataset: Dataset, ensemble: Ensemble) -> Uncertainty:

@@ -92,7 +92,8 @@ def write_report(evaluation: Evaluation, folder: str | Path, importances: Sequen
 
 def _figures(evaluation: Evaluation, importances: Sequence[Importances]) -> dict[str, Callable[[Path], None]]:
     """Give what draws each figure that there are numbers for."""
-    results, drawn = evaluation.results, {}
+    results = evaluation.results
+    drawn: dict[str, Callable[[Path], None]] = {}
     for metric in results.filter(run="official")["metric"].unique(maintain_order=True):
         pairs = {}
         for cell, predictions in zip(evaluation.cells, evaluation.predictions, strict=True):

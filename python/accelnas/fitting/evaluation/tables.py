@@ -124,11 +124,8 @@ def learning_curves(results: pl.DataFrame) -> str:
         values = {name: own[name].to_numpy() for name in ("r2", "tau", "mae")}
         several = {n: (float(v.mean()), float(v.std(ddof=1)) if len(v) > 1 else 0.0) for n, v in values.items()}
         shown = [f"{mean:.4f} ± {std:.4f}" for mean, std in (several["r2"], several["tau"])]
-        mean, std = several["mae"]
-        first = own.row(0, named=True)
-        lines.append(
-            [first["metric"], first["settings"], first["wanted"], *shown, f"{number(mean)} ± {number(std, 2)}"]
-        )
+        mae = f"{number(several['mae'][0])} ± {number(several['mae'][1], 2)}"
+        lines.append([*own.select("metric", "settings", "wanted").row(0), *shown, mae])
     header = ["metric", "settings", "rows", "R²", "τ", "MAE"]
     return _titled("Test part, mean ± standard deviation over draws:", markdown(header, lines, words=2))
 

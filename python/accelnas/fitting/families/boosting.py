@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accelnas import Space
-    from accelnas.fitting.settings import Recipe, Stage
+    from accelnas.fitting.recipes import Recipe, Stage
 
     Floats = NDArray[np.float64]
     Choices = NDArray[np.uint8]

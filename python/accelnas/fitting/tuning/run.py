@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import signal
 import time
-from contextlib import suppress
-from multiprocessing import get_context
-from multiprocessing.connection import wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import TYPE_CHECKING, Any
+
+from joblib.externals.loky import ProcessPoolExecutor
+from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from accelnas.errors import AccelnasError
 from accelnas.fitting.families.base import POLL
@@ -15,7 +16,6 @@ from accelnas.fitting.tuning.objective import cross_validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from multiprocessing.connection import Connection
 
     from optuna import Trial
 
@@ -70,47 +70,39 @@ class Run:
 
     def run(self, threads: int) -> None:
         """Try candidates until trials or time are used up, `threads` at the same time."""
-        if threads == 1:
-            self._run_here()
-        else:
-            self._run_workers(threads)
-
-    def _run_here(self) -> None:
+        if threads > 1:
+            return self._run_lanes([_lane() for _ in range(threads)])
         while (asked := self._next(0)) is not None:
             for event in _attempt(self._problem, self._space, asked.params):
                 if not self._goes_on(asked, event):
                     break
+        return None
 
-    def _run_workers(self, count: int) -> None:
-        workers = {worker.connection: worker for worker in (_Worker(self._problem, self._space) for _ in range(count))}
-        idle = list(workers)
-        busy: dict[Connection, Trial] = {}
+    def _run_lanes(self, idle: list[ProcessPoolExecutor]) -> None:
+        busy: dict[Future[Event], tuple[ProcessPoolExecutor, Trial]] = {}
         try:
             while True:
                 while idle and (asked := self._next(len(busy))) is not None:
-                    busy[idle[-1]] = asked
-                    _send(idle.pop(), asked.params)
+                    lane = idle.pop()
+                    busy[lane.submit(_begin, self._problem, self._space, asked.params)] = lane, asked
                 if not busy:
                     return
-                while not (answered := wait(list(busy), timeout=POLL)):
-                    pass  # awake for Ctrl-C, which another thread may have got
-                for ready in answered:
-                    connection: Any = ready  # not a socket, as its type allows
-                    event = workers[connection].result()
-                    goes_on = self._goes_on(busy[connection], event)
-                    _send(connection, goes_on)
-                    if goes_on:
-                        continue
-                    del busy[connection]
-                    if workers[connection].died:
-                        del workers[connection]
-                        worker = _Worker(self._problem, self._space)
-                        connection = worker.connection
-                        workers[connection] = worker
-                    idle.append(connection)
+                # awake for Ctrl-C, which another thread may have got
+                for future in wait(busy, timeout=POLL, return_when=FIRST_COMPLETED).done:
+                    lane, asked = busy.pop(future)
+                    try:
+                        event: Event = future.result()
+                    except BrokenProcessPool:
+                        event = "its process died, of a lack of memory or a fault of a library"
+                        lane.shutdown(kill_workers=True)
+                        lane = _lane()
+                    if self._goes_on(asked, event):
+                        busy[lane.submit(_go_on)] = lane, asked
+                    else:
+                        idle.append(lane)
         finally:
-            for worker in workers.values():
-                worker.kill()
+            for lane in [*idle, *(lane for lane, _ in busy.values())]:
+                lane.shutdown(kill_workers=True)
 
     def _next(self, underway: int) -> Trial | None:
         if self._trials is not None and self._ended + underway >= self._trials:
@@ -147,45 +139,20 @@ def _attempt(problem: Problem, space: SearchSpace, suggested: Mapping[str, Any])
         yield f"{type(error).__name__}: {error}"
 
 
-class _Worker:
-    """A process that judges one candidate after another."""
-
-    def __init__(self, problem: Problem, space: SearchSpace) -> None:
-        context = get_context("spawn")  # a fork would inherit locks of the libraries' threads
-        self.died = False
-        self.connection, other = context.Pipe()
-        self._process = context.Process(target=_serve, args=(other, problem, space), daemon=True)
-        self._process.start()
-        other.close()  # so that its end is noticed here
-
-    def result(self) -> Event:
-        """Return what it sends next; if it died, that."""
-        try:
-            event: Event = self.connection.recv()
-        except (EOFError, OSError):
-            self.died = True
-            self.kill()
-            return f"its process died with exit code {self._process.exitcode}"
-        return event
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.join()
-        self.connection.close()
+def _lane() -> ProcessPoolExecutor:
+    """Give a process that judges one candidate after another; Ctrl-C is this one's to handle."""
+    return ProcessPoolExecutor(1, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
 
 
-def _send(connection: Any, message: object) -> None:
-    with suppress(OSError):  # it died: the next result says so
-        connection.send(message)
+def _begin(problem: Problem, space: SearchSpace, suggested: Mapping[str, Any]) -> Event:
+    """Judge a candidate, in a process of its own, by the first fold."""
+    _UNDERWAY[:] = [_attempt(problem, space, suggested)]
+    return _go_on()
 
 
-def _serve(connection: Connection, problem: Problem, space: SearchSpace) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    try:
-        while True:
-            for event in _attempt(problem, space, connection.recv()):
-                connection.send(event)
-                if not connection.recv():
-                    break
-    except (EOFError, OSError):
-        return  # the parent is gone
+def _go_on() -> Event:
+    """Judge it by one more fold."""
+    return next(_UNDERWAY[0])
+
+
+_UNDERWAY: list[Iterator[Event]] = []  # of a lane's process: what it judges
