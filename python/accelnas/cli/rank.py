@@ -66,9 +66,9 @@ def rank(
     """Count the architectures of the whole space that are better than those of a table, and those that tie."""
     import numpy as np
 
-    from accelnas.cli.columns import ColumnEncoder
     from accelnas.cli.tables import open_reader
     from accelnas.exact import rank_question
+    from accelnas.fitting.columns import ColumnEncoder
 
     bench = load_benchmark(benchmark, derive)
     with open_reader(table, lambda text: parses(bench.space, text)) as reader:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import re
 import tarfile
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["ARCHITECTURE", "SEED_COLUMNS", "Records", "read_archive"]
+__all__ = ["ARCHITECTURE", "SEED_COLUMNS", "Records", "digest_of", "read_archive"]
 
 RESULT_NAME = re.compile(r"result_(\d{1,18})\.json")
 FILE_LIMIT = 64 * 1024  # bytes in one result; real ones have 1,400
@@ -232,3 +233,12 @@ def _number(number: int, name: str, value: Any) -> float | None:
         return float(value)
     except OverflowError as error:
         raise DataError(f"result_{number}.json: {name} has too many digits") from error
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with regular(path).open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

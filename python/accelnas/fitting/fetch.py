@@ -16,6 +16,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from accelnas.errors import DataError
+from accelnas.fitting.archive import digest_of
+from accelnas.fitting.splits import PARTS, split_ids
 
 __all__ = [
     "ARCHIVE_SHA256",
@@ -84,8 +86,6 @@ def fetch_split(folder: Path, url: str = SPLIT_URL, progress: Progress | None = 
     DataError
         As `fetch`; also if the ids are not those of the published split.
     """
-    from accelnas.fitting.splits import PARTS, split_ids
-
     target = folder / "official_split.json"
     if target.is_file() and _split_sha256(target.read_bytes()) == SPLIT_SHA256:
         return target
@@ -142,17 +142,17 @@ def fetch(url: str, target: Path, sha256: str | None, progress: Progress | None 
     """
     if urlsplit(url).scheme not in {"http", "https"}:
         raise DataError(f"{url!r} is not an http or https address")
-    if target.is_file() and sha256 is not None and _sha256(target) == sha256:
+    if target.is_file() and sha256 is not None and digest_of(target) == sha256:
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
     resumed = part.is_file() and part.stat().st_size > 0
     _download(url, part, progress)
-    found = _sha256(part)
+    found = digest_of(part)
     if resumed and sha256 is not None and found != sha256:
         part.unlink()  # the remains of another file: start over once
         _download(url, part, progress)
-        found = _sha256(part)
+        found = digest_of(part)
     if sha256 is not None and found != sha256:
         part.unlink()
         raise DataError(f"{url} has SHA-256 {found}; expected {sha256}: the file was changed or the address is wrong")
@@ -224,11 +224,3 @@ def _complete_length(content_range: str | None) -> int | None:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
