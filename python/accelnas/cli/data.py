@@ -135,7 +135,7 @@ def fetch(
     ] = None,
     split: Annotated[bool, typer.Option("--split/--no-split", help="Fetch the published split, too.")] = True,
 ) -> None:
-    """Download the public Accel-NASBench data (1.2 MB), resuming where an earlier try ended."""
+    """Download the public Accel-NASBench data (1.2 MB)."""
     from accelnas.fitting import fetch as download
 
     target = folder or download.cache_folder()
