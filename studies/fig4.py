@@ -18,9 +18,8 @@ from accelnas.search.runs.quality import exact_front
 from studies.base import Comparison, Figure, Reproduction
 from studies.device_searches import ACCURACY, DeviceSearches, paper_reward, rewarded_runs
 from studies.fig4_tables import SEEDS, all_tables, order_of_top1, standing
-from studies.located import locate
 from studies.lstm import LSTM, LSTM_LIBRARIES, lstm_controller, lstm_runs
-from studies.networks import NETWORKS, SOURCE, encoded
+from studies.networks import NETWORKS, SOURCE, encoded, locate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,8 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accelnas.benchmark import Benchmark
-    from studies.located import Location
-    from studies.networks import SearchedNetwork
+    from studies.networks import Location, SearchedNetwork
 
     Floats = NDArray[np.float64]
     Located = Mapping[tuple[SearchedNetwork, str], Location]

@@ -13,9 +13,10 @@ import numpy as np
 import accelnas
 from accelnas.errors import DataError
 from accelnas.fitting.archive import ARCHITECTURE, SEED_COLUMNS
+from accelnas.fitting.columns import ColumnEncoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -102,19 +103,21 @@ def _read_scheme(folder: Path, pattern: str, space: Space) -> dict[Path, dict[st
 
 def _read_seed(path: Path, space: Space) -> dict[str, list[float]]:
     """Give the values of `LIMITS` of each architecture."""
-    columns = _variable_columns(space)
-    width = ARCHITECTURE + len(columns)
+    names = [f"block{block}_{symbol}" for symbol in SYMBOLS for block in range(len(space.blocks))]
+    rows = _read_rows(path)
+    places = [f"{path.name}, row {line}" for line in range(1, len(rows) + 1)]
+    for where, cells in zip(places, rows, strict=True):
+        if len(cells) != ARCHITECTURE + len(names):
+            raise DataError(f"{where} has {len(cells)} columns; expected {ARCHITECTURE + len(names)}")
+    if len(rows) < LEAST:
+        raise DataError(f"{path.name} has {len(rows)} rows; at least {LEAST} architectures are needed to rank")
+    columns = dict(zip(names, list(zip(*rows, strict=True))[ARCHITECTURE:], strict=True))
     found: dict[str, list[float]] = {}
-    for line, cells in enumerate(_read_rows(path), start=1):
-        where = f"{path.name}, row {line}"
-        if len(cells) != width:
-            raise DataError(f"{where} has {len(cells)} columns; expected {width}")
-        architecture = _architecture(cells, where, columns, space)
+    choices = ColumnEncoder(space, names, path.name)(columns, places.__getitem__)
+    for architecture, where, cells in zip(space.format(choices), places, rows, strict=True):
         if architecture in found:
             raise DataError(f"{where} repeats the architecture {architecture}; keep one row of it a seed")
         found[architecture] = [_number(cells, where, metric) for metric in LIMITS]
-    if len(found) < LEAST:
-        raise DataError(f"{path.name} has {len(found)} rows; at least {LEAST} architectures are needed to rank")
     return found
 
 
@@ -137,36 +140,3 @@ def _number(cells: list[str], where: str, metric: str) -> float:
         limit = f"from {low:g} to {high:g}" if math.isfinite(high) else f"above {low:g}"
         raise DataError(f"{where}, column {column + 1} ({metric}) is {cells[column]!r}; give a number {limit}")
     return value
-
-
-def _variable_columns(space: Space) -> dict[str, tuple[int, Callable[[str], object]]]:
-    """Give each variable's column and how its cells are read."""
-    blocks = len(space.blocks)
-    return {
-        f"block{block}_{symbol}": (ARCHITECTURE + i * blocks + block, _flag if symbol == "se" else int)
-        for i, symbol in enumerate(SYMBOLS)
-        for block in range(blocks)
-    }
-
-
-def _flag(cell: str) -> bool:
-    return {"True": True, "False": False}[cell.strip()]
-
-
-def _architecture(
-    cells: list[str], where: str, columns: dict[str, tuple[int, Callable[[str], object]]], space: Space
-) -> str:
-    chosen = {}
-    for variable in space.variables:
-        column, read = columns[variable.name]
-        try:
-            value = read(cells[column])
-        except (KeyError, ValueError):
-            value = None
-        if value not in variable.choices:
-            known = ", ".join(str(choice) for choice in variable.choices)
-            raise DataError(
-                f"{where}, column {column + 1} ({variable.name}) is {cells[column]!r}; choose one of {known}"
-            )
-        chosen[variable.name] = value
-    return space.format(chosen)[0]

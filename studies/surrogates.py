@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from accelnas.fitting.dataset import Dataset
     from accelnas.fitting.evaluate import Figures
-    from accelnas.fitting.evaluation.cache import Cache
+    from accelnas.fitting.evaluation.cells import Cache
     from accelnas.fitting.splits import Split
 
 __all__ = [

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from accelnas.fitting.dataset import Dataset
-    from accelnas.fitting.evaluation.cache import Cache
+    from accelnas.fitting.evaluation.cells import Cache
     from accelnas.fitting.splits import Split
     from studies.surrogates import Published, Surrogate
 

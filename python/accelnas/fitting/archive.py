@@ -9,7 +9,7 @@ import re
 import tarfile
 import zlib
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 from accelnas.errors import DataError, FileError
@@ -49,10 +49,10 @@ class Records:
         Field or file name to the number of files in which it was met and left out.
     """
 
-    ids: list[int] = field(default_factory=list)
-    architectures: list[dict[str, Any]] = field(default_factory=list)
-    metrics: dict[str, list[float | None]] = field(default_factory=dict)
-    unknown: Counter[str] = field(default_factory=Counter)
+    ids: list[int]
+    architectures: list[dict[str, Any]]
+    metrics: dict[str, list[float | None]]
+    unknown: Counter[str]
 
 
 def read_archive(path: Path) -> Records:
@@ -91,10 +91,11 @@ def read_archive(path: Path) -> Records:
     if not results:
         raise DataError(f"{path} holds no result_N.json file; expected the Accel-NASBench archive")
 
-    records = Records(unknown=unknown)
-    for number in sorted(results):
-        _add(records, number, results[number])
-    return records
+    ids = sorted(results)
+    values = [_metric_values(number, results[number], unknown) for number in ids]
+    names = dict.fromkeys(name for of_file in values for name in of_file)
+    metrics = {name: [of_file.get(name) for of_file in values] for name in names}
+    return Records(ids, [results[number]["architecture"] for number in ids], metrics, unknown)
 
 
 def _folder_members(folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -176,21 +177,9 @@ def _parse(name: str, content: bytes) -> dict[str, Any]:
     return result
 
 
-def _add(records: Records, number: int, result: dict[str, Any]) -> None:
-    """Append one result; absent metrics become None so that columns stay aligned."""
-    values, unknown = _metric_values(number, result)
-    for name in values:
-        records.metrics.setdefault(name, [None] * len(records.ids))
-    for name, column in records.metrics.items():
-        column.append(values.get(name))
-    records.ids.append(number)
-    records.architectures.append(result["architecture"])
-    records.unknown.update(unknown)
-
-
-def _metric_values(number: int, result: dict[str, Any]) -> tuple[dict[str, float | None], list[str]]:
+def _metric_values(number: int, result: dict[str, Any], unknown: Counter[str]) -> dict[str, float | None]:
     values: dict[str, float | None] = {}
-    unknown = [key for key in result if key not in {"architecture", *_SECTIONS}]
+    unknown.update(key for key in result if key not in {"architecture", *_SECTIONS})
     for section in _SECTIONS:
         for key, value in _object(number, section, result.get(section)).items():
             if section == "platform_perf":
@@ -200,12 +189,12 @@ def _metric_values(number: int, result: dict[str, Any]) -> tuple[dict[str, float
                     if part in expected:
                         values[expected[part]] = _number(number, f"{key}.{part}", entry)
                     else:
-                        unknown.append(f"{section}.{key}.{part}")
+                        unknown[f"{section}.{key}.{part}"] += 1
             elif key in _SECTIONS[section]:
                 values[RENAMED.get(key, key)] = _number(number, key, value)
             else:
-                unknown.append(f"{section}.{key}")
-    return values, unknown
+                unknown[f"{section}.{key}"] += 1
+    return values
 
 
 # section to its fields; platform_perf has one entry a metric and device, open to new devices

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from accelnas.fitting.dataset import Dataset
-    from accelnas.fitting.evaluation.cache import Cache
-    from accelnas.fitting.evaluation.cells import Predictions
+    from accelnas.fitting.evaluation.cells import Cache, Predictions
     from accelnas.fitting.settings import Settings
     from accelnas.fitting.splits import Split
 
