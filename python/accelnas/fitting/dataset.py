@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from accelnas import mnasnet_space
 from accelnas.caching import cached_property
 from accelnas.errors import DataError
 from accelnas.files import write_frame
@@ -160,11 +161,7 @@ def read_dataset(path: str | Path, space: Space | None = None) -> Dataset:
         If the file can't be read, or a row holds an unknown variable or a value that is not one
         of the variable's choices; the message names the row's id.
     """
-    if space is None:
-        from accelnas import mnasnet_space
-
-        space = mnasnet_space()
-    path = Path(path)
+    path, space = Path(path), space or mnasnet_space()
     if not path.exists():
         raise DataError(f"{path} does not exist; `accelnas data fetch` downloads the public archive")
     if path.suffix.lower() in {".parquet", ".csv"} and path.is_file():

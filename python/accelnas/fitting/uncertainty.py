@@ -94,7 +94,7 @@ def repeat_noise(dataset: Dataset, metric: str, link: str) -> float | None:
 
 
 def total_deviation(spread: Floats, residual: Floats) -> Floats:
-    """Standard deviation of measurements around predictions, above 0."""
+    """Give the deviation of measurements around predictions, above 0."""
     return np.maximum(np.hypot(spread, residual), np.finfo(np.float64).tiny)
 
 
