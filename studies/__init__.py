@@ -1,12 +1,10 @@
 """Published results computed again: each experiment is one file, with one report for all."""
 
-from accelnas.circumstances import machine, versions
-from studies.base import Comparison, Figure, Reproduction, Table, Verdict
+from studies.base import Comparison, Figure, Reproduction, Table, Verdict, write_reproduction
 from studies.fig3 import reproduce_fig3
 from studies.fig4 import reproduce_fig4
 from studies.fig5 import reproduce_fig5
 from studies.tables import reproduce_table
-from studies.writer import write_reproduction
 
 __all__ = [
     "Comparison",
@@ -14,11 +12,9 @@ __all__ = [
     "Reproduction",
     "Table",
     "Verdict",
-    "machine",
     "reproduce_fig3",
     "reproduce_fig4",
     "reproduce_fig5",
     "reproduce_table",
-    "versions",
     "write_reproduction",
 ]

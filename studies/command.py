@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from accelnas.cli.data import read
+from accelnas.cli.data import listed, read
 from accelnas.cli.fit import read_parts
 from accelnas.cli.info import new_table, significant
 from accelnas.cli.shared import ThreadsOption, console, progress
+from studies.fig3 import RESAMPLES
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -137,19 +138,24 @@ def reproduce(
     four for table2, ensembles many times that; finished fits are kept. fig5 takes a minute on two cores and fig4
     several, without the LSTM controller.
     """
-    from studies import reproduce_fig3, write_reproduction
-    from studies.fig3 import RESAMPLES
+    from studies import reproduce_fig3, reproduce_fig4, reproduce_fig5, write_reproduction
 
     given = {"DATA": data, "--metrics": metrics, "--families": families, "--ensembles": ensembles, "--cache": cache}
     _check_options(experiment, [name for name, value in {**given, "--lstm": lstm}.items() if value is not None])
+    options: dict[str, Any] = {"seed": seed, "threads": threads, **({} if runs is None else {"runs": runs})}
     if experiment is Experiment.fig3:
         found = reproduce_fig3(_seeds_folder(data), seed=seed, resamples=runs or RESAMPLES)
     elif experiment in SEARCHES:
-        found = _searches_of(experiment, _listed(metrics), seed, runs, lstm, threads)
+        with progress("searches", None, "evaluations") as done:
+            options |= {"lstm": lstm, "progress": done}
+            if experiment is Experiment.fig5:
+                found = reproduce_fig5(**options)
+            else:
+                found = reproduce_fig4(metrics=listed(metrics), **options)
     else:
-        of_ensembles = {None: None, "all": None, "none": []}.get(ensembles, _listed(ensembles))
-        wanted = _listed(metrics), _listed(families), of_ensembles
-        found = _table_of(experiment.value, data, *wanted, seed, runs or 1, cache, threads)
+        of_ensembles = {None: None, "all": None, "none": []}.get(ensembles, listed(ensembles))
+        options |= {"metrics": listed(metrics), "families": listed(families), "ensembles": of_ensembles}
+        found = _table_of(experiment.value, data, cache, options)
     screen = console()
     if found.comparisons:
         screen.print(_table(found))
@@ -173,61 +179,17 @@ def _seeds_folder(data: Path | None) -> Path:
     return data.parent if data.is_file() else data
 
 
-def _searches_of(
-    experiment: Experiment,
-    metrics: list[str] | None,
-    seed: int,
-    runs: int | None,
-    lstm: int | None,
-    threads: int | None,
-) -> Reproduction:
-    from studies import reproduce_fig4, reproduce_fig5
-    from studies.fig5 import RUNS
-
-    wanted = runs or RUNS
-    with progress("searches", None, "evaluations") as done:
-        if experiment is Experiment.fig5:
-            return reproduce_fig5(seed=seed, runs=wanted, lstm=lstm, threads=threads, progress=done)
-        return reproduce_fig4(metrics=metrics, seed=seed, runs=wanted, lstm=lstm, threads=threads, progress=done)
-
-
-def _table_of(
-    name: str,
-    data: Path | None,
-    metrics: list[str] | None,
-    families: list[str] | None,
-    ensembles: list[str] | None,
-    seed: int,
-    runs: int,
-    cache: Path | None,
-    threads: int | None,
-) -> Reproduction:
+def _table_of(name: str, data: Path | None, cache: Path | None, options: dict[str, Any]) -> Reproduction:
     from accelnas.fitting.evaluation import Cache
     from accelnas.fitting.fetch import cache_folder
     from studies.tables import reproduce_table, rows_of
 
-    rows_of(name, metrics, families)  # complains before anything is read
+    rows_of(name, options["metrics"], options["families"])  # complains before anything is read
     dataset = read(data, None)
     split = read_parts("official", data, dataset)
     store = Cache(cache or cache_folder() / "evaluation.sqlite")
     with progress("fits", None, "fits") as done:
-        return reproduce_table(
-            name,
-            dataset,
-            split,
-            store,
-            metrics=metrics,
-            families=families,
-            ensembles=ensembles,
-            seed=seed,
-            runs=runs,
-            threads=threads,
-            progress=done,
-        )
-
-
-def _listed(text: str | None) -> list[str] | None:
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+        return reproduce_table(name, dataset, split, store, **options, progress=done)
 
 
 def _table(found: Reproduction) -> Table:

@@ -11,7 +11,7 @@ import polars as pl
 import accelnas
 from accelnas.circumstances import machine, versions
 from accelnas.errors import DataError
-from accelnas.fitting.repeats import pooled_noise
+from accelnas.fitting.checks import pooled_noise
 from accelnas.plots.style import GREY, INK, colours, drawing, save
 from studies.base import Comparison, Figure, Reproduction, Table
 from studies.schemes import read_schemes

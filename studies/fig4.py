@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import accelnas
-from accelnas.circumstances import machine, versions
-from accelnas.errors import MetricError, SearchError
+from accelnas.circumstances import machine
+from accelnas.errors import MetricError
 from accelnas.plots.runs import Panel, plot_fronts
 from accelnas.search import Nsga2, RandomSearch, Reinforce
 from accelnas.search.objective import parse_sought
@@ -18,9 +18,8 @@ from accelnas.search.runs.quality import exact_front
 from studies.base import Comparison, Figure, Reproduction
 from studies.device_searches import ACCURACY, DeviceSearches, paper_reward, rewarded_runs
 from studies.fig4_tables import SEEDS, all_tables, order_of_top1, standing
-from studies.located import locate
-from studies.lstm import LSTM, LSTM_LIBRARIES, lstm_controller, lstm_runs
-from studies.networks import NETWORKS, SOURCE, encoded
+from studies.lstm import LSTM, Done, libraries_of, lstm_controller, lstm_runs
+from studies.networks import NETWORKS, SOURCE, encoded, locate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,8 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accelnas.benchmark import Benchmark
-    from studies.located import Location
-    from studies.networks import SearchedNetwork
+    from studies.networks import Location, SearchedNetwork
 
     Floats = NDArray[np.float64]
     Located = Mapping[tuple[SearchedNetwork, str], Location]
@@ -49,7 +47,6 @@ METRICS = (
 )
 RUNS, BUDGET, TOLERANCE, DRAWN = 1000, 1500, 0.05, 15
 RANDOM, REINFORCE, NSGA2 = "random search", "REINFORCE, factorised", "NSGA-II"
-LIBRARIES = ("numpy", "scipy", "matplotlib")
 RULE = (
     "Compared are the speeds of the networks that the authors picked: measured by them, and predicted by the bundled "
     f"benchmark. A speed is reproduced if they differ by {100 * TOLERANCE:.0f} % at most, a choice. The fronts of the "
@@ -107,9 +104,8 @@ def reproduce_fig4(
     unknown = [metric for metric in chosen if metric not in METRICS]
     if unknown or not chosen:
         raise MetricError(f"metrics of fig4 are {', '.join(chosen)}; choose from {', '.join(METRICS)}")
-    if runs < 2 or lstm == 1:
-        raise SearchError(f"there are {runs} runs, and {lstm} of the LSTM controller; give 2 or more for an interval")
-    bench, of_lstm, done = bench or accelnas.load(), lstm_runs(lstm, SEEDS), Done(progress)
+    of_lstm, done = lstm_runs(lstm, SEEDS, runs), Done(progress)
+    bench = bench or accelnas.load()
     searches = [_searched(bench, metric, runs, budget, seed, of_lstm, threads, done) for metric in chosen]
     rows = encoded(bench.space)
     located = {
@@ -128,7 +124,7 @@ def reproduce_fig4(
         comparisons=_compare(bench, located),
         command=f"accelnas reproduce fig4{only} --seed {seed} --runs {runs} --lstm {of_lstm} --output DIRECTORY",
         machine=machine(),
-        versions=versions([*LIBRARIES, *(LSTM_LIBRARIES if of_lstm else ())]),
+        versions=libraries_of(of_lstm),
         tables=tables,
         figures=[
             Figure(
@@ -141,23 +137,6 @@ def reproduce_fig4(
         ],
         remarks=[*standing(tables[1].frame), *order_of_top1(tables[0].frame), *REMARKS],
     )
-
-
-class Done:
-    """Counts finished evaluations of all searches."""
-
-    def __init__(self, tell: Callable[[float], object] | None) -> None:
-        self._tell, self._before = tell, 0
-
-    def within(self, evaluations: int, *_: object) -> None:
-        """Take evaluations of the search that goes on."""
-        if self._tell is not None:
-            self._tell(self._before + evaluations)
-
-    def end(self, evaluations: int) -> None:
-        """Take the evaluations of a search that ended."""
-        self.within(evaluations)
-        self._before += evaluations
 
 
 def _searched(

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from accelnas.benchmark import Benchmark
     from accelnas.search.runs.result import Runs
     from studies.device_searches import DeviceSearches
-    from studies.located import Location
-    from studies.networks import SearchedNetwork
+    from studies.networks import Location, SearchedNetwork
 
     Floats = NDArray[np.float64]
     Located = Mapping[tuple[SearchedNetwork, str], Location]

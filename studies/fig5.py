@@ -9,14 +9,13 @@ import numpy as np
 import polars as pl
 
 import accelnas
-from accelnas.circumstances import machine, versions
-from accelnas.errors import SearchError
-from accelnas.fitting.evaluation.tables import number
+from accelnas.circumstances import machine
 from accelnas.plots.runs import plot_regret
+from accelnas.reports import number
 from accelnas.search import RandomSearch, RegularizedEvolution, Reinforce
 from accelnas.search.runs.summary import summarised
 from studies.base import Figure, Reproduction, Table
-from studies.lstm import LSTM, LSTM_LIBRARIES, lstm_controller, lstm_runs
+from studies.lstm import LSTM, Done, libraries_of, lstm_controller, lstm_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,7 +38,6 @@ ALGORITHMS: Mapping[str, Any] = {
     FACTORISED: Reinforce(),
 }
 LEVEL, PER_CENT, RESAMPLES = 0.95, "95 %", 1000
-LIBRARIES = ("numpy", "scipy", "matplotlib")
 RULE = (
     "The paper states no numbers for this figure, so none are compared. What is reproduced are its settings (random "
     "search; evolution with a population of 20 and samples of 10; REINFORCE with 6 architectures a step; 600 "
@@ -86,9 +84,7 @@ def reproduce_fig5(
     MissingExtraError
         If the LSTM controller is asked for and not installed.
     """
-    if runs < 2 or lstm == 1:
-        raise SearchError(f"there are {runs} runs, and {lstm} of the LSTM controller; give 2 or more for an interval")
-    of_lstm = lstm_runs(lstm, min(runs, LSTM_RUNS))
+    of_lstm = lstm_runs(lstm, min(runs, LSTM_RUNS), runs)
     found = simulated(bench or accelnas.load(), seed, runs, budget, of_lstm, threads, progress)
     few, top1, regret = _summaries(found)
     several = f"{runs:,} runs" + (f" ({of_lstm} of the LSTM controller)" if of_lstm else "")
@@ -100,7 +96,7 @@ def reproduce_fig5(
         comparisons=[],
         command=f"accelnas reproduce fig5 --seed {seed} --runs {runs} --lstm {of_lstm} --output DIRECTORY",
         machine=machine(),
-        versions=versions([*LIBRARIES, *(LSTM_LIBRARIES if of_lstm else ())]),
+        versions=libraries_of(of_lstm),
         tables=[_orders(found), _finals(found), _course(found), _trajectories(few, top1, regret)],
         figures=[
             Figure(
@@ -128,21 +124,16 @@ def simulated(
     progress: Callable[[float], object] | None = None,
 ) -> dict[str, Runs]:
     """Make the runs of all algorithms, by name."""
-    tell = progress or (lambda _: None)
+    done = Done(progress)
     wanted = {label: (algorithm, runs) for label, algorithm in ALGORITHMS.items()}
     if of_lstm:
         wanted[LSTM] = (lstm_controller(), of_lstm)
     found: dict[str, Runs] = {}
-    before = 0
-    for label, (algorithm, number_of_runs) in wanted.items():
-
-        def report(done: int, _total: int, _best: float, before: int = before) -> None:
-            tell(before + done)
-
+    for label, (algorithm, count) in wanted.items():
         found[label] = bench.simulate(
-            algorithm, METRIC, runs=number_of_runs, budget=budget, seed=seed, threads=threads, progress=report
+            algorithm, METRIC, runs=count, budget=budget, seed=seed, threads=threads, progress=done.within
         )
-        before += number_of_runs * budget
+        done.end(count * budget)
     return found
 
 

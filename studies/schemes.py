@@ -12,10 +12,11 @@ import numpy as np
 
 import accelnas
 from accelnas.errors import DataError
-from accelnas.fitting.repeats import ARCHITECTURE, SEED_COLUMNS, SEED_FILES
+from accelnas.fitting.archive import ARCHITECTURE, SEED_COLUMNS
+from accelnas.fitting.columns import ColumnEncoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -26,8 +27,12 @@ if TYPE_CHECKING:
 __all__ = ["Scheme", "read_schemes"]
 
 FOLDER = "proxy_validation"
-FILES = {"proxy": SEED_FILES, "reference": "fewproxy-seed*.csv"}
-LIMITS = {"accuracy": (0.0, 100.0), "train_time": (0.0, math.inf)}  # per cent and seconds
+FILES = {"proxy": "proxified-seed*.csv", "reference": "fewproxy-seed*.csv"}
+LIMITS = {
+    "accuracy": (0.0, 100.0),
+    "accuracy_top5": (0.0, 100.0),
+    "train_time": (0.0, math.inf),
+}  # per cent and seconds
 LEAST = 10  # architectures; resamples of fewer may hold one alone, which has no rank
 SYMBOLS = ("e", "k", "l", "se")  # each for all blocks, in this order
 
@@ -40,25 +45,28 @@ class Scheme:
     ----------
     choices
         uint8 (n, variables): choice indices of the architectures, the same in all schemes.
-    accuracy
-        float64 (n, seeds): top-1 in per cent.
+    accuracy, accuracy_top5
+        float64 (n, seeds): in per cent.
     train_time
         float64 (n, seeds): seconds of each training.
     """
 
     choices: NDArray[np.uint8]
     accuracy: Floats
+    accuracy_top5: Floats
     train_time: Floats
 
 
-def read_schemes(folder: str | Path) -> dict[str, Scheme]:
-    """Read the cheap training scheme ``"proxy"`` and the ``"reference"``.
+def read_schemes(folder: str | Path, names: Sequence[str] = tuple(FILES)) -> dict[str, Scheme]:
+    """Read the cheap training scheme ``"proxy"``, the ``"reference"``, or both.
 
     Parameters
     ----------
     folder
         Holds ``proxified-seed*.csv`` and ``fewproxy-seed*.csv``, or a folder ``proxy_validation`` that does;
         the tables have no header.
+    names
+        Of the schemes.
 
     Raises
     ------
@@ -72,8 +80,8 @@ def read_schemes(folder: str | Path) -> dict[str, Scheme]:
     if not folder.is_dir():
         raise DataError(f"no folder {folder}; name the one that holds {' and '.join(FILES.values())}")
     space = accelnas.mnasnet_space()
-    tables = {name: _read_scheme(folder, pattern, space) for name, pattern in FILES.items()}
-    first_path, first = next(iter(tables["proxy"].items()))
+    tables = {name: _read_scheme(folder, FILES[name], space) for name in names}
+    first_path, first = next(iter(tables[names[0]].items()))
     for path, table in (item for seeds in tables.values() for item in seeds.items()):
         for architecture in sorted(first.keys() ^ table.keys()):
             here, there = (path, first_path) if architecture in table else (first_path, path)
@@ -82,33 +90,34 @@ def read_schemes(folder: str | Path) -> dict[str, Scheme]:
     schemes = {}
     for name, seeds in tables.items():
         values = np.array([[table[architecture] for table in seeds.values()] for architecture in first])
-        schemes[name] = Scheme(rows, values[..., 0], values[..., 1])
+        schemes[name] = Scheme(rows, *np.moveaxis(values, -1, 0))
     return schemes
 
 
-def _read_scheme(folder: Path, pattern: str, space: Space) -> dict[Path, dict[str, tuple[float, float]]]:
+def _read_scheme(folder: Path, pattern: str, space: Space) -> dict[Path, dict[str, list[float]]]:
     paths = sorted(folder.glob(pattern))
     if len(paths) < 2:
         raise DataError(f"{folder} has {len(paths)} files {pattern}; at least 2 seeds are needed")
     return {path: _read_seed(path, space) for path in paths}
 
 
-def _read_seed(path: Path, space: Space) -> dict[str, tuple[float, float]]:
-    """Give accuracy and training time of each architecture."""
-    columns = _variable_columns(space)
-    width = ARCHITECTURE + len(columns)
-    found: dict[str, tuple[float, float]] = {}
-    for line, cells in enumerate(_read_rows(path), start=1):
-        where = f"{path.name}, row {line}"
-        if len(cells) != width:
-            raise DataError(f"{where} has {len(cells)} columns; expected {width}")
-        accuracy, seconds = (_number(cells, where, metric) for metric in LIMITS)
-        architecture = _architecture(cells, where, columns, space)
+def _read_seed(path: Path, space: Space) -> dict[str, list[float]]:
+    """Give the values of `LIMITS` of each architecture."""
+    names = [f"block{block}_{symbol}" for symbol in SYMBOLS for block in range(len(space.blocks))]
+    rows = _read_rows(path)
+    places = [f"{path.name}, row {line}" for line in range(1, len(rows) + 1)]
+    for where, cells in zip(places, rows, strict=True):
+        if len(cells) != ARCHITECTURE + len(names):
+            raise DataError(f"{where} has {len(cells)} columns; expected {ARCHITECTURE + len(names)}")
+    if len(rows) < LEAST:
+        raise DataError(f"{path.name} has {len(rows)} rows; at least {LEAST} architectures are needed to rank")
+    columns = dict(zip(names, list(zip(*rows, strict=True))[ARCHITECTURE:], strict=True))
+    found: dict[str, list[float]] = {}
+    choices = ColumnEncoder(space, names, path.name)(columns, places.__getitem__)
+    for architecture, where, cells in zip(space.format(choices), places, rows, strict=True):
         if architecture in found:
             raise DataError(f"{where} repeats the architecture {architecture}; keep one row of it a seed")
-        found[architecture] = (accuracy, seconds)
-    if len(found) < LEAST:
-        raise DataError(f"{path.name} has {len(found)} rows; at least {LEAST} architectures are needed to rank")
+        found[architecture] = [_number(cells, where, metric) for metric in LIMITS]
     return found
 
 
@@ -131,36 +140,3 @@ def _number(cells: list[str], where: str, metric: str) -> float:
         limit = f"from {low:g} to {high:g}" if math.isfinite(high) else f"above {low:g}"
         raise DataError(f"{where}, column {column + 1} ({metric}) is {cells[column]!r}; give a number {limit}")
     return value
-
-
-def _variable_columns(space: Space) -> dict[str, tuple[int, Callable[[str], object]]]:
-    """Give each variable's column and how its cells are read."""
-    blocks = len(space.blocks)
-    return {
-        f"block{block}_{symbol}": (ARCHITECTURE + i * blocks + block, _flag if symbol == "se" else int)
-        for i, symbol in enumerate(SYMBOLS)
-        for block in range(blocks)
-    }
-
-
-def _flag(cell: str) -> bool:
-    return {"True": True, "False": False}[cell.strip()]
-
-
-def _architecture(
-    cells: list[str], where: str, columns: dict[str, tuple[int, Callable[[str], object]]], space: Space
-) -> str:
-    chosen = {}
-    for variable in space.variables:
-        column, read = columns[variable.name]
-        try:
-            value = read(cells[column])
-        except (KeyError, ValueError):
-            value = None
-        if value not in variable.choices:
-            known = ", ".join(str(choice) for choice in variable.choices)
-            raise DataError(
-                f"{where}, column {column + 1} ({variable.name}) is {cells[column]!r}; choose one of {known}"
-            )
-        chosen[variable.name] = value
-    return space.format(chosen)[0]

@@ -10,20 +10,18 @@ import polars as pl
 from accelnas.circumstances import machine, versions
 from accelnas.errors import DataError
 from accelnas.fitting.evaluation.cells import LIBRARIES
-from accelnas.fitting.evaluation.paper import NOTES, PAPER
-from accelnas.fitting.evaluation.tables import number
 from accelnas.fitting.settings import known_metrics
+from accelnas.reports import number
 from studies.base import Comparison, Reproduction, Table, Verdict
-from studies.surrogates import BY_DEFAULTS, bundled_surrogate, default_machine, fit_surrogates
+from studies.surrogates import BY_DEFAULTS, NOTES, PAPER, bundled_surrogate, default_machine, fit_surrogates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from accelnas.fitting.dataset import Dataset
-    from accelnas.fitting.evaluation.cache import Cache
-    from accelnas.fitting.evaluation.paper import Published
+    from accelnas.fitting.evaluation.cells import Cache
     from accelnas.fitting.splits import Split
-    from studies.surrogates import Surrogate
+    from studies.surrogates import Published, Surrogate
 
 __all__ = ["FAMILIES", "TABLES", "reproduce_table", "rows_of"]
 

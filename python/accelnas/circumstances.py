@@ -1,4 +1,4 @@
-"""Where a reproduction was made: machine and library versions."""
+"""Where a result was made: machine and library versions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from accelnas import __version__, _core
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["machine", "versions"]
+__all__ = ["machine", "processor", "versions"]
 
 LINUX_PROCESSOR = Path("/proc/cpuinfo")
 
@@ -25,11 +25,12 @@ def machine() -> str:
     >>> " cores of " in machine() and "Python 3." in machine()
     True
     """
-    cores = f"{_core.processors()} cores of {_processor()}"
+    cores = f"{_core.processors()} cores of {processor()}"
     return f"{cores}, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Name the processor."""
     if LINUX_PROCESSOR.is_file():
         for line in LINUX_PROCESSOR.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("model name"):

@@ -1,20 +1,16 @@
 """Estimated noise and residuals against the truth that made the data."""
 
 import dataclasses
-import re
 
 import numpy as np
 import pytest
 
 import accelnas
-from accelnas.errors import DataError
 from accelnas.fitting.dataset import from_table
 from accelnas.fitting.ensemble import Ensemble
 from accelnas.fitting.families import Fit
-from accelnas.fitting.repeats import main, pooled_noise, read_seeds
 from accelnas.fitting.settings import read_settings
 from accelnas.fitting.uncertainty import LEVELS, coverage, estimate_uncertainty, repeat_noise
-from archive import SIGMAS, TRAINED
 from data_samples import sample_table
 
 
@@ -64,20 +60,3 @@ def test_noise_comes_from_repeats_or_from_the_settings(dataset):
     # stated in the unit, at the median: on the scale of 1/y it is smaller by the square
     stated = estimate_uncertainty(dataset, ensemble_of(dataset, link="reciprocal", noise=0.3)[0])
     assert stated.noise == pytest.approx(0.3 / np.median(values) ** 2)
-
-
-def test_seeds_are_pooled(tmp_path, capsys, archive):
-    seeds = read_seeds(archive.seeds)
-    assert [len(group) for group in seeds["accuracy"]] == [3] * (117 if archive.published else TRAINED)
-    main([str(archive.path), "--seeds", str(archive.seeds)])
-    printed = re.match(r"accuracy: ([\d.]+) ", capsys.readouterr().out)
-    if archive.published:
-        # the published .256 is the mean of the deviations, which is below the root of the pooled variance
-        assert np.mean([np.std(group, ddof=1) for group in seeds["accuracy"]]) == pytest.approx(0.256, abs=5e-4)
-        assert pooled_noise(seeds["accuracy"]) == pytest.approx(0.307, abs=5e-4)
-        assert float(printed[1]) == pytest.approx(read_settings("bundled").metrics["accuracy"].noise, abs=5e-4)
-    else:
-        assert pooled_noise(seeds["accuracy"]) == pytest.approx(SIGMAS["proxified"], rel=0.25)  # 80 degrees of freedom
-        assert float(printed[1]) == pytest.approx(SIGMAS["proxified"], rel=0.3)
-    with pytest.raises(DataError, match="has 0 files"):
-        read_seeds(tmp_path)

@@ -160,7 +160,8 @@ def test_forged_states_give_no_panic_and_no_foreign_values(kind):
                 sums = [b + e for b, e in zip(found.get("better", ()), found.get("equal", ()), strict=True)]
                 assert max([*sums, sum(found.get("counts", ())), found.get("count", 0)]) <= search.size, what
                 for i, row in enumerate(found["rows"] if known else ()):
-                    own = BENCH.predict(np.array([row], np.uint8), list(QUESTIONS[kind].resolve(BENCH).metrics), dtype="float64")
+                    names = list(QUESTIONS[kind].resolve(BENCH).metrics)
+                    own = BENCH.predict(np.array([row], np.uint8), names, dtype="float64")
                     assert [float(v[0]) for v in own.values()] == list(found["values"][i]), what
 
 

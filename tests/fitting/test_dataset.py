@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 import accelnas
 from accelnas.errors import DataError
 from accelnas.fitting import archive
-from accelnas.fitting.dataset import PUBLIC_ARCHIVE_SHA256, from_table, read_dataset
+from accelnas.fitting.dataset import from_table, read_dataset
+from accelnas.fitting.fetch import ARCHIVE_SHA256
 from archive import LOST, REPEATS, ROWS
 from data_samples import archived_dataset, sample_table, write_results
 
@@ -88,7 +89,7 @@ def test_report_finds_what_was_planted(space):
         ("block5_l", 5, "id 3: block5_l is 5; choose one of 1, 2, 3, 4"),
         ("block0_k", 4.5, "id 3: block0_k is 4.5; choose one of 3, 5"),
         ("block0_se", 2, "id 3: block0_se is 2; choose one of False, True"),
-        ("block0_e", None, "id 3: block0_e is None; choose one of 1, 4, 6"),
+        ("block0_e", None, "id 3: block0_e is empty; choose one of 1, 4, 6"),
         ("accuracy", float("inf"), "id 3: accuracy is infinite"),
     ],
 )
@@ -197,7 +198,7 @@ def test_repeats_of_one_scale_are_not_doubted():
 def test_wrong_tables_are_refused(space):
     table = sample_table(20)
     wrong = {
-        "no column block2_e": table.drop("block2_e"),
+        "the table: column block2_e is missing": table.drop("block2_e"),
         "no rows": table.head(0),
         "id 4 occurs twice": table.with_columns(pl.Series("id", [4, 4, *range(5, 26)])),
         "column id is String": table.with_columns(pl.col("id").cast(pl.String)),
@@ -283,7 +284,7 @@ def test_new_devices_and_unknown_fields(tmp_path):
 
 def test_archive(archive):
     dataset = archived_dataset(archive)
-    assert (dataset.file_sha256 == PUBLIC_ARCHIVE_SHA256) == dataset.is_public == archive.published
+    assert (dataset.file_sha256 == ARCHIVE_SHA256) == dataset.is_public == archive.published
     report, counts = dataset.report, (ROWS + REPEATS, ROWS, REPEATS)
     assert (report.rows, report.architectures, len(report.repeats)) == (
         (5138, 5125, 13) if archive.published else counts

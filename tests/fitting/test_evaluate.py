@@ -21,8 +21,7 @@ from accelnas.errors import DataError, FileError, ModelError
 from accelnas.fitting.dataset import from_table
 from accelnas.fitting.ensemble import fit_ensemble
 from accelnas.fitting.evaluate import evaluate
-from accelnas.fitting.evaluation import Cache, Plan, plan_cells, run_evaluation, write_report
-from accelnas.fitting.evaluation.paper import PAPER
+from accelnas.fitting.evaluation import Cache, Plan, plan_cells, run_evaluation
 from accelnas.fitting.evaluation.results import best_known_noise, noise_ceiling
 from accelnas.fitting.settings import read_settings
 from accelnas.fitting.splits import random_split
@@ -224,8 +223,6 @@ def test_report_through_the_command_line(folder, monkeypatch):
     assert result.exit_code == 0, result.output
     assert "mean of 3 folds" in result.output
     text = (folder / "report" / "report.md").read_text("utf-8")
-    for stated in (row for row in PAPER if row.metric == "accuracy"):
-        assert f"{stated.family} | {stated.r2:.3f} · {stated.tau:.3f} · {stated.mae:.4g} |" in text
     for heading in ("Overview", "accuracy [%]", "Calibration", "Learning curves", "Importances"):
         assert f"## {heading}\n" in text
     assert str(folder) not in text
@@ -271,17 +268,3 @@ def test_settings_of_one_name_and_other_files_are_refused(tmp_path, dataset, spl
     (tmp_path / "notes.sqlite").write_text("no database, but more than a header's worth of text " * 5)
     with pytest.raises(FileError, match=r"notes.sqlite is no cache of an evaluation: .*; remove it or name another"):
         Cache(tmp_path / "notes.sqlite")
-
-
-def test_single_models_are_fitted_where_the_paper_states_them(tmp_path, dataset, split):
-    settings = settings_of(tmp_path, name="published")
-    found = run_evaluation(dataset, split, Plan([settings]), Cache(tmp_path / "cache.sqlite"), threads=1)
-    assert [(cell.part, p.members) for cell, p in zip(found.cells, found.predictions, strict=True)] == [
-        ("ensemble", 4),
-        ("single", 1),
-    ]
-    assert found.predictions[1].train_rows == len(split.train)
-    row = found.results.filter(part="single").row(0, named=True)
-    text = write_report(found, tmp_path / "report").read_text("utf-8")
-    single = f"{row['r2']:.4f} · {row['tau']:.4f}"
-    assert f"| accuracy | XGBoost | 0.984 · 0.922 · 0.306 | {single}" in text

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import accelnas
-from accelnas.fitting.kernels import kernels
+from accelnas.fitting.provenance import kernels
 from reproduced import check_reproduced, same_kernels, tensors
 
 # one worker sets it up

@@ -157,8 +157,8 @@ def test_rows_are_matched_by_architecture(seeds):
         (TOP1 + 1, "nan", "row 4, column 5 (accuracy) is 'nan'"),
         (TOP1 + 1, "101", "row 4, column 5 (accuracy) is '101'"),
         (TRAIN_TIME + 1, "-1", "row 4, column 9 (train_time) is '-1'; give a number above 0"),
-        (FIRST_VARIABLE + 1, "5", "row 4, column 10 (block0_e) is '5'; choose one of 1, 4, 6"),
-        (FIRST_VARIABLE + 22, "yes", "row 4, column 31 (block0_se) is 'yes'; choose one of False, True"),
+        (FIRST_VARIABLE + 1, "5", "row 4: block0_e is 5; choose one of 1, 4, 6"),
+        (FIRST_VARIABLE + 22, "yes", "row 4: block0_se is yes; choose one of False, True"),
     ],
 )
 def test_malformed_cells_are_named(seeds, column, value, message):

@@ -18,9 +18,8 @@ from accelnas.search.runs import Runs
 from studies import fig4, fig5, reproduce_fig4, reproduce_fig5, write_reproduction
 from studies.device_searches import DeviceSearches, non_dominated, paper_reward, rewarded_runs
 from studies.fig4_tables import order_of_top1, standing
-from studies.located import locate
 from studies.lstm import LSTM, lstm_runs
-from studies.networks import NETWORKS, encoded
+from studies.networks import NETWORKS, encoded, locate
 
 METRIC, BUDGET = "throughput_vck190", 60
 EFFICIENTNET_B0 = {"e": "1666666", "k": "3353553", "l": "1223341", "se": "1111111"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from accelnas import _core
+from accelnas.circumstances import processor
 
 _PACKAGES = ("torch", "timm", "torchvision", "onnx", "onnxruntime", "numpy", "accelnas", "accelnas-training")
 
@@ -32,7 +32,7 @@ def environment() -> dict[str, str]:
         "git": _git_sha(),
         "host": platform.node(),
         "platform": platform.platform(),
-        "cpu": _cpu(),
+        "cpu": processor(),
         "processors": str(_core.processors()),
         "python": platform.python_version(),
         **{name: _version(name) for name in _PACKAGES},
@@ -47,14 +47,6 @@ def _git_sha() -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
     except (OSError, subprocess.SubprocessError):  # no git, or no repository
         return ""
-
-
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration, UnicodeDecodeError):
-        return platform.processor()
 
 
 def _version(package: str) -> str:

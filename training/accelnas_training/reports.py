@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 from accelnas import __version__
 from accelnas.circumstances import machine, versions
-from accelnas.errors import FileError
-from accelnas.files import replacing
+from accelnas.reports import write_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     import polars as pl
@@ -36,29 +35,7 @@ def made_by(command: str, dataset: Dataset, split: Split, path: Path, more: str 
     )
 
 
-def write_files(folder: Path, files: Mapping[str, Callable[[Path], object]]) -> None:
-    """Write each file, whole or not at all, in their order.
-
-    Raises
-    ------
-    FileError
-        If the folder can't be made or written to.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, write in files.items():
-            with replacing(folder / name) as temporary:
-                write(temporary)
-    except OSError as error:
-        raise FileError(f"{folder}: {(error.strerror or str(error)).lower()}; name a folder to write to") from error
-
-
-def written(text: str) -> Callable[[Path], object]:
-    """Give what writes a text."""
-    return lambda path: path.write_text(text, encoding="utf-8")
-
-
 def write_report(path: Path, text: str, results: pl.DataFrame, draw: Callable[[pl.DataFrame, Path], None]) -> None:
     """Write a Markdown file, its plot (``.svg``) and all numbers (``.parquet``) beside it; the report last."""
     files = {f"{path.stem}.parquet": results.write_parquet, f"{path.stem}.svg": lambda plot: draw(results, plot)}
-    write_files(path.parent, files | {path.name: written(text)})
+    write_files(path.parent, files | {path.name: text})

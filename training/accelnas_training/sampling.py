@@ -208,7 +208,7 @@ def active(space: Space, n: int, seed: int, known: Archs, values: Floats) -> Arc
 def _ensemble_settings() -> Settings:
     parameters = {"orders": [2, 2], "steps": [[1000, 40]], "processes": 2}
     recipe = Recipe("pairs", "anova_process", parameters=parameters)
-    metrics = {_METRIC: MetricSettings(_METRIC, "", "maximise", "", "identity", recipe)}
+    metrics = {_METRIC: MetricSettings(_METRIC, recipe=recipe)}
     return Settings("active sampling", 64, folds=5, seed=0, standardise=True, metrics=metrics, sha256="")
 
 

@@ -37,6 +37,11 @@ SpaceOption = Annotated[
         show_default="MnasNet",
     ),
 ]
+MetricsOption = Annotated[
+    str | None, typer.Option("--metrics", "-m", metavar="A,B,…", help="Metrics.", show_default="all of the settings")
+]
+SeedOption = Annotated[int, typer.Option("--seed", "-s", min=0, help="Seed of the draw.")]
+FoldsOption = Annotated[int, typer.Option("--folds", min=2, help="Folds of the cross-validation.")]
 
 app = typer.Typer(no_args_is_help=True, help="Fetch, check, split and convert measured data.")
 
@@ -61,6 +66,11 @@ def read(data: Path | None, space: Path | None) -> Dataset:
     if columns:
         console(stderr=True).print(f"left out, for want of numbers: columns {', '.join(columns)}")
     return dataset
+
+
+def listed(text: str | None) -> list[str] | None:
+    """Read names, written as A,B; none are None."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
 def read_space(path: Path | None) -> Space | None:
@@ -116,39 +126,22 @@ def _metric_table(dataset: Dataset) -> Table:
 
 @app.command(epilog="Example:  accelnas data fetch && accelnas data info")
 def fetch(
-    folder: Annotated[
-        Path | None,
-        typer.Option("--folder", help="Where to put it.", show_default="the cache folder"),
-    ] = None,
-    url: Annotated[
-        str | None,
-        typer.Option("--url", help="Another address of the archive.", show_default=False),
-    ] = None,
+    folder: Annotated[Path | None, typer.Option(help="Where to put it.", show_default="the cache folder")] = None,
+    url: Annotated[str | None, typer.Option(help="Another address of the archive.", show_default=False)] = None,
     sha256: Annotated[
-        str | None,
-        typer.Option(
-            "--sha256",
-            metavar="HEX",
-            help="SHA-256 to expect of the archive.",
-            show_default="that of the public archive",
-        ),
+        str | None, typer.Option(metavar="HEX", help="Its SHA-256.", show_default="that of the public archive")
     ] = None,
-    split: Annotated[bool, typer.Option("--split/--no-split", help="Fetch the published split, too.")] = True,
+    split: Annotated[bool, typer.Option(help="Fetch the published split, too.")] = True,
 ) -> None:
-    """Download the public Accel-NASBench data (1.2 MB), resuming where an earlier try ended."""
-    from accelnas.fitting import fetch as download
+    """Download the public Accel-NASBench data (1.2 MB)."""
+    from accelnas.fitting.fetch import ARCHIVE_SHA256, ARCHIVE_URL, cache_folder, fetch_archive, fetch_split
 
-    target = folder or download.cache_folder()
+    target = folder or cache_folder()
     with progress("archive", None, "bytes") as done:
-        archive = download.fetch_archive(
-            target,
-            url or download.ARCHIVE_URL,
-            sha256 or download.ARCHIVE_SHA256,
-            lambda size, _total: done(size),
-        )
-    typer.echo(archive)
+        told = fetch_archive(target, url or ARCHIVE_URL, sha256 or ARCHIVE_SHA256, lambda size, _total: done(size))
+    typer.echo(told)
     if split:
-        typer.echo(download.fetch_split(target))
+        typer.echo(fetch_split(target))
 
 
 class SplitKind(Enum):
@@ -163,11 +156,11 @@ def split(
     output: Annotated[Path, typer.Option("--output", "-o", help="JSON file; of folds: a folder, made if needed.")],
     data: DataArgument = None,
     space: SpaceOption = None,
-    kind: Annotated[SplitKind, typer.Option("--kind", help="One random split, or k folds.")] = SplitKind.random,
-    seed: Annotated[int, typer.Option("--seed", "-s", min=0, help="Seed of the draw.")] = 0,
-    val: Annotated[float, typer.Option("--val", min=0, max=1, help="Share of the validation part.")] = 0.1,
-    test: Annotated[float, typer.Option("--test", min=0, max=1, help="Share of the test part.")] = 0.1,
-    k: Annotated[int, typer.Option("--k", min=2, help="Number of folds.")] = 10,
+    kind: Annotated[SplitKind, typer.Option(help="One random split, or k folds.")] = SplitKind.random,
+    seed: SeedOption = 0,
+    val: Annotated[float, typer.Option(min=0, max=1, help="Share of the validation part.")] = 0.1,
+    test: Annotated[float, typer.Option(min=0, max=1, help="Share of the test part.")] = 0.1,
+    k: Annotated[int, typer.Option(min=2, help="Number of folds.")] = 10,
 ) -> None:
     """Divide data at random; repeats of an architecture stay in one part."""
     from accelnas.fitting.splits import k_fold, random_split, write_split

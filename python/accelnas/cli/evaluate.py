@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from accelnas.cli.data import DataArgument, SpaceOption, read
+from accelnas.cli.data import DataArgument, FoldsOption, MetricsOption, SpaceOption, listed, read
 from accelnas.cli.fit import SplitOption, read_parts
 from accelnas.cli.info import new_table, significant
 from accelnas.cli.shared import BenchmarkOption, ThreadsOption, console, load_benchmark, progress
@@ -46,20 +46,15 @@ def evaluate(
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--settings",
             metavar="NAME|TOML",
             help="Settings to compare, as of `accelnas fit`. May be repeated.",
             show_default="bundled",
         ),
     ] = None,
-    metrics: Annotated[
-        str | None,
-        typer.Option("--metrics", "-m", metavar="A,B,…", help="Metrics.", show_default="all that are not exact"),
-    ] = None,
+    metrics: MetricsOption = None,
     runs: Annotated[
         list[str] | None,
         typer.Option(
-            "--runs",
             metavar="[NAME=]A,B,…",
             help="official: fit train and val, predict test. cross-validation: folds of all rows. "
             "learning-curve: fit draws of train and val of growing size. May be repeated; with a name, for "
@@ -67,11 +62,11 @@ def evaluate(
             show_default="official",
         ),
     ] = None,
-    folds: Annotated[int, typer.Option("--folds", min=2, help="Folds of the cross-validation.")] = 10,
+    folds: FoldsOption = 10,
     sizes: Annotated[
-        str, typer.Option("--sizes", metavar="N,M,…", help="Rows fitted on in learning curves.")
+        str, typer.Option(metavar="N,M,…", help="Rows fitted on in learning curves.")
     ] = "500,1000,2000,3000,4100",
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Draws of each size in learning curves.")] = 5,
+    seeds: Annotated[int, typer.Option(min=1, help="Draws of each size in learning curves.")] = 5,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -84,7 +79,6 @@ def evaluate(
     cache: Annotated[
         Path | None,
         typer.Option(
-            "--cache",
             help="SQLite file of finished fits: a report that is interrupted goes on from there.",
             show_default="evaluation.sqlite in the cache folder",
         ),
@@ -104,7 +98,7 @@ def evaluate(
     chosen = [read_settings(name) for name in settings or ["bundled"]]
     dataset = read(data, space)
     parts = read_parts(split, data, dataset)
-    names = None if metrics is None else _listed(metrics)
+    names = listed(metrics)
     of_all, further = _runs(runs or ["official"])
     plan = Plan(chosen, names, of_all, further, folds, _sizes(sizes), seeds)
     store = Cache(cache or cache_folder() / "evaluation.sqlite")
@@ -117,10 +111,6 @@ def evaluate(
         screen.print(f"{write_report(evaluation, output, found)}: {len(evaluation.cells)} fits")
 
 
-def _listed(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
 def _runs(texts: list[str]) -> tuple[list[str], dict[str, list[str]]]:
     """Divide runs of all settings from runs of settings of one name."""
     of_all: list[str] = []
@@ -128,15 +118,15 @@ def _runs(texts: list[str]) -> tuple[list[str], dict[str, list[str]]]:
     for text in texts:
         name, equals, runs = text.rpartition("=")
         if equals:
-            further.setdefault(name.strip(), []).extend(_listed(runs))
+            further.setdefault(name.strip(), []).extend(listed(runs) or ())
         else:
-            of_all += _listed(text)
+            of_all += listed(text) or ()
     return of_all or ["official"], further
 
 
 def _sizes(text: str) -> list[int]:
     try:
-        sizes = sorted({int(size) for size in _listed(text)})
+        sizes = sorted({int(size) for size in listed(text) or ()})
     except ValueError:
         sizes = []
     if not sizes or sizes[0] < 1:
@@ -163,6 +153,7 @@ def _importances(path: Path | None, space_sha256: str, wanted: list[str] | None)
 
 
 def _table(evaluation: Evaluation) -> Table:
+    """Average the figures of each run's parts."""
     numbers = ("R²", "tau", "Spearman", "MAE", "RMSE", "top 50", "rows", "MAE / noise's", "seconds")
     table = new_table("metric", "settings", "run", *numbers, numbers=numbers)
     rows: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
@@ -188,5 +179,5 @@ def _table(evaluation: Evaluation) -> Table:
 def _run_name(run: str, part: str) -> str:
     """Name what a line of the table averages over."""
     if run == "official":
-        return run if part == "ensemble" else f"{run}, {part}"
+        return run
     return f"mean of {part.partition(' of ')[2]} folds" if run == "cross-validation" else part.partition(",")[0]

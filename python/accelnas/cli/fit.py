@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from accelnas.cli.data import DataArgument, SpaceOption, read
+from accelnas.cli.data import DataArgument, MetricsOption, SpaceOption, listed, read
 from accelnas.cli.info import new_table, significant
 from accelnas.cli.shared import ThreadsOption, console, progress
 from accelnas.errors import DataError
@@ -56,25 +56,14 @@ def fit(
     settings: Annotated[
         str,
         typer.Option(
-            "--settings",
             metavar="NAME|TOML",
             help="Settings: bundled, epyc, boosted, published, published_lightgbm, published_forest, or a file.",
         ),
     ] = "bundled",
     split: SplitOption = "official",
-    metrics: Annotated[
-        str | None,
-        typer.Option(
-            "--metrics",
-            "-m",
-            metavar="A,B,…",
-            help="Metrics to fit.",
-            show_default="all of the settings",
-        ),
-    ] = None,
+    metrics: MetricsOption = None,
     members: Annotated[
-        int | None,
-        typer.Option("--members", min=1, help="Ensemble members of every metric.", show_default="as in the settings"),
+        int | None, typer.Option(min=1, help="Ensemble members of every metric.", show_default="as in the settings")
     ] = None,
     threads: ThreadsOption = None,
 ) -> None:
@@ -89,17 +78,10 @@ def fit(
     chosen = read_settings(settings)
     dataset = read(data, space)
     parts = read_parts(split, data, dataset, whole=True)
-    names = None if metrics is None else [name.strip() for name in metrics.split(",")]
     with ExitStack() as bars:
+        names, tell = listed(metrics), _progress(bars)
         results = fit_benchmark(
-            dataset,
-            parts,
-            chosen,
-            output,
-            metrics=names,
-            members=members,
-            threads=threads,
-            progress=_progress(bars),
+            dataset, parts, chosen, output, metrics=names, members=members, threads=threads, progress=tell
         )
     screen = console()
     screen.print(_table(results))

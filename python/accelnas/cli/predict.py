@@ -90,8 +90,8 @@ def predict(
 
     Files may be larger than memory: they are read, scored and written batch by batch.
     """
-    from accelnas.cli.columns import ColumnEncoder
     from accelnas.cli.tables import open_reader, write_table
+    from accelnas.fitting.columns import ColumnEncoder
 
     bench = load_benchmark(benchmark, derive)
     names = chosen_metrics(list(bench.metrics), metrics)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_type_hints
 import numpy as np
 import typer
 
-from accelnas.cli.columns import ColumnEncoder
 from accelnas.cli.exact import (
     CertificateOption,
     ConstraintsOption,
@@ -32,6 +31,7 @@ from accelnas.cli.formulations import Form, parse_formulation
 from accelnas.cli.predict import parses
 from accelnas.cli.shared import BenchmarkOption, DeriveOption, ThreadsOption, load_benchmark
 from accelnas.cli.tables import open_reader
+from accelnas.fitting.columns import ColumnEncoder
 
 if TYPE_CHECKING:
     from accelnas import Benchmark

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from accelnas.cli.data import SeedOption
 from accelnas.cli.shared import BenchmarkOption, load_benchmark
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def register(app: typer.Typer) -> None:
 
 def sample(
     count: Annotated[int, typer.Option("--count", "-n", min=0, help="How many.")] = 10,
-    seed: Annotated[int, typer.Option("--seed", "-s", min=0, help="Seed of the draw.")] = 0,
+    seed: SeedOption = 0,
     unique: Annotated[bool, typer.Option("--unique", help="Draw without repetition.")] = False,
     form: Annotated[
         Form,

@@ -14,7 +14,7 @@ from collections import Counter
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TextIO
 
 import numpy as np
 
@@ -35,12 +35,11 @@ LONGEST_LINE = 1 << 24
 UNLIMITED = 1 << 62  # batch by batch: any size
 
 
-class Batch:
+class Batch(NamedTuple):
     """Some rows of a table: named columns, and where each row came from."""
 
-    def __init__(self, columns: Columns, locate: Callable[[int], str]) -> None:
-        self.columns = columns
-        self.locate = locate
+    columns: Columns
+    locate: Callable[[int], str]
 
 
 def _place(what: str, numbers: Sequence[int], row: int) -> str:
@@ -48,23 +47,8 @@ def _place(what: str, numbers: Sequence[int], row: int) -> str:
     return f"{what} {numbers[row]}"
 
 
-class Reader(Protocol):
-    """A table being read; at least one batch, which may be empty."""
-
-    name: str
-    names: list[str]
-    total: int | None
-    unit: str
-
-    def batches(self) -> Iterator[Batch]:
-        """Yield the table in order."""
-
-    def position(self) -> int:
-        """Return how much of `total` has been read."""
-
-
 @contextmanager
-def open_reader(path: Path, is_architecture: Callable[[str], bool]) -> Iterator[Reader]:
+def open_reader(path: Path, is_architecture: Callable[[str], bool]) -> Iterator[CsvReader | ParquetReader]:
     """Open a table: Parquet if the name ends in ``.parquet``, CSV otherwise, ``-`` is stdin.
 
     Parameters

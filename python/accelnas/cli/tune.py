@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from accelnas.cli.data import DataArgument, SpaceOption, read
+from accelnas.cli.data import DataArgument, FoldsOption, SeedOption, SpaceOption, read
 from accelnas.cli.fit import SplitOption, read_parts
 from accelnas.cli.shared import console, progress, text_output
-
-if TYPE_CHECKING:
-    from accelnas.fitting.tuning import TuningResult
 
 EPILOG = """Examples:
 
@@ -24,19 +20,13 @@ EPILOG = """Examples:
 """
 
 
-class EngineName(Enum):
-    """Optimisers."""
-
-    optuna = "optuna"
-    smac = "smac"
-
-
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     app.command("tune", epilog=EPILOG)(tune)
 
 
 def tune(
+    context: typer.Context,
     metric: Annotated[str, typer.Option("--metric", "-m", help="Metric whose models are tuned.")],
     family: Annotated[
         str,
@@ -53,9 +43,7 @@ def tune(
     settings: Annotated[
         str,
         typer.Option(
-            "--settings",
-            metavar="NAME|TOML",
-            help="Settings that link, outliers and members are from, and to compare with.",
+            metavar="NAME|TOML", help="Settings that link, outliers and members are from, and to compare with."
         ),
     ] = "bundled",
     split: SplitOption = "official",
@@ -70,28 +58,21 @@ def tune(
         ),
     ] = None,
     seconds: Annotated[
-        float | None, typer.Option("--seconds", min=0, help="Begin no trial after so many.", show_default="no limit")
+        float | None, typer.Option(min=0, help="Begin no trial after so many.", show_default="no limit")
     ] = None,
-    engine: Annotated[
-        EngineName, typer.Option("--engine", help="Optuna prunes; SMAC is the optimiser of the Accel-NASBench paper.")
-    ] = EngineName.optuna,
     storage: Annotated[
         Path | None,
-        typer.Option(
-            "--storage", help="File that keeps the trials; the same command goes on from it.", show_default=False
-        ),
+        typer.Option(help="File that keeps the trials; the same command goes on from it.", show_default=False),
     ] = None,
-    folds: Annotated[int, typer.Option("--folds", min=2, help="Folds of the cross-validation.")] = 5,
-    seed: Annotated[int, typer.Option("--seed", "-s", min=0, help="Seed of the search.")] = 0,
+    folds: FoldsOption = 5,
+    seed: SeedOption = 0,
     threads: Annotated[
         int,
         typer.Option(
             "--threads", "-t", min=1, help="Trials at the same time; only one gives the same result every time."
         ),
     ] = 1,
-    compare: Annotated[
-        bool, typer.Option("--compare/--no-compare", help="Judge the recipe of the settings on the same folds, too.")
-    ] = True,
+    compare: Annotated[bool, typer.Option(help="Judge the recipe of the settings on the same folds, too.")] = True,
 ) -> None:
     """Search the settings of a metric's models by cross-validation, and write the best ones.
 
@@ -120,26 +101,18 @@ def tune(
             folds=folds,
             seed=seed,
             threads=threads,
-            engine=engine.value,
+            engine=context.obj,
             storage=storage,
             progress=lambda ended, _best: done(ended),
         )
         file.write(result.settings)
-    _show(result, output)
+    screen, count = console(stderr=str(output) == "-"), result.count
+    ends = f"{count('complete')} trials completed, {count('pruned')} pruned, {count('failed')} failed"
+    broken = ", interrupted" if result.interrupted else ""
+    screen.print(f"{output}: {result.space} for {metric}, error {result.error:.5g}; {ends}{broken}")
     if result.interrupted:
         raise typer.Exit(130)
     if compare:
         with progress(f"{metric} of settings {chosen.name}", None, "trials"):
             error = settings_error(dataset, parts, chosen, metric, folds)
-        console(stderr=str(output) == "-").print(
-            f"error {result.error:.5g}; settings {chosen.name} on the same folds: {error:.5g}"
-        )
-
-
-def _show(result: TuningResult, output: Path) -> None:
-    count = result.count
-    ends = f"{count('complete')} trials completed, {count('pruned')} pruned, {count('failed')} failed"
-    console(stderr=str(output) == "-").print(
-        f"{output}: {result.space} for {result.metric}, error {result.error:.5g}; {ends}"
-        + (", interrupted" if result.interrupted else "")
-    )
+        screen.print(f"error {result.error:.5g}; settings {chosen.name} on the same folds: {error:.5g}")

@@ -1,6 +1,12 @@
 """Make a benchmark: data set → fitted models → compiled tables (extra ``[build]``).
 
-The modules follow the data: ``fetch`` downloads the public archive, ``dataset`` reads and checks
-it, ``splits`` divides it, ``families`` and ``fit`` train the models, ``treelite_import`` and
-``compile`` turn them into the benchmark directory that ``accelnas.load`` reads.
+The modules stand in the order of the data; one uses only what stands before it:
+
+- data: ``lookalikes`` → ``columns``, ``table``, ``archive`` → ``checks`` → ``dataset`` → ``splits`` → ``fetch``
+- fits: ``anova``, ``recipes`` → ``families`` → ``mnasnet`` → ``settings`` → ``ensemble`` → ``uncertainty``, ``evaluate``
+- compiling: ``encoding``, ``checkpoint`` → ``treelite_import`` → ``sources`` → ``verify`` → ``doubts``, ``provenance``
+  → ``compile``
+- all of it: ``costs`` → ``fit``, which writes the benchmark directory that ``accelnas.load`` reads
+- beside it: ``tuning`` (``search_space`` → ``objective`` → ``study`` → ``run`` → ``tuner``) finds settings, and
+  ``evaluation`` (``cells`` → ``runs`` → ``results`` → ``plots`` → ``report``) compares them
 """

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import re
 import tarfile
 import zlib
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 from accelnas.errors import DataError, FileError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Records", "read_archive"]
+__all__ = ["ARCHITECTURE", "SEED_COLUMNS", "Records", "digest_of", "read_archive"]
 
 RESULT_NAME = re.compile(r"result_(\d{1,18})\.json")
 FILE_LIMIT = 64 * 1024  # bytes in one result; real ones have 1,400
@@ -27,6 +28,9 @@ ARCHIVE_LIMIT = 256 * 1024 * 1024  # bytes after decompression; the real archive
 
 # metric names of the archive that differ from ours
 RENAMED = {"val_top1": "accuracy", "val_top5": "accuracy_top5"}
+# columns of the tables that are published beside it, without header, of trainings with one seed: 9 before the choices
+SEED_COLUMNS = {"accuracy": 4, "accuracy_top5": 5, "train_time": 8}
+ARCHITECTURE = 9
 
 
 @dataclass
@@ -45,10 +49,10 @@ class Records:
         Field or file name to the number of files in which it was met and left out.
     """
 
-    ids: list[int] = field(default_factory=list)
-    architectures: list[dict[str, Any]] = field(default_factory=list)
-    metrics: dict[str, list[float | None]] = field(default_factory=dict)
-    unknown: Counter[str] = field(default_factory=Counter)
+    ids: list[int]
+    architectures: list[dict[str, Any]]
+    metrics: dict[str, list[float | None]]
+    unknown: Counter[str]
 
 
 def read_archive(path: Path) -> Records:
@@ -87,10 +91,11 @@ def read_archive(path: Path) -> Records:
     if not results:
         raise DataError(f"{path} holds no result_N.json file; expected the Accel-NASBench archive")
 
-    records = Records(unknown=unknown)
-    for number in sorted(results):
-        _add(records, number, results[number])
-    return records
+    ids = sorted(results)
+    values = [_metric_values(number, results[number], unknown) for number in ids]
+    names = dict.fromkeys(name for of_file in values for name in of_file)
+    metrics = {name: [of_file.get(name) for of_file in values] for name in names}
+    return Records(ids, [results[number]["architecture"] for number in ids], metrics, unknown)
 
 
 def _folder_members(folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -172,21 +177,9 @@ def _parse(name: str, content: bytes) -> dict[str, Any]:
     return result
 
 
-def _add(records: Records, number: int, result: dict[str, Any]) -> None:
-    """Append one result; absent metrics become None so that columns stay aligned."""
-    values, unknown = _metric_values(number, result)
-    for name in values:
-        records.metrics.setdefault(name, [None] * len(records.ids))
-    for name, column in records.metrics.items():
-        column.append(values.get(name))
-    records.ids.append(number)
-    records.architectures.append(result["architecture"])
-    records.unknown.update(unknown)
-
-
-def _metric_values(number: int, result: dict[str, Any]) -> tuple[dict[str, float | None], list[str]]:
+def _metric_values(number: int, result: dict[str, Any], unknown: Counter[str]) -> dict[str, float | None]:
     values: dict[str, float | None] = {}
-    unknown = [key for key in result if key not in {"architecture", *_SECTIONS}]
+    unknown.update(key for key in result if key not in {"architecture", *_SECTIONS})
     for section in _SECTIONS:
         for key, value in _object(number, section, result.get(section)).items():
             if section == "platform_perf":
@@ -196,12 +189,12 @@ def _metric_values(number: int, result: dict[str, Any]) -> tuple[dict[str, float
                     if part in expected:
                         values[expected[part]] = _number(number, f"{key}.{part}", entry)
                     else:
-                        unknown.append(f"{section}.{key}.{part}")
+                        unknown[f"{section}.{key}.{part}"] += 1
             elif key in _SECTIONS[section]:
                 values[RENAMED.get(key, key)] = _number(number, key, value)
             else:
-                unknown.append(f"{section}.{key}")
-    return values, unknown
+                unknown[f"{section}.{key}"] += 1
+    return values
 
 
 # section to its fields; platform_perf has one entry a metric and device, open to new devices
@@ -229,3 +222,12 @@ def _number(number: int, name: str, value: Any) -> float | None:
         return float(value)
     except OverflowError as error:
         raise DataError(f"result_{number}.json: {name} has too many digits") from error
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with regular(path).open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

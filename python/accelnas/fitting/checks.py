@@ -9,12 +9,12 @@ import numpy as np
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     import polars as pl
     from numpy.typing import NDArray
 
-__all__ = ["OUTLIER_LIMIT", "Report", "check"]
+__all__ = ["OUTLIER_LIMIT", "Report", "check", "pooled_noise"]
 
 OUTLIER_LIMIT = 6.0  # robust standard deviations
 # repeats are doubted where their noise exceeds WIDEST of the spread of all values, or their differences spread over
@@ -73,14 +73,13 @@ def check(
     repeats = tuple(tuple(int(i) for i in ids[group == g]) for g in repeated)
     values = {name: table[name].fill_null(np.nan).to_numpy() for name in metrics}
     again = {name: _repeats(value, group, repeated) for name, value in values.items()}
-    noise = {name: _noise(several) for name, several in again.items()}
     design = _main_effects(choices)
     outliers = {name: ids[_outlying(value, design)] for name, value in values.items()}
     return Report(
         rows=table.height,
         architectures=len(size),
         repeats=tuple(sorted(repeats)),
-        noise={name: sd for name, sd in noise.items() if sd is not None},
+        noise={name: pooled_noise(several) for name, several in again.items() if several},
         nulls={name: int(n) for name in metrics if (n := table[name].null_count())},
         outliers={name: tuple(int(i) for i in found) for name, found in outliers.items() if found.size},
         unknown=dict(unknown),
@@ -98,17 +97,24 @@ def _repeats(
     return [part for part in parts if part.size > 1]
 
 
-def _noise(repeats: list[NDArray[np.float64]]) -> float | None:
-    freedom = sum(part.size - 1 for part in repeats)
-    squares = sum(float(np.square(part - part.mean()).sum()) for part in repeats)
-    return float(np.sqrt(squares / freedom)) if freedom else None
+def pooled_noise(groups: Iterable[Sequence[float] | NDArray[np.float64]]) -> float:
+    """Give the standard deviation within groups, the root of the pooled variance.
+
+    Examples
+    --------
+    >>> pooled_noise([[1.0, 3.0], [5.0, 5.0]])
+    1.0
+    """
+    arrays = [np.asarray(group, np.float64) for group in groups]
+    squares = [float(np.square(array - array.mean()).sum()) for array in arrays]
+    return float(np.sqrt(sum(squares) / sum(len(array) - 1 for array in arrays)))
 
 
 def _doubt(values: NDArray[np.float64], repeats: list[NDArray[np.float64]]) -> str | None:
     """Say why repeats can't all be of one kind, such as trainings of 12 and of 200 epochs."""
-    noise, measured = _noise(repeats), values[~np.isnan(values)]
-    if sum(part.size - 1 for part in repeats) < FEWEST_GAPS or not noise:
+    if sum(part.size - 1 for part in repeats) < FEWEST_GAPS or not (noise := pooled_noise(repeats)):
         return None
+    measured = values[~np.isnan(values)]
     again = "check that all rows were trained and measured in the same way (epochs, scheme, device)"
     if noise > WIDEST * measured.std():
         return (

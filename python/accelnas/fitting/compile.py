@@ -17,6 +17,7 @@ from accelnas.errors import AccelnasWarning, ModelError
 from accelnas.fitting.doubts import doubts
 from accelnas.fitting.encoding import Encoding
 from accelnas.fitting.provenance import origin
+from accelnas.fitting.settings import DIRECTIONS, LINK_NAMES, MetricSpec
 from accelnas.fitting.sources import Source, read_source
 from accelnas.fitting.treelite_import import import_forest
 from accelnas.fitting.verify import Member, VerifyReport, verification_rows, verify
@@ -29,44 +30,9 @@ if TYPE_CHECKING:
     from accelnas.fitting.uncertainty import Uncertainty
     from accelnas.space import Architectures
 
-__all__ = ["CompileReport", "Encoding", "MetricSpec", "compile_metric"]
+__all__ = ["CompileReport", "Encoding", "MetricSpec", "compile_metric", "write_metric"]
 
 MOST_ROWS = 10_000_000  # compared in memory
-DIRECTIONS = ("maximise", "minimise")
-LINKS = ("identity", "reciprocal", "log")
-
-
-@dataclass(frozen=True)
-class MetricSpec:
-    """What a metric is.
-
-    Attributes
-    ----------
-    name
-        Such as ``throughput_a100``.
-    unit
-        Such as ``images/s``.
-    direction
-        ``"maximise"`` or ``"minimise"``.
-    link
-        What the models predict: ``"identity"`` the metric itself, ``"reciprocal"`` one divided by
-        it, ``"log"`` its natural logarithm.
-    noise
-        Standard deviation of one measurement in the metric's unit, where known.
-    description
-        One sentence.
-    """
-
-    name: str
-    unit: str = ""
-    direction: str = "maximise"
-    link: str = "identity"
-    noise: float | None = None
-    description: str = ""
-
-    def __post_init__(self) -> None:
-        """Refuse a name that can't be a file's and a column's."""
-        _core.check_metric_name(self.name)
 
 
 @dataclass(frozen=True)
@@ -190,8 +156,8 @@ def compile_metric(
         raise ModelError(f"{len(models)} models come with tables of {len(tables.constants)} members; give one each")
     if metric.direction not in DIRECTIONS:
         raise ModelError(f"direction is {metric.direction!r}; choose {' or '.join(DIRECTIONS)}")
-    if metric.link not in LINKS:
-        raise ModelError(f"link is {metric.link!r}; choose one of {', '.join(LINKS)}")
+    if metric.link not in LINK_NAMES:
+        raise ModelError(f"link is {metric.link!r}; choose one of {', '.join(LINK_NAMES)}")
     if np.isinf(missing):
         raise ModelError(f"missing is {missing}; give a finite number or nan")
     scales, biases = _each(scale, len(models), "scale"), _each(bias, len(models), "bias")
@@ -216,18 +182,7 @@ def compile_metric(
     doubtful = doubts(members, verification)
     entries = origin(members, verification, doubtful, data, seed, given)
     with _timed(seconds, "write"):
-        _core.write_metric(
-            directory,
-            metric.name,
-            surrogate,
-            unit=metric.unit,
-            direction=metric.direction,
-            link=metric.link,
-            noise=metric.noise,
-            description=metric.description,
-            provenance=entries,
-            uncertainty=None if uncertainty is None else uncertainty.as_dict(),
-        )
+        write_metric(directory, metric, surrogate, entries, uncertainty)
     for doubt in doubtful:
         warnings.warn(f"{metric.name}: {doubt}", AccelnasWarning, stacklevel=2)
     return CompileReport(
@@ -243,6 +198,28 @@ def compile_metric(
         warnings=doubtful,
         provenance=entries,
         seconds=seconds,
+    )
+
+
+def write_metric(
+    directory: str | Path,
+    metric: MetricSpec,
+    surrogate: _core.Surrogate,
+    provenance: dict[str, str],
+    uncertainty: Uncertainty | None = None,
+) -> None:
+    """Write a metric into a benchmark directory, as it is."""
+    _core.write_metric(
+        str(directory),
+        metric.name,
+        surrogate,
+        unit=metric.unit,
+        direction=metric.direction,
+        link=metric.link,
+        noise=metric.noise,
+        description=metric.description,
+        provenance=provenance,
+        uncertainty=None if uncertainty is None else dict(vars(uncertainty)),
     )
 
 

@@ -12,24 +12,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from accelnas import mnasnet_space
 from accelnas.caching import cached_property
 from accelnas.errors import DataError
-from accelnas.files import regular, write_frame
-from accelnas.fitting.archive import read_archive
+from accelnas.files import write_frame
+from accelnas.fitting.archive import digest_of, read_archive
 from accelnas.fitting.checks import Report, check
-from accelnas.fitting.table import architecture_columns, numbers, read_table
+from accelnas.fitting.columns import ColumnEncoder
+from accelnas.fitting.table import numbers, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from accelnas import Space, Variable
+    from accelnas import Space
 
-__all__ = ["PUBLIC_ARCHIVE_SHA256", "PUBLIC_SHA256", "Dataset", "from_table", "read_dataset"]
+__all__ = ["PUBLIC_SHA256", "Dataset", "from_table", "read_dataset"]
 
-# the archive that the Accel-NASBench authors publish, and the content of any table made from it
-PUBLIC_ARCHIVE_SHA256 = "3520992d42e368b7c08c99fc3f6612855b5b366bf98668a7f19d49f3131aa4ae"
+# the content of any table made from the archive that the Accel-NASBench authors publish
 PUBLIC_SHA256 = "121196e20a1833c219ad1f1b9c03b35f11c2d33e8fea1adef4b3e7e9456f0e17"
 
 
@@ -82,6 +83,12 @@ class Dataset:
         if metric not in self.metrics:
             raise DataError(f"no metric {metric!r}; choose one of {', '.join(self.metrics)}")
         return self.table[metric].fill_null(np.nan).to_numpy()
+
+    def repeated(self, metric: str) -> list[NDArray[np.float64]]:
+        """Values of each architecture that a metric was measured of more than once."""
+        values = self.values(metric)
+        groups = (values[self.rows(np.array(ids, np.int64))] for ids in self.report.repeats)
+        return [group[~np.isnan(group)] for group in groups if (~np.isnan(group)).sum() > 1]
 
     def rows(self, ids: NDArray[np.int64]) -> NDArray[np.intp]:
         """Row numbers of `ids`.
@@ -154,28 +161,25 @@ def read_dataset(path: str | Path, space: Space | None = None) -> Dataset:
         If the file can't be read, or a row holds an unknown variable or a value that is not one
         of the variable's choices; the message names the row's id.
     """
-    if space is None:
-        from accelnas import mnasnet_space
-
-        space = mnasnet_space()
-    path = Path(path)
+    path, space = Path(path), space or mnasnet_space()
     if not path.exists():
         raise DataError(f"{path} does not exist; `accelnas data fetch` downloads the public archive")
     if path.suffix.lower() in {".parquet", ".csv"} and path.is_file():
         table = read_table(path)
         try:
-            return from_table(table, space, file_sha256=_file_sha256(path))
+            return from_table(table, space, file_sha256=digest_of(path))
         except DataError as error:
             raise DataError(f"{path}: {error}") from None
     records = read_archive(path)
-    architectures = _architecture_columns(records.ids, records.architectures, space)
+    ids = records.ids
+    architectures = _architecture_columns(ids, records.architectures, space)
     return _validate(
         space,
-        np.array(records.ids, np.int64),
-        architectures,
+        np.array(ids, np.int64),
+        ColumnEncoder(space, list(architectures), str(path))(architectures, lambda row: f"id {ids[row]}"),
         {name: pl.Series(name, column, pl.Float64) for name, column in records.metrics.items()},
         records.unknown,
-        None if path.is_dir() else _file_sha256(path),
+        None if path.is_dir() else digest_of(path),
     )
 
 
@@ -195,12 +199,13 @@ def from_table(table: pl.DataFrame, space: Space, *, file_sha256: str | None = N
     ids = table["id"] if "id" in table.columns else pl.Series("id", np.arange(table.height))
     if not ids.dtype.is_integer() or ids.null_count():
         raise DataError(f"column id is {ids.dtype} with {ids.null_count()} nulls; use integers")
-    architectures, used = architecture_columns(table, space, ids)
-    others = {name: numbers(table[name], ids) for name in table.columns if name not in {"id", *used}}
+    encode = ColumnEncoder(space, table.columns, "the table")
+    choices = encode(table.select(encode.read).to_dict(), lambda row: f"id {ids[row]}")
+    others = {name: numbers(table[name], ids) for name in table.columns if name not in {"id", *encode.read}}
     return _validate(
         space,
         ids.cast(pl.Int64).to_numpy(),
-        architectures,
+        choices,
         {name: column for name, column in others.items() if column is not None},
         Counter({f"column {name}": table.height for name, column in others.items() if column is None}),
         file_sha256,
@@ -210,7 +215,7 @@ def from_table(table: pl.DataFrame, space: Space, *, file_sha256: str | None = N
 def _validate(
     space: Space,
     ids: NDArray[np.int64],
-    architectures: Mapping[str, Sequence[Any]],
+    choices: NDArray[np.uint8],
     values: Mapping[str, pl.Series],
     unknown: Counter[str],
     file_sha256: str | None,
@@ -219,8 +224,7 @@ def _validate(
     repeated = np.flatnonzero(np.diff(ids[order]) == 0)
     if repeated.size:
         raise DataError(f"id {ids[order][repeated[0]]} occurs twice; ids name measurements")
-    indices = [_choice_indices(architectures[v.name], v, ids) for v in space.variables]
-    choices = np.ascontiguousarray(np.stack(indices, axis=1)[order])
+    choices = np.ascontiguousarray(choices[order])
     columns = {"id": pl.Series("id", ids[order])}
     for i, variable in enumerate(space.variables):
         columns[variable.name] = pl.Series(variable.name, list(variable.choices))[choices[:, i].tolist()]
@@ -257,31 +261,3 @@ def _architecture_columns(
             missing = next(name for name in names if name not in architecture)
             raise DataError(f"id {number}: variable {missing} is missing")
     return {name: [architecture[name] for architecture in architectures] for name in names}
-
-
-def _choice_indices(values: Sequence[Any], variable: Variable, ids: NDArray[np.int64]) -> NDArray[np.uint8]:
-    # bool apart from numbers: True must not pass as 1, but flags may be written 0 and 1
-    lookup: dict[tuple[bool, Any], int] = {}
-    for index, choice in enumerate(variable.choices):
-        if isinstance(choice, bool):
-            lookup.update({(False, int(choice)): index, (False, str(choice)): index})
-            lookup[False, str(choice).lower()] = index
-        lookup[isinstance(choice, bool), choice] = index
-    try:
-        indices = [lookup.get((value is True or value is False, value), -1) for value in values]
-    except TypeError:
-        raise DataError(f"{variable.name} holds lists or objects; expected single values") from None
-    found = np.array(indices, np.int64)
-    if (found < 0).any():
-        row = int(np.argmax(found < 0))
-        allowed = ", ".join(str(choice) for choice in variable.choices)
-        raise DataError(f"id {ids[row]}: {variable.name} is {values[row]!r}; choose one of {allowed}")
-    return found.astype(np.uint8)
-
-
-def _file_sha256(path: Path) -> str:
-    with regular(path).open("rb") as file:
-        digest = hashlib.sha256()
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["LINKS", "Ensemble", "Link", "fit_ensemble", "usable_rows"]
+__all__ = ["LINKS", "Ensemble", "Link", "bias_and_scale", "fit_ensemble", "to_link", "usable_rows"]
 
 
 @dataclass(frozen=True)
@@ -131,10 +131,8 @@ def fit_ensemble(
     position = {int(row): i for i, row in enumerate(rows)}
     parts = fold_parts(dataset, dataset.ids[rows], settings.folds, settings.seed)
     folds = [np.array([position[int(row)] for row in dataset.rows(part)], np.intp) for part in parts]
-    targets = _to_link(dataset.values(metric.name), metric, dataset.ids)[rows]
-    bias, scale = 0.0, 1.0
-    if settings.standardise:
-        bias, scale = float(targets.mean()), float(targets.std()) or 1.0  # a constant metric
+    targets = to_link(dataset.values(metric.name), metric, dataset.ids)[rows]
+    bias, scale = bias_and_scale(targets, settings.standardise)
     data = Sample(dataset.choices[rows], (targets - bias) / scale)
     tell = progress or (lambda *_: None)
     tell(metric.name, 0, members)
@@ -153,8 +151,20 @@ def fit_ensemble(
     return Ensemble(metric, fit, scale, bias, rows, targets)
 
 
-def _to_link(values: Floats, metric: MetricSettings, ids: NDArray[np.int64]) -> Floats:
+def to_link(values: Floats, metric: MetricSettings, ids: NDArray[np.int64]) -> Floats:
+    """Give measured values of some ids on the link's scale.
+
+    Raises
+    ------
+    DataError
+        If a value has none there.
+    """
     if metric.link != "identity" and (values <= 0).any():  # NaN compares false
         row = int(np.argmax(values <= 0))
         raise DataError(f"id {ids[row]}: {metric.name} is {values[row]}; link {metric.link} needs values above 0")
-    return np.asarray(LINKS[metric.link].apply(values))
+    return np.asarray(LINKS[metric.link].apply(values), np.float64)
+
+
+def bias_and_scale(targets: Floats, standardise: bool) -> tuple[float, float]:
+    """Give what takes standardised targets back: their mean and deviation, or 0 and 1."""
+    return (float(targets.mean()), float(targets.std()) or 1.0) if standardise else (0.0, 1.0)  # or: a constant metric

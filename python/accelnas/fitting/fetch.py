@@ -1,11 +1,10 @@
-"""Download the public data set: resumable, verified, into a cache folder."""
+"""Download the public data set, verified, into a cache folder."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-import re
 import sys
 import tempfile
 import urllib.error
@@ -16,6 +15,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from accelnas.errors import DataError
+from accelnas.files import replacing, write_text
+from accelnas.fitting.archive import digest_of
+from accelnas.fitting.splits import PARTS, split_ids
 
 __all__ = [
     "ARCHIVE_SHA256",
@@ -37,7 +39,7 @@ SPLIT_SHA256 = "ff5db1a8269e77ccf10e083f325e3667777f625ae1a681a3d5946e19e4742e9c
 
 SIZE_LIMIT = 256 * 1024 * 1024  # bytes; the archive has 1.2 MB
 TIMEOUT = 30.0  # seconds without an answer
-ATTEMPTS = 3  # a broken connection is resumed this often before giving up
+ATTEMPTS = 3  # before a broken connection is given up
 _CHUNK = 1 << 16
 
 Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all where known
@@ -84,8 +86,6 @@ def fetch_split(folder: Path, url: str = SPLIT_URL, progress: Progress | None = 
     DataError
         As `fetch`; also if the ids are not those of the published split.
     """
-    from accelnas.fitting.splits import PARTS, split_ids
-
     target = folder / "official_split.json"
     if target.is_file() and _split_sha256(target.read_bytes()) == SPLIT_SHA256:
         return target
@@ -95,16 +95,14 @@ def fetch_split(folder: Path, url: str = SPLIT_URL, progress: Progress | None = 
             name = f"{part}_paths.json"
             fetch(f"{url}/{name}", Path(temporary) / name, None, progress)
         ids = {part: part_ids.tolist() for part, part_ids in split_ids(Path(temporary)).items()}
-        content = json.dumps(ids).encode() + b"\n"
-        if _split_sha256(content) != SPLIT_SHA256:
-            raise DataError(f"{url} does not hold the published split; its ids differ")
-        file = Path(temporary) / "split"
-        file.write_bytes(content)
-        file.replace(target)
+    content = json.dumps(ids) + "\n"
+    if _split_sha256(content) != SPLIT_SHA256:
+        raise DataError(f"{url} does not hold the published split; its ids differ")
+    write_text(target, content)
     return target
 
 
-def _split_sha256(content: bytes) -> str | None:
+def _split_sha256(content: str | bytes) -> str | None:
     """Digest of the ids, whatever their order or the JSON's layout; None if it is no split."""
     try:
         parts = {part: sorted(ids) for part, ids in json.loads(content).items()}
@@ -114,10 +112,9 @@ def _split_sha256(content: bytes) -> str | None:
 
 
 def fetch(url: str, target: Path, sha256: str | None, progress: Progress | None = None) -> Path:
-    """Download a file, resuming an earlier attempt, and check it.
+    """Download a file and check it.
 
-    The download goes to ``TARGET.part``, which a later call continues; only a complete and
-    verified file takes the name `target`. A target that is there and right is not downloaded.
+    Only a complete and verified file takes the name `target`. A target that is there and right is not downloaded.
 
     Parameters
     ----------
@@ -142,93 +139,51 @@ def fetch(url: str, target: Path, sha256: str | None, progress: Progress | None 
     """
     if urlsplit(url).scheme not in {"http", "https"}:
         raise DataError(f"{url!r} is not an http or https address")
-    if target.is_file() and sha256 is not None and _sha256(target) == sha256:
+    if target.is_file() and sha256 is not None and digest_of(target) == sha256:
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + ".part")
-    resumed = part.is_file() and part.stat().st_size > 0
-    _download(url, part, progress)
-    found = _sha256(part)
-    if resumed and sha256 is not None and found != sha256:
-        part.unlink()  # the remains of another file: start over once
+    with replacing(target) as part:
         _download(url, part, progress)
-        found = _sha256(part)
-    if sha256 is not None and found != sha256:
-        part.unlink()
-        raise DataError(f"{url} has SHA-256 {found}; expected {sha256}: the file was changed or the address is wrong")
-    part.replace(target)
+        found = digest_of(part)
+        if sha256 is not None and found != sha256:
+            raise DataError(
+                f"{url} has SHA-256 {found}; expected {sha256}: the file was changed or the address is wrong"
+            )
     return target
 
 
 def _download(url: str, part: Path, progress: Progress | None) -> None:
-    """Bring `part` to its full length, resuming after broken connections."""
-    for attempt in range(ATTEMPTS):
-        have = part.stat().st_size if part.is_file() else 0
+    """Receive the whole file, anew after a broken connection."""
+    for attempt in range(1, ATTEMPTS + 1):
         try:
-            total = _receive(url, part, have, progress)
+            return _receive(url, part, progress)
         except urllib.error.HTTPError as error:
             with error:
-                if error.code == 416 and have:  # nothing left to send: complete, or not our file
-                    if _complete_length(error.headers.get("Content-Range")) == have:
-                        return
-                    part.unlink()
-                    continue
-            raise DataError(f"{url}: the server answers {error.code} {error.reason}") from error
+                raise DataError(f"{url}: the server answers {error.code} {error.reason}") from error
         except (OSError, HTTPException) as error:
-            if attempt == ATTEMPTS - 1:
+            if attempt == ATTEMPTS:
                 reason = getattr(error, "reason", None) or error
                 reason = getattr(reason, "strerror", None) or reason
-                raise DataError(f"{url}: {reason}; {_size(part)} bytes are kept, run again to resume") from error
-            continue
-        if total is None or _size(part) == total:
-            return
-    raise DataError(f"{url}: the connection ended after {_size(part)} of {total} bytes; run again to resume")
+                raise DataError(f"{url}: {reason}; run again, or name another address") from error
+    return None
 
 
-def _receive(url: str, part: Path, have: int, progress: Progress | None) -> int | None:
-    """Append what the server sends to `part`; returns the full length where it is known."""
+def _receive(url: str, part: Path, progress: Progress | None) -> None:
     headers = {"User-Agent": "accelnas", "Accept-Encoding": "identity"}
-    if have:
-        headers["Range"] = f"bytes={have}-"
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - scheme checked above
     response: HTTPResponse
-    with urllib.request.urlopen(request, timeout=TIMEOUT) as response:  # noqa: S310
-        start = _range_start(response) if have and response.status == 206 else 0
-        if start not in {0, have}:
-            raise DataError(f"{url}: asked for byte {have}, the server sends from byte {start}")
+    with urllib.request.urlopen(request, timeout=TIMEOUT) as response, part.open("wb") as file:  # noqa: S310
         length = response.headers.get("Content-Length")
-        total = start + int(length) if length is not None else None
+        total = None if length is None else int(length)
+        done = 0
         if (total or 0) > SIZE_LIMIT:
             raise DataError(f"{url} has {total} bytes; refusing more than {SIZE_LIMIT}")
-        done = start
-        with part.open("ab" if start else "wb") as file:
-            while chunk := response.read(_CHUNK):
-                done += len(chunk)
-                if done > SIZE_LIMIT:
-                    raise DataError(f"{url} has over {done} bytes; refusing more than {SIZE_LIMIT}")
-                file.write(chunk)
-                if progress is not None:
-                    progress(done, total)
-    return total
-
-
-def _range_start(response: HTTPResponse) -> int:
-    match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range") or "")
-    return int(match[1]) if match else -1
-
-
-def _complete_length(content_range: str | None) -> int | None:
-    match = re.match(r"bytes \*/(\d+)$", content_range or "")
-    return int(match[1]) if match else None
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else 0
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
+        while chunk := response.read(_CHUNK):
+            done += len(chunk)
+            if done > SIZE_LIMIT:
+                raise DataError(f"{url} has over {done} bytes; refusing more than {SIZE_LIMIT}")
+            file.write(chunk)
+            if progress is not None:
+                progress(done, total)
+    if total is not None and done < total:
+        raise HTTPException(f"the connection ended after {done} of {total} bytes")

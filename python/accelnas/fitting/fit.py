@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,12 +12,13 @@ import numpy as np
 from accelnas import _core
 from accelnas.arguments import check_threads, check_whole
 from accelnas.errors import AccelnasWarning, ModelError
-from accelnas.fitting.compile import MOST_ROWS, MetricSpec, compile_metric
+from accelnas.fitting.compile import MOST_ROWS, compile_metric, write_metric
 from accelnas.fitting.costs import block_costs
 from accelnas.fitting.ensemble import LINKS, fit_ensemble, usable_rows
 from accelnas.fitting.evaluate import Figures, evaluate
 from accelnas.fitting.families import FAMILIES
-from accelnas.fitting.kernels import kernels
+from accelnas.fitting.mnasnet import FORMULAS
+from accelnas.fitting.provenance import kernels
 from accelnas.fitting.settings import LARGEST
 from accelnas.fitting.uncertainty import estimate_uncertainty
 
@@ -204,14 +205,7 @@ def write_ensemble(
         models.trees,
         tables=tables,
         space=dataset.space,
-        metric=MetricSpec(
-            name=metric.name,
-            unit=metric.unit,
-            direction=metric.direction,
-            link=metric.link,
-            noise=unit_noise(dataset, ensemble, uncertainty),
-            description=metric.description,
-        ),
+        metric=replace(metric, noise=unit_noise(dataset, ensemble, uncertainty)),
         directory=out,
         scale=ensemble.scale,
         bias=ensemble.bias,
@@ -231,10 +225,8 @@ def write_formula(space: Space, settings: Settings, metric: MetricSettings, out:
     ModelError
         If the formula does not know the space.
     """
-    from accelnas.fitting.mnasnet import FORMULAS
-
     provenance = {"recipe": "formula", "settings": settings.name, "settings_sha256": settings.sha256}
-    _write_noiseless(metric, FORMULAS[metric.name](space), provenance, out)
+    write_metric(out, replace(metric, noise=0.0), FORMULAS[metric.name](space), provenance)
 
 
 def _write_exact(
@@ -250,26 +242,9 @@ def _write_exact(
     costs = block_costs(dataset, metric.name, np.concatenate([split.train, split.val]))
     constant, values = costs.scaled()
     surrogate = _core.Surrogate.additive(dataset.space._core, constant, [v.tolist() for v in values])
-    _write_noiseless(metric, surrogate, _provenance(dataset, split, settings, metric), out)
+    write_metric(out, replace(metric, noise=0.0), surrogate, _provenance(dataset, split, settings, metric))
     tell(metric.name, 1, 1)
     return np.asarray(costs.predict(dataset.space.block_states(dataset.choices)) / 10**costs.decimals)
-
-
-def _write_noiseless(
-    metric: MetricSettings, surrogate: _core.Surrogate, provenance: dict[str, str], out: str | Path
-) -> None:
-    _core.write_metric(
-        str(out),
-        metric.name,
-        surrogate,
-        unit=metric.unit,
-        direction=metric.direction,
-        link=metric.link,
-        noise=0.0,
-        description=metric.description,
-        provenance=provenance,
-        uncertainty=None,
-    )
 
 
 def _provenance(dataset: Dataset, split: Split, settings: Settings, metric: MetricSettings) -> dict[str, str]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 from importlib.metadata import version
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy.linalg  # noqa: F401 its linear algebra library is named, too
+from threadpoolctl import threadpool_info
 
 import accelnas
 from accelnas.errors import ModelError
@@ -18,7 +22,9 @@ if TYPE_CHECKING:
     from accelnas.fitting.encoding import Encoding
     from accelnas.fitting.verify import Member, VerifyReport
 
-__all__ = ["origin"]
+__all__ = ["kernels", "origin"]
+
+NAMED = ("internal_api", "version", "architecture", "threading_layer")  # of a linear algebra library
 
 
 def origin(
@@ -72,3 +78,27 @@ def _of_member(member: Member) -> dict[str, Any]:
 def _encoding_text(encoding: Encoding) -> str:
     columns = zip(encoding.names, encoding.columns, strict=True)
     return json.dumps({name: list(numbers) for name, (_, numbers) in columns})
+
+
+def kernels() -> str:
+    """Name the linear algebra libraries and their kernels, and the vector instructions that NumPy uses, as JSON.
+
+    Fits of Gaussian processes are equal byte by byte where this text and the versions of the libraries are.
+
+    Examples
+    --------
+    >>> import json
+    >>> sorted(json.loads(kernels()))
+    ['blas', 'libc', 'machine', 'simd']
+    """
+    loaded = [info for info in threadpool_info() if info["user_api"] == "blas"]
+    blas = {json.dumps({name: info[name] for name in NAMED if info.get(name)}) for info in loaded}
+    vectors = np.show_config(mode="dicts").get("SIMD Extensions", {})
+    return json.dumps(
+        {
+            "blas": [json.loads(text) for text in sorted(blas)],
+            "simd": list(chain(vectors.get("baseline", ()), vectors.get("found", ()))),
+            "machine": platform.machine(),
+            "libc": " ".join(platform.libc_ver()).strip(),
+        }
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,13 +12,18 @@ from accelnas import _core
 from accelnas.arguments import check_whole
 from accelnas.errors import ModelError
 from accelnas.files import parse_toml, read_text
+from accelnas.fitting.families import FAMILIES
+from accelnas.fitting.mnasnet import FORMULAS
+from accelnas.fitting.recipes import Recipe, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "DIRECTIONS",
     "LINK_NAMES",
     "MetricSettings",
+    "MetricSpec",
     "Recipe",
     "Settings",
     "Stage",
@@ -29,70 +34,51 @@ __all__ = [
 ]
 
 LINK_NAMES = ("identity", "reciprocal", "log")
-_DIRECTIONS = ("maximise", "minimise")
+DIRECTIONS = ("maximise", "minimise")
 LARGEST = 1_000_000  # number of a setting, and seed
 _FOLDER = files("accelnas.fitting") / "settings"
 
 
 @dataclass(frozen=True)
-class Stage:
-    """One run of boosting (or the only fit of a model that is not boosted).
-
-    Attributes
-    ----------
-    parameters
-        What the library itself takes, by its own names.
-    rounds
-        Largest number of trees (of the forest's trees).
-    stop
-        Stop when the validation error has not fallen for so many rounds; None never stops.
-    max_blocks, max_variables
-        Largest number of blocks, and of variables, that a path from root to leaf may test; None
-        is no limit. Leaves of at most three variables make the smallest tables.
-    """
-
-    parameters: Mapping[str, Any]
-    rounds: int
-    stop: int | None = None
-    max_blocks: int | None = None
-    max_variables: int | None = None
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a model is fitted.
-
-    Attributes
-    ----------
-    name, family
-        For the record, and the key of `accelnas.fitting.families.FAMILIES`.
-    stages
-        Of tree families, each continuing the one before.
-    parameters
-        Of the other families.
-    base
-        ``"blocks"``: trees are fitted to what a sum over blocks leaves over. None: to everything.
-    """
-
-    name: str
-    family: str
-    stages: tuple[Stage, ...] = ()
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    base: str | None = None
-
-
-@dataclass(frozen=True)
-class MetricSettings:
-    """One metric of the benchmark.
+class MetricSpec:
+    """What a metric is.
 
     Attributes
     ----------
     name
-        Name of the data set's column and of the metric.
-    unit, direction, description
-        For the artifact; direction is ``"maximise"`` or ``"minimise"``.
+        Such as ``throughput_a100``; of the data set's column, too.
+    unit
+        Such as ``images/s``.
+    direction
+        ``"maximise"`` or ``"minimise"``.
     link
-        What the model predicts: ``"identity"`` y, ``"reciprocal"`` 1/y, ``"log"`` ln y.
+        What the models predict: ``"identity"`` the metric itself, ``"reciprocal"`` one divided by
+        it, ``"log"`` its natural logarithm.
+    noise
+        Standard deviation of one measurement in the metric's unit, where known (better than from the data's own
+        repeats).
+    description
+        One sentence.
+    """
+
+    name: str
+    unit: str = ""
+    direction: str = "maximise"
+    link: str = "identity"
+    noise: float | None = None
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a name that can't be a file's and a column's."""
+        _core.check_metric_name(self.name)
+
+
+@dataclass(frozen=True)
+class MetricSettings(MetricSpec):
+    """One metric of the benchmark, and how it is fitted.
+
+    Attributes
+    ----------
     recipe
         How it is fitted; None for a metric that is an exact sum over blocks, or has a formula.
     drop_outliers
@@ -101,24 +87,12 @@ class MetricSettings:
         It follows from the architecture alone and needs no data, see `accelnas.fitting.mnasnet.FORMULAS`.
     members
         Number of members, if not that of all metrics.
-    noise
-        Standard deviation of one measurement in the unit, if better known than from the data's own repeats.
     """
 
-    name: str
-    unit: str
-    direction: str
-    description: str
-    link: str
-    recipe: Recipe | None
+    recipe: Recipe | None = None
     drop_outliers: bool = False
     formula: bool = False
     members: int | None = None
-    noise: float | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse a name that can't be a file's and a column's."""
-        _core.check_metric_name(self.name)
 
 
 @dataclass(frozen=True)
@@ -278,8 +252,6 @@ def _settings(table: _Table, text: str, known_metrics: Mapping[str, Any]) -> Set
 
 
 def _recipe(name: str, table: _Table) -> Recipe:
-    from accelnas.fitting.families import FAMILIES
-
     family = table.one_of("family", tuple(FAMILIES))
     stages = []
     for number, content in enumerate(table.take("stages", list, []), start=1):
@@ -301,13 +273,11 @@ def _recipe(name: str, table: _Table) -> Recipe:
 
 
 def _metric(name: str, table: _Table, recipes: Mapping[str, Recipe], known: Mapping[str, str]) -> MetricSettings:
-    from accelnas.fitting.mnasnet import FORMULAS
-
     recipe = table.one_of("recipe", ("exact", "formula", *recipes))
     settings = MetricSettings(
         name=name,
         unit=table.take("unit", str, known.get("unit", "")),
-        direction=table.one_of("direction", _DIRECTIONS, known.get("direction", ...)),
+        direction=table.one_of("direction", DIRECTIONS, known.get("direction", ...)),
         description=table.take("description", str, known.get("description", "")),
         link=table.one_of("link", LINK_NAMES, "identity"),
         recipe=recipes.get(recipe),

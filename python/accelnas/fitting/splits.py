@@ -127,9 +127,9 @@ def random_split(dataset: Dataset, fractions: tuple[float, float, float] = (0.8,
     """
     if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
         raise DataError(f"fractions are {fractions}; use three shares ≥ 0 that add up to 1")
-    shuffled = _shuffled_groups(dataset, seed)
+    shuffled = np.random.default_rng(seed).permutation(int(dataset.groups.max()) + 1)
     ends = np.round(np.cumsum(fractions)[:2] * len(shuffled)).astype(int)
-    train, val, test = (_members(dataset, part) for part in np.split(shuffled, ends))
+    train, val, test = (dataset.ids[np.isin(dataset.groups, part)] for part in np.split(shuffled, ends))
     return Split(f"random, seed {seed}", train, val, test)
 
 
@@ -149,16 +149,10 @@ def k_fold(dataset: Dataset, k: int = 10, seed: int = 0) -> list[Split]:
     DataError
         If k is below 2 or above the number of architectures.
     """
-    folds = _folds(_shuffled_groups(dataset, seed), k)
     nothing = np.array([], np.int64)
     return [
-        Split(
-            f"fold {i + 1} of {k}, seed {seed}",
-            _members(dataset, np.concatenate(folds[:i] + folds[i + 1 :])),
-            nothing,
-            _members(dataset, fold),
-        )
-        for i, fold in enumerate(folds)
+        Split(f"fold {i} of {k}, seed {seed}", np.setdiff1d(dataset.ids, fold, assume_unique=True), nothing, fold)
+        for i, fold in enumerate(fold_parts(dataset, dataset.ids, k, seed), start=1)
     ]
 
 
@@ -180,23 +174,10 @@ def fold_parts(dataset: Dataset, ids: NDArray[np.int64], k: int, seed: int) -> l
         The ids of each fold, ascending; together they are `ids`.
     """
     groups = dataset.groups[dataset.rows(ids)]
-    distinct = np.unique(groups)
-    shuffled = np.random.default_rng(seed).permutation(distinct)
-    return [np.sort(ids[np.isin(groups, fold)]) for fold in _folds(shuffled, k)]
-
-
-def _shuffled_groups(dataset: Dataset, seed: int) -> NDArray[np.intp]:
-    return np.random.default_rng(seed).permutation(int(dataset.groups.max()) + 1)
-
-
-def _folds(groups: NDArray[Any], k: int) -> list[NDArray[Any]]:
-    if not 2 <= k <= len(groups):
-        raise DataError(f"k is {k}; use 2 to {len(groups)}, the number of architectures")
-    return np.array_split(groups, k)
-
-
-def _members(dataset: Dataset, groups: NDArray[Any]) -> NDArray[np.int64]:
-    return dataset.ids[np.isin(dataset.groups, groups)]
+    shuffled = np.random.default_rng(seed).permutation(np.unique(groups))
+    if not 2 <= k <= len(shuffled):
+        raise DataError(f"k is {k}; use 2 to {len(shuffled)}, the number of architectures")
+    return [np.sort(ids[np.isin(groups, fold)]) for fold in np.array_split(shuffled, k)]
 
 
 def _checked(split: Split, dataset: Dataset) -> Split:

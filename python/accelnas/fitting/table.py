@@ -1,25 +1,20 @@
-"""Tables of measurements: their files, their architectures, and numbers that were written as text."""
+"""Tables of measurements: their files, and numbers that were written as text."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from accelnas.errors import DataError, SpaceError
+from accelnas.errors import DataError
 from accelnas.fitting.lookalikes import check_table
-from accelnas.space.frames import encode_frame
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from accelnas import Space
+__all__ = ["numbers", "read_table"]
 
-__all__ = ["architecture_columns", "numbers", "read_table"]
-
-# other forms of an architecture than a column a variable
-FORMS = ("architecture", "index")
 MISSING = {"", "-", "--", "?", "na", "n/a", "nan", "none", "null", "missing"}
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 PLAIN = re.compile(NUMBER)
@@ -48,36 +43,6 @@ def read_table(path: Path) -> pl.DataFrame:
         return pl.read_parquet(path)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{path} is not a readable {kind} table: {error}") from error
-
-
-def architecture_columns(table: pl.DataFrame, space: Space, ids: pl.Series) -> tuple[dict[str, list[Any]], set[str]]:
-    """Give the choices of every variable, and the columns that they were read from.
-
-    Raises
-    ------
-    DataError
-        If there is no column for every variable, nor one of strings or indices.
-    """
-    names = [variable.name for variable in space.variables]
-    missing = [name for name in names if name not in table.columns]
-    if not missing:
-        nested = [name for name in names if table[name].dtype.is_nested()]
-        if nested:
-            raise DataError(f"column {nested[0]} is {table[nested[0]].dtype}; expected single values")
-        return {name: table[name].to_list() for name in names}, set(names)
-    form = next((form for form in FORMS if form in table.columns), None)
-    if form is None or len(missing) < len(names):
-        raise DataError(
-            f"the table has no column {missing[0]}; it needs one for every variable, or one named architecture or index"
-        )
-    try:
-        rows = encode_frame(space, table.select(form))
-        space.check(rows)
-    except SpaceError as error:
-        found = re.fullmatch(r"row (\d+): (.*)", str(error), re.DOTALL)
-        raise DataError(str(error) if found is None else f"id {ids[int(found[1])]}: {found[2]}") from None
-    choices = {v.name: pl.Series(list(v.choices)).gather(rows[:, i]).to_list() for i, v in enumerate(space.variables)}
-    return choices, {form}
 
 
 def numbers(series: pl.Series, ids: pl.Series) -> pl.Series | None:

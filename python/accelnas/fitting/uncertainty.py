@@ -9,20 +9,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from accelnas.fitting.checks import pooled_noise
 from accelnas.fitting.ensemble import LINKS
-from accelnas.fitting.repeats import pooled_noise
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from numpy.typing import NDArray
 
+    from accelnas import Space
     from accelnas.fitting.dataset import Dataset
     from accelnas.fitting.ensemble import Ensemble
 
     Floats = NDArray[np.float64]
 
-__all__ = ["LEVELS", "Uncertainty", "coverage", "estimate_uncertainty", "repeat_noise"]
+__all__ = ["LEVELS", "Uncertainty", "coverage", "estimate_uncertainty", "of_rows", "repeat_noise", "total_deviation"]
 
 LEVELS = (0.5, 0.8, 0.95)
 """Central intervals whose coverage is calibrated and reported."""
@@ -54,10 +53,6 @@ class Uncertainty:
     scores: NDArray[np.float32]
     training: NDArray[np.uint8]
 
-    def as_dict(self) -> dict[str, Any]:
-        """As `_core.write_metric` takes it."""
-        return dict(vars(self))
-
 
 def estimate_uncertainty(dataset: Dataset, ensemble: Ensemble) -> Uncertainty:
     """Estimate a metric's uncertainty from the rows that each fold leaves out.
@@ -71,13 +66,13 @@ def estimate_uncertainty(dataset: Dataset, ensemble: Ensemble) -> Uncertainty:
     choices = dataset.choices[ensemble.rows]
     cards = [len(variable.choices) for variable in dataset.space.variables]
     factors = _factors(error, choices, cards)
-    of_row = np.prod([factors[start + choices[:, v]] for v, start in enumerate(_starts(cards))], axis=0)
+    of_row = of_rows(factors, choices, dataset.space)
     unit = float(np.sqrt(np.mean(np.square(error)))) or 1.0
     levels = unit * np.geomspace(0.05, 2.0, 400)
-    found = np.array([coverage(error / _total(spread, level * of_row)) for level in levels])
+    found = np.array([coverage(error / total_deviation(spread, level * of_row)) for level in levels])
     misses = np.abs(found - LEVELS).max(axis=1)
     residual = float(levels[int(np.argmin(misses))])
-    scores = np.sort(error / _total(spread, residual * of_row)).astype(np.float32)
+    scores = np.sort(error / total_deviation(spread, residual * of_row)).astype(np.float32)
     noise = ensemble.metric.noise
     if noise is not None:  # stated in the metric's unit
         values = dataset.values(ensemble.metric.name)[ensemble.rows]
@@ -94,15 +89,19 @@ def coverage(scores: Floats) -> list[float]:
 
 def repeat_noise(dataset: Dataset, metric: str, link: str) -> float | None:
     """Pool the standard deviation of one measurement on the link's scale over repeated architectures."""
-    values = LINKS[link].apply(dataset.values(metric))
-    groups = (values[dataset.rows(np.array(ids, np.int64))] for ids in dataset.report.repeats)
-    measured = [group[~np.isnan(group)] for group in groups]
-    repeated = [group for group in measured if len(group) > 1]
+    repeated = [LINKS[link].apply(values) for values in dataset.repeated(metric)]
     return pooled_noise(repeated) if repeated else None
 
 
-def _total(spread: Floats, residual: Floats) -> Floats:
+def total_deviation(spread: Floats, residual: Floats) -> Floats:
+    """Give the deviation of measurements around predictions, above 0."""
     return np.maximum(np.hypot(spread, residual), np.finfo(np.float64).tiny)
+
+
+def of_rows(factors: Floats, choices: NDArray[np.uint8], space: Space) -> Floats:
+    """Product of the factors of each architecture's choices, float64 (n,)."""
+    starts = _starts([len(variable.choices) for variable in space.variables])
+    return np.prod([factors[start + choices[:, v]] for v, start in enumerate(starts)], axis=0)  # type: ignore[no-any-return]
 
 
 def _starts(cards: list[int]) -> list[int]:

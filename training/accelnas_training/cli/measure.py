@@ -12,7 +12,7 @@ import typer
 from accelnas.cli.info import new_table
 from accelnas.cli.shared import console, progress
 from accelnas.files import write_text
-from accelnas.fitting.evaluation.tables import markdown
+from accelnas.reports import markdown
 from accelnas_training.cli import options
 from accelnas_training.collect.job import Limits
 from accelnas_training.collect.reader import StoreReader

@@ -12,10 +12,10 @@ import polars as pl
 
 from accelnas import mnasnet_space
 from accelnas.fitting.ensemble import LINKS, fit_ensemble
-from accelnas.fitting.evaluation.tables import markdown, number
 from accelnas.fitting.settings import MetricSettings, read_settings
 from accelnas.fitting.uncertainty import repeat_noise
 from accelnas.plots.style import colours, drawing, grid, save
+from accelnas.reports import markdown, number
 from accelnas_training.estimators.analytical import costs, fit_line, fit_roofline
 from accelnas_training.reports import made_by
 from accelnas_training.transfer.design import Features, choose

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from accelnas.fitting.evaluation.tables import markdown, number
 from accelnas.plots.style import GREY, INK, drawing, save
+from accelnas.reports import markdown, number
 from accelnas_training.proxy.validation import self_agreement
 from accelnas_training.proxy.validation_report import (
     BLUE,

@@ -14,9 +14,10 @@ import numpy as np
 import polars as pl
 
 from accelnas import mnasnet_space
+from accelnas.fitting.archive import ARCHITECTURE, SEED_COLUMNS
+from accelnas.fitting.checks import pooled_noise
 from accelnas.fitting.dataset import from_table, read_dataset
 from accelnas.fitting.lookalikes import check_table
-from accelnas.fitting.repeats import ARCHITECTURE, SEED_COLUMNS, pooled_noise
 from accelnas_training.errors import ProxyError
 from accelnas_training.proxy.trainings import Trained
 from accelnas_training.ranks import (

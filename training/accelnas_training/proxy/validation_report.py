@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from accelnas.fitting.evaluation.tables import markdown, number
 from accelnas.plots.style import GREY, colours, drawing, save
+from accelnas.reports import markdown, number
 from accelnas_training.energy import grams_of_co2
 from accelnas_training.reports import circumstances, write_files, written
 

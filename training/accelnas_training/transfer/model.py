@@ -101,7 +101,7 @@ class Transfer:
         FileError, SpaceError
             If the directory can't be written, or is another space's.
         """
-        settings = MetricSettings(self.metric, unit, _DIRECTIONS[self.link], description, self.link, recipe=None)
+        settings = MetricSettings(self.metric, unit, _DIRECTIONS[self.link], self.link, description=description)
         fit = Fit(_Tables(self.surrogate), self.regression.left_out, np.zeros(len(self.rows)))
         uncertainty = estimate_uncertainty(self.dataset, Ensemble(settings, fit, 1.0, 0.0, self.rows, self.times))
         noise = uncertainty.noise

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 from scipy.stats import t as student
 
-from accelnas.fitting.evaluation.tables import markdown
 from accelnas.plots.style import colours, drawing, grid, save
+from accelnas.reports import markdown
 from accelnas_training.reports import made_by
 from accelnas_training.transfer.design import DESIGNS
 from accelnas_training.transfer.evaluation import HELD_OUT, METHODS

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from accelnas.errors import DataError
-from accelnas.fitting.evaluation.tables import markdown
 from accelnas.plots.style import GREY, INK, colours, drawing, grid, save
+from accelnas.reports import joined, markdown, write_files
 from accelnas_training.collect.collector import collect
 from accelnas_training.collect.job import Job, Limits
 from accelnas_training.collect.store import Store
 from accelnas_training.collect.summary import export
 from accelnas_training.collect.work import WorkDescription
-from accelnas_training.reports import write_files, written
 from accelnas_training.zero_cost.ranks import (
     HELD_OUT,
     REPEATS,
@@ -123,7 +122,7 @@ def _write_report(
             _curve_tables(curves),
             "![Kendall's tau against the number of measured architectures](curves.svg)",
         ]
-    write_files(folder, files | {"report.md": written("\n\n".join(parts) + "\n")})
+    write_files(folder, {**files, "report.md": joined(*parts)})
     return folder / "report.md"
 
 

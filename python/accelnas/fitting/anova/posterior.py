@@ -10,6 +10,8 @@ import numpy as np
 from scipy.linalg import cho_solve
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from accelnas.fitting.anova.process import GaussianProcess
@@ -47,6 +49,12 @@ class Tables:
             at: tuple[Any, ...] = (slice(None), *(axes[:, a] for a in some))
             out += cells[at]
         return out
+
+    @classmethod
+    def joined(cls, several: Sequence[Tables]) -> Tables:
+        """Functions of tables over the same sets, one after the other."""
+        cells = [np.concatenate(of_set) for of_set in zip(*(tables.cells for tables in several), strict=True)]
+        return replace(several[0], constants=np.concatenate([tables.constants for tables in several]), cells=cells)
 
     @property
     def sha256(self) -> str:

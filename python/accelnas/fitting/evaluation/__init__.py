@@ -1,6 +1,6 @@
 """Evaluation of model settings on held-out measurements, from cached fits to a report."""
 
-from accelnas.fitting.evaluation.cache import Cache
+from accelnas.fitting.evaluation.cells import Cache
 from accelnas.fitting.evaluation.report import Evaluation, run_evaluation, write_report
 from accelnas.fitting.evaluation.runs import RUNS, Plan, plan_cells
 

@@ -1,24 +1,31 @@
-"""Cells of an evaluation: one fit of one metric, and its predictions of rows that it did not see."""
+"""Cells of an evaluation: one fit of one metric, its predictions of rows that it did not see, and their cache."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import sqlite3
 import time
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from accelnas.errors import ModelError
-from accelnas.fitting.ensemble import LINKS, fit_ensemble, usable_rows
+from accelnas.databases import check_database, translated
+from accelnas.errors import FileError, ModelError
+from accelnas.fitting.ensemble import LINKS, bias_and_scale, fit_ensemble, usable_rows
 from accelnas.fitting.families import FAMILIES, Sample
 from accelnas.fitting.families.anova import DEFAULTS
-from accelnas.fitting.uncertainty import estimate_uncertainty
+from accelnas.fitting.uncertainty import estimate_uncertainty, of_rows, total_deviation
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from accelnas.fitting.dataset import Dataset
@@ -27,10 +34,21 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ids = NDArray[np.int64]
 
-__all__ = ["INTERVALS", "Cell", "Predictions", "fit_cell"]
+__all__ = ["INTERVALS", "Cache", "Cell", "Predictions", "fit_cell"]
 
 VERSION = 1  # of what cells hold; raise it when fits change, too: stored cells are then fitted again
 INTERVALS = tuple(round(0.05 * i, 2) for i in range(1, 20))  # levels, 50, 80 and 95 % among them
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS cells (
+    key TEXT PRIMARY KEY,
+    settings TEXT NOT NULL,
+    metric TEXT NOT NULL,
+    run TEXT NOT NULL,
+    part TEXT NOT NULL,
+    seconds REAL NOT NULL,
+    predictions BLOB NOT NULL
+)
+"""
 LIBRARIES = ("lightgbm", "numpy", "scikit-learn", "scipy", "xgboost")
 
 
@@ -159,10 +177,7 @@ def _fit_single(dataset: Dataset, cell: Cell, stop: Ids, test: NDArray[np.intp])
         raise ModelError(f"{metric.name} is exact; it has no recipe to fit")
     rows = [usable_rows(dataset, metric, ids) for ids in (cell.train, stop)]
     values = dataset.values(metric.name)
-    bias, scale = 0.0, 1.0
-    if cell.settings.standardise:
-        targets = link.apply(values[rows[0]])
-        bias, scale = float(targets.mean()), float(targets.std()) or 1.0
+    bias, scale = bias_and_scale(link.apply(values[rows[0]]), cell.settings.standardise)
     train, val = (Sample(dataset.choices[some], (link.apply(values[some]) - bias) / scale) for some in rows)
     family = FAMILIES[metric.recipe.family](metric.recipe, dataset.space)
     models = family.gather([family.fit(train, val, cell.settings.seed)])
@@ -175,12 +190,74 @@ def _calibration(dataset: Dataset, ensemble: Any, test: NDArray[np.intp]) -> tup
     uncertainty = estimate_uncertainty(dataset, ensemble)
     metric, choices = ensemble.metric, dataset.choices[test]
     linked = ensemble.predict_members(choices)
-    cards = [len(variable.choices) for variable in dataset.space.variables]
-    starts = np.cumsum([0, *cards[:-1]])
-    residual = uncertainty.residual * uncertainty.factors[starts + choices].prod(axis=1)
-    total = np.maximum(np.hypot(linked.std(axis=0), residual), np.finfo(np.float64).tiny)
+    factors = of_rows(uncertainty.factors, choices, dataset.space)
+    total = total_deviation(linked.std(axis=0), uncertainty.residual * factors)
     measured = LINKS[metric.link].apply(dataset.values(metric.name)[test])
     scores = np.abs(measured - linked.mean(axis=0)) / total
     rank = np.ceil((len(uncertainty.scores) + 1) * np.array(INTERVALS)).astype(int)
     held_out = np.append(uncertainty.scores.astype(np.float64), np.inf)  # too few rows for a level: no bound
     return scores, held_out[np.minimum(rank, len(held_out)) - 1]
+
+
+class Cache:
+    """Predictions by the key of their cell.
+
+    Parameters
+    ----------
+    path
+        The file, made if needed; readers may look at it while it grows.
+
+    Raises
+    ------
+    FileError
+        If it can't be opened, or is no cache.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileError(f"{self._path.parent}: {error.strerror}; name another file") from error
+        check_database(path)
+        with self._connection() as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(SCHEMA)
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        with translated(self._path, "cache of an evaluation", FileError):
+            connection = sqlite3.connect(self._path, timeout=60)
+            try:
+                with connection:  # commits
+                    yield connection
+            finally:
+                connection.close()
+
+    def __contains__(self, key: str) -> bool:
+        with self._connection() as connection:
+            return connection.execute("SELECT 1 FROM cells WHERE key = ?", (key,)).fetchone() is not None
+
+    def get(self, key: str) -> Predictions:
+        """Return what was stored.
+
+        Raises
+        ------
+        KeyError
+            If nothing was.
+        """
+        with self._connection() as connection:
+            found = connection.execute("SELECT predictions FROM cells WHERE key = ?", (key,)).fetchone()
+        if found is None:
+            raise KeyError(key)
+        with np.load(io.BytesIO(found[0]), allow_pickle=False) as arrays:
+            return Predictions(**{name: array if array.ndim else array.item() for name, array in arrays.items()})
+
+    def put(self, key: str, cell: Cell, predictions: Predictions) -> None:
+        """Store a finished cell."""
+        buffer = io.BytesIO()
+        arrays: dict[str, Any] = {f.name: np.asarray(getattr(predictions, f.name)) for f in fields(predictions)}
+        np.savez(buffer, **arrays)
+        row = (key, cell.settings.name, cell.metric, cell.run, cell.part, predictions.seconds, buffer.getvalue())
+        with self._connection() as connection:
+            connection.execute("INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?, ?, ?, ?)", row)

@@ -87,17 +87,12 @@ def noise_ceiling(dataset: Dataset, split: Split, metric: MetricSettings, test: 
         pooled = repeat_noise(dataset, metric.name, metric.link)
         if pooled is None:
             return None
-        linked_noise, freedom = pooled, _repeats(dataset, values)
+        linked_noise, freedom = pooled, sum(len(group) - 1 for group in dataset.repeated(metric.name))
     measured = values[usable_rows(dataset, metric, test)]
     sigma = linked_noise * link.slope(measured)
     variance = float(measured.var())
     r2 = 1.0 - float(np.square(sigma).mean()) / variance if variance else np.nan
     return Ceiling(linked_noise * slope, freedom, r2, float(sigma.mean()) * math.sqrt(2 / math.pi))
-
-
-def _repeats(dataset: Dataset, values: Floats) -> int:
-    counts = ((~np.isnan(values[dataset.rows(np.array(ids, np.int64))])).sum() for ids in dataset.report.repeats)
-    return int(sum(count - 1 for count in counts if count > 1))
 
 
 def results_table(dataset: Dataset, split: Split, cells: Sequence[Cell], found: Sequence[Predictions]) -> pl.DataFrame:

@@ -12,7 +12,6 @@ from accelnas import _core
 from accelnas.arguments import check_threads, check_whole, check_wholes
 from accelnas.errors import DataError, ModelError
 from accelnas.fitting.evaluation.cells import Cell, fit_cell
-from accelnas.fitting.evaluation.paper import PAPER
 from accelnas.fitting.settings import LARGEST
 from accelnas.fitting.splits import k_fold
 
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from accelnas.fitting.dataset import Dataset
-    from accelnas.fitting.evaluation.cache import Cache
-    from accelnas.fitting.evaluation.cells import Predictions
+    from accelnas.fitting.evaluation.cells import Cache, Predictions
     from accelnas.fitting.settings import Settings
     from accelnas.fitting.splits import Split
 
@@ -123,10 +121,7 @@ def _metrics(dataset: Dataset, plan: Plan) -> list[str]:
 def _cells_of_run(dataset: Dataset, split: Split, plan: Plan, settings: Settings, metric: str, run: str) -> list[Cell]:
     pool = np.sort(np.concatenate([split.train, split.val]))
     if run == "official":
-        cells = [Cell(settings, metric, run, "ensemble", pool, split.test)]
-        if any((row.settings, row.metric) == (settings.name, metric) for row in PAPER):
-            cells.append(Cell(settings, metric, run, "single", split.train, split.test, stop=split.val))
-        return cells
+        return [Cell(settings, metric, run, "ensemble", pool, split.test)]
     if run == "cross-validation":
         return [
             Cell(settings, metric, run, f"fold {i} of {plan.folds}", fold.train, fold.test)

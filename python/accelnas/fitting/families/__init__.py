@@ -2,9 +2,8 @@
 
 from accelnas.fitting.families.anova import AnovaProcess
 from accelnas.fitting.families.base import Family, Fit, Sample
-from accelnas.fitting.families.boosting import GradientBoosting, LightGBM, XGBoost
-from accelnas.fitting.families.forest import RandomForest
 from accelnas.fitting.families.svr import EpsilonSVR, NuSVR
+from accelnas.fitting.families.trees import GradientBoosting, LightGBM, RandomForest, XGBoost
 
 __all__ = ["FAMILIES", "Family", "Fit", "Sample"]
 

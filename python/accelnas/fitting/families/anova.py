@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from accelnas import Space
     from accelnas.fitting.families.base import Rows, Sample
-    from accelnas.fitting.settings import Recipe
+    from accelnas.fitting.recipes import Recipe
 
     Floats = NDArray[np.float64]
 
@@ -80,7 +80,7 @@ class AnovaProcess(Family):
         return posterior_members(self._process(train, seed), 1, seed)
 
     def gather(self, members: Sequence[Tables]) -> TableModels:
-        return TableModels(self._kernel, _joined(members))
+        return TableModels(self._kernel, Tables.joined(members))
 
     def fit_ensemble(
         self,
@@ -128,9 +128,3 @@ class AnovaProcess(Family):
     def __getstate__(self) -> dict[str, Any]:
         """Spaces and what stops threads stay with the parent process."""
         return {**self.__dict__, "space": None, "_stopped": None}
-
-
-def _joined(members: Sequence[Tables]) -> Tables:
-    cells = [np.concatenate(of_set) for of_set in zip(*(tables.cells for tables in members), strict=True)]
-    constants = np.concatenate([tables.constants for tables in members])
-    return Tables(constants, members[0].sets, cells, members[0].over)

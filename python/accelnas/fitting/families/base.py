@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from accelnas import Space
     from accelnas.fitting.anova import Tables
-    from accelnas.fitting.settings import Recipe
+    from accelnas.fitting.recipes import Recipe
 
     Floats = NDArray[np.float64]
     Choices = NDArray[np.uint8]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from accelnas import Space
     from accelnas.fitting.families.base import Sample
-    from accelnas.fitting.settings import Recipe
+    from accelnas.fitting.recipes import Recipe
 
 __all__ = ["EpsilonSVR", "NuSVR"]
 

@@ -1,7 +1,8 @@
-"""What all source models have in common."""
+"""What all source models have in common, and Treelite's own."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 from contextlib import contextmanager, redirect_stdout
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from accelnas import _core
 from accelnas.caching import cached_property
 from accelnas.errors import ModelError
+from accelnas.fitting.checkpoint import parse_checkpoint
 from accelnas.fitting.treelite_import import check_columns, read_trees, treelite_reason
 
 if TYPE_CHECKING:
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from accelnas.fitting.checkpoint import Trees
     from accelnas.fitting.encoding import Encoding
 
-__all__ = ["Floats", "Leaves", "Matrix", "Source", "treelite_errors"]
+__all__ = ["Checkpoint", "Floats", "Leaves", "Matrix", "Source", "treelite_errors"]
 
 # what reads models of XGBoost 3.2 and newer, as the extra `build` asks for
 OLDEST_TREELITE = [4, 7, 2]
@@ -140,3 +143,30 @@ def _other_versions(library: str) -> str:
         f"; this is treelite {own} with {library} {library_version(library)}: {newer}, "
         f"or fit with an older {library} or a common objective"
     )
+
+
+class Checkpoint(Source):
+    """A ``treelite.Model``, which predicts by Treelite's own reference library."""
+
+    kind = "treelite"
+
+    def __init__(self, raw: bytes) -> None:
+        import treelite
+
+        self.sha256 = hashlib.sha256(raw).hexdigest()
+        self.trees = parse_checkpoint(raw)  # first: Treelite trusts what it reads
+        with treelite_errors("this checkpoint"):
+            self.imported = treelite.Model.deserialize_bytes(raw)
+        self.dtype = self.sum_dtype = np.float32 if self.trees.float32 else np.float64
+
+    def predict(self, matrix: Matrix, threads: int | None) -> Floats:
+        import treelite
+
+        raw = treelite.gtil.predict(self.imported, matrix, nthread=threads or _core.processors(), pred_margin=True)
+        return np.asarray(raw, np.float64).reshape(len(matrix))
+
+    def leaves(self, matrix: Matrix, threads: int | None) -> Leaves:
+        import treelite
+
+        found = treelite.gtil.predict_leaf(self.imported, matrix, nthread=threads or _core.processors())
+        return np.asarray(found).reshape(len(matrix), -1).astype(np.int32)

@@ -10,9 +10,9 @@ from accelnas.errors import FileError, ModelError
 from accelnas.files import MODEL, read_bytes
 from accelnas.fitting.lookalikes import plain_text, what_it_is
 from accelnas.fitting.sources import lightgbm_model, xgboost_model
+from accelnas.fitting.sources.base import Checkpoint
 from accelnas.fitting.sources.lightgbm_model import LightGBM
 from accelnas.fitting.sources.sklearn_model import ScikitLearn
-from accelnas.fitting.sources.treelite_model import Checkpoint
 from accelnas.fitting.sources.xgboost_model import XGBoost
 
 if TYPE_CHECKING:

@@ -1,7 +1,6 @@
 """Search for the settings of models (extra ``tune``)."""
 
-from accelnas.fitting.tuning.engines import Trial
-from accelnas.fitting.tuning.search_space import SearchSpace, read_search_space, shipped_search_spaces
+from accelnas.fitting.tuning.search_space import SearchSpace, Trial, read_search_space, shipped_search_spaces
 from accelnas.fitting.tuning.tuner import TuningResult, settings_error, tune
 
 __all__ = [

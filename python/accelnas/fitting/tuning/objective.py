@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accelnas.errors import DataError, ModelError
-from accelnas.fitting.ensemble import LINKS, usable_rows
+from accelnas.fitting.ensemble import LINKS, bias_and_scale, to_link, usable_rows
 from accelnas.fitting.families import FAMILIES, Family, Sample
 from accelnas.fitting.splits import fold_parts
 
@@ -71,11 +71,7 @@ def make_problem(dataset: Dataset, split: Split, metric: MetricSettings, setting
     if len(rows) < 4 * folds:
         raise DataError(f"{metric.name} has {len(rows)} rows to tune on; {folds} folds need four times as many")
     values = dataset.values(metric.name)[rows]
-    if metric.link != "identity" and values.min() <= 0:
-        worst = int(values.argmin())
-        raise DataError(
-            f"id {dataset.ids[rows[worst]]}: {metric.name} is {values[worst]}; link {metric.link} needs values above 0"
-        )
+    to_link(values, metric, dataset.ids[rows])  # complains
     parts = fold_parts(dataset, dataset.ids[rows], folds, settings.seed)
     return Problem(
         space=dataset.space,
@@ -107,7 +103,7 @@ def cross_validate(problem: Problem, candidate: Candidate) -> Iterator[tuple[flo
     recipe, link = candidate.recipe, LINKS[candidate.link or problem.link]
     family = FAMILIES[recipe.family](recipe, problem.space)
     targets = np.asarray(link.apply(problem.values), np.float64)
-    bias, scale = (float(targets.mean()), float(targets.std()) or 1.0) if problem.standardise else (0.0, 1.0)
+    bias, scale = bias_and_scale(targets, problem.standardise)
     data = Sample(problem.choices, (targets - bias) / scale)
     judge = LINKS[problem.link]
 

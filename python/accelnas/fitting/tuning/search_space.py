@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from accelnas.errors import ModelError
 from accelnas.files import parse_toml, read_text
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from accelnas.fitting.settings import Recipe
 
-__all__ = ["Candidate", "Parameter", "SearchSpace", "read_search_space", "shipped_search_spaces"]
+__all__ = ["Candidate", "Parameter", "SearchSpace", "State", "Trial", "read_search_space", "shipped_search_spaces"]
+
+State = Literal["complete", "pruned", "failed", "interrupted"]
 
 _FOLDER = files("accelnas.fitting.tuning") / "spaces"
 _OF_STAGE = ("rounds", "stop", "max_blocks", "max_variables")  # other places in a stage are the library's parameters
@@ -122,6 +124,32 @@ class SearchSpace:
         content = self.content(suggested, trial=trial)
         link = content.pop("link", None)
         return Candidate(read_recipe(self.name, content), link)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One tried candidate.
+
+    Attributes
+    ----------
+    number
+        From 0, in the order of asking.
+    state
+        ``"complete"``; ``"pruned"`` after some folds; ``"failed"`` where the family refused it or its process
+        died; ``"interrupted"`` if the search ended meanwhile, which counts for nothing.
+    value
+        Root mean square error over the folds that were judged; None if none was.
+    suggested
+        Place to number or label.
+    message
+        Why it failed.
+    """
+
+    number: int
+    state: State
+    value: float | None
+    suggested: Mapping[str, Any]
+    message: str = ""
 
 
 def shipped_search_spaces() -> list[str]:

@@ -6,10 +6,10 @@ import hashlib
 import json
 import sqlite3
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from accelnas.arguments import check_number, check_threads, check_whole
 from accelnas.databases import check_database, hindrance
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from accelnas.fitting.dataset import Dataset
     from accelnas.fitting.settings import MetricSettings, Recipe, Settings
     from accelnas.fitting.splits import Split
-    from accelnas.fitting.tuning.engines import Engine, Trial
     from accelnas.fitting.tuning.objective import Problem
-    from accelnas.fitting.tuning.search_space import SearchSpace
+    from accelnas.fitting.tuning.search_space import SearchSpace, Trial
+    from accelnas.fitting.tuning.study import Engine
 
 __all__ = ["TuningResult", "settings_error", "tune"]
 
@@ -79,14 +79,14 @@ def tune(
     folds: int = 5,
     seed: int = 0,
     threads: int = 1,
-    engine: Literal["optuna", "smac"] = "optuna",
+    engine: Engine | None = None,
     storage: str | Path | None = None,
     progress: Callable[[int, float | None], None] | None = None,
 ) -> TuningResult:
     """Search the settings of a metric's models by cross-validation on the training and validation part.
 
     The test part is not looked at. With one thread the same seed gives the same result, whether the search
-    was interrupted and resumed (Optuna) or not; with more, what is tried depends on which trial ends first.
+    was interrupted and resumed or not; with more, what is tried depends on which trial ends first.
 
     Parameters
     ----------
@@ -105,16 +105,16 @@ def tune(
     folds
         Number of folds.
     seed
-        Of the engine. Folds and models have the settings' seed.
+        Of the search. Folds and models have the settings' seed.
     threads
         Processes that judge trials at the same time, one thread each. Scripts need the usual
         ``if __name__ == "__main__":`` around a call with more than one.
     engine
-        ``"optuna"`` prunes trials that are worse than the median after some of the folds;
-        ``"smac"`` is the optimiser of the Accel-NASBench paper.
+        Makes an Optuna sampler that proposes all trials, from distributions by place and the seed. None means tree-
+        structured Parzen estimators, which prune trials that are worse than the median after some of the folds.
     storage
-        File that keeps the trials: SQLite for Optuna, lines of JSON for SMAC. A search that was ended by whatever
-        means goes on from it; at most the trials under way are lost. One run at a time uses a file.
+        SQLite file that keeps the trials. A search that was ended by whatever means goes on from it; at most the
+        trials under way are lost. One run at a time uses a file.
     progress
         Called with the number of trials and the least error so far.
 
@@ -127,7 +127,7 @@ def tune(
     FileError
         If the storage is used by another run.
     MissingExtraError
-        If the engine is not installed.
+        If Optuna is not installed.
     """
     chosen, _ = _tunable(settings, metric)
     if trials is None and seconds is None:
@@ -151,19 +151,23 @@ def tune(
     }
     path = None if storage is None else Path(storage)
     interrupted = False
-    with _alone(path), _engine(engine, space, f"{metric} {space.name}", identity, seed, path) as optimiser:
+    try:
+        from accelnas.fitting.tuning.study import Study
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(f"{error.name} is not installed; run: pip install 'accelnas[tune]'") from error
+    with _alone(path), closing(Study(space, f"{metric} {space.name}", identity, seed, path, engine)) as study:
         try:
-            Run(optimiser, problem, space, trials, seconds, progress or (lambda *_: None)).run(threads)
+            Run(study, problem, space, trials, seconds, progress or (lambda *_: None)).run(threads)
         except KeyboardInterrupt:
             interrupted = True
-        history = tuple(optimiser.history())
+        history = tuple(study.history())
     if not _complete(history):
         if interrupted:
             raise KeyboardInterrupt
         reasons = [trial.message for trial in history if trial.message]
         why = f"the first because {reasons[0]}" if reasons else "as there was no time; allow more seconds or trials"
         raise ModelError(f"none of {len(history)} trials of {space.name} for {metric} was completed, {why}")
-    return _result(space, problem, settings, chosen, history, identity, f"{engine}, seed {seed}", interrupted)
+    return _result(space, problem, settings, chosen, history, identity, f"{_name(engine)}, seed {seed}", interrupted)
 
 
 def _result(
@@ -263,27 +267,5 @@ def _alone(storage: Path | None) -> Iterator[None]:
         lock.close()
 
 
-@contextmanager
-def _engine(
-    name: str, space: SearchSpace, study: str, identity: dict[str, str], seed: int, storage: Path | None
-) -> Iterator[Engine]:
-    engine = _engine_class(name)(space, study, identity, seed, storage)
-    try:
-        yield engine
-    finally:
-        engine.close()
-
-
-def _engine_class(name: str) -> type[Engine]:
-    try:
-        if name == "optuna":
-            from accelnas.fitting.tuning.optuna_engine import OptunaEngine
-
-            return OptunaEngine
-        if name == "smac":
-            from accelnas.fitting.tuning.smac_engine import SmacEngine
-
-            return SmacEngine
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(f"{error.name} is not installed; run: pip install 'accelnas[tune]'") from error
-    raise ModelError(f"no engine {name!r}; choose optuna or smac")
+def _name(engine: Engine | None) -> str:
+    return "optuna" if engine is None else getattr(engine, "__name__", "another engine")

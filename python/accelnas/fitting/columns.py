@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from accelnas import Space, Variable
 
-    Columns = Mapping[str, Any]  # tuples of text or Polars series
+    Columns = Mapping[str, Any]  # tuples of text, lists or Polars series
     Choices = npt.NDArray[np.uint8]
     Locate = Callable[[int], str]
 
@@ -38,11 +38,16 @@ class ColumnEncoder:
     ------
     DataError
         If none of the three forms is there.
+
+    Attributes
+    ----------
+    read
+        Names of the columns that are read.
     """
 
     def __init__(self, space: Space, names: Sequence[str], table: str) -> None:
         self.space = space
-        variables = [variable.name for variable in space.variables]
+        variables = self.read = [variable.name for variable in space.variables]
         given = set(names)
         missing = [name for name in variables if name not in given]
         self._encode: Callable[[Columns, Locate], Choices]
@@ -50,9 +55,9 @@ class ColumnEncoder:
             self._lookups = [_spellings(variable) for variable in space.variables]
             self._encode = self._from_choices
         elif "architecture" in given:
-            self._encode = self._from_strings
+            self._encode, self.read = self._from_strings, ["architecture"]
         elif "index" in given:
-            self._encode = self._from_indices
+            self._encode, self.read = self._from_indices, ["index"]
         elif len(missing) < len(variables):
             raise DataError(
                 f"{table}: column {missing[0]} is missing ({len(missing)} of {len(variables)} variables "
@@ -90,8 +95,12 @@ class ColumnEncoder:
             values = _listed(columns[variable.name])
             try:
                 choices[:, j] = [lookup[value] for value in values]
-            except KeyError:
+            except (KeyError, TypeError):
                 choices[:, j] = _encode_slowly(variable, lookup, values, locate)
+            if not isinstance(variable.choices[0], bool) and not isinstance(columns[variable.name], tuple):
+                row = next((row for row, value in enumerate(values) if value is True or value is False), None)
+                if row is not None:  # True is no 1
+                    _refuse(variable, values[row], locate(row))
         return choices
 
     def _from_strings(self, columns: Columns, locate: Locate) -> Choices:
@@ -150,10 +159,15 @@ def _encode_slowly(variable: Variable, lookup: dict[object, int], values: Sequen
     encoded = []
     for row, value in enumerate(values):
         text = value.strip() if isinstance(value, str) else value
+        if isinstance(text, (list, dict)) or hasattr(text, "to_list"):
+            raise DataError(f"{locate(row)}: {variable.name} is {text!r}; expected single values")
         index = lookup.get(text, lookup.get(str(text).lower()))
         if index is None:
-            allowed = ", ".join(map(str, variable.choices))
-            shown = "empty" if text in ("", None) else text
-            raise DataError(f"{locate(row)}: {variable.name} is {shown}; choose one of {allowed}")
+            _refuse(variable, text, locate(row))
         encoded.append(index)
     return encoded
+
+
+def _refuse(variable: Variable, value: object, place: str) -> NoReturn:
+    shown = "empty" if value in ("", None) else value
+    raise DataError(f"{place}: {variable.name} is {shown}; choose one of {', '.join(map(str, variable.choices))}")

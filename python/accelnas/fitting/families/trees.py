@@ -1,4 +1,4 @@
-"""Boosted trees: XGBoost, LightGBM and scikit-learn's, on a base that is a sum over blocks if wanted."""
+"""Trees of XGBoost, LightGBM and scikit-learn, boosted or a forest, on a base that is a sum over blocks if wanted."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accelnas import Space
-    from accelnas.fitting.settings import Recipe, Stage
+    from accelnas.fitting.recipes import Recipe, Stage
 
     Floats = NDArray[np.float64]
     Choices = NDArray[np.uint8]
 
-__all__ = ["GradientBoosting", "LightGBM", "TreeFamily", "XGBoost"]
+__all__ = ["GradientBoosting", "LightGBM", "RandomForest", "TreeFamily", "XGBoost"]
 
 RIDGE = 1.0  # penalty of the base, in rows: states that few rows have stay near the mean
 
@@ -62,11 +62,7 @@ class TreeModels(Models):
     @property
     def tables(self) -> Tables | None:
         bases = [member.base for member in self._members if member.base is not None]
-        if not bases:
-            return None
-        constants = np.concatenate([base.constants for base in bases])
-        cells = [np.concatenate(of_set) for of_set in zip(*(base.cells for base in bases), strict=True)]
-        return Tables(constants, bases[0].sets, cells)
+        return Tables.joined(bases) if bases else None
 
 
 class TreeFamily(Family):
@@ -267,6 +263,30 @@ class GradientBoosting(TreeFamily):
         model.n_estimators_ = int(np.argmin(errors)) + 1
         model.estimators_ = model.estimators_[: model.n_estimators_]
         return model
+
+    def predict(self, model: Any, inputs: NDArray[np.float32]) -> Floats:
+        return np.asarray(model.predict(inputs), np.float64)
+
+    def size(self, model: Any) -> int:
+        return len(model.estimators_)
+
+
+class RandomForest(TreeFamily):
+    """scikit-learn's random forest (Breiman 2001)."""
+
+    name = "random_forest"
+    library = "sklearn.ensemble"
+
+    def fit_trees(self, train: Sample, val: Sample, seed: int) -> Any:  # noqa: ARG002 no early stopping
+        from sklearn.ensemble import RandomForestRegressor
+
+        (stage,) = self.recipe.stages
+        model = RandomForestRegressor(**stage.parameters, random_state=seed, n_jobs=1, warm_start=True)
+        inputs = train.choices.astype(np.float32)
+        for trees in range(1, stage.rounds + 1):  # a tree's seed depends on its number alone
+            self.check()
+            model.set_params(n_estimators=trees).fit(inputs, train.targets)
+        return model.set_params(warm_start=False)
 
     def predict(self, model: Any, inputs: NDArray[np.float32]) -> Floats:
         return np.asarray(model.predict(inputs), np.float64)
