@@ -6,22 +6,20 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
-from typer.testing import CliRunner
 
 import accelnas
 from accelnas import MetricError, SearchError, SpaceError, _core
-from accelnas.cli import app
 from accelnas.exact import Certificate, merge_shards, rank_question, run_shard
 from accelnas.exact.distribution import moment_bounds
 from accelnas.models.intervals import order_statistics, share_interval
+from command_line import run
 from exact_samples import COARSE, FINE, enumerated, met, random_constraints, random_within
 
 WITHIN = {f"block{b}_{v}": 3 for b in range(5) for v in "kl"} | {f"block{b}_e": 6 for b in range(1, 7)}
 
 
 @pytest.fixture(scope="module")
-def bench():
-    bench = accelnas.load()
+def bench(bench):
     return bench.derive("reward", "accuracy * throughput_a100 ** 0.07", direction="maximise")
 
 
@@ -286,12 +284,6 @@ def test_larger_spaces_can_be_estimated(tmp_path):
 # --- command line ---------------------------------------------------------------------------------------------------
 
 
-def run(*arguments):
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert result.exit_code == 0, result.output
-    return result.output
-
-
 def test_commands_say_what_the_api_says(bench, tmp_path):
     within = [text for name, choice in WITHIN.items() for text in ("-w", f"{name}={choice}")]
     front = bench.pareto_front(["accuracy", ("latency_zcu102", "minimise")], within=WITHIN)
@@ -346,4 +338,4 @@ def test_rank_command(bench, tmp_path):
     ],
 )
 def test_wrong_usage(arguments):
-    assert CliRunner().invoke(app, list(arguments)).exit_code == 2
+    run(*arguments, code=2)
