@@ -291,14 +291,14 @@ def test_commands_say_what_the_api_says(bench, tmp_path):
     shown = run(
         "front", "accuracy,latency_zcu102:minimise", *within, "-o", files["front.csv"], "-c", files["front.json"],
         "--plot", files["front.svg"],
-    )  # fmt: skip
+    ).output  # fmt: skip
     assert "hypervolume" in shown
     assert "proven" in shown
     lines = files["front.csv"].read_text().splitlines()
     assert lines[0] == "architecture,accuracy,latency_zcu102,ties"
     assert [float(line.split(",")[1]) for line in lines[1:]] == front.values[:, 0].tolist()
     assert files["front.svg"].read_text().startswith("<?xml")
-    assert "failed" not in run("verify", files["front.json"], "--samples", 1000, "--rerun")
+    assert "failed" not in run("verify", files["front.json"], "--samples", 1000, "--rerun").output
     shown = run(
         "distribution",
         "accuracy",
@@ -309,14 +309,16 @@ def test_commands_say_what_the_api_says(bench, tmp_path):
         files["bins.csv"],
         "--plot",
         files["bins.svg"],
-    )
+    ).output
     assert "100 %" in shown
     assert files["bins.csv"].read_text().startswith("lower,upper,count,cdf\n")
-    assert "not proven: an estimate from 1,000 random" in run("distribution", "accuracy", "--samples", 1000)
-    assert "not proven: an estimate" in run("count", "-s", "accuracy > 60", "--samples", 1000)
-    shown = run("scalarised", "product", "accuracy=1", "latency_zcu102=0,-1", "--target", "latency_zcu102=5", *within)
+    assert "not proven: an estimate from 1,000 random" in run("distribution", "accuracy", "--samples", 1000).output
+    assert "not proven: an estimate" in run("count", "-s", "accuracy > 60", "--samples", 1000).output
+    shown = run(
+        "scalarised", "product", "accuracy=1", "latency_zcu102=0,-1", "--target", "latency_zcu102=5", *within
+    ).output
     assert "has a higher score than" in shown
-    assert "score" in run("scalarised", "minmax", "accuracy=1", "params=1", "--range", "params=10:0", *within)
+    assert "score" in run("scalarised", "minmax", "accuracy=1", "params=1", "--range", "params=10:0", *within).output
 
 
 def test_rank_command(bench, tmp_path):
