@@ -1,10 +1,11 @@
-"""Hypothesis profiles, and the data set for the tests that need it."""
+"""Hypothesis profiles, and what many tests ask for: the bundled benchmark and the data set."""
 
 import os
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+import accelnas
 from archive import Archive, generated, published
 from not_run import pytest_terminal_summary  # noqa: F401 a hook
 
@@ -17,6 +18,12 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+@pytest.fixture(scope="session")
+def bench() -> accelnas.Benchmark:
+    """The bundled benchmark."""
+    return accelnas.load()
 
 
 @pytest.fixture(scope="session", params=["generated", "published"])

@@ -32,11 +32,6 @@ LINKS = {
 }
 
 
-@pytest.fixture(scope="module")
-def bench() -> accelnas.Benchmark:
-    return accelnas.load()
-
-
 def test_golden_artifacts_of_every_version_still_predict_the_same() -> None:
     expected = json.loads((GOLDEN / "expected.json").read_text())
     bench = accelnas.load(GOLDEN)

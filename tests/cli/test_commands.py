@@ -7,18 +7,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from typer.testing import CliRunner
 
 import accelnas
-from accelnas.cli import app, tables
+from accelnas.cli import tables
+from command_line import failure, run
 
 EFFICIENTNET_B0 = "e1_k3_l1_se1-e6_k3_l2_se1-e6_k5_l2_se1-e6_k3_l3_se1-e6_k5_l3_se1-e6_k5_l4_se1-e6_k3_l1_se1"
 ACCELNAS = Path(sys.executable).parent / "accelnas"
-
-
-@pytest.fixture(scope="module")
-def bench():
-    return accelnas.load()
 
 
 @pytest.fixture(autouse=True)
@@ -27,26 +22,8 @@ def _small_batches(monkeypatch):
     monkeypatch.setattr(tables, "ROWS_A_BATCH", 7)
 
 
-def run(*arguments, stdin=None, code=0):
-    # wide enough for every table, whatever the terminal that pytest runs in
-    result = CliRunner(env={"COLUMNS": "160"}).invoke(app, [str(a) for a in arguments], input=stdin)
-    assert result.exit_code == code, result.output
-    if code and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
-
-
 def rows_of(text):
     return list(csv.DictReader(io.StringIO(text)))
-
-
-def failure(*arguments, stdin=None):
-    """Return the one line on stderr of a command that has to fail."""
-    result = run(*arguments, stdin=stdin, code=1)
-    assert result.stderr.startswith("error: ")
-    assert result.stderr.count("\n") == 1
-    assert "Traceback" not in result.stderr
-    return result.stderr.removeprefix("error: ").rstrip("\n")
 
 
 def choices_frame(space, archs):

@@ -5,10 +5,9 @@ import re
 
 import polars as pl
 import pytest
-from typer.testing import CliRunner
 
 import accelnas
-from accelnas.cli import app
+from command_line import failure, run
 from data_samples import sample_table
 
 SETTINGS = """
@@ -27,27 +26,20 @@ accuracy = { recipe = "xgb" }
 """
 
 
-@pytest.fixture
-def run(tmp_path, monkeypatch):
+@pytest.fixture(autouse=True)
+def _folder(tmp_path, monkeypatch):
+    """Data as the current folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ACCELNAS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("COLUMNS", "200")
     sample_table().write_parquet("data.parquet")
 
-    def call(*arguments, code=0):
-        result = CliRunner().invoke(app, list(arguments))
-        assert result.exit_code == code, result.output
-        return result.output
 
-    return call
-
-
-def test_info_split_convert_fit(run, tmp_path):
-    report = run("data", "info", "data.parquet")
+def test_info_split_convert_fit(tmp_path):
+    report = run("data", "info", "data.parquet").output
     assert "1,203 measurements of 1,200 architectures of mnasnet" in report
     run("data", "convert", "data.parquet", "-o", "data.csv")
     digest = next(line for line in report.splitlines() if line.startswith("content"))
-    assert digest in run("data", "info", "data.csv")
+    assert digest in run("data", "info", "data.csv").output
     run("data", "split", "data.csv", "-o", "split.json", "--seed", "3", "--val", "0.2")
     sizes = {part: len(ids) for part, ids in json.loads((tmp_path / "split.json").read_text()).items()}
     assert abs(sizes["val"] - 240) < 5
@@ -55,27 +47,29 @@ def test_info_split_convert_fit(run, tmp_path):
     assert len(list((tmp_path / "folds").iterdir())) == 3
     (tmp_path / "small.toml").write_text(SETTINGS)
     options = ("--settings", "small.toml", "--split", "split.json", "-o", "bench")
-    shown = run("fit", "data.csv", *options)
+    shown = run("fit", "data.csv", *options).output
     assert "bench: 2 metrics in" in shown
     assert list(accelnas.load(tmp_path / "bench").metrics) == ["params", "accuracy"]
 
 
-def test_what_fit_holds_back_and_leaves_out(run, tmp_path):
+def test_what_fit_holds_back_and_leaves_out(tmp_path):
     (tmp_path / "small.toml").write_text(SETTINGS)
     table = sample_table(300).with_columns(note=pl.lit("x"), device=pl.lit("phone"))
     table.write_parquet(tmp_path / "data.parquet")
     options = ("fit", "data.parquet", "--settings", "small.toml", "-m", "accuracy", "-o")
-    shown = run(*options, "part", "--split", "random")
+    shown = run(*options, "part", "--split", "random").output
     assert "left out, for want of numbers: columns note, device" in shown
     assert re.search(r"3\d of 303 rows are held back for the figures and were not fitted; --split all fits", shown)
-    assert "held back" not in run(*options, "whole", "--split", "all")
+    assert "held back" not in run(*options, "whole", "--split", "all").output
     whole = accelnas.load(tmp_path / "whole")
     assert whole.provenance("accuracy")["split"] == "all"
     assert not whole.distance(table.drop("note"), "accuracy").any()  # each row was fitted
-    assert "--split all leaves no rows to compare with" in run("evaluate", "data.parquet", "--split", "all", code=1)
+    assert (
+        "--split all leaves no rows to compare with" in run("evaluate", "data.parquet", "--split", "all", code=1).stderr
+    )
 
 
-def test_repeats_of_two_kinds_are_warned_about(run, tmp_path):
+def test_repeats_of_two_kinds_are_warned_about(tmp_path):
     (tmp_path / "small.toml").write_text(SETTINGS)
     table = sample_table(300)
     again = [table.with_columns(id=table["id"] + 1000, accuracy=table["accuracy"] + 0.1)]
@@ -85,7 +79,7 @@ def test_repeats_of_two_kinds_are_warned_about(run, tmp_path):
         ("data", "info"),
         ("fit", "--settings", "small.toml", "-m", "accuracy", "--split", "all", "-o", "b"),
     ):
-        shown = " ".join(run(*arguments, "data.parquet").split())
+        shown = " ".join(run(*arguments, "data.parquet").output.split())
         assert "warning: accuracy: repeats of one architecture differ by as much as architectures do" in shown
 
 
@@ -104,7 +98,5 @@ def test_repeats_of_two_kinds_are_warned_about(run, tmp_path):
         ),
     ],
 )
-def test_failures_are_one_line(run, arguments, message):
-    shown = run(*arguments, code=1)
-    assert message in shown
-    assert len(shown.strip().splitlines()) == 1
+def test_failures_are_one_line(arguments, message):
+    assert message in failure(*arguments)

@@ -1,7 +1,6 @@
 """``accelnas search`` and ``accelnas simulate``, and the code of their guide."""
 
 import json
-import re
 import signal
 import subprocess
 import sys
@@ -11,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from typer.testing import CliRunner
 
 import accelnas
-from accelnas.cli import app, searching
+from accelnas.cli import searching
 from accelnas.plots import runs as plots
+from command_line import failure, run
 
 ACCELNAS = Path(sys.executable).parent / "accelnas"
 # a part of the space whose fronts are found at once
@@ -34,25 +33,6 @@ class Uniform:
     def tell(self, archs, scores):
         pass
 """
-
-
-@pytest.fixture(scope="module")
-def bench():
-    return accelnas.load()
-
-
-def run(*arguments, code=0):
-    # wide enough for every table, whatever the terminal that pytest runs in
-    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, [str(a) for a in arguments])
-    assert result.exit_code == code, result.output
-    if code and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
-
-
-def failure(*arguments, code=1):
-    """Return what a command that has to fail says, in one line."""
-    return " ".join(re.sub("[│╭╮╰╯─]", " ", run(*arguments, code=code).stderr).split())
 
 
 @pytest.fixture

@@ -6,15 +6,12 @@ import math
 import numpy as np
 import polars as pl
 import pytest
-import typer
-from typer.testing import CliRunner
 
 import accelnas
 from accelnas import Certificate, MetricError, SearchError, SpaceError, _core
-from accelnas.cli import devices as command
-from accelnas.cli.shared import ErrorGroup
 from accelnas.devices import codesign, joint_front, specialise, weighted_mean, worst_case
 from accelnas.devices.ratios import value_of_ratio
+from command_line import failure, run
 
 SPACE = accelnas.Space(
     """
@@ -68,11 +65,6 @@ def small(tmp_path_factory):
         return bench, bench.predict(ROWS, dtype="float64")
 
     return make
-
-
-@pytest.fixture(scope="module")
-def bundled():
-    return accelnas.load()
 
 
 def least(values, share=0.7):
@@ -183,8 +175,8 @@ def test_progress_ends_with_the_questions(small):
 
 
 @pytest.mark.parametrize("maximised", [True, False])
-def test_values_of_ratios_are_the_ends_of_their_range(bundled, maximised):
-    metric = bundled.metrics["throughput_a100" if maximised else "latency_zcu102"]
+def test_values_of_ratios_are_the_ends_of_their_range(bench, maximised):
+    metric = bench.metrics["throughput_a100" if maximised else "latency_zcu102"]
     random = np.random.default_rng(0)
     for optimum, ratio in zip(
         random.lognormal(3, 3, 2000).tolist(), random.uniform(0.01, 1, 2000).tolist(), strict=True
@@ -461,48 +453,44 @@ def test_joint_fronts_at_fault_are_refused(small, more, message):
 # --- the bundled benchmark ------------------------------------------------------------------------------------------
 
 
-def test_bundled_devices_have_compromises(bundled):
+def test_bundled_devices_have_compromises(bench):
     names = ["throughput_a100", "throughput_vck190", "latency_zcu102"]
-    specialised = specialise(bundled, names, at_least=65, within=WITHIN, networks={"EfficientNet-B0": B0})
+    specialised = specialise(bench, names, at_least=65, within=WITHIN, networks={"EfficientNet-B0": B0})
     assert specialised.accuracies[3] == pytest.approx(65.736, abs=0.01)
     assert (specialised.ratios[3] < 1).all()
-    worst = worst_case(bundled, specialised)
+    worst = worst_case(bench, specialised)
     assert specialised.ratios[:3].min(axis=1).max() <= worst.lower < worst.upper <= worst.lower + 1e-4
-    mean = weighted_mean(bundled, specialised)
-    table = specialised.with_networks(bundled, {"worst": worst.architecture, "mean": mean.architecture})
+    mean = weighted_mean(bench, specialised)
+    table = specialised.with_networks(bench, {"worst": worst.architecture, "mean": mean.architecture})
     harmonic = 3 / (1 / table.ratios).sum(axis=1)
     assert harmonic.max() == harmonic[5]
     assert mean.value == pytest.approx(harmonic[5])
     assert table.ratios.min(axis=1).max() == table.ratios[4].min() == worst.lower
 
 
-def test_bundled_devices_are_chosen_with_networks(bundled):
+def test_bundled_devices_are_chosen_with_networks(bench):
     costs = {"throughput_zcu102": 20, "throughput_a100": 250, "throughput_vck190": 75}
-    found = codesign(bundled, costs, at_least=65, speed=600, within=WITHIN)
+    found = codesign(bench, costs, at_least=65, speed=600, within=WITHIN)
     assert found.best.device == "throughput_vck190"
     assert [pair.device for pair in found.pairs] == ["throughput_zcu102", "throughput_vck190", "throughput_a100"]
-    front = joint_front(bundled, list(costs), costs=costs, within=WITHIN)
+    front = joint_front(bench, list(costs), costs=costs, within=WITHIN)
     assert (np.diff(front.scores) > 0).all()
     with pytest.raises(MetricError, match=r"throughput_a100 is in images/s \(maximise\), latency_zcu102 in ms \(minim"):
-        joint_front(bundled, ["throughput_a100", "latency_zcu102"])
+        joint_front(bench, ["throughput_a100", "latency_zcu102"])
 
 
 # --- the command line -----------------------------------------------------------------------------------------------
 
-app = typer.Typer(cls=ErrorGroup)
-command.register(app)
 LIMITS = [word for name, choice in WITHIN.items() for word in ("-w", f"{name}={choice}")]
 
 
-def run(*arguments, code=0):
-    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["devices", *map(str, arguments), *LIMITS])
-    assert result.exit_code == code, result.output
-    return result
+def ask(*arguments):
+    return run("devices", *arguments, *LIMITS).stdout
 
 
 def test_specialise_shows_and_writes_a_table(tmp_path):
     arguments = ("specialise", "throughput_[av]*,latency_zcu102", "-a", 65, "-n", f"B0={B0}", "--compromises")
-    shown = run(*arguments, "-o", tmp_path / "table.parquet", "-c", tmp_path).stdout
+    shown = ask(*arguments, "-o", tmp_path / "table.parquet", "-c", tmp_path)
     assert "Speed as a part of each device's own optimum at accuracy >= 65" in shown
     assert shown.count("proven") == 3
     frame = pl.read_parquet(tmp_path / "table.parquet")
@@ -516,7 +504,7 @@ def test_specialise_shows_and_writes_a_table(tmp_path):
 
 
 def test_worst_case_is_printed_as_json(tmp_path):
-    document = json.loads(run("worst-case", "throughput_a100,throughput_vck190", "-a", 65, "--json").stdout)
+    document = json.loads(ask("worst-case", "throughput_a100,throughput_vck190", "-a", 65, "--json"))
     assert document["lower"] < document["upper"] <= document["lower"] + 1e-4
     assert document["columns"]["network"][-1] == "worst case"
     assert (
@@ -524,27 +512,27 @@ def test_worst_case_is_printed_as_json(tmp_path):
         == (document["lower"])
     )
     Certificate.from_json(document["certificates"]["worst_case_excluded"])
-    shown = run(
+    shown = ask(
         "worst-case", "throughput_a100,throughput_vck190", "-a", 65, "--tolerance", 0.01, "-o", tmp_path / "t.csv"
     )
-    assert "of the optimum on every device, none has" in shown.stdout
+    assert "of the optimum on every device, none has" in shown
     assert pl.read_csv(tmp_path / "t.csv").height == 3
 
 
 def test_codesign_and_front_show_devices(tmp_path):
     costs = "throughput_zcu102=20,throughput_a100=250"
-    shown = run("codesign", costs, "-a", 65, "--speed", 600, "-o", tmp_path / "pairs.csv").stdout
+    shown = ask("codesign", costs, "-a", 65, "--speed", 600, "-o", tmp_path / "pairs.csv")
     assert "no cheaper device has a network that meets both bounds" in shown
     assert pl.read_csv(tmp_path / "pairs.csv")["device"].to_list() == ["throughput_zcu102", "throughput_a100"]
-    document = json.loads(run("codesign", costs, "-a", 65, "--speed", 1e9, "--json").stdout)
+    document = json.loads(ask("codesign", costs, "-a", 65, "--speed", 1e9, "--json"))
     assert (document["best"], document["columns"]["accuracy"]) == (None, [None, None])
-    assert "no device will do" in run("codesign", costs, "-a", 65, "--speed", 1e9).stdout
-    shown = run("front", costs, "-o", tmp_path / "front.csv").stdout
+    assert "no device will do" in ask("codesign", costs, "-a", 65, "--speed", 1e9)
+    shown = ask("front", costs, "-o", tmp_path / "front.csv")
     assert "no pair of network and device is missing" in shown
     assert pl.read_csv(tmp_path / "front.csv").height > 5
-    document = json.loads(run("front", costs, "--cost-objective", "--json").stdout)
+    document = json.loads(ask("front", costs, "--cost-objective", "--json"))
     assert min(document["composition"].values()) > 0
-    assert len(json.loads(run("front", "throughput_[az]*", "--json").stdout)["certificates"]) == 2
+    assert len(json.loads(ask("front", "throughput_[az]*", "--json"))["certificates"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -559,4 +547,4 @@ def test_codesign_and_front_show_devices(tmp_path):
     ],
 )
 def test_commands_at_fault_are_refused(arguments, code, message):
-    assert message in " ".join(run(*arguments, code=code).output.replace("│", " ").split())
+    assert message in failure("devices", *arguments, *LIMITS, code=code)

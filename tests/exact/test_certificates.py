@@ -6,12 +6,11 @@ import json
 import random
 
 import pytest
-from typer.testing import CliRunner
 
 import accelnas
 from accelnas import AccelnasError, SearchError
-from accelnas.cli import app
 from accelnas.exact import Certificate, Verification, WeightedMinMax, WeightedProduct
+from command_line import run
 
 BENCH = accelnas.load()
 WITHIN = {f"block{i}_{c}": v for i in range(7) for c, v in (("e", 6), ("k", 3))}
@@ -113,18 +112,14 @@ def test_json_at_fault_is_named(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(SearchError, match=message):
         Certificate.load(path)
-    result = CliRunner().invoke(app, ["verify", str(path)])
-    assert result.exit_code == 1
-    assert isinstance(result.exception, SystemExit)
+    run("verify", path, code=1)
 
 
 def test_texts_of_a_certificate_are_no_markup(tmp_path):
     content = ASKED["count"]().certificate.to_json()
     path = tmp_path / "c.json"
     path.write_text(json.dumps(sealed({**content, "bound": "[/red] [bold"})))
-    result = CliRunner(env={"COLUMNS": "300"}).invoke(app, ["verify", str(path), "--samples", "10"])
-    assert "[/red] [bold" in result.output
-    assert isinstance(result.exception, SystemExit)
+    assert "[/red] [bold" in run("verify", path, "--samples", 10, code=1).output
 
 
 @pytest.mark.parametrize("samples", [-1, 10**12, 1.5, True, None])

@@ -6,11 +6,9 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
-from typer.testing import CliRunner
 
 import accelnas
 from accelnas import MetricError, ParameterError, SearchError, SpaceError, _core
-from accelnas.cli import app
 from accelnas.exact import (
     BestQuestion,
     Certificate,
@@ -22,14 +20,14 @@ from accelnas.exact import (
 )
 from accelnas.exact.distribution import moment_bounds
 from accelnas.models.intervals import order_statistics, share_interval
+from command_line import run
 from exact_samples import COARSE, FINE, enumerated, met, random_constraints, random_within
 
 WITHIN = {f"block{b}_{v}": 3 for b in range(5) for v in "kl"} | {f"block{b}_e": 6 for b in range(1, 7)}
 
 
 @pytest.fixture(scope="module")
-def bench():
-    bench = accelnas.load()
+def bench(bench):
     return bench.derive("reward", "accuracy * throughput_a100 ** 0.07", direction="maximise")
 
 
@@ -292,12 +290,6 @@ def test_larger_spaces_can_be_estimated(tmp_path):
 # --- command line ---------------------------------------------------------------------------------------------------
 
 
-def run(*arguments):
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert result.exit_code == 0, result.output
-    return result.output
-
-
 def test_commands_say_what_the_api_says(bench, tmp_path):
     within = [text for name, choice in WITHIN.items() for text in ("-w", f"{name}={choice}")]
     front = bench.pareto_front(["accuracy", ("latency_zcu102", "minimise")], within=WITHIN)
@@ -305,14 +297,14 @@ def test_commands_say_what_the_api_says(bench, tmp_path):
     shown = run(
         "front", "accuracy,latency_zcu102:minimise", *within, "-o", files["front.csv"], "-c", files["front.json"],
         "--plot", files["front.svg"],
-    )  # fmt: skip
+    ).output  # fmt: skip
     assert "hypervolume" in shown
     assert "proven" in shown
     lines = files["front.csv"].read_text().splitlines()
     assert lines[0] == "architecture,accuracy,latency_zcu102,ties"
     assert [float(line.split(",")[1]) for line in lines[1:]] == front.values[:, 0].tolist()
     assert files["front.svg"].read_text().startswith("<?xml")
-    assert "failed" not in run("verify", files["front.json"], "--samples", 1000, "--rerun")
+    assert "failed" not in run("verify", files["front.json"], "--samples", 1000, "--rerun").output
     shown = run(
         "distribution",
         "accuracy",
@@ -323,14 +315,16 @@ def test_commands_say_what_the_api_says(bench, tmp_path):
         files["bins.csv"],
         "--plot",
         files["bins.svg"],
-    )
+    ).output
     assert "100 %" in shown
     assert files["bins.csv"].read_text().startswith("lower,upper,count,cdf\n")
-    assert "not proven: an estimate from 1,000 random" in run("distribution", "accuracy", "--samples", 1000)
-    assert "not proven: an estimate" in run("count", "-s", "accuracy > 60", "--samples", 1000)
-    shown = run("scalarised", "product", "accuracy=1", "latency_zcu102=0,-1", "--target", "latency_zcu102=5", *within)
+    assert "not proven: an estimate from 1,000 random" in run("distribution", "accuracy", "--samples", 1000).output
+    assert "not proven: an estimate" in run("count", "-s", "accuracy > 60", "--samples", 1000).output
+    shown = run(
+        "scalarised", "product", "accuracy=1", "latency_zcu102=0,-1", "--target", "latency_zcu102=5", *within
+    ).output
     assert "has a higher score than" in shown
-    assert "score" in run("scalarised", "minmax", "accuracy=1", "params=1", "--range", "params=10:0", *within)
+    assert "score" in run("scalarised", "minmax", "accuracy=1", "params=1", "--range", "params=10:0", *within).output
 
 
 def test_rank_command(bench, tmp_path):
@@ -352,4 +346,4 @@ def test_rank_command(bench, tmp_path):
     ],
 )
 def test_wrong_usage(arguments):
-    assert CliRunner().invoke(app, list(arguments)).exit_code == 2
+    run(*arguments, code=2)

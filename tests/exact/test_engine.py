@@ -25,11 +25,6 @@ CONSTRAINT = "accuracy >= 60"
 
 
 @pytest.fixture(scope="module")
-def bench():
-    return accelnas.load()
-
-
-@pytest.fixture(scope="module")
 def whole(bench):
     return bench.count(CONSTRAINT, within=WITHIN)
 

@@ -28,11 +28,6 @@ from exact_samples import COARSE, FINE, LARGEST, enumerated, met, random_constra
 WITHIN = {f"block{b}_{v}": 3 for b in range(5) for v in "kl"} | {f"block{b}_e": 6 for b in range(1, 7)}
 
 
-@pytest.fixture(scope="module")
-def bench():
-    return accelnas.load()
-
-
 def front_of(scores):
     """Positions of the first of every non-dominated value, best first in the first objective, and their ties."""
     points, first, counts = np.unique(-scores, axis=0, return_index=True, return_counts=True)

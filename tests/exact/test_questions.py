@@ -9,11 +9,9 @@ import shutil
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 import accelnas
 from accelnas import AccelnasError, ArtifactError, FileError, MetricError, ParameterError, SearchError, SpaceError
-from accelnas.cli import app
 from accelnas.exact import (
     BestQuestion,
     Certificate,
@@ -30,6 +28,7 @@ from accelnas.exact.constraints import parse_constraints
 from accelnas.exact.objectives import parse_within
 from accelnas.exact.recompute import recompute
 from accelnas.exact.resolved import ResolvedQuestion
+from command_line import run
 
 WITHIN = {
     "block0_e": 1,
@@ -45,8 +44,7 @@ LIMITS = {"subject_to": ["latency_zcu102 <= 5.0", "macs >= 150"], "within": WITH
 
 
 @pytest.fixture(scope="module")
-def bench():
-    bench = accelnas.load()
+def bench(bench):
     return bench.derive("time_a100", "1000 / throughput_a100", unit="ms", direction="minimise")
 
 
@@ -467,12 +465,6 @@ def test_files_at_fault_are_refused(tmp_path, found):
 
 
 # --- command line ---------------------------------------------------------------------------------------------------
-
-
-def run(*arguments, code=0):
-    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, [str(a) for a in arguments])
-    assert result.exit_code == code, result.output
-    return result
 
 
 WITHIN_OPTIONS = [

@@ -11,17 +11,16 @@ import xgboost
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
-from typer.testing import CliRunner
 
 import accelnas
 from accelnas import ModelError
-from accelnas.cli import app
 from accelnas.fitting.anova import Tables
 from accelnas.fitting.compile import CompileReport, MetricSpec, compile_metric
 from accelnas.fitting.encoding import Encoding
 from accelnas.fitting.sources import read_source
 from accelnas.fitting.sources.xgboost_model import XGBoost
 from accelnas.fitting.verify import VerificationError
+from command_line import failure, run
 from source_models import Sample, fit_lightgbm, fit_xgboost, fitted, make_space, oracle, samples
 
 SPACE = make_space(((3, 2), (4, 2), (2, 3), (3, 3), (2, 2)))
@@ -217,25 +216,19 @@ def test_command(tmp_path):
     treelite.frontend.from_lightgbm(named).serialize(tmp_path / "b.bin")
     (tmp_path / "space.toml").write_text(SPACE.to_toml())
     bench = tmp_path / "bench"
-    command = ["compile", str(tmp_path / "a.txt"), str(tmp_path / "b.bin"), "--metric", "speed", "-o", str(bench)]
-    run = CliRunner().invoke
-    result = run(app, [*command, "--space", str(tmp_path / "space.toml")])
-    assert result.exit_code == 1
-    assert "speed is new; say --direction maximise" in result.output
-    details = ["--direction", "maximise", "--unit", "1/s", "--noise", "0.5"]
-    result = run(app, [*command, *details, "--space", str(tmp_path / "space.toml"), "--random-rows", "500"])
-    assert result.exit_code == 0, result.output
-    assert "500, 0 of them measured" in result.output
+    command = ["compile", tmp_path / "a.txt", tmp_path / "b.bin", "--metric", "speed", "-o", bench]
+    space = ["--space", tmp_path / "space.toml"]
+    assert "speed is new; say --direction maximise" in failure(*command, *space)
+    details = ["--direction", "maximise", "--unit", "1/s", "--noise", 0.5]
+    assert "500, 0 of them measured" in run(*command, *details, *space, "--random-rows", 500).output
     metric = accelnas.load(bench).metrics["speed"]
     assert (metric.members, metric.unit, metric.noise) == (2, "1/s", 0.5)
     predicted = accelnas.load(bench).predict(case.rows, "speed", dtype="float64")
     np.testing.assert_allclose(predicted, oracle(named, case.matrix(case.rows)), rtol=1e-13)
-    again = run(app, [*command, "--encoding", "values"])  # space and details of the output
-    assert again.exit_code == 0, again.output
+    run(*command, "--encoding", "values")  # space and details of the output
     assert accelnas.load(bench).metrics["speed"].unit == "1/s"
-    bad = run(app, [*command[:-2], "-o", str(tmp_path / "other"), "--direction", "minimise"])
-    assert bad.exit_code == 1
-    assert "has 10 features, the encoding 28 columns" in bad.output
+    bad = failure(*command[:-2], "-o", tmp_path / "other", "--direction", "minimise")
+    assert "has 10 features, the encoding 28 columns" in bad
 
 
 def test_models_of_the_measured_data(archive, tmp_path):
@@ -247,12 +240,11 @@ def test_models_of_the_measured_data(archive, tmp_path):
     for seed in range(2):
         model = fit_xgboost(case, 60, {"max_depth": 4, "seed": seed, "subsample": 0.8})
         model.save_model(tmp_path / f"{seed}.ubj")
-    result = CliRunner().invoke(app, [
-        "compile", str(tmp_path / "0.ubj"), str(tmp_path / "1.ubj"), "--metric", "throughput_a100",
-        "--link", "reciprocal", "--scale", "1e-3", "--data", str(archive.path), "-o", str(tmp_path / "bench"),
-        "--random-rows", "20000",
-    ])  # fmt: skip
-    assert result.exit_code == 0, result.output
+    run(
+        "compile", tmp_path / "0.ubj", tmp_path / "1.ubj", "--metric", "throughput_a100",
+        "--link", "reciprocal", "--scale", "1e-3", "--data", archive.path, "-o", tmp_path / "bench",
+        "--random-rows", 20000,
+    )  # fmt: skip
     bench = accelnas.load(tmp_path / "bench")
     assert bench.metrics["throughput_a100"].unit == "images/s"
     predicted = bench.predict(dataset.choices, "throughput_a100")

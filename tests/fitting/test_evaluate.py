@@ -13,10 +13,8 @@ import polars as pl
 import pytest
 from scipy import stats
 from sklearn import metrics as sklearn_metrics
-from typer.testing import CliRunner
 
 import accelnas
-from accelnas.cli import app
 from accelnas.errors import DataError, FileError, ModelError
 from accelnas.fitting.dataset import from_table
 from accelnas.fitting.ensemble import fit_ensemble
@@ -25,6 +23,7 @@ from accelnas.fitting.evaluation import Cache, Plan, plan_cells, run_evaluation
 from accelnas.fitting.evaluation.results import best_known_noise, noise_ceiling
 from accelnas.fitting.settings import read_settings
 from accelnas.fitting.splits import random_split
+from command_line import run
 from data_samples import sample_table
 
 SETTINGS = """
@@ -192,9 +191,8 @@ def test_an_interrupted_evaluation_goes_on(folder):
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait()
     assert 2 <= stored(cache) < 8
-    for run in (arguments("report", "cache.sqlite", 1), arguments("fresh", "other.sqlite", 2)):
-        result = CliRunner().invoke(app, run)
-        assert result.exit_code == 0, result.output
+    run(*arguments("report", "cache.sqlite", 1))
+    run(*arguments("fresh", "other.sqlite", 2))
     for name in ("report.md", "figures/predictions-accuracy.svg", "figures/calibration.svg"):
         resumed, fresh = ((folder / output / name).read_bytes() for output in ("report", "fresh"))
         assert resumed == fresh
@@ -216,12 +214,9 @@ def stored(cache):
 
 
 def test_report_through_the_command_line(folder, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("ACCELNAS_CACHE", str(folder))
     arguments = f"evaluate {OPTIONS} --runs official --runs two=cross-validation,learning-curve -o report -t 1"
-    result = CliRunner().invoke(app, arguments.split())
-    assert result.exit_code == 0, result.output
-    assert "mean of 3 folds" in result.output
+    assert "mean of 3 folds" in run(*arguments.split()).output
     text = (folder / "report" / "report.md").read_text("utf-8")
     for heading in ("Overview", "accuracy [%]", "Calibration", "Learning curves", "Importances"):
         assert f"## {heading}\n" in text

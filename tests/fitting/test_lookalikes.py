@@ -16,12 +16,11 @@ import numpy as np
 import polars as pl
 import pytest
 import xgboost
-from typer.testing import CliRunner
 
 from accelnas import DataError, ModelError
-from accelnas.cli import app
 from accelnas.fitting.dataset import read_dataset
 from accelnas.fitting.sources import read_source
+from command_line import failure
 from data_samples import sample_table
 
 TABLE = sample_table(20)
@@ -115,9 +114,7 @@ def test_what_is_no_table(name, suffix, tmp_path):
         with pytest.raises(DataError, match=message):
             read_dataset(path)
     if suffix != "tar.gz":
-        shown = CliRunner().invoke(app, ["predict", str(path), "-m", "accuracy"])
-        assert shown.exit_code == 1
-        assert message in shown.stderr
+        assert message in failure("predict", path, "-m", "accuracy")
 
 
 @pytest.mark.parametrize("name", ["pointer", "page", "xgboost json"])

@@ -10,10 +10,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from typer.testing import CliRunner
 
 import accelnas
-from accelnas.cli import app
 from accelnas.errors import DataError, FileError, MissingExtraError, ModelError
 from accelnas.fitting.dataset import from_table
 from accelnas.fitting.families import FAMILIES, Sample
@@ -22,6 +20,7 @@ from accelnas.fitting.splits import random_split
 from accelnas.fitting.tuning import read_search_space, settings_error, tune
 from accelnas.fitting.tuning.objective import cross_validate, make_problem
 from accelnas.fitting.tuning.search_space import Candidate
+from command_line import run
 from data_samples import sample_table
 
 SETTINGS = read_settings("bundled")
@@ -290,7 +289,6 @@ def test_wrong_calls_say_what_to_do(tmp_path, dataset, split, search, monkeypatc
 
 def test_command_writes_settings_that_fit_takes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
     sample_table(ROWS).write_parquet("data.parquet")
     (tmp_path / "quick.toml").write_text("""
 [recipe]
@@ -300,12 +298,6 @@ stages = [{ rounds = 50, stop = 5, parameters = { learning_rate = 0.3 } }]
 "stage1.max_depth" = { kind = "int", low = 1, high = 3 }
 "base" = { kind = "categorical", choices = ["none", "blocks"] }
 """)
-
-    def run(*arguments):
-        result = CliRunner().invoke(app, list(arguments))
-        assert result.exit_code == 0, result.output
-        return result.output
-
     (tmp_path / "base.toml").write_text("""
 name = "base"
 members = 2
@@ -315,7 +307,7 @@ metrics.throughput_a100 = { recipe = "svr", link = "reciprocal" }
 """)
     options = ["--split", "random", "--metric", "throughput_a100", "--settings", "base.toml", "--folds", "3"]
     search = ["--family", "quick.toml", "--trials", "6", "--storage", "s.db", "-o", "tuned.toml"]
-    shown = run("tune", "data.parquet", *options, *search)
+    shown = run("tune", "data.parquet", *options, *search).output
     assert "tuned.toml: quick for throughput_a100, error" in shown
     assert "settings base on the same folds:" in shown
     metric = read_settings("tuned.toml").metrics["throughput_a100"]

@@ -28,11 +28,6 @@ def compute(expression, values):
 
 
 @pytest.fixture(scope="module")
-def bench():
-    return accelnas.load()
-
-
-@pytest.fixture(scope="module")
 def members(bench):
     """Float64 predictions of every member of every metric."""
     core = bench._core

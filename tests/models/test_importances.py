@@ -5,14 +5,13 @@ from itertools import chain, combinations
 import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestRegressor
-from typer.testing import CliRunner
 
 import accelnas
 from accelnas import _core
-from accelnas.cli import app
 from accelnas.errors import MetricError
 from accelnas.fitting.compile import MetricSpec, compile_metric
 from accelnas.models.importances import importances
+from command_line import run
 
 SPACE = accelnas.Space(
     """
@@ -120,13 +119,12 @@ def test_forests_are_refused(tmp_path):
 
 def test_command_prints_and_draws(tmp_path):
     plot = tmp_path / "macs.svg"
-    result = CliRunner().invoke(app, ["importances", "macs", "--top", "2", "--plot", str(plot)])
-    assert result.exit_code == 0, result.output
-    assert "macs: mean" in result.output
-    assert "block0_e" in result.output
+    shown = run("importances", "macs", "--top", 2, "--plot", plot).stdout
+    assert "macs: mean" in shown
+    assert "block0_e" in shown
     first = plot.read_bytes()
     assert b"<svg" in first
-    CliRunner().invoke(app, ["importances", "macs", "--plot", str(plot)])
+    run("importances", "macs", "--plot", plot)
     assert plot.read_bytes() == first
     frame = accelnas.load().importances("macs").to_polars()
     assert frame.filter(kind="interaction")["share"].sum() == pytest.approx(1.0)

@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 from scipy import stats
 from sklearn.ensemble import RandomForestRegressor
-from typer.testing import CliRunner
 
 import accelnas
 from accelnas import _core
-from accelnas.cli import app
 from accelnas.errors import MetricError, SpaceError
 from accelnas.fitting.compile import MetricSpec, compile_metric
 from accelnas.models import neighbourhood as module
+from command_line import run
 
 SPACE = accelnas.Space(
     """
@@ -245,16 +244,15 @@ def test_derived_metrics_have_a_neighbourhood():
 
 def test_command_prints_and_writes_json():
     arguments = ["neighbourhood", "throughput_a100", "--starts", "50", "--samples", "100", "--optimum", "12"]
-    result = CliRunner().invoke(app, arguments)
-    assert result.exit_code == 0, result.output
-    assert "throughput_a100: maximise, 1 local optima from 50 starts" in result.output
-    assert "the optimum given" in result.output
-    found = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).output)
+    shown = run(*arguments).stdout
+    assert "throughput_a100: maximise, 1 local optima from 50 starts" in shown
+    assert "the optimum given" in shown
+    found = json.loads(run(*arguments, "--json").stdout)
     bench = accelnas.load()
     assert found["optimum"] == bench.space.format(12)[0]
     assert found["counts"] == [50]
     best = bench.predict(found["optima"], "throughput_a100", dtype="float64")
     assert found["values"] == best.tolist()
     assert found["best_share"]["value"] == 1
-    refused = CliRunner().invoke(app, [*arguments[:-1], "everest"])
+    refused = run(*arguments[:-1], "everest", code=1)
     assert refused.exit_code == 1

@@ -8,15 +8,14 @@ from xml.etree import ElementTree
 import numpy as np
 import polars as pl
 import pytest
-from typer.testing import CliRunner
 
 import accelnas
-from accelnas.cli import app
 from accelnas.errors import DataError, FileError
 from accelnas.fitting.dataset import from_table
 from accelnas.fitting.evaluation import Cache
 from accelnas.fitting.splits import random_split, read_split
 from archive import SIGMAS, TRAINED
+from command_line import run
 from data_samples import archived_dataset, sample_table
 from studies import (
     Comparison,
@@ -97,12 +96,6 @@ def boosted(tmp_path, monkeypatch):
 
 def small_dataset():
     return from_table(sample_table(300), accelnas.mnasnet_space())
-
-
-def invoke(*arguments, code=0):
-    result = CliRunner().invoke(app, ["reproduce", *map(str, arguments)])
-    assert result.exit_code == code, result.output
-    return result
 
 
 def found(reproduction):
@@ -329,7 +322,7 @@ def test_bundled_and_default_machines_on_the_official_split(archive):
 
 def test_command_writes_fig3(seeds, tmp_path):
     output = tmp_path / "out"
-    result = invoke("fig3", seeds, "-o", output, "--runs", 20)
+    result = run("reproduce", "fig3", seeds, "-o", output, "--runs", 20)
     assert "τ of p* and r, means of seeds" in result.stdout
     assert ElementTree.fromstring((output / "fig3.svg").read_text()).tag.endswith("svg")  # noqa: S314 our own file
     assert "--seed 0 --runs 20" in (output / "fig3.md").read_text(encoding="utf-8")
@@ -344,7 +337,7 @@ def test_command_writes_tables(tmp_path):
         pl.Series([{name: ids.tolist() for name, ids in split.parts().items()}]).struct.json_encode()[0]
     )
     options = ["--families", "xgboost", "--cache", tmp_path / "c.sqlite", "--ensembles", "none", "-t", 1]
-    result = invoke("table1", tmp_path / "data.parquet", "-o", tmp_path / "out", *options)
+    result = run("reproduce", "table1", tmp_path / "data.parquet", "-o", tmp_path / "out", *options)
     assert "XGBoost, single: MAE [points]" in result.stdout
     assert (tmp_path / "out" / "table1-models.csv").is_file()
 
@@ -352,13 +345,13 @@ def test_command_writes_tables(tmp_path):
 def test_command_errors(seeds, tmp_path, monkeypatch):
     monkeypatch.setenv("ACCELNAS_CACHE", str(tmp_path / "cache"))
     output = ["-o", tmp_path / "out"]
-    assert "'fig9' is not one of" in invoke("fig9", seeds, *output, code=2).stderr
-    missing = invoke("fig3", tmp_path / "nowhere", *output, code=1).stderr
+    assert "'fig9' is not one of" in run("reproduce", "fig9", seeds, *output, code=2).stderr
+    missing = run("reproduce", "fig3", tmp_path / "nowhere", *output, code=1).stderr
     assert missing.startswith("error: no folder ")
     assert "name the one that holds proxified-seed*.csv and fewproxy-seed*.csv" in missing
-    assert "no folder" in invoke("fig3", *output, code=1).stderr
-    assert "--metrics is of the tables" in invoke("fig3", seeds, "-m", "accuracy", *output, code=2).stderr
-    assert "no row of 'speed'" in invoke("table2", tmp_path, "-m", "speed", *output, code=1).stderr
-    assert "run: accelnas data fetch" in invoke("table1", *output, code=1).stderr
+    assert "no folder" in run("reproduce", "fig3", *output, code=1).stderr
+    assert "--metrics is of the tables" in run("reproduce", "fig3", seeds, "-m", "accuracy", *output, code=2).stderr
+    assert "no row of 'speed'" in run("reproduce", "table2", tmp_path, "-m", "speed", *output, code=1).stderr
+    assert "run: accelnas data fetch" in run("reproduce", "table1", *output, code=1).stderr
     (tmp_path / "out").write_text("")
-    assert "name a folder" in invoke("fig3", seeds, "--runs", 9, *output, code=1).stderr
+    assert "name a folder" in run("reproduce", "fig3", seeds, "--runs", 9, *output, code=1).stderr

@@ -8,13 +8,11 @@ import moocore
 import numpy as np
 import polars as pl
 import pytest
-from typer.testing import CliRunner
 
-import accelnas
-from accelnas.cli import app
 from accelnas.errors import DataError, MetricError, MissingExtraError, SearchError
 from accelnas.search import Reinforce
 from accelnas.search.runs import Runs
+from command_line import failure, run
 from studies import fig4, fig5, reproduce_fig4, reproduce_fig5, write_reproduction
 from studies.device_searches import DeviceSearches, non_dominated, paper_reward, rewarded_runs
 from studies.fig4_tables import order_of_top1, standing
@@ -24,11 +22,6 @@ from studies.networks import NETWORKS, encoded, locate
 METRIC, BUDGET = "throughput_vck190", 60
 EFFICIENTNET_B0 = {"e": "1666666", "k": "3353553", "l": "1223341", "se": "1111111"}
 REFERENCE = {"accuracy": 30.0, METRIC: 0.0}
-
-
-@pytest.fixture(scope="module")
-def bench():
-    return accelnas.load()
 
 
 @pytest.fixture(scope="module")
@@ -61,12 +54,6 @@ def no_controller(monkeypatch):
 
 def table(reproduction, name):
     return next(t.frame for t in reproduction.tables if t.name == name)
-
-
-def invoke(*arguments, code=0):
-    result = CliRunner().invoke(app, ["reproduce", *map(str, arguments)])
-    assert result.exit_code == code, result.output
-    return result
 
 
 def test_networks_are_architectures(bench):
@@ -228,10 +215,9 @@ def test_what_makes_no_sense_is_refused(bench):
 
 @pytest.mark.usefixtures("any_rank")
 def test_command(tmp_path):
-    invoke("fig5", "-o", tmp_path / "out", "--runs", 2, "--lstm", 0)
+    run("reproduce", "fig5", "-o", tmp_path / "out", "--runs", 2, "--lstm", 0)
     assert "--runs 2 --lstm 0" in (tmp_path / "out" / "fig5.md").read_text(encoding="utf-8")
-    refused = invoke("fig5", "-m", "accuracy", "-o", tmp_path, code=2).stderr
-    assert "--metrics is of the tables and fig4" in " ".join(refused.replace("│", "").split())
-    refused = invoke("fig3", "--lstm", 1, "-o", tmp_path, code=2).stderr
-    assert "--lstm is of fig4 and fig5" in " ".join(refused.replace("│", "").split())
+    refused = failure("reproduce", "fig5", "-m", "accuracy", "-o", tmp_path, code=2)
+    assert "--metrics is of the tables and fig4" in refused
+    assert "--lstm is of fig4 and fig5" in failure("reproduce", "fig3", "--lstm", 1, "-o", tmp_path, code=2)
     assert "torch" not in sys.modules or importlib.util.find_spec("accelnas_training")
