@@ -91,9 +91,9 @@ def test_decoding_refuses_what_is_no_choice():
 def test_unreadable_objectives():
     with pytest.raises(accelnas.MetricError, match='unknown metric "speed"; the metrics are accuracy'):
         to_pymoo(BENCH, "speed")
-    with pytest.raises(accelnas.SearchError, match="direction of macs is 'up'; choose maximise or minimise"):
+    with pytest.raises(accelnas.ParameterError, match="direction of macs is 'up'; choose maximise or minimise"):
         to_pymoo(BENCH, [("macs", "up")])
-    with pytest.raises(accelnas.SearchError, match="objectives are macs, macs; give one or several different ones"):
+    with pytest.raises(accelnas.SearchError, match="objectives are macs, macs; give one or more different ones"):
         to_pymoo(BENCH, ["macs", ("macs", "maximise")])
     with pytest.raises(accelnas.SearchError, match="objectives are none"):
         to_pymoo(BENCH, [])

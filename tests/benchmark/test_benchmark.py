@@ -18,7 +18,7 @@ import polars as pl
 import pytest
 
 import accelnas
-from accelnas import ArtifactError, FileError, MetricError, SpaceError
+from accelnas import ArtifactError, FileError, MetricError, ParameterError, SpaceError
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "v1"
 B0 = "e1_k3_l1_se1-e6_k3_l2_se1-e6_k5_l2_se1-e6_k3_l3_se1-e6_k5_l3_se1-e6_k5_l4_se1-e6_k3_l1_se1"
@@ -105,9 +105,9 @@ def test_wrong_arguments(bench: accelnas.Benchmark) -> None:
     rows = bench.space.sample(3)
     with pytest.raises(MetricError, match='unknown metric "speed"; the metrics are accuracy'):
         bench.predict(rows, "speed")
-    with pytest.raises(MetricError, match="dtype is 'float16'"):
+    with pytest.raises(ParameterError, match="dtype is 'float16'"):
         bench.predict(rows, "accuracy", dtype="float16")  # type: ignore[call-overload]
-    with pytest.raises(MetricError, match="threads is 0"):
+    with pytest.raises(ParameterError, match="threads is 0"):
         bench.predict(rows, "accuracy", threads=0)
     wrong = bench.space.sample(100_000)
     wrong[77_777, 5] = 2

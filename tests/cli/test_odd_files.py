@@ -33,7 +33,8 @@ COMMANDS = [
     ["evaluate", "odd.csv"],
     ["evaluate", "data.parquet", "--settings", "odd.toml"],
     ["tune", "data.parquet", "-m", "accuracy", "--family", "odd.toml", "--split", "random", "-o", "tuned.toml"],
-    ["best", "macs", "-w", "block0_e=1", "--checkpoint", "odd.sqlite"],
+    ["run", "question.toml", "--checkpoint", "odd.sqlite"],
+    ["run", "odd.toml"],
     ["reproduce", "table1", "odd.csv", "-o", "report"],
 ]
 CONTENTS = {
@@ -62,6 +63,7 @@ def table():
 def test_odd_files_are_errors_that_name_them(table, tmp_path, monkeypatch, kind):
     monkeypatch.chdir(tmp_path)
     table.write_parquet("data.parquet")
+    Path("question.toml").write_text('question = "best"\nobjective = "macs"\nwithin = { block0_e = 1 }\n')
     runner = CliRunner(env={"COLUMNS": "500"})
     for number, command in enumerate(COMMANDS):
         named = [word.replace(ODD, f"odd{number}") for word in command]  # some write what they read
@@ -70,7 +72,7 @@ def test_odd_files_are_errors_that_name_them(table, tmp_path, monkeypatch, kind)
                 KINDS[kind](name)
             else:
                 (tmp_path / name).write_bytes(CONTENTS[kind])
-        if (kind, command[0]) == ("empty", "best"):
+        if (kind, command[1]) == ("empty", "question.toml"):
             continue  # a checkpoint to be
         result = runner.invoke(app, named)
         assert isinstance(result.exception, SystemExit), (command, result.exception)

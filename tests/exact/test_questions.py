@@ -29,6 +29,7 @@ from accelnas.exact.objectives import parse_within
 from accelnas.exact.recompute import recompute
 from accelnas.exact.resolved import ResolvedQuestion
 from command_line import run
+from exact_samples import enumerated
 
 WITHIN = {
     "block0_e": 1,
@@ -523,6 +524,16 @@ def test_questions_from_files_divide_and_merge(counted, tmp_path):
     asked.write_text('question = "best"\nobjective = "accuracy"\n')
     assert "write I/N with I from 1 to N" in run("run", asked, "--shard", "3/2", "-o", "x", code=2).stderr
     assert "--shard needs --output FILE" in run("run", asked, "--shard", "1/2", code=2).stderr
+
+
+def test_the_other_end_can_be_sought(bench):
+    within = {v.name: list(v.choices[:1] if i < 20 else v.choices) for i, v in enumerate(bench.space.variables)}
+    values = bench.predict(enumerated(bench, within), "accuracy", dtype="float64")
+    worst = bench.best(("accuracy", "minimize"), within=within)
+    assert worst.values[0] == values.min()
+    assert worst.certificate.verify(bench, rerun=True).passed
+    history = bench.search("local_search", [("accuracy", "minimise")], within=within, budget=200, seed=1)
+    assert history.regret()[-1] == pytest.approx(history.best[1] - values.min(), abs=1e-4)
 
 
 def test_every_question_is_read_from_a_file(bench, tmp_path):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import accelnas
-from accelnas import MetricError, ModelError, _core
+from accelnas import MetricError, ModelError, ParameterError, _core
 from accelnas.models.expressions import LinkedSum, metric_names, parse, simplify
 
 ROWS = accelnas.mnasnet_space().sample(300, seed=5)
@@ -182,7 +182,7 @@ def test_names_and_directions_at_fault_are_refused(bench):
     for name, message in [("macs", "has a metric 'macs' already"), ("a b", "can't name"), ("log", "'log' can't name")]:
         with pytest.raises(MetricError, match=message):
             bench.derive(name, "accuracy", direction="maximise")
-    with pytest.raises(MetricError, match="direction is 'up'; choose maximise or minimise"):
+    with pytest.raises(ParameterError, match="direction is 'up'; choose maximise or minimise"):
         bench.derive("it", "accuracy", direction="up")
     derived = bench.derive("it", "accuracy + 1", direction="maximise")
     with pytest.raises(MetricError, match=r'unknown metric "speed"; the metrics are accuracy, .*, it'):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accelnas import MetricError, SearchError, SpaceError
+from accelnas import MetricError, ParameterError, SearchError, SpaceError
 from accelnas.exact import WeightedProduct
 from accelnas.search import ALGORITHMS, GradientAscent, Optimizer
 from search_driver import SMALL, score
@@ -143,14 +143,15 @@ def test_calls_at_fault_are_refused():
     with pytest.raises(SpaceError):
         optimizer.tell(np.full((1, 5), 9, np.uint8), [1.0])
     for n in (0, -1, 1.5, True, 2**40):
-        with pytest.raises(SearchError, match=f"n is {n!r}; choose an integer of 1 to 16777216"):
+        with pytest.raises(ParameterError, match=f"n is {n!r}; choose an integer of 1 to 16777216"):
             optimizer.ask(n)
-    for objectives in ({}, {"a": "up"}):
-        with pytest.raises(SearchError, match="give maximise or minimise for each of them"):
-            Optimizer(SMALL, "nsga2", objectives)
+    with pytest.raises(SearchError, match="there are no objectives; give each one's name"):
+        Optimizer(SMALL, "nsga2", {})
+    with pytest.raises(ParameterError, match="direction of a is 'up'; choose maximise or minimise"):
+        Optimizer(SMALL, "nsga2", {"a": "up"})
     with pytest.raises(SearchError, match="unknown algorithm 'nsga3'; choose one of random_search"):
         Optimizer(SMALL, "nsga3", {"a": "maximise"})
-    with pytest.raises(SearchError, match="budget is 0; choose an integer of 1"):
+    with pytest.raises(ParameterError, match="budget is 0; choose an integer of 1"):
         Optimizer(SMALL, "nsga2", {"a": "maximise"}, budget=0)
     with pytest.raises(SearchError, match="is not native; ask it yourself"):
         BENCH.optimizer(lambda _task: None, "accuracy", budget=5, seed=1)

@@ -93,7 +93,7 @@ def parse_objectives(
     found = tuple(parse_objective(metrics, one) for one in listed)
     names = [objective.metric for objective in found]
     if not least <= len(names) <= most or len(set(names)) < len(names):
-        wanted = f"{least} to {most}" if most < 10**3 else f"{least} or more"
+        wanted = "one or more" if least == 1 else f"{least} to {most}"
         raise SearchError(f"objectives are {', '.join(names) or 'none'}; give {wanted} different ones")
     return found
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accelnas import _core
-from accelnas.arguments import check_whole
+from accelnas.arguments import check_direction, check_whole
 from accelnas.errors import SearchError
 from accelnas.exact.objectives import Objective, parse_within
 from accelnas.search.algorithms import NativeAlgorithm, native_algorithm, to_spec
@@ -78,9 +78,10 @@ class Optimizer:
         seed: int = 0,
         within: Within | None = None,
     ) -> None:
-        sought = Sought(tuple(Objective(name, direction) for name, direction in objectives.items()))
-        if not objectives or not set(objectives.values()) <= {"maximise", "minimise"}:
-            raise SearchError(f"objectives are {dict(objectives)!r}; give maximise or minimise for each of them")
+        if not objectives:
+            raise SearchError("there are no objectives; give each one's name and maximise or minimise")
+        ends = {name: check_direction(f"direction of {name}", end) for name, end in objectives.items()}
+        sought = Sought(tuple(Objective(name, end) for name, end in ends.items()))
         allowed = parse_within(space, within)
         whole = all(len(own) == len(v.choices) for own, v in zip(allowed, space.variables, strict=True))
         choices = None if whole else [list(own) for own in allowed]
