@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 import accelnas
-from accelnas.fitting.dataset import read_dataset
+from accelnas.fitting.dataset import from_table, read_dataset
 
 
 def truth(space, choices):
@@ -30,6 +30,12 @@ def sample_table(rows=1200, seed=0):
     values = truth(space, choices)
     values["accuracy"][-3:] += [0.2, -0.2, 0.2]
     return pl.DataFrame(columns | values)
+
+
+@cache
+def sample_dataset(rows=1200):
+    """Data of a sample, made once a process."""
+    return from_table(sample_table(rows), accelnas.mnasnet_space())
 
 
 def write_results(table, folder):

@@ -4,29 +4,14 @@ import numpy as np
 
 from accelnas.adapters.conversation import begin
 from accelnas.search.protocol import Task
-from accelnas.space import Space
+from small_samples import space_of
 
-SMALL = Space("""
-[space]
-name = "small"
-[[space.blocks]]
-name = "a"
-variables = [{ name = "op", choices = ["conv", "pool", "skip"] }, { name = "k", choices = [3, 5, 7] }]
-[[space.blocks]]
-name = "b"
-variables = [
-    { name = "width", choices = [8, 16, 64] },
-    { name = "wide", choices = [false, true] },
-    { name = "l", choices = [1, 2, 3, 4] },
-]
-""")
-TINY = Space("""
-[space]
-name = "tiny"
-[[space.blocks]]
-name = "a"
-variables = [{ name = "op", choices = ["conv", "pool", "skip"] }, { name = "k", choices = [3, 5] }]
-""")
+SMALL = space_of(
+    "small",
+    a={"op": ["conv", "pool", "skip"], "k": [3, 5, 7]},
+    b={"width": [8, 16, 64], "wide": [False, True], "l": [1, 2, 3, 4]},
+)
+TINY = space_of("tiny", a={"op": ["conv", "pool", "skip"], "k": [3, 5]})
 WEIGHTS = np.array([1.0, -2.0, 0.5, 3.0, -1.0])
 
 

@@ -12,21 +12,13 @@ from accelnas import Certificate, MetricError, SearchError, SpaceError, _core
 from accelnas.devices import codesign, joint_front, specialise, weighted_mean, worst_case
 from accelnas.devices.ratios import value_of_ratio
 from command_line import failure, run
+from small_samples import space_of, write_surrogate
 
-SPACE = accelnas.Space(
-    """
-[space]
-name = "small"
-[[space.blocks]]
-name = "first"
-variables = [{ name = "a", choices = [1, 2, 3] }, { name = "b", choices = [1, 2, 3] }]
-[[space.blocks]]
-name = "second"
-variables = [{ name = "c", choices = [1, 2, 3] }, { name = "d", choices = [1, 2, 3, 4] }]
-[[space.blocks]]
-name = "third"
-variables = [{ name = "e", choices = [1, 2, 3, 4] }, { name = "f", choices = [1, 2, 3] }]
-"""
+SPACE = space_of(
+    "small",
+    first={"a": [1, 2, 3], "b": [1, 2, 3]},
+    second={"c": [1, 2, 3], "d": [1, 2, 3, 4]},
+    third={"e": [1, 2, 3, 4], "f": [1, 2, 3]},
 )
 ROWS = SPACE.range(0, SPACE.size)
 SETS = [[0, 1], [1, 2, 3], [2, 4], [3, 4, 5], [0, 5]]
@@ -59,8 +51,7 @@ def small(tmp_path_factory):
         for name, direction, link, centre, spread in METRICS:
             cells = [spread * random.normal(size=(2, size)) for size in SIZES]
             surrogate = _core.Surrogate.from_tables(SPACE._core, [centre, centre], SETS, cells, "variables")
-            texts = {"unit": "", "direction": direction, "link": link, "description": ""}
-            _core.write_metric(folder, name, surrogate, noise=None, provenance={}, **texts)
+            write_surrogate(folder, name, surrogate, direction, link)
         bench = accelnas.load(folder)
         return bench, bench.predict(ROWS, dtype="float64")
 

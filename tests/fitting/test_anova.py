@@ -4,31 +4,24 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-import accelnas
 from accelnas.errors import ModelError
 from accelnas.fitting.anova import AnovaKernel, GaussianProcess, learn, posterior_members
 from accelnas.fitting.anova.process import _likelihood_gradient
+from small_samples import space_of
 
-SPACE = """
-[space]
-name = "small"
-[[space.blocks]]
-name = "a"
-variables = [{ name = "a0", choices = [1, 2, 3] }, { name = "a1", choices = [0, 1] }]
-[[space.blocks]]
-name = "b"
-variables = [{ name = "b0", choices = [1, 2, 3, 4] }, { name = "b1", choices = [7] }, { name = "b2", choices = [0, 1] }]
-[[space.blocks]]
-name = "c"
-variables = [{ name = "c0", choices = [0, 1] }, { name = "c1", choices = [1, 2, 3] }]
-"""
+SPACE = space_of(
+    "small",
+    a={"a0": [1, 2, 3], "a1": [0, 1]},
+    b={"b0": [1, 2, 3, 4], "b1": [7], "b2": [0, 1]},
+    c={"c0": [0, 1], "c1": [1, 2, 3]},
+)
 BLOCKS = [[0, 1], [2, 4], [5, 6]]
 ORDERS = [((3, 3, 3), "variables"), ((2, 4), "variables"), ((1, 0, 3), "variables"), ((1, 2, 3), "blocks")]
 
 
 @pytest.fixture(scope="module")
 def space():
-    return accelnas.Space(SPACE)
+    return SPACE
 
 
 @pytest.fixture(params=ORDERS, ids=str)

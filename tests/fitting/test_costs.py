@@ -2,16 +2,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-import accelnas
 from accelnas.errors import ModelError
 from accelnas.fitting.costs import block_costs
 from accelnas.fitting.dataset import from_table
-from data_samples import archived_dataset, sample_table
-
-
-@pytest.fixture(scope="module")
-def dataset():
-    return from_table(sample_table(), accelnas.mnasnet_space())
+from data_samples import archived_dataset
 
 
 def test_costs_are_recovered_exactly(dataset):

@@ -49,11 +49,6 @@ RUNS = ("official", "cross-validation", "learning-curve")
 
 
 @pytest.fixture(scope="module")
-def dataset():
-    return from_table(sample_table(), accelnas.mnasnet_space())
-
-
-@pytest.fixture(scope="module")
 def split(dataset):
     return random_split(dataset)
 

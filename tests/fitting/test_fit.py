@@ -17,7 +17,6 @@ from accelnas.fitting.families.trees import path_groups
 from accelnas.fitting.fit import fit_benchmark
 from accelnas.fitting.settings import Recipe, Stage, read_settings, shipped_settings
 from accelnas.fitting.splits import random_split, read_split
-from data_samples import sample_table
 from reproduced import check_reproduced
 
 REPOSITORY = Path(__file__).parents[2]
@@ -77,11 +76,6 @@ params = { recipe = "exact" }
 throughput_a100 = { recipe = "xgb", link = "reciprocal" }
 accuracy = { recipe = "RECIPE" }
 """
-
-
-@pytest.fixture(scope="module")
-def dataset():
-    return from_table(sample_table(), accelnas.mnasnet_space())
 
 
 @pytest.fixture(scope="module")

@@ -22,12 +22,11 @@ CODE = """
     import sys
     sys.path.insert(0, sys.argv[1])
     import accelnas
-    from accelnas.fitting.dataset import from_table
     from accelnas.fitting.fit import fit_benchmark
     from accelnas.fitting.settings import read_settings
     from accelnas.fitting.splits import random_split
-    from data_samples import sample_table
-    data = from_table(sample_table(), accelnas.mnasnet_space())
+    from data_samples import sample_dataset
+    data = sample_dataset()
     settings = read_settings(sys.argv[2] + "/small.toml")
     fit_benchmark(data, random_split(data), settings, sys.argv[3], verified_rows=500, threads=int(sys.argv[4]))
 """

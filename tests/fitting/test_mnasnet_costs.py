@@ -8,13 +8,12 @@ import pytest
 import accelnas
 from accelnas.errors import ModelError
 from accelnas.fitting.costs import block_costs
-from accelnas.fitting.dataset import from_table
 from accelnas.fitting.fit import fit_benchmark
 from accelnas.fitting.mnasnet import block_layers, block_sums, head_layers, peak_memory_surrogate, stem_layers
 from accelnas.fitting.settings import read_settings
 from accelnas.fitting.splits import random_split
 from archive import REPEATS, ROWS
-from data_samples import archived_dataset, sample_table
+from data_samples import archived_dataset, sample_dataset
 
 B0 = "e1_k3_l1_se1-e6_k3_l2_se1-e6_k5_l2_se1-e6_k3_l3_se1-e6_k5_l3_se1-e6_k5_l4_se1-e6_k3_l1_se1"
 SUMS = {"macs": block_sums(lambda layer: layer.macs), "params": block_sums(lambda layer: layer.params)}
@@ -124,7 +123,7 @@ def test_peak_memory_is_the_largest_over_all_products_of_block_states():
 
 
 def test_fit_writes_the_formula_without_data_for_it(tmp_path):
-    dataset = from_table(sample_table(60), accelnas.mnasnet_space())
+    dataset = sample_dataset(60)
     split = random_split(dataset, (0.8, 0.1, 0.1), seed=1)
     (result,) = fit_benchmark(dataset, split, read_settings("bundled"), tmp_path / "bench", metrics=["peak_memory"])
     assert (result.figures, result.members, result.noise) == (None, 1, 0)

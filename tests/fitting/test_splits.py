@@ -7,13 +7,12 @@ from hypothesis import strategies as st
 
 import accelnas
 from accelnas.errors import DataError
-from accelnas.fitting.dataset import from_table
 from accelnas.fitting.fetch import SPLIT_SHA256
 from accelnas.fitting.splits import fold_parts, k_fold, random_split, read_split, write_split
-from data_samples import archived_dataset, sample_table
+from data_samples import archived_dataset, sample_dataset
 
 SPACE = accelnas.mnasnet_space()
-DATASET = from_table(sample_table(60), SPACE)
+DATASET = sample_dataset(60)
 
 
 def owners(parts):

@@ -21,7 +21,7 @@ from accelnas.fitting.tuning import read_search_space, settings_error, tune
 from accelnas.fitting.tuning.objective import cross_validate, make_problem
 from accelnas.fitting.tuning.search_space import Candidate
 from command_line import run
-from data_samples import sample_table
+from data_samples import sample_dataset, sample_table
 
 SETTINGS = read_settings("bundled")
 ROWS = 300
@@ -29,7 +29,7 @@ ROWS = 300
 
 @pytest.fixture(scope="module")
 def dataset():
-    return from_table(sample_table(ROWS), accelnas.mnasnet_space())
+    return sample_dataset(ROWS)
 
 
 @pytest.fixture(scope="module")
@@ -146,15 +146,13 @@ def test_studies_resume(tmp_path, dataset, search):
 
 WORKER = """
 import sys
-import accelnas
-from accelnas.fitting.dataset import from_table
 from accelnas.fitting.settings import read_settings
 from accelnas.fitting.splits import random_split
 from accelnas.fitting.tuning import tune
-from data_samples import sample_table
+from data_samples import sample_dataset
 
 if __name__ == "__main__":
-    dataset = from_table(sample_table({rows}), accelnas.mnasnet_space())
+    dataset = sample_dataset({rows})
     tune(
         dataset, random_split(dataset, seed=1), read_settings("bundled"), "accuracy", "epsilon_svr",
         trials=10_000, folds=3, threads={threads}, storage="{storage}",

@@ -12,19 +12,9 @@ from accelnas.errors import MetricError
 from accelnas.fitting.compile import MetricSpec, compile_metric
 from accelnas.models.importances import importances
 from command_line import run
+from small_samples import space_of
 
-SPACE = accelnas.Space(
-    """
-[space]
-name = "tiny"
-[[space.blocks]]
-name = "first"
-variables = [{ name = "a", choices = [1, 2] }, { name = "b", choices = [1, 2, 3] }]
-[[space.blocks]]
-name = "second"
-variables = [{ name = "c", choices = [1, 2, 3] }, { name = "d", choices = [1, 2, 3, 4] }]
-"""
-)
+SPACE = space_of("tiny", first={"a": [1, 2], "b": [1, 2, 3]}, second={"c": [1, 2, 3], "d": [1, 2, 3, 4]})
 CARDS = (2, 3, 3, 4)
 
 

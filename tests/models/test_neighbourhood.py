@@ -15,19 +15,9 @@ from accelnas.errors import MetricError, SpaceError
 from accelnas.fitting.compile import MetricSpec, compile_metric
 from accelnas.models import neighbourhood as module
 from command_line import run
+from small_samples import space_of, write_surrogate
 
-SPACE = accelnas.Space(
-    """
-[space]
-name = "tiny"
-[[space.blocks]]
-name = "first"
-variables = [{ name = "a", choices = [1, 2] }, { name = "b", choices = [1, 2, 3] }]
-[[space.blocks]]
-name = "second"
-variables = [{ name = "c", choices = [1] }, { name = "d", choices = [1, 2, 3, 4] }, { name = "e", choices = [1, 2, 3] }]
-"""
-)
+SPACE = space_of("tiny", first={"a": [1, 2], "b": [1, 2, 3]}, second={"c": [1], "d": [1, 2, 3, 4], "e": [1, 2, 3]})
 SETS = {"variables": [[0], [1, 3], [0, 3, 4], [1, 4]], "blocks": [[0], [0, 1]]}
 SIZES = {"variables": [2, 12, 24, 9], "blocks": [6, 72]}
 ROWS = SPACE.range(0, SPACE.size)
@@ -42,8 +32,7 @@ def tiny(tmp_path):
         cells = [scale * random.normal(size=(2, size)) for size in SIZES[granularity]]
         surrogate = _core.Surrogate.from_tables(SPACE._core, [20.0, 30.0], SETS[granularity], cells, granularity)
         folder = tmp_path / f"{granularity}-{direction}-{link}-{seed}"
-        texts = {"unit": "", "direction": direction, "link": link, "description": ""}
-        _core.write_metric(folder, "metric", surrogate, noise=None, provenance={}, **texts)
+        write_surrogate(folder, "metric", surrogate, direction, link)
         return accelnas.load(folder)
 
     return make
@@ -185,8 +174,7 @@ def test_number_of_equally_likely_optima_is_estimated():
 def test_variables_without_effect_are_neutral(tmp_path):
     cells = [np.array([[1.0, 2.0]])]
     surrogate = _core.Surrogate.from_tables(SPACE._core, [0.0], [[0]], cells)
-    texts = {"unit": "", "direction": "maximise", "link": "identity", "description": ""}
-    _core.write_metric(tmp_path / "a", "metric", surrogate, noise=None, provenance={}, **texts)
+    write_surrogate(tmp_path / "a", "metric", surrogate)
     found = accelnas.load(tmp_path / "a").neighbourhood("metric", samples=10_000)
     assert found.neutrality.lower < 3 / 4 < found.neutrality.upper
     assert found.neutrality == found.neutrality_rounded

@@ -11,12 +11,11 @@ import pytest
 
 import accelnas
 from accelnas.errors import DataError, FileError
-from accelnas.fitting.dataset import from_table
 from accelnas.fitting.evaluation import Cache
 from accelnas.fitting.splits import random_split, read_split
 from archive import SIGMAS, TRAINED
 from command_line import run
-from data_samples import archived_dataset, sample_table
+from data_samples import archived_dataset, sample_dataset, sample_table
 from studies import (
     Comparison,
     Figure,
@@ -92,10 +91,6 @@ def boosted(tmp_path, monkeypatch):
         return read_settings(path)
 
     monkeypatch.setattr(module, "read_settings", quick)
-
-
-def small_dataset():
-    return from_table(sample_table(300), accelnas.mnasnet_space())
 
 
 def found(reproduction):
@@ -276,7 +271,7 @@ def test_rows_of_tables():
 
 @pytest.mark.usefixtures("boosted")
 def test_table_of_other_data(tmp_path):
-    dataset = small_dataset()
+    dataset = sample_dataset(300)
     split = random_split(dataset)
     cache = Cache(tmp_path / "cache.sqlite")
     options = {"families": ["xgboost", "epsilon_svr"], "threads": 1}
@@ -332,7 +327,7 @@ def test_command_writes_fig3(seeds, tmp_path):
 @pytest.mark.usefixtures("boosted")
 def test_command_writes_tables(tmp_path):
     sample_table(300).write_parquet(tmp_path / "data.parquet")
-    split = random_split(small_dataset())
+    split = random_split(sample_dataset(300))
     (tmp_path / "official_split.json").write_text(
         pl.Series([{name: ids.tolist() for name, ids in split.parts().items()}]).struct.json_encode()[0]
     )
