@@ -2,7 +2,7 @@
 
 The modules stand in the order of the data; one uses only what stands before it:
 
-- data: ``lookalikes`` → ``columns``, ``table``, ``archive`` → ``checks`` → ``dataset`` → ``splits`` → ``fetch``
+- measurements: ``lookalikes`` → ``columns``, ``table``, ``archive`` → ``checks`` → ``dataset`` → ``splits`` → ``fetch``
 - fits: ``anova``, ``recipes`` → ``families`` → ``mnasnet`` → ``settings`` → ``ensemble`` → ``uncertainty``,
   ``evaluate``
 - compiling: ``encoding``, ``checkpoint`` → ``treelite_import`` → ``sources`` → ``verify`` → ``doubts``, ``provenance``

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from accelnas.plots.style import GREY, INK, drawing, save
-from accelnas.reports import markdown, number
+from accelnas.reports import joined, markdown, number, write_files
 from accelnas_training.proxy.validation import self_agreement
 from accelnas_training.proxy.validation_report import (
     BLUE,
@@ -21,7 +21,7 @@ from accelnas_training.proxy.validation_report import (
     shown_tau,
     total,
 )
-from accelnas_training.reports import circumstances, write_files, written
+from accelnas_training.reports import circumstances
 from accelnas_training.schemes import to_toml
 
 if TYPE_CHECKING:
@@ -69,14 +69,14 @@ def write_search(
         If the folder can't be made or written to.
     """
     folder, best = Path(folder), result.best
-    files: dict[str, Callable[[Path], object]] = {"candidates.csv": _candidate_table(result).write_csv}
+    files: dict[str, Callable[[Path], object] | str] = {"candidates.csv": _candidate_table(result).write_csv}
     if best is not None:
-        files[PROXY] = written(to_toml(best.candidate.scheme))
+        files[PROXY] = to_toml(best.candidate.scheme)
         found = best.trained, result.reference
         files["models.csv"] = per_architecture(space, proxy=found[0], reference=found[1]).write_csv
         files["models.svg"] = lambda path: draw_agreement(path, *found, best.tau, best.interval)
     files["candidates.svg"] = lambda path: _draw_candidates(path, result)
-    files["search.md"] = written(_text(result, command, intensity))
+    files["search.md"] = _text(result, command, intensity)
     write_files(folder, files)
     return folder / "search.md"
 
@@ -139,7 +139,7 @@ def _text(result: SearchResult, command: str, intensity: float | None) -> str:
     if best is not None:
         sections.append("![p* and r](models.svg)\n\nTop-1 of the models under p* and under r.")
     sections += ["## Candidates", _candidates(result), "## Costs", _costs(result, best, intensity)]
-    return "\n\n".join(section for section in sections if section) + "\n"
+    return joined(*sections)
 
 
 def _found(result: SearchResult, best: Verdict) -> str:

@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 
 from accelnas.plots.style import GREY, colours, drawing, save
-from accelnas.reports import markdown, number
+from accelnas.reports import joined, markdown, number, write_files
 from accelnas_training.energy import grams_of_co2
-from accelnas_training.reports import circumstances, write_files, written
+from accelnas_training.reports import circumstances
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,10 +131,10 @@ def write_validation(
     """
     folder = Path(folder)
     proxy, reference = validation.proxy, validation.reference
-    files: dict[str, Callable[[Path], object]] = {
+    files: dict[str, Callable[[Path], object] | str] = {
         "validation.csv": per_architecture(space, proxy=proxy, reference=reference).write_csv,
         "validation.svg": lambda path: draw_agreement(path, proxy, reference, validation.tau, validation.interval),
-        "validation.md": written(_text(validation, command, intensity)),
+        "validation.md": _text(validation, command, intensity),
     }
     write_files(folder, files)
     return folder / "validation.md"
@@ -161,7 +161,7 @@ def _text(validation: Validation, command: str, intensity: float | None) -> str:
         energy(intensity, **{"p*": validation.of_proxy.joules, "r": validation.of_reference.joules}),
         "All architectures are in `validation.csv`.",
     ]
-    return "\n\n".join(section for section in sections if section) + "\n"
+    return joined(*sections)
 
 
 def _remarks(validation: Validation) -> str:

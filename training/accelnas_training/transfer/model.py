@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accelnas import _core
 from accelnas.caching import cached_property
 from accelnas.errors import DataError, ModelError
+from accelnas.fitting.compile import write_metric
 from accelnas.fitting.ensemble import LINKS, Ensemble
 from accelnas.fitting.families.base import Fit, Models
+from accelnas.fitting.fit import unit_noise
 from accelnas.fitting.settings import MetricSettings
 from accelnas.fitting.uncertainty import estimate_uncertainty
 from accelnas_training.transfer.design import Features
@@ -21,6 +22,7 @@ from accelnas_training.transfer.regression import Figures, Regression, figures_o
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from accelnas import _core
     from accelnas.fitting.dataset import Dataset
     from accelnas_training.arrays import Archs, Floats, Rows
     from accelnas_training.transfer.sources import Sources
@@ -102,49 +104,18 @@ class Transfer:
             If the directory can't be written, or is another space's.
         """
         settings = MetricSettings(self.metric, unit, _DIRECTIONS[self.link], self.link, description=description)
-        fit = Fit(_Tables(self.surrogate), self.regression.left_out, np.zeros(len(self.rows)))
-        uncertainty = estimate_uncertainty(self.dataset, Ensemble(settings, fit, 1.0, 0.0, self.rows, self.times))
-        noise = uncertainty.noise
-        if noise is not None:
-            noise *= float(LINKS[self.link].slope(np.median(self.dataset.values(self.metric)[self.rows])))
-        _core.write_metric(
-            directory,
-            self.metric,
-            self.surrogate,
-            unit=unit,
-            direction=settings.direction,
-            link=self.link,
-            noise=noise,
-            description=description,
-            provenance={
-                "recipe": "transfer",
-                "data_sha256": self.dataset.sha256,
-                "known": json.dumps(self.sources.names),
-                "measured": str(len(self.rows)),
-            },
-            uncertainty=uncertainty.as_dict(),
-        )
-
-
-class _Tables(Models):
-    """A surrogate as an ensemble of one."""
-
-    def __init__(self, surrogate: _core.Surrogate) -> None:
-        self._surrogate = surrogate
-
-    def predict(self, choices: Archs) -> Floats:
-        """Give the sum over blocks, float64 (1, n)."""
-        return self._surrogate.predict(choices, 1)[None]
-
-    @property
-    def count(self) -> int:
-        """One."""
-        return 1
-
-    @property
-    def size(self) -> int:
-        """Cells of the tables."""
-        return self._surrogate.cell_count
+        tables = Models(lambda archs: self.surrogate.predict(archs, 1)[None], 1, self.surrogate.cell_count)
+        fit = Fit(tables, self.regression.left_out, np.zeros(len(self.rows)))
+        ensemble = Ensemble(settings, fit, 1.0, 0.0, self.rows, self.times)
+        uncertainty = estimate_uncertainty(self.dataset, ensemble)
+        provenance = {
+            "recipe": "transfer",
+            "data_sha256": self.dataset.sha256,
+            "known": json.dumps(self.sources.names),
+            "measured": str(len(self.rows)),
+        }
+        noise = unit_noise(self.dataset, ensemble, uncertainty)
+        write_metric(directory, replace(settings, noise=noise), self.surrogate, provenance, uncertainty)
 
 
 def fit_transfer(dataset: Dataset, metric: str, sources: Sources, link: str) -> Transfer:

@@ -35,28 +35,6 @@ DEFAULTS = {
 AGREEMENT = 1e-8  # of tables with the kernel's own sums, in standard deviations
 
 
-class TableModels(Models):
-    """Members that are tables."""
-
-    def __init__(self, kernel: AnovaKernel, tables: Tables) -> None:
-        self._kernel, self._tables = kernel, tables
-
-    def predict(self, choices: NDArray[np.uint8]) -> Floats:
-        return self._tables.predict(self._kernel.axes(choices))
-
-    @property
-    def count(self) -> int:
-        return len(self._tables.constants)
-
-    @property
-    def size(self) -> int:
-        return sum(cells.size for cells in self._tables.cells)
-
-    @property
-    def tables(self) -> Tables:
-        return self._tables
-
-
 class AnovaProcess(Family):
     """Gaussian processes over interactions: the posterior's mean and draws are tables."""
 
@@ -79,8 +57,10 @@ class AnovaProcess(Family):
         """Posterior mean of one process."""
         return posterior_members(self._process(train, seed), 1, seed)
 
-    def gather(self, members: Sequence[Tables]) -> TableModels:
-        return TableModels(self._kernel, Tables.joined(members))
+    def gather(self, members: Sequence[Tables]) -> Models:
+        tables, axes = Tables.joined(members), self._kernel.axes
+        size = sum(cells.size for cells in tables.cells)
+        return Models(lambda choices: tables.predict(axes(choices)), len(tables.constants), size, tables=tables)
 
     def fit_ensemble(
         self,

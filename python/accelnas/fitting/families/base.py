@@ -52,32 +52,27 @@ class Sample:
         return Sample(self.choices[rows], self.targets[rows])
 
 
-class Models(ABC):
-    """Fitted ensemble members."""
+@dataclass(frozen=True)
+class Models:
+    """Fitted ensemble members.
 
-    @abstractmethod
-    def predict(self, choices: Choices) -> Floats:
-        """Every member's predictions, float64 (members, n)."""
+    Attributes
+    ----------
+    predict
+        From choices to every member's predictions, float64 (members, n).
+    count, size
+        Number of members, and of trees, support vectors or table cells in all of them.
+    trees
+        What Treelite imports: a library's model a member; none if there are no trees.
+    tables
+        Interaction tables of each member, to which its trees add.
+    """
 
-    @property
-    @abstractmethod
-    def count(self) -> int:
-        """Number of members."""
-
-    @property
-    @abstractmethod
-    def size(self) -> int:
-        """Number of trees, support vectors or table cells in all members."""
-
-    @property
-    def trees(self) -> Sequence[Any]:
-        """What Treelite imports: a library's model a member; none if there are no trees."""
-        return ()
-
-    @property
-    def tables(self) -> Tables | None:
-        """Interaction tables of each member, to which its trees add."""
-        return None
+    predict: Callable[[Choices], Floats]
+    count: int
+    size: int
+    trees: Sequence[Any] = ()
+    tables: Tables | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from multiprocessing import current_process
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -26,30 +25,14 @@ __all__ = ["EpsilonSVR", "NuSVR"]
 SHORT = 1000  # rows that are fitted in a tenth of a second
 
 
-class SupportVectorModels(Models):
-    """Fitted support vector machines."""
-
-    def __init__(self, members: Sequence[Any]) -> None:
-        self._members = members
-
-    def predict(self, choices: NDArray[np.uint8]) -> NDArray[np.float64]:
-        return np.stack([member.predict(choices.astype(np.float64)) for member in self._members])
-
-    @property
-    def count(self) -> int:
-        return len(self._members)
-
-    @property
-    def size(self) -> int:
-        return sum(len(member[-1].support_) for member in self._members)
-
-
 class SupportVectorFamily(Family):
     """A radial kernel on choice indices scaled to unit variance."""
 
     library = "sklearn.svm"
     compiles = False
     defaults: ClassVar[dict[str, Any]]
+    machine: ClassVar[str]
+    """Name of scikit-learn's estimator."""
 
     def __init__(self, recipe: Recipe, space: Space) -> None:
         super().__init__(recipe, space)
@@ -57,15 +40,12 @@ class SupportVectorFamily(Family):
             raise ModelError(f"recipe {recipe.name}: {self.name} has no stages and no base; give parameters")
         self._parameters = checked_parameters(recipe, self.defaults)
 
-    @abstractmethod
-    def machine(self, parameters: dict[str, Any]) -> Any:
-        """Return scikit-learn's estimator."""
-
     def fit(self, train: Sample, val: Sample, seed: int) -> Any:  # noqa: ARG002 nothing random, no early stopping
+        from sklearn import svm
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
 
-        model = make_pipeline(StandardScaler(), self.machine(self._parameters))
+        model = make_pipeline(StandardScaler(), getattr(svm, self.machine)(**self._parameters))
         inputs = train.choices.astype(np.float64)
         if len(inputs) <= SHORT or current_process().name != "MainProcess":  # another process is ended whole
             return model.fit(inputs, train.targets)
@@ -78,29 +58,24 @@ class SupportVectorFamily(Family):
         finally:
             child.shutdown(kill_workers=True)
 
-    def gather(self, members: Sequence[Any]) -> SupportVectorModels:
-        return SupportVectorModels(members)
+    def gather(self, members: Sequence[Any]) -> Models:
+        def predict(choices: NDArray[np.uint8]) -> NDArray[np.float64]:
+            return np.stack([member.predict(choices.astype(np.float64)) for member in members])
+
+        return Models(predict, len(members), sum(len(member[-1].support_) for member in members))
 
 
 class EpsilonSVR(SupportVectorFamily):
     """ε-SVR (Drucker et al. 1996)."""
 
     name = "epsilon_svr"
+    machine = "SVR"
     defaults: ClassVar[dict[str, Any]] = {"C": 1.0, "epsilon": 0.1, "gamma": "scale", "kernel": "rbf", "degree": 3}
-
-    def machine(self, parameters: dict[str, Any]) -> Any:
-        from sklearn.svm import SVR
-
-        return SVR(**parameters)
 
 
 class NuSVR(SupportVectorFamily):
     """ν-SVR (Schölkopf et al. 2000)."""
 
     name = "nu_svr"
+    machine = "NuSVR"
     defaults: ClassVar[dict[str, Any]] = {"C": 1.0, "nu": 0.5, "gamma": "scale", "kernel": "rbf", "degree": 3}
-
-    def machine(self, parameters: dict[str, Any]) -> Any:
-        from sklearn.svm import NuSVR as Machine
-
-        return Machine(**parameters)

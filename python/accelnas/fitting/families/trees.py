@@ -37,34 +37,6 @@ class TreeMember:
     base: Tables | None
 
 
-class TreeModels(Models):
-    """Members that are trees, added to a base or not."""
-
-    def __init__(self, family: TreeFamily, members: Sequence[TreeMember]) -> None:
-        self._family, self._members = family, members
-
-    def predict(self, choices: Choices) -> Floats:
-        inputs = choices.astype(np.float32)
-        return np.stack([self._family.predict(m.model, inputs) + _base_values(m.base, choices) for m in self._members])
-
-    @property
-    def count(self) -> int:
-        return len(self._members)
-
-    @property
-    def size(self) -> int:
-        return sum(self._family.size(member.model) for member in self._members)
-
-    @property
-    def trees(self) -> Sequence[Any]:
-        return [member.model for member in self._members]
-
-    @property
-    def tables(self) -> Tables | None:
-        bases = [member.base for member in self._members if member.base is not None]
-        return Tables.joined(bases) if bases else None
-
-
 class TreeFamily(Family):
     """A library of trees; its stages continue each other."""
 
@@ -86,21 +58,27 @@ class TreeFamily(Family):
     def fit_trees(self, train: Sample, val: Sample, seed: int) -> Any:
         """Fit the library's model."""
 
-    @abstractmethod
     def predict(self, model: Any, inputs: NDArray[np.float32]) -> Floats:
         """Predict with the library."""
+        return np.asarray(model.predict(inputs), np.float64)
 
-    @abstractmethod
     def size(self, model: Any) -> int:
         """Return the number of trees."""
+        return len(model.estimators_)
 
     def fit(self, train: Sample, val: Sample, seed: int) -> TreeMember:
         base = _block_base(train, self.space) if self.recipe.base == "blocks" else None
         train, val = (Sample(s.choices, s.targets - _base_values(base, s.choices)) for s in (train, val))
         return TreeMember(self.fit_trees(train, val, seed), base)
 
-    def gather(self, members: Sequence[TreeMember]) -> TreeModels:
-        return TreeModels(self, members)
+    def gather(self, members: Sequence[TreeMember]) -> Models:
+        def predict(choices: Choices) -> Floats:
+            inputs = choices.astype(np.float32)
+            return np.stack([self.predict(m.model, inputs) + _base_values(m.base, choices) for m in members])
+
+        bases, models = [m.base for m in members if m.base is not None], [m.model for m in members]
+        size = sum(map(self.size, models))
+        return Models(predict, len(members), size, models, Tables.joined(bases) if bases else None)
 
 
 def _base_values(base: Tables | None, choices: Choices) -> Floats | float:
@@ -226,9 +204,6 @@ class LightGBM(TreeFamily):
         except lightgbm.basic.LightGBMError as error:  # no ValueError, as the other libraries raise
             raise ValueError(str(error)) from error
 
-    def predict(self, model: Any, inputs: NDArray[np.float32]) -> Floats:
-        return np.asarray(model.predict(inputs), np.float64)
-
     def size(self, model: Any) -> int:
         return int(model.best_iteration if model.best_iteration > 0 else model.num_trees())
 
@@ -264,12 +239,6 @@ class GradientBoosting(TreeFamily):
         model.estimators_ = model.estimators_[: model.n_estimators_]
         return model
 
-    def predict(self, model: Any, inputs: NDArray[np.float32]) -> Floats:
-        return np.asarray(model.predict(inputs), np.float64)
-
-    def size(self, model: Any) -> int:
-        return len(model.estimators_)
-
 
 class RandomForest(TreeFamily):
     """scikit-learn's random forest (Breiman 2001)."""
@@ -287,9 +256,3 @@ class RandomForest(TreeFamily):
             self.check()
             model.set_params(n_estimators=trees).fit(inputs, train.targets)
         return model.set_params(warm_start=False)
-
-    def predict(self, model: Any, inputs: NDArray[np.float32]) -> Floats:
-        return np.asarray(model.predict(inputs), np.float64)
-
-    def size(self, model: Any) -> int:
-        return len(model.estimators_)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.process_executor import BrokenProcessPool
@@ -84,7 +84,7 @@ class Run:
             while True:
                 while idle and (asked := self._next(len(busy))) is not None:
                     lane = idle.pop()
-                    busy[lane.submit(_begin, self._problem, self._space, asked.params)] = lane, asked
+                    busy[_submitted(lane, _begin, self._problem, self._space, asked.params)] = lane, asked
                 if not busy:
                     return
                 # awake for Ctrl-C, which another thread may have got
@@ -97,7 +97,7 @@ class Run:
                         lane.shutdown(kill_workers=True)
                         lane = _lane()
                     if self._goes_on(asked, event):
-                        busy[lane.submit(_go_on)] = lane, asked
+                        busy[_submitted(lane, _go_on)] = lane, asked
                     else:
                         idle.append(lane)
         finally:
@@ -142,6 +142,16 @@ def _attempt(problem: Problem, space: SearchSpace, suggested: Mapping[str, Any])
 def _lane() -> ProcessPoolExecutor:
     """Give a process that judges one candidate after another; Ctrl-C is this one's to handle."""
     return ProcessPoolExecutor(1, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
+
+
+def _submitted(lane: ProcessPoolExecutor, call: Callable[..., Event], *given: Any) -> Future[Event]:
+    """Let a lane work; of one that died between two folds the result says so."""
+    try:
+        return cast("Future[Event]", lane.submit(call, *given))
+    except BrokenProcessPool as error:
+        dead: Future[Event] = Future()
+        dead.set_exception(error)
+        return dead
 
 
 def _begin(problem: Problem, space: SearchSpace, suggested: Mapping[str, Any]) -> Event:
