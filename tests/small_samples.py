@@ -1,8 +1,11 @@
 """Small spaces, and metrics of given tables."""
 
 import json
+import math
 
-from accelnas import Space, _core
+import numpy as np
+
+from accelnas import Space, _core, load
 
 
 def space_of(name, /, **blocks):
@@ -12,6 +15,17 @@ def space_of(name, /, **blocks):
         rows = ", ".join(f'{{ name = "{v}", choices = {json.dumps(choices)} }}' for v, choices in variables.items())
         lines.append(f'[[space.blocks]]\nname = "{block}"\nvariables = [{rows}]')
     return Space("\n".join(lines))
+
+
+def random_benchmark(folder, space, sets, metrics, seed=0):
+    """Metrics of random tables: name, direction, link, centre and spread of a cell on the scale of the link."""
+    random = np.random.default_rng(seed)
+    sizes = [math.prod(len(space.variables[v].choices) for v in some) for some in sets]
+    for name, direction, link, centre, spread in metrics:
+        cells = [spread * random.normal(size=(2, size)) for size in sizes]
+        surrogate = _core.Surrogate.from_tables(space._core, [centre, centre], sets, cells)
+        write_surrogate(folder, name, surrogate, direction, link)
+    return load(folder)
 
 
 def write_surrogate(folder, name, surrogate, direction="maximise", link="identity"):

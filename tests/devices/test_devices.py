@@ -7,12 +7,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-import accelnas
-from accelnas import Certificate, MetricError, SearchError, SpaceError, _core
+from accelnas import Certificate, MetricError, SearchError, SpaceError
 from accelnas.devices import codesign, joint_front, specialise, weighted_mean, worst_case
 from accelnas.devices.ratios import value_of_ratio
 from command_line import failure, run
-from small_samples import space_of, write_surrogate
+from small_samples import random_benchmark, space_of
 
 SPACE = space_of(
     "small",
@@ -22,8 +21,6 @@ SPACE = space_of(
 )
 ROWS = SPACE.range(0, SPACE.size)
 SETS = [[0, 1], [1, 2, 3], [2, 4], [3, 4, 5], [0, 5]]
-SIZES = [9, 36, 12, 48, 9]
-# name, direction, link, centre on the scale of the link, spread of a cell
 METRICS = [
     ("accuracy", "maximise", "identity", 65.0, 1.5),
     ("gpu", "maximise", "reciprocal", 1e-3, 1e-4),
@@ -47,12 +44,7 @@ def small(tmp_path_factory):
     """Give a function that makes a benchmark of random tables, and all its values."""
 
     def make(seed):
-        random, folder = np.random.default_rng(seed), tmp_path_factory.mktemp("small") / str(seed)
-        for name, direction, link, centre, spread in METRICS:
-            cells = [spread * random.normal(size=(2, size)) for size in SIZES]
-            surrogate = _core.Surrogate.from_tables(SPACE._core, [centre, centre], SETS, cells, "variables")
-            write_surrogate(folder, name, surrogate, direction, link)
-        bench = accelnas.load(folder)
+        bench = random_benchmark(tmp_path_factory.mktemp("small"), SPACE, SETS, METRICS, seed)
         return bench, bench.predict(ROWS, dtype="float64")
 
     return make

@@ -140,7 +140,7 @@ def test_fit_depends_on_seed_and_data_not_on_threads(tmp_path, dataset, split, r
     assert np.array_equal(one.predict(dataset.choices), four.predict(dataset.choices))
 
 
-def testpath_groups_limit_blocks_and_variables():
+def test_path_groups_limit_blocks_and_variables():
     space = accelnas.mnasnet_space()
     assert path_groups(space, Stage({}, 1)) == [list(range(28))]
     assert len(path_groups(space, Stage({}, 1, max_blocks=2))) == 21

@@ -9,10 +9,12 @@ import numpy as np
 import polars as pl
 import pytest
 
+import accelnas
 from accelnas.errors import DataError, MetricError, MissingExtraError, SearchError
 from accelnas.search import Reinforce
 from accelnas.search.runs import Runs
 from command_line import failure, run
+from small_samples import random_benchmark, space_of
 from studies import fig4, fig5, reproduce_fig4, reproduce_fig5, write_reproduction
 from studies.device_searches import DeviceSearches, non_dominated, paper_reward, rewarded_runs
 from studies.fig4_tables import order_of_top1, standing
@@ -22,21 +24,41 @@ from studies.networks import NETWORKS, encoded, locate
 METRIC, BUDGET = "throughput_vck190", 60
 EFFICIENTNET_B0 = {"e": "1666666", "k": "3353553", "l": "1223341", "se": "1111111"}
 REFERENCE = {"accuracy": 30.0, METRIC: 0.0}
+METRICS = [
+    ("accuracy", "maximise", "identity", 60.0, 1.0),
+    (METRIC, "maximise", "reciprocal", 1e-3, 3e-5),
+    ("latency_zcu102", "minimise", "identity", 9.0, 0.5),
+]
 
 
 @pytest.fixture(scope="module")
-def front(bench):
-    return bench.pareto_front(["accuracy", METRIC])
+def small(tmp_path_factory):
+    """A benchmark of which everything is known by enumeration."""
+    space = space_of("small", **{f"b{b}": {f"b{b}v{v}": [1, 2, 3, 4] for v in range(2)} for b in range(5)})
+    sets = [[v, v + 1] for v in range(9)]
+    return random_benchmark(tmp_path_factory.mktemp("small"), space, sets, METRICS)
 
 
 @pytest.fixture(scope="module")
-def fourth(bench):
-    return reproduce_fig4(bench, metrics=[METRIC], runs=3, budget=BUDGET, lstm=0)
+def values(small):
+    return small.predict(small.space.range(0, small.space.size), dtype="float64")
 
 
 @pytest.fixture(scope="module")
-def fifth(bench):
-    return reproduce_fig5(bench, runs=20, lstm=0)
+def simple(tmp_path_factory):
+    """A benchmark of the networks' space in which few variables matter, so that fronts are found at once."""
+    sets = [[v, v + 1] for v in range(0, 28, 4)]
+    return random_benchmark(tmp_path_factory.mktemp("simple"), accelnas.mnasnet_space(), sets, METRICS)
+
+
+@pytest.fixture(scope="module")
+def fourth(simple):
+    return reproduce_fig4(simple, metrics=[METRIC], runs=3, budget=BUDGET, lstm=0)
+
+
+@pytest.fixture(scope="module")
+def fifth(small):
+    return reproduce_fig5(small, runs=20, lstm=0)
 
 
 @pytest.fixture
@@ -85,52 +107,52 @@ def test_malformed_networks_are_named():
         _ = dataclasses.replace(NETWORKS[0], kernels="355").architecture
 
 
-def test_location_agrees_with_a_list_of_the_best(bench, front):
-    network = next(n for n in NETWORKS if n.name == "vck190-a")
-    location = locate(bench, encoded(bench.space, [network])[0], front)
-    accuracy, speed = location.values
-    faster = bench.best("accuracy", subject_to={METRIC: (speed, None)}, k=location.dominating + 2)
-    # itself and one that is less accurate end the list
-    assert faster.values[-3] >= faster.values[-2] == accuracy > faster.values[-1]
-    assert location.shortfalls[0] == pytest.approx(faster.values[0] - accuracy, abs=1e-9)
-    quickest = bench.best(METRIC, subject_to={"accuracy": (accuracy, None)})
-    assert location.shortfalls[1] == pytest.approx(quickest.values[0] - speed, abs=1e-9)
+def test_locations_are_those_of_enumeration(small, values):
+    front = small.pareto_front(["accuracy", METRIC])
+    accuracies, speeds = values["accuracy"], values[METRIC]
     scale = -np.ptp(front.values, axis=0)  # moocore minimises
-    points = front.values / scale
-    own = np.array([location.values]) / scale
-    assert location.distance == pytest.approx(min(moocore.igd_plus(own, p[None]) for p in points), rel=1e-9)
+    for position in (0, 4321, 654321):
+        location = locate(small, small.space.at([position])[0], front)
+        accuracy, speed = location.values
+        assert location.values == (accuracies[position], speeds[position])
+        at_least = (accuracies >= accuracy) & (speeds >= speed)
+        assert location.dominating == np.count_nonzero(at_least & ((accuracies > accuracy) | (speeds > speed)))
+        best = accuracies[speeds >= speed].max() - accuracy, speeds[accuracies >= accuracy].max() - speed
+        assert location.shortfalls == pytest.approx(best, abs=1e-9)
+        own = np.array([location.values]) / scale
+        distances = [moocore.igd_plus(own, point[None]) for point in front.values / scale]
+        assert location.distance == pytest.approx(min(distances), rel=1e-9)
 
 
-def test_points_of_a_front_are_at_no_distance(bench):
-    latency = bench.pareto_front(["accuracy", "latency_zcu102"])
-    location = locate(bench, latency.architectures[len(latency.values) // 2], latency)
-    assert location.dominating == 0
-    assert location.shortfalls == (0.0, 0.0)
-    assert location.distance == 0.0
+def test_points_of_a_front_are_at_no_distance(small):
+    front = small.pareto_front(["accuracy", "latency_zcu102"])
+    location = locate(small, front.architectures[len(front.values) // 2], front)
+    assert (location.dominating, location.shortfalls, location.distance) == (0, (0.0, 0.0), 0.0)
 
 
-def test_rewarded_runs_are_judged_as_moocore_does(bench, front):
-    reward = paper_reward(bench, METRIC)
+def test_rewarded_runs_are_judged_as_moocore_does(small, values):
+    front = small.pareto_front(["accuracy", METRIC])
+    reward = paper_reward(small, METRIC)
     assert reward.exponents == {"accuracy": 1, METRIC: 0.07}
-    assert paper_reward(bench, "latency_zcu102").exponents["latency_zcu102"] == -0.07
-    middle = bench.predict(bench.space.sample(100_000, seed=9), METRIC)
-    assert reward.targets[METRIC] == pytest.approx(np.median(middle), rel=0.01)
-    found = rewarded_runs(bench, "r", Reinforce(), reward, runs=2, budget=BUDGET, seed=5)
-    history = bench.search(Reinforce(), reward, budget=BUDGET, seed=6)
-    values = bench.predict(history.architectures, ["accuracy", METRIC], dtype="float64")
-    points = np.stack([values["accuracy"], values[METRIC]], axis=1)
+    assert paper_reward(small, "latency_zcu102").exponents["latency_zcu102"] == -0.07
+    assert reward.targets[METRIC] == pytest.approx(np.median(values[METRIC]), rel=0.01)
+    found = rewarded_runs(small, "r", Reinforce(), reward, runs=2, budget=BUDGET, seed=5)
+    history = small.search(Reinforce(), reward, budget=BUDGET, seed=6)
+    own = small.predict(history.architectures, ["accuracy", METRIC], dtype="float64")
+    points = np.stack([own["accuracy"], own[METRIC]], axis=1)
     assert found.rewards[1] == history.scores.max()
 
     signs = np.array([-1.0, -1.0])  # moocore minimises
     corner = np.array([REFERENCE["accuracy"], REFERENCE[METRIC]]) * signs
-    volumes = [moocore.hypervolume(own * signs, ref=corner) for own in (points, front.values)]
-    assert found.runs.hypervolume([BUDGET])[1, 0] == pytest.approx(volumes[0] / volumes[1], rel=1e-9)
+    volumes = [moocore.hypervolume(some * signs, ref=corner) for some in (points, front.values)]
+    hypervolumes = found.runs.hypervolume([BUDGET], reference=REFERENCE)
+    assert hypervolumes[1, 0] == pytest.approx(volumes[0] / volumes[1], rel=1e-9)
     extent = np.ptp(front.values, axis=0)
     expected = moocore.igd_plus(points * signs / extent, front.values * signs / extent)
     assert found.runs.igd_plus([BUDGET])[1, 0] == pytest.approx(expected, rel=1e-9)
 
     device = DeviceSearches(METRIC, front, reward, {"r": found.runs}, {"r": found.rewards})
-    assert device.best_reward[0] == pytest.approx(bench.scalarised(reward).values[0], rel=1e-12)
+    assert device.best_reward[0] == pytest.approx(reward.score(values, {}).max(), rel=1e-12)
     assert (moocore.is_nondominated(device.pooled("r", 2) * signs)).all()
 
 
@@ -139,21 +161,21 @@ def test_non_dominated_keeps_the_first_of_equals():
     assert non_dominated(points, np.ones(2)).tolist() == [1, 3]
 
 
-def test_fig4(fourth, bench, tmp_path):
+def test_fig4(fourth, simple, tmp_path):
     networks, fronts, rewards = (table(fourth, name) for name in ("networks", "fronts", "rewards"))
     assert networks["network"].to_list() == ["vck190-a", "vck190-b"]
     published = {c.quantity: c.published for c in fourth.comparisons}
     assert published == {f"vck190-a: {METRIC}": 2805.14, f"vck190-b: {METRIC}": 4015.04}
-    predicted = bench.predict(encoded(bench.space, NETWORKS[3:5]), METRIC, dtype="float64")
+    predicted = simple.predict(encoded(simple.space, NETWORKS[3:5]), METRIC, dtype="float64")
     assert [c.found for c in fourth.comparisons] == pytest.approx(predicted.tolist())
     assert networks["error [%]"].to_list() == pytest.approx((100 * (predicted / [2805.14, 4015.04] - 1)).tolist())
     assert fronts["algorithm"].to_list() == [fig4.RANDOM, fig4.NSGA2, fig4.REINFORCE]
-    runs = bench.simulate("random_search", ["accuracy", METRIC], runs=3, budget=BUDGET, seed=0)
+    runs = simple.simulate("random_search", ["accuracy", METRIC], runs=3, budget=BUDGET, seed=0)
     assert fronts["hypervolume"][0] == pytest.approx(runs.hypervolume([BUDGET]).mean())
     assert fourth.remarks[0].startswith("Mean hypervolumes of 1 metrics: largest are ")
     assert 0.5 < rewards["reward of all runs / best"][0] < 1
     write_reproduction(fourth, tmp_path)
-    assert len(pl.read_csv(tmp_path / "fig4-points.csv")) > 100
+    assert len(pl.read_csv(tmp_path / "fig4-points.csv")) > 50
     assert "network b" in (tmp_path / "fig4.svg").read_text(encoding="utf-8")
 
 
@@ -167,18 +189,16 @@ def test_remarks_of_known_numbers():
     assert order_of_top1(pl.DataFrame({"network": [*"aab"], **top1})) == []
 
 
-def test_fig5(fifth, bench, tmp_path):
+def test_fig5(fifth, small, values, tmp_path):
     finals, orders = table(fifth, "finals"), table(fifth, "orders")
-    runs = bench.simulate("regularized_evolution", "accuracy", runs=20, budget=fig5.BUDGET, seed=0)
+    runs = small.simulate("regularized_evolution", "accuracy", runs=20, budget=fig5.BUDGET, seed=0)
     ends = runs.best_values[:, -1]
     assert finals["top-1 [%]"][1] == pytest.approx(ends.mean())
     assert finals[f"top-1, {fig5.SEEDS} seeds [%]"][1] == pytest.approx(ends[:5].mean())
-    best = bench.best("accuracy").values[0]
-    assert finals["regret [points]"][1] == pytest.approx(best - ends.mean(), abs=1e-4)
-    middle = np.argsort(-ends, kind="stable")[10]
-    rank = bench.rank(runs.final[middle], "accuracy").rank
-    assert finals["rank, median"][1] == np.asarray(rank).item()
-    random = bench.simulate("random_search", "accuracy", runs=20, budget=fig5.BUDGET, seed=0).best_values[:, -1]
+    assert finals["regret [points]"][1] == pytest.approx(values["accuracy"].max() - ends.mean(), abs=1e-4)
+    middle = ends[np.argsort(-ends, kind="stable")[10]]
+    assert finals["rank, median"][1] == 1 + np.count_nonzero(values["accuracy"] > middle)
+    random = small.simulate("random_search", "accuracy", runs=20, budget=fig5.BUDGET, seed=0).best_values[:, -1]
     assert orders["all runs"][0] == pytest.approx(ends.mean() - random.mean())
     text = write_reproduction(fifth, tmp_path).read_text(encoding="utf-8")
     assert "numbers are reproduced" not in text
