@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 import accelnas
-from accelnas import ArtifactError, MetricError, ModelError, _core
+from accelnas import ArtifactError, MetricError, ModelError, ParameterError, _core
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "v1"
 SPACE = accelnas.mnasnet_space()
@@ -216,19 +216,21 @@ def test_what_a_metric_can_not_give_is_refused(bench):
     with pytest.raises(MetricError, match='metric "exact" is exact, without held-out errors; use its predictions'):
         bench.predict_interval(ROWS, "exact")
     for seed in (-1, 2**64, None, 0.5):
-        with pytest.raises(MetricError, match=r"seed is .*; choose an integer of 0 to 18446744073709551615"):
+        with pytest.raises(ParameterError, match=r"seed is .*; choose an integer of 0 to 18446744073709551615"):
             bench.query(ROWS, "log_blocks", seed=seed)
     for level in (0, 1, -3, float("nan")):
-        with pytest.raises(MetricError, match=r"level .*; choose (between 0 and 1|a finite number of 0 to 1)"):
+        with pytest.raises(
+            (MetricError, ParameterError), match=r"level .*; choose (between 0 and 1|a finite number of 0 to 1)"
+        ):
             bench.predict_interval(ROWS, "log_blocks", level=level)
     with pytest.raises(MetricError, match=r"199 held-out errors, too few for level 0\.999; choose at most 0\.995"):
         bench.predict_interval(ROWS, "log_blocks", level=0.999)
     assert np.isfinite(bench.predict_interval(ROWS, "log_blocks", level=0.995)).all()
-    with pytest.raises(MetricError, match="return_std is 'some'; choose True, False or 'members'"):
+    with pytest.raises(ParameterError, match="return_std is 'some'; choose False, True or 'members'"):
         bench.predict(ROWS, return_std="some")
     with pytest.raises(MetricError, match='unknown metric "speed"'):
         bench.distance(ROWS, "speed")
-    with pytest.raises(MetricError, match="threads is 0"):
+    with pytest.raises(ParameterError, match="threads is 0"):
         bench.query(ROWS, "log_blocks", seed=1, threads=0)
 
 

@@ -45,6 +45,7 @@ def bound_names(constraints: Sequence[Constraint]) -> tuple[str, ...]:
 
     Examples
     --------
+    >>> from accelnas.exact import Constraint
     >>> bound_names([Constraint("macs", 200.0, 300.0), Constraint("params", float("-inf"), 5.0)])
     ('macs >= 200.0', 'macs <= 300.0', 'params <= 5.0')
     """
@@ -68,6 +69,7 @@ def violations(constraints: Sequence[Constraint], predicted: Mapping[str, Any]) 
 
     Examples
     --------
+    >>> from accelnas.exact import Constraint
     >>> violations([Constraint("macs", 200.0, 300.0)], {"macs": np.array([150.0, 300.0])}).tolist()
     [[50.0, -150.0], [-100.0, 0.0]]
     """

@@ -247,7 +247,8 @@ class Measurements(Opened):
 
         Examples
         --------
-        >>> found = load().neighbourhood("accuracy", starts=1000, samples=1000)
+        >>> import accelnas
+        >>> found = accelnas.load().neighbourhood("accuracy", starts=1000, samples=1000)
         >>> bool(0.9 < found.autocorrelation[0] < 1), found.counts.sum()
         (True, np.int64(1000))
         """

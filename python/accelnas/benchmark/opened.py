@@ -112,7 +112,8 @@ class Opened:
 
         Examples
         --------
-        >>> bench = load().derive("time_a100", "1000 / throughput_a100", unit="ms", direction="minimise")
+        >>> import accelnas
+        >>> bench = accelnas.load().derive("time_a100", "1000 / throughput_a100", unit="ms", direction="minimise")
         >>> bench.metrics["time_a100"].exact, bench.metrics["time_a100"].link
         (True, 'identity')
         >>> bench = bench.derive("reward", "accuracy * (time_a100 / 0.2) ** -0.07", direction="maximise")
@@ -210,7 +211,8 @@ class Opened:
 
         Examples
         --------
-        >>> bench = load()
+        >>> import accelnas
+        >>> bench = accelnas.load()
         >>> one = bench.space.decode(bench.space.sample(1))[0]
         >>> mean, std = bench.predict(one, "accuracy", return_std=True)
         >>> bool(55 < mean < 75 and 0 < std < 2)
@@ -256,7 +258,8 @@ class Opened:
 
         Examples
         --------
-        >>> found = load().importances("accuracy")
+        >>> import accelnas
+        >>> found = accelnas.load().importances("accuracy")
         >>> 0.3 < found.first_order["block6_e"].value + found.first_order["block5_e"].value < 1
         True
         """

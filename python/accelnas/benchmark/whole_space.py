@@ -62,8 +62,8 @@ class WholeSpace(Opened):
         --------
         >>> import accelnas
         >>> from accelnas.exact import CountQuestion
-        >>> accelnas.load().solve(CountQuestion("macs <= 53")).count
-        30
+        >>> accelnas.load().solve(CountQuestion("macs <= 60")).count
+        19334
         """
         if not isinstance(question, Question):
             raise SearchError(f"question is {question!r}; give one of accelnas.exact, such as BestQuestion('accuracy')")

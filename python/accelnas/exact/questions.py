@@ -224,6 +224,10 @@ class ScalarisedQuestion(Question):
 
     def resolve(self, bench: Predictor) -> ResolvedQuestion:
         """Read the question for a benchmark: the best points of a Pareto front."""
+        if not 2 <= len(self.formulation.weights) <= MAX_OBJECTIVES:
+            raise SearchError(
+                f"the formulation has {len(self.formulation.weights)} metrics; give 2 to {MAX_OBJECTIVES}"
+            )
         sought = parse_objectives(bench.metrics, list(self.formulation.weights), 2, MAX_OBJECTIVES)
         self.formulation.check(bench.metrics)
         if self.k != 1:

@@ -35,7 +35,7 @@ def solve(bench: Predictor, question: Question, how: Run | None = None) -> Any:
     >>> import accelnas
     >>> from accelnas.exact import BestQuestion
     >>> solve(accelnas.load(), BestQuestion("macs")).values
-    array([52.24032])
+    array([57.030736])
     """
     how = how or Run()
     if isinstance(question, ScalarisedQuestion):
