@@ -10,7 +10,9 @@ import pytest
 
 from accelnas.cli import app
 from guides import EXECUTED, blocks, check_commands, check_links, executed, run_console, run_python
+from studies.command import app as reproduce
 
+APPS = {"accelnas": app, "accelnas reproduce": reproduce}
 REPOSITORY = Path(__file__).parent.parent
 GUIDES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
 every_guide = pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.relative_to(REPOSITORY).as_posix())
@@ -33,7 +35,7 @@ def test_commands_run_in_order(some, tmp_path):
 
 @every_guide
 def test_commands_and_options_exist(guide):
-    check_commands(guide, {"accelnas": app})
+    check_commands(guide, APPS)
     for block in blocks(guide):
         for command in block.commands:
             program, *words = command.split()
@@ -51,7 +53,7 @@ def test_extras_and_links_exist(guide):
 
 def test_blocks_say_what_they_are_and_a_wrong_one_is_noticed(tmp_path, capsys):
     languages = {block.language for guide in GUIDES for block in blocks(guide)}
-    assert {*EXECUTED} <= languages <= {*EXECUTED, "bibtex", "toml"}
+    assert {*EXECUTED} <= languages <= {*EXECUTED, "bibtex", "text", "toml"}
     guide = tmp_path / "guide.md"
     guide.write_text(
         "```python\nx = 1\n```\n\n```python\nprint(x + 1)  # 3\n```\n\n```console\n$ accelnas info --no\n```\n"

@@ -90,7 +90,7 @@ alone = count()
 for threads in [*range(1, 40), 4096]:
     bench.predict(archs, threads=threads)
 try: bench.predict(archs, threads=10_000)
-except accelnas.MetricError: pass
+except accelnas.ParameterError: pass
 else: raise SystemExit("no error")
 print(count() - alone, 8 * os.cpu_count())
 """

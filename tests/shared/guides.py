@@ -90,6 +90,8 @@ def check_commands(guide: Path, apps: dict) -> None:
             words = shlex.split(re.sub(r"\$\([^)]*\)?", "", part).rstrip("\\"))
             if not words or words[0] not in apps:
                 continue
+            if " ".join(words[:2]) in apps:  # a command that stands elsewhere
+                words = [" ".join(words[:2]), *words[2:]]
             command, rest = get_command(apps[words[0]]), words[1:]
             while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
                 assert rest[0] in command.commands, f"{guide}: {part}: no command {rest[0]}"
