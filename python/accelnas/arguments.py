@@ -79,7 +79,7 @@ def check_threads(threads: int | None) -> None:
 
 def check_choice(name: str, value: object, choices: Sequence[object]) -> None:
     """Refuse what is none of a few values."""
-    if not any(value is choice or (isinstance(value, str) and value == choice) for choice in choices):
+    if np.ndim(value) or value not in choices:  # type: ignore[arg-type]
         *others, last = map(repr, choices)
         raise ParameterError(f"{name} is {_shown(value)}; choose {', '.join(others)} or {last}")
 

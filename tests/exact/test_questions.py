@@ -20,9 +20,14 @@ from accelnas.exact import (
     FrontQuestion,
     LexicographicQuestion,
     RankQuestion,
+    RunOptions,
     ScalarisedQuestion,
+    WeightedProduct,
     WeightedSum,
+    hypervolume,
+    merge_shards,
     read_question,
+    run_shard,
 )
 from accelnas.exact.constraints import parse_constraints
 from accelnas.exact.objectives import parse_within
@@ -534,6 +539,47 @@ def test_the_other_end_can_be_sought(bench):
     assert worst.certificate.verify(bench, rerun=True).passed
     history = bench.search("local_search", [("accuracy", "minimise")], within=within, budget=200, seed=1)
     assert history.regret()[-1] == pytest.approx(history.best[1] - values.min(), abs=1e-4)
+
+
+def test_stages_are_neither_divided_nor_kept_in_one_file(bench, tmp_path):
+    stages = LexicographicQuestion(["macs", "params"], within=WITHIN)
+    with pytest.raises(SearchError, match="stages follow from each other and are not divided"):
+        run_shard(bench, stages, 1, 2)
+    with pytest.raises(SearchError, match="a checkpoint holds one search, a lexicographic question has one a stage"):
+        bench.solve(stages, options=RunOptions(checkpoint=tmp_path / "c"))
+    run("lexicographic", "macs,params", *WITHIN_OPTIONS, "-c", tmp_path / "c.json", "-o", tmp_path / "a.csv")
+    last = bench.solve(stages)[-1]
+    assert Certificate.load(tmp_path / "c-2.json").result == last.certificate.result
+    assert (tmp_path / "a.csv").read_text().splitlines()[1].startswith(last.certificate.result["architectures"][0])
+
+
+def test_shards_of_a_product_prove_what_it_rests_on(bench):
+    signed = bench.derive("gain", "accuracy - 62", direction="maximise")
+    question = ScalarisedQuestion(WeightedProduct({"gain": 1, "macs": -0.1}), within=WITHIN)
+    with pytest.raises(SearchError, match=r"gain is .* somewhere, where a product of powers is no score"):
+        merge_shards(signed, [run_shard(signed, question, part, 2) for part in (1, 2)])
+
+
+def test_estimates_have_no_certificate_but_json(tmp_path):
+    asked = ["count", "-s", "macs <= 300", "--samples", "1000"]
+    found = json.loads(run(*asked, "--json").stdout)
+    assert (found["samples"], found["seed"]) == (1000, 0)
+    assert found["count"]["lower"] < found["count"]["value"] < found["count"]["upper"]
+    ranked = json.loads(run("distribution", "macs", "--bins", "3", "--samples", "1000", "--json").stdout)
+    assert sum(ranked["count"]) == 1000
+    assert "--certificate is of proven answers" in run(*asked, "-c", tmp_path / "c.json", code=2).stderr
+
+
+def test_american_spelling_is_read(bench):
+    twice = bench.derive("twice", "2 * macs", direction="maximize")
+    greatest = json.loads(run("best", "twice", "-d", "maximize twice = 2 * macs", "--json").stdout)["result"]
+    assert greatest["values"]["twice"] == [twice.best("twice").values[0]]
+    assert greatest["values"]["twice"][0] == 2 * bench.best(("macs", "maximize")).values[0]
+    assert (
+        run("scalarized", "sum", "macs=1", "params=1").stdout.splitlines()[3:5]
+        == run("scalarised", "sum", "macs=1", "params=1").stdout.splitlines()[3:5]
+    )
+    assert hypervolume([[2, 3]], [0, 5], ["maximize", "minimize"]) == 4
 
 
 def test_every_question_is_read_from_a_file(bench, tmp_path):

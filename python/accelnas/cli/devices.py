@@ -12,7 +12,15 @@ import typer
 from accelnas.cli.device_tables import front_parts, print_json, show_ratios, worst_certificates, write_results
 from accelnas.cli.exact import ConstraintsOption, WithinOption, parse_choices
 from accelnas.cli.info import new_table, significant
-from accelnas.cli.shared import BenchmarkOption, DeriveOption, ThreadsOption, console, load_benchmark, progress
+from accelnas.cli.shared import (
+    BenchmarkOption,
+    DeriveOption,
+    SpelledGroup,
+    ThreadsOption,
+    console,
+    load_benchmark,
+    progress,
+)
 
 if TYPE_CHECKING:
     from accelnas import Benchmark
@@ -52,7 +60,9 @@ CertificatesOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the table and all certificates as JSON.")]
 
-app = typer.Typer(no_args_is_help=True, help="Find networks for several devices, or network and device together.")
+app = typer.Typer(
+    cls=SpelledGroup, no_args_is_help=True, help="Find networks for several devices, or network and device together."
+)
 
 
 def register(parent: typer.Typer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import typer
 from accelnas.cli.info import new_table, significant
 from accelnas.cli.shared import console
 from accelnas.cli.tables import write_table
+from accelnas.exact.result import Drawn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,42 +42,64 @@ def show(
     An interrupted front ends the command with the exit code of an interruption.
     """
     from accelnas.exact import FrontResult
-    from accelnas.exact.result import Drawn
 
-    if isinstance(result, tuple):  # stages
-        _show_stages(bench, result, as_json)
+    if isinstance(result, tuple):
+        _show_stages(bench, result, certificate, as_json, output, plot)
         return
     proven = getattr(result, "certificate", None)
     if certificate is not None:
-        _require(proven, "--certificate").save(certificate)
+        if proven is None:
+            raise typer.BadParameter("--certificate is of proven answers; leave --samples out")
+        proven.save(certificate)
     if isinstance(result, Drawn):
         if output is not None:
             write_table(output, iter([result.columns()]))
         if plot is not None:
             result.plot(plot)
     if as_json:
-        typer.echo(json.dumps(_require(proven, "--json").to_json(), indent=1))
+        typer.echo(json.dumps(_estimated(result) if proven is None else proven.to_json(), indent=1, default=_listed))
     else:
         _show_result(bench, result, quantiles or QUANTILES)
-        if proven is not None:
-            console().print(proof(proven), soft_wrap=True)
+        unproven = (
+            f"[yellow]not proven[/yellow]: an estimate from {getattr(result, 'samples', 0):,} random architectures"
+        )
+        console().print(unproven if proven is None else proof(proven), soft_wrap=True)
     if isinstance(result, FrontResult) and not result.is_complete:
         raise typer.Exit(130)
 
 
-def _require(certificate: Certificate | None, option: str) -> Certificate:
-    if certificate is None:
-        raise typer.BadParameter(f"{option} is of proven answers; leave --samples out")
-    return certificate
+def _estimated(result: Any) -> dict[str, Any]:
+    """Give an estimate as plain data: what was drawn, and what follows from it."""
+    follows = result.columns() if isinstance(result, Drawn) else {"count": asdict(result.count)}
+    return {**asdict(result), **follows}
 
 
-def _show_stages(bench: Benchmark, stages: tuple[BestResult, ...], as_json: bool) -> None:
+def _listed(values: Any) -> Any:
+    """Give arrays and their numbers as JSON has them."""
+    return values.tolist()
+
+
+def _show_stages(
+    bench: Benchmark,
+    stages: tuple[BestResult, ...],
+    certificate: Path | None,
+    as_json: bool,
+    output: Path | None,
+    plot: Path | None,
+) -> None:
+    """Show all stages, and write the last one, which has the answer; each has a certificate, in a numbered file."""
     if as_json:
         typer.echo(json.dumps([stage.certificate.to_json() for stage in stages], indent=1))
-        return
     for number, stage in enumerate(stages, 1):
-        console().print(f"stage {number}")
-        show(bench, stage)
+        if certificate is not None:
+            stage.certificate.save(certificate.with_stem(f"{certificate.stem}-{number}"))
+        if not as_json:
+            console().print(f"stage {number}")
+            show(bench, stage)
+    if output is not None:
+        write_table(output, iter([stages[-1].columns()]))
+    if plot is not None:
+        stages[-1].plot(plot)
 
 
 def proof(certificate: Certificate) -> str:
@@ -106,8 +130,6 @@ def _show_result(bench: Benchmark, result: Any, quantiles: Sequence[float]) -> N
         _show_rows(bench, result.columns())
     if isinstance(result, FrontResult) and result.reference is not None:
         screen.print(_volume(result), soft_wrap=True)
-    if hasattr(result, "samples"):
-        screen.print(f"[yellow]not proven[/yellow]: an estimate from {result.samples:,} random architectures")
 
 
 def _show_rows(bench: Benchmark, columns: Mapping[str, Sequence[Any]]) -> None:

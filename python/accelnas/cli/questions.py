@@ -51,8 +51,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     for name, examples, run in _commands:
         app.command(name, epilog="Examples:\n\n" + "\n\n".join(f"  {line}" for line in examples.splitlines()))(run)
-        if "s" in name and name.replace("ised", "ized") != name:
-            app.command(name.replace("ised", "ized"), hidden=True)(run)
 
 
 def _shared(
@@ -116,7 +114,7 @@ def _answer(bench: Benchmark, question: Question, given: dict[str, Any]) -> None
     show(
         bench,
         result,
-        certificate=given.get("certificate"),
+        certificate=given["certificate"],
         as_json=given["as_json"],
         output=given.get("output"),
         plot=given.get("plot"),
@@ -201,7 +199,6 @@ def _scalarised(
 @_asks(
     "accelnas lexicographic accuracy,latency_zcu102 --tolerances 0.5\n"
     "accelnas lexicographic latency_zcu102,params,accuracy --tolerances 0.1,0.5 -s 'accuracy >= 64'",
-    without=("samples", "seed", "certificate", "plot", "output"),
 )
 def _lexicographic(
     metrics: MetricsArgument,
@@ -218,7 +215,10 @@ def _lexicographic(
     subject_to: Any = (),
     within: Any = None,
 ) -> Question:
-    """Optimise one metric after the other, each among those within a tolerance of the ones before, and prove it."""
+    """Optimise one metric after the other, each among those within a tolerance of the ones before, and prove it.
+
+    A table and a plot are of the last stage; each stage has a certificate, NAME-1.json, NAME-2.json, …
+    """
     from accelnas.exact import LexicographicQuestion
 
     try:

@@ -66,7 +66,16 @@ ThreadsOption = Annotated[
 ]
 
 
-class ErrorGroup(typer.core.TyperGroup):
+class SpelledGroup(typer.core.TyperGroup):
+    """Command group whose names are read in American spelling, too."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Give a command by its name."""
+        british = cmd_name.replace("ize", "ise").replace("neighbor", "neighbour")
+        return super().get_command(ctx, cmd_name) or super().get_command(ctx, british)
+
+
+class ErrorGroup(SpelledGroup):
     """Command group that turns every expected failure into one line and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -146,7 +155,7 @@ def load_benchmark(path: Path | None, derive: Sequence[str] | None = None) -> Be
 
     bench = accelnas.load() if path is None else accelnas.load(path)
     for text in derive or ():
-        found = re.fullmatch(r"\s*(?:(maximise|minimise)\s+)?(\w+)\s*(?:\[(.*?)\])?\s*=(.*)", text)
+        found = re.fullmatch(r"\s*(?:(maximi[sz]e|minimi[sz]e)\s+)?(\w+)\s*(?:\[(.*?)\])?\s*=(.*)", text)
         if found is None:
             raise typer.BadParameter(f"--derive {text!r}; write 'NAME = EXPRESSION' or 'NAME [UNIT] = EXPRESSION'")
         direction, name, unit, expression = found.groups()
@@ -154,7 +163,7 @@ def load_benchmark(path: Path | None, derive: Sequence[str] | None = None) -> Be
             name,
             expression.strip(),
             unit=unit or "",
-            direction="maximise" if direction == "maximise" else "minimise",
+            direction=direction or "minimise",
         )
     return bench
 

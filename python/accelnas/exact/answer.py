@@ -10,15 +10,14 @@ from accelnas.errors import SearchError
 from accelnas.exact.artifacts import described
 from accelnas.exact.certificate import Certificate, engine_sha256
 from accelnas.exact.claims import Counts
-from accelnas.exact.engine import Finished, prepare, run
+from accelnas.exact.engine import Finished, Run, prepare, run
 from accelnas.exact.kinds import KINDS
 
 if TYPE_CHECKING:
-    from accelnas.exact.engine import Run
     from accelnas.exact.resolved import ResolvedQuestion
     from accelnas.models.predictor import Predictor
 
-__all__ = ["answer", "certified"]
+__all__ = ["answer", "certified", "rest_on"]
 
 
 def answer(bench: Predictor, question: ResolvedQuestion, how: Run) -> Any:
@@ -32,8 +31,14 @@ def answer(bench: Predictor, question: ResolvedQuestion, how: Run) -> Any:
     engine = how.options.engine
     if engine == "scan" and not KINDS[question.kind].scanned:
         raise SearchError(f"engine is 'scan', which finds the best, not a {question.kind}; choose threads or ray")
+    rest_on(bench, question, how.threads)
     search = prepare(bench, question, how.threads, prune=engine != "scan")
     return certified(bench, question, search, run(bench, question, search, how), how.threads)
+
+
+def rest_on(bench: Predictor, question: ResolvedQuestion, threads: int | None = None) -> None:
+    """Prove what the answer rests on."""
+    KINDS[question.kind].require(question, lambda further: answer(bench, further, Run(threads=threads)))
 
 
 def certified(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accelnas.arguments import check_number
+from accelnas.arguments import check_direction, check_number
 from accelnas.errors import SearchError
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ def hypervolume(values: ArrayLike, reference: Sequence[float], directions: Seque
         )
     if not (np.isfinite(points).all() and np.isfinite(origin).all()):
         raise SearchError("values or reference are not finite; leave out points that are not")
-    signs = np.array([1.0 if direction == "maximise" else -1.0 for direction in directions])
+    ends = [check_direction("one of directions", direction) for direction in directions]
+    signs = np.array([1.0 if end == "maximise" else -1.0 for end in ends])
     gains = signs * (points - origin)
     gains = gains[(gains > 0).all(axis=1)]
     return _area(gains) if m == 2 else _volume(gains)

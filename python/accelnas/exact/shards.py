@@ -7,12 +7,13 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from accelnas.errors import SearchError
-from accelnas.exact.answer import certified
+from accelnas.exact.answer import certified, rest_on
 from accelnas.exact.claims import checked_question
 from accelnas.exact.engine import Finished, Run, prepare, run
 from accelnas.exact.fields import Fields
 from accelnas.exact.files import read_json, sha256_of, write_json
 from accelnas.exact.options import RunOptions
+from accelnas.exact.questions import LexicographicQuestion
 from accelnas.exact.resolved import ResolvedQuestion
 
 if TYPE_CHECKING:
@@ -163,6 +164,8 @@ def run_shard(
     how = Run(options or RunOptions(), threads, progress, (part, parts))
     if how.options.engine == "scan":
         raise SearchError("engine is 'scan', which is not divided; choose threads or ray")
+    if isinstance(question, LexicographicQuestion):
+        raise SearchError("stages follow from each other and are not divided; ask for each one as a best question")
     asked = question.resolve(bench)
     found = run(bench, asked, prepare(bench, asked, threads), how)
     content = asked.to_json(bench.space)
@@ -202,6 +205,7 @@ def merge_shards(bench: Predictor, parts: Sequence[Part | str | PathLike[str]]) 
         raise SearchError(f"shard {repeated[0]} of {total} is given twice; give each once")
     if missing := next((n for n in range(1, total + 1) if n not in numbers), None):
         raise SearchError(f"shard {missing} of {total} is missing, {len(given)} are given; run it first")
+    rest_on(bench, question)
     search = prepare(bench, question, None)
     state = reduce(search.merge, [part.state for part in given])
     seconds, threads = sum(part.seconds for part in given), max(part.threads for part in given)

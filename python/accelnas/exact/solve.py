@@ -6,12 +6,12 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from accelnas.errors import SearchError
 from accelnas.exact.answer import answer
 from accelnas.exact.constraints import Constraint, parse_constraints
 from accelnas.exact.engine import Run
-from accelnas.exact.formulations import WeightedProduct, WeightedSum, resolved_ranges
+from accelnas.exact.formulations import WeightedSum, resolved_ranges
 from accelnas.exact.kinds import BestResult, ScalarisedResult
-from accelnas.exact.kinds.scalarised import require_positive
 from accelnas.exact.objectives import parse_objectives
 from accelnas.exact.questions import BestQuestion, LexicographicQuestion, RankQuestion, ScalarisedQuestion
 from accelnas.models.derived import unused_name
@@ -51,10 +51,7 @@ def _solve_scalarised(bench: Predictor, question: ScalarisedQuestion, how: Run) 
     if isinstance(formulation, WeightedSum) and _is_table(bench.metrics, list(formulation.weights)):
         replace(question, k=1).resolve(bench)  # refuses what is at fault
         return _by_tables(bench, question, formulation, how)
-    resolved = question.resolve(bench)
-    if isinstance(formulation, WeightedProduct):
-        require_positive(resolved, lambda further: answer(bench, further, Run(threads=how.threads)))
-    result: ScalarisedResult = answer(bench, resolved, how)
+    result: ScalarisedResult = answer(bench, question.resolve(bench), how)
     return result
 
 
@@ -79,6 +76,8 @@ def _by_tables(bench: Predictor, question: ScalarisedQuestion, formulation: Weig
 
 
 def _solve_stages(bench: Predictor, question: LexicographicQuestion, how: Run) -> tuple[BestResult, ...]:
+    if how.options.checkpoint is not None:
+        raise SearchError("a checkpoint holds one search, a lexicographic question has one a stage; leave it out")
     sought = parse_objectives(bench.metrics, question.objectives, 1, len(bench.metrics))
     margins, stage = question.margins(), question.resolve(bench)
     stages: list[BestResult] = []

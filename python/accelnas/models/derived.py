@@ -93,8 +93,6 @@ def _check(metrics: Mapping[str, Metric], derivation: Derivation) -> None:
         raise MetricError(f"{name!r} can't name a metric; use a name that expressions can hold, such as time_a100")
     if name in metrics:
         raise MetricError(f"the benchmark has a metric {name!r} already; choose another name")
-    if derivation.direction not in ("maximise", "minimise"):
-        raise MetricError(f"direction is {derivation.direction!r}; choose maximise or minimise")
     members: dict[int, str] = {}
     for used in metric_names(derivation.tree):
         if used not in metrics:

@@ -40,6 +40,9 @@ class Kind(Claims):
         """Give the options of the core's search."""
         return dict(options)
 
+    def require(self, question: ResolvedQuestion, answer: Callable[[ResolvedQuestion], Any]) -> None:
+        """Prove what an answer rests on, by answers to further questions; refuse where it does not hold."""
+
     @abstractmethod
     def findings(self, bench: Predictor, question: ResolvedQuestion, outcome: Mapping[str, Any]) -> dict[str, Any]:
         """Give what the core found as plain data, for the certificate."""

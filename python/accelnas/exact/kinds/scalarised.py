@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from accelnas.exact.verification import Finding
     from accelnas.models.predictor import Predictor
 
-__all__ = ["Scalarised", "ScalarisedResult", "require_positive"]
+__all__ = ["Scalarised", "ScalarisedResult"]
 
 _ROUNDING = 1e-12  # relative, by which powers of equal numbers may differ
 
@@ -100,6 +100,19 @@ class Scalarised(Kind):
         """Expect a formulation."""
         formulation_from_json(options.mapping("formulation"), "formulation")
 
+    def require(self, question: ResolvedQuestion, answer: Callable[[ResolvedQuestion], Any]) -> None:
+        """Prove that a product's metrics are above 0 at every architecture of the question."""
+        if not isinstance(_formulation(question.options), WeightedProduct):
+            return
+        for objective in question.objectives:
+            lowest, one = (Objective(objective.metric, "minimise"),), MappingProxyType({"k": 1})
+            found = answer(ResolvedQuestion("best", lowest, question.constraints, question.allowed, one))
+            if len(found) and not found.values[0] > 0:
+                raise SearchError(
+                    f"{objective.metric} is {found.values[0]:.6g} somewhere, where a product of powers is no score; "
+                    f"add the constraint '{objective.metric} > 0'"
+                )
+
     def findings(self, bench: Predictor, question: ResolvedQuestion, outcome: Mapping[str, Any]) -> dict[str, Any]:
         """Give the best points, their values and scores, and how many points the front has."""
         formulation = _formulation(question.options)
@@ -158,24 +171,6 @@ class Scalarised(Kind):
         }
 
 
-def require_positive(question: ResolvedQuestion, answer: Callable[[ResolvedQuestion], Any]) -> None:
-    """Prove that a product's metrics are above 0 at every architecture of a question.
-
-    Raises
-    ------
-    SearchError
-        If one is not.
-    """
-    for objective in question.objectives:
-        lowest, one = (Objective(objective.metric, "minimise"),), MappingProxyType({"k": 1})
-        found = answer(ResolvedQuestion("best", lowest, question.constraints, question.allowed, one))
-        if len(found) and not found.values[0] > 0:
-            raise SearchError(
-                f"{objective.metric} is {found.values[0]:.6g} somewhere, where a product of powers is no score; "
-                f"add the constraint '{objective.metric} > 0'"
-            )
-
-
 def _formulation(options: Mapping[str, Any]) -> Formulation:
     return formulation_from_json(options["formulation"], "formulation")
 
@@ -186,10 +181,8 @@ def _best(formulation: Formulation, scores: NDArray[np.float64]) -> float:
 
 def _monotone(case: Case) -> Finding:
     """Check the parameters, and that a product's metrics are above 0."""
-    formulation = _formulation(case.question.options)
-    formulation.check(case.bench.metrics)
-    if isinstance(formulation, WeightedProduct):
-        require_positive(case.question, case.answer)
+    _formulation(case.question.options).check(case.bench.metrics)
+    Scalarised().require(case.question, case.answer)
     return passed("the score is monotone in every objective")
 
 
