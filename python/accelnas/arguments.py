@@ -79,7 +79,7 @@ def check_threads(threads: int | None) -> None:
 
 def check_choice(name: str, value: object, choices: Sequence[object]) -> None:
     """Refuse what is none of a few values."""
-    if np.ndim(value) or value not in choices:  # type: ignore[arg-type]
+    if not isinstance(value, (str, bool, np.bool_)) or value not in choices:
         *others, last = map(repr, choices)
         raise ParameterError(f"{name} is {_shown(value)}; choose {', '.join(others)} or {last}")
 
