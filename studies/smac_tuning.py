@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ConfigSpace import Categorical, Configuration, ConfigurationSpace, Float, Integer
+from joblib import parallel_config
 from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
@@ -73,7 +74,8 @@ class SmacSampler(BaseSampler):
             if other.state.is_finished() and other.number not in self._told and not is_cut_short(other):
                 self._learn(other)
         try:
-            info = self._smac.ask()
+            with parallel_config("sequential"):  # forests in threads of their own race for the filters of warnings
+                info = self._smac.ask()
         except ConfigurationSpaceExhaustedException:
             raise StopIteration from None
         self._asked[trial.number] = info

@@ -120,12 +120,18 @@ class _Run:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep out of the log that a small space is nearly exhausted, and let pass SMAC's use of an old method."""
+    """Keep out of the log that a small space is nearly exhausted, and let pass SMAC's use of an old method.
+
+    Its forests predict in this thread: tasks of a few trees in threads of their own take three times as long, and
+    all of them change the filters of warnings, so that one may find none (and lose those of the caller).
+    """
+    import joblib
+
     logger = logging.getLogger("smac")
     before = logger.level
     logger.setLevel(max(before, logging.ERROR))
     try:
-        with warnings.catch_warnings():
+        with joblib.parallel_config("sequential"), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=r"Please use `dict\(config\)`", category=DeprecationWarning)
             yield
     finally:
