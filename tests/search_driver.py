@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from accelnas.adapters.conversation import begin
-from accelnas.search.protocol import Task
+from accelnas.search.protocol import Task, begin
 from small_samples import space_of
 
 SMALL = space_of(
@@ -23,24 +22,25 @@ def scores(archs):
     return np.column_stack([score(archs), -archs.sum(axis=1).astype(float)])
 
 
-def drive(algorithm, budget, seed, space=SMALL, evaluate=score):
+def drive(algorithm, budget, seed, space=SMALL, evaluate=score, direction="maximise"):
     """Ask, score and tell until the budget is spent; what was evaluated, and its scores."""
-    objectives = ("quality", "size")[: evaluate(space.sample(1))[0].size]
-    run = begin(algorithm, Task(space, objectives, budget, seed))
+    names = ("quality", "size")[: evaluate(space.sample(1))[0].size]
+    run = begin(algorithm, Task(space, dict.fromkeys(names, direction), budget, seed))
     archs, told = [], []
     while (left := budget - sum(map(len, archs))) > 0:
         asked = run.ask()[:left]
         space.check(asked)
         told.append(evaluate(asked))
-        run.tell(asked, told[-1])
+        run.tell(asked, told[-1] if direction == "maximise" else -told[-1])
         archs.append(asked)
     return np.concatenate(archs), np.concatenate(told)
 
 
 def check_seeds(algorithm, budget, evaluate=score):
-    """The same seed gives the same run, another seed another one, all of them valid."""
+    """The same seed gives the same run, whichever end is sought, another seed another one, all of them valid."""
     runs = [drive(algorithm, budget, seed, evaluate=evaluate)[0] for seed in (1, 2, 2**62)]
     assert np.array_equal(drive(algorithm, budget, 1, evaluate=evaluate)[0], runs[0])
+    assert np.array_equal(drive(algorithm, budget, 1, evaluate=evaluate, direction="minimise")[0], runs[0])
     assert not np.array_equal(runs[0], runs[1])
     assert not np.array_equal(runs[1], runs[2])
     assert all(len(archs) == budget for archs in runs)

@@ -33,14 +33,15 @@ class Climber:
 
     def __init__(self, task):
         self.space, self.chance = task.space, np.random.default_rng(task.seed)
-        self.best, self.value = task.space.sample(1, task.seed), None
+        self.best, self.value, self.signs = task.space.sample(1, task.seed), None, task.signs
         self.told = []
 
     def ask(self):
         return self.best if self.value is None else self.chance.choice(self.space.neighbours(self.best), 3)
 
-    def tell(self, archs, scores):
-        self.told.append(scores)
+    def tell(self, archs, values):
+        self.told.append(values)
+        scores = values * self.signs
         best = scores.sum(axis=1) if scores.ndim == 2 else scores
         if self.value is None or best.max() > self.value:
             self.best, self.value = archs[[best.argmax()]], best.max()
@@ -63,8 +64,8 @@ class ClimbersInBatches:
             def ask(self):
                 return climber.ask()[None]
 
-            def tell(self, archs, scores):
-                climber.tell(archs[0], scores[0])
+            def tell(self, archs, values):
+                climber.tell(archs[0], values[0])
 
         return Runs()
 
@@ -179,7 +180,7 @@ def test_failure_before_any_score():
 
     study = optuna.create_study(sampler=AskTellSampler(SMALL, once, 1))
     study.tell(study.ask(distributions(SMALL)), state=optuna.trial.TrialState.FAIL)
-    assert told[0].tolist() == [-np.inf]
+    assert told[0].tolist() == [np.inf]  # studies minimise where nothing else is said
     assert study.ask(distributions(SMALL)).params  # the algorithm has ended
 
 

@@ -52,4 +52,4 @@ def test_neps():
 def test_missing_libraries(monkeypatch, library, algorithm, extra):
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(accelnas.MissingExtraError, match=rf"pip install 'accelnas\[{extra}\]'"):
-        algorithm(Task(SMALL, ("quality",), 9, seed=1))
+        algorithm(Task(SMALL, {"quality": "maximise"}, 9, seed=1))

@@ -30,7 +30,7 @@ def test_other_algorithms_run():
 
 
 def test_exhausted_space_is_no_end():
-    run = pymoo_nsga2(population=30)(Task(TINY, ("quality",), 100, 1))
+    run = pymoo_nsga2(population=30)(Task(TINY, {"quality": "maximise"}, 100, 1))
     everything = run.ask()
     assert len(np.unique(TINY.index(everything))) == TINY.size == len(everything)
     for archs in (everything, run.ask(), run.ask()):

@@ -16,7 +16,8 @@ from search_driver import SMALL, TINY, drive, score, scores
 
 @pytest.mark.parametrize("evaluate", [score, scores])
 def test_seeds_decide(evaluate):
-    runs = [drive(smac_algorithm(), 9, seed, evaluate=evaluate)[0] for seed in (1, 1, 2, 2**62)]
+    cases = [(1, "maximise"), (1, "minimise"), (2, "maximise"), (2**62, "maximise")]
+    runs = [drive(smac_algorithm(), 9, seed, evaluate=evaluate, direction=end)[0] for seed, end in cases]
     assert np.array_equal(runs[0], runs[1])
     assert not np.array_equal(runs[1], runs[2])
     assert not np.array_equal(runs[2], runs[3])
@@ -28,7 +29,7 @@ def test_scores_are_learned():
     for sign in (1, -1):
         found = []
         for seed in (3, 4):
-            run = smac_algorithm()(Task(SMALL, ("quality",), 24, seed=seed))
+            run = smac_algorithm()(Task(SMALL, {"quality": "maximise"}, 24, seed=seed))
             for trial in range(24):
                 archs = run.ask()
                 if trial >= 6:
@@ -53,7 +54,7 @@ def test_exhausted_space_is_no_end(caplog):
 def test_folder_is_removed(monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    run = smac_algorithm()(Task(SMALL, ("quality",), 9, seed=1))
+    run = smac_algorithm()(Task(SMALL, {"quality": "maximise"}, 9, seed=1))
     (folder,) = Path(tmp_path).iterdir()
     archs = run.ask()
     run.tell(archs, score(archs))
@@ -66,4 +67,4 @@ def test_folder_is_removed(monkeypatch, tmp_path):
 def test_missing_smac(monkeypatch):
     monkeypatch.setitem(sys.modules, "smac", None)
     with pytest.raises(accelnas.MissingExtraError, match=r"pip install 'accelnas\[smac\]'"):
-        smac_algorithm()(Task(SMALL, ("quality",), 9, seed=1))
+        smac_algorithm()(Task(SMALL, {"quality": "maximise"}, 9, seed=1))

@@ -15,7 +15,7 @@ SMALL = LstmSettings(hidden=12, embedding=5)
 
 
 def tasks(space, seeds, budget=60):
-    return [Task(space, ("accuracy",), budget, seed) for seed in seeds]
+    return [Task(space, {"accuracy": "maximise"}, budget, seed) for seed in seeds]
 
 
 def follow(algorithm, space, seeds, epochs, score):
@@ -101,11 +101,12 @@ def test_threads_change_nothing_and_stay_as_they_were(bench, accuracy):
 
 def test_one_run_is_many_of_one(toy):
     many, _ = follow(LstmReinforce(SMALL), toy, [5], 10, additive)
-    run = LstmReinforce(SMALL)(tasks(toy, [5])[0])
+    # and the other end of opposite values is the same
+    run = LstmReinforce(SMALL)(Task(toy, {"cost": "minimise"}, 60, 5))
     for epoch in range(10):
         archs = run.ask()
         np.testing.assert_array_equal(archs, many[0, epoch * 6 : epoch * 6 + 6])
-        run.tell(archs, additive(archs))
+        run.tell(archs, -additive(archs))
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.01])
@@ -163,10 +164,10 @@ def test_refuses_tasks_that_do_not_fit(toy, other_toy):
     with pytest.raises(ControllerError, match=r"run 1 is on <Space other.*, run 0 on <Space toy"):
         algorithm.many([*tasks(toy, [0]), *tasks(other_toy, [0])])
     with pytest.raises(ControllerError, match=r"run 0 has 2 objectives \(accuracy, params\), REINFORCE needs one"):
-        algorithm(Task(toy, ("accuracy", "params"), 6, 0))
+        algorithm(Task(toy, {"accuracy": "maximise", "params": "minimise"}, 6, 0))
     for seed in (-1, 2**63):
         with pytest.raises(ControllerError, match=rf"run 0: seed is {seed}; choose an integer from 0 to"):
-            algorithm(Task(toy, ("accuracy",), 6, seed))
+            algorithm(Task(toy, {"accuracy": "maximise"}, 6, seed))
     with pytest.raises(ControllerError, match=r"device 'abacus' can't be used \(.*\); choose cpu"):
         LstmReinforce(device="abacus")
 
@@ -180,11 +181,11 @@ def test_refuses_what_was_not_asked(toy):
     for wrong in (archs[:, ::-1], archs[:1], archs[0], np.repeat(archs, 2, axis=1)):
         with pytest.raises(ControllerError, match=r"told architectures of shape \(.*\) that are not the \(2, 6, 4\)"):
             runs.tell(wrong, scores)
-    with pytest.raises(ControllerError, match=r"scores have shape \(2, 6, 2\), expected \(2, 6\): one score"):
+    with pytest.raises(ControllerError, match=r"values have shape \(2, 6, 2\), expected \(2, 6\): one an"):
         runs.tell(archs, np.ones((2, 6, 2)))
     for value in (np.nan, -np.inf):
         scores[1, 4] = value
-        with pytest.raises(ControllerError, match=rf"run 1: score 4 is {value}; give finite scores"):
+        with pytest.raises(ControllerError, match=rf"run 1: value 4 is {value}; give finite values"):
             runs.tell(archs, scores)
     runs.tell(archs, np.ones((2, 6)))  # a refused call changed nothing
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accelnas.adapters.shared import OwnChance, needs, seed_of_32_bits
+from accelnas.adapters.shared import OneByOne, OwnChance, alone, needs, seed_of_32_bits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from accelnas.search.protocol import Scores, Task, UserAlgorithm
+    from accelnas.search.protocol import Task, UserAlgorithm
     from accelnas.space import Rows, Space
 
 __all__ = ["neps_algorithm", "to_neps"]
@@ -65,7 +65,7 @@ def neps_algorithm(make: Callable[[Any], Any] | None = None) -> UserAlgorithm:
     Returns
     -------
     UserAlgorithm
-        It asks one architecture at a time, and minimises the negative scores.
+        It asks one architecture at a time, and minimises costs.
 
     Raises
     ------
@@ -80,30 +80,34 @@ def neps_algorithm(make: Callable[[Any], Any] | None = None) -> UserAlgorithm:
     return partial(_Run, make)
 
 
-class _Run:
+class _Run(OneByOne):
     """One run of an optimizer, asked and told."""
 
     def __init__(self, make: Callable[[Any], Any] | None, task: Task) -> None:
+        super().__init__(task)
         neps = _imported()
         make = neps.algorithms.neps_regularized_evolution if make is None else make
-        self._variables = len(task.space.variables)
         self._chance = _ChanceWithTorch(seed_of_32_bits(task.seed))
         with self._chance:
             self._optimizer = neps.AskAndTell(make(to_neps(task.space)))
-        self._trial: Any = None
 
-    def ask(self) -> Rows:
+    def propose(self) -> Any:
         with self._chance, warnings.catch_warnings():
             # of the inputs that NePS's own Gaussian processes are given
             warnings.filterwarnings("ignore", message="Data \\(input features\\)", category=UserWarning)
-            self._trial = self._optimizer.ask()
-        return _row(self._trial.config, self._variables)
+            return self._optimizer.ask()
 
-    def tell(self, archs: Rows, scores: Scores) -> None:  # noqa: ARG002 (it is what was asked)
-        costs: list[float] = (-scores).reshape(-1).tolist()
-        result = {"objective_to_minimize": costs if len(costs) > 1 else costs[0]}
+    def row(self, proposed: Any) -> Rows:
+        row = np.zeros((1, len(self._task.space.variables)), np.uint8)
+        for name, index in proposed.config.items():
+            found = POSITION.search(name)
+            if found:
+                row[0, int(found[1])] = int(index)
+        return row
+
+    def learn(self, proposed: Any, costs: list[float]) -> None:
         with self._chance:
-            self._optimizer.tell(self._trial, result)
+            self._optimizer.tell(proposed, {"objective_to_minimize": alone(costs)})
 
 
 class _ChanceWithTorch(OwnChance):
@@ -125,15 +129,6 @@ class _ChanceWithTorch(OwnChance):
 
         super()._restore(states)
         torch.random.set_rng_state(states[2])
-
-
-def _row(config: Mapping[str, Any], variables: int) -> Rows:
-    row = np.zeros((1, variables), np.uint8)
-    for name, index in config.items():
-        found = POSITION.search(name)
-        if found:
-            row[0, int(found[1])] = int(index)
-    return row
 
 
 def _imported() -> Any:

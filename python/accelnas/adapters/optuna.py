@@ -6,17 +6,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from accelnas.adapters.optuna_space import distributions, suggest
-from accelnas.adapters.shared import (
-    Objectives,
-    bound_names,
-    needs,
-    seed_of_32_bits,
-    uniform_rows,
-    violations,
-)
+from accelnas.adapters.shared import Objectives, OneByOne, bound_names, needs, seed_of_32_bits, violations
 from accelnas.search.objective import parse_sought
 
 if TYPE_CHECKING:
@@ -29,7 +20,7 @@ if TYPE_CHECKING:
     from accelnas.exact.constraints import Constraints
     from accelnas.models.predictor import Predictor
     from accelnas.search.objective import Sought
-    from accelnas.search.protocol import Scores, Task, UserAlgorithm
+    from accelnas.search.protocol import Task, UserAlgorithm
     from accelnas.space import Rows
 
 __all__ = ["AskTellSampler", "distributions", "optuna_algorithm", "optuna_objective", "study_directions", "suggest"]
@@ -117,7 +108,7 @@ def optuna_algorithm(make_sampler: Callable[[int], BaseSampler]) -> UserAlgorith
     Returns
     -------
     UserAlgorithm
-        It asks one architecture at a time, and maximises every score. Where a sampler of a finite grid has done
+        It asks one architecture at a time, and minimises costs. Where a sampler of a finite grid has done
         all of it, uniform architectures are evaluated, of which it is not told.
 
     Raises
@@ -130,42 +121,40 @@ def optuna_algorithm(make_sampler: Callable[[int], BaseSampler]) -> UserAlgorith
     >>> import accelnas, optuna
     >>> from accelnas.search.protocol import Task
     >>> algorithm = optuna_algorithm(lambda seed: optuna.samplers.TPESampler(seed=seed))
-    >>> run = algorithm(Task(accelnas.mnasnet_space(), ("accuracy",), budget=100, seed=1))
+    >>> run = algorithm(Task(accelnas.mnasnet_space(), {"accuracy": "maximise"}, budget=100, seed=1))
     >>> run.ask().shape
     (1, 28)
     """
     return partial(_Run, make_sampler)
 
 
-class _Run:
+class _Run(OneByOne):
     """One study, asked and told."""
 
     def __init__(self, make_sampler: Callable[[int], BaseSampler], task: Task) -> None:
         with needs("optuna"):
             import optuna
-        self._task, self._chance = task, np.random.default_rng(task.seed)
+        super().__init__(task)
         self._distributions = distributions(task.space)
         with _quiet():
             self._study = optuna.create_study(
-                directions=["maximize"] * len(task.objectives), sampler=make_sampler(seed_of_32_bits(task.seed))
+                directions=["minimize"] * len(task.objectives), sampler=make_sampler(seed_of_32_bits(task.seed))
             )
-        self._trial: Trial | None = None
         self._exhausted = False
 
-    def ask(self) -> Rows:
+    def propose(self) -> Trial | None:
         if self._exhausted:
-            return uniform_rows(self._task.space, self._chance)
+            return None
         with _quiet():
-            self._trial = self._study.ask(self._distributions)
-        return self._task.space.encode([self._trial.params])
+            return self._study.ask(self._distributions)
 
-    def tell(self, archs: Rows, scores: Scores) -> None:  # noqa: ARG002 (it is what was asked)
-        if self._trial is None:
-            return
-        trial, self._trial = self._trial, None
+    def row(self, proposed: Trial) -> Rows:
+        return self._task.space.encode([proposed.params])
+
+    def learn(self, proposed: Trial, costs: list[float]) -> None:
         try:
             with _quiet():
-                self._study.tell(trial, scores.reshape(-1).tolist())
+                self._study.tell(proposed, costs)
         except RuntimeError as error:
             # how samplers of a grid end a study; Optuna refuses it outside of its own loop
             if "Study.stop" not in str(error):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from optuna.samplers import BaseSampler, RandomSampler
-from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from accelnas.adapters.conversation import Conversation
@@ -59,8 +58,8 @@ class AskTellSampler(BaseSampler):
     -----
     The trials of a batch are told when the last of them has ended. What a study asks meanwhile, when none of the
     batch is left, is drawn uniformly and not told; so is everything after the algorithm's end. A trial that failed
-    or was pruned is told as the worst score so far of each objective, or minus infinity while there is none; one
-    that broke constraints as the worst less the sum of what it exceeds. Enqueued trials are not told, and what the
+    or was pruned is told as the worst value so far of each objective, or an infinity while there is none; one
+    that broke constraints as worse than that by the sum of what it exceeds. Enqueued trials are not told, and what the
     algorithm asked in their place is given to a later one. Trials of earlier sessions are not told: a warning is
     logged, and `untold` has their number.
 
@@ -125,7 +124,7 @@ class AskTellSampler(BaseSampler):
                     conversation.put_back(trial.number)  # an enqueued trial
                 elif state == TrialState.COMPLETE and values is not None:
                     exceeded = sum(value for value in trial.constraints.values() if value > 0)
-                    conversation.end(trial.number, _signs(study) * np.array(values), exceeded)
+                    conversation.end(trial.number, np.array(values), exceeded)
                 else:
                     conversation.end(trial.number, None)
 
@@ -135,8 +134,9 @@ class AskTellSampler(BaseSampler):
 
     def _conversation(self, study: Study) -> Conversation:
         if not self._conversations:
-            objectives = study.metric_names or [f"value{i}" for i in range(len(study.directions))]
-            task = Task(self._space, tuple(objectives), self._budget, self._seed)
+            names = study.metric_names or [f"value{i}" for i in range(len(study.directions))]
+            ends = [direction.name.lower() for direction in study.directions]
+            task = Task(self._space, dict(zip(names, ends, strict=True)), self._budget, self._seed)
             self._conversations[study.study_name] = Conversation(self._make, task)
             self.untold = sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
             if self.untold:
@@ -151,7 +151,3 @@ class AskTellSampler(BaseSampler):
                 "make one for each"
             )
         return self._conversations[study.study_name]
-
-
-def _signs(study: Study) -> Any:
-    return np.array([1.0 if direction == StudyDirection.MAXIMIZE else -1.0 for direction in study.directions])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from accelnas.adapters.pymoo_problem import BenchmarkProblem, SpaceProblem
     from accelnas.exact.constraints import Constraints
     from accelnas.models.predictor import Predictor
-    from accelnas.search.protocol import Scores, Task, UserAlgorithm
+    from accelnas.search.protocol import Task, UserAlgorithm, Values
     from accelnas.space import Rows
 
 __all__ = ["decode", "pymoo_algorithm", "pymoo_nsga2", "to_pymoo"]
@@ -124,7 +124,7 @@ def pymoo_algorithm(make: Callable[[int], Algorithm]) -> UserAlgorithm:
     >>> import accelnas
     >>> from accelnas.search.protocol import Task
     >>> algorithm = pymoo_nsga2(population=20)
-    >>> run = algorithm(Task(accelnas.mnasnet_space(), ("accuracy",), budget=100, seed=1))
+    >>> run = algorithm(Task(accelnas.mnasnet_space(), {"accuracy": "maximise"}, budget=100, seed=1))
     >>> run.ask().shape
     (20, 28)
     """
@@ -191,15 +191,15 @@ class _Run:
             return uniform_rows(self._task.space, self._chance)
         return self._problem.rows(self._asked.get("X"))
 
-    def tell(self, archs: Rows, scores: Scores) -> None:
+    def tell(self, archs: Rows, values: Values) -> None:
         # a cut last population is no longer needed
         if self._asked is None or len(archs) < len(self._asked):
             return
         self._asked.set("X", archs.astype(np.int64))
-        self._evaluate(-scores.reshape(len(archs), -1))
+        self._evaluate(-self._task.signs * values.reshape(len(archs), -1))
         self._algorithm.tell(infills=self._asked)
 
-    def _evaluate(self, costs: Scores) -> None:
+    def _evaluate(self, costs: Values) -> None:
         from pymoo.problems.static import StaticProblem
 
         self._algorithm.evaluator.eval(StaticProblem(self._problem, F=costs), self._asked)

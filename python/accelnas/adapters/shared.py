@@ -16,10 +16,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accelnas.exact.constraints import Constraint
-    from accelnas.search.protocol import Scores
+    from accelnas.search.protocol import Task, Values
     from accelnas.space import Rows, Space
 
-__all__ = ["Objectives", "OwnChance", "bound_names", "needs", "seed_of_32_bits", "uniform_rows", "violations"]
+__all__ = [
+    "Objectives",
+    "OneByOne",
+    "OwnChance",
+    "alone",
+    "bound_names",
+    "needs",
+    "seed_of_32_bits",
+    "uniform_rows",
+    "violations",
+]
 
 Objectives: TypeAlias = "str | Sequence[str | tuple[str, str]]"
 """A metric, or several, each in its own direction or paired with ``"maximise"`` or ``"minimise"``."""
@@ -52,7 +62,7 @@ def bound_names(constraints: Sequence[Constraint]) -> tuple[str, ...]:
     return tuple(f"{metric} {'>=' if sign < 0 else '<='} {bound!r}" for metric, sign, bound in _bounds(constraints))
 
 
-def violations(constraints: Sequence[Constraint], predicted: Mapping[str, Any]) -> Scores:
+def violations(constraints: Sequence[Constraint], predicted: Mapping[str, Any]) -> Values:
     """How far values lie beyond each finite end, in the metrics' units; 0 or less where they keep to it.
 
     Parameters
@@ -107,6 +117,53 @@ def uniform_rows(space: Space, chance: np.random.Generator, count: int = 1) -> R
     """
     most: NDArray[np.uint8] = np.array([len(variable.choices) - 1 for variable in space.variables], np.uint8)
     return chance.integers(0, most, size=(count, len(most)), dtype=np.uint8, endpoint=True)
+
+
+class OneByOne:
+    """A run of another library's optimizer that minimises, one architecture at a time.
+
+    Where it proposes None, a uniform architecture is evaluated, of which it is not told.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self._task, self._uniform = task, np.random.default_rng(task.seed)
+        self._proposed: Any = None
+
+    def propose(self) -> Any:
+        """Give what the optimizer proposes next, in its own form, or None where there is nothing more."""
+        raise NotImplementedError
+
+    def row(self, proposed: Any) -> Rows:
+        """Give a proposal as an architecture, uint8 (1, variables)."""
+        raise NotImplementedError
+
+    def learn(self, proposed: Any, costs: list[float]) -> None:
+        """Take the costs of a proposal, one an objective, of which less is better."""
+        raise NotImplementedError
+
+    def ask(self) -> Rows:
+        """Give one architecture."""
+        self._proposed = self.propose()
+        if self._proposed is None:
+            return uniform_rows(self._task.space, self._uniform)
+        return self.row(self._proposed)
+
+    def tell(self, archs: Rows, values: Values) -> None:  # noqa: ARG002 (it is what was asked)
+        """Take its values."""
+        proposed, self._proposed = self._proposed, None
+        if proposed is not None:
+            self.learn(proposed, (-self._task.signs * values).reshape(-1).tolist())
+
+
+def alone(costs: list[float]) -> float | list[float]:
+    """Give a single cost as a number, as libraries take it.
+
+    Examples
+    --------
+    >>> alone([1.0]), alone([1.0, 2.0])
+    (1.0, [1.0, 2.0])
+    """
+    return costs if len(costs) > 1 else costs[0]
 
 
 class OwnChance:

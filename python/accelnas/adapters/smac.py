@@ -12,10 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from accelnas.adapters.configspace import encode_configurations, to_configspace
-from accelnas.adapters.shared import needs, seed_of_32_bits, uniform_rows
+from accelnas.adapters.shared import OneByOne, alone, needs, seed_of_32_bits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
     from smac.facade.abstract_facade import AbstractFacade
     from smac.runhistory import TrialInfo
 
-    from accelnas.search.protocol import Scores, Task, UserAlgorithm
+    from accelnas.search.protocol import Task, UserAlgorithm
     from accelnas.space import Rows
 
 __all__ = ["smac_algorithm"]
@@ -44,7 +42,7 @@ def smac_algorithm(facade: type[AbstractFacade] | None = None, **scenario: Any) 
     Returns
     -------
     UserAlgorithm
-        It asks one architecture at a time, and minimises the negative scores; several are aggregated as the facade
+        It asks one architecture at a time, and minimises costs; several are aggregated as the facade
         does. Where it finds no new architecture, as in a small space, uniform ones are evaluated untold.
 
     Raises
@@ -60,27 +58,28 @@ def smac_algorithm(facade: type[AbstractFacade] | None = None, **scenario: Any) 
     --------
     >>> import accelnas
     >>> from accelnas.search.protocol import Task
-    >>> run = smac_algorithm()(Task(accelnas.mnasnet_space(), ("accuracy",), budget=100, seed=1))
+    >>> run = smac_algorithm()(Task(accelnas.mnasnet_space(), {"accuracy": "maximise"}, budget=100, seed=1))
     >>> run.ask().shape
     (1, 28)
     """
     return partial(_Run, facade, scenario)
 
 
-class _Run:
+class _Run(OneByOne):
     """One run of SMAC, asked and told."""
 
     def __init__(self, facade: type[AbstractFacade] | None, options: dict[str, Any], task: Task) -> None:
         with needs("smac"):
             from smac import HyperparameterOptimizationFacade, Scenario
-        self._task, self._chance = task, np.random.default_rng(task.seed)
+        super().__init__(task)
         seed = seed_of_32_bits(task.seed)
         folder = tempfile.mkdtemp(prefix="accelnas-search-smac-")
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        names = list(task.objectives)
         with _quiet():
             scenario = Scenario(
                 to_configspace(task.space, seed),
-                objectives=list(task.objectives) if len(task.objectives) > 1 else task.objectives[0],
+                objectives=names if len(names) > 1 else names[0],
                 n_trials=task.budget,
                 seed=seed,
                 output_directory=Path(folder),
@@ -93,29 +92,28 @@ class _Run:
                 logging_level=False,
                 overwrite=True,
             )
-        self._info: TrialInfo | None = None
         self._exhausted = False
 
-    def ask(self) -> Rows:
+    def propose(self) -> TrialInfo | None:
         from smac.main.exceptions import ConfigurationSpaceExhaustedException
 
-        if not self._exhausted:
-            try:
-                with _quiet():
-                    self._info = self._smac.ask()
-                return encode_configurations(self._task.space, [self._info.config])
-            except (StopIteration, ConfigurationSpaceExhaustedException):
-                self._exhausted, self._info = True, None
-        return uniform_rows(self._task.space, self._chance)
+        if self._exhausted:
+            return None
+        try:
+            with _quiet():
+                proposed: TrialInfo = self._smac.ask()
+        except (StopIteration, ConfigurationSpaceExhaustedException):
+            self._exhausted = True
+            return None
+        return proposed
 
-    def tell(self, archs: Rows, scores: Scores) -> None:  # noqa: ARG002 (it is what was asked)
+    def row(self, proposed: TrialInfo) -> Rows:
+        return encode_configurations(self._task.space, [proposed.config])
+
+    def learn(self, proposed: TrialInfo, costs: list[float]) -> None:
         from smac.runhistory import TrialValue
 
-        if self._info is None:
-            return
-        costs: list[float] = (-scores).reshape(-1).tolist()
-        self._smac.tell(self._info, TrialValue(cost=costs if len(costs) > 1 else costs[0]), save=False)
-        self._info = None
+        self._smac.tell(proposed, TrialValue(cost=alone(costs)), save=False)
 
 
 @contextmanager

@@ -7,14 +7,12 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from accelnas.adapters.shared import OwnChance, needs, seed_of_32_bits, uniform_rows
+from accelnas.adapters.shared import OneByOne, OwnChance, alone, needs, seed_of_32_bits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from accelnas.search.protocol import Scores, Task, UserAlgorithm
+    from accelnas.search.protocol import Task, UserAlgorithm
     from accelnas.space import Choice, Rows, Space
 
 __all__ = ["syne_tune_algorithm", "to_syne_tune"]
@@ -64,7 +62,7 @@ def syne_tune_algorithm(searcher: Callable[..., Any] | None = None, **options: A
     Returns
     -------
     UserAlgorithm
-        It asks one architecture at a time, and gives the searcher negative scores to minimise. Where the searcher
+        It asks one architecture at a time, and gives the searcher costs to minimise. Where the searcher
         has no more suggestions, uniform architectures are evaluated, of which it is not told.
 
     Raises
@@ -80,17 +78,17 @@ def syne_tune_algorithm(searcher: Callable[..., Any] | None = None, **options: A
     return partial(_Run, searcher, options)
 
 
-class _Run:
+class _Run(OneByOne):
     """One run of a searcher, asked and told."""
 
     def __init__(self, searcher: Callable[..., Any] | None, options: dict[str, Any], task: Task) -> None:
+        super().__init__(task)
         self._config_space = to_syne_tune(task.space)
         if searcher is None:
             from syne_tune.optimizer.schedulers.searchers.regularized_evolution import RegularizedEvolution
 
             searcher = RegularizedEvolution
         seed = seed_of_32_bits(task.seed)
-        self._space, self._uniform = task.space, np.random.default_rng(task.seed)
         self._chance = OwnChance(seed)
         with self._chance, _tolerated():
             # Syne Tune draws its own seeds below 2**31
@@ -99,24 +97,20 @@ class _Run:
             variable.name: variable.choices[0] for variable in task.space.variables if len(variable.choices) == 1
         }
         self._number = 0
-        self._asked: dict[str, Any] | None = None
 
-    def ask(self) -> Rows:
+    def propose(self) -> dict[str, Any] | None:
         with self._chance, _tolerated():
-            self._asked = self._searcher.suggest()
-        if self._asked is None:
-            return uniform_rows(self._space, self._uniform)
-        plain = {name: getattr(value, "item", lambda v=value: v)() for name, value in self._asked.items()}
-        return self._space.encode([{**self._constants, **plain}])
+            found: dict[str, Any] | None = self._searcher.suggest()
+        return found
 
-    def tell(self, archs: Rows, scores: Scores) -> None:  # noqa: ARG002 (it is what was asked)
-        if self._asked is None:
-            return
-        costs: list[float] = (-scores).reshape(-1).tolist()
+    def row(self, proposed: dict[str, Any]) -> Rows:
+        plain = {name: getattr(value, "item", lambda v=value: v)() for name, value in proposed.items()}
+        return self._task.space.encode([{**self._constants, **plain}])
+
+    def learn(self, proposed: dict[str, Any], costs: list[float]) -> None:
         with self._chance, _tolerated():
-            self._searcher.on_trial_complete(self._number, self._asked, costs if len(costs) > 1 else costs[0])
+            self._searcher.on_trial_complete(self._number, proposed, alone(costs))
         self._number += 1
-        self._asked = None
 
 
 @contextmanager

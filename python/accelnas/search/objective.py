@@ -101,6 +101,11 @@ class Sought:
         return tuple(o.metric for o in self.objectives) if self.formulation is None else ("score",)
 
     @property
+    def directions(self) -> dict[str, str]:
+        """Which end of each score is sought, by its label."""
+        return dict(zip(self.labels, ("maximise" if sign > 0 else "minimise" for sign in self.signs), strict=True))
+
+    @property
     def signs(self) -> NDArray[np.float64]:
         """What turns each score, of which more is better, into what people read: float64 (scores,)."""
         if self.formulation is not None:

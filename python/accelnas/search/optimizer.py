@@ -205,19 +205,18 @@ class Optimizer:
 
 
 def native(algorithm: str | NativeAlgorithm) -> Callable[[Task], Optimizer]:
-    """Give a native algorithm in the form of user algorithms: asked, and told scores of which more is better.
+    """Give a native algorithm in the form of user algorithms.
 
     Examples
     --------
     >>> import accelnas
     >>> from accelnas.search import Task
-    >>> run = native("local_search")(Task(accelnas.mnasnet_space(), ("score",), budget=100, seed=1))
+    >>> run = native("local_search")(Task(accelnas.mnasnet_space(), {"score": "maximise"}, budget=100, seed=1))
     >>> run.ask().shape
     (10, 28)
     """
 
     def start(task: Task) -> Optimizer:
-        objectives = dict.fromkeys(task.objectives, "maximise")
-        return Optimizer(task.space, algorithm, objectives, budget=task.budget, seed=task.seed)
+        return Optimizer(task.space, algorithm, task.objectives, budget=task.budget, seed=task.seed)
 
     return start

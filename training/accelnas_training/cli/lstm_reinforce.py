@@ -62,16 +62,17 @@ def lstm_reinforce(
     """
     bench = load_benchmark(benchmark, derive)
     algorithm = LstmReinforce(LstmSettings(learning_rate=learning_rate), device)
+    direction = bench.metrics[metric].direction
     optimum = float(bench.best(metric).values[0])
     seeds = range(seed, seed + runs)
     values = np.empty((runs, budget))
     with progress("searching", runs * budget, "evaluations") as report:
         for start in range(0, runs, _TOGETHER):
-            tasks = [Task(bench.space, (metric,), budget, own) for own in seeds[start : start + _TOGETHER]]
+            tasks = [Task(bench.space, {metric: direction}, budget, own) for own in seeds[start : start + _TOGETHER]]
             own_values = values[start : start + len(tasks)]
             for done in _run(bench, metric, algorithm.many(tasks), own_values):
                 report(start * budget + done)
-    better = np.maximum if _maximises(bench, metric) else np.minimum
+    better = np.maximum if direction == "maximise" else np.minimum
     best = better.accumulate(values, axis=1)
     if output is not None:
         _write(output, best, seeds)
@@ -85,20 +86,15 @@ def lstm_reinforce(
     screen.print(f"the controllers' first {shown} samples are {first:.5g} on average, their last {last:.5g}")
 
 
-def _maximises(bench: Benchmark, metric: str) -> bool:
-    return bench.metrics[metric].direction == "maximise"
-
-
 def _run(bench: Benchmark, metric: str, algorithm: ManyRuns, values: Floats) -> Iterator[int]:
     """Fill `values` (runs, budget) with what each evaluation gives; say how many were made."""
-    sign = 1 if _maximises(bench, metric) else -1
     runs, budget = values.shape
     done = 0
     while done < budget:
         archs = algorithm.ask()[:, : budget - done]
         told = np.reshape(bench.predict(archs.reshape(-1, archs.shape[2]), metric, dtype="float64"), (runs, -1))
         values[:, done : done + archs.shape[1]] = told
-        algorithm.tell(archs, sign * told)
+        algorithm.tell(archs, told)
         done += archs.shape[1]
         yield runs * done
 

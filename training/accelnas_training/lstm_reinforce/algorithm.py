@@ -73,7 +73,7 @@ class LstmReinforce:
     >>> import accelnas
     >>> from accelnas.search.protocol import Task
     >>> bench = accelnas.load()
-    >>> run = LstmReinforce()(Task(bench.space, ("accuracy",), budget=600, seed=0))
+    >>> run = LstmReinforce()(Task(bench.space, {"accuracy": "maximise"}, budget=600, seed=0))
     >>> archs = run.ask()
     >>> archs.shape, archs.dtype
     ((6, 28), dtype('uint8'))
@@ -120,6 +120,7 @@ class LstmRuns:
         choices = [len(variable.choices) for variable in tasks[0].space.variables]
         together = _TOGETHER.get(torch.device(device).type, _TOGETHER["cuda"])
         seeds = [task.seed for task in tasks]
+        self._signs = np.stack([task.signs for task in tasks])
         self._shape = (len(tasks), settings.episodes, len(choices))
         self._settings = settings
         self._asked: Archs | None = None
@@ -142,44 +143,44 @@ class LstmRuns:
             self._asked = np.concatenate([group.sample() for group in self._groups])
         return self._asked.copy()
 
-    def tell(self, archs: Archs, scores: Floats) -> None:
+    def tell(self, archs: Archs, values: Floats) -> None:
         """Improve the controllers.
 
         Parameters
         ----------
         archs : uint8 (runs, n, variables)
             What `ask` gave last. Fewer than `episodes` end a search: nothing is learned from them.
-        scores : float64 (runs, n)
-            Their rewards; more is better.
+        values : float64 (runs, n)
+            Their values, in the direction of each task's objective.
 
         Raises
         ------
         ControllerError
-            If these are other architectures than were asked for, or a score is not a finite number.
+            If these are other architectures than were asked for, or a value is not a finite number.
         """
         if self._asked is None:
             raise ControllerError("tell was called before ask; call ask first")
         runs, episodes, variables = self._shape
-        archs, scores = np.asarray(archs), np.asarray(scores, np.float64)
+        archs, values = np.asarray(archs), np.asarray(values, np.float64)
         n = archs.shape[1] if archs.ndim == 3 else 0
         if archs.shape != (runs, n, variables) or not np.array_equal(archs, self._asked[:, :n]):
             raise ControllerError(
                 f"told architectures of shape {archs.shape} that are not the {self._asked.shape} which were asked for; "
                 "a controller learns from its own samples alone: pass what ask gave last, in its order"
             )
-        if scores.shape != (runs, n):
+        if values.shape != (runs, n):
             raise ControllerError(
-                f"scores have shape {scores.shape}, expected {(runs, n)}: one score an architecture; combine several "
+                f"values have shape {values.shape}, expected {(runs, n)}: one an architecture; combine several "
                 "objectives into one, such as accuracy * (latency / target) ** -0.07"
             )
-        if not np.isfinite(scores).all():
-            run, episode = np.argwhere(~np.isfinite(scores))[0]
+        if not np.isfinite(values).all():
+            run, episode = np.argwhere(~np.isfinite(values))[0]
             raise ControllerError(
-                f"run {run}: score {episode} is {scores[run, episode]}; give finite scores, also where not feasible"
+                f"run {run}: value {episode} is {values[run, episode]}; give finite values, also where not feasible"
             )
         self._asked = None
         if n == episodes:
-            self._learn(scores * self._settings.reward_scale)
+            self._learn(values * self._signs * self._settings.reward_scale)
 
     def _learn(self, rewards: Floats) -> None:
         means = rewards.mean(axis=1)
@@ -205,9 +206,9 @@ class LstmRun:
         archs: Archs = self._runs.ask()[0]
         return archs
 
-    def tell(self, archs: Archs, scores: Floats) -> None:
-        """Improve the controller by scores, float64 (n,), of what was asked; errors are those of `LstmRuns.tell`."""
-        self._runs.tell(np.asarray(archs)[None], np.asarray(scores)[None])
+    def tell(self, archs: Archs, values: Floats) -> None:
+        """Improve the controller by values, float64 (n,), of what was asked; errors are those of `LstmRuns.tell`."""
+        self._runs.tell(np.asarray(archs)[None], np.asarray(values)[None])
 
 
 class _Group:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from accelnas import _core
 from accelnas.errors import SearchError
-from accelnas.search.protocol import Task
+from accelnas.search.protocol import Task, begin
 from accelnas.space.definition import restricted
 
 if TYPE_CHECKING:
@@ -17,10 +16,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from accelnas.search.protocol import UserAlgorithm, Values
     from accelnas.search.runs.plan import Plan
     from accelnas.space import Rows, Space
-
-    Scores = NDArray[np.float64]
 
 __all__ = ["run_user"]
 
@@ -35,49 +33,26 @@ class Driver(Protocol):
         """Give what a run wants to have evaluated; runs are asked in their order."""
         ...
 
-    def tell(self, rows: list[Rows], scores: list[Scores]) -> None:
-        """Take the scores of what was asked, none for runs that are over."""
+    def tell(self, rows: list[Rows], values: list[Values]) -> None:
+        """Take the values of what was asked, none for runs that are over."""
         ...
 
 
 class Each:
     """Runs of their own, as `AskTell` or generators."""
 
-    def __init__(self, algorithm: Callable[[Task], Any], tasks: Sequence[Task]) -> None:
-        made = (algorithm(task) for task in tasks)
-        self._runs: list[Any] = [Yielding(run) if isinstance(run, Generator) else run for run in made]
+    def __init__(self, algorithm: UserAlgorithm, tasks: Sequence[Task]) -> None:
+        self._runs = [begin(algorithm, task) for task in tasks]
 
     def ask(self, run: int) -> Rows:
         """Ask one run."""
-        rows: Rows = self._runs[run].ask()
-        return rows
+        return self._runs[run].ask()
 
-    def tell(self, rows: list[Rows], scores: list[Scores]) -> None:
+    def tell(self, rows: list[Rows], values: list[Values]) -> None:
         """Tell run after run."""
-        for run, own, told in zip(self._runs, rows, scores, strict=True):
+        for run, own, told in zip(self._runs, rows, values, strict=True):
             if len(own):
                 run.tell(own, told)
-
-
-class Yielding:
-    """A generator as `AskTell`."""
-
-    def __init__(self, generator: Generator[Rows, Scores, Any]) -> None:
-        self._generator = generator
-        self._next: Rows | None = next(generator, None)
-
-    def ask(self) -> Rows:
-        """Give what was yielded."""
-        if self._next is None:
-            raise SearchError("the generator returned before the budget was spent; let it yield for ever")
-        return self._next
-
-    def tell(self, _rows: Rows, scores: Scores) -> None:
-        """Send the scores, and take what is yielded next."""
-        try:
-            self._next = self._generator.send(scores)
-        except StopIteration:
-            self._next = None
 
 
 class Together:
@@ -99,9 +74,9 @@ class Together:
         rows: Rows = self._asked[run]
         return rows
 
-    def tell(self, rows: list[Rows], scores: list[Scores]) -> None:
+    def tell(self, rows: list[Rows], values: list[Values]) -> None:
         """Tell all runs."""
-        self._many.tell(np.stack(rows), np.stack(scores))
+        self._many.tell(np.stack(rows), np.stack(values))
 
 
 def run_user(
@@ -115,8 +90,8 @@ def run_user(
         If the algorithm asks for nothing, or for rows that are no architectures.
     """
     space = restricted(plan.setting.bench.space, plan.setting.allowed)
-    labels = plan.setting.sought.labels
-    tasks = [Task(space, labels, plan.budget, _core.run_seed(plan.seed, run)) for run in range(first, last)]
+    sought = plan.setting.sought
+    tasks = [Task(space, sought.directions, plan.budget, _core.run_seed(plan.seed, run)) for run in range(first, last)]
     many = getattr(plan.algorithm, "many", None)
     driver: Driver = Each(plan.algorithm, tasks) if many is None else Together(many(tasks), len(tasks))
     runs = _core.Runs(problem, plan.seed, first, last, keep_all=keep_all)
@@ -130,7 +105,8 @@ def run_user(
         done = [own + count for own, count in zip(done, counts, strict=True)]
         best = max(best, float(scores[:, 0].max()))
         report(sum(done), best)
-        told = scores[:, 0] if len(labels) == 1 else scores
+        told = scores * sought.signs
+        told = told[:, 0] if len(sought.signs) == 1 else told
         driver.tell(asked, np.split(told, np.cumsum(counts)[:-1]))
     return runs.finish()
 
@@ -138,10 +114,12 @@ def run_user(
 def checked(plan: Plan, space: Space, rows: Any) -> Rows:
     """Refuse what is no array of architectures."""
     found, variables = np.asarray(rows), space.variables
-    if found.ndim != 2 or found.shape[1] != len(variables) or not len(found) or found.dtype != np.uint8:
+    if found.ndim == 2 and not len(found):
+        raise SearchError(f"{plan.label} asked for nothing before the budget was spent; let it go on for ever")
+    if found.ndim != 2 or found.shape[1] != len(variables) or found.dtype != np.uint8:
         raise SearchError(
             f"{plan.label} asked for an array of shape {found.shape} and dtype {found.dtype}; "
-            f"give uint8 (n, {len(variables)}) with at least one row"
+            f"give uint8 (n, {len(variables)})"
         )
     checked_rows: Rows = np.ascontiguousarray(found)
     space.check(checked_rows)
