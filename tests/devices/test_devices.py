@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from accelnas import Certificate, MetricError, SearchError, SpaceError
+from accelnas import Certificate, MetricError, ParameterError, SearchError, SpaceError
 from accelnas.devices import codesign, joint_front, specialise, weighted_mean, worst_case
 from accelnas.devices.ratios import value_of_ratio
 from command_line import failure, run
@@ -351,7 +351,7 @@ def test_compromises_at_fault_are_refused(small):
     bench, values = small(0)
     specialised = specialise(bench, SPEEDS, at_least=least(values))
     for tolerance in (-1, math.nan, math.inf, True):
-        with pytest.raises(SearchError, match=r"tolerance is .*; choose a number of at least 0"):
+        with pytest.raises(ParameterError, match=r"tolerance is .*; choose a finite number from 0"):
             worst_case(bench, specialised, tolerance=tolerance)
     equal = dict.fromkeys(SPEEDS, 1)
     for weights in (
@@ -363,7 +363,7 @@ def test_compromises_at_fault_are_refused(small):
     ):
         with pytest.raises(SearchError, match=r"weights are .*; give each of gpu, tpu, fpga a number of at least 0"):
             weighted_mean(bench, specialised, weights)
-    with pytest.raises(SearchError, match="mean is 'median'; choose harmonic, geometric, arithmetic"):
+    with pytest.raises(ParameterError, match="mean is 'median'; choose 'harmonic', 'geometric' or 'arithmetic'"):
         weighted_mean(bench, specialised, mean="median")
     with pytest.raises(MetricError, match=r"the geometric mean of these metrics is no sum .*; choose harmonic"):
         weighted_mean(bench, specialised, mean="geometric")
@@ -422,14 +422,14 @@ def test_codesign_at_fault_is_refused(small, costs, more, error, message):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"cost_is": "free"}, "cost_is is 'free'; choose divisor or objective"),
+        ({"cost_is": "free"}, "cost_is is 'free'; choose 'divisor' or 'objective'"),
         ({"cost_is": "objective"}, "cost_is is 'objective', but there are no costs; give one of each device"),
         ({"costs": {"gpu": 1}}, "costs are of gpu; give one of each of gpu, tpu"),
     ],
 )
 def test_joint_fronts_at_fault_are_refused(small, more, message):
     bench, _ = small(0)
-    with pytest.raises(SearchError, match=message):
+    with pytest.raises((ParameterError, SearchError), match=message):
         joint_front(bench, ["gpu", "tpu"], **more)
 
 

@@ -166,7 +166,7 @@ NOISY = {"objective": "accuracy", "noise": True}
         ("nsga2", {"objective": TWO, "noise": True}, "noise and a clock need metrics that surrogates predict"),
         ("nsga2", {"objective": TWO, "clock": "macs"}, "noise and a clock need metrics that surrogates predict"),
         ("nsga2", {"clock": "wall"}, 'unknown metric "wall" for the clock; the metrics are accuracy'),
-        ("nsga2", {"penalty": -1.0}, "penalty is -1.0; choose a number of at least 0, in units of the score"),
+        ("nsga2", {"penalty": -1.0}, "penalty is -1.0; choose a finite number from 0"),
         ("nsga2", {"penalty": float("nan")}, "penalty is nan"),
         ("nsga2", {"budget": 0}, "budget is 0; choose an integer of 1 to 9223372036854775807"),
         ("nsga2", {"budget": 1.5}, "budget is 1.5; choose an integer"),

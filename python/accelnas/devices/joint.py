@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
+from accelnas.arguments import check_choice
 from accelnas.devices.ratios import (
     Answered,
     checked_accuracy,
@@ -177,7 +178,9 @@ def joint_front(
     Raises
     ------
     SearchError
-        If costs are missing, of other devices or not above 0, or `cost_is` is unknown.
+        If costs are missing, of other devices or not above 0.
+    ParameterError
+        If `cost_is` is unknown.
     MetricError
         If a metric is unknown or has no tables, or the speeds are not of one unit and direction.
     KeyboardInterrupt
@@ -241,8 +244,7 @@ def joint_front(
 
 
 def _amounts(devices: Sequence[str], costs: Mapping[str, float] | None, cost_is: str) -> dict[str, float] | None:
-    if cost_is not in ("divisor", "objective"):
-        raise SearchError(f"cost_is is {cost_is!r}; choose divisor or objective")
+    check_choice("cost_is", cost_is, ("divisor", "objective"))
     if costs is None:
         if cost_is == "objective":
             raise SearchError("cost_is is 'objective', but there are no costs; give one of each device")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from accelnas.arguments import check_choice
 from accelnas.devices.ratios import at_least_text, best_of, fixed
 from accelnas.devices.specialisation import measured
 from accelnas.errors import MetricError, SearchError
@@ -100,7 +101,9 @@ def weighted_mean(
     Raises
     ------
     SearchError
-        If weights are missing, negative, or of other devices, or the mean is unknown.
+        If weights are missing, negative, or of other devices.
+    ParameterError
+        If the mean is unknown.
     MetricError
         If the mean of these metrics is no sum of tables.
 
@@ -160,8 +163,7 @@ def _expression(
 ) -> tuple[str, Literal["maximise", "minimise"]]:
     """Write what is best where the mean is: a sum of terms, on the scale on which ratios are averaged."""
     forms = {"harmonic": "{w!r} * ({inverse})", "geometric": "{w!r} * log({ratio})", "arithmetic": "{w!r} * ({ratio})"}
-    if mean not in forms:
-        raise SearchError(f"mean is {mean!r}; choose {', '.join(forms)}")
+    check_choice("mean", mean, list(forms))
     terms = []
     for device, optimum in zip(specialised.devices, specialised.optima.tolist(), strict=True):
         if not shares[device]:

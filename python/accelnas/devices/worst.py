@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from accelnas._core import MAX_LIMITS
+from accelnas.arguments import check_number
 from accelnas.devices.ratios import Answered, at_least_text, best_of, fixed, speed_text, value_of_ratio
 from accelnas.devices.specialisation import measured
 from accelnas.errors import SearchError
@@ -106,8 +107,10 @@ def worst_case(
     Raises
     ------
     SearchError
-        If the tolerance is no number of at least 0, or there are more bounds than `_core.MAX_LIMITS`: one a device,
-        one for accuracy, and those of the constraints on other metrics.
+        If there are more bounds than `_core.MAX_LIMITS`: one a device, one for accuracy, and those of the constraints
+        on other metrics.
+    ParameterError
+        If the tolerance is no number of at least 0.
 
     Notes
     -----
@@ -126,8 +129,7 @@ def worst_case(
     >>> bool(specialised.ratios.min(axis=1).max() <= found.lower < found.upper <= found.lower + 1e-4)
     True
     """
-    if isinstance(tolerance, bool) or not 0 <= tolerance < math.inf:
-        raise SearchError(f"tolerance is {tolerance!r}; choose a number of at least 0")
+    tolerance = check_number("tolerance", tolerance, 0)
     _check_bounds(bench, specialised)
     count = len(specialised.devices)
     start = int(specialised.ratios[:count].min(axis=1).argmax())

@@ -46,8 +46,7 @@ class Run:
         """Refuse what can't be done."""
         check_threads(self.threads)
         parts = check_whole("parts", self.part[1], 1)
-        if not 1 <= check_whole("part", self.part[0], 0) <= parts:
-            raise SearchError(f"shard is {self.part[0]} of {parts}; choose 1 to {parts}")
+        check_whole("shard", self.part[0], 1, parts)
 
 
 @dataclass(frozen=True)

@@ -162,6 +162,8 @@ def parse_sought(
         If a metric is unknown.
     SearchError
         If a formulation or a constraint makes no sense.
+    ParameterError
+        If the penalty is no number of at least 0.
 
     Examples
     --------
@@ -170,8 +172,8 @@ def parse_sought(
     'maximise accuracy, minimise latency_zcu102 subject to macs <= 400.0'
     """
     limits = parse_constraints(bench.metrics, subject_to)
-    if penalty is not None and check_number("penalty", penalty) < 0:
-        raise SearchError(f"penalty is {penalty!r}; choose a number of at least 0, in units of the score")
+    if penalty is not None:
+        check_number("penalty", penalty, 0)
     if isinstance(objective, FunctionObjective) or (callable(objective) and not isinstance(objective, str)):
         return _of_function(objective, limits, penalty)
     if isinstance(objective, tuple(FORMULATIONS.values())):
