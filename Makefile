@@ -17,7 +17,7 @@ MATURIN := env -u CONDA_PREFIX VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin
 QUIETLY := @scripts/quietly.sh
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help preflight develop demo test lint rust-lint python-lint rust-test python-test training-test smoke fuzz stress bench wheel matrix clean
+.PHONY: help preflight develop demo test quick lint rust-lint python-lint rust-test python-test training-test smoke fuzz stress bench wheel matrix clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ demo: $(VENV)/.built ## set up, then score ten million architectures
 	@$(BIN)/python scripts/demo.py
 
 test: lint rust-test fuzz python-test training-test smoke ## everything that CI runs
+
+quick: python-lint ## lints, and the tests of the package that take seconds
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --quiet -m "not slow" tests
 
 lint: rust-lint python-lint ## formatting, lints and types
 

@@ -18,6 +18,7 @@ GUIDES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")]
 every_guide = pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.relative_to(REPOSITORY).as_posix())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("some", executed(GUIDES, "python", REPOSITORY))
 def test_python_runs_and_prints_what_it_says(some, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -28,6 +29,7 @@ def test_python_runs_and_prints_what_it_says(some, tmp_path, monkeypatch, capsys
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="guides show a POSIX shell")
+@pytest.mark.slow
 @pytest.mark.parametrize("some", executed(GUIDES, "console", REPOSITORY))
 def test_commands_run_in_order(some, tmp_path):
     run_console(some, tmp_path)

@@ -12,6 +12,8 @@ import xgboost
 import accelnas
 from accelnas.fitting.compile import MetricSpec, compile_metric
 
+pytestmark = pytest.mark.slow
+
 SIZES = (255, 256, 257, 4095, 4096, 4097, 20_000)
 
 

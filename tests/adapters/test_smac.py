@@ -13,6 +13,8 @@ from accelnas.adapters.smac import smac_algorithm
 from accelnas.search.protocol import Task
 from search_driver import SMALL, TINY, drive, score, scores
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("evaluate", [score, scores])
 def test_seeds_decide(evaluate):

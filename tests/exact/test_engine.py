@@ -20,7 +20,7 @@ from accelnas.exact.engine import CHUNK, Finished, Run, prepare
 from accelnas.exact.solve import solve
 from interrupts import interrupt
 
-WITHIN = {"block0_e": 1, "block1_e": [4, 6], "block2_e": [4, 6], "block3_e": 6}
+WITHIN = {"block0_e": 1, "block1_e": [4, 6], "block2_e": [4, 6], "block3_e": 6, "block4_e": 4}
 CONSTRAINT = "accuracy >= 60"
 
 
@@ -151,6 +151,7 @@ def test_shards_equal_the_whole(bench, whole, question, parts, tmp_path):
     assert Part.load(files[0]).parts == parts
 
 
+@pytest.mark.slow
 def test_shards_of_the_best(bench):
     limits = {"subject_to": ["latency_zcu102 <= 5", "macs < 300"], "within": WITHIN, "k": 20}
     question = BestQuestion("accuracy", **limits)
@@ -173,6 +174,7 @@ def test_shards_have_checkpoints_and_progress_of_their_own(bench, question, tmp_
         run_shard(bench, question, 2, 3, **how)
 
 
+@pytest.mark.slow
 def test_shards_at_fault_are_refused(bench, question, tmp_path):
     one, two = (run_shard(bench, question, part, 2) for part in (1, 2))
     other = run_shard(bench, CountQuestion("accuracy >= 61", within=WITHIN), 2, 2)
@@ -330,6 +332,7 @@ RAY = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="workers are found in /proc")
 def test_ray_survives_a_killed_worker(tmp_path):
     code = textwrap.dedent(RAY).format(constraint=CONSTRAINT, within=WITHIN, checkpoint=str(tmp_path / "ray.sqlite"))
@@ -339,6 +342,7 @@ def test_ray_survives_a_killed_worker(tmp_path):
     assert done.stdout.endswith("all equal\n"), done.stderr
 
 
+@pytest.mark.slow
 def test_a_scan_evaluates_everything_and_finds_the_same(bench):
     limits = {"subject_to": "latency_zcu102 <= 5", "within": WITHIN, "k": 7}
     proven, scanned = bench.best("accuracy", **limits), bench.best("accuracy", options=RunOptions("scan"), **limits)

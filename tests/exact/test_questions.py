@@ -269,6 +269,7 @@ def test_results(bench, found, counted):
     assert nothing.certificate.verify(bench, samples=1000).passed
 
 
+@pytest.mark.slow
 def test_an_optimum_is_verified_by_a_scan_without_bounds(bench):
     within = {"block0_e": 6, "block1_e": 6, "block2_e": 6, "block3_e": 6}  # 1.3e9 architectures
     found = bench.best("time_a100", subject_to=["accuracy >= 66", "params <= 6"], k=5, within=within)
@@ -384,6 +385,7 @@ def test_any_altered_field_is_noticed(bench, kind, request):
 HARMLESS = {"seconds", "threads", "date", "engine"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["found", "counted"])
 def test_forged_claims_are_refused_or_refuted(bench, kind, request):
     content = request.getfixturevalue(kind).certificate.to_json()
@@ -497,6 +499,7 @@ def test_best_command(found, tmp_path):
     assert "100.0" not in run("best", "accuracy", "-s", "accuracy > 90").stdout
 
 
+@pytest.mark.slow
 def test_verify_command(found, tmp_path):
     path = tmp_path / "c.json"
     found.certificate.save(path)
@@ -510,6 +513,7 @@ def test_verify_command(found, tmp_path):
     assert "was altered" in run("verify", path, code=1).stderr
 
 
+@pytest.mark.slow
 def test_questions_from_files_divide_and_merge(counted, tmp_path):
     derive = ["-d", "time_a100 [ms] = 1000 / throughput_a100"]
     count = ["count", "-s", "accuracy >= 62", "-s", "time_a100 <= 0.2", *WITHIN_OPTIONS, *derive]

@@ -133,6 +133,7 @@ def test_altered_states_are_refused(kind):
                 pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", QUESTIONS)
 def test_forged_states_give_no_panic_and_no_foreign_values(kind):
     search, first, whole, rest = searched(QUESTIONS[kind])

@@ -109,6 +109,7 @@ def test_posterior_is_that_of_a_gaussian_process(space, kernel):
         assert np.abs(variance[fold] / (spread + noise) - 1).max() < 0.25
 
 
+@pytest.mark.slow
 def test_learning_finds_what_made_the_data(space):
     kernel = AnovaKernel(space, (2, 2))
     random = np.random.default_rng(0)

@@ -166,6 +166,7 @@ def test_cached_cells_are_not_fitted_again(tmp_path, dataset, split, monkeypatch
     assert keys == {cell.key(dataset.sha256) for cell in more}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="kills a process group")
 def test_an_interrupted_evaluation_goes_on(folder):
     def arguments(output, cache, threads):

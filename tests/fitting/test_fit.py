@@ -121,6 +121,7 @@ def test_benchmark_predicts_what_was_fitted(tmp_path, dataset, split, recipe):
         assert results[1].figures.r2 > 0.98
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["xgb", "process"])
 def test_fit_depends_on_seed_and_data_not_on_threads(tmp_path, dataset, split, recipe):
     settings = settings_of(tmp_path, recipe=recipe)
@@ -268,6 +269,7 @@ def measured_here():
     return measured, random_split(measured)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("settings", "name"), [("bundled", "throughput_3090"), ("epyc", "latency_epyc_ort")])
 def test_the_bundled_benchmark_is_reproduced(tmp_path, request, settings, name):
     data = measured_here() if settings == "epyc" else published(request.getfixturevalue("published_archive"))
@@ -310,6 +312,7 @@ def test_forests_are_those_of_one_call(dataset):
         assert (one.tree_.value == other.tree_.value).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["epsilon_svr", "nu_svr"])
 def test_machines_of_a_child_process_are_those_of_this_one(dataset, family, monkeypatch):
     sample = Sample(dataset.choices, dataset.values("accuracy"))

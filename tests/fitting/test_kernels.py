@@ -17,7 +17,8 @@ from accelnas.fitting.provenance import kernels
 from reproduced import check_reproduced, same_kernels, tensors
 
 # one worker sets it up
-pytestmark = pytest.mark.xdist_group("kernels")
+pytestmark = [pytest.mark.xdist_group("kernels"), pytest.mark.slow]
+
 CODE = """
     import sys
     sys.path.insert(0, sys.argv[1])

@@ -181,6 +181,7 @@ def last_of(process, ended):
     return int([ended, *process.stdout][-1])
 
 
+@pytest.mark.slow
 def test_killed_search_loses_nothing_finished(tmp_path, search):
     storage = tmp_path / "study"
     with start(tmp_path, threads=1, storage=storage) as process:
@@ -224,6 +225,7 @@ def test_a_trial_that_was_cut_short_is_asked_again(tmp_path):
     whole.close(), cut.close()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are looked up in /proc")
 def test_killed_worker_costs_one_trial_and_ctrl_c_keeps_the_rest(tmp_path, search):
     storage = tmp_path / "study.db"
@@ -285,6 +287,7 @@ def test_wrong_calls_say_what_to_do(tmp_path, dataset, split, search, monkeypatc
         search()
 
 
+@pytest.mark.slow
 def test_command_writes_settings_that_fit_takes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     sample_table(ROWS).write_parquet("data.parquet")

@@ -165,6 +165,7 @@ def simulating(folder, before=""):
     )
 
 
+@pytest.mark.slow
 def test_killed_processes_go_on(tmp_path, made, monkeypatch):
     with simulating(tmp_path) as process:
         for line in process.stdout:
@@ -287,6 +288,7 @@ RAY = """
 """
 
 
+@pytest.mark.slow
 def test_ray_finds_the_same(tmp_path):
     # Ray keeps files of its own in the home folder
     environment = {**os.environ, "HOME": str(tmp_path), "RAY_USAGE_STATS_ENABLED": "0"}

@@ -30,6 +30,8 @@ from studies.schemes import read_schemes
 from studies.surrogates import bundled_surrogate, default_machine
 from studies.tables import FAMILIES, TABLES, rows_of
 
+pytestmark = pytest.mark.slow
+
 SEEDS = 3
 TOP1, TRAIN_TIME, FIRST_VARIABLE = 4, 8, 9
 BOOSTED = """

@@ -13,6 +13,8 @@ from accelnas.fitting.tuning import tune
 from data_samples import sample_table
 from studies.smac_tuning import smac
 
+pytestmark = pytest.mark.slow
+
 ROWS = 300
 
 
