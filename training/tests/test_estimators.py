@@ -154,7 +154,7 @@ def test_profiling_measures_every_block_with_its_own_input(monkeypatch):
         return SimpleNamespace(latency_ms=2 * pace, reference_ms=5 * pace)
 
     monkeypatch.setattr(measuring, "measure_subject", measured)
-    family = NetworkFamily(_few_states(), options=NetworkOptions(classes=4, width=0.25))
+    family = NetworkFamily(_few_states(), options=NetworkOptions(num_classes=4, width=0.25))
     found = profile_blocks(family, load_protocol("cpu_latency").changed(resolution=32))
     assert [len(block) for block in found.blocks] == [2, 1, 1, 1, 1, 4, 1]
     assert found.measurements == len(seen) == 2 + 11

@@ -18,7 +18,7 @@ from accelnas_training.measure.machine import clock_mhz, load
 from accelnas_training.measure.subject import Subject
 from accelnas_training.networks import load_family
 
-FAMILY = load_family().with_options(classes=10, width=0.25, head=32)
+FAMILY = load_family().with_options(num_classes=10, width=0.25, head=32)
 FEW = {"timing.passes": 3, "timing.seconds": 0, "timing.warm_up": 1, "timing.warm_up_seconds": 0.1, "resolution": 32}
 
 

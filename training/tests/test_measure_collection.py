@@ -224,7 +224,7 @@ def test_one_measurement_is_no_repetition(measured, toy):
 
 @pytest.mark.slow
 def test_a_real_measurement_shares_the_network(tmp_path):
-    family = load_family().with_options(classes=10, width=0.25, head=32)
+    family = load_family().with_options(num_classes=10, width=0.25, head=32)
     few = {"resolution": 32, "timing.passes": 2, "timing.seconds": 0, "timing.warm_up_seconds": 0.01}
     protocols = [LATENCY.changed(**few), THROUGHPUT.changed(**few), load_protocol("torch_cpu_latency").changed(**few)]
     path = tmp_path / "speed.db"

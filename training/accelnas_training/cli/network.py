@@ -51,7 +51,7 @@ app = typer.Typer(no_args_is_help=True)
 class _Changes:
     """Options of networks that may differ from the family's."""
 
-    classes: Annotated[int | None, typer.Option("--classes", help="Outputs.", show_default=_FAMILYS)] = None
+    num_classes: Annotated[int | None, typer.Option("--num-classes", help="Outputs.", show_default=_FAMILYS)] = None
     in_channels: Annotated[
         int | None, typer.Option("--in-channels", help="Channels of an image.", show_default=_FAMILYS)
     ] = None

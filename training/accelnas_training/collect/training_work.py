@@ -222,4 +222,4 @@ class TrainingWork(NetworkWork):
 
 
 def _fitted(family: NetworkFamily, images: Images) -> NetworkFamily:
-    return family.with_options(classes=images.classes, in_channels=images.channels)
+    return family.with_options(num_classes=images.classes, in_channels=images.channels)

@@ -51,7 +51,7 @@ def measure_network(network: nn.Module, protocol: Protocol, in_channels: int = 3
     --------
     >>> from accelnas_training.measure import load_protocol
     >>> from accelnas_training.networks.family import load_family
-    >>> family = load_family().with_options(classes=10, width=0.25)
+    >>> family = load_family().with_options(num_classes=10, width=0.25)
     >>> quick = load_protocol("torch_cpu_latency").changed(resolution=32, **{"timing.passes": 3, "timing.seconds": 0})
     >>> measured = measure_network(family.build(family.space.sample(1, seed=0)[0]), quick)
     >>> abs(measured.throughput - 1000 / measured.latency_ms) < 1e-6

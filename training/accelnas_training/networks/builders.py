@@ -26,7 +26,7 @@ class NetworkOptions(Checked):
 
     Attributes
     ----------
-    classes
+    num_classes
         Outputs of the classifier.
     in_channels
         Channels of an image.
@@ -47,12 +47,12 @@ class NetworkOptions(Checked):
 
     Examples
     --------
-    >>> NetworkOptions(classes=10).head
+    >>> NetworkOptions(num_classes=10).head
     1280
     """
 
     error = NetworkError
-    classes: Annotated[int, Range(least=1)] = 1000
+    num_classes: Annotated[int, Range(least=1)] = 1000
     in_channels: Annotated[int, Range(least=1)] = 3
     width: Annotated[float, Range(more_than=0)] = 1.0
     stem: Annotated[int, Range(least=1)] = 32

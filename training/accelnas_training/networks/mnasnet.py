@@ -50,7 +50,7 @@ def build(architecture: Mapping[str, Any], options: NetworkOptions) -> nn.Module
     >>> from accelnas import mnasnet_space
     >>> from accelnas_training.networks.builders import NetworkOptions
     >>> space = mnasnet_space()
-    >>> network = build(space.decode(space.at([0]))[0], NetworkOptions(classes=10))
+    >>> network = build(space.decode(space.at([0]))[0], NetworkOptions(num_classes=10))
     >>> sum(p.numel() for p in network.parameters())
     529882
     """
@@ -58,7 +58,7 @@ def build(architecture: Mapping[str, Any], options: NetworkOptions) -> nn.Module
     rounded = partial(round_channels, multiplier=options.width)
     return EfficientNet(
         blocks,
-        num_classes=options.classes,
+        num_classes=options.num_classes,
         in_chans=options.in_channels,
         stem_size=options.stem,
         num_features=rounded(options.head) if options.head else 0,

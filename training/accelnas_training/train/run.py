@@ -123,7 +123,7 @@ def train_architecture(
     TrainingFailure, TrainingError
         As `train`.
     """
-    fitting = family.with_options(classes=images.classes, in_channels=images.channels)
+    fitting = family.with_options(num_classes=images.classes, in_channels=images.channels)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = fitting.build(architecture)
