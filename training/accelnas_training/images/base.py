@@ -14,11 +14,10 @@ from accelnas_training.checked import Checked, Range
 from accelnas_training.errors import ImagesError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import numpy as np
     from numpy.typing import NDArray
-    from torch import Tensor
+
+    from accelnas_training.images.loader import Loader
 
 
 INTERPOLATIONS = ("bilinear", "bicubic", "random")
@@ -147,16 +146,6 @@ class LoaderPlan(Checked):
         super().__post_init__()
         if not 0 <= self.rank < self.processes:
             raise ImagesError(f"rank is {self.rank} of {self.processes} processes; choose 0 to {self.processes - 1}")
-
-
-class Loader(Protocol):
-    """The batches of one epoch."""
-
-    def __len__(self) -> int:
-        """Give the number of batches."""
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Give each batch: float32 (b, channels, r, r), normalised, and int64 (b,), the classes."""
 
 
 class Images(ABC):

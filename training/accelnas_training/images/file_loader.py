@@ -11,8 +11,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from accelnas_training.errors import ImagesError
 from accelnas_training.images.base import decoded
-from accelnas_training.images.streams import AUGMENTATION, batches, bits, seeded
-from accelnas_training.images.tensors import finished
+from accelnas_training.images.loader import Loader
+from accelnas_training.images.streams import AUGMENTATION, bits, seeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,26 +27,12 @@ if TYPE_CHECKING:
     Transform = Callable[[Image], Tensor]
 
 
-def transformed(
+def _transformed(
     image: Callable[[int], Image], rows: NDArray[np.int64], plan: LoaderPlan, mean: tuple[float, ...]
 ) -> Tensor:
-    """Crop, resize and alter a batch of images, in this process.
+    """Crop, resize and alter images by their numbers; `mean` is the colour that policies fill with.
 
-    Parameters
-    ----------
-    image
-        Gives an image by its number.
-    rows
-        Numbers of the images, (n,).
-    plan
-        The epoch.
-    mean
-        Of each channel, in 0 to 1: the colour that policies fill with.
-
-    Returns
-    -------
-    Tensor
-        uint8 (n, channels, resolution, resolution); not normalised, nothing erased: see `finished`.
+    Gives uint8 (n, channels, resolution, resolution), neither normalised nor erased: see `finished`.
     """
     transform = _transform(plan.resolution, plan.augmentation, plan.crop_share, mean)
     batch = torch.empty((len(rows), len(mean), plan.resolution, plan.resolution), dtype=torch.uint8)
@@ -60,21 +46,6 @@ def transformed(
         with seeded(seeds[place]):
             batch[place] = transform(stored)
     return batch
-
-
-def check_transform(plan: LoaderPlan, mean: tuple[float, ...]) -> None:
-    """Make the transforms of an epoch once.
-
-    Raises
-    ------
-    ImagesError
-        If timm can't read the policy.
-    """
-    try:
-        _transform(plan.resolution, plan.augmentation, plan.crop_share, mean)
-    except Exception as error:  # timm raises whatever a wrong policy leads it to
-        policy = plan.augmentation.policy if plan.augmentation is not None else ""
-        raise ImagesError(f"augmentation.policy is {policy!r}, not one of timm's, such as rand-m9-mstd0.5") from error
 
 
 @lru_cache(maxsize=8)
@@ -101,43 +72,36 @@ def _transform(
 Pools: TypeAlias = "dict[tuple[Part, int, bool], _Pool]"
 
 
-class FileLoader:
-    """The batches of one epoch, decoded ahead by the workers."""
+def file_loader(images: Images, part: Part, samples: Samples, plan: LoaderPlan, pools: Pools) -> Loader:
+    """Give the batches of one epoch, decoded ahead by the workers; raises ImagesError as `Images.loader`."""
+    try:
+        _transform(plan.resolution, plan.augmentation, plan.crop_share, images.mean)
+    except Exception as error:  # timm raises whatever a wrong policy leads it to
+        policy = plan.augmentation.policy if plan.augmentation is not None else ""
+        raise ImagesError(f"augmentation.policy is {policy!r}, not one of timm's, such as rand-m9-mstd0.5") from error
+    decoder = _Decoder(samples, images.channels, images.mean)
+    key = part, plan.workers, plan.device.startswith("cuda")
 
-    def __init__(self, images: Images, part: Part, samples: Samples, plan: LoaderPlan, pools: Pools) -> None:
-        check_transform(plan, images.mean)
-        self._images, self._samples, self._plan, self._pools = images, samples, plan, pools
-        self._key = part, plan.workers, plan.device.startswith("cuda")
-        self._batches = batches(plan, len(samples.labels))
-
-    def __len__(self) -> int:
-        return len(self._batches)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        images, plan = self._images, self._plan
-        labels = torch.from_numpy(self._samples.labels)
-        for rows, batch in zip(self._batches, self._read(), strict=True):
-            if isinstance(batch, ImagesError):
-                raise batch
-            moved = batch.to(plan.device, non_blocking=True)
-            own = labels[torch.from_numpy(rows)].to(plan.device)
-            yield finished(moved, rows, plan, images.mean, images.std), own
-
-    def _read(self) -> Iterator[Tensor | ImagesError]:
-        """Give the batches as they come from the workers, uint8, or what went wrong."""
-        decoder = _Decoder(self._samples, self._images.channels, self._images.mean)
-        chunks = [_Chunk(rows, self._plan) for rows in self._batches]
-        if self._plan.workers == 0:
+    def made(chunks: list[_Chunk]) -> Iterator[Tensor | ImagesError]:
+        if plan.workers == 0:
             yield from map(decoder.__getitem__, chunks)
             return
         # taken while it works, so that two iterations at a time have a pool each
-        pool = self._pools.pop(self._key, None) or _Pool(decoder, *self._key[1:])
+        pool = pools.pop(key, None) or _Pool(decoder, *key[1:])
         try:
             yield from pool.run(chunks)
         except GeneratorExit:  # the caller broke off: the workers are well
-            self._pools[self._key] = pool
+            pools[key] = pool
             raise
-        self._pools[self._key] = pool
+        pools[key] = pool
+
+    def read(batches: list[NDArray[np.int64]]) -> Iterator[Tensor]:
+        for batch in made([_Chunk(rows, plan) for rows in batches]):
+            if isinstance(batch, ImagesError):
+                raise batch
+            yield batch
+
+    return Loader(images, plan, torch.from_numpy(samples.labels), read)
 
 
 class _Chunk(NamedTuple):
@@ -155,7 +119,7 @@ class _Decoder(Dataset[Any]):
 
     def __getitem__(self, chunk: _Chunk) -> Tensor | ImagesError:
         try:
-            return transformed(self._image, chunk.rows, chunk.plan, self._mean)
+            return _transformed(self._image, chunk.rows, chunk.plan, self._mean)
         except ImagesError as error:
             return error
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from accelnas_training.images.base import LoaderPlan, Part, Samples
-    from accelnas_training.images.file_loader import FileLoader, Pools
+    from accelnas_training.images.file_loader import Pools
+    from accelnas_training.images.loader import Loader
 
 
 # of ImageNet's train part, as torchvision and timm have them
@@ -79,7 +80,7 @@ class FileImages(Images):
         samples = self._parts[part]
         return decoded(samples, index, self.channels), int(samples.labels[index])
 
-    def loader(self, part: Part, plan: LoaderPlan) -> FileLoader:
+    def loader(self, part: Part, plan: LoaderPlan) -> Loader:
         """Give the batches of one epoch; raises ImagesError as `Images.loader`."""
         asked = plan.augmentation
         if asked is not None and self.channels == 1 and (asked.policy or asked.color_jitter):
@@ -87,9 +88,9 @@ class FileImages(Images):
                 f"augmentation.policy is {asked.policy!r} and color_jitter {asked.color_jitter}, which "
                 f"grey images can't have; leave them out for {self.name}"
             )
-        from accelnas_training.images.file_loader import FileLoader  # PyTorch and timm take seconds to import
+        from accelnas_training.images.file_loader import file_loader  # PyTorch and timm take seconds to import
 
-        return FileLoader(self, part, self._parts[part], plan, self._pools)
+        return file_loader(self, part, self._parts[part], plan, self._pools)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_pools": {}}  # another process starts workers of its own

@@ -12,8 +12,9 @@ from PIL import Image
 
 from accelnas_training.errors import ImagesError
 from accelnas_training.images.base import Images
-from accelnas_training.images.streams import AUGMENTATION, ORDER, batches, bits, uniforms
-from accelnas_training.images.tensors import CROP_DRAWS, finished, random_crops, resized
+from accelnas_training.images.loader import Loader
+from accelnas_training.images.streams import AUGMENTATION, ORDER, bits, uniforms
+from accelnas_training.images.tensors import CROP_DRAWS, random_crops, resized
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,9 +96,21 @@ class MemoryImages(Images):
         array = pixels[index].permute(1, 2, 0).numpy()
         return Image.fromarray(array if self.channels == 3 else array[:, :, 0]), int(labels[index])
 
-    def loader(self, part: Part, plan: LoaderPlan) -> MemoryLoader:
+    def loader(self, part: Part, plan: LoaderPlan) -> Loader:
         """Give the batches of one epoch; raises ImagesError as `Images.loader`."""
-        return MemoryLoader(self, *self._on(part, plan.device), plan)
+        asked = plan.augmentation
+        if asked is not None and (asked.policy or asked.color_jitter):
+            raise ImagesError(
+                f"augmentation.policy is {asked.policy!r} and color_jitter {asked.color_jitter}, which "
+                f"{self.name} in memory can't have; leave them out, or write it to files: accelnas-training cache"
+            )
+        pixels, labels = self._on(part, plan.device)
+
+        def read(batches: list[NDArray[np.int64]]) -> Iterator[Tensor]:
+            for rows in batches:
+                yield _altered(pixels[torch.from_numpy(rows).to(pixels.device)], rows, plan)
+
+        return Loader(self, plan, labels, read)
 
     def _on(self, part: Part, device: str) -> tuple[Tensor, Tensor]:
         if device == "cpu":
@@ -109,40 +122,17 @@ class MemoryImages(Images):
         return self._parts[there]
 
 
-class MemoryLoader:
-    """The batches of one epoch, made when they are asked for."""
-
-    def __init__(self, images: MemoryImages, pixels: Tensor, labels: Tensor, plan: LoaderPlan) -> None:
-        asked = plan.augmentation
-        if asked is not None and (asked.policy or asked.color_jitter):
-            raise ImagesError(
-                f"augmentation.policy is {asked.policy!r} and color_jitter {asked.color_jitter}, which "
-                f"{images.name} in memory can't have; leave them out, or write it to files: accelnas-training cache"
-            )
-        self._images, self._pixels, self._labels, self._plan = images, pixels, labels, plan
-        self._batches = batches(plan, len(labels))
-
-    def __len__(self) -> int:
-        return len(self._batches)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        images, device = self._images, self._pixels.device
-        for rows in self._batches:
-            chosen = torch.from_numpy(rows).to(device)
-            altered = self._resized(self._pixels[chosen], rows)
-            yield finished(altered, rows, self._plan, images.mean, images.std), self._labels[chosen]
-
-    def _resized(self, pixels: Tensor, rows: NDArray[np.int64]) -> Tensor:
-        height, width = pixels.shape[2:]
-        if self._plan.augmentation is None:
-            boxes = np.broadcast_to(np.array((0, 0, height, width)), (len(rows), 4))
-            mirrored = cubic = np.zeros(len(rows), bool)
-        else:
-            draws = uniforms(AUGMENTATION, self._plan.seed, self._plan.epoch, rows, CROP_DRAWS + 2)
-            boxes, mirrored, cubic = _drawn(draws, height, width, self._plan.augmentation)
-        at = pixels.device
-        tensors = torch.tensor(boxes, device=at), torch.tensor(mirrored, device=at), torch.tensor(cubic, device=at)
-        return resized(pixels, *tensors, self._plan.resolution)
+def _altered(pixels: Tensor, rows: NDArray[np.int64], plan: LoaderPlan) -> Tensor:
+    """Crop, mirror and resize images of these numbers as the plan says."""
+    height, width = pixels.shape[2:]
+    if plan.augmentation is None:
+        boxes = np.broadcast_to(np.array((0, 0, height, width)), (len(rows), 4))
+        mirrored = cubic = np.zeros(len(rows), bool)
+    else:
+        draws = uniforms(AUGMENTATION, plan.seed, plan.epoch, rows, CROP_DRAWS + 2)
+        boxes, mirrored, cubic = _drawn(draws, height, width, plan.augmentation)
+    tensors = (torch.tensor(values, device=pixels.device) for values in (boxes, mirrored, cubic))
+    return resized(pixels, *tensors, plan.resolution)
 
 
 def _drawn(

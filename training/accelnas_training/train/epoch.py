@@ -17,7 +17,7 @@ from accelnas_training.errors import TrainingFailure
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from accelnas_training.images import Loader
+    from accelnas_training.images.loader import Loader
     from accelnas_training.train.learner import Learner
 
 

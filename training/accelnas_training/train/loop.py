@@ -15,7 +15,7 @@ from torch import nn
 
 from accelnas_training.energy import Meter
 from accelnas_training.errors import TrainingError, TrainingFailure
-from accelnas_training.images import Images, Loader, LoaderPlan, Part
+from accelnas_training.images import Images, LoaderPlan, Part
 from accelnas_training.provenance import environment
 from accelnas_training.train.epoch import (
     TrainedEpoch,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from accelnas_training.images.loader import Loader
     from accelnas_training.schemes import Scheme
     from accelnas_training.train.places import Place
 
