@@ -25,27 +25,17 @@ _PAUSE, _LONGEST_PAUSE = 0.5, 60.0  # seconds between looks for room on a full d
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a collection is.
+    """How far a collection is."""
 
-    Attributes
-    ----------
-    jobs, done, quarantined : int
-        Jobs asked for, with a result, and given up.
-    running, workers : int
-        Attempts under way, and workers that are there.
-    in_hand : int
-        Outcomes that the store could not take yet.
-    note : str
-        What hinders it, in words; empty if nothing does.
-    """
-
+    # jobs asked for, with a result, and given up
     jobs: int
     done: int
     quarantined: int
+    # attempts under way, and workers that are there
     running: int
     workers: int
-    in_hand: int
-    note: str
+    in_hand: int  # outcomes that the store could not take yet
+    note: str  # what hinders it, in words; empty if nothing does
 
     @property
     def finished(self) -> bool:

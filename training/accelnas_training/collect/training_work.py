@@ -28,28 +28,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How architectures are chosen.
+    """How architectures are chosen."""
 
-    Attributes
-    ----------
-    kind : str
-        ``uniform``; ``grid``, an even grid of MACs and parameters; or ``active``: in rounds, the first uniform, each
-        other where an ensemble fitted on the accuracies so far disagrees.
-    number : int
-        How many architectures.
-    seed : int
-        Of the choice.
-    rounds : int
-        Into how many rounds they are divided; others than ``active`` choose all in one.
-    resolution : int
-        Pixels a side for which a grid counts MACs.
-    """
-
+    # ``uniform``; ``grid``, an even grid of MACs and parameters; or ``active``: in rounds, the first uniform, each
+    # other where an ensemble fitted on the accuracies so far disagrees
     kind: Literal["uniform", "grid", "active"]
     number: int
-    seed: int = 0
-    rounds: int = 5
-    resolution: int = 224
+    seed: int = 0  # of the choice
+    rounds: int = 5  # into how many rounds they are divided; others than ``active`` choose all in one
+    resolution: int = 224  # pixels a side for which a grid counts MACs
 
 
 def sampled_rounds(store: StoreReader, family: NetworkFamily, scheme: str, choice: Sampling) -> Iterator[Archs]:

@@ -34,21 +34,14 @@ class Work(Protocol):
 class WorkDescription:
     """How to make a `Work`: a function, by name, and its arguments.
 
-    Attributes
-    ----------
-    function : str
-        ``package.module:function``.
-    arguments : mapping of str to JSON values
-        Its keyword arguments.
-
     Examples
     --------
     >>> WorkDescription("fractions:Fraction", {"numerator": 2, "denominator": 3}).make()
     Fraction(2, 3)
     """
 
-    function: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    function: str  # ``package.module:function``
+    arguments: Mapping[str, Any] = field(default_factory=dict)  # its keyword arguments
 
     def make(self) -> Any:
         """Import the function and call it.

@@ -53,21 +53,11 @@ def fit_line(known: Floats, times: Floats) -> Callable[[Floats], Floats]:
 
 @dataclass(frozen=True)
 class Roofline:
-    """A device by three numbers: a layer takes ``max(MACs / peak, bytes / bandwidth) + overhead`` (Williams 2009).
+    """A device by three numbers: a layer takes ``max(MACs / peak, bytes / bandwidth) + overhead`` (Williams 2009)."""
 
-    Attributes
-    ----------
-    peak
-        MACs in a unit of time.
-    bandwidth
-        Bytes in a unit of time: float32 inputs, outputs and parameters of each layer.
-    overhead
-        Time of a layer that does nothing.
-    """
-
-    peak: float
-    bandwidth: float
-    overhead: float
+    peak: float  # MACs in a unit of time
+    bandwidth: float  # bytes in a unit of time: float32 inputs, outputs and parameters of each layer
+    overhead: float  # time of a layer that does nothing
 
     def predict(self, states: Archs) -> Floats:
         """Predict times of MnasNet architectures, float64 (n,), from block states (n, 7)."""

@@ -36,25 +36,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """What one estimator says of a case.
+    """What one estimator says of a case."""
 
-    Attributes
-    ----------
-    name, kind
-        Of the estimator; the kinds are those of `accelnas_training.estimators.comparison.KINDS`.
-    predicted
-        float64 (test rows,): times.
-    measurements
-        How many measurements it was built from.
-    seconds
-        Time to compute it, measurements not counted; NaN where it was computed before.
-    """
-
+    # of the estimator; the kinds are those of `accelnas_training.estimators.comparison.KINDS`
     name: str
     kind: str
-    predicted: Floats
-    measurements: int
-    seconds: float
+    predicted: Floats  # float64 (test rows,): times
+    measurements: int  # how many measurements it was built from
+    seconds: float  # time to compute it, measurements not counted; NaN where it was computed before
 
 
 KINDS = ("measurement", "analytical", "table", "transfer", "learned")
@@ -64,23 +53,12 @@ _LIKE = "latency_zcu102"  # whose recipe metrics without settings of their own h
 
 @dataclass(frozen=True)
 class ComparisonPlan:
-    """What to compare.
+    """What to compare."""
 
-    Attributes
-    ----------
-    metrics
-        Names; None means all throughputs and latencies of the data set.
-    few
-        Measurements for the estimators that need few.
-    seed
-        Of their draw, and of the noise of repeated measurements.
-    profiles
-        Measured blocks of the devices that have them, by metric.
-    """
-
-    metrics: Sequence[str] | None = None
-    few: int = 50
-    seed: int = 0
+    metrics: Sequence[str] | None = None  # names; None means all throughputs and latencies of the data set
+    few: int = 50  # measurements for the estimators that need few
+    seed: int = 0  # of their draw, and of the noise of repeated measurements
+    # measured blocks of the devices that have them, by metric
     profiles: Mapping[str, Profile] = field(default_factory=dict)
 
 

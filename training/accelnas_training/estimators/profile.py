@@ -31,28 +31,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Profile(Checked):
-    """Measured parts of networks, milliseconds of a pass of one batch.
-
-    Attributes
-    ----------
-    protocol
-        Digest of how they were measured.
-    batch
-        Images in a pass.
-    fixed
-        Stem and head.
-    blocks
-        Of each block, every state.
-    seconds
-        Time of measuring.
-    """
+    """Measured parts of networks, milliseconds of a pass of one batch."""
 
     error = DataError
-    protocol: str
-    batch: int
-    fixed: float
-    blocks: tuple[tuple[float, ...], ...]
-    seconds: float
+    protocol: str  # digest of how they were measured
+    batch: int  # images in a pass
+    fixed: float  # stem and head
+    blocks: tuple[tuple[float, ...], ...]  # of each block, every state
+    seconds: float  # time of measuring
 
     @property
     def measurements(self) -> int:

@@ -43,36 +43,21 @@ class CachedPart:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A cache's content and how it was made.
+    """A cache's content and how it was made."""
 
-    Attributes
-    ----------
-    source, source_digest : str
-        Name and digest of the images that were resized.
-    shorter_side : int
-        Pixels to which larger images were shrunk.
-    quality : int
-        Of JPEG, 1 to 100.
-    shard_images : int
-        Images a shard; the last has fewer.
-    encoder : str
-        The library that resized and encoded, and its version.
-    classes, channels, mean, std
-        As in `Images`; those of the source.
-    parts : dict
-        ``train`` and ``validation``; empty while the cache is being written.
-    """
-
+    # name and digest of the images that were resized
     source: str
     source_digest: str
-    shorter_side: int
-    quality: int
-    shard_images: int
-    encoder: str
+    shorter_side: int  # pixels to which larger images were shrunk
+    quality: int  # of JPEG, 1 to 100
+    shard_images: int  # images a shard; the last has fewer
+    encoder: str  # the library that resized and encoded, and its version
+    # as in `Images`; those of the source
     classes: int
     channels: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    # ``train`` and ``validation``; empty while the cache is being written
     parts: dict[Part, CachedPart] = field(default_factory=dict)
 
     @property

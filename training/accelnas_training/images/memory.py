@@ -131,8 +131,8 @@ def _altered(pixels: Tensor, rows: NDArray[np.int64], plan: LoaderPlan) -> Tenso
     else:
         draws = uniforms(AUGMENTATION, plan.seed, plan.epoch, rows, CROP_DRAWS + 2)
         boxes, mirrored, cubic = _drawn(draws, height, width, plan.augmentation)
-    tensors = (torch.tensor(values, device=pixels.device) for values in (boxes, mirrored, cubic))
-    return resized(pixels, *tensors, plan.resolution)
+    cut, flipped, smooth = (torch.tensor(values, device=pixels.device) for values in (boxes, mirrored, cubic))
+    return resized(pixels, cut, flipped, smooth, plan.resolution)
 
 
 def _drawn(

@@ -31,22 +31,13 @@ _MOST_OPEN = 256  # files; a process may usually have 1,024
 
 @dataclass(frozen=True, eq=False)
 class ShardIndex:
-    """Where the images of some shards lie, in their order.
+    """Where the images of some shards lie, in their order."""
 
-    Attributes
-    ----------
-    shards : NDArray
-        int32 (n,): number of each image's shard.
-    offsets, sizes : NDArray
-        int64 (n,): where its bytes begin, and how many they are.
-    labels : NDArray
-        int64 (n,).
-    """
-
-    shards: NDArray[np.int32]
+    shards: NDArray[np.int32]  # int32 (n,): number of each image's shard
+    # int64 (n,): where its bytes begin, and how many they are
     offsets: NDArray[np.int64]
     sizes: NDArray[np.int64]
-    labels: NDArray[np.int64]
+    labels: NDArray[np.int64]  # int64 (n,)
 
     @classmethod
     def joined(cls, indices: list[ShardIndex]) -> ShardIndex:

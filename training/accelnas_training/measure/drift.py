@@ -16,17 +16,6 @@ if TYPE_CHECKING:
 class Drift:
     """By which factor a device was slower than usual, over time.
 
-    Attributes
-    ----------
-    times
-        Of each occasion, seconds since 1970, float64 (occasions,), ascending.
-    logarithms
-        Natural logarithm of the factor at each occasion, float64 (occasions,); between them it is interpolated, before
-        and after them it stays as it is there.
-    before, after
-        Spread of a reference network's latency over occasions, as a share: as measured, and corrected by what the
-        *other* references say, so that it is no praise of itself. NaN with fewer than two references or occasions.
-
     Examples
     --------
     >>> drift = Drift(np.array([0.0, 10.0]), np.log([1.0, 1.21]), 0.1, 0.0)
@@ -34,8 +23,12 @@ class Drift:
     [1.1, 1.21]
     """
 
-    times: Floats
+    times: Floats  # of each occasion, seconds since 1970, float64 (occasions,), ascending
+    # natural logarithm of the factor at each occasion, float64 (occasions,); between them it is interpolated, before
+    # and after them it stays as it is there
     logarithms: Floats
+    # spread of a reference network's latency over occasions, as a share: as measured, and corrected by what the
+    # *other* references say, so that it is no praise of itself. NaN with fewer than two references or occasions
     before: float
     after: float
 

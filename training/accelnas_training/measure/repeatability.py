@@ -19,21 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RepeatAgreement:
-    """Two measurements of each architecture.
+    """Two measurements of each architecture."""
 
-    Attributes
-    ----------
-    tau : float
-        Kendall's.
-    difference : float
-        Mean absolute difference, in the quantity's unit.
-    share : float
-        The same of the logarithms: a difference as a share.
-    """
-
-    tau: float
-    difference: float
-    share: float
+    tau: float  # Kendall's
+    difference: float  # mean absolute difference, in the quantity's unit
+    share: float  # the same of the logarithms: a difference as a share
 
     @classmethod
     def of(cls, first: Floats, second: Floats) -> RepeatAgreement:
@@ -51,22 +41,14 @@ class RepeatAgreement:
 
 @dataclass(frozen=True)
 class Repeatability:
-    """How repeatable a protocol is.
+    """How repeatable a protocol is."""
 
-    Attributes
-    ----------
-    architectures : int
-        That were measured twice.
-    measured, corrected : RepeatAgreement
-        As measured, and without pace and drift.
-    spread, paced, left : float
-        Spread of a reference over occasions, as a share: as measured, divided by the pace, and corrected by the other
-        references too.
-    """
-
-    architectures: int
+    architectures: int  # that were measured twice
+    # as measured, and without pace and drift
     measured: RepeatAgreement
     corrected: RepeatAgreement
+    # spread of a reference over occasions, as a share: as measured, divided by the pace, and corrected by the other
+    # references too
     spread: float
     paced: float
     left: float

@@ -28,26 +28,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class Subject:
-    """A module with one input and one output; several protocols measure it.
+    """A module with one input and one output; several protocols measure it."""
 
-    Attributes
-    ----------
-    module : torch.nn.Module
-        In float32 on the processor; left as it is.
-    shape : tuple of int
-        Of the input, without the batch.
-    folder : Path
-        For the ONNX files.
-    reference : Subject, optional
-        What its passes are paired with, where the protocol pairs passes.
-    export_seconds : dict of str to float
-        What making each ONNX file took, by the file's name.
-    """
-
-    module: nn.Module
-    shape: tuple[int, ...]
-    folder: Path
-    reference: Subject | None = None
+    module: nn.Module  # in float32 on the processor; left as it is
+    shape: tuple[int, ...]  # of the input, without the batch
+    folder: Path  # for the ONNX files
+    reference: Subject | None = None  # what its passes are paired with, where the protocol pairs passes
+    # what making each ONNX file took, by the file's name
     export_seconds: dict[str, float] = field(default_factory=dict)
 
     def plain(self) -> nn.Module:

@@ -25,31 +25,18 @@ _LEAST_SPREAD = 1e-3  # a measurement whose passes agree better than so is no be
 
 @dataclass(frozen=True)
 class Column:
-    """What became of one protocol's measurements.
-
-    Attributes
-    ----------
-    protocol
-        The protocol.
-    measurements, architectures
-        Numbers.
-    noisy
-        Architectures whose every measurement spread more than the protocol allows.
-    outliers
-        Share of passes that were left out.
-    spread
-        Of references over occasions, as measured, as a share; NaN with fewer than two references or occasions.
-    drift
-        What the references show; where passes are paired, after their times were divided by the pace: that of the
-        reference network beside them, relative to its median.
-    """
+    """What became of one protocol's measurements."""
 
     protocol: Protocol
+
     measurements: int
     architectures: int
-    noisy: int
-    outliers: float
+    noisy: int  # architectures whose every measurement spread more than the protocol allows
+    outliers: float  # share of passes that were left out
+    # of references over occasions, as measured, as a share; NaN with fewer than two references or occasions
     spread: float
+    # what the references show; where passes are paired, after their times were divided by the pace: that of the
+    # reference network beside them, relative to its median
     drift: Drift
 
     def to_dict(self) -> dict[str, Any]:

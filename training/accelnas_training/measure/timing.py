@@ -220,21 +220,11 @@ _FIRST = 2  # passes in turn until both networks have their memory
 
 @dataclass(frozen=True)
 class Session:
-    """A network ready to run.
+    """A network ready to run."""
 
-    Attributes
-    ----------
-    once
-        Runs one pass of a batch, waits for its end, and gives its seconds.
-    memory_mb
-        Gives the peak memory so far, 10⁶ bytes; NaN where unknown.
-    device
-        ``cpu``, ``cuda`` or ``xla``, whose clock and energy are read.
-    """
-
-    once: Callable[[], float]
-    memory_mb: Callable[[], float]
-    device: str = "cpu"
+    once: Callable[[], float]  # runs one pass of a batch, waits for its end, and gives its seconds
+    memory_mb: Callable[[], float]  # gives the peak memory so far, 10⁶ bytes; NaN where unknown
+    device: str = "cpu"  # ``cpu``, ``cuda`` or ``xla``, whose clock and energy are read
 
 
 def measured_in(

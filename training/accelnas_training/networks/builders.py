@@ -70,18 +70,10 @@ _SHIPPED = {"mnasnet": "accelnas_training.networks.mnasnet:build"}
 
 @dataclass(frozen=True)
 class Builder:
-    """A function that makes networks.
-
-    Attributes
-    ----------
-    function
-        It.
-    identity
-        Its name; for a function of a file, the SHA-256 of the file and the function's name.
-    """
+    """A function that makes networks."""
 
     function: NetworkBuilder
-    identity: str
+    identity: str  # its name; for a function of a file, the SHA-256 of the file and the function's name
 
 
 def absolute(name: str, folder: Path) -> str:

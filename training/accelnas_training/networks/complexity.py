@@ -99,21 +99,12 @@ def _evaluating(network: nn.Module) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Complexity:
-    """Costs of one image.
+    """Costs of one image."""
 
-    Attributes
-    ----------
-    macs
-        Multiply-accumulates of convolutions, matrix products and attention; nothing else counts.
-    params
-        Parameters.
-    extras
-        What the data set of Accel-NASBench counts besides: 4 operations a value of a batch normalisation, and
-        the inputs and outputs of means over pixels.
-    """
-
-    macs: int
-    params: int
+    macs: int  # multiply-accumulates of convolutions, matrix products and attention; nothing else counts
+    params: int  # parameters
+    # what the data set of Accel-NASBench counts besides: 4 operations a value of a batch normalisation, and the
+    # inputs and outputs of means over pixels
     extras: int = 0
 
     @property
@@ -191,27 +182,13 @@ def _count(family: NetworkFamily, resolution: int, architecture: Archs) -> Compl
 
 @dataclass
 class LayerCost:
-    """A module that has parameters of its own.
+    """A module that has parameters of its own."""
 
-    Attributes
-    ----------
-    name
-        Its name in the network.
-    kind
-        Its class.
-    output
-        Shape of what it gives for one image, without the first dimension.
-    macs
-        Multiply-accumulates in it, without those of such modules inside of it.
-    params
-        Its own parameters.
-    """
-
-    name: str
-    kind: str
-    output: tuple[int, ...]
-    macs: int
-    params: int
+    name: str  # its name in the network
+    kind: str  # its class
+    output: tuple[int, ...]  # shape of what it gives for one image, without the first dimension
+    macs: int  # multiply-accumulates in it, without those of such modules inside of it
+    params: int  # its own parameters
 
 
 def layer_costs(network: nn.Module, resolution: int, in_channels: int = 3) -> list[LayerCost]:

@@ -30,40 +30,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Training:
-    """One training.
+    """One training."""
 
-    Attributes
-    ----------
-    architecture
-        Choice indices, in the order of the space's variables.
-    scheme
-        How it is trained.
-    seed
-        Of the initial weights, the order of images and their augmentation.
-    """
-
-    architecture: tuple[int, ...]
-    scheme: Scheme
-    seed: int
+    architecture: tuple[int, ...]  # choice indices, in the order of the space's variables
+    scheme: Scheme  # how it is trained
+    seed: int  # of the initial weights, the order of images and their augmentation
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a training gave; all NaN if it failed for good.
+    """What a training gave; all NaN if it failed for good."""
 
-    Attributes
-    ----------
-    accuracy
-        Top-1 in per cent.
-    seconds
-        Training alone, without validation.
-    joules
-        Energy; NaN where it was not measured.
-    """
-
-    accuracy: float = math.nan
-    seconds: float = math.nan
-    joules: float = math.nan
+    accuracy: float = math.nan  # top-1 in per cent
+    seconds: float = math.nan  # training alone, without validation
+    joules: float = math.nan  # energy; NaN where it was not measured
 
 
 # gives what each training gave, in their order; it may train them in any order, or know them already
@@ -74,27 +54,16 @@ Evaluate = Callable[[Sequence[Training]], Sequence[Measured]]
 class Trained:
     """What one scheme gave on several architectures.
 
-    Attributes
-    ----------
-    choices
-        uint8 (n, variables): the architectures' choice indices.
-    accuracy
-        float64 (n, seeds): top-1 in per cent; NaN where the training failed.
-    seconds
-        float64 (n, seeds): time of each training; NaN where it failed.
-    joules
-        float64 (n, seeds): energy of each training; NaN where it was not measured.
-
     Raises
     ------
     ProxyError
         If the shapes don't agree.
     """
 
-    choices: Archs
-    accuracy: Floats
-    seconds: Floats
-    joules: Floats
+    choices: Archs  # uint8 (n, variables): the architectures' choice indices
+    accuracy: Floats  # float64 (n, seeds): top-1 in per cent; NaN where the training failed
+    seconds: Floats  # float64 (n, seeds): time of each training; NaN where it failed
+    joules: Floats  # float64 (n, seeds): energy of each training; NaN where it was not measured
 
     def __post_init__(self) -> None:
         for name in ("accuracy", "seconds", "joules"):

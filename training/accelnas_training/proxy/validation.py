@@ -118,58 +118,34 @@ def _published(path: Path, space: Space) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class SelfAgreement:
-    """How one scheme agrees with itself.
+    """How one scheme agrees with itself."""
 
-    Attributes
-    ----------
-    between
-        Tau of each pair of its seeds; first that of the first two.
-    sigma, pooled
-        Standard deviation of accuracy over seeds in points: the mean of architectures' (which is biased low for few
-        seeds), and pooled; NaN for one seed.
-    seconds, joules
-        Mean time and energy of a training; NaN where not measured.
-    failures
-        Trainings that failed.
-    """
-
-    between: tuple[float, ...]
+    between: tuple[float, ...]  # tau of each pair of its seeds; first that of the first two
+    # standard deviation of accuracy over seeds in points: the mean of architectures' (which is biased low for few
+    # seeds), and pooled; NaN for one seed
     sigma: float
     pooled: float
+    # mean time and energy of a training; NaN where not measured
     seconds: float
     joules: float
-    failures: int
+    failures: int  # trainings that failed
 
 
 @dataclass(frozen=True)
 class Validation:
-    """A proxy beside the reference, on the same architectures.
-
-    Attributes
-    ----------
-    proxy, reference
-        What they gave.
-    tau, interval
-        Between means over seeds, and its bootstrap interval over architectures.
-    interval_over_seeds
-        Over architectures and seeds; NaN where each scheme has one seed.
-    singles
-        Tau of each seed of the one with each of the other.
-    of_proxy, of_reference
-        How each agrees with itself.
-    left_out
-        Architectures that only one of them has, or that the reference failed on.
-    """
+    """A proxy beside the reference, on the same architectures."""
 
     proxy: Trained
     reference: Trained
+    # between means over seeds, and its bootstrap interval over architectures
     tau: float
     interval: Interval
-    interval_over_seeds: Interval
-    singles: tuple[float, ...]
+    interval_over_seeds: Interval  # over architectures and seeds; NaN where each scheme has one seed
+    singles: tuple[float, ...]  # tau of each seed of the one with each of the other
+    # how each agrees with itself
     of_proxy: SelfAgreement
     of_reference: SelfAgreement
-    left_out: int
+    left_out: int  # architectures that only one of them has, or that the reference failed on
 
     @property
     def speedup(self) -> float:

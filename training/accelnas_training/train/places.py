@@ -18,22 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Place:
-    """One process of a training, and its device.
+    """One process of a training, and its device."""
 
-    Attributes
-    ----------
-    device
-        Where it computes.
-    rank, processes
-        Its number among the processes that train together, and how many they are.
-    local_rank
-        Its number on this machine.
-    """
-
-    device: torch.device
+    device: torch.device  # where it computes
+    # its number among the processes that train together, and how many they are
     rank: int = 0
     processes: int = 1
-    local_rank: int = 0
+    local_rank: int = 0  # its number on this machine
 
     @property
     def first(self) -> bool:

@@ -34,21 +34,12 @@ _CANDIDATES = 1000  # measured architectures that a design chooses from
 
 @dataclass(frozen=True)
 class TransferPlan:
-    """What to evaluate.
+    """What to evaluate."""
 
-    Attributes
-    ----------
-    metrics
-        Devices that are held out, one after the other; None means all speeds of the data set.
-    sizes
-        Numbers of measurements.
-    seeds
-        Draws of the candidates, all counted from 0.
-    """
-
+    # devices that are held out, one after the other; None means all speeds of the data set
     metrics: Sequence[str] | None = None
-    sizes: Sequence[int] = (10, 20, 50, 100, 200)
-    seeds: int = 5
+    sizes: Sequence[int] = (10, 20, 50, 100, 200)  # numbers of measurements
+    seeds: int = 5  # draws of the candidates, all counted from 0
 
 
 def kind(metric: str) -> str:
@@ -64,25 +55,15 @@ def kind(metric: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One metric of a data set, as times: a throughput is its reciprocal.
-
-    Attributes
-    ----------
-    dataset, split
-        Measurements, and their parts.
-    metric, link
-        Name, and ``"identity"`` or ``"reciprocal"``.
-    times
-        float64 (n,): NaN where not measured.
-    fitted, test
-        intp: measured rows of the training and validation part, and of the test part.
-    """
+    """One metric of a data set, as times: a throughput is its reciprocal."""
 
     dataset: Dataset
     split: Split
+    # name, and ``"identity"`` or ``"reciprocal"``
     metric: str
     link: str
-    times: Floats
+    times: Floats  # float64 (n,): NaN where not measured
+    # intp: measured rows of the training and validation part, and of the test part
     fitted: Rows
     test: Rows
 

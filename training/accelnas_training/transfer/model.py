@@ -36,30 +36,15 @@ _AGREEMENT = 1e-9  # of tables with the regression, relative
 
 @dataclass(frozen=True, eq=False)
 class Transfer:
-    """A fitted metric: a sum over blocks on the scale of its link.
+    """A fitted metric: a sum over blocks on the scale of its link."""
 
-    Attributes
-    ----------
-    metric, link
-        Name, and ``"identity"`` or ``"reciprocal"``.
-    sources
-        The known devices.
-    dataset
-        The measurements.
-    rows
-        intp (k,): the first row of each measured architecture.
-    times
-        float64 (k,): means of its measurements on the scale of the link.
-    regression
-        The fit.
-    """
-
+    # name, and ``"identity"`` or ``"reciprocal"``
     metric: str
     link: str
-    sources: Sources
+    sources: Sources  # the known devices
     dataset: Dataset
-    rows: Rows
-    times: Floats
+    rows: Rows  # intp (k,): the first row of each measured architecture
+    times: Floats  # float64 (k,): means of its measurements on the scale of the link
     regression: Regression
 
     @property

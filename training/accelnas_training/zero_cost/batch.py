@@ -17,21 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Batch:
-    """Images and their labels, and what proxies draw besides.
+    """Images and their labels, and what proxies draw besides."""
 
-    Attributes
-    ----------
-    images : Tensor
-        float32 (b, channels, r, r).
-    labels : Tensor
-        int64 (b,).
-    seed : int
-        Of what a proxy draws itself: Zen-score's weights and perturbation.
-    """
-
-    images: Tensor
-    labels: Tensor
-    seed: int = 0
+    images: Tensor  # float32 (b, channels, r, r)
+    labels: Tensor  # int64 (b,)
+    seed: int = 0  # of what a proxy draws itself: Zen-score's weights and perturbation
 
     def to(self, device: str) -> Batch:
         """Give the batch on a device."""

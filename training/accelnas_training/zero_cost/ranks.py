@@ -56,25 +56,14 @@ def choose_measured(dataset: Dataset, metric: str, number: int, seed: int) -> tu
 
 
 class Rank(NamedTuple):
-    """How a proxy ranks architectures.
-
-    Attributes
-    ----------
-    proxy : str
-        Its name.
-    tau, spearman : float
-        Rank correlations with the metric.
-    interval : Interval
-        Of tau, 95 %, by bootstrap over architectures.
-    seconds : float
-        Mean time of one score.
-    """
+    """How a proxy ranks architectures."""
 
     proxy: str
+    # rank correlations with the metric
     tau: float
-    interval: Interval
+    interval: Interval  # of tau, 95 %, by bootstrap over architectures
     spearman: float
-    seconds: float
+    seconds: float  # mean time of one score
 
 
 def proxies_of(table: pl.DataFrame) -> list[str]:
