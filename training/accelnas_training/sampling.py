@@ -31,28 +31,9 @@ _SCORED = 10_000  # candidates of an active choice
 
 
 def uniform(space: Space, n: int, seed: int, known: Archs | None = None) -> Archs:
-    """Draw uniformly.
+    """Draw distinct architectures uniformly, uint8 (n, variables), none of those that are `known`.
 
-    Parameters
-    ----------
-    space
-        The search space.
-    n
-        Number of architectures.
-    seed
-        The same seed gives the same architectures.
-    known
-        uint8 (m, variables): architectures to leave out, if any.
-
-    Returns
-    -------
-    uint8 (n, variables)
-        Choice indices, distinct, none of `known`.
-
-    Raises
-    ------
-    SpaceError
-        If fewer are left.
+    The same seed gives the same. Raises SpaceError if fewer are left.
 
     Examples
     --------
@@ -167,34 +148,13 @@ def _spread_cells(points: Floats, n: int) -> Rows:
 
 
 def active(space: Space, n: int, seed: int, known: Archs, values: Floats) -> Archs:
-    """Choose architectures of which an ensemble fitted on measured ones knows least.
+    """Choose architectures of which an ensemble fitted on measured ones knows least, which come first.
 
     The ensemble is 64 draws from two Gaussian processes over pairs of variables, which takes seconds. Of 10,000
-    candidates, drawn uniformly, the one is taken on which the ensemble's members disagree most; their
-    disagreement about all others is reduced by what a measurement of it would tell, and so on.
-
-    Parameters
-    ----------
-    space
-        The search space.
-    n, seed
-        As in `uniform`.
-    known
-        uint8 (m, variables): the measured architectures.
-    values
-        float64 (m,): their values, NaN where there is none.
-
-    Returns
-    -------
-    uint8 (n, variables)
-        Choice indices, distinct, none of `known`, those of which least is known first.
-
-    Raises
-    ------
-    SpaceError
-        If fewer are left.
-    DataError
-        If values and architectures differ in number, or are too few to fit on.
+    candidates, drawn uniformly, the one is taken on which the ensemble's members disagree most; their disagreement
+    about all others is reduced by what a measurement of it would tell, and so on. Measured are `known`, uint8 (m,
+    variables), with values float64 (m,), NaN where there is none. Raises SpaceError if fewer than n others are left,
+    DataError if values and architectures differ in number, or are too few to fit on.
     """
     settings = replace(_ensemble_settings(), seed=seed)
     dataset = _dataset(space, known, values)

@@ -92,13 +92,7 @@ _BROKEN = {
 
 
 def problems(store: StoreReader) -> list[str]:
-    """Look at every page and every row of a store.
-
-    Returns
-    -------
-    list of str
-        What is wrong, in words; empty if nothing is.
-    """
+    """Look at every page and every row of a store, and say what is wrong, in words; nothing if nothing is."""
     rows = store.connection.execute("PRAGMA integrity_check").fetchall()
     found = [f"damaged: {text}" for (text,) in rows if text != "ok"]
     for table, *_ in store.connection.execute("PRAGMA foreign_key_check").fetchall():

@@ -44,13 +44,7 @@ class WorkDescription:
     arguments: Mapping[str, Any] = field(default_factory=dict)  # its keyword arguments
 
     def make(self) -> Any:
-        """Import the function and call it.
-
-        Raises
-        ------
-        TrainingError
-            If there is no such function; whatever the function raises comes through.
-        """
+        """Import the function and call it; TrainingError if there is none, and whatever the function raises."""
         module, _, name = self.function.partition(":")
         try:
             make: Callable[..., Any] = getattr(importlib.import_module(module), name)
@@ -144,13 +138,7 @@ class InlineRunner(Runner):
         self._task: Task | None = None
 
     def start(self, work: WorkDescription, timeout: float | None) -> None:
-        """Make the work here.
-
-        Raises
-        ------
-        TrainingError
-            If there is a `timeout`: nothing can end a task of this process.
-        """
+        """Make the work here; raises TrainingError if there is a `timeout`: nothing can end a task of this process."""
         if timeout is not None:
             raise TrainingError(f"timeout is {timeout:g} s, and nothing ends a job in its own process; use workers")
         if work != self._description:

@@ -66,14 +66,9 @@ class Roofline:
 
 
 def fit_roofline(states: Archs, times: Floats) -> Roofline:
-    """Fit the three constants to a few measurements by least squares, from several starts.
+    """Fit the three constants to few block states, uint8 (n, 7), and times, float64 (n,), by least squares.
 
-    Parameters
-    ----------
-    states
-        uint8 (n, 7): block states of measured MnasNet architectures.
-    times
-        float64 (n,).
+    From several starts, of which the best end counts.
 
     Examples
     --------

@@ -71,27 +71,10 @@ def compare(
 ) -> pl.DataFrame:
     """Build every estimator of every metric, and compare it with the test part.
 
-    Parameters
-    ----------
-    dataset, split
-        Measurements, and their parts.
-    bench
-        Where transfer knows other devices from; what the metric's own machine runs is not used.
-    plan
-        What to compare.
-    progress
-        Called with (metrics done, of all).
-
-    Returns
-    -------
-    polars.DataFrame
-        A row an estimator and metric: ``metric``, ``estimator``, ``kind``, ``rmse`` (in the unit of times: that
-        of a latency, seconds for a throughput), ``mape`` in %, ``tau``, ``r2``, ``measurements``, ``seconds``.
-
-    Raises
-    ------
-    DataError
-        If there is no such metric, or too little is measured.
+    The benchmark tells what transfer knows of other devices; what the metric's own machine runs is not used. `progress`
+    is called with (metrics done, of all). Gives a row an estimator and metric: ``metric``, ``estimator``, ``kind``,
+    ``rmse`` (in the unit of times: that of a latency, seconds for a throughput), ``mape`` in %, ``tau``, ``r2``,
+    ``measurements``, ``seconds``. Raises DataError if there is no such metric, or too little is measured.
     """
     cases = [Case.of(dataset, split, metric) for metric in plan.metrics or speeds(dataset)]
     rows = []

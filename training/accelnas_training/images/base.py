@@ -220,13 +220,7 @@ class Samples(Protocol):
 
 
 def decoded(samples: Samples, index: int, channels: int) -> Image.Image:
-    """Read and decode one image, to red, green and blue or to grey.
-
-    Raises
-    ------
-    ImagesError
-        If it can't be read or decoded; the message says where it lies.
-    """
+    """Read and decode one image, to red, green and blue or to grey; raises ImagesError, which says where it lies."""
     try:
         with Image.open(io.BytesIO(samples.read(index))) as image:
             return image.convert("RGB" if channels == 3 else "L")

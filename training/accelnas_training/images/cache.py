@@ -72,13 +72,7 @@ class Manifest:
 
     @classmethod
     def read(cls, path: Path) -> Manifest:
-        """Read a JSON file.
-
-        Raises
-        ------
-        ImagesError
-            If it is missing, damaged, or of another version.
-        """
+        """Read a JSON file; raises ImagesError if it is missing, damaged, or of another version."""
         try:
             if not path.exists():
                 raise ImagesError(f"{path} does not exist; write the cache, or let it be finished")
@@ -116,13 +110,9 @@ def index_name(part: Part) -> str:
 def open_cache(path: str) -> FileImages:
     """Open what `write_cache` wrote.
 
-    The sizes of all shards and the content of the index are checked now; each image's bytes when it is read. The
-    digest is the manifest's, which covers the SHA-256 of every shard. Images are normalised as those of the source.
-
-    Raises
-    ------
-    ImagesError
-        If there is no finished cache, or a file is missing, damaged or cut off.
+    Raises ImagesError if it is not finished, or a file is missing, damaged or cut off. The sizes of all shards and the
+    content of the index are checked now; each image's bytes when it is read. The digest is the manifest's, which covers
+    the SHA-256 of every shard. Images are normalised as those of the source.
     """
     folder = Path(path)
     manifest = Manifest.read(folder / MANIFEST)

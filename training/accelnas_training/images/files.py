@@ -28,24 +28,11 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class FileImages(Images):
-    """Images in files, of any size.
+    """Images in files, of any size: the encoded images of ``train`` and ``validation``.
 
-    Worker processes decode and alter them and live on from epoch to epoch; bytes are sent to the device and
-    normalised there. By default by the mean and standard deviation of ImageNet.
-
-    Parameters
-    ----------
-    name
-        The source.
-    parts
-        The encoded images of ``train`` and ``validation``.
-    classes, channels, digest, mean, std
-        As in `Images`.
-
-    Raises
-    ------
-    ImagesError
-        If a label is not one of the classes.
+    Worker processes decode and alter them and live on from epoch to epoch; bytes are sent to the device and normalised
+    there, by default by the mean and standard deviation of ImageNet. A label that is none of the classes raises
+    ImagesError.
     """
 
     def __init__(
@@ -119,13 +106,9 @@ class FolderSamples:
 def open_folder(path: str) -> FileImages:
     """Open ``PATH/train/CLASS/*.jpg`` and ``PATH/val/CLASS/*.jpg`` (or ``validation``).
 
-    Classes are numbered in the order of their sorted names. The digest is the SHA-256 of the sorted relative paths
-    and sizes of all files, not of their content.
-
-    Raises
-    ------
-    ImagesError
-        If there are no such folders or no images in them, or validation has a class that train has not.
+    Classes are numbered in the order of their sorted names. The digest is the SHA-256 of the sorted relative paths and
+    sizes of all files, not of their content. Raises ImagesError if there are no such folders or no images in them, or
+    validation has a class that train has not.
     """
     root = Path(path)
     train = root / "train"

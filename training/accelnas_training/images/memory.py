@@ -150,16 +150,8 @@ _TRAIN_SHARE = 0.8
 def open_digits(share: str = "") -> MemoryImages:
     """Open scikit-learn's 1,797 handwritten digits, grey, 8 × 8 pixels.
 
-    Parameters
-    ----------
-    share
-        Part of each class to train on, between 0 and 1; empty: 0.8. The rest is for validation. A smaller train
-        part lies in every larger one, and makes architectures differ more.
-
-    Raises
-    ------
-    ImagesError
-        If `share` is not a number that leaves images for both parts.
+    `share` is the part of each class to train on, between 0 and 1, else ImagesError; empty: 0.8. The rest is for
+    validation. A smaller train part lies in every larger one, and makes architectures differ more.
 
     Examples
     --------
@@ -197,13 +189,7 @@ _CIFAR100 = (["train.bin"], ["test.bin"], 2, 1, 100)
 
 
 def open_cifar(path: str) -> MemoryImages:
-    """Open the folder of CIFAR's binary version: ``cifar-10-batches-bin`` or ``cifar-100-binary``.
-
-    Raises
-    ------
-    ImagesError
-        If a file is not there, or not what it should be.
-    """
+    """Open CIFAR's binary version, ``cifar-10-batches-bin`` or ``cifar-100-binary``; raises ImagesError for others."""
     folder = Path(path)
     versions = [version for version in (_CIFAR10, _CIFAR100) if (folder / version[0][0]).is_file()]
     if not versions:
@@ -245,16 +231,8 @@ _BY_SPLIT = ("STL10", "SVHN")
 def open_torchvision(name_and_path: str) -> MemoryImages:
     """Open a set of small images that torchvision has downloaded; nothing is downloaded here.
 
-    Parameters
-    ----------
-    name_and_path
-        Such as ``FashionMNIST:/data``: the class in torchvision, and the folder it downloaded to. Its test part is for
-        validation.
-
-    Raises
-    ------
-    ImagesError
-        If there is no such set, or not in that folder.
+    Such as ``FashionMNIST:/data``: the class in torchvision, and the folder it downloaded to. Its test part is for
+    validation. Raises ImagesError if there is no such set, or not in that folder.
     """
     name, _, path = name_and_path.partition(":")
     if name in ("CIFAR10", "CIFAR100"):

@@ -79,17 +79,7 @@ class OpenFiles:
 
 
 class ShardSamples:
-    """The images of tar shards, by number.
-
-    Parameters
-    ----------
-    paths
-        The shards.
-    index
-        Where the images lie.
-    checksums
-        CRC-32 of each image's bytes, uint32 (n,), against which they are checked; None: they are not.
-    """
+    """The images of tar shards, by number; checked against the CRC-32 of each, uint32 (n,), if there are checksums."""
 
     def __init__(self, paths: list[Path], index: ShardIndex, checksums: NDArray[np.uint32] | None = None) -> None:
         self.labels = index.labels
@@ -97,13 +87,7 @@ class ShardSamples:
         self._index, self._checksums = index, checksums
 
     def read(self, index: int) -> bytes:
-        """Give one encoded image.
-
-        Raises
-        ------
-        ValueError
-            If its bytes are not those that were written.
-        """
+        """Give one encoded image; raises ValueError if its bytes are not those that were written."""
         data = self._data(index, int(self._index.offsets[index]), int(self._index.sizes[index]))
         if self._checksums is not None and zlib.crc32(data) != self._checksums[index]:
             raise ValueError("its bytes have changed since they were written")
@@ -124,12 +108,8 @@ def index_shard(path: Path) -> ShardIndex:
     """Read a shard's headers, and its labels.
 
     As in the WebDataset format, files that follow each other with the same name up to the first dot are one sample.
-    Each must have one image and, in a file that ends in ``.cls``, its class as a number.
-
-    Raises
-    ------
-    ImagesError
-        If the shard is cut off or no tar file, or a sample lacks its image or its class.
+    Each must have one image and, in a file that ends in ``.cls``, its class as a number. Raises ImagesError if one
+    lacks either, or the shard is cut off or no tar file.
     """
     offsets, sizes, labels = [], [], []
     for key, fields in _samples(path):
@@ -209,13 +189,7 @@ def write_index(path: Path, index: ShardIndex, about: str, checksums: NDArray[np
 
 
 def read_index(path: Path, about: str) -> tuple[ShardIndex, NDArray[np.uint32] | None]:
-    """Read an index, and the checksums if it has them.
-
-    Raises
-    ------
-    ImagesError
-        If it is damaged, or of other shards.
-    """
+    """Read an index, and the checksums if it has them; raises ImagesError if it is damaged, or of other shards."""
     try:
         with safe_open(path, "numpy") as file:
             if (file.metadata() or {}).get("shards") != about:

@@ -44,24 +44,12 @@ NO_DRIFT = Drift(np.empty(0), np.empty(0), np.nan, np.nan)
 
 
 def estimate(times: Floats, latencies: Floats) -> Drift:
-    """Estimate drift from references.
+    """Estimate drift from references; none at all (`NO_DRIFT`) with fewer than two references or occasions.
 
     On each occasion all references are some factor slower or faster than they usually are: the median of their
-    logarithmic differences from their own medians. Where references disagree as much as occasions differ, that is
-    noise and no drift; so the factor's logarithm is shrunk by the share of its variance that disagreement explains.
-
-    Parameters
-    ----------
-    times
-        When each reference was measured on each occasion, seconds since 1970, float64 (references, occasions); NaN
-        where it was not.
-    latencies
-        What it gave, in any unit, float64 (references, occasions); NaN where it was not.
-
-    Returns
-    -------
-    Drift
-        None at all (`NO_DRIFT`) with fewer than two references or occasions.
+    logarithmic differences from their own medians. Where references disagree as much as occasions differ, that is noise
+    and no drift; so the factor's logarithm is shrunk by the share of its variance that disagreement explains. Times are
+    seconds since 1970, latencies in any unit, both float64 (references, occasions); NaN where there is none.
 
     Examples
     --------

@@ -55,22 +55,11 @@ class Repeatability:
 
 
 def repeatability(store: StoreReader, digest: str, archs: Archs | None = None) -> Repeatability:
-    """Compare the first two measurements of each architecture, which a protocol made.
+    """Compare the first two measurements of each architecture, which the protocol of a digest made.
 
-    Parameters
-    ----------
-    store
-        Of measurements.
-    digest
-        Of the protocol.
-    archs
-        uint8 (n, variables): compare these alone. A store may hold second measurements of others, of those that were
-        noisy: they would make any protocol look worse than it is. None: all.
-
-    Raises
-    ------
-    DataError
-        If fewer than two architectures were measured twice.
+    Of `archs`, uint8 (n, variables), alone if they are given: a store may hold second measurements of others, of those
+    that were noisy, which would make any protocol look worse than it is. Raises DataError if fewer than two were
+    measured twice.
     """
     frame, column = measurements(store, digest)
     variables = [variable.name for variable in store.space.variables]

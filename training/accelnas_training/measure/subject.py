@@ -48,12 +48,7 @@ class Subject:
     def onnx(self, batch: int | None = None) -> Path:
         """Give the ONNX file: float32, input ``images``, output ``logits``, the first dimension `batch` or open.
 
-        Raises
-        ------
-        MeasurementError
-            If the module can't be exported.
-        MissingExtraError
-            If onnx is not installed.
+        Raises MeasurementError if the module can't be exported, MissingExtraError if onnx is not installed.
         """
         path = self.folder / ("open.onnx" if batch is None else f"batch{batch}.onnx")
         if not path.exists():
@@ -66,17 +61,7 @@ class Subject:
         return path
 
     def int8(self, quantisation: Quantisation, batch: int | None = None) -> Path:
-        """Give the ONNX file with 8-bit weights and activations between quantisation nodes.
-
-        Raises
-        ------
-        MeasurementError
-            If the module can't be exported or quantised.
-        ImagesError
-            If the images can't be opened, or have another number of channels.
-        MissingExtraError
-            If onnx or onnxruntime is not installed.
-        """
+        """Give the ONNX file with 8-bit weights and activations between quantisation nodes; raises as `quantise`."""
         count, source = quantisation.count, quantisation.images
         stem = f"int8-{count}-{''.join(c if c.isalnum() else '-' for c in source)}"
         path = self.folder / (f"{stem}.onnx" if batch is None else f"{stem}-batch{batch}.onnx")
@@ -124,25 +109,9 @@ def fix_batch(source: Path, path: Path, batch: int) -> None:
 def quantise(source: Path, path: Path, shape: tuple[int, ...], how: Quantisation) -> None:
     """Write an ONNX file whose weights (per channel) and activations (per tensor) have 8 bits.
 
-    Parameters
-    ----------
-    source
-        A float32 file with input ``images`` (batch, *shape).
-    path
-        What to write.
-    shape
-        Of the input, without the batch.
-    how
-        What ranges of activations are observed on.
-
-    Raises
-    ------
-    MeasurementError
-        If the network can't be quantised.
-    ImagesError
-        If the images can't be opened, or have another number of channels.
-    MissingExtraError
-        If onnx or onnxruntime is not installed.
+    Of a float32 file with input ``images`` (batch, *shape). Raises MeasurementError if the network can't be quantised,
+    ImagesError if the images can't be opened or have another number of channels, MissingExtraError if onnx or
+    onnxruntime is not installed.
     """
     needed("onnx", "onnxruntime")
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static

@@ -76,20 +76,10 @@ def _joined(store: StoreReader, metrics: Mapping[str, str], *, each: bool) -> tu
 
 
 def measurements(store: StoreReader, digest: str) -> tuple[pl.DataFrame, Column]:
-    """Give all measurements of a protocol, those of references too.
+    """Give all measurements of a protocol, those of references too, and what became of them; DataError without any.
 
-    Returns
-    -------
-    measurements : polars.DataFrame
-        As `StoreReader.results` gives them, with ``value`` (the protocol's quantity, as measured), ``corrected`` (for
-        pace and drift) and ``spread`` (standard deviation of a pass as a share; null where unknown).
-    column : Column
-        What became of them.
-
-    Raises
-    ------
-    DataError
-        If there are none.
+    They are as `StoreReader.results` gives them, with ``value`` (the protocol's quantity, as measured), ``corrected``
+    (for pace and drift) and ``spread`` (standard deviation of a pass as a share; null where unknown).
     """
     name, content = store.schemes()[digest]
     protocol = Protocol.from_dict(content)

@@ -91,17 +91,9 @@ def absolute(name: str, folder: Path) -> str:
 
 
 def find_builder(name: str) -> Builder:
-    """Find a builder.
+    """Find ``"mnasnet"``, ``"package.module:function"`` or ``"path/to/file.py:function"``.
 
-    Parameters
-    ----------
-    name
-        ``"mnasnet"``, ``"package.module:function"`` or ``"path/to/file.py:function"``.
-
-    Raises
-    ------
-    NetworkError
-        If there is none of that name, or its module fails while it is imported.
+    Raises NetworkError if there is none of that name, or its module fails while it is imported.
 
     Examples
     --------

@@ -96,18 +96,7 @@ def cost(scheme: Scheme) -> float:
 
 
 class Grid:
-    """All combinations of the choices, cheapest first.
-
-    Attributes
-    ----------
-    dropped
-        Combinations that are no candidates, by reason.
-
-    Raises
-    ------
-    ProxyError
-        If no combination is a scheme.
-    """
+    """All combinations of the choices, cheapest first; raises ProxyError if none is a scheme."""
 
     def __init__(self, settings: ProxySettings) -> None:
         seen = _Seen(settings.base)
@@ -130,12 +119,8 @@ class Grid:
 class Tpe:
     """What Optuna's tree-structured Parzen estimator proposes from the candidates before.
 
-    The study is kept in memory: with the same seed and the same verdicts it proposes the same candidates again.
-
-    Raises
-    ------
-    ProxyError
-        When the first proposals all are no schemes.
+    The study is kept in memory: with the same seed and the same verdicts it proposes the same candidates again. Raises
+    ProxyError when the first proposals all are no schemes.
     """
 
     def __init__(self, settings: ProxySettings) -> None:

@@ -42,31 +42,11 @@ CAUTION = (
 def write_search(
     result: SearchResult, space: Space, folder: str | Path, command: str, intensity: float | None = None
 ) -> Path:
-    """Write what a search found.
+    """Write what a search of a space's models found, made by `command`, into a folder; give the report's path.
 
-    Parameters
-    ----------
-    result
-        The search's end.
-    space
-        The search space of its models.
-    folder
-        Made if needed. Gets ``proxy.toml`` (p*, which `accelnas_training.schemes.load_scheme` reads; only if there is
-        one), ``candidates.csv``, ``models.csv``, ``candidates.svg``, ``models.svg`` and ``search.md``.
-    command
-        What made it.
-    intensity
-        Of the grid, in grams of CO₂ per kWh.
-
-    Returns
-    -------
-    Path
-        Of the report, written last.
-
-    Raises
-    ------
-    FileError
-        If the folder can't be made or written to.
+    ``proxy.toml`` (p*, which `accelnas_training.schemes.load_scheme` reads) and ``models.csv`` and ``models.svg`` only
+    if there is one, ``candidates.csv``, ``candidates.svg`` and, last, ``search.md``. The grid's intensity is in grams
+    of CO₂ per kWh. Raises FileError if the folder can't be made or written to.
     """
     folder, best = Path(folder), result.best
     files: dict[str, Callable[[Path], object] | str] = {"candidates.csv": _candidate_table(result).write_csv}

@@ -110,20 +110,11 @@ class ProxySettings(Checked):
 
 
 def load_settings(path: str | Path) -> ProxySettings:
-    """Read settings from a TOML file.
+    """Read settings from a TOML file, whose keys are the attributes of `ProxySettings`.
 
-    Parameters
-    ----------
-    path
-        Its keys are the attributes of `ProxySettings`; ``reference`` and ``base`` are names of shipped schemes or
-        files, ``choices`` and ``enough`` are tables. Paths are relative to the file.
-
-    Raises
-    ------
-    ProxyError
-        If there is no such file, or a key is unknown, missing or of the wrong type.
-    SchemeError
-        If a scheme is not what it should be.
+    ``reference`` and ``base`` are names of shipped schemes or files, ``choices`` and ``enough`` are tables; paths are
+    relative to the file. Raises ProxyError if there is no such file, or a key is unknown, missing or of the wrong type;
+    SchemeError if a scheme is not what it should be.
     """
     return ProxySettings.read(path, "search")
 

@@ -52,13 +52,7 @@ Evaluate = Callable[[Sequence[Training]], Sequence[Measured]]
 
 @dataclass(frozen=True)
 class Trained:
-    """What one scheme gave on several architectures.
-
-    Raises
-    ------
-    ProxyError
-        If the shapes don't agree.
-    """
+    """What one scheme gave on several architectures; raises ProxyError if the shapes don't agree."""
 
     choices: Archs  # uint8 (n, variables): the architectures' choice indices
     accuracy: Floats  # float64 (n, seeds): top-1 in per cent; NaN where the training failed
@@ -96,22 +90,7 @@ class Trained:
 
 
 def train_all(evaluate: Evaluate, choices: Archs, schemes: Sequence[Scheme], seeds: Sequence[int]) -> list[Trained]:
-    """Train each architecture under each scheme with each seed, all in one call of `evaluate`.
-
-    Parameters
-    ----------
-    evaluate
-        Trains.
-    choices
-        uint8 (n, variables): choice indices.
-    schemes, seeds
-        How, and with which seeds.
-
-    Returns
-    -------
-    list of Trained
-        One a scheme.
-    """
+    """Train architectures, uint8 (n, variables), under each scheme with each seed, all in one call."""
     rows = [tuple(map(int, row)) for row in choices]
     found = evaluate([Training(row, scheme, seed) for scheme in schemes for row in rows for seed in seeds])
     table = np.array([(one.accuracy, one.seconds, one.joules) for one in found], np.float64)
@@ -120,22 +99,10 @@ def train_all(evaluate: Evaluate, choices: Archs, schemes: Sequence[Scheme], see
 
 
 class Collected:
-    """Trains what a store does not have, and keeps it there.
+    """Trains, within limits, what a store does not have, and keeps it there; what is given up failed.
 
-    Parameters
-    ----------
-    store
-        Where trainings are kept.
-    work
-        How they are done: `accelnas_training.collect.training_work.training_work`.
-    runner
-        Where they are done.
-    limits
-        When one is given up; it then counts as failed.
-    watch
-        Shows the progress of a call: given the number of its trainings, a context with what to call after every change.
-    recorded
-        Called with a job once its result is on disk.
+    `watch` shows the progress of a call: given the number of its trainings, a context with what to call after every
+    change. `recorded` is called with a job once its result is on disk.
     """
 
     def __init__(

@@ -39,28 +39,13 @@ _METRICS = ("accuracy", "train_time", "energy")
 
 
 def read_trained(pattern: str, space: Space | None = None) -> Trained:
-    """Read what one scheme gave with each seed.
+    """Read what one scheme gave with each seed; architectures are in the order of the first table.
 
-    Parameters
-    ----------
-    pattern
-        Files, such as ``reference-seed*.csv`` or ``reference.parquet``: what ``accelnas-training export`` writes, a
-        row a training, whose metrics are ``accuracy`` (%), ``train_time`` (s) and, where measured, ``energy`` (J). A
-        ``.csv`` file without a header is one that Accel-NASBench publishes.
-    space
-        The search space; None means MnasNet.
-
-    Returns
-    -------
-    Trained
-        Architectures in the order of the first table.
-
-    Raises
-    ------
-    ProxyError
-        If no file matches, a metric is missing, or architectures differ in the number of trainings.
-    DataError
-        If a table is not what it should be.
+    The pattern names files, such as ``reference-seed*.csv`` or ``reference.parquet``: what ``accelnas-training export``
+    writes, a row a training, whose metrics are ``accuracy`` (%), ``train_time`` (s) and, where measured, ``energy``
+    (J). A ``.csv`` file without a header is one that Accel-NASBench publishes. The space is MnasNet's by default.
+    Raises ProxyError if no file matches, a metric is missing, or architectures differ in the number of trainings;
+    DataError if a table is not what it should be.
     """
     space = mnasnet_space() if space is None else space
     paths = sorted(glob.glob(pattern))  # noqa: PTH207 (the pattern may be absolute)
@@ -159,17 +144,9 @@ class Validation:
 
 
 def validate(proxy: Trained, reference: Trained) -> Validation:
-    """Compare a proxy with the reference.
+    """Compare a proxy with the reference on the architectures that both have; the numbers of seeds may differ.
 
-    Parameters
-    ----------
-    proxy, reference
-        What they gave, on whichever architectures; those that both have are compared. The numbers of seeds may differ.
-
-    Raises
-    ------
-    ProxyError
-        If they share fewer than 5 architectures on which the reference did not fail.
+    Raises ProxyError if they share fewer than 5 on which the reference did not fail.
 
     Examples
     --------

@@ -40,15 +40,7 @@ def per_architecture(space: Space, **schemes: Trained) -> pl.DataFrame:
 
 
 def energy(intensity: float | None, **joules: float) -> str:
-    """Give the energy of some trainings, and the CO₂ of making it; where none was measured, say so.
-
-    Parameters
-    ----------
-    intensity
-        Of the grid, in grams of CO₂ per kWh; None leaves CO₂ out.
-    **joules
-        By what used them; NaN where not measured.
-    """
+    """Give the energy of some trainings, NaN where not measured, and the CO₂ of making it, if there is an intensity."""
     if all(math.isnan(value) for value in joules.values()):
         return "Energy was not measured: the machine has no counters that could be read."
     rows = []
@@ -104,30 +96,11 @@ def _deviation(trained: Trained) -> Any:
 def write_validation(
     validation: Validation, space: Space, folder: str | Path, command: str, intensity: float | None = None
 ) -> Path:
-    """Write how a proxy agrees with the reference.
+    """Write how a proxy agrees with the reference on a space's architectures; give the report's path.
 
-    Parameters
-    ----------
-    validation
-        The comparison.
-    space
-        The search space of its architectures.
-    folder
-        Made if needed. Gets ``validation.csv``, ``validation.svg`` and ``validation.md``.
-    command
-        What made it.
-    intensity
-        Of the grid, in grams of CO₂ per kWh.
-
-    Returns
-    -------
-    Path
-        Of the report, written last.
-
-    Raises
-    ------
-    FileError
-        If the folder can't be made or written to.
+    ``validation.csv``, ``validation.svg`` and, last, ``validation.md``, in a folder that is made if needed, made by
+    `command`. The grid's intensity is in grams of CO₂ per kWh. Raises FileError if the folder can't be made or written
+    to.
     """
     folder = Path(folder)
     proxy, reference = validation.proxy, validation.reference

@@ -136,10 +136,7 @@ def train_in_processes(
 ) -> TrainingResult:
     """Train in a process for each device; the network, on the CPU, gets the weights.
 
-    Raises
-    ------
-    TrainingFailure, TrainingError
-        As `train`, from whichever process fails first; the others end.
+    Raises as `train`, from whichever process fails first; the others end.
     """
     network.to("cpu")
     messages = multiprocessing.get_context("spawn").SimpleQueue()

@@ -69,13 +69,7 @@ class Case:
 
     @classmethod
     def of(cls, dataset: Dataset, split: Split, metric: str) -> Case:
-        """Take one metric.
-
-        Raises
-        ------
-        DataError
-            If there is no such metric, a value is not above 0, or a part has fewer than 2 rows.
-        """
+        """Take one metric; raises DataError without it, if a value is not above 0, or a part has fewer than 2 rows."""
         values, link = dataset.values(metric), link_of(metric)
         if (values <= 0).any():  # NaN compares false
             wrong = int(np.argmax(values <= 0))
@@ -96,13 +90,7 @@ class Case:
 
 
 def speeds(dataset: Dataset) -> list[str]:
-    """Name the throughputs and latencies of a data set.
-
-    Raises
-    ------
-    DataError
-        If it has none.
-    """
+    """Name the throughputs and latencies of a data set; raises DataError if it has none."""
     names = [name for name in dataset.metrics if name.startswith(("throughput_", "latency_"))]
     if not names:
         raise DataError(f"the data has no throughput_ or latency_ column; it has {', '.join(dataset.metrics)}")
@@ -118,30 +106,11 @@ def evaluate_transfer(
 ) -> pl.DataFrame:
     """Fit few measurements again and again, and compare with the test part.
 
-    Measured architectures are chosen from those of the training and validation part. Times, not speeds, are
-    compared: a throughput is its reciprocal.
-
-    Parameters
-    ----------
-    dataset, split
-        Measurements, and their parts.
-    bench
-        Where the known devices are from; what it knows of a held-out one is not used.
-    plan
-        What to evaluate.
-    progress
-        Called with (fits of a device done, of all).
-
-    Returns
-    -------
-    polars.DataFrame
-        A row a fit: ``metric``, ``held_out``, ``method``, ``design``, ``k``, ``seed``, ``r2``, ``tau``,
-        ``mape`` in %. Method ``"all rows"``, with k rows, is the benchmark's own model, where it has one.
-
-    Raises
-    ------
-    DataError
-        If the data set has no speed, or too few rows to choose from.
+    Measured architectures are chosen from those of the training and validation part. Times, not speeds, are compared: a
+    throughput is its reciprocal. The benchmark tells the known devices; what it knows of a held-out one is not used.
+    `progress` is called with (fits of a device done, of all). Gives a row a fit: ``metric``, ``held_out``, ``method``,
+    ``design``, ``k``, ``seed``, ``r2``, ``tau``, ``mape`` in %; method ``"all rows"``, with k rows, is the benchmark's
+    own model, where it has one. Raises DataError if the data set has no speed, or too few rows to choose from.
     """
     cases = [case for metric in plan.metrics or speeds(dataset) for case in _cases(bench, metric)]
     found: list[dict[str, Any]] = []

@@ -54,13 +54,7 @@ class Transfer:
 
     @cached_property
     def surrogate(self) -> _core.Surrogate:
-        """The tables: one number a block state, and a constant.
-
-        Raises
-        ------
-        ModelError
-            If they say something else than the regression.
-        """
+        """The tables: a number a block state, and a constant; ModelError if they differ from the regression."""
         features = Features(self.sources)
         surrogate = features.surrogate(self.regression.constant, self.regression.weights)
         archs = self.sources.space.sample(_CHECKED_ROWS, seed=1)
@@ -82,11 +76,7 @@ class Transfer:
         """Write the metric into a benchmark directory, created or updated.
 
         Standard deviations and intervals are calibrated on what each measurement is predicted to be from the others.
-
-        Raises
-        ------
-        FileError, SpaceError
-            If the directory can't be written, or is another space's.
+        Raises FileError or SpaceError if the directory can't be written, or is another space's.
         """
         settings = MetricSettings(self.metric, unit, _DIRECTIONS[self.link], self.link, description=description)
         tables = Models(lambda archs: self.surrogate.predict(archs, 1)[None], 1, self.surrogate.cell_count)

@@ -89,12 +89,8 @@ class Regression:
 def regress(groups: Sequence[Floats], values: Floats) -> Regression:
     """Fit weights; scales maximise the marginal likelihood (Rasmussen & Williams 2006, Eq. 5.8).
 
-    Parameters
-    ----------
-    groups
-        One float64 (n, ·) a group of features.
-    values
-        float64 (n,): positive; the noise's standard deviation is proportional to them.
+    Of groups of features, float64 (n, ·) each, and values, float64 (n,): positive; the noise's standard deviation is
+    proportional to them.
 
     Examples
     --------

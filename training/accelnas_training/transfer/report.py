@@ -45,19 +45,10 @@ Designs: *variance* (the default) lowers the mean posterior variance most, *dete
 
 
 def means_over_seeds(results: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
-    """Give means of the figures over seeds, and half of the 95 % interval of each mean.
+    """Give means of what `evaluate_transfer` gives over seeds, and half of the 95 % interval of each mean.
 
-    Parameters
-    ----------
-    results
-        As `accelnas_training.transfer.evaluation.evaluate_transfer` gives.
-    keys
-        Columns that tell groups apart; metrics that are not among them are averaged first.
-
-    Returns
-    -------
-    polars.DataFrame
-        `keys`, then ``r2``, ``tau``, ``mape`` and the same with ``_half``, null for a single seed.
+    Columns `keys` tell groups apart; metrics that are not among them are averaged first. Gives these, then ``r2``,
+    ``tau``, ``mape`` and the same with ``_half``, null for a single seed.
     """
     means = results.group_by(*keys, "seed", maintain_order=True).agg(pl.col(name).mean() for name in _FIGURES)
     seeds = max(int(results["seed"].n_unique()), 2)

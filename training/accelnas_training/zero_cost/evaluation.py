@@ -84,22 +84,7 @@ def _write_report(
     found: Sequence[Rank],
     curves: pl.DataFrame | None,
 ) -> Path:
-    """Write ``report.md``, ``ranks.svg`` and ``curves.svg``.
-
-    Parameters
-    ----------
-    folder, metric
-        Where, and what the proxies were compared with.
-    made_with
-        Architectures, images and settings, in words.
-    found, curves
-        How proxies rank; see `learning_curves`, None without.
-
-    Returns
-    -------
-    Path
-        Of the report.
-    """
+    """Write ``report.md``, ``ranks.svg`` and, with `curves`, ``curves.svg``; give the path of the report."""
     files: dict[str, Callable[[Path], object]] = {"ranks.svg": lambda path: _plot_ranks(path, found, metric)}
     parts = [
         f"# Zero-cost proxies and {metric}",
