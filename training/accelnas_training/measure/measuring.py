@@ -6,26 +6,20 @@ import importlib
 import tempfile
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from accelnas_training.measure.backends import BACKENDS
 from accelnas_training.measure.machine import load
 from accelnas_training.measure.subject import Subject
+from accelnas_training.measure.timing import measured_in
 
 if TYPE_CHECKING:
     from torch import nn
 
     from accelnas_training.measure.protocol import Protocol
     from accelnas_training.measure.timing import Measurement
-
-
-_BACKENDS = {
-    "onnxruntime": ("onnxruntime", "measure"),
-    "torch": ("pytorch", "measure_cpu"),
-    "torch-cuda": ("pytorch", "measure_cuda"),
-    "torch-xla": ("pytorch", "measure_xla"),
-    "command": ("command", "measure"),
-}
 
 
 def measure_network(network: nn.Module, protocol: Protocol, in_channels: int = 3) -> Measurement:
@@ -78,8 +72,9 @@ def measure_module(module: nn.Module, input_shape: tuple[int, ...], protocol: Pr
 
 def measure_subject(subject: Subject, protocol: Protocol) -> Measurement:
     """Measure a module whose ONNX files serve several protocols; errors as in `measure_network`."""
-    module, function = _BACKENDS[protocol.backend]
-    measure = getattr(importlib.import_module(f"accelnas_training.measure.backends.{module}"), function)
+    module, name = BACKENDS[protocol.backend]
+    function = getattr(importlib.import_module(f"accelnas_training.measure.backends.{module}"), name)
+    measure = function if name == "measure" else partial(measured_in, function)
     before = load()
     measurement: Measurement = measure(subject, protocol)
     return replace(measurement, load_before=before, load_after=load(), measured_at=time.time())
