@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from accelnas.cli.info import new_table
 from accelnas.cli.shared import console, progress
 from accelnas.files import write_text
 from accelnas.reports import markdown
@@ -177,7 +176,7 @@ def repeat(
     measuring.measure(store, archs, MeasuringPlan(measuring.references, every, 2, 0, measuring.seed))
     with StoreReader.opened(store) as reader:
         rows = [_agreement_row(protocol, repeatability(reader, protocol.digest, archs)) for protocol in protocols]
-    _print_table(AGREEMENT, rows)
+    options.print_table(AGREEMENT, rows)
     if output is not None:
         write_text(output, markdown(AGREEMENT, rows) + "\n")
 
@@ -207,7 +206,7 @@ def export(
     wanted = options.read_pairs(metric, "--metric", "PROTOCOL=COLUMN") or None
     with StoreReader.opened(store) as reader:
         table, columns = write(reader, output, wanted, each=each)
-    _print_table(COLUMNS, [_column_row(name, column) for name, column in columns.items()])
+    options.print_table(COLUMNS, [_column_row(name, column) for name, column in columns.items()])
     typer.echo(f"{table.height:,} rows in {output}; where they come from in {output}.json")
 
 
@@ -251,13 +250,6 @@ def _print_measurement(protocol: Protocol, measured: Measurement) -> None:
     for name, value in measured.values().items():
         if not math.isnan(value) and name != "measured_at":
             screen.print(f"  {name:<18} {value:,.6g}")
-
-
-def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    table = new_table(*heads)
-    for row in rows:
-        table.add_row(*row)
-    console().print(table)
 
 
 def _percent(share: float) -> str:

@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 import typer
 
-from accelnas.cli.info import new_table
-from accelnas.cli.shared import console, progress
+from accelnas.cli.data import listed
+from accelnas.cli.shared import progress
 from accelnas.errors import DataError
 from accelnas.fitting.dataset import read_dataset
 from accelnas.fitting.lookalikes import check_table
@@ -63,7 +63,7 @@ class _How:
     @property
     def scoring(self) -> Scoring:
         """What is computed."""
-        return Scoring(tuple(options.read_names(self.proxies) or PROXIES), self.resolution, self.batch)
+        return Scoring(tuple(listed(self.proxies) or PROXIES), self.resolution, self.batch)
 
     def opened(self) -> Images | None:
         """Open the images, if there are any."""
@@ -84,18 +84,19 @@ def score(
         how.opened(),
     )
     rows = [options.read_architecture(text, networks.space) for text in architectures]
+    numeric = ("score", "± (seeds)", "seconds")
     for text, arch in zip(architectures, rows, strict=True):
         runs = [
             score_architecture(networks, arch, scoring, seed=seed, images=images, device=how.device) for seed in numbers
         ]
-        table = new_table("proxy", "score", "± (seeds)", "seconds", numbers=("score", "± (seeds)", "seconds"))
+        table = []
         for name in scoring.proxies:
             values = [run[name].value for run in runs]
             spread = f"{np.std(values, ddof=1):.2g}" if len(values) > 1 else "–"
             seconds = np.mean([run[name].seconds for run in runs])
-            table.add_row(name, f"{np.mean(values):.6g}", spread, f"{seconds:.2g}")
+            table.append((name, f"{np.mean(values):.6g}", spread, f"{seconds:.2g}"))
         typer.echo(text)
-        console().print(table)
+        options.print_table(("proxy", *numeric), table, numeric)
 
 
 @app.command()
@@ -154,10 +155,8 @@ def compare(
 
 
 def _print_taus(title: str, rows: list[tuple[str, float, Interval]]) -> None:
-    table = new_table("proxy", title, "95 % interval", numbers=(title,))
-    for proxy, tau, (low, high) in rows:
-        table.add_row(proxy, f"{tau:.3f}", f"{low:.3f} – {high:.3f}")
-    console().print(table)
+    shown = [(proxy, f"{tau:.3f}", f"{low:.3f} – {high:.3f}") for proxy, tau, (low, high) in rows]
+    options.print_table(("proxy", title, "95 % interval"), shown, (title,))
 
 
 def _table(path: Path) -> pl.DataFrame:

@@ -71,9 +71,9 @@ def read_profile(path: str | Path) -> Profile:
 
 
 def profile_blocks(
-    family: NetworkFamily, protocol: Protocol, progress: Callable[[int, int], None] | None = None
+    family: NetworkFamily, protocol: Protocol, progress: Callable[[float], None] | None = None
 ) -> Profile:
-    """Measure stem, head, and every block in each state, apart; `progress` is called with (modules measured, in all).
+    """Measure stem, head, and every block in each state, apart; `progress` is told the share that is done.
 
     Where the protocol pairs passes, each time is divided by the pace of the reference network beside it. The networks
     have an attribute ``blocks``, in the order of the space's, as timm's EfficientNets have it, else this raises
@@ -91,7 +91,7 @@ def profile_blocks(
         def measure(module: nn.Module, shape: tuple[int, ...]) -> None:
             with tempfile.TemporaryDirectory(prefix="accelnas-profile-") as own:
                 found.append(measuring.measure_subject(Subject(module, shape, Path(own), beside), protocol))
-            tell(len(found), total)
+            tell(len(found) / total)
 
         ends = _parts(_network(family, 0, 0), protocol.resolution, family.options.in_channels)
         measure(*ends[0])

@@ -102,21 +102,21 @@ def evaluate_transfer(
     split: Split,
     bench: Benchmark,
     plan: TransferPlan,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> pl.DataFrame:
     """Fit few measurements again and again, and compare with the test part.
 
     Measured architectures are chosen from those of the training and validation part. Times, not speeds, are compared: a
     throughput is its reciprocal. The benchmark tells the known devices; what it knows of a held-out one is not used.
-    `progress` is called with (fits of a device done, of all). Gives a row a fit: ``metric``, ``held_out``, ``method``,
-    ``design``, ``k``, ``seed``, ``r2``, ``tau``, ``mape`` in %; method ``"all rows"``, with k rows, is the benchmark's
-    own model, where it has one. Raises DataError if the data set has no speed, or too few rows to choose from.
+    `progress` is told the share of devices' fits that are done. Gives a row a fit: ``metric``, ``held_out``,
+    ``method``, ``design``, ``k``, ``seed``, ``r2``, ``tau``, ``mape`` in %; method ``"all rows"``, with k rows, is the
+    benchmark's own model, where it has one. Raises DataError without a speed, or with too few rows to choose from.
     """
     cases = [case for metric in plan.metrics or speeds(dataset) for case in _cases(bench, metric)]
     found: list[dict[str, Any]] = []
     for number, (metric, held_out, names) in enumerate(cases):
         if progress is not None:
-            progress(number, len(cases))
+            progress(number / len(cases))
         device = Case.of(dataset, split, metric)
         if held_out == HELD_OUT[0] and metric in bench.metrics:
             speeds_of_test = bench.predict(dataset.choices[device.test], metric, dtype="float64")
@@ -172,8 +172,7 @@ def _predicted(method: str, device: Case, groups: Sequence[Floats], of_costs: Se
         fit = regress([group[rows] for group in used], device.times[rows])
         return fit.predict([group[device.test] for group in used])
     known = of_costs[0][:, 0] if method == "MACs" else _likest(devices, device.times, rows)
-    slope, constant = np.polyfit(known[rows], device.times[rows], 1)
-    return np.asarray(constant + slope * known[device.test])
+    return np.asarray(np.polyval(np.polyfit(known[rows], device.times[rows], 1), known[device.test]))
 
 
 def _likest(known: Floats, times: Floats, rows: Rows) -> Floats:

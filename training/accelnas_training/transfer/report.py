@@ -8,7 +8,7 @@ import polars as pl
 from scipy.stats import t as student
 
 from accelnas.plots.style import colours, drawing, grid, save
-from accelnas.reports import markdown
+from accelnas.reports import joined, markdown
 from accelnas_training.reports import made_by
 from accelnas_training.transfer.design import DESIGNS
 from accelnas_training.transfer.evaluation import HELD_OUT, METHODS
@@ -69,7 +69,7 @@ def report_text(results: pl.DataFrame, dataset: Dataset, split: Split, path: Pat
         of_level = pl.concat([_at_level(fits.filter(metric=metric), held_out) for metric in metrics])
         sections += [f"## {_HELD_OUT_WORDS[held_out]}", f"Means over {', '.join(metrics)}.", _methods(of_level)]
         sections += ["Transfer, by device:", _devices(of_level, results)]
-    return "\n\n".join(sections) + "\n"
+    return joined(*sections)
 
 
 def _at_level(fits: pl.DataFrame, held_out: str) -> pl.DataFrame:
