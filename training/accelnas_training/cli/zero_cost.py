@@ -24,6 +24,7 @@ from accelnas_training.zero_cost.ranks import agreements
 
 if TYPE_CHECKING:
     from accelnas_training.images import Images
+    from accelnas_training.networks import NetworkFamily
     from accelnas_training.ranks import Interval
 
 EPILOG = """Examples:
@@ -60,14 +61,11 @@ class _How:
     )
     device: options.WhereOption = "cpu"
 
-    @property
-    def scoring(self) -> Scoring:
-        """What is computed."""
-        return Scoring(tuple(listed(self.proxies) or PROXIES), self.resolution, self.batch)
-
-    def opened(self) -> Images | None:
-        """Open the images, if there are any."""
-        return None if self.images is None else open_images(self.images)
+    def read(self) -> tuple[list[int], Scoring, NetworkFamily, Images | None]:
+        """Give seeds, what is computed, the networks, and the images, if there are any."""
+        scoring = Scoring(tuple(listed(self.proxies) or PROXIES), self.resolution, self.batch)
+        images = None if self.images is None else open_images(self.images)
+        return options.read_integers(self.seeds), scoring, load_family(self.family), images
 
 
 @app.command()
@@ -77,12 +75,7 @@ def score(
     how: _How,
 ) -> None:
     """Score architectures: mean, and standard deviation over seeds."""
-    numbers, scoring, networks, images = (
-        options.read_integers(how.seeds),
-        how.scoring,
-        load_family(how.family),
-        how.opened(),
-    )
+    numbers, scoring, networks, images = how.read()
     rows = [options.read_architecture(text, networks.space) for text in architectures]
     numeric = ("score", "± (seeds)", "seconds")
     for text, arch in zip(architectures, rows, strict=True):
@@ -116,12 +109,7 @@ def evaluate(
 
     The same command goes on where the last one ended: scores are kept in FOLDER/scores.db.
     """
-    numbers, scoring, networks, images = (
-        options.read_integers(how.seeds),
-        how.scoring,
-        load_family(how.family),
-        how.opened(),
-    )
+    numbers, scoring, networks, images = how.read()
     question = Question(read_dataset(data, networks.space), metric, number, seed)
     with (
         options.make_runner(workers, gpus=float(how.device.startswith("cuda"))) as runner,

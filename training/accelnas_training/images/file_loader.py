@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from timm.data.transforms_factory import create_transform
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 
 from accelnas_training.errors import ImagesError
 from accelnas_training.images.base import decoded
@@ -25,27 +26,7 @@ if TYPE_CHECKING:
     from accelnas_training.images.base import Augmentation, Images, LoaderPlan, Part, Samples
 
     Transform = Callable[[Image], Tensor]
-
-
-def _transformed(
-    image: Callable[[int], Image], rows: NDArray[np.int64], plan: LoaderPlan, mean: tuple[float, ...]
-) -> Tensor:
-    """Crop, resize and alter images by their numbers; `mean` is the colour that policies fill with.
-
-    Gives uint8 (n, channels, resolution, resolution), neither normalised nor erased: see `finished`.
-    """
-    transform = _transform(plan.resolution, plan.augmentation, plan.crop_share, mean)
-    batch = torch.empty((len(rows), len(mean), plan.resolution, plan.resolution), dtype=torch.uint8)
-    if plan.augmentation is None:
-        for place, row in enumerate(rows.tolist()):
-            batch[place] = transform(image(row))
-        return batch
-    seeds = bits(AUGMENTATION, plan.seed, plan.epoch, rows, 3)
-    for place, row in enumerate(rows.tolist()):
-        stored = image(row)
-        with seeded(seeds[place]):
-            batch[place] = transform(stored)
-    return batch
+    _Chunk = tuple[NDArray[np.int64], LoaderPlan]  # the images of a batch, and all that a worker needs besides
 
 
 @lru_cache(maxsize=8)
@@ -68,8 +49,8 @@ def _transform(
     return made
 
 
-# idle workers by part, number, and whether they give memory that CUDA copies from
-Pools: TypeAlias = "dict[tuple[Part, int, bool], _Pool]"
+# idle workers by part, number, and whether they give memory that CUDA copies from; they stay for the next epoch
+Pools: TypeAlias = "dict[tuple[Part, int, bool], DataLoader[Any]]"
 
 
 def file_loader(images: Images, part: Part, samples: Samples, plan: LoaderPlan, pools: Pools) -> Loader:
@@ -80,35 +61,17 @@ def file_loader(images: Images, part: Part, samples: Samples, plan: LoaderPlan, 
         policy = plan.augmentation.policy if plan.augmentation is not None else ""
         raise ImagesError(f"augmentation.policy is {policy!r}, not one of timm's, such as rand-m9-mstd0.5") from error
     decoder = _Decoder(samples, images.channels, images.mean)
-    key = part, plan.workers, plan.device.startswith("cuda")
-
-    def made(chunks: list[_Chunk]) -> Iterator[Tensor | ImagesError]:
-        if plan.workers == 0:
-            yield from map(decoder.__getitem__, chunks)
-            return
-        # taken while it works, so that two iterations at a time have a pool each
-        pool = pools.pop(key, None) or _Pool(decoder, *key[1:])
-        try:
-            yield from pool.run(chunks)
-        except GeneratorExit:  # the caller broke off: the workers are well
-            pools[key] = pool
-            raise
-        pools[key] = pool
 
     def read(batches: list[NDArray[np.int64]]) -> Iterator[Tensor]:
-        for batch in made([_Chunk(rows, plan) for rows in batches]):
+        chunks = [(rows, plan) for rows in batches]
+        key = part, plan.workers, plan.device.startswith("cuda")
+        made = map(decoder.__getitem__, chunks) if plan.workers == 0 else _by_workers(decoder, chunks, key, pools)
+        for batch in made:
             if isinstance(batch, ImagesError):
                 raise batch
             yield batch
 
     return Loader(images, plan, torch.from_numpy(samples.labels), read)
-
-
-class _Chunk(NamedTuple):
-    """All that a worker needs to make a batch."""
-
-    rows: NDArray[np.int64]
-    plan: LoaderPlan
 
 
 class _Decoder(Dataset[Any]):
@@ -118,39 +81,43 @@ class _Decoder(Dataset[Any]):
         self._samples, self._channels, self._mean = samples, channels, mean
 
     def __getitem__(self, chunk: _Chunk) -> Tensor | ImagesError:
+        """Crop, resize and alter images: uint8 (n, channels, r, r), neither normalised nor erased, see `finished`."""
+        rows, plan = chunk
+        transform = _transform(plan.resolution, plan.augmentation, plan.crop_share, self._mean)
+        batch = torch.empty((len(rows), len(self._mean), plan.resolution, plan.resolution), dtype=torch.uint8)
+        seeds = bits(AUGMENTATION, plan.seed, plan.epoch, rows, 3)
         try:
-            return _transformed(self._image, chunk.rows, chunk.plan, self._mean)
+            for place, row in enumerate(rows.tolist()):
+                image = decoded(self._samples, row, self._channels)
+                with nullcontext() if plan.augmentation is None else seeded(seeds[place]):
+                    batch[place] = transform(image)
         except ImagesError as error:
             return error
-
-    def _image(self, row: int) -> Image:
-        return decoded(self._samples, row, self._channels)
+        return batch
 
 
-class _Chunks(Sampler[_Chunk]):
-    """What the workers make next; changed between epochs, while they live on."""
+def _by_workers(
+    decoder: _Decoder, chunks: list[_Chunk], key: tuple[Part, int, bool], pools: Pools
+) -> Iterator[Tensor | ImagesError]:
+    # taken while it works, so that two iterations at a time have a pool each
+    pool = pools.pop(key) if key in pools else _pool(decoder, *key[1:])
+    pool.sampler[:] = chunks  # type: ignore[index]
+    try:
+        yield from pool
+    except GeneratorExit:  # the caller broke off: the workers are well
+        pools[key] = pool
+        raise
+    pools[key] = pool
 
-    chunks: list[_Chunk]
 
-    def __iter__(self) -> Iterator[_Chunk]:
-        return iter(self.chunks)
-
-
-class _Pool:
-    """Worker processes that stay for the next epoch."""
-
-    def __init__(self, decoder: _Decoder, workers: int, pinned: bool) -> None:
-        self._next = _Chunks()
-        self._loader: DataLoader[Any] = DataLoader(
-            decoder,
-            batch_size=None,  # the decoder makes batches
-            sampler=self._next,
-            num_workers=workers,
-            persistent_workers=True,
-            pin_memory=pinned,
-            generator=torch.Generator(),  # the default would draw from the caller's
-        )
-
-    def run(self, chunks: list[_Chunk]) -> Iterator[Tensor | ImagesError]:
-        self._next.chunks = chunks
-        yield from self._loader
+def _pool(decoder: _Decoder, workers: int, pinned: bool) -> DataLoader[Any]:
+    """Start worker processes that live on; what they make next is the list `sampler`."""
+    return DataLoader(
+        decoder,
+        batch_size=None,  # the decoder makes batches
+        sampler=[],
+        num_workers=workers,
+        persistent_workers=True,
+        pin_memory=pinned,
+        generator=torch.Generator(),  # the default would draw from the caller's
+    )

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from accelnas_training.arrays import Archs, Floats
-    from accelnas_training.images.base import Augmentation, LoaderPlan, Part
+    from accelnas_training.arrays import Archs
+    from accelnas_training.images.base import LoaderPlan, Part
 
 
 class MemoryImages(Images):
@@ -130,18 +130,12 @@ def _altered(pixels: Tensor, rows: NDArray[np.int64], plan: LoaderPlan) -> Tenso
         mirrored = cubic = np.zeros(len(rows), bool)
     else:
         draws = uniforms(AUGMENTATION, plan.seed, plan.epoch, rows, CROP_DRAWS + 2)
-        boxes, mirrored, cubic = _drawn(draws, height, width, plan.augmentation)
+        asked = plan.augmentation
+        boxes = random_crops(draws[:, :CROP_DRAWS], height, width, asked.scale, asked.ratio)
+        mirrored = draws[:, -2] < asked.flip
+        cubic = draws[:, -1] < {"bilinear": 0.0, "bicubic": 1.0, "random": 0.5}[asked.interpolation]
     cut, flipped, smooth = (torch.tensor(values, device=pixels.device) for values in (boxes, mirrored, cubic))
     return resized(pixels, cut, flipped, smooth, plan.resolution)
-
-
-def _drawn(
-    draws: Floats, height: int, width: int, augmentation: Augmentation
-) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Give each image's crop, whether it is mirrored, and whether it is resized by the cubic filter."""
-    boxes = random_crops(draws[:, :CROP_DRAWS], height, width, augmentation.scale, augmentation.ratio)
-    cubic = {"bilinear": 0.0, "bicubic": 1.0, "random": 0.5}[augmentation.interpolation]
-    return boxes, draws[:, -2] < augmentation.flip, draws[:, -1] < cubic
 
 
 _TRAIN_SHARE = 0.8

@@ -15,7 +15,6 @@ from accelnas_training.collect.job import Job
 from accelnas_training.errors import ProxyError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from contextlib import AbstractContextManager
 
     from accelnas_training.arrays import Archs, Floats, Rows
@@ -75,6 +74,12 @@ class Trained:
         return means
 
     @property
+    def deviations(self) -> Floats | None:
+        """Standard deviation of accuracy over seeds, float64 (n,); None with one seed."""
+        several = self.accuracy.shape[1] > 1
+        return np.asarray(self.accuracy.std(axis=1, ddof=1)) if several else None
+
+    @property
     def failures(self) -> int:
         """Number of trainings that failed."""
         return int(np.isnan(self.accuracy).sum())
@@ -121,17 +126,10 @@ class Collected:
         """Give what each training gave, after training those that are missing; one that is quarantined failed."""
         for scheme in {training.scheme.digest: training.scheme for training in trainings}.values():
             self._store.add_scheme(scheme.digest, scheme.name, scheme.to_dict())
-        jobs = [_job(training) for training in trainings]
+        jobs = [Job(training.architecture, training.scheme.digest, training.seed) for training in trainings]
         with self._watch(len(jobs)) as report:
             collect(self._store, jobs, self._work, self._runner, self._limits, report=report, recorded=self._recorded)
-        return [_measured(values) for values in self._store.values(jobs)]
-
-
-def _job(training: Training) -> Job:
-    return Job(training.architecture, training.scheme.digest, training.seed)
-
-
-def _measured(values: Mapping[str, float] | None) -> Measured:
-    if values is None:
-        return Measured()
-    return Measured(values["accuracy"], values["train_time"], values.get("energy", math.nan))
+        names = ("accuracy", "train_time", "energy")
+        return [
+            Measured(*((values or {}).get(name, math.nan) for name in names)) for values in self._store.values(jobs)
+        ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -33,8 +33,8 @@ def per_architecture(space: Space, **schemes: Trained) -> pl.DataFrame:
     columns: dict[str, object] = {"architecture": space.format(next(iter(schemes.values())).choices)}
     for name, trained in schemes.items():
         columns[f"{name}_accuracy"] = trained.means
-        if trained.accuracy.shape[1] > 1:
-            columns[f"{name}_sd"] = trained.accuracy.std(axis=1, ddof=1)
+        if trained.deviations is not None:
+            columns[f"{name}_sd"] = trained.deviations
         columns[f"{name}_seconds"] = trained.seconds.mean(axis=1)
     return pl.DataFrame(columns, nan_to_null=True)
 
@@ -68,12 +68,11 @@ def draw_agreement(path: Path, proxy: Trained, reference: Trained, tau: float, i
     with drawing() as figure_class:
         figure = figure_class(figsize=(4.2, 3.6), layout="constrained")
         axes = figure.subplots()
-        spread = [_deviation(trained) for trained in (reference, proxy)]
         axes.errorbar(
             reference.means,
             proxy.means,
-            xerr=spread[0],
-            yerr=spread[1],
+            xerr=reference.deviations,
+            yerr=proxy.deviations,
             fmt="o",
             markersize=3,
             color=BLUE,
@@ -87,10 +86,6 @@ def draw_agreement(path: Path, proxy: Trained, reference: Trained, tau: float, i
             ylabel="top-1 under p* [%]",
         )
         save(figure, path)
-
-
-def _deviation(trained: Trained) -> Any:
-    return trained.accuracy.std(axis=1, ddof=1) if trained.accuracy.shape[1] > 1 else np.zeros(len(trained))
 
 
 def write_validation(

@@ -105,7 +105,7 @@ class TrainingResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Give all values for JSON, null in place of NaN."""
-        return {name: None if _is_nan(value) else value for name, value in asdict(self).items()}
+        return {name: None if value != value else value for name, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> TrainingResult:
@@ -114,10 +114,6 @@ class TrainingResult:
         if values["top5"] is None:
             values["top5"] = math.nan
         return cls(**values)
-
-
-def _is_nan(value: object) -> bool:
-    return isinstance(value, float) and math.isnan(value)
 
 
 _FORGET = "choose another folder, or begin again without resuming"

@@ -7,7 +7,7 @@ import hashlib
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -98,7 +98,9 @@ def train_at(
             evidence.check()
             result = evidence.result()
             if result is not None:
-                _load_weights(network, evidence.checkpoint())
+                checkpoint = evidence.checkpoint()
+                if checkpoint is not None:  # it may have been deleted meanwhile
+                    network.load_state_dict(checkpoint["learner"]["average"] or checkpoint["learner"]["network"])
                 return result
         else:
             if place.first:
@@ -142,12 +144,6 @@ def _own_state(place: Place) -> Iterator[None]:
             yield
     finally:
         torch.backends.cudnn.benchmark = before
-
-
-def _load_weights(network: nn.Module, checkpoint: Mapping[str, Any] | None) -> None:
-    """Load what was validated last, if the checkpoint was not deleted meanwhile."""
-    if checkpoint is not None:
-        network.load_state_dict(checkpoint["learner"]["average"] or checkpoint["learner"]["network"])
 
 
 def _run(
