@@ -140,7 +140,7 @@ def _samples(folder: Path, part: Part, entry: CachedPart) -> ShardSamples:
     path = folder / index_name(part)
     if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != entry.index_sha256:
         raise ImagesError(f"{path} is missing or damaged; copy it again, or write the cache again")
-    index, checksums = read_index(path, part)
+    index = read_index(path, part)
     if len(index.labels) != entry.images:
         raise ImagesError(f"{path} has {len(index.labels)} images, not {entry.images}; write the cache again")
-    return ShardSamples(paths, index, checksums)
+    return ShardSamples(paths, index)
