@@ -104,10 +104,6 @@ class Runner(Protocol):
         """Number of tasks that would begin at once."""
 
     @property
-    def workers(self) -> int:
-        """Number of workers that are ready or busy."""
-
-    @property
     def waits_for(self) -> str:
         """What keeps workers from being there, in words; empty if nothing does."""
         return ""
@@ -128,7 +124,7 @@ class InlineRunner(Runner):
     Examples
     --------
     >>> with InlineRunner() as runner:
-    ...     runner.workers
+    ...     runner.free
     0
     """
 
@@ -148,11 +144,6 @@ class InlineRunner(Runner):
     def free(self) -> int:
         """1, or 0 while a task waits to be done."""
         return int(self._work is not None and self._task is None)
-
-    @property
-    def workers(self) -> int:
-        """1 after `start`."""
-        return int(self._work is not None)
 
     def submit(self, task: Task) -> None:
         """Keep the task for the next `wait`."""

@@ -11,6 +11,7 @@ import polars as pl
 
 from accelnas.plots.style import GREY, INK, drawing, save
 from accelnas.reports import joined, markdown, number, write_files
+from accelnas_training.proxy.settings import flat
 from accelnas_training.proxy.validation import self_agreement
 from accelnas_training.proxy.validation_report import (
     BLUE,
@@ -157,32 +158,28 @@ def _asked(result: SearchResult) -> str:
 
 
 def _scheme(result: SearchResult, best: Verdict) -> str:
-    reference = result.settings.reference.to_dict()
-    rows = [[f"`{key}`", str(value), str(_at(reference, key))] for key, value in best.candidate.values.items()]
+    reference = flat(result.settings.reference.to_dict())
+    rows = [[f"`{key}`", str(value), str(reference.get(key, ""))] for key, value in best.candidate.values.items()]
     return markdown(["", "p*", "r"], rows)
-
-
-def _at(table: object, dotted: str) -> object:
-    """Give a value of nested tables by its dotted key."""
-    for key in dotted.split("."):
-        table = table.get(key, "") if isinstance(table, dict) else ""
-    return table
 
 
 def _candidates(result: SearchResult) -> str:
     table = _candidate_table(result).drop("digest", "failures").sort("tau", descending=True, nulls_last=True)
     keys = list(result.settings.choices)
     rows = [
-        [row["outcome"], *(str(row[key]) for key in keys), str(row["models"]), *_figures(row)]
+        [
+            row["outcome"],
+            *(str(row[key]) for key in keys),
+            str(row["models"]),
+            f"{row['tau']:.3f}",
+            f"{row['tau_low']:.3f} to {row['tau_high']:.3f}",
+            number(row["seconds"], 3),
+        ]
         for row in table.head(SHOWN).iter_rows(named=True)
     ]
     header = ["", *(f"`{key}`" for key in keys), "models", "τ", "95 % interval", "seconds"]
     which = f"The {SHOWN} of the largest τ; all are" if len(table) > SHOWN else "All are"
     return f"{which} in `candidates.csv`.\n\n" + markdown(header, rows)
-
-
-def _figures(row: dict[str, float]) -> list[str]:
-    return [f"{row['tau']:.3f}", f"{row['tau_low']:.3f} to {row['tau_high']:.3f}", number(row["seconds"], 3)]
 
 
 def _costs(result: SearchResult, best: Verdict | None, intensity: float | None) -> str:

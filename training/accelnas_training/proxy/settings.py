@@ -105,7 +105,7 @@ class ProxySettings(Checked):
         if content.get("family", "mnasnet") != "mnasnet":
             content["family"] = str(folder / str(content["family"]))
         if isinstance(content.get("choices"), dict):
-            content["choices"] = _flat(content["choices"])
+            content["choices"] = flat(content["choices"])
         return content
 
 
@@ -119,9 +119,9 @@ def load_settings(path: str | Path) -> ProxySettings:
     return ProxySettings.read(path, "search")
 
 
-def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Give nested tables as one with dotted keys, as ``resize.end`` may be written in TOML with and without quotes."""
-    flat: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for key, value in table.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return found
