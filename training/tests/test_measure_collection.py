@@ -136,7 +136,7 @@ def test_pairs_take_out_what_no_drift_explains(measured, toy, tmp_path):
         found = repeatability(store, LATENCY.digest)
     assert found.measured.share > 0.08
     assert found.corrected.share < 0.006
-    assert found.spread > 10 * found.paced
+    assert found.column.spread > 10 * found.column.drift.before
 
 
 def test_the_export_is_a_data_set(measured, toy, tmp_path):
@@ -199,7 +199,7 @@ def test_repeatability_is_better_without_drift(measured, toy):
     assert found.measured.share > 0.1
     assert found.corrected.share < 0.2 * found.measured.share
     assert found.corrected.tau > found.measured.tau
-    assert found.left < 0.2 * found.spread
+    assert found.column.drift.after < 0.2 * found.column.spread
 
 
 def test_each_measurement_can_have_a_row(measured, toy, tmp_path):

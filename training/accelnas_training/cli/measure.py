@@ -41,20 +41,10 @@ EPILOG = """Examples:
 
 The same command goes on where the last one ended; `accelnas-training store status` looks at a store meanwhile.
 """
-AGREEMENT = [
-    "protocol",
-    "architectures",
-    "tau",
-    "tau corrected",
-    "mean difference",
-    "corrected",
-    "share",
-    "corrected",
-    "references",
-    "paired",
-    "corrected",
-]
-COLUMNS = ("column", "architectures", "measurements", "noisy", "outliers", "references", "paired", "corrected")
+SPREADS = ("references", "paired", "corrected")
+COLUMNS = ("column", "architectures", "measurements", "noisy", "outliers", *SPREADS)
+PAIRS = ("tau", "tau corrected", "mean difference", "corrected", "share", "corrected")
+AGREEMENT = ("protocol", "architectures", *PAIRS, *SPREADS)
 
 ProtocolsOption = Annotated[
     list[str],
@@ -225,9 +215,7 @@ def _agreement_row(protocol: Protocol, found: Repeatability) -> list[str]:
         *(f"{each.tau:.4f}" for each in pair),
         *(f"{each.difference:.3g} {unit}" for each in pair),
         *(_percent(each.share) for each in pair),
-        _percent(found.spread),
-        _percent(found.paced if protocol.paired else math.nan),
-        _percent(found.left),
+        *map(_percent, found.column.spreads),
     ]
 
 
@@ -236,10 +224,7 @@ def _column_row(name: str, column: Column) -> list[str]:
     return [
         name,
         *(f"{number:,}" for number in (column.architectures, column.measurements, column.noisy)),
-        _percent(column.outliers),
-        _percent(column.spread),
-        _percent(column.drift.before if column.protocol.paired else math.nan),
-        _percent(column.drift.after),
+        *map(_percent, (column.outliers, *column.spreads)),
     ]
 
 

@@ -15,6 +15,7 @@ from accelnas_training.ranks import tau
 if TYPE_CHECKING:
     from accelnas_training.arrays import Archs, Floats
     from accelnas_training.collect.reader import StoreReader
+    from accelnas_training.measure.table import Column
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,7 @@ class Repeatability:
     # as measured, and without pace and drift
     measured: RepeatAgreement
     corrected: RepeatAgreement
-    # spread of a reference over occasions, as a share: as measured, divided by the pace, and corrected by the other
-    # references too
-    spread: float
-    paced: float
-    left: float
+    column: Column  # what else became of its measurements
 
 
 def repeatability(store: StoreReader, digest: str, archs: Archs | None = None) -> Repeatability:
@@ -74,4 +71,4 @@ def repeatability(store: StoreReader, digest: str, archs: Archs | None = None) -
     measured, corrected = (
         RepeatAgreement.of(both[name].to_numpy(), both[f"{name}_again"].to_numpy()) for name in ("value", "corrected")
     )
-    return Repeatability(both.height, measured, corrected, column.spread, column.drift.before, column.drift.after)
+    return Repeatability(both.height, measured, corrected, column)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -39,23 +40,25 @@ class Column:
     # reference network beside them, relative to its median
     drift: Drift
 
+    @property
+    def spreads(self) -> tuple[float, float, float]:
+        """Spread of references: as measured, divided by the pace where passes are paired, corrected by the others."""
+        return self.spread, self.drift.before if self.protocol.paired else math.nan, self.drift.after
+
     def to_dict(self) -> dict[str, Any]:
         """Give what a file beside the table says, of JSON's types; NaN is null."""
-        seen = len(self.drift.times) > 0
+        spread, paired, corrected = (None if math.isnan(share) else share for share in self.spreads)
+        protocol = self.protocol
         return {
-            "protocol": {
-                "name": self.protocol.name,
-                "digest": self.protocol.digest,
-                "content": self.protocol.to_dict(),
-            },
+            "protocol": {"name": protocol.name, "digest": protocol.digest, "content": protocol.to_dict()},
             "measurements": self.measurements,
             "architectures": self.architectures,
             "noisy": self.noisy,
             "outliers_share": self.outliers,
             "occasions_of_references": len(self.drift.times),
-            "spread_of_references": self.spread if seen else None,
-            "spread_of_references_paired": self.drift.before if seen and self.protocol.paired else None,
-            "spread_of_references_corrected_by_the_others": self.drift.after if seen else None,
+            "spread_of_references": spread,
+            "spread_of_references_paired": paired,
+            "spread_of_references_corrected_by_the_others": corrected,
         }
 
 

@@ -136,16 +136,13 @@ def load_family(path: str | Path = "mnasnet") -> NetworkFamily:
     builder, options = content.get("builder", "mnasnet"), content.get("options", {})
     if not isinstance(builder, str) or not isinstance(options, Mapping):
         raise NetworkError(f"{path}: builder is {builder!r} and options {options!r}; expected a name and a table")
-    family = NetworkFamily(_space(content, path), absolute(builder, path.parent), NetworkOptions.from_dict(options))
+    named = content.get("space")  # a file, or a table of this one
+    space = mnasnet_space()
+    if named is not None:
+        space = Space.from_toml(path.parent / named if isinstance(named, str) else path)
+    family = NetworkFamily(space, absolute(builder, path.parent), NetworkOptions.from_dict(options))
     find_builder(family.builder)
     return family
-
-
-def _space(content: Mapping[str, Any], path: Path) -> Space:
-    space = content.get("space")
-    if space is None:
-        return mnasnet_space()
-    return Space.from_toml(path.parent / space if isinstance(space, str) else path)
 
 
 def build_network(architecture: Mapping[str, Any], builder: str = "mnasnet", **options: Any) -> nn.Module:

@@ -232,11 +232,7 @@ def _result(rows: list[EpochRow], total_seconds: float) -> TrainingResult:
     last, seconds = rows[-1], sum(row.seconds for row in rows)
     joules = [row.joules for row in rows if row.joules is not None]
     return TrainingResult(
-        top1=last.top1,
-        top5=last.top5,
-        loss=last.loss,
-        train_loss=last.train_loss,
-        train_top1=last.train_top1,
+        **{name: getattr(last, name) for name in ("top1", "top5", "loss", "train_loss", "train_top1")},
         seconds=seconds,
         total_seconds=total_seconds,
         data_seconds=sum(row.data_seconds for row in rows),
