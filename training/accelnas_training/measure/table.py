@@ -29,12 +29,11 @@ class Column:
     """What became of one protocol's measurements."""
 
     protocol: Protocol
-
     measurements: int
     architectures: int
     noisy: int  # architectures whose every measurement spread more than the protocol allows
     outliers: float  # share of passes that were left out
-    # of references over occasions, as measured, as a share; NaN with fewer than two references or occasions
+    # of a reference's latency over occasions, as measured, as a share; NaN with fewer than two of either
     spread: float
     # what the references show; where passes are paired, after their times were divided by the pace: that of the
     # reference network beside them, relative to its median
