@@ -4,7 +4,7 @@ Examples
 --------
 >>> import accelnas, accelnas_training as at
 >>> space = accelnas.mnasnet_space()
->>> network = at.build_network(space.decode(space.sample(1, seed=0))[0], classes=10)
+>>> network = at.build_network(space.decode(space.sample(1, seed=0))[0], num_classes=10)
 >>> at.load_scheme("p_star").epochs
 16
 """

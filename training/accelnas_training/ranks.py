@@ -46,19 +46,9 @@ def tau(first: Floats, second: Floats) -> float:
 
 
 def interval_over_models(first: Floats, second: Floats, *, seed: int = 0, resamples: int = RESAMPLES) -> Interval:
-    """Bootstrap tau over models: how it would vary with other models of the same kind.
+    """Bootstrap tau, of float64 (n,) each, over models: how it would vary with other models of the same kind.
 
-    Parameters
-    ----------
-    first, second
-        float64 (n,), as for `tau`.
-    seed, resamples
-        Of the bootstrap.
-
-    Returns
-    -------
-    Interval
-        Bias-corrected and accelerated (BCa); NaN for fewer than 3 models. Where all resamples agree, both ends are tau.
+    Bias-corrected and accelerated (BCa); NaN for fewer than 3 models. Where all resamples agree, both ends are tau.
 
     Examples
     --------
@@ -97,19 +87,8 @@ def interval_over_models(first: Floats, second: Floats, *, seed: int = 0, resamp
 def interval_over_seeds(first: Floats, second: Floats, *, seed: int = 0, resamples: int = 999) -> Interval:
     """Bootstrap tau of the means over seeds, drawing models, and for each of them seeds.
 
-    A little low: the mean of seeds drawn again is noisier than the mean of the seeds.
-
-    Parameters
-    ----------
-    first, second
-        float64 (n, seeds) of the same models; the numbers of seeds may differ.
-    seed, resamples
-        As for `interval_over_models`.
-
-    Returns
-    -------
-    Interval
-        Of percentiles; NaN for fewer than 3 models.
+    Both are float64 (n, seeds) of the same models; the numbers of seeds may differ. Gives percentiles, NaN for fewer
+    than 3 models. A little low: the mean of seeds drawn again is noisier than the mean of the seeds.
     """
     count = len(first)
     if count < 3:

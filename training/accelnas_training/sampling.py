@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,13 +14,16 @@ from accelnas import mnasnet_space
 from accelnas.errors import DataError, SpaceError
 from accelnas.fitting.dataset import from_table
 from accelnas.fitting.ensemble import fit_ensemble
-from accelnas.fitting.mnasnet import Layer, block_sums
+from accelnas.fitting.mnasnet import block_sums
 from accelnas.fitting.settings import MetricSettings, Recipe, Settings
 from accelnas_training.networks.builders import NetworkOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from accelnas import Space
     from accelnas.fitting.dataset import Dataset
+    from accelnas.fitting.mnasnet import Layer
     from accelnas_training.arrays import Archs, Floats, Rows
     from accelnas_training.networks.family import NetworkFamily
 
@@ -31,28 +35,9 @@ _SCORED = 10_000  # candidates of an active choice
 
 
 def uniform(space: Space, n: int, seed: int, known: Archs | None = None) -> Archs:
-    """Draw uniformly.
+    """Draw distinct architectures uniformly, uint8 (n, variables), none of those that are `known`.
 
-    Parameters
-    ----------
-    space
-        The search space.
-    n
-        Number of architectures.
-    seed
-        The same seed gives the same architectures.
-    known
-        uint8 (m, variables): architectures to leave out, if any.
-
-    Returns
-    -------
-    uint8 (n, variables)
-        Choice indices, distinct, none of `known`.
-
-    Raises
-    ------
-    SpaceError
-        If fewer are left.
+    The same seed gives the same. Raises SpaceError if fewer are left.
 
     Examples
     --------
@@ -116,14 +101,15 @@ def grid(family: NetworkFamily, n: int, seed: int, resolution: int = 224, known:
     plain = family.builder == "mnasnet" and family.space == mnasnet_space() and family.options == NetworkOptions()
     if plain and resolution == 224:
         rows = _at_least(family.space, n, max(_KNOWN, n), seed, known)
-        costs = _formula(family.space, rows)
+        states = family.space.block_states(rows)
+        points = np.stack([costs(attrgetter(name), states) for name in ("macs", "params")], axis=1)
     else:
         from accelnas_training.networks.complexity import complexities  # PyTorch takes seconds to import
 
         rows = _at_least(family.space, n, max(_COUNTED, 4 * n), seed, known)
         counted = complexities(family, rows, resolution)
-        costs = np.array([(one.macs, one.params) for one in counted], np.float64)
-    return rows[_spread_cells(costs, n)]
+        points = np.array([(one.macs, one.params) for one in counted], np.float64)
+    return rows[_spread_cells(points, n)]
 
 
 def _at_least(space: Space, n: int, wanted: int, seed: int, known: Archs | None) -> Archs:
@@ -132,16 +118,16 @@ def _at_least(space: Space, n: int, wanted: int, seed: int, known: Archs | None)
     return rows if len(rows) >= n else uniform(space, n, seed, known)
 
 
-def _formula(space: Space, rows: Archs) -> Floats:
-    def total(cost: str) -> Floats:
-        def of_layer(layer: Layer) -> int:
-            return int(getattr(layer, cost))
+def costs(of_layer: Callable[[Layer], int], states: Archs) -> Floats:
+    """Add a number of each layer up: float64 (n,) for block states (n, 7) of MnasNet architectures.
 
-        fixed, of_state = block_sums(of_layer, space)
-        return np.asarray(fixed + sum(values[states[:, b]] for b, values in enumerate(of_state)), np.float64)
-
-    states = space.block_states(rows)
-    return np.stack([total("macs"), total("params")], axis=1)
+    Examples
+    --------
+    >>> costs(lambda layer: layer.params, np.zeros((1, 7), np.uint8))
+    array([1798072.])
+    """
+    fixed, tables = block_sums(of_layer)
+    return np.asarray(fixed + np.sum([table[states[:, b]] for b, table in enumerate(tables)], axis=0), np.float64)
 
 
 def _spread_cells(points: Floats, n: int) -> Rows:
@@ -167,34 +153,13 @@ def _spread_cells(points: Floats, n: int) -> Rows:
 
 
 def active(space: Space, n: int, seed: int, known: Archs, values: Floats) -> Archs:
-    """Choose architectures of which an ensemble fitted on measured ones knows least.
+    """Choose architectures of which an ensemble fitted on measured ones knows least, which come first.
 
     The ensemble is 64 draws from two Gaussian processes over pairs of variables, which takes seconds. Of 10,000
-    candidates, drawn uniformly, the one is taken on which the ensemble's members disagree most; their
-    disagreement about all others is reduced by what a measurement of it would tell, and so on.
-
-    Parameters
-    ----------
-    space
-        The search space.
-    n, seed
-        As in `uniform`.
-    known
-        uint8 (m, variables): the measured architectures.
-    values
-        float64 (m,): their values, NaN where there is none.
-
-    Returns
-    -------
-    uint8 (n, variables)
-        Choice indices, distinct, none of `known`, those of which least is known first.
-
-    Raises
-    ------
-    SpaceError
-        If fewer are left.
-    DataError
-        If values and architectures differ in number, or are too few to fit on.
+    candidates, drawn uniformly, the one is taken on which the ensemble's members disagree most; their disagreement
+    about all others is reduced by what a measurement of it would tell, and so on. Measured are `known`, uint8 (m,
+    variables), with values float64 (m,), NaN where there is none. Raises SpaceError if fewer than n others are left,
+    DataError if values and architectures differ in number, or are too few to fit on.
     """
     settings = replace(_ensemble_settings(), seed=seed)
     dataset = _dataset(space, known, values)

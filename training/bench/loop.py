@@ -121,7 +121,7 @@ def compare(scheme: Scheme, options: argparse.Namespace, place: Place) -> tuple[
     """Time epochs of both in turn, each first every other time; give them, and an epoch's images."""
     family = NetworkFamily(accelnas.mnasnet_space())
     classes = 10 if options.images is None else open_images(f"folder:{options.images}").classes
-    family = family.with_options(classes=classes, width=options.width)
+    family = family.with_options(num_classes=classes, width=options.width)
     batches = synthetic(scheme, options.steps, place)
     pair = (batches, batches) if options.images is None else loaders(options.images, scheme, options.workers, place)
     epochs = []
@@ -138,7 +138,7 @@ def compare(scheme: Scheme, options: argparse.Namespace, place: Place) -> tuple[
 
 def waiting(scheme: Scheme, options: argparse.Namespace) -> float:
     """Give the share of a training's time on digits that it waits for images."""
-    family = NetworkFamily(accelnas.mnasnet_space()).with_options(classes=10, in_channels=1, width=options.width)
+    family = NetworkFamily(accelnas.mnasnet_space()).with_options(num_classes=10, in_channels=1, width=options.width)
     network = family.build(family.space.parse(B0)[0])
     result = train(network, open_images("digits"), scheme.changed(epochs=3), validate_every=3)
     return result.data_seconds / result.seconds

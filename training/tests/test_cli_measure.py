@@ -16,7 +16,7 @@ SMALL += ["--set", "timing.warm_up_seconds=0.01", "--set", "timing.spread=1e9"]
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "tiny.toml").write_text("options = { classes = 4, width = 0.25, head = 16 }")
+    (tmp_path / "tiny.toml").write_text("options = { num_classes = 4, width = 0.25, head = 16 }")
 
     def invoke(*arguments, code=0):
         options = [] if arguments[0] == "export" else ["--family", "tiny.toml", *SMALL]

@@ -20,7 +20,7 @@ def test_show():
     assert result.exit_code == 0
     assert "385,814,752 multiply-accumulates and 5,288,548 parameters at 224 pixels" in result.output
     assert "1280 × 7 × 7" in result.output
-    options = ("--classes", 7, "--in-channels", 1, "--width", 0.5, "--head", 100, "--activation", "silu", "-r", 32)
+    options = ("--num-classes", 7, "--in-channels", 1, "--width", 0.5, "--head", 100, "--activation", "silu", "-r", 32)
     result = invoke("show", B0, *options)
     assert "at 32 pixels" in result.output
     assert " 48 × 1 × 1" in result.output  # the head: half of 100, in eights
@@ -31,11 +31,11 @@ def test_export(tmp_path, toy):
     (tmp_path / "nets.py").write_text(
         "from torch import nn\n"
         "def build(architecture, options):\n"
-        "    return nn.Sequential(nn.Flatten(), nn.Linear(16 * options.in_channels, options.classes))\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(16 * options.in_channels, options.num_classes))\n"
     )
     family = tmp_path / "family.toml"
     family.write_text('builder = "nets.py:build"\n' + toy.to_toml())
-    options = ("--family", family, "--resolution", 4, "--batch", 0, "--classes", 3, "--in-channels", 1)
+    options = ("--family", family, "--resolution", 4, "--batch", 0, "--num-classes", 3, "--in-channels", 1)
     result = invoke("export", toy.format(toy.at([0]))[0], path, *options)
     assert result.exit_code == 0, result.output
     assert "onnxruntime differs from PyTorch by" in result.output

@@ -52,7 +52,7 @@ def test_collects_every_job_once_and_goes_on_where_it_ended(store):
     with InlineRunner() as runner:
         first = collect(store, jobs(3), WORKS, runner, report=said.append, recorded=recorded.append)
         end = collect(store, [*jobs(5), *jobs(5)], WORKS, runner, recorded=recorded.append)
-        assert collect(store, None, WORKS, runner).jobs == 0
+        assert collect(store, store.jobs("pending"), WORKS, runner).jobs == 0
     assert (first.done, first.jobs, end.done, end.jobs, end.quarantined) == (3, 3, 5, 5, 0)
     assert [now.done for now in said] == [0, 1, 2, 3]
     assert recorded == jobs(5)
@@ -134,7 +134,7 @@ def test_a_disk_that_stays_full_ends_the_collection_and_loses_nothing_acknowledg
     assert store.jobs("done") == recorded
     store.connection.execute("PRAGMA max_page_count = 99999")
     with InlineRunner() as runner:
-        assert collect(store, None, WORKS, runner).jobs == 15 - len(recorded)
+        assert collect(store, store.jobs("pending"), WORKS, runner).jobs == 15 - len(recorded)
     check_all_there(store.path, 15)
 
 

@@ -50,7 +50,7 @@ def build(architecture, options):
     normalise = nn.BatchNorm2d(width) if architecture["batch_norm"] else nn.Identity()
     return nn.Sequential(
         nn.Conv2d(options.in_channels, width, size, 2), normalise, nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(),
-        nn.Linear(4 * width, options.classes),
+        nn.Linear(4 * width, options.num_classes),
     )
 """
 SCHEME = """

@@ -17,8 +17,9 @@ from accelnas.fitting.splits import random_split
 from accelnas_training.cli import app
 from accelnas_training.errors import NetworkError
 from accelnas_training.estimators import comparison, profile
-from accelnas_training.estimators.analytical import Roofline, costs, fit_line, fit_roofline
+from accelnas_training.estimators.analytical import Roofline, fit_roofline
 from accelnas_training.estimators.profile import Profile, profile_blocks, read_profile
+from accelnas_training.sampling import costs
 from accelnas_training.transfer.evaluation import Case
 
 
@@ -41,10 +42,6 @@ def test_costs_are_the_benchmarks_own(bench):
     archs = bench.space.sample(50)
     found = costs(lambda layer: layer.macs, bench.space.block_states(archs))
     np.testing.assert_allclose(found / 1e6, bench.predict(archs, "macs", dtype="float64"), rtol=1e-9)
-
-
-def test_line_recovers_a_line():
-    assert fit_line(np.arange(5.0), 3 - 0.5 * np.arange(5.0))(np.array([20.0])) == pytest.approx([-7.0])
 
 
 @pytest.mark.parametrize("truth", [Roofline(5e9, 1e9, 1e-3), Roofline(1e8, 1e12, 1e-4), Roofline(1e13, 2e8, 1e-1)])
@@ -154,7 +151,7 @@ def test_profiling_measures_every_block_with_its_own_input(monkeypatch):
         return SimpleNamespace(latency_ms=2 * pace, reference_ms=5 * pace)
 
     monkeypatch.setattr(measuring, "measure_subject", measured)
-    family = NetworkFamily(_few_states(), options=NetworkOptions(classes=4, width=0.25))
+    family = NetworkFamily(_few_states(), options=NetworkOptions(num_classes=4, width=0.25))
     found = profile_blocks(family, load_protocol("cpu_latency").changed(resolution=32))
     assert [len(block) for block in found.blocks] == [2, 1, 1, 1, 1, 4, 1]
     assert found.measurements == len(seen) == 2 + 11

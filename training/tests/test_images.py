@@ -284,6 +284,6 @@ def test_torchvision_fashion_mnist(tmp_path):
 def test_pixels_are_moved_to_a_device_once():
     pixels = np.zeros((4, 1, 5, 5), np.uint8)
     images = MemoryImages("toy", (pixels, np.arange(4)), (pixels, np.arange(4)))
-    first = images.loader("train", plan(4, 8, device="meta"))._pixels
+    first = images.loader("train", plan(4, 8, device="meta"))._labels
     assert first.device.type == "meta"
-    assert images.loader("train", plan(4, 8, device="meta"))._pixels is first
+    assert images.loader("train", plan(4, 8, device="meta"))._labels is first

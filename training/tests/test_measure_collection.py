@@ -136,7 +136,7 @@ def test_pairs_take_out_what_no_drift_explains(measured, toy, tmp_path):
         found = repeatability(store, LATENCY.digest)
     assert found.measured.share > 0.08
     assert found.corrected.share < 0.006
-    assert found.spread > 10 * found.paced
+    assert found.column.spread > 10 * found.column.drift.before
 
 
 def test_the_export_is_a_data_set(measured, toy, tmp_path):
@@ -199,7 +199,7 @@ def test_repeatability_is_better_without_drift(measured, toy):
     assert found.measured.share > 0.1
     assert found.corrected.share < 0.2 * found.measured.share
     assert found.corrected.tau > found.measured.tau
-    assert found.left < 0.2 * found.spread
+    assert found.column.drift.after < 0.2 * found.column.spread
 
 
 def test_each_measurement_can_have_a_row(measured, toy, tmp_path):
@@ -224,7 +224,7 @@ def test_one_measurement_is_no_repetition(measured, toy):
 
 @pytest.mark.slow
 def test_a_real_measurement_shares_the_network(tmp_path):
-    family = load_family().with_options(classes=10, width=0.25, head=32)
+    family = load_family().with_options(num_classes=10, width=0.25, head=32)
     few = {"resolution": 32, "timing.passes": 2, "timing.seconds": 0, "timing.warm_up_seconds": 0.01}
     protocols = [LATENCY.changed(**few), THROUGHPUT.changed(**few), load_protocol("torch_cpu_latency").changed(**few)]
     path = tmp_path / "speed.db"

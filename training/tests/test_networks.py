@@ -83,7 +83,7 @@ def test_pytorchs_own_counter_agrees_on_any_module():
 
     for network, resolution, channels in (
         (Attending(), 16, 1),
-        (build_network(SPACE.decode(B0_CHOICES)[0], width=0.25, head=0, classes=7), 40, 3),
+        (build_network(SPACE.decode(B0_CHOICES)[0], width=0.25, head=0, num_classes=7), 40, 3),
     ):
         found = complexity(network, resolution, channels)
         network.eval()
@@ -130,7 +130,7 @@ def test_a_module_inside_another_with_parameters_counts_once():
     "options", [{"width": 0.5}, {"width": 1.4, "stem": 16}, {"head": 0}, {"activation": "hard_swish"}]
 )
 def test_options_make_working_networks(options):
-    family = FAMILY.with_options(classes=7, in_channels=1, dropout=0.2, **options)
+    family = FAMILY.with_options(num_classes=7, in_channels=1, dropout=0.2, **options)
     network = family.build(SPACE.at([123_456_789])[0])
     out = network(torch.randn(2, 1, 32, 32))
     assert out.shape == (2, 7)
@@ -152,7 +152,7 @@ def test_weights_follow_from_the_seed():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"classes": 0}, "classes is 0; expected at least 1"),
+        ({"num_classes": 0}, "num_classes is 0; expected at least 1"),
         ({"head": 1.5}, "head is 1.5; expected a whole number"),
         ({"stem": True}, "stem is True; expected a whole number"),
         ({"width": "big"}, "width is 'big'; expected a finite number"),
@@ -162,7 +162,8 @@ def test_weights_follow_from_the_seed():
         ({"activation": 3}, "activation is 3; expected a string"),
         ({"activation": "best"}, "activation is 'best'; use a name of timm's"),
         ({"activation": ""}, "activation is ''; use a name of timm's"),
-        ({"depth": 2}, "unknown key depth; choose among classes, in_channels, width, "),
+        ({"classes": 10}, r"unknown key classes; is num_classes meant\?"),
+        ({"depth": 2}, "unknown key depth; choose among num_classes, in_channels, width, "),
     ],
 )
 def test_wrong_options_are_named(options, message):

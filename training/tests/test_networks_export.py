@@ -18,7 +18,7 @@ from accelnas_training.networks.export import BOUND, export_onnx
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(0)
-    family = load_family().with_options(classes=10, width=0.25, head=32, in_channels=1, activation="silu")
+    family = load_family().with_options(num_classes=10, width=0.25, head=32, in_channels=1, activation="silu")
     network = family.build(family.space.parse("-".join(["e1_k3_l1_se0"] * 5 + ["e4_k5_l2_se1", "e1_k3_l1_se1"]))[0])
     network(10 * torch.randn(16, 1, 32, 32) + 3)  # running means and variances of its own
     return network

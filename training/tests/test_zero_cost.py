@@ -21,7 +21,7 @@ from accelnas_training.zero_cost.evaluation import Question, evaluate_proxies
 from accelnas_training.zero_cost.proxies import PROXIES, Scoring, score_architecture
 from accelnas_training.zero_cost.ranks import agreements, choose_measured, feature_sets, learning_curves, ranks
 
-FAMILY = load_family().with_options(classes=10, width=0.25, head=64)
+FAMILY = load_family().with_options(num_classes=10, width=0.25, head=64)
 SMALL = Scoring(("params", "naswot"), resolution=16, batch_size=4)
 
 

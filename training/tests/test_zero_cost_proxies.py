@@ -47,7 +47,7 @@ def mobile():
     """The smallest network of the space."""
     space = mnasnet_space()
     torch.manual_seed(0)
-    return build_network(space.decode(space.at([0]))[0], classes=10, width=0.25)
+    return build_network(space.decode(space.at([0]))[0], num_classes=10, width=0.25)
 
 
 def numerical_gradient(network, batch, step=1e-6):

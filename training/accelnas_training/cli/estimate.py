@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from accelnas.cli.data import SpaceOption, read_space
+from accelnas.cli.data import SpaceOption, listed, read_space
 from accelnas.cli.fit import SplitOption, read_parts
-from accelnas.cli.info import new_table
 from accelnas.cli.shared import BenchmarkOption, console, load_benchmark, progress
 from accelnas.fitting.dataset import read_dataset
 from accelnas_training.cli import options
@@ -53,17 +52,18 @@ def estimate(
     parts = read_parts(split, data, dataset)
     files = options.read_pairs(profile, "--profile", "METRIC=FILE")
     measured = {metric: profiles.read_profile(str(path)) for metric, path in files.items()}
-    plan = ComparisonPlan(options.read_names(metrics), few, seed, measured)
+    plan = ComparisonPlan(listed(metrics), few, seed, measured)
     with progress("estimating", 1.0, "metrics") as report:
-        results = compare(dataset, parts, load_benchmark(benchmark), plan, lambda done, total: report(done / total))
+        results = compare(dataset, parts, load_benchmark(benchmark), plan, report)
     shown = split if split in ("official", "random") else "JSON"
     given = {"output": output.name, "few": few, "seed": seed, "split": shown, "metrics": metrics, "profile": profile}
     text = report_text(results, dataset, parts, output, options.command_text("estimate", "DATA", **given))
     write_report(output, text, results, draw)
-    table = new_table("metric", "estimator", "MAPE, %", "tau", numbers=("MAPE, %", "tau"))
-    for row in results.iter_rows(named=True):
-        table.add_row(row["metric"], row["estimator"], f"{row['mape']:.2f}", f"{row['tau']:.3f}")
-    console().print(table)
+    rows = [
+        (row["metric"], row["estimator"], f"{row['mape']:.2f}", f"{row['tau']:.3f}")
+        for row in results.iter_rows(named=True)
+    ]
+    options.print_table(("metric", "estimator", "MAPE, %", "tau"), rows, ("MAPE, %", "tau"))
 
 
 @app.command(epilog=PROFILE)
@@ -74,8 +74,6 @@ def profile_blocks(
 ) -> None:
     """Measure every block of a network in each of its states, apart."""
     with progress("measuring", 1.0, "blocks") as report:
-        found = profiles.profile_blocks(
-            load_family(family), load_protocol(protocol), lambda done, total: report(done / total)
-        )
+        found = profiles.profile_blocks(load_family(family), load_protocol(protocol), report)
     found.write(output)
     console().print(f"{output}: {found.measurements} modules measured in {found.seconds:.0f} s")

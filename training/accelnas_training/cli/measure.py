@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from accelnas.cli.info import new_table
 from accelnas.cli.shared import console, progress
 from accelnas.files import write_text
 from accelnas.reports import markdown
@@ -42,20 +41,10 @@ EPILOG = """Examples:
 
 The same command goes on where the last one ended; `accelnas-training store status` looks at a store meanwhile.
 """
-AGREEMENT = [
-    "protocol",
-    "architectures",
-    "tau",
-    "tau corrected",
-    "mean difference",
-    "corrected",
-    "share",
-    "corrected",
-    "references",
-    "paired",
-    "corrected",
-]
-COLUMNS = ("column", "architectures", "measurements", "noisy", "outliers", "references", "paired", "corrected")
+SPREADS = ("references", "paired", "corrected")
+COLUMNS = ("column", "architectures", "measurements", "noisy", "outliers", *SPREADS)
+PAIRS = ("tau", "tau corrected", "mean difference", "corrected", "share", "corrected")
+AGREEMENT = ("protocol", "architectures", *PAIRS, *SPREADS)
 
 ProtocolsOption = Annotated[
     list[str],
@@ -177,7 +166,7 @@ def repeat(
     measuring.measure(store, archs, MeasuringPlan(measuring.references, every, 2, 0, measuring.seed))
     with StoreReader.opened(store) as reader:
         rows = [_agreement_row(protocol, repeatability(reader, protocol.digest, archs)) for protocol in protocols]
-    _print_table(AGREEMENT, rows)
+    options.print_table(AGREEMENT, rows)
     if output is not None:
         write_text(output, markdown(AGREEMENT, rows) + "\n")
 
@@ -207,7 +196,7 @@ def export(
     wanted = options.read_pairs(metric, "--metric", "PROTOCOL=COLUMN") or None
     with StoreReader.opened(store) as reader:
         table, columns = write(reader, output, wanted, each=each)
-    _print_table(COLUMNS, [_column_row(name, column) for name, column in columns.items()])
+    options.print_table(COLUMNS, [_column_row(name, column) for name, column in columns.items()])
     typer.echo(f"{table.height:,} rows in {output}; where they come from in {output}.json")
 
 
@@ -226,9 +215,7 @@ def _agreement_row(protocol: Protocol, found: Repeatability) -> list[str]:
         *(f"{each.tau:.4f}" for each in pair),
         *(f"{each.difference:.3g} {unit}" for each in pair),
         *(_percent(each.share) for each in pair),
-        _percent(found.spread),
-        _percent(found.paced if protocol.paired else math.nan),
-        _percent(found.left),
+        *map(_percent, found.column.spreads),
     ]
 
 
@@ -237,10 +224,7 @@ def _column_row(name: str, column: Column) -> list[str]:
     return [
         name,
         *(f"{number:,}" for number in (column.architectures, column.measurements, column.noisy)),
-        _percent(column.outliers),
-        _percent(column.spread),
-        _percent(column.drift.before if column.protocol.paired else math.nan),
-        _percent(column.drift.after),
+        *map(_percent, (column.outliers, *column.spreads)),
     ]
 
 
@@ -251,13 +235,6 @@ def _print_measurement(protocol: Protocol, measured: Measurement) -> None:
     for name, value in measured.values().items():
         if not math.isnan(value) and name != "measured_at":
             screen.print(f"  {name:<18} {value:,.6g}")
-
-
-def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    table = new_table(*heads)
-    for row in rows:
-        table.add_row(*row)
-    console().print(table)
 
 
 def _percent(share: float) -> str:

@@ -12,9 +12,8 @@ import typer
 
 from accelnas import _core
 from accelnas.cli.data import DataArgument, read
-from accelnas.cli.info import new_table
 from accelnas.cli.shared import console, progress
-from accelnas_training.cli.options import ArchitectureArgument, FamilyOption, flat, read_architecture
+from accelnas_training.cli.options import ArchitectureArgument, FamilyOption, flat, print_table, read_architecture
 from accelnas_training.errors import NetworkError
 from accelnas_training.networks import load_family
 from accelnas_training.networks.complexity import Complexity, complexities, complexity, layer_costs
@@ -51,7 +50,7 @@ app = typer.Typer(no_args_is_help=True)
 class _Changes:
     """Options of networks that may differ from the family's."""
 
-    classes: Annotated[int | None, typer.Option("--classes", help="Outputs.", show_default=_FAMILYS)] = None
+    num_classes: Annotated[int | None, typer.Option("--num-classes", help="Outputs.", show_default=_FAMILYS)] = None
     in_channels: Annotated[
         int | None, typer.Option("--in-channels", help="Channels of an image.", show_default=_FAMILYS)
     ] = None
@@ -84,13 +83,12 @@ def show(
     own, network = changes.build(architecture, family)
     total = complexity(network, resolution, own.options.in_channels)
     numbers = ("output", "MACs", "parameters")
-    table = new_table("layer", "kind", *numbers, numbers=numbers)
-    for layer in layer_costs(network, resolution, own.options.in_channels):
-        shape = " × ".join(map(str, layer.output))
-        table.add_row(layer.name, layer.kind, shape, f"{layer.macs:,}", f"{layer.params:,}")
-    screen = console()
-    screen.print(table)
-    screen.print(f"{total.macs:,} multiply-accumulates and {total.params:,} parameters at {resolution} pixels")
+    rows = [
+        (layer.name, layer.kind, " × ".join(map(str, layer.output)), f"{layer.macs:,}", f"{layer.params:,}")
+        for layer in layer_costs(network, resolution, own.options.in_channels)
+    ]
+    print_table(("layer", "kind", *numbers), rows, numbers)
+    console().print(f"{total.macs:,} multiply-accumulates and {total.params:,} parameters at {resolution} pixels")
 
 
 @app.command(epilog=EXPORT_EPILOG)

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import numpy as np
 import typer
 
+from accelnas.cli.info import new_table
 from accelnas.cli.shared import console, progress
 from accelnas.fitting.table import read_table
 from accelnas_training.collect.job import Limits
 from accelnas_training.collect.work import InlineRunner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from accelnas import Space
     from accelnas_training.arrays import Archs
@@ -181,11 +182,6 @@ def read_integers(text: str, option: str = "--seeds") -> list[int]:
         raise typer.BadParameter(f"{option}: {text!r} are no integers; write 0 or 0,1,2") from None
 
 
-def read_names(text: str | None) -> list[str] | None:
-    """Read names, written as A,B; none are None."""
-    return None if text is None else [name.strip() for name in text.split(",")]
-
-
 def read_pairs(texts: Sequence[str] | None, option: str, form: str = "KEY=VALUE") -> dict[str, Any]:
     """Read values written as KEY=VALUE: those of JSON's types, or words."""
     found: dict[str, Any] = {}
@@ -215,6 +211,14 @@ def make_runner(workers: int, cpus: float = 1, gpus: float = 0, address: str | N
     from accelnas_training.collect.ray_runner import RayRunner  # Ray takes seconds to import
 
     return RayRunner(workers, cpus_each=cpus, gpus_each=gpus, address=address)
+
+
+def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers: tuple[str, ...] = ()) -> None:
+    """Show a table, the columns `numbers` to the right."""
+    table = new_table(*header, numbers=numbers)
+    for row in rows:
+        table.add_row(*row)
+    console().print(table)
 
 
 def tell_failed(failed: int, store: Path) -> None:

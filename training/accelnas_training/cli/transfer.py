@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 import typer
 
+from accelnas.cli.data import listed
 from accelnas.cli.fit import SplitOption, read_parts
-from accelnas.cli.info import new_table
 from accelnas.cli.shared import BenchmarkOption, console, load_benchmark, progress
 from accelnas.files import write_frame
 from accelnas.fitting.dataset import read_dataset
@@ -74,7 +74,7 @@ def choose(
     bench = load_benchmark(benchmark)
     pool = bench.space.sample(candidates, seed) if source is None else read_dataset(source, bench.space).choices
     archs = np.unique(pool, axis=0)
-    features = Features(Sources(bench, options.read_names(known)))
+    features = Features(Sources(bench, listed(known)))
     rows = choose_rows(features.groups(archs), k, design, seed)
     table = pl.DataFrame(bench.space.decode(archs[rows])).with_row_index("id")
     write_frame(table, output, "parquet" if output.suffix == ".parquet" else "csv")
@@ -106,7 +106,7 @@ def fit(
     bench = load_benchmark(benchmark)
     dataset = read_dataset(data, bench.space)
     chosen = link or link_of(metric)
-    found = fit_transfer(dataset, metric, Sources(bench, options.read_names(known)), chosen)
+    found = fit_transfer(dataset, metric, Sources(bench, listed(known)), chosen)
     found.write(output, unit=unit, description=description)
     _show(found, output)
 
@@ -127,13 +127,7 @@ def evaluate(
     parts = read_parts(split, data, dataset)
     numbers = sorted(set(options.read_integers(sizes, "--sizes")))
     with progress("fitting", 1.0, "devices") as report:
-        results = evaluate_transfer(
-            dataset,
-            parts,
-            bench,
-            TransferPlan(options.read_names(metrics), numbers, seeds),
-            lambda done, total: report(done / total),
-        )
+        results = evaluate_transfer(dataset, parts, bench, TransferPlan(listed(metrics), numbers, seeds), report)
     shown = split if split in ("official", "random") else "JSON"
     given = {"output": output.name, "split": shown, "sizes": sizes, "seeds": seeds, "metrics": metrics}
     text = report_text(results, dataset, parts, output, options.command_text("transfer", "evaluate", "DATA", **given))
@@ -149,11 +143,9 @@ def _show(found: Transfer, output: Path) -> None:
         f"R² {left_out.r2:.3f}, tau {left_out.tau:.3f}, error {left_out.mape:.1f} %",
         soft_wrap=True,
     )
-    table = new_table("explained by", "prior scale", numbers=("prior scale",))
-    for name, scale in zip(GROUPS, found.regression.scales.groups, strict=True):
-        table.add_row(name, f"{scale**0.5:.3g}")
-    table.add_row("noise", f"{found.regression.scales.noise**0.5:.3g}")
-    screen.print(table)
+    scales = found.regression.scales
+    rows = zip((*GROUPS, "noise"), (f"{scale**0.5:.3g}" for scale in (*scales.groups, scales.noise)), strict=True)
+    options.print_table(("explained by", "prior scale"), rows, ("prior scale",))
     share = found.impossible(found.sources.space.sample(10_000, seed=2))
     if share > 0:
         screen.print(f"{100 * share:.2g} % of random architectures have a predicted time of 0 or less: measure more")

@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 import typer
 
-from accelnas.cli.info import new_table
-from accelnas.cli.shared import console, progress
+from accelnas.cli.data import listed
+from accelnas.cli.shared import progress
 from accelnas.errors import DataError
 from accelnas.fitting.dataset import read_dataset
 from accelnas.fitting.lookalikes import check_table
@@ -24,6 +24,7 @@ from accelnas_training.zero_cost.ranks import agreements
 
 if TYPE_CHECKING:
     from accelnas_training.images import Images
+    from accelnas_training.networks import NetworkFamily
     from accelnas_training.ranks import Interval
 
 EPILOG = """Examples:
@@ -60,14 +61,11 @@ class _How:
     )
     device: options.WhereOption = "cpu"
 
-    @property
-    def scoring(self) -> Scoring:
-        """What is computed."""
-        return Scoring(tuple(options.read_names(self.proxies) or PROXIES), self.resolution, self.batch)
-
-    def opened(self) -> Images | None:
-        """Open the images, if there are any."""
-        return None if self.images is None else open_images(self.images)
+    def read(self) -> tuple[list[int], Scoring, NetworkFamily, Images | None]:
+        """Give seeds, what is computed, the networks, and the images, if there are any."""
+        scoring = Scoring(tuple(listed(self.proxies) or PROXIES), self.resolution, self.batch)
+        images = None if self.images is None else open_images(self.images)
+        return options.read_integers(self.seeds), scoring, load_family(self.family), images
 
 
 @app.command()
@@ -77,25 +75,21 @@ def score(
     how: _How,
 ) -> None:
     """Score architectures: mean, and standard deviation over seeds."""
-    numbers, scoring, networks, images = (
-        options.read_integers(how.seeds),
-        how.scoring,
-        load_family(how.family),
-        how.opened(),
-    )
+    numbers, scoring, networks, images = how.read()
     rows = [options.read_architecture(text, networks.space) for text in architectures]
+    numeric = ("score", "± (seeds)", "seconds")
     for text, arch in zip(architectures, rows, strict=True):
         runs = [
             score_architecture(networks, arch, scoring, seed=seed, images=images, device=how.device) for seed in numbers
         ]
-        table = new_table("proxy", "score", "± (seeds)", "seconds", numbers=("score", "± (seeds)", "seconds"))
+        table = []
         for name in scoring.proxies:
             values = [run[name].value for run in runs]
             spread = f"{np.std(values, ddof=1):.2g}" if len(values) > 1 else "–"
             seconds = np.mean([run[name].seconds for run in runs])
-            table.add_row(name, f"{np.mean(values):.6g}", spread, f"{seconds:.2g}")
+            table.append((name, f"{np.mean(values):.6g}", spread, f"{seconds:.2g}"))
         typer.echo(text)
-        console().print(table)
+        options.print_table(("proxy", *numeric), table, numeric)
 
 
 @app.command()
@@ -115,12 +109,7 @@ def evaluate(
 
     The same command goes on where the last one ended: scores are kept in FOLDER/scores.db.
     """
-    numbers, scoring, networks, images = (
-        options.read_integers(how.seeds),
-        how.scoring,
-        load_family(how.family),
-        how.opened(),
-    )
+    numbers, scoring, networks, images = how.read()
     question = Question(read_dataset(data, networks.space), metric, number, seed)
     with (
         options.make_runner(workers, gpus=float(how.device.startswith("cuda"))) as runner,
@@ -154,10 +143,8 @@ def compare(
 
 
 def _print_taus(title: str, rows: list[tuple[str, float, Interval]]) -> None:
-    table = new_table("proxy", title, "95 % interval", numbers=(title,))
-    for proxy, tau, (low, high) in rows:
-        table.add_row(proxy, f"{tau:.3f}", f"{low:.3f} – {high:.3f}")
-    console().print(table)
+    shown = [(proxy, f"{tau:.3f}", f"{low:.3f} – {high:.3f}") for proxy, tau, (low, high) in rows]
+    options.print_table(("proxy", title, "95 % interval"), shown, (title,))
 
 
 def _table(path: Path) -> pl.DataFrame:

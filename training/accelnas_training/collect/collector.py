@@ -25,27 +25,15 @@ _PAUSE, _LONGEST_PAUSE = 0.5, 60.0  # seconds between looks for room on a full d
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a collection is.
+    """How far a collection is."""
 
-    Attributes
-    ----------
-    jobs, done, quarantined : int
-        Jobs asked for, with a result, and given up.
-    running, workers : int
-        Attempts under way, and workers that are there.
-    in_hand : int
-        Outcomes that the store could not take yet.
-    note : str
-        What hinders it, in words; empty if nothing does.
-    """
-
+    # jobs asked for, with a result, and given up
     jobs: int
     done: int
     quarantined: int
-    running: int
-    workers: int
-    in_hand: int
-    note: str
+    running: int  # attempts under way
+    in_hand: int  # outcomes that the store could not take yet
+    note: str  # what hinders it, in words; empty if nothing does
 
     @property
     def finished(self) -> bool:
@@ -55,7 +43,7 @@ class Progress:
 
 def collect(
     store: Store,
-    jobs: Sequence[Job] | None,
+    jobs: Sequence[Job],
     work: WorkDescription,
     runner: Runner,
     limits: Limits | None = None,
@@ -70,7 +58,7 @@ def collect(
     store
         Where results are kept; it gets the jobs that it does not have.
     jobs
-        Jobs to do, whose schemes the store has; None for all that are pending.
+        Jobs to do, whose schemes the store has.
     work
         What workers do.
     runner
@@ -111,7 +99,7 @@ class _Collection:
     def __init__(
         self,
         store: Store,
-        jobs: Sequence[Job] | None,
+        jobs: Sequence[Job],
         runner: Runner,
         limits: Limits,
         report: Callable[[Progress], None] | None,
@@ -119,7 +107,7 @@ class _Collection:
     ) -> None:
         self.store, self.runner, self.limits = store, runner, limits
         self.report, self.recorded = report, recorded
-        jobs = store.jobs("pending") if jobs is None else list(dict.fromkeys(jobs))
+        jobs = list(dict.fromkeys(jobs))
         store.add(jobs)
         self.states = dict(zip(jobs, store.states(jobs), strict=True))
         self.counts = Counter(self.states.values())
@@ -205,7 +193,6 @@ class _Collection:
             self.counts["done"],
             self.counts["quarantined"],
             len(self.running),
-            self.runner.workers,
             len(self.in_hand),
             note,
         )

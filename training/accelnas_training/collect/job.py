@@ -62,33 +62,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Task:
-    """One attempt at a job, as a worker gets it.
+    """One attempt at a job, as a worker gets it."""
 
-    Attributes
-    ----------
-    job : Job
-        What is wanted.
-    scheme : mapping of str to JSON values
-        Content of the job's scheme.
-    attempt : int
-        The attempt's number in the store.
-    """
-
-    job: Job
-    scheme: Mapping[str, Any]
-    attempt: int
+    job: Job  # what is wanted
+    scheme: Mapping[str, Any]  # content of the job's scheme
+    attempt: int  # the attempt's number in the store
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What a job gave.
-
-    Attributes
-    ----------
-    values : mapping of str to float
-        Metrics by name, in the metrics' units; NaN is not measured, and left out.
-    environment : mapping of str to str
-        Where and with what it was made.
 
     Raises
     ------
@@ -101,8 +84,8 @@ class Outcome:
     {'accuracy': 71.5}
     """
 
-    values: Mapping[str, float]
-    environment: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, float]  # metrics by name, in the metrics' units; NaN is not measured, and left out
+    environment: Mapping[str, str] = field(default_factory=dict)  # where and with what it was made
 
     def __post_init__(self) -> None:
         for name, value in self.values.items():
@@ -118,29 +101,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Delivery:
-    """How an attempt ended.
-
-    Attributes
-    ----------
-    task : Task
-        The attempt.
-    ending : str
-        ``done``, ``failed``, ``timed out`` or ``worker lost``.
-    seconds : float
-        Time from the worker's start of it to its end; until the loss was seen, if lost.
-    worker : str
-        ``host:process``.
-    outcome : Outcome, optional
-        What it gave, if done.
-    kind, message : str
-        What failed, if failed: ``diverged``, ``out of memory``, ``error``, …; and in words.
-    """
+    """How an attempt ended."""
 
     task: Task
-    ending: Ending
-    seconds: float
-    worker: str
-    outcome: Outcome | None = None
+    ending: Ending  # ``done``, ``failed``, ``timed out`` or ``worker lost``
+    seconds: float  # time from the worker's start of it to its end; until the loss was seen, if lost
+    worker: str  # ``host:process``
+    outcome: Outcome | None = None  # what it gave, if done
+    # what failed, if failed: ``diverged``, ``out of memory``, ``error``, …; and in words
     kind: str = ""
     message: str = ""
 

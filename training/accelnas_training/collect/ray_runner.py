@@ -60,22 +60,10 @@ class _Worker:
 class RayRunner(Runner):
     """Gives tasks to persistent workers, one each at a time, and replaces those that die or take too long.
 
-    Workers begin as the cluster has room for them, so that nodes may join later; imports are paid once a worker.
-    Ray sets which GPUs a worker sees.
-
-    Parameters
-    ----------
-    workers
-        Number of workers wanted.
-    cpus_each, gpus_each
-        What each occupies; parts of one are allowed.
-    address
-        A running cluster, ``auto`` or ``host:port``; None starts one on this machine, which ends with this process.
-
-    Raises
-    ------
-    TrainingError
-        If a number is out of range, or the machine can never hold one worker.
+    Workers begin as the cluster has room for them, so that nodes may join later; imports are paid once a worker, of
+    which each occupies so many cores and GPUs, or parts of one. Ray sets which GPUs a worker sees. The address of a
+    running cluster is ``auto`` or ``host:port``; None starts one on this machine, which ends with this process. Raises
+    TrainingError if a number is out of range, or the machine can never hold one worker.
     """
 
     def __init__(
@@ -106,10 +94,7 @@ class RayRunner(Runner):
     def start(self, work: WorkDescription, timeout: float | None) -> None:
         """Make workers that do `work`; those that do it already stay.
 
-        Raises
-        ------
-        TrainingError
-            If there is no cluster at the address, or this machine can never hold one worker.
+        Raises TrainingError if there is no cluster at the address, or this machine can never hold one worker.
         """
         self._timeout = timeout
         self._connect()
@@ -147,10 +132,7 @@ class RayRunner(Runner):
     def wait(self, seconds: float) -> Sequence[Delivery]:
         """Give what has ended; if nothing has, wait up to `seconds` for something to end or a worker to be ready.
 
-        Raises
-        ------
-        TrainingError
-            If the work can't be made, or workers die before they are ready, while there is no other worker.
+        Raises TrainingError if the work can't be made, or workers die before they are ready, while there is no other.
         """
         self._fill()
         references = list(self._busy)

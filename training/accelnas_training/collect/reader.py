@@ -141,10 +141,7 @@ class StoreReader:
     def scheme(self, called: str | None = None) -> str:
         """Give the digest of the scheme with a name, or with the beginning of a digest; None: the only scheme.
 
-        Raises
-        ------
-        StoreError
-            If no scheme, or more than one, is so called.
+        Raises StoreError if no scheme, or more than one, is so called.
         """
         schemes = {digest: name for digest, (name, _) in self.schemes().items()}
         if called is None:

@@ -27,30 +27,16 @@ _RECENT = 100  # results by which the rate is judged
 
 @dataclass(frozen=True)
 class Status:
-    """How far a store is.
+    """How far a store is."""
 
-    Attributes
-    ----------
-    counts : dict of (str, str) to int
-        Jobs by scheme (its name) and state.
-    endings : dict of (str, str) to int
-        Attempts by ending and kind of failure; ``under way`` are those of a driver that runs, or was killed.
-    failures : list of (int, str, str)
-        Of each quarantined job: its number, its architecture as text, and the last line of its last failure.
-    per_hour : float
-        Jobs done an hour, by the latest results; NaN before there are two.
-    job_seconds : float
-        Mean time of the same jobs; NaN before there are any.
-    driver : str
-        Who opened the store last.
-    """
-
-    counts: dict[tuple[str, str], int]
+    counts: dict[tuple[str, str], int]  # jobs by scheme (its name) and state
+    # attempts by ending and kind of failure; ``under way`` are those of a driver that runs, or was killed
     endings: dict[tuple[str, str], int]
+    # of each quarantined job: its number, its architecture as text, and the last line of its last failure
     failures: list[tuple[int, str, str]]
-    per_hour: float
-    job_seconds: float
-    driver: str
+    per_hour: float  # jobs done an hour, by the latest results; NaN before there are two
+    job_seconds: float  # mean time of the same jobs; NaN before there are any
+    driver: str  # who opened the store last
 
     @property
     def pending(self) -> int:
@@ -106,13 +92,7 @@ _BROKEN = {
 
 
 def problems(store: StoreReader) -> list[str]:
-    """Look at every page and every row of a store.
-
-    Returns
-    -------
-    list of str
-        What is wrong, in words; empty if nothing is.
-    """
+    """Look at every page and every row of a store, and say what is wrong, in words; nothing if nothing is."""
     rows = store.connection.execute("PRAGMA integrity_check").fetchall()
     found = [f"damaged: {text}" for (text,) in rows if text != "ok"]
     for table, *_ in store.connection.execute("PRAGMA foreign_key_check").fetchall():

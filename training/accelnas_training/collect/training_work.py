@@ -28,45 +28,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How architectures are chosen.
+    """How architectures are chosen."""
 
-    Attributes
-    ----------
-    kind : str
-        ``uniform``; ``grid``, an even grid of MACs and parameters; or ``active``: in rounds, the first uniform, each
-        other where an ensemble fitted on the accuracies so far disagrees.
-    number : int
-        How many architectures.
-    seed : int
-        Of the choice.
-    rounds : int
-        Into how many rounds they are divided; others than ``active`` choose all in one.
-    resolution : int
-        Pixels a side for which a grid counts MACs.
-    """
-
+    # ``uniform``; ``grid``, an even grid of MACs and parameters; or ``active``: in rounds, the first uniform, each
+    # other where an ensemble fitted on the accuracies so far disagrees
     kind: Literal["uniform", "grid", "active"]
     number: int
-    seed: int = 0
-    rounds: int = 5
-    resolution: int = 224
+    seed: int = 0  # of the choice
+    rounds: int = 5  # into how many rounds they are divided; others than ``active`` choose all in one
+    resolution: int = 224  # pixels a side for which a grid counts MACs
 
 
 def sampled_rounds(store: StoreReader, family: NetworkFamily, scheme: str, choice: Sampling) -> Iterator[Archs]:
     """Give the architectures of all rounds so far, round after round; each is chosen when it is asked for.
 
-    The architectures of the scheme's jobs come first, in their order: a collection that was interrupted goes on with
-    those that it chose, and one that is made larger keeps them.
-
-    Yields
-    ------
-    uint8 array (n, variables)
-        Distinct architectures.
-
-    Raises
-    ------
-    accelnas.SpaceError
-        If the space has not that many.
+    Distinct ones, uint8 (n, variables). The architectures of the scheme's jobs come first, in their order: a collection
+    that was interrupted goes on with those that it chose, and one that is made larger keeps them. Raises SpaceError if
+    the space has not that many.
     """
     rounds = choice.rounds if choice.kind == "active" else 1
     for number in np.linspace(0, choice.number, rounds + 1).round().astype(int)[1:]:
@@ -112,25 +90,12 @@ def training_work(
 ) -> WorkDescription:
     """Describe trainings to workers.
 
-    Parameters
-    ----------
-    family, images
-        What is trained, on what. Workers open the same source of images, and refuse other content.
-    work_folder
-        Where trainings leave checkpoints, for whoever goes on when a worker dies: a folder that all workers share.
-    device
-        Where each worker trains, as in `accelnas_training.train.train`; on a cluster Ray shows it its own GPUs alone.
-    workers
-        Processes that load images, for each worker.
-    resolution
-        Pixels a side of the image for which MACs are counted.
-
-    Returns
-    -------
-    WorkDescription
-        Its outcomes have ``accuracy`` and ``accuracy_top5`` (%), ``train_time`` (s), ``macs`` and ``params``
-        (millions, as the data set of Accel-NASBench counts them), ``images_per_second``, and ``energy`` (J) where it
-        is measured.
+    Workers open the same source of images, and refuse other content. In the work folder, which all share, trainings
+    leave checkpoints for whoever goes on when a worker dies. Each trains on a device as in
+    `accelnas_training.train.train` (on a cluster Ray shows it its own GPUs alone) and loads images in so many `workers`
+    processes; `resolution` is that for which MACs are counted. Outcomes have ``accuracy`` and ``accuracy_top5`` (%),
+    ``train_time`` (s), ``macs`` and ``params`` (millions, as the data set of Accel-NASBench counts them),
+    ``images_per_second``, and ``energy`` (J) where it is measured.
     """
     arguments = {
         "family": _fitted(family, images).to_dict(),
@@ -222,4 +187,4 @@ class TrainingWork(NetworkWork):
 
 
 def _fitted(family: NetworkFamily, images: Images) -> NetworkFamily:
-    return family.with_options(classes=images.classes, in_channels=images.channels)
+    return family.with_options(num_classes=images.classes, in_channels=images.channels)

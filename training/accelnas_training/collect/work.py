@@ -34,30 +34,17 @@ class Work(Protocol):
 class WorkDescription:
     """How to make a `Work`: a function, by name, and its arguments.
 
-    Attributes
-    ----------
-    function : str
-        ``package.module:function``.
-    arguments : mapping of str to JSON values
-        Its keyword arguments.
-
     Examples
     --------
     >>> WorkDescription("fractions:Fraction", {"numerator": 2, "denominator": 3}).make()
     Fraction(2, 3)
     """
 
-    function: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    function: str  # ``package.module:function``
+    arguments: Mapping[str, Any] = field(default_factory=dict)  # its keyword arguments
 
     def make(self) -> Any:
-        """Import the function and call it.
-
-        Raises
-        ------
-        TrainingError
-            If there is no such function; whatever the function raises comes through.
-        """
+        """Import the function and call it; TrainingError if there is none, and whatever the function raises."""
         module, _, name = self.function.partition(":")
         try:
             make: Callable[..., Any] = getattr(importlib.import_module(module), name)
@@ -117,10 +104,6 @@ class Runner(Protocol):
         """Number of tasks that would begin at once."""
 
     @property
-    def workers(self) -> int:
-        """Number of workers that are ready or busy."""
-
-    @property
     def waits_for(self) -> str:
         """What keeps workers from being there, in words; empty if nothing does."""
         return ""
@@ -141,7 +124,7 @@ class InlineRunner(Runner):
     Examples
     --------
     >>> with InlineRunner() as runner:
-    ...     runner.workers
+    ...     runner.free
     0
     """
 
@@ -151,13 +134,7 @@ class InlineRunner(Runner):
         self._task: Task | None = None
 
     def start(self, work: WorkDescription, timeout: float | None) -> None:
-        """Make the work here.
-
-        Raises
-        ------
-        TrainingError
-            If there is a `timeout`: nothing can end a task of this process.
-        """
+        """Make the work here; raises TrainingError if there is a `timeout`: nothing can end a task of this process."""
         if timeout is not None:
             raise TrainingError(f"timeout is {timeout:g} s, and nothing ends a job in its own process; use workers")
         if work != self._description:
@@ -167,11 +144,6 @@ class InlineRunner(Runner):
     def free(self) -> int:
         """1, or 0 while a task waits to be done."""
         return int(self._work is not None and self._task is None)
-
-    @property
-    def workers(self) -> int:
-        """1 after `start`."""
-        return int(self._work is not None)
 
     def submit(self, task: Task) -> None:
         """Keep the task for the next `wait`."""

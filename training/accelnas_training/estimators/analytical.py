@@ -1,4 +1,4 @@
-"""Times from the layers of a network: lines through MACs or parameters, and rooflines."""
+"""Times from the layers of a network: rooflines."""
 
 from __future__ import annotations
 
@@ -11,12 +11,9 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from accelnas import mnasnet_space
-from accelnas.fitting.mnasnet import block_layers, block_sums, head_layers, stem_layers
+from accelnas.fitting.mnasnet import block_layers, head_layers, stem_layers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from accelnas.fitting.mnasnet import Layer
     from accelnas_training.arrays import Archs, Floats, Rows
 
 
@@ -24,50 +21,13 @@ _BYTES = 4  # of a float32
 _STARTS = (0.1, 0.5, 0.9)  # of a network's time: shares of computing and of overhead
 
 
-def costs(of_layer: Callable[[Layer], int], states: Archs) -> Floats:
-    """Add a number of each layer up: float64 (n,) for block states (n, 7) of MnasNet architectures.
-
-    Examples
-    --------
-    >>> costs(lambda layer: layer.params, np.zeros((1, 7), np.uint8))
-    array([1798072.])
-    """
-    fixed, tables = block_sums(of_layer)
-    return np.asarray(fixed + np.sum([table[states[:, b]] for b, table in enumerate(tables)], axis=0), np.float64)
-
-
-def fit_line(known: Floats, times: Floats) -> Callable[[Floats], Floats]:
-    """Fit ``a + b · known`` by least squares.
-
-    Examples
-    --------
-    >>> line = fit_line(np.array([1.0, 2.0, 3.0]), np.array([3.0, 5.0, 7.0]))
-    >>> line(np.array([10.0])).round(9)
-    array([21.])
-    """
-    unit = float(np.abs(known).max()) or 1.0
-    design = np.stack([np.ones_like(known), known / unit], axis=1)
-    constant, slope = np.linalg.lstsq(design, times, rcond=None)[0]
-    return lambda values: np.asarray(constant + slope / unit * values)
-
-
 @dataclass(frozen=True)
 class Roofline:
-    """A device by three numbers: a layer takes ``max(MACs / peak, bytes / bandwidth) + overhead`` (Williams 2009).
+    """A device by three numbers: a layer takes ``max(MACs / peak, bytes / bandwidth) + overhead`` (Williams 2009)."""
 
-    Attributes
-    ----------
-    peak
-        MACs in a unit of time.
-    bandwidth
-        Bytes in a unit of time: float32 inputs, outputs and parameters of each layer.
-    overhead
-        Time of a layer that does nothing.
-    """
-
-    peak: float
-    bandwidth: float
-    overhead: float
+    peak: float  # MACs in a unit of time
+    bandwidth: float  # bytes in a unit of time: float32 inputs, outputs and parameters of each layer
+    overhead: float  # time of a layer that does nothing
 
     def predict(self, states: Archs) -> Floats:
         """Predict times of MnasNet architectures, float64 (n,), from block states (n, 7)."""
@@ -76,14 +36,9 @@ class Roofline:
 
 
 def fit_roofline(states: Archs, times: Floats) -> Roofline:
-    """Fit the three constants to a few measurements by least squares, from several starts.
+    """Fit the three constants to few block states, uint8 (n, 7), and times, float64 (n,), by least squares.
 
-    Parameters
-    ----------
-    states
-        uint8 (n, 7): block states of measured MnasNet architectures.
-    times
-        float64 (n,).
+    From several starts, of which the best end counts.
 
     Examples
     --------

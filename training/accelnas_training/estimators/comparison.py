@@ -15,9 +15,10 @@ from accelnas.fitting.ensemble import LINKS, fit_ensemble
 from accelnas.fitting.settings import MetricSettings, read_settings
 from accelnas.fitting.uncertainty import repeat_noise
 from accelnas.plots.style import colours, drawing, grid, save
-from accelnas.reports import markdown, number
-from accelnas_training.estimators.analytical import costs, fit_line, fit_roofline
+from accelnas.reports import joined, markdown, number
+from accelnas_training.estimators.analytical import fit_roofline
 from accelnas_training.reports import made_by
+from accelnas_training.sampling import costs
 from accelnas_training.transfer.design import Features, choose
 from accelnas_training.transfer.evaluation import Case, speeds
 from accelnas_training.transfer.regression import regress
@@ -36,25 +37,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """What one estimator says of a case.
+    """What one estimator says of a case."""
 
-    Attributes
-    ----------
-    name, kind
-        Of the estimator; the kinds are those of `accelnas_training.estimators.comparison.KINDS`.
-    predicted
-        float64 (test rows,): times.
-    measurements
-        How many measurements it was built from.
-    seconds
-        Time to compute it, measurements not counted; NaN where it was computed before.
-    """
-
+    # of the estimator; the kinds are those of `accelnas_training.estimators.comparison.KINDS`
     name: str
     kind: str
-    predicted: Floats
-    measurements: int
-    seconds: float
+    predicted: Floats  # float64 (test rows,): times
+    measurements: int  # how many measurements it was built from
+    seconds: float  # time to compute it, measurements not counted; NaN where it was computed before
 
 
 KINDS = ("measurement", "analytical", "table", "transfer", "learned")
@@ -64,23 +54,12 @@ _LIKE = "latency_zcu102"  # whose recipe metrics without settings of their own h
 
 @dataclass(frozen=True)
 class ComparisonPlan:
-    """What to compare.
+    """What to compare."""
 
-    Attributes
-    ----------
-    metrics
-        Names; None means all throughputs and latencies of the data set.
-    few
-        Measurements for the estimators that need few.
-    seed
-        Of their draw, and of the noise of repeated measurements.
-    profiles
-        Measured blocks of the devices that have them, by metric.
-    """
-
-    metrics: Sequence[str] | None = None
-    few: int = 50
-    seed: int = 0
+    metrics: Sequence[str] | None = None  # names; None means all throughputs and latencies of the data set
+    few: int = 50  # measurements for the estimators that need few
+    seed: int = 0  # of their draw, and of the noise of repeated measurements
+    # measured blocks of the devices that have them, by metric
     profiles: Mapping[str, Profile] = field(default_factory=dict)
 
 
@@ -89,37 +68,20 @@ def compare(
     split: Split,
     bench: Benchmark,
     plan: ComparisonPlan,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> pl.DataFrame:
     """Build every estimator of every metric, and compare it with the test part.
 
-    Parameters
-    ----------
-    dataset, split
-        Measurements, and their parts.
-    bench
-        Where transfer knows other devices from; what the metric's own machine runs is not used.
-    plan
-        What to compare.
-    progress
-        Called with (metrics done, of all).
-
-    Returns
-    -------
-    polars.DataFrame
-        A row an estimator and metric: ``metric``, ``estimator``, ``kind``, ``rmse`` (in the unit of times: that
-        of a latency, seconds for a throughput), ``mape`` in %, ``tau``, ``r2``, ``measurements``, ``seconds``.
-
-    Raises
-    ------
-    DataError
-        If there is no such metric, or too little is measured.
+    The benchmark tells what transfer knows of other devices; what the metric's own machine runs is not used. `progress`
+    is told the share of metrics that are done. Gives a row an estimator and metric: ``metric``, ``estimator``,
+    ``kind``, ``rmse`` (in the unit of times: that of a latency, seconds for a throughput), ``mape`` in %, ``tau``,
+    ``r2``, ``measurements``, ``seconds``. Raises DataError if there is no such metric, or too little is measured.
     """
     cases = [Case.of(dataset, split, metric) for metric in plan.metrics or speeds(dataset)]
     rows = []
     for done, case in enumerate(cases):
         if progress is not None:
-            progress(done, len(cases))
+            progress(done / len(cases))
         for estimate in _estimates(case, bench, plan):
             figures = case.figures(estimate.predicted)
             about = {"metric": case.metric, "estimator": estimate.name, "kind": estimate.kind}
@@ -171,7 +133,9 @@ def _analytical(case: Case, plan: ComparisonPlan) -> Iterator[Estimate]:
 
 
 def _line(known: Floats, rows: Rows, times: Floats) -> Floats:
-    return fit_line(known[rows], times)(known)
+    """Predict all by a line through a few, by least squares."""
+    design = np.vander(known / (np.abs(known).max() or 1.0), 2)
+    return np.asarray(design @ np.linalg.lstsq(design[rows], times, rcond=None)[0])
 
 
 def _profiled(case: Case, profile: Profile, plan: ComparisonPlan) -> Iterator[Estimate]:
@@ -255,7 +219,7 @@ def report_text(results: pl.DataFrame, dataset: Dataset, split: Split, path: Pat
         header = ["estimator", "kind", "RMSE", "MAPE, %", "τ", "R²", "measurements", "seconds"]
         unit = "µs an image" if link_of(metric) == "reciprocal" else "the unit"
         sections += [f"## {metric}", f"RMSE in {unit}.", markdown(header, rows, words=2)]
-    return "\n\n".join(sections) + "\n"
+    return joined(*sections)
 
 
 def _row(row: dict[str, float], metric: str) -> list[str]:

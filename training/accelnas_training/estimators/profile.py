@@ -31,28 +31,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Profile(Checked):
-    """Measured parts of networks, milliseconds of a pass of one batch.
-
-    Attributes
-    ----------
-    protocol
-        Digest of how they were measured.
-    batch
-        Images in a pass.
-    fixed
-        Stem and head.
-    blocks
-        Of each block, every state.
-    seconds
-        Time of measuring.
-    """
+    """Measured parts of networks, milliseconds of a pass of one batch."""
 
     error = DataError
-    protocol: str
-    batch: int
-    fixed: float
-    blocks: tuple[tuple[float, ...], ...]
-    seconds: float
+    protocol: str  # digest of how they were measured
+    batch: int  # images in a pass
+    fixed: float  # stem and head
+    blocks: tuple[tuple[float, ...], ...]  # of each block, every state
+    seconds: float  # time of measuring
 
     @property
     def measurements(self) -> int:
@@ -62,13 +48,8 @@ class Profile(Checked):
     def times(self, states: Archs, link: str) -> Floats:
         """Add parts up, float64 (n,), of block states (n, blocks).
 
-        Parameters
-        ----------
-        states
-            Of the architectures.
-        link
-            ``"identity"``: milliseconds of a pass, as a latency. ``"reciprocal"``: seconds an image, one divided
-            by a throughput.
+        Link ``"identity"``: milliseconds of a pass, as a latency. ``"reciprocal"``: seconds an image, one divided by a
+        throughput.
         """
         passes = self.fixed + np.sum([np.array(own)[states[:, b]] for b, own in enumerate(self.blocks)], axis=0)
         return np.asarray(passes if link == "identity" else passes / (1000 * self.batch))
@@ -79,13 +60,7 @@ class Profile(Checked):
 
 
 def read_profile(path: str | Path) -> Profile:
-    """Read what `Profile.write` wrote.
-
-    Raises
-    ------
-    DataError
-        If it is something else.
-    """
+    """Read what `Profile.write` wrote; raises DataError if it is something else."""
     try:
         found = Profile.from_dict(json.loads(read_text(path)))
     except (AttributeError, RecursionError, TypeError, ValueError) as error:
@@ -96,27 +71,13 @@ def read_profile(path: str | Path) -> Profile:
 
 
 def profile_blocks(
-    family: NetworkFamily, protocol: Protocol, progress: Callable[[int, int], None] | None = None
+    family: NetworkFamily, protocol: Protocol, progress: Callable[[float], None] | None = None
 ) -> Profile:
-    """Measure stem, head, and every block in each state, apart.
+    """Measure stem, head, and every block in each state, apart; `progress` is told the share that is done.
 
-    Where the protocol pairs passes, each time is divided by the pace of the reference network beside it.
-
-    Parameters
-    ----------
-    family
-        Networks with an attribute ``blocks``, in the order of the space's, as timm's EfficientNets have it.
-    protocol
-        How.
-    progress
-        Called with (modules measured, modules in all).
-
-    Raises
-    ------
-    NetworkError
-        If the networks are made otherwise.
-    MeasurementError
-        As `accelnas_training.measure.measure_module`.
+    Where the protocol pairs passes, each time is divided by the pace of the reference network beside it. The networks
+    have an attribute ``blocks``, in the order of the space's, as timm's EfficientNets have it, else this raises
+    NetworkError; MeasurementError as `accelnas_training.measure.measure_module`.
     """
     started = time.monotonic()
     sizes = [block.size for block in family.space.blocks]
@@ -130,7 +91,7 @@ def profile_blocks(
         def measure(module: nn.Module, shape: tuple[int, ...]) -> None:
             with tempfile.TemporaryDirectory(prefix="accelnas-profile-") as own:
                 found.append(measuring.measure_subject(Subject(module, shape, Path(own), beside), protocol))
-            tell(len(found), total)
+            tell(len(found) / total)
 
         ends = _parts(_network(family, 0, 0), protocol.resolution, family.options.in_channels)
         measure(*ends[0])

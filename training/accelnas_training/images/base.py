@@ -14,11 +14,10 @@ from accelnas_training.checked import Checked, Range
 from accelnas_training.errors import ImagesError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import numpy as np
     from numpy.typing import NDArray
-    from torch import Tensor
+
+    from accelnas_training.images.loader import Loader
 
 
 INTERPOLATIONS = ("bilinear", "bicubic", "random")
@@ -149,16 +148,6 @@ class LoaderPlan(Checked):
             raise ImagesError(f"rank is {self.rank} of {self.processes} processes; choose 0 to {self.processes - 1}")
 
 
-class Loader(Protocol):
-    """The batches of one epoch."""
-
-    def __len__(self) -> int:
-        """Give the number of batches."""
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Give each batch: float32 (b, channels, r, r), normalised, and int64 (b,), the classes."""
-
-
 class Images(ABC):
     """Labelled images in two parts, ``train`` and ``validation``.
 
@@ -231,13 +220,7 @@ class Samples(Protocol):
 
 
 def decoded(samples: Samples, index: int, channels: int) -> Image.Image:
-    """Read and decode one image, to red, green and blue or to grey.
-
-    Raises
-    ------
-    ImagesError
-        If it can't be read or decoded; the message says where it lies.
-    """
+    """Read and decode one image, to red, green and blue or to grey; raises ImagesError, which says where it lies."""
     try:
         with Image.open(io.BytesIO(samples.read(index))) as image:
             return image.convert("RGB" if channels == 3 else "L")

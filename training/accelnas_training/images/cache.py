@@ -43,36 +43,21 @@ class CachedPart:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A cache's content and how it was made.
+    """A cache's content and how it was made."""
 
-    Attributes
-    ----------
-    source, source_digest : str
-        Name and digest of the images that were resized.
-    shorter_side : int
-        Pixels to which larger images were shrunk.
-    quality : int
-        Of JPEG, 1 to 100.
-    shard_images : int
-        Images a shard; the last has fewer.
-    encoder : str
-        The library that resized and encoded, and its version.
-    classes, channels, mean, std
-        As in `Images`; those of the source.
-    parts : dict
-        ``train`` and ``validation``; empty while the cache is being written.
-    """
-
+    # name and digest of the images that were resized
     source: str
     source_digest: str
-    shorter_side: int
-    quality: int
-    shard_images: int
-    encoder: str
+    shorter_side: int  # pixels to which larger images were shrunk
+    quality: int  # of JPEG, 1 to 100
+    shard_images: int  # images a shard; the last has fewer
+    encoder: str  # the library that resized and encoded, and its version
+    # as in `Images`; those of the source
     classes: int
     channels: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    # ``train`` and ``validation``; empty while the cache is being written
     parts: dict[Part, CachedPart] = field(default_factory=dict)
 
     @property
@@ -87,13 +72,7 @@ class Manifest:
 
     @classmethod
     def read(cls, path: Path) -> Manifest:
-        """Read a JSON file.
-
-        Raises
-        ------
-        ImagesError
-            If it is missing, damaged, or of another version.
-        """
+        """Read a JSON file; raises ImagesError if it is missing, damaged, or of another version."""
         try:
             if not path.exists():
                 raise ImagesError(f"{path} does not exist; write the cache, or let it be finished")
@@ -131,13 +110,9 @@ def index_name(part: Part) -> str:
 def open_cache(path: str) -> FileImages:
     """Open what `write_cache` wrote.
 
-    The sizes of all shards and the content of the index are checked now; each image's bytes when it is read. The
-    digest is the manifest's, which covers the SHA-256 of every shard. Images are normalised as those of the source.
-
-    Raises
-    ------
-    ImagesError
-        If there is no finished cache, or a file is missing, damaged or cut off.
+    Raises ImagesError if it is not finished, or a file is missing, damaged or cut off. The sizes of all shards and the
+    content of the index are checked now; each image's bytes when it is read. The digest is the manifest's, which covers
+    the SHA-256 of every shard. Images are normalised as those of the source.
     """
     folder = Path(path)
     manifest = Manifest.read(folder / MANIFEST)
@@ -165,7 +140,7 @@ def _samples(folder: Path, part: Part, entry: CachedPart) -> ShardSamples:
     path = folder / index_name(part)
     if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != entry.index_sha256:
         raise ImagesError(f"{path} is missing or damaged; copy it again, or write the cache again")
-    index, checksums = read_index(path, part)
+    index = read_index(path, part)
     if len(index.labels) != entry.images:
         raise ImagesError(f"{path} has {len(index.labels)} images, not {entry.images}; write the cache again")
-    return ShardSamples(paths, index, checksums)
+    return ShardSamples(paths, index)

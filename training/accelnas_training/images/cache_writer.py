@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from accelnas_training.images.base import Images, Part
+
+    _Written = tuple[Shard, ShardIndex]  # a shard that is there
 
 
 _UNFINISHED = "unfinished.json"
@@ -47,15 +47,6 @@ class _Task:
     rows: range
     size: int
     quality: int
-
-
-@dataclass(frozen=True, eq=False)
-class _Written:
-    """One shard that is there."""
-
-    shard: Shard
-    index: ShardIndex
-    checksums: NDArray[np.uint32]
 
 
 def write_cache(
@@ -161,11 +152,11 @@ def _tasks(images: Images, part: Part, folder: Path, plan: Manifest) -> Iterator
 
 def _finish(folder: Path, part: Part, written: list[_Written]) -> CachedPart:
     """Write a part's index."""
-    index = ShardIndex.joined([one.index for one in written])
+    index = ShardIndex.joined([own for _, own in written])
     path = folder / index_name(part)
-    write_index(path, index, part, np.concatenate([one.checksums for one in written]))
+    write_index(path, index, part)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return CachedPart(len(index.labels), sha256, tuple(one.shard for one in written))
+    return CachedPart(len(index.labels), sha256, tuple(shard for shard, _ in written))
 
 
 def _write_shard(images: Images, task: _Task) -> _Written:
@@ -186,7 +177,7 @@ def _write_shard(images: Images, task: _Task) -> _Written:
     places = zip(index.offsets.tolist(), index.sizes.tolist(), strict=True)
     checksums = np.array([zlib.crc32(content[offset : offset + size]) for offset, size in places], np.uint32)
     shard = Shard(task.path.name, len(task.rows), len(content), hashlib.sha256(content).hexdigest())
-    return _Written(shard, index, checksums)
+    return shard, replace(index, checksums=checksums)
 
 
 def _encoded(image: Image.Image, size: int, quality: int) -> tuple[str, bytes]:

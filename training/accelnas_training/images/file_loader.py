@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from timm.data.transforms_factory import create_transform
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 
 from accelnas_training.errors import ImagesError
 from accelnas_training.images.base import decoded
-from accelnas_training.images.streams import AUGMENTATION, batches, bits, seeded
-from accelnas_training.images.tensors import finished
+from accelnas_training.images.loader import Loader
+from accelnas_training.images.streams import AUGMENTATION, bits, seeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,56 +26,7 @@ if TYPE_CHECKING:
     from accelnas_training.images.base import Augmentation, Images, LoaderPlan, Part, Samples
 
     Transform = Callable[[Image], Tensor]
-
-
-def transformed(
-    image: Callable[[int], Image], rows: NDArray[np.int64], plan: LoaderPlan, mean: tuple[float, ...]
-) -> Tensor:
-    """Crop, resize and alter a batch of images, in this process.
-
-    Parameters
-    ----------
-    image
-        Gives an image by its number.
-    rows
-        Numbers of the images, (n,).
-    plan
-        The epoch.
-    mean
-        Of each channel, in 0 to 1: the colour that policies fill with.
-
-    Returns
-    -------
-    Tensor
-        uint8 (n, channels, resolution, resolution); not normalised, nothing erased: see `finished`.
-    """
-    transform = _transform(plan.resolution, plan.augmentation, plan.crop_share, mean)
-    batch = torch.empty((len(rows), len(mean), plan.resolution, plan.resolution), dtype=torch.uint8)
-    if plan.augmentation is None:
-        for place, row in enumerate(rows.tolist()):
-            batch[place] = transform(image(row))
-        return batch
-    seeds = bits(AUGMENTATION, plan.seed, plan.epoch, rows, 3)
-    for place, row in enumerate(rows.tolist()):
-        stored = image(row)
-        with seeded(seeds[place]):
-            batch[place] = transform(stored)
-    return batch
-
-
-def check_transform(plan: LoaderPlan, mean: tuple[float, ...]) -> None:
-    """Make the transforms of an epoch once.
-
-    Raises
-    ------
-    ImagesError
-        If timm can't read the policy.
-    """
-    try:
-        _transform(plan.resolution, plan.augmentation, plan.crop_share, mean)
-    except Exception as error:  # timm raises whatever a wrong policy leads it to
-        policy = plan.augmentation.policy if plan.augmentation is not None else ""
-        raise ImagesError(f"augmentation.policy is {policy!r}, not one of timm's, such as rand-m9-mstd0.5") from error
+    _Chunk = tuple[NDArray[np.int64], LoaderPlan]  # the images of a batch, and all that a worker needs besides
 
 
 @lru_cache(maxsize=8)
@@ -97,54 +49,29 @@ def _transform(
     return made
 
 
-# idle workers by part, number, and whether they give memory that CUDA copies from
-Pools: TypeAlias = "dict[tuple[Part, int, bool], _Pool]"
+# idle workers by part, number, and whether they give memory that CUDA copies from; they stay for the next epoch
+Pools: TypeAlias = "dict[tuple[Part, int, bool], DataLoader[Any]]"
 
 
-class FileLoader:
-    """The batches of one epoch, decoded ahead by the workers."""
+def file_loader(images: Images, part: Part, samples: Samples, plan: LoaderPlan, pools: Pools) -> Loader:
+    """Give the batches of one epoch, decoded ahead by the workers; raises ImagesError as `Images.loader`."""
+    try:
+        _transform(plan.resolution, plan.augmentation, plan.crop_share, images.mean)
+    except Exception as error:  # timm raises whatever a wrong policy leads it to
+        policy = plan.augmentation.policy if plan.augmentation is not None else ""
+        raise ImagesError(f"augmentation.policy is {policy!r}, not one of timm's, such as rand-m9-mstd0.5") from error
+    decoder = _Decoder(samples, images.channels, images.mean)
 
-    def __init__(self, images: Images, part: Part, samples: Samples, plan: LoaderPlan, pools: Pools) -> None:
-        check_transform(plan, images.mean)
-        self._images, self._samples, self._plan, self._pools = images, samples, plan, pools
-        self._key = part, plan.workers, plan.device.startswith("cuda")
-        self._batches = batches(plan, len(samples.labels))
-
-    def __len__(self) -> int:
-        return len(self._batches)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        images, plan = self._images, self._plan
-        labels = torch.from_numpy(self._samples.labels)
-        for rows, batch in zip(self._batches, self._read(), strict=True):
+    def read(batches: list[NDArray[np.int64]]) -> Iterator[Tensor]:
+        chunks = [(rows, plan) for rows in batches]
+        key = part, plan.workers, plan.device.startswith("cuda")
+        made = map(decoder.__getitem__, chunks) if plan.workers == 0 else _by_workers(decoder, chunks, key, pools)
+        for batch in made:
             if isinstance(batch, ImagesError):
                 raise batch
-            moved = batch.to(plan.device, non_blocking=True)
-            own = labels[torch.from_numpy(rows)].to(plan.device)
-            yield finished(moved, rows, plan, images.mean, images.std), own
+            yield batch
 
-    def _read(self) -> Iterator[Tensor | ImagesError]:
-        """Give the batches as they come from the workers, uint8, or what went wrong."""
-        decoder = _Decoder(self._samples, self._images.channels, self._images.mean)
-        chunks = [_Chunk(rows, self._plan) for rows in self._batches]
-        if self._plan.workers == 0:
-            yield from map(decoder.__getitem__, chunks)
-            return
-        # taken while it works, so that two iterations at a time have a pool each
-        pool = self._pools.pop(self._key, None) or _Pool(decoder, *self._key[1:])
-        try:
-            yield from pool.run(chunks)
-        except GeneratorExit:  # the caller broke off: the workers are well
-            self._pools[self._key] = pool
-            raise
-        self._pools[self._key] = pool
-
-
-class _Chunk(NamedTuple):
-    """All that a worker needs to make a batch."""
-
-    rows: NDArray[np.int64]
-    plan: LoaderPlan
+    return Loader(images, plan, torch.from_numpy(samples.labels), read)
 
 
 class _Decoder(Dataset[Any]):
@@ -154,39 +81,43 @@ class _Decoder(Dataset[Any]):
         self._samples, self._channels, self._mean = samples, channels, mean
 
     def __getitem__(self, chunk: _Chunk) -> Tensor | ImagesError:
+        """Crop, resize and alter images: uint8 (n, channels, r, r), neither normalised nor erased, see `finished`."""
+        rows, plan = chunk
+        transform = _transform(plan.resolution, plan.augmentation, plan.crop_share, self._mean)
+        batch = torch.empty((len(rows), len(self._mean), plan.resolution, plan.resolution), dtype=torch.uint8)
+        seeds = bits(AUGMENTATION, plan.seed, plan.epoch, rows, 3)
         try:
-            return transformed(self._image, chunk.rows, chunk.plan, self._mean)
+            for place, row in enumerate(rows.tolist()):
+                image = decoded(self._samples, row, self._channels)
+                with nullcontext() if plan.augmentation is None else seeded(seeds[place]):
+                    batch[place] = transform(image)
         except ImagesError as error:
             return error
-
-    def _image(self, row: int) -> Image:
-        return decoded(self._samples, row, self._channels)
+        return batch
 
 
-class _Chunks(Sampler[_Chunk]):
-    """What the workers make next; changed between epochs, while they live on."""
+def _by_workers(
+    decoder: _Decoder, chunks: list[_Chunk], key: tuple[Part, int, bool], pools: Pools
+) -> Iterator[Tensor | ImagesError]:
+    # taken while it works, so that two iterations at a time have a pool each
+    pool = pools.pop(key) if key in pools else _pool(decoder, *key[1:])
+    pool.sampler[:] = chunks  # type: ignore[index]
+    try:
+        yield from pool
+    except GeneratorExit:  # the caller broke off: the workers are well
+        pools[key] = pool
+        raise
+    pools[key] = pool
 
-    chunks: list[_Chunk]
 
-    def __iter__(self) -> Iterator[_Chunk]:
-        return iter(self.chunks)
-
-
-class _Pool:
-    """Worker processes that stay for the next epoch."""
-
-    def __init__(self, decoder: _Decoder, workers: int, pinned: bool) -> None:
-        self._next = _Chunks()
-        self._loader: DataLoader[Any] = DataLoader(
-            decoder,
-            batch_size=None,  # the decoder makes batches
-            sampler=self._next,
-            num_workers=workers,
-            persistent_workers=True,
-            pin_memory=pinned,
-            generator=torch.Generator(),  # the default would draw from the caller's
-        )
-
-    def run(self, chunks: list[_Chunk]) -> Iterator[Tensor | ImagesError]:
-        self._next.chunks = chunks
-        yield from self._loader
+def _pool(decoder: _Decoder, workers: int, pinned: bool) -> DataLoader[Any]:
+    """Start worker processes that live on; what they make next is the list `sampler`."""
+    return DataLoader(
+        decoder,
+        batch_size=None,  # the decoder makes batches
+        sampler=[],
+        num_workers=workers,
+        persistent_workers=True,
+        pin_memory=pinned,
+        generator=torch.Generator(),  # the default would draw from the caller's
+    )

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from accelnas_training.images.base import LoaderPlan, Part, Samples
-    from accelnas_training.images.file_loader import FileLoader, Pools
+    from accelnas_training.images.file_loader import Pools
+    from accelnas_training.images.loader import Loader
 
 
 # of ImageNet's train part, as torchvision and timm have them
@@ -27,24 +28,11 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class FileImages(Images):
-    """Images in files, of any size.
+    """Images in files, of any size: the encoded images of ``train`` and ``validation``.
 
-    Worker processes decode and alter them and live on from epoch to epoch; bytes are sent to the device and
-    normalised there. By default by the mean and standard deviation of ImageNet.
-
-    Parameters
-    ----------
-    name
-        The source.
-    parts
-        The encoded images of ``train`` and ``validation``.
-    classes, channels, digest, mean, std
-        As in `Images`.
-
-    Raises
-    ------
-    ImagesError
-        If a label is not one of the classes.
+    Worker processes decode and alter them and live on from epoch to epoch; bytes are sent to the device and normalised
+    there, by default by the mean and standard deviation of ImageNet. A label that is none of the classes raises
+    ImagesError.
     """
 
     def __init__(
@@ -79,7 +67,7 @@ class FileImages(Images):
         samples = self._parts[part]
         return decoded(samples, index, self.channels), int(samples.labels[index])
 
-    def loader(self, part: Part, plan: LoaderPlan) -> FileLoader:
+    def loader(self, part: Part, plan: LoaderPlan) -> Loader:
         """Give the batches of one epoch; raises ImagesError as `Images.loader`."""
         asked = plan.augmentation
         if asked is not None and self.channels == 1 and (asked.policy or asked.color_jitter):
@@ -87,9 +75,9 @@ class FileImages(Images):
                 f"augmentation.policy is {asked.policy!r} and color_jitter {asked.color_jitter}, which "
                 f"grey images can't have; leave them out for {self.name}"
             )
-        from accelnas_training.images.file_loader import FileLoader  # PyTorch and timm take seconds to import
+        from accelnas_training.images.file_loader import file_loader  # PyTorch and timm take seconds to import
 
-        return FileLoader(self, part, self._parts[part], plan, self._pools)
+        return file_loader(self, part, self._parts[part], plan, self._pools)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_pools": {}}  # another process starts workers of its own
@@ -118,13 +106,9 @@ class FolderSamples:
 def open_folder(path: str) -> FileImages:
     """Open ``PATH/train/CLASS/*.jpg`` and ``PATH/val/CLASS/*.jpg`` (or ``validation``).
 
-    Classes are numbered in the order of their sorted names. The digest is the SHA-256 of the sorted relative paths
-    and sizes of all files, not of their content.
-
-    Raises
-    ------
-    ImagesError
-        If there are no such folders or no images in them, or validation has a class that train has not.
+    Classes are numbered in the order of their sorted names. The digest is the SHA-256 of the sorted relative paths and
+    sizes of all files, not of their content. Raises ImagesError if there are no such folders or no images in them, or
+    validation has a class that train has not.
     """
     root = Path(path)
     train = root / "train"

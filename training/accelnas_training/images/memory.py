@@ -12,8 +12,9 @@ from PIL import Image
 
 from accelnas_training.errors import ImagesError
 from accelnas_training.images.base import Images
-from accelnas_training.images.streams import AUGMENTATION, ORDER, batches, bits, uniforms
-from accelnas_training.images.tensors import CROP_DRAWS, finished, random_crops, resized
+from accelnas_training.images.loader import Loader
+from accelnas_training.images.streams import AUGMENTATION, ORDER, bits, uniforms
+from accelnas_training.images.tensors import CROP_DRAWS, random_crops, resized
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from accelnas_training.arrays import Archs, Floats
-    from accelnas_training.images.base import Augmentation, LoaderPlan, Part
+    from accelnas_training.arrays import Archs
+    from accelnas_training.images.base import LoaderPlan, Part
 
 
 class MemoryImages(Images):
@@ -95,9 +96,21 @@ class MemoryImages(Images):
         array = pixels[index].permute(1, 2, 0).numpy()
         return Image.fromarray(array if self.channels == 3 else array[:, :, 0]), int(labels[index])
 
-    def loader(self, part: Part, plan: LoaderPlan) -> MemoryLoader:
+    def loader(self, part: Part, plan: LoaderPlan) -> Loader:
         """Give the batches of one epoch; raises ImagesError as `Images.loader`."""
-        return MemoryLoader(self, *self._on(part, plan.device), plan)
+        asked = plan.augmentation
+        if asked is not None and (asked.policy or asked.color_jitter):
+            raise ImagesError(
+                f"augmentation.policy is {asked.policy!r} and color_jitter {asked.color_jitter}, which "
+                f"{self.name} in memory can't have; leave them out, or write it to files: accelnas-training cache"
+            )
+        pixels, labels = self._on(part, plan.device)
+
+        def read(batches: list[NDArray[np.int64]]) -> Iterator[Tensor]:
+            for rows in batches:
+                yield _altered(pixels[torch.from_numpy(rows).to(pixels.device)], rows, plan)
+
+        return Loader(self, plan, labels, read)
 
     def _on(self, part: Part, device: str) -> tuple[Tensor, Tensor]:
         if device == "cpu":
@@ -109,49 +122,20 @@ class MemoryImages(Images):
         return self._parts[there]
 
 
-class MemoryLoader:
-    """The batches of one epoch, made when they are asked for."""
-
-    def __init__(self, images: MemoryImages, pixels: Tensor, labels: Tensor, plan: LoaderPlan) -> None:
+def _altered(pixels: Tensor, rows: NDArray[np.int64], plan: LoaderPlan) -> Tensor:
+    """Crop, mirror and resize images of these numbers as the plan says."""
+    height, width = pixels.shape[2:]
+    if plan.augmentation is None:
+        boxes = np.broadcast_to(np.array((0, 0, height, width)), (len(rows), 4))
+        mirrored = cubic = np.zeros(len(rows), bool)
+    else:
+        draws = uniforms(AUGMENTATION, plan.seed, plan.epoch, rows, CROP_DRAWS + 2)
         asked = plan.augmentation
-        if asked is not None and (asked.policy or asked.color_jitter):
-            raise ImagesError(
-                f"augmentation.policy is {asked.policy!r} and color_jitter {asked.color_jitter}, which "
-                f"{images.name} in memory can't have; leave them out, or write it to files: accelnas-training cache"
-            )
-        self._images, self._pixels, self._labels, self._plan = images, pixels, labels, plan
-        self._batches = batches(plan, len(labels))
-
-    def __len__(self) -> int:
-        return len(self._batches)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        images, device = self._images, self._pixels.device
-        for rows in self._batches:
-            chosen = torch.from_numpy(rows).to(device)
-            altered = self._resized(self._pixels[chosen], rows)
-            yield finished(altered, rows, self._plan, images.mean, images.std), self._labels[chosen]
-
-    def _resized(self, pixels: Tensor, rows: NDArray[np.int64]) -> Tensor:
-        height, width = pixels.shape[2:]
-        if self._plan.augmentation is None:
-            boxes = np.broadcast_to(np.array((0, 0, height, width)), (len(rows), 4))
-            mirrored = cubic = np.zeros(len(rows), bool)
-        else:
-            draws = uniforms(AUGMENTATION, self._plan.seed, self._plan.epoch, rows, CROP_DRAWS + 2)
-            boxes, mirrored, cubic = _drawn(draws, height, width, self._plan.augmentation)
-        at = pixels.device
-        tensors = torch.tensor(boxes, device=at), torch.tensor(mirrored, device=at), torch.tensor(cubic, device=at)
-        return resized(pixels, *tensors, self._plan.resolution)
-
-
-def _drawn(
-    draws: Floats, height: int, width: int, augmentation: Augmentation
-) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Give each image's crop, whether it is mirrored, and whether it is resized by the cubic filter."""
-    boxes = random_crops(draws[:, :CROP_DRAWS], height, width, augmentation.scale, augmentation.ratio)
-    cubic = {"bilinear": 0.0, "bicubic": 1.0, "random": 0.5}[augmentation.interpolation]
-    return boxes, draws[:, -2] < augmentation.flip, draws[:, -1] < cubic
+        boxes = random_crops(draws[:, :CROP_DRAWS], height, width, asked.scale, asked.ratio)
+        mirrored = draws[:, -2] < asked.flip
+        cubic = draws[:, -1] < {"bilinear": 0.0, "bicubic": 1.0, "random": 0.5}[asked.interpolation]
+    cut, flipped, smooth = (torch.tensor(values, device=pixels.device) for values in (boxes, mirrored, cubic))
+    return resized(pixels, cut, flipped, smooth, plan.resolution)
 
 
 _TRAIN_SHARE = 0.8
@@ -160,16 +144,8 @@ _TRAIN_SHARE = 0.8
 def open_digits(share: str = "") -> MemoryImages:
     """Open scikit-learn's 1,797 handwritten digits, grey, 8 × 8 pixels.
 
-    Parameters
-    ----------
-    share
-        Part of each class to train on, between 0 and 1; empty: 0.8. The rest is for validation. A smaller train
-        part lies in every larger one, and makes architectures differ more.
-
-    Raises
-    ------
-    ImagesError
-        If `share` is not a number that leaves images for both parts.
+    `share` is the part of each class to train on, between 0 and 1, else ImagesError; empty: 0.8. The rest is for
+    validation. A smaller train part lies in every larger one, and makes architectures differ more.
 
     Examples
     --------
@@ -207,13 +183,7 @@ _CIFAR100 = (["train.bin"], ["test.bin"], 2, 1, 100)
 
 
 def open_cifar(path: str) -> MemoryImages:
-    """Open the folder of CIFAR's binary version: ``cifar-10-batches-bin`` or ``cifar-100-binary``.
-
-    Raises
-    ------
-    ImagesError
-        If a file is not there, or not what it should be.
-    """
+    """Open CIFAR's binary version, ``cifar-10-batches-bin`` or ``cifar-100-binary``; raises ImagesError for others."""
     folder = Path(path)
     versions = [version for version in (_CIFAR10, _CIFAR100) if (folder / version[0][0]).is_file()]
     if not versions:
@@ -255,16 +225,8 @@ _BY_SPLIT = ("STL10", "SVHN")
 def open_torchvision(name_and_path: str) -> MemoryImages:
     """Open a set of small images that torchvision has downloaded; nothing is downloaded here.
 
-    Parameters
-    ----------
-    name_and_path
-        Such as ``FashionMNIST:/data``: the class in torchvision, and the folder it downloaded to. Its test part is for
-        validation.
-
-    Raises
-    ------
-    ImagesError
-        If there is no such set, or not in that folder.
+    Such as ``FashionMNIST:/data``: the class in torchvision, and the folder it downloaded to. Its test part is for
+    validation. Raises ImagesError if there is no such set, or not in that folder.
     """
     name, _, path = name_and_path.partition(":")
     if name in ("CIFAR10", "CIFAR100"):

@@ -7,7 +7,7 @@ import re
 import tarfile
 import zlib
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,32 +31,21 @@ _MOST_OPEN = 256  # files; a process may usually have 1,024
 
 @dataclass(frozen=True, eq=False)
 class ShardIndex:
-    """Where the images of some shards lie, in their order.
+    """Where the images of some shards lie, in their order."""
 
-    Attributes
-    ----------
-    shards : NDArray
-        int32 (n,): number of each image's shard.
-    offsets, sizes : NDArray
-        int64 (n,): where its bytes begin, and how many they are.
-    labels : NDArray
-        int64 (n,).
-    """
-
-    shards: NDArray[np.int32]
+    shards: NDArray[np.int32]  # int32 (n,): number of each image's shard
+    # int64 (n,): where its bytes begin, and how many they are
     offsets: NDArray[np.int64]
     sizes: NDArray[np.int64]
-    labels: NDArray[np.int64]
+    labels: NDArray[np.int64]  # int64 (n,)
+    checksums: NDArray[np.uint32] | None = None  # CRC-32 of each image's bytes, where it is known
 
     @classmethod
     def joined(cls, indices: list[ShardIndex]) -> ShardIndex:
         """Join the indices of single shards, which are numbered in their order."""
-        return cls(
-            np.concatenate([index.shards + number for number, index in enumerate(indices)], dtype=np.int32),
-            np.concatenate([index.offsets for index in indices]),
-            np.concatenate([index.sizes for index in indices]),
-            np.concatenate([index.labels for index in indices]),
-        )
+        numbered = [replace(index, shards=index.shards + np.int32(number)) for number, index in enumerate(indices)]
+        tensors = [_tensors(index) for index in numbered]
+        return cls(**{name: np.concatenate([own[name] for own in tensors]) for name in tensors[0]})
 
 
 class OpenFiles:
@@ -88,33 +77,18 @@ class OpenFiles:
 
 
 class ShardSamples:
-    """The images of tar shards, by number.
+    """The images of tar shards, by number; checked against the index's checksums, if it has any."""
 
-    Parameters
-    ----------
-    paths
-        The shards.
-    index
-        Where the images lie.
-    checksums
-        CRC-32 of each image's bytes, uint32 (n,), against which they are checked; None: they are not.
-    """
-
-    def __init__(self, paths: list[Path], index: ShardIndex, checksums: NDArray[np.uint32] | None = None) -> None:
+    def __init__(self, paths: list[Path], index: ShardIndex) -> None:
         self.labels = index.labels
         self._files = OpenFiles([str(path) for path in paths])
-        self._index, self._checksums = index, checksums
+        self._index = index
 
     def read(self, index: int) -> bytes:
-        """Give one encoded image.
-
-        Raises
-        ------
-        ValueError
-            If its bytes are not those that were written.
-        """
+        """Give one encoded image; raises ValueError if its bytes are not those that were written."""
         data = self._data(index, int(self._index.offsets[index]), int(self._index.sizes[index]))
-        if self._checksums is not None and zlib.crc32(data) != self._checksums[index]:
+        checksums = self._index.checksums
+        if checksums is not None and zlib.crc32(data) != checksums[index]:
             raise ValueError("its bytes have changed since they were written")
         return data
 
@@ -133,12 +107,8 @@ def index_shard(path: Path) -> ShardIndex:
     """Read a shard's headers, and its labels.
 
     As in the WebDataset format, files that follow each other with the same name up to the first dot are one sample.
-    Each must have one image and, in a file that ends in ``.cls``, its class as a number.
-
-    Raises
-    ------
-    ImagesError
-        If the shard is cut off or no tar file, or a sample lacks its image or its class.
+    Each must have one image and, in a file that ends in ``.cls``, its class as a number. Raises ImagesError if one
+    lacks either, or the shard is cut off or no tar file.
     """
     offsets, sizes, labels = [], [], []
     for key, fields in _samples(path):
@@ -188,43 +158,34 @@ def _files(path: Path) -> Iterator[tuple[str, int, int]]:
         raise ImagesError(f"{path} does not exist; correct the pattern, or fetch the shard") from None
     except (tarfile.TarError, EOFError, OSError) as error:
         raise ImagesError(f"{path} is no whole tar file: {error}; fetch it again") from error
-    if _bytes(path, end, _BLOCK) != bytes(_BLOCK):  # the mark of the end; tarfile stops quietly at others too
+    if OpenFiles([str(path)]).read(0, end, _BLOCK) != bytes(
+        _BLOCK
+    ):  # the mark of the end; tarfile stops quietly at others too
         raise ImagesError(f"{path} is damaged or cut off at byte {end}; fetch it again")
 
 
 def _label(path: Path, key: str, offset: int, size: int) -> int:
-    text = _bytes(path, offset, min(size, 32))
+    text = OpenFiles([str(path)]).read(0, offset, min(size, 32))
     if re.fullmatch(rb"\s*[0-9]{1,9}\s*", text) is None:
         raise ImagesError(f"sample {key!r} of {path} has class {text!r}; expected a number from 0")
     return int(text)
 
 
-def _bytes(path: Path, offset: int, size: int) -> bytes:
-    with path.open("rb", buffering=0) as file:
-        file.seek(offset)
-        return file.read(size)
-
-
 _TYPES = {"shards": np.int32, "offsets": np.int64, "sizes": np.int64, "labels": np.int64}
 
 
-def write_index(path: Path, index: ShardIndex, about: str, checksums: NDArray[np.uint32] | None = None) -> None:
+def _tensors(index: ShardIndex) -> dict[str, NDArray[Any]]:
+    return {name: value for name, value in vars(index).items() if value is not None}
+
+
+def write_index(path: Path, index: ShardIndex, about: str) -> None:
     """Write an index: a safetensors file with one tensor an attribute, and the shards it is of in its metadata."""
-    tensors: dict[str, NDArray[np.generic]] = {name: getattr(index, name) for name in _TYPES}
-    if checksums is not None:
-        tensors["checksums"] = checksums
     with replacing(path) as temporary:
-        save_file(tensors, temporary, {"shards": about})
+        save_file(_tensors(index), temporary, {"shards": about})
 
 
-def read_index(path: Path, about: str) -> tuple[ShardIndex, NDArray[np.uint32] | None]:
-    """Read an index, and the checksums if it has them.
-
-    Raises
-    ------
-    ImagesError
-        If it is damaged, or of other shards.
-    """
+def read_index(path: Path, about: str) -> ShardIndex:
+    """Read an index; raises ImagesError if it is damaged, or of other shards."""
     try:
         with safe_open(path, "numpy") as file:
             if (file.metadata() or {}).get("shards") != about:
@@ -232,9 +193,8 @@ def read_index(path: Path, about: str) -> tuple[ShardIndex, NDArray[np.uint32] |
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except (SafetensorError, OSError) as error:
         raise ImagesError(f"{path} is no whole index: {error}; delete it to have it made again") from error
-    checksums = tensors.pop("checksums", None)
     types = {name: tensor.dtype for name, tensor in tensors.items()}
-    shapes = {tensor.shape for tensor in (*tensors.values(), *([] if checksums is None else [checksums]))}
-    if types != _TYPES or len(shapes) != 1 or len(*shapes) != 1:
+    shapes = {tensor.shape for tensor in tensors.values()}
+    if types not in (_TYPES, _TYPES | {"checksums": np.uint32}) or len(shapes) != 1 or len(*shapes) != 1:
         raise ImagesError(f"{path} holds {types}, not an index; delete it to have it made again")
-    return ShardIndex(**tensors), checksums
+    return ShardIndex(**tensors)

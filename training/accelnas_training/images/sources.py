@@ -11,16 +11,14 @@ if TYPE_CHECKING:
     from accelnas_training.images.base import Images
 
 
-_SOURCES = ("digits", "folder:PATH", "webdataset:PATTERN", "cifar:PATH", "torchvision:NAME:PATH", "cache:PATH")
-
-# the module of each kind
-_OPENED = {
+# how each kind is written, and its module
+_SOURCES = {
     "digits": "memory",
-    "folder": "files",
-    "webdataset": "webdataset",
-    "cifar": "memory",
-    "torchvision": "memory",
-    "cache": "cache",
+    "folder:PATH": "files",
+    "webdataset:PATTERN": "webdataset",
+    "cifar:PATH": "memory",
+    "torchvision:NAME:PATH": "memory",
+    "cache:PATH": "cache",
 }
 
 
@@ -49,9 +47,9 @@ def open_images(source: str) -> Images:
         If there is no such source, or nothing where it should be.
     """
     kind, _, rest = source.partition(":")
-    if kind not in _OPENED or (not rest and kind != "digits"):
+    module = next((own for form, own in _SOURCES.items() if form.partition(":")[0] == kind), None)
+    if module is None or (not rest and kind != "digits"):
         raise ImagesError(f"{source!r} is no source of images; use one of {', '.join(_SOURCES)}")
     # PyTorch, timm and scikit-learn take seconds to import
-    module = import_module(f"accelnas_training.images.{_OPENED[kind]}")
-    images: Images = getattr(module, f"open_{kind}")(rest)
+    images: Images = getattr(import_module(f"accelnas_training.images.{module}"), f"open_{kind}")(rest)
     return images

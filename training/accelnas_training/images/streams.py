@@ -27,21 +27,9 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)  # odd, 2^64 / golden ratio
 
 
 def bits(purpose: int, seed: int, epoch: int, images: NDArray[np.int64], count: int = 1) -> NDArray[np.uint64]:
-    """Give 64 random bits for each image and number, by the finaliser of SplitMix64.
+    """Give 64 random bits for each image and number, uint64 (n, count), by the finaliser of SplitMix64.
 
-    Parameters
-    ----------
-    purpose, seed, epoch
-        Name the stream.
-    images
-        Numbers of images, (n,).
-    count
-        Numbers for each image.
-
-    Returns
-    -------
-    NDArray
-        uint64 (n, count).
+    Purpose, seed and epoch name the stream; `images`, (n,), are numbers of images.
 
     Examples
     --------
@@ -85,27 +73,11 @@ def _mixed(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def batches(plan: LoaderPlan, size: int) -> list[NDArray[np.int64]]:
-    """Share a part's images among batches.
+    """Share a part of `size` images among batches of their numbers, int64 (batch size,) each.
 
-    In training the images are shuffled, and those of the last batch, if it is not full, are left out: with few
-    images it would give batch normalisation poor statistics. Other epochs leave out others.
-
-    Parameters
-    ----------
-    plan
-        The epoch and the process.
-    size
-        Number of images of the part.
-
-    Returns
-    -------
-    list of NDArray
-        Numbers of images, int64 (batch size,) each; in validation the last may be shorter.
-
-    Raises
-    ------
-    ImagesError
-        If there is not one batch to train on.
+    In training the images are shuffled, and those of the last batch, if it is not full, are left out: with few images
+    it would give batch normalisation poor statistics. Other epochs leave out others; without one batch to train on this
+    raises ImagesError. In validation the last batch may be shorter.
     """
     if plan.augmentation is None:
         own = np.arange(plan.rank, size, plan.processes)

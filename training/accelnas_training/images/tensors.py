@@ -33,19 +33,8 @@ def random_crops(
 ) -> NDArray[np.int64]:
     """Draw one crop an image: of random area and shape, or the largest central one if ten do not fit.
 
-    Parameters
-    ----------
-    draws
-        Numbers from 0 to 1, (n, `CROP_DRAWS`).
-    height, width
-        Size of the images, pixels.
-    scale, ratio
-        As in `Augmentation`.
-
-    Returns
-    -------
-    NDArray
-        int64 (n, 4): top, left, height and width, pixels.
+    Of numbers from 0 to 1, (n, `CROP_DRAWS`), images of a size in pixels, and an `Augmentation`'s scale and ratio;
+    gives int64 (n, 4): top, left, height and width, pixels.
 
     Examples
     --------
@@ -88,23 +77,9 @@ def _boxes(
 def resized(images: Tensor, boxes: Tensor, mirrored: Tensor, cubic: Tensor, resolution: int) -> Tensor:
     """Cut a box out of each image and resize it, antialiased, as Pillow does but without rounding in between.
 
-    Parameters
-    ----------
-    images
-        uint8 or float32 (n, channels, height, width), 0 to 255.
-    boxes
-        int64 (n, 4): top, left, height and width, pixels.
-    mirrored
-        bool (n,): whether left and right change places.
-    cubic
-        bool (n,): bicubic, else bilinear.
-    resolution
-        Height and width of the result, pixels.
-
-    Returns
-    -------
-    Tensor
-        float32 (n, channels, resolution, resolution), 0 to 255.
+    Images are uint8 or float32 (n, channels, height, width), boxes int64 (n, 4) as `random_crops` gives them. Where
+    `mirrored`, bool (n,), left and right change places; where `cubic`, bool (n,), the filter is bicubic, else bilinear.
+    Gives float32 (n, channels, resolution, resolution). Pixels are 0 to 255 on both sides.
 
     Examples
     --------
@@ -147,21 +122,9 @@ def finished(
 ) -> Tensor:
     """Normalise a batch, erase a rectangle of some images, and lay it out in memory.
 
-    Parameters
-    ----------
-    pixels
-        uint8 or float32 (n, channels, r, r), 0 to 255, on the device.
-    images
-        Their numbers, (n,), which name the random streams.
-    plan
-        The epoch; what erasing fills in is drawn on its device, and differs between kinds of devices.
-    mean, std
-        Of each channel, in 0 to 1.
-
-    Returns
-    -------
-    Tensor
-        float32 (n, channels, r, r).
+    Pixels are uint8 or float32 (n, channels, r, r), 0 to 255, on the device; `images`, (n,), are their numbers, which
+    name the random streams. What erasing fills in is drawn on the device, and differs between kinds of devices. Gives
+    float32 (n, channels, r, r).
     """
     shift = torch.tensor(mean, device=pixels.device)[:, None, None] * 255
     factor = torch.tensor(std, device=pixels.device)[:, None, None] * 255

@@ -105,7 +105,7 @@ def _index(paths: list[Path]) -> ShardIndex:
     places = [paths[0].parent / f".{own}.index", cache_folder() / "images" / f"{own}.index"]
     for place in places:
         try:
-            return read_index(place, about)[0]
+            return read_index(place, about)
         except ImagesError:  # none, or an old one
             continue
     index = ShardIndex.joined([index_shard(path) for path in paths])

@@ -54,18 +54,7 @@ class Controllers:
 
     @torch.no_grad()
     def sample(self, uniforms: Tensor) -> Tensor:
-        """Sample architectures.
-
-        Parameters
-        ----------
-        uniforms : float32 Tensor (runs, variables, episodes)
-            One number in [0, 1) for each decision.
-
-        Returns
-        -------
-        int64 Tensor (runs, variables, episodes)
-            Choice indices.
-        """
+        """Sample choice indices, int64 (runs, variables, episodes), by as many numbers in [0, 1), float32."""
         own, hidden, episodes = self.parameters, self._settings.hidden, self._settings.episodes
         runs, inputs = own.inputs.shape[:2]
         # the LSTM reads few different inputs: multiply each with the weights once
@@ -107,12 +96,8 @@ class Controllers:
         """Write the loss's gradient for the last sample into ``rows.grad``.
 
         The loss of a run is the mean over its episodes of ``-advantage * log p(architecture) - weight * entropy``,
-        where the entropy is the sum over decisions of each decision's own.
-
-        Parameters
-        ----------
-        advantages : float32 Tensor (runs, episodes)
-            Rewards less the baseline.
+        where the entropy is the sum over decisions of each decision's own. Advantages, float32 (runs, episodes), are
+        rewards less the baseline.
         """
         own, out, hidden = self.parameters, self._gradient, self._settings.hidden
         runs, steps, episodes, widest = self.probabilities.shape

@@ -92,15 +92,7 @@ class Parameters(NamedTuple):
 
 
 class Layout:
-    """Where the parameters of one controller lie in a row.
-
-    Parameters
-    ----------
-    choices : sequence of int
-        Number of choices of each variable, in the order of decisions.
-    settings : LstmSettings
-        Widths.
-    """
+    """Where the parameters of one controller lie in a row, whose decisions have so many choices each."""
 
     def __init__(self, choices: Sequence[int], settings: LstmSettings) -> None:
         gates, variables, widest = 4 * settings.hidden, len(choices), max(choices)
@@ -126,13 +118,7 @@ class Layout:
 
 
 def initial_parameters(layout: Layout, streams: Sequence[np.random.Generator], bound: float) -> Tensor:
-    """Draw the first parameters, each row from its own stream.
-
-    Returns
-    -------
-    float32 (runs, size)
-        Uniform between -bound and bound.
-    """
+    """Draw the first parameters, float32 (runs, size), within ± bound, each row from its own stream."""
     rows: NDArray[np.float32] = np.empty((len(streams), layout.size), np.float32)
     for row, stream in zip(rows, streams, strict=True):
         stream.random(dtype=np.float32, out=row)

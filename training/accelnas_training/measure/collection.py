@@ -93,27 +93,13 @@ _REFERENCES_SEED = 1_000_003  # no one else's, so that references are seldom amo
 
 @dataclass(frozen=True)
 class MeasuringPlan:
-    """How often what is measured.
+    """How often what is measured."""
 
-    Attributes
-    ----------
-    references : int
-        Networks that are measured on every occasion, the same in every store of a space.
-    every : int
-        Architectures between two occasions.
-    repeats : int
-        How often each architecture is measured, in another random order each time.
-    again : int
-        How often, at most, one is measured again whose spread is above its protocol's limit.
-    seed : int
-        Of the order.
-    """
-
-    references: int = 3
-    every: int = 25
-    repeats: int = 1
-    again: int = 2
-    seed: int = 0
+    references: int = 3  # networks that are measured on every occasion, the same in every store of a space
+    every: int = 25  # architectures between two occasions
+    repeats: int = 1  # how often each architecture is measured, in another random order each time
+    again: int = 2  # how often, at most, one is measured again whose spread is above its protocol's limit
+    seed: int = 0  # of the order
 
 
 def references(space: Space, number: int) -> Archs:

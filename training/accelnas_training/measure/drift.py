@@ -16,17 +16,6 @@ if TYPE_CHECKING:
 class Drift:
     """By which factor a device was slower than usual, over time.
 
-    Attributes
-    ----------
-    times
-        Of each occasion, seconds since 1970, float64 (occasions,), ascending.
-    logarithms
-        Natural logarithm of the factor at each occasion, float64 (occasions,); between them it is interpolated, before
-        and after them it stays as it is there.
-    before, after
-        Spread of a reference network's latency over occasions, as a share: as measured, and corrected by what the
-        *other* references say, so that it is no praise of itself. NaN with fewer than two references or occasions.
-
     Examples
     --------
     >>> drift = Drift(np.array([0.0, 10.0]), np.log([1.0, 1.21]), 0.1, 0.0)
@@ -34,8 +23,12 @@ class Drift:
     [1.1, 1.21]
     """
 
-    times: Floats
+    times: Floats  # of each occasion, seconds since 1970, float64 (occasions,), ascending
+    # natural logarithm of the factor at each occasion, float64 (occasions,); between them it is interpolated, before
+    # and after them it stays as it is there
     logarithms: Floats
+    # spread of a reference network's latency over occasions, as a share: as measured, and corrected by what the
+    # *other* references say, so that it is no praise of itself. NaN with fewer than two references or occasions
     before: float
     after: float
 
@@ -51,24 +44,12 @@ NO_DRIFT = Drift(np.empty(0), np.empty(0), np.nan, np.nan)
 
 
 def estimate(times: Floats, latencies: Floats) -> Drift:
-    """Estimate drift from references.
+    """Estimate drift from references; none at all (`NO_DRIFT`) with fewer than two references or occasions.
 
     On each occasion all references are some factor slower or faster than they usually are: the median of their
-    logarithmic differences from their own medians. Where references disagree as much as occasions differ, that is
-    noise and no drift; so the factor's logarithm is shrunk by the share of its variance that disagreement explains.
-
-    Parameters
-    ----------
-    times
-        When each reference was measured on each occasion, seconds since 1970, float64 (references, occasions); NaN
-        where it was not.
-    latencies
-        What it gave, in any unit, float64 (references, occasions); NaN where it was not.
-
-    Returns
-    -------
-    Drift
-        None at all (`NO_DRIFT`) with fewer than two references or occasions.
+    logarithmic differences from their own medians. Where references disagree as much as occasions differ, that is noise
+    and no drift; so the factor's logarithm is shrunk by the share of its variance that disagreement explains. Times are
+    seconds since 1970, latencies in any unit, both float64 (references, occasions); NaN where there is none.
 
     Examples
     --------

@@ -18,13 +18,7 @@ _PROCESS = Path("/proc/self")
 
 
 def clock_mhz(device: str = "cpu") -> float:
-    """Give the clock of a device now: of a GPU, or the mean over processors; NaN where the system doesn't say.
-
-    Parameters
-    ----------
-    device
-        ``cpu`` or ``cuda``.
-    """
+    """Give the clock of ``cuda`` or the mean over processors now; NaN where the system doesn't say."""
     if device == "cuda":
         import torch
 

@@ -6,26 +6,20 @@ import importlib
 import tempfile
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from accelnas_training.measure.backends import BACKENDS
 from accelnas_training.measure.machine import load
 from accelnas_training.measure.subject import Subject
+from accelnas_training.measure.timing import measured_in
 
 if TYPE_CHECKING:
     from torch import nn
 
     from accelnas_training.measure.protocol import Protocol
     from accelnas_training.measure.timing import Measurement
-
-
-_BACKENDS = {
-    "onnxruntime": ("onnxruntime", "measure"),
-    "torch": ("pytorch", "measure_cpu"),
-    "torch-cuda": ("pytorch", "measure_cuda"),
-    "torch-xla": ("pytorch", "measure_xla"),
-    "command": ("command", "measure"),
-}
 
 
 def measure_network(network: nn.Module, protocol: Protocol, in_channels: int = 3) -> Measurement:
@@ -51,7 +45,7 @@ def measure_network(network: nn.Module, protocol: Protocol, in_channels: int = 3
     --------
     >>> from accelnas_training.measure import load_protocol
     >>> from accelnas_training.networks.family import load_family
-    >>> family = load_family().with_options(classes=10, width=0.25)
+    >>> family = load_family().with_options(num_classes=10, width=0.25)
     >>> quick = load_protocol("torch_cpu_latency").changed(resolution=32, **{"timing.passes": 3, "timing.seconds": 0})
     >>> measured = measure_network(family.build(family.space.sample(1, seed=0)[0]), quick)
     >>> abs(measured.throughput - 1000 / measured.latency_ms) < 1e-6
@@ -78,8 +72,9 @@ def measure_module(module: nn.Module, input_shape: tuple[int, ...], protocol: Pr
 
 def measure_subject(subject: Subject, protocol: Protocol) -> Measurement:
     """Measure a module whose ONNX files serve several protocols; errors as in `measure_network`."""
-    module, function = _BACKENDS[protocol.backend]
-    measure = getattr(importlib.import_module(f"accelnas_training.measure.backends.{module}"), function)
+    module, name = BACKENDS[protocol.backend]
+    function = getattr(importlib.import_module(f"accelnas_training.measure.backends.{module}"), name)
+    measure = function if name == "measure" else partial(measured_in, function)
     before = load()
     measurement: Measurement = measure(subject, protocol)
     return replace(measurement, load_before=before, load_after=load(), measured_at=time.time())

@@ -6,6 +6,7 @@ import re
 import string
 from collections.abc import Mapping  # noqa: TC003 (types of fields are looked up)
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -103,18 +104,14 @@ class Command(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for arguments in (*self.prepare, self.run):
-            for argument in arguments:
-                self._check_argument(argument)
-
-    def _check_argument(self, argument: str) -> None:
-        try:
-            used = {name for _, name, _, _ in string.Formatter().parse(argument) if name is not None}
-        except ValueError as error:
-            raise SchemeError(f"command: {argument!r}: {error}; double a brace that is meant") from error
-        for name in used.difference(PLACEHOLDERS):
-            known = ", ".join(f"{{{each}}}" for each in PLACEHOLDERS)
-            raise SchemeError(f"command: {argument!r} has {{{name}}}; choose from {known}")
+        for argument in chain(*self.prepare, self.run):
+            try:
+                used = {name for _, name, _, _ in string.Formatter().parse(argument) if name is not None}
+            except ValueError as error:
+                raise SchemeError(f"command: {argument!r}: {error}; double a brace that is meant") from error
+            for name in used.difference(PLACEHOLDERS):
+                known = ", ".join(f"{{{each}}}" for each in PLACEHOLDERS)
+                raise SchemeError(f"command: {argument!r} has {{{name}}}; choose from {known}")
 
 
 @dataclass(frozen=True)

@@ -15,25 +15,16 @@ from accelnas_training.ranks import tau
 if TYPE_CHECKING:
     from accelnas_training.arrays import Archs, Floats
     from accelnas_training.collect.reader import StoreReader
+    from accelnas_training.measure.table import Column
 
 
 @dataclass(frozen=True)
 class RepeatAgreement:
-    """Two measurements of each architecture.
+    """Two measurements of each architecture."""
 
-    Attributes
-    ----------
-    tau : float
-        Kendall's.
-    difference : float
-        Mean absolute difference, in the quantity's unit.
-    share : float
-        The same of the logarithms: a difference as a share.
-    """
-
-    tau: float
-    difference: float
-    share: float
+    tau: float  # Kendall's
+    difference: float  # mean absolute difference, in the quantity's unit
+    share: float  # the same of the logarithms: a difference as a share
 
     @classmethod
     def of(cls, first: Floats, second: Floats) -> RepeatAgreement:
@@ -51,44 +42,21 @@ class RepeatAgreement:
 
 @dataclass(frozen=True)
 class Repeatability:
-    """How repeatable a protocol is.
+    """How repeatable a protocol is."""
 
-    Attributes
-    ----------
-    architectures : int
-        That were measured twice.
-    measured, corrected : RepeatAgreement
-        As measured, and without pace and drift.
-    spread, paced, left : float
-        Spread of a reference over occasions, as a share: as measured, divided by the pace, and corrected by the other
-        references too.
-    """
-
-    architectures: int
+    architectures: int  # that were measured twice
+    # as measured, and without pace and drift
     measured: RepeatAgreement
     corrected: RepeatAgreement
-    spread: float
-    paced: float
-    left: float
+    column: Column  # what else became of its measurements
 
 
 def repeatability(store: StoreReader, digest: str, archs: Archs | None = None) -> Repeatability:
-    """Compare the first two measurements of each architecture, which a protocol made.
+    """Compare the first two measurements of each architecture, which the protocol of a digest made.
 
-    Parameters
-    ----------
-    store
-        Of measurements.
-    digest
-        Of the protocol.
-    archs
-        uint8 (n, variables): compare these alone. A store may hold second measurements of others, of those that were
-        noisy: they would make any protocol look worse than it is. None: all.
-
-    Raises
-    ------
-    DataError
-        If fewer than two architectures were measured twice.
+    Of `archs`, uint8 (n, variables), alone if they are given: a store may hold second measurements of others, of those
+    that were noisy, which would make any protocol look worse than it is. Raises DataError if fewer than two were
+    measured twice.
     """
     frame, column = measurements(store, digest)
     variables = [variable.name for variable in store.space.variables]
@@ -103,4 +71,4 @@ def repeatability(store: StoreReader, digest: str, archs: Archs | None = None) -
     measured, corrected = (
         RepeatAgreement.of(both[name].to_numpy(), both[f"{name}_again"].to_numpy()) for name in ("value", "corrected")
     )
-    return Repeatability(both.height, measured, corrected, column.spread, column.drift.before, column.drift.after)
+    return Repeatability(both.height, measured, corrected, column)

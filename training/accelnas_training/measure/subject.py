@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from accelnas_training.networks.export import needed, quiet
 from accelnas_training.threads import torch_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -28,27 +27,12 @@ if TYPE_CHECKING:
 
 @dataclass
 class Subject:
-    """A module with one input and one output; several protocols measure it.
+    """A module with one input and one output; several protocols measure it."""
 
-    Attributes
-    ----------
-    module : torch.nn.Module
-        In float32 on the processor; left as it is.
-    shape : tuple of int
-        Of the input, without the batch.
-    folder : Path
-        For the ONNX files.
-    reference : Subject, optional
-        What its passes are paired with, where the protocol pairs passes.
-    export_seconds : dict of str to float
-        What making each ONNX file took, by the file's name.
-    """
-
-    module: nn.Module
-    shape: tuple[int, ...]
-    folder: Path
-    reference: Subject | None = None
-    export_seconds: dict[str, float] = field(default_factory=dict)
+    module: nn.Module  # in float32 on the processor; left as it is
+    shape: tuple[int, ...]  # of the input, without the batch
+    folder: Path  # for the ONNX files
+    reference: Subject | None = None  # what its passes are paired with, where the protocol pairs passes
 
     def plain(self) -> nn.Module:
         """Give a copy of the module in evaluation mode."""
@@ -61,45 +45,25 @@ class Subject:
     def onnx(self, batch: int | None = None) -> Path:
         """Give the ONNX file: float32, input ``images``, output ``logits``, the first dimension `batch` or open.
 
-        Raises
-        ------
-        MeasurementError
-            If the module can't be exported.
-        MissingExtraError
-            If onnx is not installed.
+        Raises MeasurementError if the module can't be exported, MissingExtraError if onnx is not installed.
         """
-        path = self.folder / ("open.onnx" if batch is None else f"batch{batch}.onnx")
-        if not path.exists():
-            started = time.perf_counter()
-            if batch is None:
-                self._export(path)
-            else:
-                fix_batch(self.onnx(), path, batch)
-            self.export_seconds[path.name] = time.perf_counter() - started
-        return path
+        return self._made("", batch, self._export)
 
     def int8(self, quantisation: Quantisation, batch: int | None = None) -> Path:
-        """Give the ONNX file with 8-bit weights and activations between quantisation nodes.
-
-        Raises
-        ------
-        MeasurementError
-            If the module can't be exported or quantised.
-        ImagesError
-            If the images can't be opened, or have another number of channels.
-        MissingExtraError
-            If onnx or onnxruntime is not installed.
-        """
+        """Give the ONNX file with 8-bit weights and activations between quantisation nodes; raises as `quantise`."""
         count, source = quantisation.count, quantisation.images
         stem = f"int8-{count}-{''.join(c if c.isalnum() else '-' for c in source)}"
-        path = self.folder / (f"{stem}.onnx" if batch is None else f"{stem}-batch{batch}.onnx")
+        return self._made(stem, batch, lambda path: quantise(self.onnx(), path, self.shape, quantisation))
+
+    def _made(self, stem: str, batch: int | None, make: Callable[[Path], None]) -> Path:
+        """Give a file with an open first dimension, or from it that of a batch; each is made once."""
+        path = self.folder / f"{stem or 'open'}.onnx"
         if not path.exists():
-            started = time.perf_counter()
-            if batch is None:
-                quantise(self.onnx(), path, self.shape, quantisation)
-            else:
-                fix_batch(self.int8(quantisation), path, batch)
-            self.export_seconds[path.name] = time.perf_counter() - started
+            make(path)
+        if batch is not None:
+            source, path = path, self.folder / f"{stem}-batch{batch}.onnx".lstrip("-")
+            if not path.exists():
+                fix_batch(source, path, batch)
         return path
 
     def _export(self, path: Path) -> None:
@@ -137,25 +101,9 @@ def fix_batch(source: Path, path: Path, batch: int) -> None:
 def quantise(source: Path, path: Path, shape: tuple[int, ...], how: Quantisation) -> None:
     """Write an ONNX file whose weights (per channel) and activations (per tensor) have 8 bits.
 
-    Parameters
-    ----------
-    source
-        A float32 file with input ``images`` (batch, *shape).
-    path
-        What to write.
-    shape
-        Of the input, without the batch.
-    how
-        What ranges of activations are observed on.
-
-    Raises
-    ------
-    MeasurementError
-        If the network can't be quantised.
-    ImagesError
-        If the images can't be opened, or have another number of channels.
-    MissingExtraError
-        If onnx or onnxruntime is not installed.
+    Of a float32 file with input ``images`` (batch, *shape). Raises MeasurementError if the network can't be quantised,
+    ImagesError if the images can't be opened or have another number of channels, MissingExtraError if onnx or
+    onnxruntime is not installed.
     """
     needed("onnx", "onnxruntime")
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,50 +26,38 @@ _LEAST_SPREAD = 1e-3  # a measurement whose passes agree better than so is no be
 
 @dataclass(frozen=True)
 class Column:
-    """What became of one protocol's measurements.
-
-    Attributes
-    ----------
-    protocol
-        The protocol.
-    measurements, architectures
-        Numbers.
-    noisy
-        Architectures whose every measurement spread more than the protocol allows.
-    outliers
-        Share of passes that were left out.
-    spread
-        Of references over occasions, as measured, as a share; NaN with fewer than two references or occasions.
-    drift
-        What the references show; where passes are paired, after their times were divided by the pace: that of the
-        reference network beside them, relative to its median.
-    """
+    """What became of one protocol's measurements."""
 
     protocol: Protocol
     measurements: int
     architectures: int
-    noisy: int
-    outliers: float
+    noisy: int  # architectures whose every measurement spread more than the protocol allows
+    outliers: float  # share of passes that were left out
+    # of a reference's latency over occasions, as measured, as a share; NaN with fewer than two of either
     spread: float
+    # what the references show; where passes are paired, after their times were divided by the pace: that of the
+    # reference network beside them, relative to its median
     drift: Drift
+
+    @property
+    def spreads(self) -> tuple[float, float, float]:
+        """Spread of references: as measured, divided by the pace where passes are paired, corrected by the others."""
+        return self.spread, self.drift.before if self.protocol.paired else math.nan, self.drift.after
 
     def to_dict(self) -> dict[str, Any]:
         """Give what a file beside the table says, of JSON's types; NaN is null."""
-        seen = len(self.drift.times) > 0
+        spread, paired, corrected = (None if math.isnan(share) else share for share in self.spreads)
+        protocol = self.protocol
         return {
-            "protocol": {
-                "name": self.protocol.name,
-                "digest": self.protocol.digest,
-                "content": self.protocol.to_dict(),
-            },
+            "protocol": {"name": protocol.name, "digest": protocol.digest, "content": protocol.to_dict()},
             "measurements": self.measurements,
             "architectures": self.architectures,
             "noisy": self.noisy,
             "outliers_share": self.outliers,
             "occasions_of_references": len(self.drift.times),
-            "spread_of_references": self.spread if seen else None,
-            "spread_of_references_paired": self.drift.before if seen and self.protocol.paired else None,
-            "spread_of_references_corrected_by_the_others": self.drift.after if seen else None,
+            "spread_of_references": spread,
+            "spread_of_references_paired": paired,
+            "spread_of_references_corrected_by_the_others": corrected,
         }
 
 
@@ -89,20 +78,10 @@ def _joined(store: StoreReader, metrics: Mapping[str, str], *, each: bool) -> tu
 
 
 def measurements(store: StoreReader, digest: str) -> tuple[pl.DataFrame, Column]:
-    """Give all measurements of a protocol, those of references too.
+    """Give all measurements of a protocol, those of references too, and what became of them; DataError without any.
 
-    Returns
-    -------
-    measurements : polars.DataFrame
-        As `StoreReader.results` gives them, with ``value`` (the protocol's quantity, as measured), ``corrected`` (for
-        pace and drift) and ``spread`` (standard deviation of a pass as a share; null where unknown).
-    column : Column
-        What became of them.
-
-    Raises
-    ------
-    DataError
-        If there are none.
+    They are as `StoreReader.results` gives them, with ``value`` (the protocol's quantity, as measured), ``corrected``
+    (for pace and drift) and ``spread`` (standard deviation of a pass as a share; null where unknown).
     """
     name, content = store.schemes()[digest]
     protocol = Protocol.from_dict(content)

@@ -94,15 +94,7 @@ _NORMAL = 1.4826  # a normal distribution's standard deviation, in median absolu
 
 
 def warm_up(once: Callable[[], float], rule: Timing) -> int:
-    """Run passes until they are steady, as `rule` defines it, and give their number.
-
-    Parameters
-    ----------
-    once
-        Runs one pass and gives its seconds.
-    rule
-        The protocol's.
-    """
+    """Run passes, whose seconds `once` gives, until they are steady, as `rule` defines it, and give their number."""
     seconds: list[float] = []
     total = 0.0
     while True:
@@ -121,19 +113,8 @@ def time_passes(
 ) -> tuple[Floats, Floats | None]:
     """Run passes until there are enough of them and they took long enough.
 
-    Parameters
-    ----------
-    once
-        Runs one pass and gives its seconds.
-    rule
-        The protocol's.
-    beside
-        The same for a reference, after each pass; its time counts like the others'.
-
-    Returns
-    -------
-    seconds, reference : float64 (passes,), and the same or None
-        Of each pass, and of the reference's.
+    Each is followed by one of a reference, if it is `beside`, whose time counts like the others'. Gives the seconds of
+    each pass, float64 (passes,), and of the reference's, or None.
     """
     seconds: list[float] = []
     reference: list[float] = []
@@ -148,15 +129,10 @@ def time_passes(
 
 
 def is_kept(seconds: Floats, outlier: float) -> NDArray[np.bool_]:
-    """Say which passes are no outliers, bool (passes,).
+    """Say which passes, seconds float64 (passes,), are no outliers, bool (passes,).
 
-    Parameters
-    ----------
-    seconds
-        Of each pass, float64 (passes,).
-    outlier
-        Largest distance from the median, in robust standard deviations; one less than a clock's tick in a thousand
-        of the median counts as that.
+    An outlier is further from the median than `outlier` robust standard deviations; a deviation less than a clock's
+    tick in a thousand of the median counts as that.
 
     Examples
     --------
@@ -176,20 +152,10 @@ def summary(
     warm_up: int,
     reference: Floats | None = None,
 ) -> Measurement:
-    """Summarise passes of `batch` images each.
+    """Summarise the seconds of passes, float64 (passes,), of `batch` images each, after `warm_up` others.
 
-    Parameters
-    ----------
-    seconds
-        Of each pass, float64 (passes,).
-    batch
-        Images of one pass.
-    outlier
-        As in `is_kept`.
-    warm_up
-        Passes before these.
-    reference
-        Seconds of the reference's passes, float64 (passes,); outliers are then those of the ratios.
+    `outlier` is as in `is_kept`. With the seconds of a reference's passes, float64 (passes,), outliers are those of the
+    ratios.
 
     Examples
     --------
@@ -220,21 +186,11 @@ _FIRST = 2  # passes in turn until both networks have their memory
 
 @dataclass(frozen=True)
 class Session:
-    """A network ready to run.
+    """A network ready to run."""
 
-    Attributes
-    ----------
-    once
-        Runs one pass of a batch, waits for its end, and gives its seconds.
-    memory_mb
-        Gives the peak memory so far, 10⁶ bytes; NaN where unknown.
-    device
-        ``cpu``, ``cuda`` or ``xla``, whose clock and energy are read.
-    """
-
-    once: Callable[[], float]
-    memory_mb: Callable[[], float]
-    device: str = "cpu"
+    once: Callable[[], float]  # runs one pass of a batch, waits for its end, and gives its seconds
+    memory_mb: Callable[[], float]  # gives the peak memory so far, 10⁶ bytes; NaN where unknown
+    device: str = "cpu"  # ``cpu``, ``cuda`` or ``xla``, whose clock and energy are read
 
 
 def measured_in(

@@ -26,7 +26,7 @@ class NetworkOptions(Checked):
 
     Attributes
     ----------
-    classes
+    num_classes
         Outputs of the classifier.
     in_channels
         Channels of an image.
@@ -47,12 +47,12 @@ class NetworkOptions(Checked):
 
     Examples
     --------
-    >>> NetworkOptions(classes=10).head
+    >>> NetworkOptions(num_classes=10).head
     1280
     """
 
     error = NetworkError
-    classes: Annotated[int, Range(least=1)] = 1000
+    num_classes: Annotated[int, Range(least=1)] = 1000
     in_channels: Annotated[int, Range(least=1)] = 3
     width: Annotated[float, Range(more_than=0)] = 1.0
     stem: Annotated[int, Range(least=1)] = 32
@@ -70,18 +70,10 @@ _SHIPPED = {"mnasnet": "accelnas_training.networks.mnasnet:build"}
 
 @dataclass(frozen=True)
 class Builder:
-    """A function that makes networks.
-
-    Attributes
-    ----------
-    function
-        It.
-    identity
-        Its name; for a function of a file, the SHA-256 of the file and the function's name.
-    """
+    """A function that makes networks."""
 
     function: NetworkBuilder
-    identity: str
+    identity: str  # its name; for a function of a file, the SHA-256 of the file and the function's name
 
 
 def absolute(name: str, folder: Path) -> str:
@@ -99,17 +91,9 @@ def absolute(name: str, folder: Path) -> str:
 
 
 def find_builder(name: str) -> Builder:
-    """Find a builder.
+    """Find ``"mnasnet"``, ``"package.module:function"`` or ``"path/to/file.py:function"``.
 
-    Parameters
-    ----------
-    name
-        ``"mnasnet"``, ``"package.module:function"`` or ``"path/to/file.py:function"``.
-
-    Raises
-    ------
-    NetworkError
-        If there is none of that name, or its module fails while it is imported.
+    Raises NetworkError if there is none of that name, or its module fails while it is imported.
 
     Examples
     --------

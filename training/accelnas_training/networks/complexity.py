@@ -65,10 +65,7 @@ class Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
 def run_one_image(network: nn.Module, resolution: int, in_channels: int) -> torch.Tensor:
     """Run a network in evaluation mode, where it is, on an image of zeros; it is left as it was.
 
-    Raises
-    ------
-    NetworkError
-        If the image does not go through.
+    Raises NetworkError if the image does not go through, or gives something else than (1, classes).
     """
     like = next(network.parameters(), torch.empty(0))
     image = torch.zeros(1, in_channels, resolution, resolution, dtype=like.dtype, device=like.device)
@@ -99,21 +96,12 @@ def _evaluating(network: nn.Module) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Complexity:
-    """Costs of one image.
+    """Costs of one image."""
 
-    Attributes
-    ----------
-    macs
-        Multiply-accumulates of convolutions, matrix products and attention; nothing else counts.
-    params
-        Parameters.
-    extras
-        What the data set of Accel-NASBench counts besides: 4 operations a value of a batch normalisation, and
-        the inputs and outputs of means over pixels.
-    """
-
-    macs: int
-    params: int
+    macs: int  # multiply-accumulates of convolutions, matrix products and attention; nothing else counts
+    params: int  # parameters
+    # what the data set of Accel-NASBench counts besides: 4 operations a value of a batch normalisation, and the
+    # inputs and outputs of means over pixels
     extras: int = 0
 
     @property
@@ -123,21 +111,10 @@ class Complexity:
 
 
 def complexity(network: nn.Module, resolution: int, in_channels: int = 3) -> Complexity:
-    """Count what one image costs.
+    """Count what one image of `resolution` pixels a side costs.
 
-    Parameters
-    ----------
-    network
-        Any network. It runs once where it is, and is left as it was; on the meta device nothing is computed.
-    resolution
-        Height and width of the image in pixels.
-    in_channels
-        Its channels.
-
-    Raises
-    ------
-    NetworkError
-        If such an image does not go through the network, or it gives something else than (1, classes).
+    The network runs once where it is, and is left as it was; on the meta device nothing is computed. Raises
+    NetworkError as `run_one_image`.
 
     Examples
     --------
@@ -153,23 +130,8 @@ def complexity(network: nn.Module, resolution: int, in_channels: int = 3) -> Com
 def complexities(family: NetworkFamily, archs: Archs, resolution: int, workers: int = 1) -> Iterator[Complexity]:
     """Count what one image costs in one network after another; those of MnasNet take about a tenth of a second each.
 
-    Parameters
-    ----------
-    family
-        Builds the networks.
-    archs
-        uint8 (n, variables): choice indices.
-    resolution
-        Height and width of the image in pixels.
-    workers
-        Processes that count at the same time.
-
-    Raises
-    ------
-    SpaceError
-        If an architecture is not of the space.
-    NetworkError
-        If a network can't be built, or such an image does not go through.
+    `archs` are choice indices, uint8 (n, variables); `workers` processes count at the same time. Raises SpaceError if
+    one is not of the space, NetworkError if a network can't be built, or such an image does not go through.
     """
     count = partial(_count, family, resolution)
     if workers == 1:
@@ -191,34 +153,19 @@ def _count(family: NetworkFamily, resolution: int, architecture: Archs) -> Compl
 
 @dataclass
 class LayerCost:
-    """A module that has parameters of its own.
+    """A module that has parameters of its own."""
 
-    Attributes
-    ----------
-    name
-        Its name in the network.
-    kind
-        Its class.
-    output
-        Shape of what it gives for one image, without the first dimension.
-    macs
-        Multiply-accumulates in it, without those of such modules inside of it.
-    params
-        Its own parameters.
-    """
-
-    name: str
-    kind: str
-    output: tuple[int, ...]
-    macs: int
-    params: int
+    name: str  # its name in the network
+    kind: str  # its class
+    output: tuple[int, ...]  # shape of what it gives for one image, without the first dimension
+    macs: int  # multiply-accumulates in it, without those of such modules inside of it
+    params: int  # its own parameters
 
 
 def layer_costs(network: nn.Module, resolution: int, in_channels: int = 3) -> list[LayerCost]:
-    """Count what one image costs in each layer, in the order in which they run.
+    """Count what one image costs in each layer, in the order in which they run; raises as `complexity`.
 
-    What runs outside of all modules with parameters is in no layer. Parameters and errors are as in
-    `accelnas_training.networks.complexity.complexity`; a module that runs twice is in the list twice.
+    What runs outside of all modules with parameters is in no layer; a module that runs twice is in the list twice.
 
     Examples
     --------

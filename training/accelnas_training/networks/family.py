@@ -36,7 +36,7 @@ class NetworkFamily:
 
     Examples
     --------
-    >>> family = load_family("mnasnet").with_options(classes=10, width=0.25)
+    >>> family = load_family("mnasnet").with_options(num_classes=10, width=0.25)
     >>> network = family.build(family.space.sample(1, seed=0)[0])
     >>> network.classifier.out_features
     10
@@ -72,7 +72,9 @@ class NetworkFamily:
     @property
     def digest(self) -> str:
         """Name of what is built: SHA-256 of space, options and builder, of a file's content instead of its path."""
-        parts = [self.space.sha256, find_builder(self.builder).identity, asdict(self.options)]
+        options = asdict(self.options)
+        options["classes"] = options.pop("num_classes")  # its first name, so that stores keep their digests
+        parts = [self.space.sha256, find_builder(self.builder).identity, options]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
@@ -134,16 +136,13 @@ def load_family(path: str | Path = "mnasnet") -> NetworkFamily:
     builder, options = content.get("builder", "mnasnet"), content.get("options", {})
     if not isinstance(builder, str) or not isinstance(options, Mapping):
         raise NetworkError(f"{path}: builder is {builder!r} and options {options!r}; expected a name and a table")
-    family = NetworkFamily(_space(content, path), absolute(builder, path.parent), NetworkOptions.from_dict(options))
+    named = content.get("space")  # a file, or a table of this one
+    space = mnasnet_space()
+    if named is not None:
+        space = Space.from_toml(path.parent / named if isinstance(named, str) else path)
+    family = NetworkFamily(space, absolute(builder, path.parent), NetworkOptions.from_dict(options))
     find_builder(family.builder)
     return family
-
-
-def _space(content: Mapping[str, Any], path: Path) -> Space:
-    space = content.get("space")
-    if space is None:
-        return mnasnet_space()
-    return Space.from_toml(path.parent / space if isinstance(space, str) else path)
 
 
 def build_network(architecture: Mapping[str, Any], builder: str = "mnasnet", **options: Any) -> nn.Module:
@@ -156,8 +155,8 @@ def build_network(architecture: Mapping[str, Any], builder: str = "mnasnet", **o
     builder
         As in `NetworkFamily`.
     **options
-        Those of `NetworkOptions`: ``classes``, ``in_channels``, ``width``, ``stem``, ``head``, ``activation``,
-        ``dropout``.
+        Those of `NetworkOptions`: ``num_classes``, ``in_channels``, ``width``, ``stem``, ``head``,
+        ``activation``, ``dropout``.
 
     Raises
     ------
@@ -167,7 +166,7 @@ def build_network(architecture: Mapping[str, Any], builder: str = "mnasnet", **o
     Examples
     --------
     >>> space = mnasnet_space()
-    >>> network = build_network(space.decode(space.at([0]))[0], classes=1000)
+    >>> network = build_network(space.decode(space.at([0]))[0], num_classes=1000)
     >>> sum(p.numel() for p in network.parameters())
     1798072
     """

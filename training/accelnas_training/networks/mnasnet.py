@@ -27,30 +27,17 @@ _CHANNELS = (16, 24, 40, 80, 112, 192, 320)
 def build(architecture: Mapping[str, Any], options: NetworkOptions) -> nn.Module:
     """Build a network of seven blocks, with timm's initial weights: they follow from PyTorch's seed.
 
-    Parameters
-    ----------
-    architecture
-        ``block0_e`` (expansion; 1 is a depthwise and a 1×1 convolution alone), ``block0_k`` (kernel),
-        ``block0_l`` (layers), ``block0_se`` (squeeze-and-excite), to ``block6_se``.
-    options
-        At width 1 and 1,000 classes its parameters are those of the data set.
-
-    Returns
-    -------
-    torch.nn.Module
-        From float32 images (n, in_channels, r, r) to float32 (n, classes), in training mode.
-
-    Raises
-    ------
-    NetworkError
-        If a variable is missing, or timm has no such activation.
+    The architecture has ``block0_e`` (expansion; 1 is a depthwise and a 1×1 convolution alone), ``block0_k`` (kernel),
+    ``block0_l`` (layers), ``block0_se`` (squeeze-and-excite), to ``block6_se``; at width 1 and 1,000 classes its
+    parameters are those of the data set. The network, in training mode, goes from float32 images (n, in_channels, r, r)
+    to float32 (n, num_classes). Raises NetworkError if a variable is missing, or timm has no such activation.
 
     Examples
     --------
     >>> from accelnas import mnasnet_space
     >>> from accelnas_training.networks.builders import NetworkOptions
     >>> space = mnasnet_space()
-    >>> network = build(space.decode(space.at([0]))[0], NetworkOptions(classes=10))
+    >>> network = build(space.decode(space.at([0]))[0], NetworkOptions(num_classes=10))
     >>> sum(p.numel() for p in network.parameters())
     529882
     """
@@ -58,7 +45,7 @@ def build(architecture: Mapping[str, Any], options: NetworkOptions) -> nn.Module
     rounded = partial(round_channels, multiplier=options.width)
     return EfficientNet(
         blocks,
-        num_classes=options.classes,
+        num_classes=options.num_classes,
         in_chans=options.in_channels,
         stem_size=options.stem,
         num_features=rounded(options.head) if options.head else 0,

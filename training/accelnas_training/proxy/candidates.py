@@ -27,56 +27,29 @@ Outcome: TypeAlias = Literal["complete", "too slow", "behind"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a candidate.
-
-    Attributes
-    ----------
-    candidate
-        The candidate.
-    trained
-        What it gave on the models that it was tried on: the first of the search's models.
-    tau, interval
-        Between these models' accuracies and the reference's, and its bootstrap interval over models.
-    seconds
-        Mean training time; for part of the models, what is to be expected of all from the reference's times.
-    outcome
-        ``complete``; or given up as ``too slow`` or ``behind`` in tau, maybe before all models were trained.
-    """
+    """What became of a candidate."""
 
     candidate: Candidate
-    trained: Trained
+    trained: Trained  # what it gave on the models that it was tried on: the first of the search's models
+    # between these models' accuracies and the reference's, and its bootstrap interval over models
     tau: float
     interval: Interval
+    # mean training time; for part of the models, what is to be expected of all from the reference's times
     seconds: float
+    # ``complete``; or given up as ``too slow`` or ``behind`` in tau, maybe before all models were trained
     outcome: Outcome
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """A search's end.
+    """A search's end."""
 
-    Attributes
-    ----------
-    settings
-        What was asked.
-    reference
-        What the reference gave, on the models in the order in which candidates were tried on them.
-    left_out
-        Models that the reference failed on, which therefore rank nowhere.
-    verdicts
-        What became of the candidates, in the order of trial.
-    dropped
-        Number of combinations that are no candidates, by reason.
-    enough
-        Whether the search ended early, with a scheme that is good enough.
-    """
-
-    settings: ProxySettings
-    reference: Trained
-    left_out: int
-    verdicts: Sequence[Verdict]
-    dropped: Mapping[str, int]
-    enough: bool
+    settings: ProxySettings  # what was asked
+    reference: Trained  # what the reference gave, on the models in the order in which candidates were tried on them
+    left_out: int  # models that the reference failed on, which therefore rank nowhere
+    verdicts: Sequence[Verdict]  # what became of the candidates, in the order of trial
+    dropped: Mapping[str, int]  # number of combinations that are no candidates, by reason
+    enough: bool  # whether the search ended early, with a scheme that is good enough
 
     @property
     def best(self) -> Verdict | None:
@@ -103,18 +76,10 @@ IN_VAIN = 200  # proposals in a row without a new candidate: there is hardly ano
 
 @dataclass(frozen=True)
 class Candidate:
-    """A variant of the base scheme.
+    """A variant of the base scheme."""
 
-    Attributes
-    ----------
-    values
-        What it has of the choices.
-    scheme
-        The variant, named by its digest: ``proxy-1f2e3d4c``.
-    """
-
-    values: Mapping[str, Any]
-    scheme: Scheme
+    values: Mapping[str, Any]  # what it has of the choices
+    scheme: Scheme  # the variant, named by its digest: ``proxy-1f2e3d4c``
 
 
 def cost(scheme: Scheme) -> float:
@@ -131,18 +96,7 @@ def cost(scheme: Scheme) -> float:
 
 
 class Grid:
-    """All combinations of the choices, cheapest first.
-
-    Attributes
-    ----------
-    dropped
-        Combinations that are no candidates, by reason.
-
-    Raises
-    ------
-    ProxyError
-        If no combination is a scheme.
-    """
+    """All combinations of the choices, cheapest first; raises ProxyError if none is a scheme."""
 
     def __init__(self, settings: ProxySettings) -> None:
         seen = _Seen(settings.base)
@@ -165,12 +119,8 @@ class Grid:
 class Tpe:
     """What Optuna's tree-structured Parzen estimator proposes from the candidates before.
 
-    The study is kept in memory: with the same seed and the same verdicts it proposes the same candidates again.
-
-    Raises
-    ------
-    ProxyError
-        When the first proposals all are no schemes.
+    The study is kept in memory: with the same seed and the same verdicts it proposes the same candidates again. Raises
+    ProxyError when the first proposals all are no schemes.
     """
 
     def __init__(self, settings: ProxySettings) -> None:

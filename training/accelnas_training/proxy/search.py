@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from accelnas_training.proxy.candidates import Candidate, Outcome
     from accelnas_training.proxy.settings import ProxySettings
     from accelnas_training.proxy.trainings import Evaluate, Trained
-    from accelnas_training.ranks import Interval
 
 
 def search_proxy(
@@ -142,15 +141,12 @@ class _Judge:
         value = tau(*accuracies)
         interval = interval_over_models(*accuracies, seed=self._settings.seed)
         seconds = _expected_seconds(trained, part, self.reference)
-        outcome = self._outcome(len(trained), seconds, interval, leader)
-        return Verdict(candidate, trained, value, interval, seconds, outcome)
-
-    def _outcome(self, tried: int, seconds: float, interval: Interval, leader: Verdict | None) -> Outcome:
+        outcome: Outcome = "complete"
         if seconds > self._settings.longest:
-            return "too slow"
-        if tried < len(self.reference) and leader is not None and interval.high < leader.tau:
-            return "behind"
-        return "complete"
+            outcome = "too slow"
+        elif len(trained) < len(self.reference) and leader is not None and interval.high < leader.tau:
+            outcome = "behind"
+        return Verdict(candidate, trained, value, interval, seconds, outcome)
 
 
 def _expected_seconds(trained: Trained, part: Trained, reference: Trained) -> float:

@@ -11,6 +11,7 @@ import polars as pl
 
 from accelnas.plots.style import GREY, INK, drawing, save
 from accelnas.reports import joined, markdown, number, write_files
+from accelnas_training.proxy.settings import flat
 from accelnas_training.proxy.validation import self_agreement
 from accelnas_training.proxy.validation_report import (
     BLUE,
@@ -42,31 +43,11 @@ CAUTION = (
 def write_search(
     result: SearchResult, space: Space, folder: str | Path, command: str, intensity: float | None = None
 ) -> Path:
-    """Write what a search found.
+    """Write what a search of a space's models found, made by `command`, into a folder; give the report's path.
 
-    Parameters
-    ----------
-    result
-        The search's end.
-    space
-        The search space of its models.
-    folder
-        Made if needed. Gets ``proxy.toml`` (p*, which `accelnas_training.schemes.load_scheme` reads; only if there is
-        one), ``candidates.csv``, ``models.csv``, ``candidates.svg``, ``models.svg`` and ``search.md``.
-    command
-        What made it.
-    intensity
-        Of the grid, in grams of CO₂ per kWh.
-
-    Returns
-    -------
-    Path
-        Of the report, written last.
-
-    Raises
-    ------
-    FileError
-        If the folder can't be made or written to.
+    ``proxy.toml`` (p*, which `accelnas_training.schemes.load_scheme` reads) and ``models.csv`` and ``models.svg`` only
+    if there is one, ``candidates.csv``, ``candidates.svg`` and, last, ``search.md``. The grid's intensity is in grams
+    of CO₂ per kWh. Raises FileError if the folder can't be made or written to.
     """
     folder, best = Path(folder), result.best
     files: dict[str, Callable[[Path], object] | str] = {"candidates.csv": _candidate_table(result).write_csv}
@@ -177,32 +158,28 @@ def _asked(result: SearchResult) -> str:
 
 
 def _scheme(result: SearchResult, best: Verdict) -> str:
-    reference = result.settings.reference.to_dict()
-    rows = [[f"`{key}`", str(value), str(_at(reference, key))] for key, value in best.candidate.values.items()]
+    reference = flat(result.settings.reference.to_dict())
+    rows = [[f"`{key}`", str(value), str(reference.get(key, ""))] for key, value in best.candidate.values.items()]
     return markdown(["", "p*", "r"], rows)
-
-
-def _at(table: object, dotted: str) -> object:
-    """Give a value of nested tables by its dotted key."""
-    for key in dotted.split("."):
-        table = table.get(key, "") if isinstance(table, dict) else ""
-    return table
 
 
 def _candidates(result: SearchResult) -> str:
     table = _candidate_table(result).drop("digest", "failures").sort("tau", descending=True, nulls_last=True)
     keys = list(result.settings.choices)
     rows = [
-        [row["outcome"], *(str(row[key]) for key in keys), str(row["models"]), *_figures(row)]
+        [
+            row["outcome"],
+            *(str(row[key]) for key in keys),
+            str(row["models"]),
+            f"{row['tau']:.3f}",
+            f"{row['tau_low']:.3f} to {row['tau_high']:.3f}",
+            number(row["seconds"], 3),
+        ]
         for row in table.head(SHOWN).iter_rows(named=True)
     ]
     header = ["", *(f"`{key}`" for key in keys), "models", "τ", "95 % interval", "seconds"]
     which = f"The {SHOWN} of the largest τ; all are" if len(table) > SHOWN else "All are"
     return f"{which} in `candidates.csv`.\n\n" + markdown(header, rows)
-
-
-def _figures(row: dict[str, float]) -> list[str]:
-    return [f"{row['tau']:.3f}", f"{row['tau_low']:.3f} to {row['tau_high']:.3f}", number(row["seconds"], 3)]
 
 
 def _costs(result: SearchResult, best: Verdict | None, intensity: float | None) -> str:

@@ -105,32 +105,23 @@ class ProxySettings(Checked):
         if content.get("family", "mnasnet") != "mnasnet":
             content["family"] = str(folder / str(content["family"]))
         if isinstance(content.get("choices"), dict):
-            content["choices"] = _flat(content["choices"])
+            content["choices"] = flat(content["choices"])
         return content
 
 
 def load_settings(path: str | Path) -> ProxySettings:
-    """Read settings from a TOML file.
+    """Read settings from a TOML file, whose keys are the attributes of `ProxySettings`.
 
-    Parameters
-    ----------
-    path
-        Its keys are the attributes of `ProxySettings`; ``reference`` and ``base`` are names of shipped schemes or
-        files, ``choices`` and ``enough`` are tables. Paths are relative to the file.
-
-    Raises
-    ------
-    ProxyError
-        If there is no such file, or a key is unknown, missing or of the wrong type.
-    SchemeError
-        If a scheme is not what it should be.
+    ``reference`` and ``base`` are names of shipped schemes or files, ``choices`` and ``enough`` are tables; paths are
+    relative to the file. Raises ProxyError if there is no such file, or a key is unknown, missing or of the wrong type;
+    SchemeError if a scheme is not what it should be.
     """
     return ProxySettings.read(path, "search")
 
 
-def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Give nested tables as one with dotted keys, as ``resize.end`` may be written in TOML with and without quotes."""
-    flat: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for key, value in table.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return found

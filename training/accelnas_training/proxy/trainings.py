@@ -15,7 +15,6 @@ from accelnas_training.collect.job import Job
 from accelnas_training.errors import ProxyError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from contextlib import AbstractContextManager
 
     from accelnas_training.arrays import Archs, Floats, Rows
@@ -30,40 +29,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Training:
-    """One training.
+    """One training."""
 
-    Attributes
-    ----------
-    architecture
-        Choice indices, in the order of the space's variables.
-    scheme
-        How it is trained.
-    seed
-        Of the initial weights, the order of images and their augmentation.
-    """
-
-    architecture: tuple[int, ...]
-    scheme: Scheme
-    seed: int
+    architecture: tuple[int, ...]  # choice indices, in the order of the space's variables
+    scheme: Scheme  # how it is trained
+    seed: int  # of the initial weights, the order of images and their augmentation
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a training gave; all NaN if it failed for good.
+    """What a training gave; all NaN if it failed for good."""
 
-    Attributes
-    ----------
-    accuracy
-        Top-1 in per cent.
-    seconds
-        Training alone, without validation.
-    joules
-        Energy; NaN where it was not measured.
-    """
-
-    accuracy: float = math.nan
-    seconds: float = math.nan
-    joules: float = math.nan
+    accuracy: float = math.nan  # top-1 in per cent
+    seconds: float = math.nan  # training alone, without validation
+    joules: float = math.nan  # energy; NaN where it was not measured
 
 
 # gives what each training gave, in their order; it may train them in any order, or know them already
@@ -72,29 +51,12 @@ Evaluate = Callable[[Sequence[Training]], Sequence[Measured]]
 
 @dataclass(frozen=True)
 class Trained:
-    """What one scheme gave on several architectures.
+    """What one scheme gave on several architectures; raises ProxyError if the shapes don't agree."""
 
-    Attributes
-    ----------
-    choices
-        uint8 (n, variables): the architectures' choice indices.
-    accuracy
-        float64 (n, seeds): top-1 in per cent; NaN where the training failed.
-    seconds
-        float64 (n, seeds): time of each training; NaN where it failed.
-    joules
-        float64 (n, seeds): energy of each training; NaN where it was not measured.
-
-    Raises
-    ------
-    ProxyError
-        If the shapes don't agree.
-    """
-
-    choices: Archs
-    accuracy: Floats
-    seconds: Floats
-    joules: Floats
+    choices: Archs  # uint8 (n, variables): the architectures' choice indices
+    accuracy: Floats  # float64 (n, seeds): top-1 in per cent; NaN where the training failed
+    seconds: Floats  # float64 (n, seeds): time of each training; NaN where it failed
+    joules: Floats  # float64 (n, seeds): energy of each training; NaN where it was not measured
 
     def __post_init__(self) -> None:
         for name in ("accuracy", "seconds", "joules"):
@@ -112,6 +74,12 @@ class Trained:
         return means
 
     @property
+    def deviations(self) -> Floats | None:
+        """Standard deviation of accuracy over seeds, float64 (n,); None with one seed."""
+        several = self.accuracy.shape[1] > 1
+        return np.asarray(self.accuracy.std(axis=1, ddof=1)) if several else None
+
+    @property
     def failures(self) -> int:
         """Number of trainings that failed."""
         return int(np.isnan(self.accuracy).sum())
@@ -127,22 +95,7 @@ class Trained:
 
 
 def train_all(evaluate: Evaluate, choices: Archs, schemes: Sequence[Scheme], seeds: Sequence[int]) -> list[Trained]:
-    """Train each architecture under each scheme with each seed, all in one call of `evaluate`.
-
-    Parameters
-    ----------
-    evaluate
-        Trains.
-    choices
-        uint8 (n, variables): choice indices.
-    schemes, seeds
-        How, and with which seeds.
-
-    Returns
-    -------
-    list of Trained
-        One a scheme.
-    """
+    """Train architectures, uint8 (n, variables), under each scheme with each seed, all in one call."""
     rows = [tuple(map(int, row)) for row in choices]
     found = evaluate([Training(row, scheme, seed) for scheme in schemes for row in rows for seed in seeds])
     table = np.array([(one.accuracy, one.seconds, one.joules) for one in found], np.float64)
@@ -151,22 +104,10 @@ def train_all(evaluate: Evaluate, choices: Archs, schemes: Sequence[Scheme], see
 
 
 class Collected:
-    """Trains what a store does not have, and keeps it there.
+    """Trains, within limits, what a store does not have, and keeps it there; what is given up failed.
 
-    Parameters
-    ----------
-    store
-        Where trainings are kept.
-    work
-        How they are done: `accelnas_training.collect.training_work.training_work`.
-    runner
-        Where they are done.
-    limits
-        When one is given up; it then counts as failed.
-    watch
-        Shows the progress of a call: given the number of its trainings, a context with what to call after every change.
-    recorded
-        Called with a job once its result is on disk.
+    `watch` shows the progress of a call: given the number of its trainings, a context with what to call after every
+    change. `recorded` is called with a job once its result is on disk.
     """
 
     def __init__(
@@ -185,17 +126,10 @@ class Collected:
         """Give what each training gave, after training those that are missing; one that is quarantined failed."""
         for scheme in {training.scheme.digest: training.scheme for training in trainings}.values():
             self._store.add_scheme(scheme.digest, scheme.name, scheme.to_dict())
-        jobs = [_job(training) for training in trainings]
+        jobs = [Job(training.architecture, training.scheme.digest, training.seed) for training in trainings]
         with self._watch(len(jobs)) as report:
             collect(self._store, jobs, self._work, self._runner, self._limits, report=report, recorded=self._recorded)
-        return [_measured(values) for values in self._store.values(jobs)]
-
-
-def _job(training: Training) -> Job:
-    return Job(training.architecture, training.scheme.digest, training.seed)
-
-
-def _measured(values: Mapping[str, float] | None) -> Measured:
-    if values is None:
-        return Measured()
-    return Measured(values["accuracy"], values["train_time"], values.get("energy", math.nan))
+        names = ("accuracy", "train_time", "energy")
+        return [
+            Measured(*((values or {}).get(name, math.nan) for name in names)) for values in self._store.values(jobs)
+        ]

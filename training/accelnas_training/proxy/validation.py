@@ -39,28 +39,13 @@ _METRICS = ("accuracy", "train_time", "energy")
 
 
 def read_trained(pattern: str, space: Space | None = None) -> Trained:
-    """Read what one scheme gave with each seed.
+    """Read what one scheme gave with each seed; architectures are in the order of the first table.
 
-    Parameters
-    ----------
-    pattern
-        Files, such as ``reference-seed*.csv`` or ``reference.parquet``: what ``accelnas-training export`` writes, a
-        row a training, whose metrics are ``accuracy`` (%), ``train_time`` (s) and, where measured, ``energy`` (J). A
-        ``.csv`` file without a header is one that Accel-NASBench publishes.
-    space
-        The search space; None means MnasNet.
-
-    Returns
-    -------
-    Trained
-        Architectures in the order of the first table.
-
-    Raises
-    ------
-    ProxyError
-        If no file matches, a metric is missing, or architectures differ in the number of trainings.
-    DataError
-        If a table is not what it should be.
+    The pattern names files, such as ``reference-seed*.csv`` or ``reference.parquet``: what ``accelnas-training export``
+    writes, a row a training, whose metrics are ``accuracy`` (%), ``train_time`` (s) and, where measured, ``energy``
+    (J). A ``.csv`` file without a header is one that Accel-NASBench publishes. The space is MnasNet's by default.
+    Raises ProxyError if no file matches, a metric is missing, or architectures differ in the number of trainings;
+    DataError if a table is not what it should be.
     """
     space = mnasnet_space() if space is None else space
     paths = sorted(glob.glob(pattern))  # noqa: PTH207 (the pattern may be absolute)
@@ -118,58 +103,34 @@ def _published(path: Path, space: Space) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class SelfAgreement:
-    """How one scheme agrees with itself.
+    """How one scheme agrees with itself."""
 
-    Attributes
-    ----------
-    between
-        Tau of each pair of its seeds; first that of the first two.
-    sigma, pooled
-        Standard deviation of accuracy over seeds in points: the mean of architectures' (which is biased low for few
-        seeds), and pooled; NaN for one seed.
-    seconds, joules
-        Mean time and energy of a training; NaN where not measured.
-    failures
-        Trainings that failed.
-    """
-
-    between: tuple[float, ...]
+    between: tuple[float, ...]  # tau of each pair of its seeds; first that of the first two
+    # standard deviation of accuracy over seeds in points: the mean of architectures' (which is biased low for few
+    # seeds), and pooled; NaN for one seed
     sigma: float
     pooled: float
+    # mean time and energy of a training; NaN where not measured
     seconds: float
     joules: float
-    failures: int
+    failures: int  # trainings that failed
 
 
 @dataclass(frozen=True)
 class Validation:
-    """A proxy beside the reference, on the same architectures.
-
-    Attributes
-    ----------
-    proxy, reference
-        What they gave.
-    tau, interval
-        Between means over seeds, and its bootstrap interval over architectures.
-    interval_over_seeds
-        Over architectures and seeds; NaN where each scheme has one seed.
-    singles
-        Tau of each seed of the one with each of the other.
-    of_proxy, of_reference
-        How each agrees with itself.
-    left_out
-        Architectures that only one of them has, or that the reference failed on.
-    """
+    """A proxy beside the reference, on the same architectures."""
 
     proxy: Trained
     reference: Trained
+    # between means over seeds, and its bootstrap interval over architectures
     tau: float
     interval: Interval
-    interval_over_seeds: Interval
-    singles: tuple[float, ...]
+    interval_over_seeds: Interval  # over architectures and seeds; NaN where each scheme has one seed
+    singles: tuple[float, ...]  # tau of each seed of the one with each of the other
+    # how each agrees with itself
     of_proxy: SelfAgreement
     of_reference: SelfAgreement
-    left_out: int
+    left_out: int  # architectures that only one of them has, or that the reference failed on
 
     @property
     def speedup(self) -> float:
@@ -183,17 +144,9 @@ class Validation:
 
 
 def validate(proxy: Trained, reference: Trained) -> Validation:
-    """Compare a proxy with the reference.
+    """Compare a proxy with the reference on the architectures that both have; the numbers of seeds may differ.
 
-    Parameters
-    ----------
-    proxy, reference
-        What they gave, on whichever architectures; those that both have are compared. The numbers of seeds may differ.
-
-    Raises
-    ------
-    ProxyError
-        If they share fewer than 5 architectures on which the reference did not fail.
+    Raises ProxyError if they share fewer than 5 on which the reference did not fail.
 
     Examples
     --------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -33,22 +33,14 @@ def per_architecture(space: Space, **schemes: Trained) -> pl.DataFrame:
     columns: dict[str, object] = {"architecture": space.format(next(iter(schemes.values())).choices)}
     for name, trained in schemes.items():
         columns[f"{name}_accuracy"] = trained.means
-        if trained.accuracy.shape[1] > 1:
-            columns[f"{name}_sd"] = trained.accuracy.std(axis=1, ddof=1)
+        if trained.deviations is not None:
+            columns[f"{name}_sd"] = trained.deviations
         columns[f"{name}_seconds"] = trained.seconds.mean(axis=1)
     return pl.DataFrame(columns, nan_to_null=True)
 
 
 def energy(intensity: float | None, **joules: float) -> str:
-    """Give the energy of some trainings, and the CO₂ of making it; where none was measured, say so.
-
-    Parameters
-    ----------
-    intensity
-        Of the grid, in grams of CO₂ per kWh; None leaves CO₂ out.
-    **joules
-        By what used them; NaN where not measured.
-    """
+    """Give the energy of some trainings, NaN where not measured, and the CO₂ of making it, if there is an intensity."""
     if all(math.isnan(value) for value in joules.values()):
         return "Energy was not measured: the machine has no counters that could be read."
     rows = []
@@ -76,12 +68,11 @@ def draw_agreement(path: Path, proxy: Trained, reference: Trained, tau: float, i
     with drawing() as figure_class:
         figure = figure_class(figsize=(4.2, 3.6), layout="constrained")
         axes = figure.subplots()
-        spread = [_deviation(trained) for trained in (reference, proxy)]
         axes.errorbar(
             reference.means,
             proxy.means,
-            xerr=spread[0],
-            yerr=spread[1],
+            xerr=reference.deviations,
+            yerr=proxy.deviations,
             fmt="o",
             markersize=3,
             color=BLUE,
@@ -97,37 +88,14 @@ def draw_agreement(path: Path, proxy: Trained, reference: Trained, tau: float, i
         save(figure, path)
 
 
-def _deviation(trained: Trained) -> Any:
-    return trained.accuracy.std(axis=1, ddof=1) if trained.accuracy.shape[1] > 1 else np.zeros(len(trained))
-
-
 def write_validation(
     validation: Validation, space: Space, folder: str | Path, command: str, intensity: float | None = None
 ) -> Path:
-    """Write how a proxy agrees with the reference.
+    """Write how a proxy agrees with the reference on a space's architectures; give the report's path.
 
-    Parameters
-    ----------
-    validation
-        The comparison.
-    space
-        The search space of its architectures.
-    folder
-        Made if needed. Gets ``validation.csv``, ``validation.svg`` and ``validation.md``.
-    command
-        What made it.
-    intensity
-        Of the grid, in grams of CO₂ per kWh.
-
-    Returns
-    -------
-    Path
-        Of the report, written last.
-
-    Raises
-    ------
-    FileError
-        If the folder can't be made or written to.
+    ``validation.csv``, ``validation.svg`` and, last, ``validation.md``, in a folder that is made if needed, made by
+    `command`. The grid's intensity is in grams of CO₂ per kWh. Raises FileError if the folder can't be made or written
+    to.
     """
     folder = Path(folder)
     proxy, reference = validation.proxy, validation.reference

@@ -24,12 +24,8 @@ _FORMAT = "accelnas checkpoint 1"
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write a nested state of tensors, dicts, lists, tuples, numbers, strings and None.
 
-    Raises
-    ------
-    FileError
-        If it can't be written; what was there before is still there.
-    TrainingError
-        If the state holds anything else.
+    Raises TrainingError if it holds anything else, FileError if it can't be written; what was there before is still
+    there.
     """
     tensors: dict[str, torch.Tensor] = {}
     structure = json.dumps(_flatten(state, "", tensors))
@@ -42,13 +38,7 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read what `write_checkpoint` wrote: all of it, or an error.
-
-    Raises
-    ------
-    TrainingError
-        If the file is damaged or not a checkpoint.
-    """
+    """Read what `write_checkpoint` wrote, all of it; TrainingError if the file is damaged or not a checkpoint."""
     remedy = "delete it to train from the start"
     try:
         with safe_open(path, framework="pt") as file:

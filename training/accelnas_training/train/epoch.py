@@ -17,7 +17,7 @@ from accelnas_training.errors import TrainingFailure
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from accelnas_training.images import Loader
+    from accelnas_training.images.loader import Loader
     from accelnas_training.train.learner import Learner
 
 
@@ -26,13 +26,7 @@ _SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "cannot
 
 
 def check_finite(tensors: Iterable[torch.Tensor], epoch: int) -> None:
-    """Check weights and statistics once an epoch; waits for the device.
-
-    Raises
-    ------
-    TrainingFailure
-        If a value is not finite.
-    """
+    """Check weights and statistics once an epoch, which waits for the device; else raises TrainingFailure."""
     finite = [torch.isfinite(tensor).all() for tensor in tensors if tensor.is_floating_point()]
     if finite and not torch.stack(finite).all():
         raise _diverged(epoch)
@@ -73,10 +67,7 @@ class ValidatedEpoch:
 def train_epoch(learner: Learner, batches: Loader, epoch: int) -> TrainedEpoch:
     """Train on each batch once.
 
-    Raises
-    ------
-    TrainingFailure
-        If the loss or a weight is not finite: within some hundred steps, and at the end in any case.
+    Raises TrainingFailure if the loss or a weight is not finite: within some hundred steps, and at the end in any case.
     """
     device, together = learner.place.device, learner.scheme.accumulation
     loss_sum = torch.zeros((), device=device, dtype=learner.place.summing)

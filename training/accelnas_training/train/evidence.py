@@ -105,7 +105,7 @@ class TrainingResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Give all values for JSON, null in place of NaN."""
-        return {name: None if _is_nan(value) else value for name, value in asdict(self).items()}
+        return {name: None if value != value else value for name, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> TrainingResult:
@@ -116,28 +116,11 @@ class TrainingResult:
         return cls(**values)
 
 
-def _is_nan(value: object) -> bool:
-    return isinstance(value, float) and math.isnan(value)
-
-
 _FORGET = "choose another folder, or begin again without resuming"
 
 
 class Evidence:
-    """A training's folder.
-
-    Parameters
-    ----------
-    folder
-        Its path; it is made if its parent is there.
-    identity
-        What makes it this training and no other: JSON values.
-
-    Raises
-    ------
-    FileError
-        If the folder can't be made.
-    """
+    """A training's folder, made if needed; `identity`, JSON values, makes it this training and no other."""
 
     def __init__(self, folder: str | Path, identity: Mapping[str, Any]) -> None:
         self.path = Path(folder)
@@ -148,13 +131,7 @@ class Evidence:
             raise FileError(f"{self.path}: {error.strerror}; choose another folder") from error
 
     def check(self) -> None:
-        """Check that the folder holds this training or none.
-
-        Raises
-        ------
-        TrainingError
-            If it holds another; the message says in what they differ.
-        """
+        """Check that the folder holds this training or none; TrainingError says in what they differ."""
         found = self._read("settings.json")
         if found is None:
             return
@@ -178,10 +155,7 @@ class Evidence:
     def result(self) -> TrainingResult | None:
         """Give the result of a finished training.
 
-        Raises
-        ------
-        TrainingFailure
-            If it diverged, as it would again. What ran out of memory may be tried again.
+        Raises TrainingFailure if it diverged, as it would again. What ran out of memory may be tried again.
         """
         found = self._read("result.json")
         if found is None:
@@ -206,13 +180,7 @@ class Evidence:
         self._write("result.json", json.dumps({"error": {"kind": failure.kind, "message": str(failure)}}, indent=1))
 
     def checkpoint(self) -> dict[str, Any] | None:
-        """Give the last checkpoint's state; None without one.
-
-        Raises
-        ------
-        TrainingError
-            If it is damaged.
-        """
+        """Give the last checkpoint's state; None without one, TrainingError if it is damaged."""
         path = self.path / "checkpoint.safetensors"
         return read_checkpoint(path) if path.exists() else None
 

@@ -28,10 +28,7 @@ _TIMM_NAMES = {"cosine": "cosine", "linear": "poly", "step": "step"}
 def make_optimizer(network: nn.Module, scheme: Scheme) -> torch.optim.Optimizer:
     """Make the scheme's optimizer for a network's parameters.
 
-    Raises
-    ------
-    SchemeError
-        If timm has no such optimizer, or that does not take the options.
+    Raises SchemeError if timm has no such optimizer, or that does not take the options.
     """
     asked = scheme.optimizer
     try:
@@ -75,12 +72,7 @@ def make_scheduler(optimizer: torch.optim.Optimizer, scheme: Scheme, updates_per
 
 
 def learning_rates(scheme: Scheme, updates_per_epoch: int = 1000) -> list[tuple[float, float]]:
-    """Give the learning rates of each epoch's first and last update.
-
-    Raises
-    ------
-    SchemeError
-        As `make_optimizer`.
+    """Give the learning rates of each epoch's first and last update; raises as `make_optimizer`.
 
     Examples
     --------
@@ -105,23 +97,9 @@ _PRECISIONS = {"float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
 class Learner:
-    """A network and all that changes while it learns.
+    """A network, moved to the place's device, and all that changes while it learns.
 
-    Parameters
-    ----------
-    network
-        Is moved to the place's device.
-    scheme
-        How it learns.
-    place
-        Where it learns, and with which other processes.
-    updates_per_epoch
-        Updates of the weights in an epoch.
-
-    Raises
-    ------
-    TrainingError
-        If the scheme asks for dropout that the network does not have.
+    Raises TrainingError if the scheme asks for dropout that the network does not have.
     """
 
     def __init__(self, network: nn.Module, scheme: Scheme, place: Place, updates_per_epoch: int) -> None:

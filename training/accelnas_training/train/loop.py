@@ -7,7 +7,7 @@ import hashlib
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch import nn
 
 from accelnas_training.energy import Meter
 from accelnas_training.errors import TrainingError, TrainingFailure
-from accelnas_training.images import Images, Loader, LoaderPlan, Part
+from accelnas_training.images import Images, LoaderPlan, Part
 from accelnas_training.provenance import environment
 from accelnas_training.train.epoch import (
     TrainedEpoch,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from accelnas_training.images.loader import Loader
     from accelnas_training.schemes import Scheme
     from accelnas_training.train.places import Place
 
@@ -97,7 +98,9 @@ def train_at(
             evidence.check()
             result = evidence.result()
             if result is not None:
-                _load_weights(network, evidence.checkpoint())
+                checkpoint = evidence.checkpoint()
+                if checkpoint is not None:  # it may have been deleted meanwhile
+                    network.load_state_dict(checkpoint["learner"]["average"] or checkpoint["learner"]["network"])
                 return result
         else:
             if place.first:
@@ -141,12 +144,6 @@ def _own_state(place: Place) -> Iterator[None]:
             yield
     finally:
         torch.backends.cudnn.benchmark = before
-
-
-def _load_weights(network: nn.Module, checkpoint: Mapping[str, Any] | None) -> None:
-    """Load what was validated last, if the checkpoint was not deleted meanwhile."""
-    if checkpoint is not None:
-        network.load_state_dict(checkpoint["learner"]["average"] or checkpoint["learner"]["network"])
 
 
 def _run(
@@ -235,11 +232,7 @@ def _result(rows: list[EpochRow], total_seconds: float) -> TrainingResult:
     last, seconds = rows[-1], sum(row.seconds for row in rows)
     joules = [row.joules for row in rows if row.joules is not None]
     return TrainingResult(
-        top1=last.top1,
-        top5=last.top5,
-        loss=last.loss,
-        train_loss=last.train_loss,
-        train_top1=last.train_top1,
+        **{name: getattr(last, name) for name in ("top1", "top5", "loss", "train_loss", "train_top1")},
         seconds=seconds,
         total_seconds=total_seconds,
         data_seconds=sum(row.data_seconds for row in rows),

@@ -18,22 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Place:
-    """One process of a training, and its device.
+    """One process of a training, and its device."""
 
-    Attributes
-    ----------
-    device
-        Where it computes.
-    rank, processes
-        Its number among the processes that train together, and how many they are.
-    local_rank
-        Its number on this machine.
-    """
-
-    device: torch.device
+    device: torch.device  # where it computes
+    # its number among the processes that train together, and how many they are
     rank: int = 0
     processes: int = 1
-    local_rank: int = 0
+    local_rank: int = 0  # its number on this machine
 
     @property
     def first(self) -> bool:
@@ -62,13 +53,7 @@ class Place:
 
 
 def check_device(name: str) -> torch.device:
-    """Give a device of this machine.
-
-    Raises
-    ------
-    TrainingError
-        If there is none of that name.
-    """
+    """Give a device of this machine; raises TrainingError if there is none of that name."""
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -97,19 +82,9 @@ def is_first_process() -> bool:
 def joined(device: str, rendezvous: str = "env://", rank: int = -1, processes: int = -1) -> Iterator[Place]:
     """Join the processes of a training, and leave them at the end.
 
-    Parameters
-    ----------
-    device
-        This process's device; under torchrun its kind suffices.
-    rendezvous
-        Where they meet, as PyTorch's ``init_process_group`` has it.
-    rank, processes
-        This process's number and how many they are; -1: as torchrun says.
-
-    Raises
-    ------
-    TrainingError
-        If the device is not there.
+    Under torchrun the kind of this process's device suffices; TrainingError if it is not there. They meet where
+    `rendezvous` says, as PyTorch's ``init_process_group`` has it. This process's number and how many they are may be
+    -1: as torchrun says.
     """
     local_rank = rank if rank >= 0 else int(os.environ.get("LOCAL_RANK", "0"))
     own = f"cuda:{local_rank}" if device == "cuda" else device

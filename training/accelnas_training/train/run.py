@@ -123,7 +123,7 @@ def train_architecture(
     TrainingFailure, TrainingError
         As `train`.
     """
-    fitting = family.with_options(classes=images.classes, in_channels=images.channels)
+    fitting = family.with_options(num_classes=images.classes, in_channels=images.channels)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = fitting.build(architecture)
@@ -136,10 +136,7 @@ def train_in_processes(
 ) -> TrainingResult:
     """Train in a process for each device; the network, on the CPU, gets the weights.
 
-    Raises
-    ------
-    TrainingFailure, TrainingError
-        As `train`, from whichever process fails first; the others end.
+    Raises as `train`, from whichever process fails first; the others end.
     """
     network.to("cpu")
     messages = multiprocessing.get_context("spawn").SimpleQueue()

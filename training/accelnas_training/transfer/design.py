@@ -24,14 +24,9 @@ GROUPS = ("devices", "blocks of devices", "choices", "block states")
 
 
 class Features:
-    """Features of architectures; a weight for each gives a sum over blocks.
+    """Features of architectures by what is known; a weight for each gives a sum over blocks.
 
     Every group has mean squared length 1 over the space, so that the scales of weights compare.
-
-    Parameters
-    ----------
-    sources
-        What is known.
 
     Examples
     --------
@@ -63,12 +58,7 @@ class Features:
     def surrogate(self, constant: float, weights: Sequence[Floats]) -> _core.Surrogate:
         """Give ``constant + Σ groups @ weights`` as tables, exactly: one number a block state.
 
-        Parameters
-        ----------
-        constant
-            Of the function.
-        weights
-            One float64 array for each of `GROUPS`.
+        Weights are one float64 array for each of `GROUPS`.
         """
         blocks = len(self._states)
         changed = [np.zeros((1, blocks), np.uint8)]  # every block in state 0, then one of them in each other state
@@ -93,30 +83,12 @@ DESIGNS = ("variance", "determinant", "distance", "random")
 
 
 def choose(groups: Sequence[Floats], k: int, design: str = "variance", seed: int = 0) -> Rows:
-    """Choose k candidates one by one; the first ones of a longer choice are the shorter choice.
+    """Choose k candidates one by one, intp (k,); the first ones of a longer choice are the shorter choice.
 
-    Parameters
-    ----------
-    groups
-        Features of the candidates, see `accelnas_training.transfer.design.Features.groups`.
-    k
-        How many.
-    design
-        ``"variance"`` lowers the mean posterior variance over all candidates most with each choice
-        (A-optimal, Cohn 1996); ``"determinant"`` takes the candidate of the largest variance (D-optimal,
-        greedily); ``"distance"`` the one farthest from those taken (Kennard & Stone 1969); ``"random"`` any.
-    seed
-        Of ``"random"``; the others draw nothing.
-
-    Returns
-    -------
-    intp (k,)
-        Rows of the candidates, in the order of choice.
-
-    Raises
-    ------
-    DataError
-        If there are fewer than k candidates, or no such design.
+    Groups are features of the candidates, see `Features.groups`. Design ``"variance"`` lowers the mean posterior
+    variance over all candidates most with each choice (A-optimal, Cohn 1996); ``"determinant"`` takes the candidate of
+    the largest variance (D-optimal, greedily); ``"distance"`` the one farthest from those taken (Kennard & Stone 1969);
+    ``"random"`` any, by the seed. Raises DataError if there are fewer than k candidates, or no such design.
 
     Examples
     --------

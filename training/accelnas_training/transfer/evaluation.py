@@ -34,21 +34,12 @@ _CANDIDATES = 1000  # measured architectures that a design chooses from
 
 @dataclass(frozen=True)
 class TransferPlan:
-    """What to evaluate.
+    """What to evaluate."""
 
-    Attributes
-    ----------
-    metrics
-        Devices that are held out, one after the other; None means all speeds of the data set.
-    sizes
-        Numbers of measurements.
-    seeds
-        Draws of the candidates, all counted from 0.
-    """
-
+    # devices that are held out, one after the other; None means all speeds of the data set
     metrics: Sequence[str] | None = None
-    sizes: Sequence[int] = (10, 20, 50, 100, 200)
-    seeds: int = 5
+    sizes: Sequence[int] = (10, 20, 50, 100, 200)  # numbers of measurements
+    seeds: int = 5  # draws of the candidates, all counted from 0
 
 
 def kind(metric: str) -> str:
@@ -64,37 +55,21 @@ def kind(metric: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One metric of a data set, as times: a throughput is its reciprocal.
-
-    Attributes
-    ----------
-    dataset, split
-        Measurements, and their parts.
-    metric, link
-        Name, and ``"identity"`` or ``"reciprocal"``.
-    times
-        float64 (n,): NaN where not measured.
-    fitted, test
-        intp: measured rows of the training and validation part, and of the test part.
-    """
+    """One metric of a data set, as times: a throughput is its reciprocal."""
 
     dataset: Dataset
     split: Split
+    # name, and ``"identity"`` or ``"reciprocal"``
     metric: str
     link: str
-    times: Floats
+    times: Floats  # float64 (n,): NaN where not measured
+    # intp: measured rows of the training and validation part, and of the test part
     fitted: Rows
     test: Rows
 
     @classmethod
     def of(cls, dataset: Dataset, split: Split, metric: str) -> Case:
-        """Take one metric.
-
-        Raises
-        ------
-        DataError
-            If there is no such metric, a value is not above 0, or a part has fewer than 2 rows.
-        """
+        """Take one metric; raises DataError without it, if a value is not above 0, or a part has fewer than 2 rows."""
         values, link = dataset.values(metric), link_of(metric)
         if (values <= 0).any():  # NaN compares false
             wrong = int(np.argmax(values <= 0))
@@ -115,13 +90,7 @@ class Case:
 
 
 def speeds(dataset: Dataset) -> list[str]:
-    """Name the throughputs and latencies of a data set.
-
-    Raises
-    ------
-    DataError
-        If it has none.
-    """
+    """Name the throughputs and latencies of a data set; raises DataError if it has none."""
     names = [name for name in dataset.metrics if name.startswith(("throughput_", "latency_"))]
     if not names:
         raise DataError(f"the data has no throughput_ or latency_ column; it has {', '.join(dataset.metrics)}")
@@ -133,40 +102,21 @@ def evaluate_transfer(
     split: Split,
     bench: Benchmark,
     plan: TransferPlan,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> pl.DataFrame:
     """Fit few measurements again and again, and compare with the test part.
 
-    Measured architectures are chosen from those of the training and validation part. Times, not speeds, are
-    compared: a throughput is its reciprocal.
-
-    Parameters
-    ----------
-    dataset, split
-        Measurements, and their parts.
-    bench
-        Where the known devices are from; what it knows of a held-out one is not used.
-    plan
-        What to evaluate.
-    progress
-        Called with (fits of a device done, of all).
-
-    Returns
-    -------
-    polars.DataFrame
-        A row a fit: ``metric``, ``held_out``, ``method``, ``design``, ``k``, ``seed``, ``r2``, ``tau``,
-        ``mape`` in %. Method ``"all rows"``, with k rows, is the benchmark's own model, where it has one.
-
-    Raises
-    ------
-    DataError
-        If the data set has no speed, or too few rows to choose from.
+    Measured architectures are chosen from those of the training and validation part. Times, not speeds, are compared: a
+    throughput is its reciprocal. The benchmark tells the known devices; what it knows of a held-out one is not used.
+    `progress` is told the share of devices' fits that are done. Gives a row a fit: ``metric``, ``held_out``,
+    ``method``, ``design``, ``k``, ``seed``, ``r2``, ``tau``, ``mape`` in %; method ``"all rows"``, with k rows, is the
+    benchmark's own model, where it has one. Raises DataError without a speed, or with too few rows to choose from.
     """
     cases = [case for metric in plan.metrics or speeds(dataset) for case in _cases(bench, metric)]
     found: list[dict[str, Any]] = []
     for number, (metric, held_out, names) in enumerate(cases):
         if progress is not None:
-            progress(number, len(cases))
+            progress(number / len(cases))
         device = Case.of(dataset, split, metric)
         if held_out == HELD_OUT[0] and metric in bench.metrics:
             speeds_of_test = bench.predict(dataset.choices[device.test], metric, dtype="float64")
@@ -222,8 +172,7 @@ def _predicted(method: str, device: Case, groups: Sequence[Floats], of_costs: Se
         fit = regress([group[rows] for group in used], device.times[rows])
         return fit.predict([group[device.test] for group in used])
     known = of_costs[0][:, 0] if method == "MACs" else _likest(devices, device.times, rows)
-    slope, constant = np.polyfit(known[rows], device.times[rows], 1)
-    return np.asarray(constant + slope * known[device.test])
+    return np.asarray(np.polyval(np.polyfit(known[rows], device.times[rows], 1), known[device.test]))
 
 
 def _likest(known: Floats, times: Floats, rows: Rows) -> Floats:

@@ -36,30 +36,15 @@ _AGREEMENT = 1e-9  # of tables with the regression, relative
 
 @dataclass(frozen=True, eq=False)
 class Transfer:
-    """A fitted metric: a sum over blocks on the scale of its link.
+    """A fitted metric: a sum over blocks on the scale of its link."""
 
-    Attributes
-    ----------
-    metric, link
-        Name, and ``"identity"`` or ``"reciprocal"``.
-    sources
-        The known devices.
-    dataset
-        The measurements.
-    rows
-        intp (k,): the first row of each measured architecture.
-    times
-        float64 (k,): means of its measurements on the scale of the link.
-    regression
-        The fit.
-    """
-
+    # name, and ``"identity"`` or ``"reciprocal"``
     metric: str
     link: str
-    sources: Sources
+    sources: Sources  # the known devices
     dataset: Dataset
-    rows: Rows
-    times: Floats
+    rows: Rows  # intp (k,): the first row of each measured architecture
+    times: Floats  # float64 (k,): means of its measurements on the scale of the link
     regression: Regression
 
     @property
@@ -69,13 +54,7 @@ class Transfer:
 
     @cached_property
     def surrogate(self) -> _core.Surrogate:
-        """The tables: one number a block state, and a constant.
-
-        Raises
-        ------
-        ModelError
-            If they say something else than the regression.
-        """
+        """The tables: a number a block state, and a constant; ModelError if they differ from the regression."""
         features = Features(self.sources)
         surrogate = features.surrogate(self.regression.constant, self.regression.weights)
         archs = self.sources.space.sample(_CHECKED_ROWS, seed=1)
@@ -97,11 +76,7 @@ class Transfer:
         """Write the metric into a benchmark directory, created or updated.
 
         Standard deviations and intervals are calibrated on what each measurement is predicted to be from the others.
-
-        Raises
-        ------
-        FileError, SpaceError
-            If the directory can't be written, or is another space's.
+        Raises FileError or SpaceError if the directory can't be written, or is another space's.
         """
         settings = MetricSettings(self.metric, unit, _DIRECTIONS[self.link], self.link, description=description)
         tables = Models(lambda archs: self.surrogate.predict(archs, 1)[None], 1, self.surrogate.cell_count)

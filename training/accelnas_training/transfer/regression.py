@@ -19,22 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Figures:
-    """How well predictions agree with measurements.
+    """How well predictions agree with measurements."""
 
-    Attributes
-    ----------
-    r2, tau
-        Coefficient of determination and Kendall's tau-b.
-    rmse
-        Root mean square error, in the values' unit.
-    mape
-        Mean absolute error as a percentage of the measurement.
-    """
-
+    # coefficient of determination and Kendall's tau-b
     r2: float
     tau: float
-    rmse: float
-    mape: float
+    rmse: float  # root mean square error, in the values' unit
+    mape: float  # mean absolute error as a percentage of the measurement
 
 
 def figures_of(measured: Floats, predicted: Floats) -> Figures:
@@ -64,18 +55,10 @@ _NUGGET = 1e-11  # keeps matrices positive definite
 
 @dataclass(frozen=True)
 class Scales:
-    """Prior variances, in units of the values' variance.
+    """Prior variances, in units of the values' variance."""
 
-    Attributes
-    ----------
-    groups
-        float64 (groups,): of a group's part of the value.
-    noise
-        Of a measurement, for an architecture of mean time; the noise is proportional to the time.
-    """
-
-    groups: Floats
-    noise: float
+    groups: Floats  # float64 (groups,): of a group's part of the value
+    noise: float  # of a measurement, for an architecture of mean time; the noise is proportional to the time
 
     def covariance(self, groups: Sequence[Floats], others: Sequence[Floats] | None = None) -> Floats:
         """Prior covariance of values without noise, float64 (n, m)."""
@@ -90,24 +73,12 @@ PRIOR = Scales(np.exp([0.0, -1.0, -4.0, -6.0]), float(np.exp(-8.0)))
 
 @dataclass(frozen=True)
 class Regression:
-    """Posterior means of weights, in the values' unit.
-
-    Attributes
-    ----------
-    constant
-        Of the function.
-    weights
-        One float64 array a group.
-    scales
-        The learned prior variances.
-    left_out
-        float64 (n,): each value as the other rows predict it, with the scales learned on all.
-    """
+    """Posterior means of weights, in the values' unit."""
 
     constant: float
-    weights: list[Floats]
+    weights: list[Floats]  # one float64 array a group
     scales: Scales
-    left_out: Floats
+    left_out: Floats  # float64 (n,): each value as the other rows predict it, with the scales learned on all
 
     def predict(self, groups: Sequence[Floats]) -> Floats:
         """Predict values of rows, float64 (n,)."""
@@ -118,12 +89,8 @@ class Regression:
 def regress(groups: Sequence[Floats], values: Floats) -> Regression:
     """Fit weights; scales maximise the marginal likelihood (Rasmussen & Williams 2006, Eq. 5.8).
 
-    Parameters
-    ----------
-    groups
-        One float64 (n, ·) a group of features.
-    values
-        float64 (n,): positive; the noise's standard deviation is proportional to them.
+    Of groups of features, float64 (n, ·) each, and values, float64 (n,): positive; the noise's standard deviation is
+    proportional to them.
 
     Examples
     --------

@@ -8,7 +8,7 @@ import polars as pl
 from scipy.stats import t as student
 
 from accelnas.plots.style import colours, drawing, grid, save
-from accelnas.reports import markdown
+from accelnas.reports import joined, markdown
 from accelnas_training.reports import made_by
 from accelnas_training.transfer.design import DESIGNS
 from accelnas_training.transfer.evaluation import HELD_OUT, METHODS
@@ -45,19 +45,10 @@ Designs: *variance* (the default) lowers the mean posterior variance most, *dete
 
 
 def means_over_seeds(results: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
-    """Give means of the figures over seeds, and half of the 95 % interval of each mean.
+    """Give means of what `evaluate_transfer` gives over seeds, and half of the 95 % interval of each mean.
 
-    Parameters
-    ----------
-    results
-        As `accelnas_training.transfer.evaluation.evaluate_transfer` gives.
-    keys
-        Columns that tell groups apart; metrics that are not among them are averaged first.
-
-    Returns
-    -------
-    polars.DataFrame
-        `keys`, then ``r2``, ``tau``, ``mape`` and the same with ``_half``, null for a single seed.
+    Columns `keys` tell groups apart; metrics that are not among them are averaged first. Gives these, then ``r2``,
+    ``tau``, ``mape`` and the same with ``_half``, null for a single seed.
     """
     means = results.group_by(*keys, "seed", maintain_order=True).agg(pl.col(name).mean() for name in _FIGURES)
     seeds = max(int(results["seed"].n_unique()), 2)
@@ -78,7 +69,7 @@ def report_text(results: pl.DataFrame, dataset: Dataset, split: Split, path: Pat
         of_level = pl.concat([_at_level(fits.filter(metric=metric), held_out) for metric in metrics])
         sections += [f"## {_HELD_OUT_WORDS[held_out]}", f"Means over {', '.join(metrics)}.", _methods(of_level)]
         sections += ["Transfer, by device:", _devices(of_level, results)]
-    return "\n\n".join(sections) + "\n"
+    return joined(*sections)
 
 
 def _at_level(fits: pl.DataFrame, held_out: str) -> pl.DataFrame:

@@ -143,19 +143,8 @@ class Sources:
 def fit_blocks(states: Archs, sizes: Sequence[int], values: Floats) -> tuple[Floats, list[Floats]]:
     """Fit a sum over blocks by least squares; of the many that fit alike, the smallest.
 
-    Parameters
-    ----------
-    states
-        uint8 (n, blocks).
-    sizes
-        Number of states of each block.
-    values
-        float64 (n, m): functions to fit.
-
-    Returns
-    -------
-    tuple
-        A constant, float64 (m,), and float64 (states, m) a block, whose state 0 adds nothing.
+    Of block states, uint8 (n, blocks), of so many sizes, and functions' values, float64 (n, m). Gives a constant,
+    float64 (m,), and float64 (states, m) a block, whose state 0 adds nothing.
 
     Examples
     --------

@@ -17,21 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Batch:
-    """Images and their labels, and what proxies draw besides.
+    """Images and their labels, and what proxies draw besides."""
 
-    Attributes
-    ----------
-    images : Tensor
-        float32 (b, channels, r, r).
-    labels : Tensor
-        int64 (b,).
-    seed : int
-        Of what a proxy draws itself: Zen-score's weights and perturbation.
-    """
-
-    images: Tensor
-    labels: Tensor
-    seed: int = 0
+    images: Tensor  # float32 (b, channels, r, r)
+    labels: Tensor  # int64 (b,)
+    seed: int = 0  # of what a proxy draws itself: Zen-score's weights and perturbation
 
     def to(self, device: str) -> Batch:
         """Give the batch on a device."""
@@ -39,18 +29,7 @@ class Batch:
 
 
 def noise(size: int, resolution: int, seed: int, channels: int = 3, classes: int = 1000) -> Batch:
-    """Draw a batch of standard Gaussian noise with random labels.
-
-    Parameters
-    ----------
-    size
-        Number of images.
-    resolution
-        Their width and height, pixels.
-    seed
-        The same seed gives the same batch.
-    channels, classes
-        Of the images and labels.
+    """Draw a batch of standard Gaussian noise, `resolution` pixels a side, with random labels; a seed gives one batch.
 
     Examples
     --------
@@ -65,10 +44,7 @@ def noise(size: int, resolution: int, seed: int, channels: int = 3, classes: int
 def first_batch(images: Images, size: int, resolution: int, seed: int) -> Batch:
     """Give the batch that a training with this seed would begin with: shuffled, cropped and mirrored.
 
-    Raises
-    ------
-    ImagesError
-        If there are fewer training images than `size`, or one can't be read.
+    Raises ImagesError if there are fewer training images than `size`, or one can't be read.
     """
     plan = LoaderPlan(batch_size=size, resolution=resolution, augmentation=Augmentation(), seed=seed, epoch=0)
     pixels, labels = next(iter(images.loader("train", plan)))

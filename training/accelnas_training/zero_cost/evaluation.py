@@ -84,22 +84,7 @@ def _write_report(
     found: Sequence[Rank],
     curves: pl.DataFrame | None,
 ) -> Path:
-    """Write ``report.md``, ``ranks.svg`` and ``curves.svg``.
-
-    Parameters
-    ----------
-    folder, metric
-        Where, and what the proxies were compared with.
-    made_with
-        Architectures, images and settings, in words.
-    found, curves
-        How proxies rank; see `learning_curves`, None without.
-
-    Returns
-    -------
-    Path
-        Of the report.
-    """
+    """Write ``report.md``, ``ranks.svg`` and, with `curves`, ``curves.svg``; give the path of the report."""
     files: dict[str, Callable[[Path], object]] = {"ranks.svg": lambda path: _plot_ranks(path, found, metric)}
     parts = [
         f"# Zero-cost proxies and {metric}",
@@ -169,43 +154,23 @@ _FEWEST = 3  # architectures that have an interval
 
 @dataclass(frozen=True)
 class Question:
-    """What proxies are compared with.
+    """What proxies are compared with."""
 
-    Attributes
-    ----------
-    dataset : Dataset
-        Measured architectures of the family's space.
-    metric : str
-        What was measured.
-    number, seed : int
-        How many architectures to draw, and the seed of it; see `choose_measured`.
-    """
-
-    dataset: Dataset
-    metric: str = "accuracy"
+    dataset: Dataset  # measured architectures of the family's space
+    metric: str = "accuracy"  # what was measured
+    # how many architectures to draw, and the seed of it; see `choose_measured`
     number: int = 300
     seed: int = 0
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was found.
+    """What was found."""
 
-    Attributes
-    ----------
-    ranks : list of Rank
-        Highest tau first.
-    curves : polars.DataFrame or None
-        See `learning_curves`; None if there are too few architectures.
-    failed : int
-        Architectures that have no scores: ``accelnas-training store status`` says why.
-    report : Path
-        ``report.md``; beside it are its plots, ``scores.parquet`` and ``scores.parquet.json``, and the store.
-    """
-
-    ranks: list[Rank]
-    curves: pl.DataFrame | None
-    failed: int
+    ranks: list[Rank]  # highest tau first
+    curves: pl.DataFrame | None  # see `learning_curves`; None if there are too few architectures
+    failed: int  # architectures that have no scores: ``accelnas-training store status`` says why
+    # ``report.md``; beside it are its plots, ``scores.parquet`` and ``scores.parquet.json``, and the store
     report: Path
 
 

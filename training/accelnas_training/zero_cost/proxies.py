@@ -199,9 +199,9 @@ def score_architecture(
     family = family.with_options(dropout=0.0)
     size, pixels = scoring.batch_size, scoring.resolution
     if images is None:
-        batch = noise(size, pixels, seed, family.options.in_channels, family.options.classes)
+        batch = noise(size, pixels, seed, family.options.in_channels, family.options.num_classes)
     else:
-        family = family.with_options(classes=images.classes, in_channels=images.channels)
+        family = family.with_options(num_classes=images.classes, in_channels=images.channels)
         batch = first_batch(images, size, pixels, seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

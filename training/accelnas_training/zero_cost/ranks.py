@@ -21,28 +21,10 @@ if TYPE_CHECKING:
 
 
 def choose_measured(dataset: Dataset, metric: str, number: int, seed: int) -> tuple[Archs, Floats]:
-    """Draw distinct architectures of which a metric was measured.
+    """Draw distinct architectures, uint8 (n, variables), of which a metric was measured, and its values, float64 (n,).
 
-    Parameters
-    ----------
-    dataset
-        Measured architectures.
-    metric
-        What was measured; repeats of an architecture are averaged.
-    number
-        How many to draw. More with the same seed are these and others.
-    seed
-        Of the drawing.
-
-    Returns
-    -------
-    archs, values : uint8 (n, variables), float64 (n,)
-        Architectures, and what was measured of them.
-
-    Raises
-    ------
-    DataError
-        If the metric is unknown, or was measured on fewer architectures.
+    Repeats of an architecture are averaged. More with the same seed are these and others. Raises DataError if the
+    metric is unknown, or was measured on fewer architectures.
     """
     values = dataset.values(metric)
     measured = ~np.isnan(values)
@@ -56,25 +38,14 @@ def choose_measured(dataset: Dataset, metric: str, number: int, seed: int) -> tu
 
 
 class Rank(NamedTuple):
-    """How a proxy ranks architectures.
-
-    Attributes
-    ----------
-    proxy : str
-        Its name.
-    tau, spearman : float
-        Rank correlations with the metric.
-    interval : Interval
-        Of tau, 95 %, by bootstrap over architectures.
-    seconds : float
-        Mean time of one score.
-    """
+    """How a proxy ranks architectures."""
 
     proxy: str
+    # rank correlations with the metric
     tau: float
-    interval: Interval
+    interval: Interval  # of tau, 95 %, by bootstrap over architectures
     spearman: float
-    seconds: float
+    seconds: float  # mean time of one score
 
 
 def proxies_of(table: pl.DataFrame) -> list[str]:
@@ -83,19 +54,9 @@ def proxies_of(table: pl.DataFrame) -> list[str]:
 
 
 def ranks(table: pl.DataFrame, metric: str) -> list[Rank]:
-    """Compare each proxy with a metric.
+    """Compare each proxy with a metric, the highest tau first.
 
-    Parameters
-    ----------
-    table
-        A row an architecture: columns `metric`, and for each proxy ``PROXY`` and ``PROXY_seconds``.
-    metric
-        What was measured.
-
-    Returns
-    -------
-    list of Rank
-        Highest tau first.
+    The table has a row an architecture: the metric, and for each proxy ``PROXY`` and ``PROXY_seconds``.
 
     Examples
     --------
@@ -121,22 +82,9 @@ def agreements(
 ) -> list[tuple[str, float, Interval]]:
     """Compare two runs' scores of the architectures that both have: other seeds, resolutions, batches, images.
 
-    Parameters
-    ----------
-    first, second
-        As written by ``zero-cost evaluate``: a row an architecture.
-    variables
-        Names of the space's variables.
-
-    Returns
-    -------
-    list of tuple
-        Each proxy's name, Kendall's tau between its scores, and its 95 % interval over architectures.
-
-    Raises
-    ------
-    DataError
-        If a variable is missing, or the runs share fewer than two architectures.
+    The tables are as ``zero-cost evaluate`` writes them: a row an architecture, which the `variables` name. Gives each
+    proxy's name, Kendall's tau between its scores, and its 95 % interval over architectures; raises DataError if a
+    variable is missing, or the runs share fewer than two architectures.
     """
     for table in (first, second):
         missing = [name for name in variables if name not in table.columns]
@@ -160,20 +108,10 @@ _SIZE_PROXIES = ("params", "macs")  # free, so that the others have to add somet
 
 
 def feature_sets(archs: Archs, table: pl.DataFrame) -> dict[str, Floats]:
-    """Give what surrogates see, float64 (n, features) each.
+    """Give what surrogates see of architectures, uint8 (n, variables), and their scores: float64 (n, features) each.
 
-    Parameters
-    ----------
-    archs
-        uint8 (n, variables): choice indices.
-    table
-        Scores in the same rows.
-
-    Returns
-    -------
-    dict
-        ``architecture``: choice indices; ``+ params, macs`` and ``+ all proxies``: scores besides, as
-        ``sign(x) log(1 + |x|)``, for they are spread over orders of magnitude.
+    ``architecture``: choice indices; ``+ params, macs`` and ``+ all proxies``: scores besides, as ``sign(x) log(1 +
+    |x|)``, for they are spread over orders of magnitude.
 
     Examples
     --------
@@ -208,28 +146,9 @@ def learning_curves(
     """Fit surrogates on few architectures and compare their predictions of others with the measurements.
 
     Each repeat draws `HELD_OUT` architectures, or a third if there are fewer than three times as many, and trains on
-    the first k of the others; all feature sets and surrogates get the same.
-
-    Parameters
-    ----------
-    sets
-        Feature sets by name, float64 (n, features).
-    values
-        float64 (n,): what was measured.
-    sizes
-        Numbers of architectures to train on; those that are not left are skipped.
-    repeats, seed
-        Of the drawing.
-
-    Returns
-    -------
-    polars.DataFrame
-        ``surrogate``, ``features``, ``size``, ``repeat``, ``tau``, ``r2`` on the held-out architectures.
-
-    Raises
-    ------
-    DataError
-        If there are not enough architectures for the smallest size.
+    the first k of the others; all feature sets, float64 (n, features) by name, and surrogates get the same. Sizes that
+    are not left are skipped; if all are, that is a DataError. Gives ``surrogate``, ``features``, ``size``, ``repeat``,
+    ``tau``, ``r2`` on the held-out architectures.
     """
     count = len(values)
     held_out = min(HELD_OUT, count // 3)

@@ -17,7 +17,7 @@ def build(architecture: Mapping[str, Any], options: NetworkOptions) -> nn.Module
     """Build the network of an architecture: expansion e, kernel k, layers l, gate se and channels c of three blocks."""
     return EfficientNet(
         decode_arch_def([[_block(architecture, f"block{number}")] for number in range(len(STRIDES))]),
-        num_classes=options.classes,
+        num_classes=options.num_classes,
         in_chans=options.in_channels,
         stem_size=options.stem,
         num_features=options.head,

@@ -36,21 +36,10 @@ _FIGURES = {
 def understand(printed: str, batch: int, outlier: float) -> Measurement:
     r"""Read what a program printed; lines that are no JSON objects are its chatter.
 
-    Parameters
-    ----------
-    printed
-        Either a line for each pass, ``{"latency_ms": 5.21}``, or one for all, which says ``passes`` too. Other
-        figures may be on any line: ``latency_std_ms``, ``latency_median_ms``, ``throughput``, ``throughput_std``,
-        ``outliers``, ``warm_up``, ``memory_mb``, ``energy_mj``, ``clock_mhz``.
-    batch
-        Images of one pass.
-    outlier
-        As in `is_kept`, for passes that are told one by one.
-
-    Raises
-    ------
-    MeasurementError
-        If there is no latency or throughput, or a figure is unknown or no number.
+    Either a line for each pass, ``{"latency_ms": 5.21}``, of which outliers are left out as in `is_kept`, or one for
+    all, which says ``passes`` too. Other figures may be on any line: ``latency_std_ms``, ``latency_median_ms``,
+    ``throughput``, ``throughput_std``, ``outliers``, ``warm_up``, ``memory_mb``, ``energy_mj``, ``clock_mhz``. Raises
+    MeasurementError if there is no latency or throughput, or a figure is unknown or no number.
 
     Examples
     --------
@@ -107,10 +96,7 @@ _PAUSE = 2.0  # seconds before the second try; each next one waits for twice as 
 def measure(subject: Subject, protocol: Protocol) -> Measurement:
     """Write the network, run the programs, and read what the last one prints; all of it again if one fails.
 
-    Raises
-    ------
-    MeasurementError
-        If they fail after all retries; the message has the end of what the program complained of.
+    After all retries that is a MeasurementError, which has the end of what the program complained of.
     """
     started = time.perf_counter()
     batch = protocol.batch

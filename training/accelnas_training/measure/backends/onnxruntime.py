@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from accelnas import _core
 from accelnas_training.errors import MeasurementError
 from accelnas_training.measure.machine import ResidentMemory
-from accelnas_training.measure.timing import Session, measured_in
+from accelnas_training.measure.timing import Session
 from accelnas_training.networks.export import needed
 
 if TYPE_CHECKING:
@@ -17,16 +17,11 @@ if TYPE_CHECKING:
 
     from accelnas_training.measure.protocol import Protocol
     from accelnas_training.measure.subject import Subject
-    from accelnas_training.measure.timing import Measurement
-
-
-def measure(subject: Subject, protocol: Protocol) -> Measurement:
-    """Measure through the subject's ONNX file."""
-    return measured_in(_opened, subject, protocol)
 
 
 @contextmanager
-def _opened(subject: Subject, protocol: Protocol) -> Iterator[Session]:
+def opened(subject: Subject, protocol: Protocol) -> Iterator[Session]:
+    """Run the subject's ONNX file."""
     needed("onnxruntime")
     import onnxruntime
 

@@ -14,7 +14,7 @@ import torch
 from accelnas.errors import MissingExtraError
 from accelnas_training.errors import MeasurementError
 from accelnas_training.measure.machine import ResidentMemory, kept_memory
-from accelnas_training.measure.timing import Session, measured_in
+from accelnas_training.measure.timing import Session
 from accelnas_training.threads import torch_threads
 
 if TYPE_CHECKING:
@@ -24,12 +24,6 @@ if TYPE_CHECKING:
 
     from accelnas_training.measure.protocol import Protocol
     from accelnas_training.measure.subject import Subject
-    from accelnas_training.measure.timing import Measurement
-
-
-def measure_cpu(subject: Subject, protocol: Protocol) -> Measurement:
-    """Measure with PyTorch's threads as the protocol says; they are set back afterwards."""
-    return measured_in(_on_cpu, subject, protocol)
 
 
 def _placed(subject: Subject, protocol: Protocol, device: torch.device) -> tuple[nn.Module, torch.Tensor]:
@@ -43,7 +37,8 @@ def _placed(subject: Subject, protocol: Protocol, device: torch.device) -> tuple
 
 
 @contextmanager
-def _on_cpu(subject: Subject, protocol: Protocol) -> Iterator[Session]:
+def on_cpu(subject: Subject, protocol: Protocol) -> Iterator[Session]:
+    """Run with PyTorch's threads as the protocol says; they are set back afterwards."""
     with torch_threads(protocol.threads), kept_memory(), torch.inference_mode():
         memory = ResidentMemory()
         module, images = _placed(subject, protocol, torch.device("cpu"))
@@ -62,17 +57,13 @@ def _on_cpu(subject: Subject, protocol: Protocol) -> Iterator[Session]:
 _WARM = 3  # passes before a graph is captured, as PyTorch's manual wants
 
 
-def measure_cuda(subject: Subject, protocol: Protocol) -> Measurement:
-    """Measure on the first GPU that this process sees; cuDNN looks for its fastest kernels, TF32 is allowed."""
+@contextmanager
+def on_cuda(subject: Subject, protocol: Protocol) -> Iterator[Session]:
+    """Run on the first GPU that this process sees; cuDNN looks for its fastest kernels, TF32 is allowed."""
     if not torch.cuda.is_available():
         raise MeasurementError(
             "unsupported", f"protocol {protocol.name}: PyTorch sees no NVIDIA GPU here; measure where one is"
         )
-    return measured_in(_on_cuda, subject, protocol)
-
-
-@contextmanager
-def _on_cuda(subject: Subject, protocol: Protocol) -> Iterator[Session]:
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     fast = torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=True)
@@ -109,13 +100,9 @@ def _runner(module: nn.Module, images: torch.Tensor, mode: str) -> Callable[[], 
     return graph.replay
 
 
-def measure_xla(subject: Subject, protocol: Protocol) -> Measurement:
-    """Measure on XLA's first device: a pass is one graph, from its start until the device has done it."""
-    return measured_in(_on_xla, subject, protocol)
-
-
 @contextmanager
-def _on_xla(subject: Subject, protocol: Protocol) -> Iterator[Session]:
+def on_xla(subject: Subject, protocol: Protocol) -> Iterator[Session]:
+    """Run on XLA's first device: a pass is one graph, from its start until the device has done it."""
     try:
         xla: Any = importlib.import_module("torch_xla")
     except ModuleNotFoundError as error:
