@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from accelnas import _core
 from accelnas.errors import ModelError
-from accelnas.fitting.checkpoint import Trees, parse_checkpoint
-from accelnas.fitting.encoding import Encoding
 
 if TYPE_CHECKING:
     from accelnas import Space
+    from accelnas.fitting.checkpoint import Trees
+    from accelnas.fitting.encoding import Encoding
 
-__all__ = ["Encoding", "Trees", "check_columns", "import_forest", "read_trees", "treelite_reason"]
+__all__ = ["check_columns", "import_forest"]
 
 # what Treelite does to the sum of leaves, and the link that undoes the same
 LINKS = {"identity": None, "exponential": "log"}
 MAX_CATEGORY = 2**24  # whole numbers beyond have gaps in float32
-
-
-def read_trees(model: Any) -> Trees:
-    """Flat arrays of a ``treelite.Model``.
-
-    Raises
-    ------
-    ModelError
-        When the model predicts more than one number.
-    """
-    return parse_checkpoint(model.serialize_bytes())
 
 
 def import_forest(
@@ -62,7 +50,13 @@ def import_forest(
     ModelError
         When the model's features, categories or link don't fit.
     """
-    check_link(trees.postprocessor, link)
+    if trees.postprocessor not in LINKS:
+        raise ModelError(f"the model applies {trees.postprocessor} to the sum of its trees, which "
+                         "accelnas can't; fit with a regression objective")  # fmt: skip
+    needed = LINKS[trees.postprocessor] or link
+    if link != needed:
+        raise ModelError(f"the model applies {trees.postprocessor} to the sum of its trees; "
+                         f"give the metric the link {needed!r}, not {link!r}")  # fmt: skip
     check_columns(trees, encoding)
     _check_categories(trees, encoding)
     return _core.Forest(
@@ -86,23 +80,6 @@ def import_forest(
     )
 
 
-def check_link(postprocessor: str, link: str) -> None:
-    """Refuse a model whose own transformation of the sum is not the metric's link.
-
-    Raises
-    ------
-    ModelError
-        With the link that would fit, if there is one.
-    """
-    if postprocessor not in LINKS:
-        raise ModelError(f"the model applies {postprocessor} to the sum of its trees, which "
-                         "accelnas can't; fit with a regression objective")  # fmt: skip
-    needed = LINKS[postprocessor]
-    if needed is not None and link != needed:
-        raise ModelError(f"the model applies {postprocessor} to the sum of its trees; "
-                         f"give the metric the link {needed!r}, not {link!r}")  # fmt: skip
-
-
 def check_columns(trees: Trees, encoding: Encoding) -> None:
     """Refuse an encoding of another number of columns than the model has features."""
     if len(encoding.columns) != trees.feature_count:
@@ -122,16 +99,3 @@ def _check_categories(trees: Trees, encoding: Encoding) -> None:
                 f"feature {encoding.names[feature]} is categorical in the model; encode its "
                 f"choices as whole numbers from 0, not {wrong[0]:g}"
             )
-
-
-def treelite_reason(message: str) -> str:
-    """Return the part of a Treelite message that means something to a user.
-
-    Examples
-    --------
-    >>> treelite_reason("[01:02:03] /project/src/loader.cc:64: Check failed: a == b: Need a field")
-    'Need a field'
-    """
-    text = re.sub(r"^\[[\d:]+\] \S+: ", "", message.strip(), flags=re.MULTILINE)
-    text = re.sub(r"^Check failed: .*?: (?=[A-Z])", "", text, flags=re.DOTALL)
-    return " ".join(text.split())[:300]

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from accelnas import _core
 from accelnas.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from accelnas import Space, _core
+    from accelnas import Space
     from accelnas.fitting.anova import Tables
     from accelnas.fitting.encoding import Encoding
     from accelnas.fitting.sources import Source
@@ -230,7 +231,8 @@ def _compare_library(member: Member, rows: Rows, walk: Floats, what: str, space:
     for start in range(0, len(rows), CHUNK_ROWS):
         part = slice(start, start + CHUNK_ROWS)
         matrix = member.encoding.transform(rows[part], member.source.dtype)
-        library = member.bias + member.scale * member.source.predict(matrix, threads)
+        found = member.source.predict(matrix, threads or _core.processors())
+        library = member.bias + member.scale * np.asarray(found, np.float64).reshape(-1)
         bound = member.summation_bound + ROUNDINGS64 * EPS64 * member.magnitude
         worst = max(worst, _within(library, walk[part], bound, what, rows[part], space))
     return worst
@@ -249,12 +251,15 @@ def _compare_leaves(member: Member, rows: Rows, what: str, space: Space, threads
     chunk = max(1, min(CHUNK_ROWS, CHUNK_PAIRS // trees))
     parts = [rows[start : start + chunk] for start in range(0, len(rows), chunk)]
 
-    def both(part: Rows) -> tuple[Any, Leaves]:
+    def leaves(part: Rows) -> Any:
         matrix = member.encoding.transform(part, member.source.dtype)
-        theirs = member.source.leaves(matrix, threads)
+        return member.source.leaves(matrix, threads or _core.processors())
+
+    def both(part: Rows) -> tuple[Leaves, Leaves]:
+        theirs = np.asarray(leaves(part)).reshape(len(part), -1).astype(np.int32)
         return theirs, member.forest.leaves(part, threads=threads)
 
-    if not parts or both(parts[0][:1])[0] is None:
+    if not parts or leaves(parts[0][:1]) is None:
         return 0
     if all(np.array_equal(theirs, ours) for theirs, ours in map(both, parts)):
         return len(rows) * trees  # one numbering: the common case, and fast

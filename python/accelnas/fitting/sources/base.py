@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from accelnas import _core
 from accelnas.caching import cached_property
 from accelnas.errors import ModelError
 from accelnas.fitting.checkpoint import parse_checkpoint
-from accelnas.fitting.treelite_import import check_columns, read_trees, treelite_reason
+from accelnas.fitting.treelite_import import check_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,13 +23,11 @@ if TYPE_CHECKING:
     from accelnas.fitting.checkpoint import Trees
     from accelnas.fitting.encoding import Encoding
 
-__all__ = ["Checkpoint", "Floats", "Leaves", "Matrix", "Source", "treelite_errors"]
+__all__ = ["Checkpoint", "Matrix", "Source", "fitted", "treelite_errors"]
 
 # what reads models of XGBoost 3.2 and newer, as the extra `build` asks for
 OLDEST_TREELITE = [4, 7, 2]
 
-Floats = npt.NDArray[np.float64]
-Leaves = npt.NDArray[np.int32]
 Matrix = npt.NDArray[np.floating[Any]]
 
 
@@ -73,7 +70,7 @@ class Source:
     @cached_property
     def trees(self) -> Trees:
         """The model's trees."""
-        return read_trees(self.imported)
+        return parse_checkpoint(self.imported.serialize_bytes())
 
     def seen(self, encoding: Encoding) -> Encoding:
         """Give what the model sees of an encoding: its precision, and nan for all that it takes as missing.
@@ -90,18 +87,27 @@ class Source:
         own = float(np.asarray(self.missing, self.dtype))
         return encoding.rounded(self.dtype).with_nan(lambda number: number == own)
 
-    def predict(self, matrix: Matrix, threads: int | None) -> Floats:
-        """Return the library's prediction before any link, float64 (n,)."""
+    def predict(self, matrix: Matrix, threads: int) -> Any:
+        """Return the library's prediction before any link, n numbers."""
         raise NotImplementedError
 
-    def leaves(self, matrix: Matrix, threads: int | None) -> Leaves | None:
-        """Return the leaf of each tree as the library numbers it (n, trees), or None."""
+    def leaves(self, matrix: Matrix, threads: int) -> Any:
+        """Return the leaf of each tree as the library numbers it, n × trees numbers, or None."""
         raise NotImplementedError
 
     @property
     def versions(self) -> dict[str, str]:
         """Versions of the libraries that read this model."""
         return {name: library_version(name) for name in sorted({self.kind, "treelite"})}
+
+
+@contextmanager
+def fitted(model: object) -> Iterator[None]:
+    """Turn what a library says of a model that is not fitted (by an `AttributeError`) into an error that names it."""
+    try:
+        yield
+    except (AttributeError, TypeError) as error:
+        raise ModelError(f"{type(model).__name__} can't be compiled: {error}") from None
 
 
 def library_version(name: str) -> str:
@@ -135,6 +141,19 @@ def treelite_errors(what: str, library: str | None = None) -> Iterator[None]:
         raise ModelError(f"treelite can't read {what}: it is damaged") from None
 
 
+def treelite_reason(message: str) -> str:
+    """Return the part of a Treelite message that means something to a user.
+
+    Examples
+    --------
+    >>> treelite_reason("[01:02:03] /project/src/loader.cc:64: Check failed: a == b: Need a field")
+    'Need a field'
+    """
+    text = re.sub(r"^\[[\d:]+\] \S+: ", "", message.strip(), flags=re.MULTILINE)
+    text = re.sub(r"^Check failed: .*?: (?=[A-Z])", "", text, flags=re.DOTALL)
+    return " ".join(text.split())[:300]
+
+
 def _other_versions(library: str) -> str:
     own = library_version("treelite")
     is_old = [int(part) for part in re.findall(r"\d+", own)[:3]] < OLDEST_TREELITE
@@ -159,14 +178,12 @@ class Checkpoint(Source):
             self.imported = treelite.Model.deserialize_bytes(raw)
         self.dtype = self.sum_dtype = np.float32 if self.trees.float32 else np.float64
 
-    def predict(self, matrix: Matrix, threads: int | None) -> Floats:
+    def predict(self, matrix: Matrix, threads: int) -> Any:
         import treelite
 
-        raw = treelite.gtil.predict(self.imported, matrix, nthread=threads or _core.processors(), pred_margin=True)
-        return np.asarray(raw, np.float64).reshape(len(matrix))
+        return treelite.gtil.predict(self.imported, matrix, nthread=threads, pred_margin=True)
 
-    def leaves(self, matrix: Matrix, threads: int | None) -> Leaves:
+    def leaves(self, matrix: Matrix, threads: int) -> Any:
         import treelite
 
-        found = treelite.gtil.predict_leaf(self.imported, matrix, nthread=threads or _core.processors())
-        return np.asarray(found).reshape(len(matrix), -1).astype(np.int32)
+        return treelite.gtil.predict_leaf(self.imported, matrix, nthread=threads)
