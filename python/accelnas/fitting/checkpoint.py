@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from accelnas import _core
 from accelnas.errors import ModelError
+
+if TYPE_CHECKING:
+    from accelnas import Space
+    from accelnas.fitting.encoding import Encoding
 
 __all__ = ["Trees", "parse_checkpoint"]
 
@@ -31,6 +36,14 @@ NODE_FIELDS = (
     ("leaf_vector", "float"), ("leaf_begin", "<u8"), ("leaf_end", "<u8"),
     ("categories", "<u4"), ("category_begin", "<i8"), ("category_end", "<i8"),
 )  # fmt: skip
+# what `_core.Forest` takes as it is
+FOREST = (
+    "tree_offsets", "feature", "operator", "threshold", "float32", "default_left", "left", "right", "value",
+    "category_offsets", "categories", "categories_right", "is_categorical",
+)  # fmt: skip
+# what Treelite does to the sum of leaves, and the link that undoes the same
+LINKS = {"identity": None, "exponential": "log"}
+MAX_CATEGORY = 2**24  # whole numbers beyond have gaps in float32
 STATISTICS = 3  # sample counts, Hessian sums, gains: 8 bytes and a flag a node, or nothing
 
 
@@ -78,6 +91,61 @@ class Trees:
             return 0.0
         leaves = np.where(self.left < 0, np.abs(self.value), 0.0)
         return float(np.maximum.reduceat(leaves, self.tree_offsets[:-1]).sum())
+
+    def check_columns(self, encoding: Encoding) -> None:
+        """Refuse an encoding of another number of columns than the model has features."""
+        if len(encoding.columns) != self.feature_count:
+            raise ModelError(
+                f"the model has {self.feature_count} features, the encoding {len(encoding.columns)} "
+                "columns; name or count the columns as in training"
+            )
+
+    def forest(
+        self, space: Space, encoding: Encoding, *, link: str = "identity", scale: float = 1.0, bias: float = 0.0
+    ) -> _core.Forest:
+        """Forest over a space, whose prediction is ``bias + scale * model output``.
+
+        Parameters
+        ----------
+        space
+            Space of the architectures.
+        encoding
+            What the model sees for each choice, one column a feature of the model.
+        link
+            The metric's link; a model that exponentiates its sum needs ``"log"``.
+        scale, bias
+            From the model's output to the metric's link space.
+
+        Raises
+        ------
+        ModelError
+            When the model's features, categories or link don't fit.
+        """
+        if self.postprocessor not in LINKS:
+            raise ModelError(f"the model applies {self.postprocessor} to the sum of its trees, which "
+                             "accelnas can't; fit with a regression objective")  # fmt: skip
+        needed = LINKS[self.postprocessor] or link
+        if link != needed:
+            raise ModelError(f"the model applies {self.postprocessor} to the sum of its trees; "
+                             f"give the metric the link {needed!r}, not {link!r}")  # fmt: skip
+        self.check_columns(encoding)
+        for feature in np.unique(self.feature[self.is_categorical]):
+            numbers = np.asarray(encoding.columns[feature][1])
+            numbers = numbers[~np.isnan(numbers)]
+            wrong = numbers[(numbers < 0) | (numbers >= MAX_CATEGORY) | (numbers % 1 != 0)]
+            if len(wrong):
+                raise ModelError(
+                    f"feature {encoding.names[feature]} is categorical in the model; encode its "
+                    f"choices as whole numbers from 0, not {wrong[0]:g}"
+                )
+        shared = {name: getattr(self, name) for name in FOREST}
+        return _core.Forest(
+            space._core,
+            columns=[(variable, list(numbers)) for variable, numbers in encoding.columns],
+            scale=scale / self.divisor,
+            bias=bias + scale * self.base_score,
+            **shared,
+        )
 
 
 class _Reader:

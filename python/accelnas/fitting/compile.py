@@ -19,7 +19,6 @@ from accelnas.fitting.encoding import Encoding
 from accelnas.fitting.provenance import origin
 from accelnas.fitting.settings import DIRECTIONS, LINK_NAMES, MetricSpec
 from accelnas.fitting.sources import Source, read_source
-from accelnas.fitting.treelite_import import import_forest
 from accelnas.fitting.verify import Member, VerifyReport, verification_rows, verify
 
 if TYPE_CHECKING:
@@ -258,7 +257,7 @@ def _member(
         if not np.isnan(missing):
             encoding = replace(encoding, missing=missing)
         encoding = source.seen(encoding)
-        forest = import_forest(source.trees, space, encoding, link=link, scale=scale, bias=bias)
+        forest = source.trees.forest(space, encoding, link=link, scale=scale, bias=bias)
     except ModelError as error:
         raise ModelError(f"model {number} ({source.kind}): {error}") from None
     return Member(source, encoding, forest, scale, bias)

@@ -45,28 +45,15 @@ LINKS = {
 
 @dataclass(frozen=True)
 class Ensemble:
-    """The fitted members of one metric; a member's value on the link's scale is ``bias + scale * model``.
+    """The fitted members of one metric; a member's value on the link's scale is ``bias + scale * model``."""
 
-    Attributes
-    ----------
-    metric
-        Its settings.
-    fit
-        Members, and what they say of rows that they did not see; both standardised.
-    scale, bias
-        From the models to the scale of the link.
-    rows
-        intp (n,): rows of the data set that were fitted.
-    targets
-        float64 (n,): their measured values on the link's scale.
-    """
-
-    metric: MetricSettings
-    fit: Fit
+    metric: MetricSettings  # its settings
+    fit: Fit  # members, and what they say of rows that they did not see; both standardised
+    # scale, bias: from the models to the scale of the link
     scale: float
     bias: float
-    rows: NDArray[np.intp]
-    targets: Floats
+    rows: NDArray[np.intp]  # intp (n,): rows of the data set that were fitted
+    targets: Floats  # float64 (n,): their measured values on the link's scale
 
     def predict_members(self, choices: NDArray[np.uint8]) -> Floats:
         """Predict with each member on the link's scale, float64 (members, n)."""
@@ -104,10 +91,8 @@ def fit_ensemble(
 
     Parameters
     ----------
-    dataset, ids
-        The measurements to fit on.
-    metric, settings
-        How to fit; the metric is one of the settings'.
+    dataset, ids, metric, settings
+        The measurements to fit on, and how; the metric is one of the settings'.
     threads
         Members fitted at the same time; None means all cores. The result doesn't depend on it.
     progress

@@ -13,11 +13,12 @@ from accelnas.arguments import check_whole
 from accelnas.errors import ModelError
 from accelnas.files import parse_toml, read_text
 from accelnas.fitting.families import FAMILIES
+from accelnas.fitting.families.base import Recipe, Stage
 from accelnas.fitting.mnasnet import FORMULAS
-from accelnas.fitting.recipes import Recipe, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from importlib.abc import Traversable
 
 __all__ = [
     "DIRECTIONS",
@@ -126,6 +127,12 @@ class Settings:
     metrics: Mapping[str, MetricSettings]
     sha256: str
 
+    def metric(self, name: str) -> MetricSettings:
+        """Give the settings of a metric, or an error that names those there are."""
+        if name not in self.metrics:
+            raise ModelError(f"settings {self.name} have no metric {name!r}; they have {', '.join(self.metrics)}")
+        return self.metrics[name]
+
 
 def shipped_settings() -> list[str]:
     """Names of the settings that come with the package.
@@ -135,11 +142,24 @@ def shipped_settings() -> list[str]:
     >>> "bundled" in shipped_settings()
     True
     """
-    names = (entry.name for entry in _FOLDER.iterdir())
-    return sorted(n.removesuffix(".toml") for n in names if n.endswith(".toml") and n != _METRICS)
+    return [name for name in shipped(_FOLDER) if f"{name}.toml" != _METRICS]
 
 
 _METRICS = "metrics.toml"  # units and directions of the known metrics
+
+
+def shipped(folder: Traversable) -> list[str]:
+    """Names of the TOML files of a folder of the package, without their ending."""
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def shipped_or_own(source: str | Path, folder: Traversable, known: Sequence[str], what: str) -> str:
+    """Read a TOML file of the package by its name, or another by its path."""
+    if str(source) in known:
+        return (folder / f"{source}.toml").read_text(encoding="utf-8")
+    if Path(source).exists():
+        return read_text(source, ModelError)
+    raise ModelError(f"no {what} {str(source)!r}; use the path of a TOML file or {', '.join(known)}")
 
 
 def read_settings(source: str | Path) -> Settings:
@@ -161,13 +181,7 @@ def read_settings(source: str | Path) -> Settings:
     >>> settings.members, settings.metrics["throughput_a100"].link
     (10, 'reciprocal')
     """
-    if str(source) in shipped_settings():
-        text = (_FOLDER / f"{source}.toml").read_text(encoding="utf-8")
-    elif Path(source).exists():
-        text = read_text(source, ModelError)
-    else:
-        known = ", ".join(shipped_settings())
-        raise ModelError(f"no settings {str(source)!r}; use the path of a TOML file or {known}")
+    text = shipped_or_own(source, _FOLDER, shipped_settings(), "settings")
     content = parse_toml(text, f"settings {source}", ModelError)
     return _settings(_Table(content, f"settings {Path(source).stem}"), text, known_metrics())
 

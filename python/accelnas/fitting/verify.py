@@ -146,14 +146,10 @@ def verify(
 
     Parameters
     ----------
-    members
-        Source models with their forests.
+    members, surrogate
+        Source models with their forests, and the compiled form of all of them.
     tables
         What the models add to, or all there is; compared with sums of their cells.
-    surrogate
-        The compiled form of all of them.
-    space
-        Their space.
     data, random
         Architectures of the data set and random ones, choice indices uint8 (n, variables).
     threads

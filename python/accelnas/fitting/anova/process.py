@@ -41,8 +41,6 @@ def learn(
 
     Parameters
     ----------
-    kernel
-        The kernel.
     choices, targets
         uint8 (n, variables) and float64 (n,) with about zero mean and unit variance.
     steps
@@ -99,14 +97,7 @@ def _cholesky(matrix: Floats) -> Floats:
 
 
 class GaussianProcess:
-    """A Gaussian process conditioned on data.
-
-    Parameters
-    ----------
-    kernel, theta
-        The kernel and its learned parameters.
-    choices, targets
-        uint8 (n, variables) and float64 (n,).
+    """A Gaussian process with a kernel's learned parameters, conditioned on choices and float64 targets (n,).
 
     Attributes
     ----------
@@ -137,10 +128,7 @@ class GaussianProcess:
     def left_out(self, folds: Sequence[NDArray[np.intp]]) -> tuple[Floats, Floats]:
         """Mean and variance (noise included) of each row given the rows of the other folds, in closed form.
 
-        Parameters
-        ----------
-        folds
-            Row numbers of each fold. Parameters stay as learned on all rows.
+        Folds are row numbers. Parameters stay as learned on all rows.
         """
         inverse, _ = dpotri(self.factor, lower=1)
         inverse = np.tril(inverse) + np.tril(inverse, -1).T

@@ -155,10 +155,6 @@ def run_cells(
 
     Parameters
     ----------
-    dataset, cells
-        What to fit.
-    cache
-        Where finished cells are found and put.
     threads
         Cells fitted at the same time, each in a process of its own; None means all cores. No result depends on it.
     progress

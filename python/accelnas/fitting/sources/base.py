@@ -15,7 +15,6 @@ import numpy.typing as npt
 from accelnas.caching import cached_property
 from accelnas.errors import ModelError
 from accelnas.fitting.checkpoint import parse_checkpoint
-from accelnas.fitting.treelite_import import check_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,39 +31,17 @@ Matrix = npt.NDArray[np.floating[Any]]
 
 
 class Source:
-    """One source model, with the predictions of its own library.
+    """One source model, with the predictions of its own library."""
 
-    Attributes
-    ----------
-    kind
-        Name of the library, which is also its distribution name.
-    sha256
-        Hash of the model file, or of what the library writes for a model in memory.
-    dtype
-        Floating-point type in which the library holds its input.
-    sum_dtype
-        Floating-point type in which the library sums leaves.
-    names
-        Feature names, or None where the model has none of its own.
-    own_categories
-        Whether the model maps category names to codes of its own.
-    missing
-        The number that stands for a missing value besides nan, where the model states it; else nan.
-    rounds
-        Boosting rounds that predict and rounds in all, where the model is boosted.
-    notes
-        What the model's owner should know.
-    """
-
-    kind: str
-    sha256: str
-    dtype: npt.DTypeLike = np.float64
-    sum_dtype: npt.DTypeLike = np.float64
-    names: tuple[str, ...] | None = None
-    own_categories = False
-    missing = float("nan")
-    rounds: tuple[int, int] | None = None
-    notes: tuple[str, ...] = ()
+    kind: str  # name of the library, which is also its distribution name
+    sha256: str  # hash of the model file, or of what the library writes for a model in memory
+    dtype: npt.DTypeLike = np.float64  # in which the library holds its input
+    sum_dtype: npt.DTypeLike = np.float64  # in which the library sums leaves
+    names: tuple[str, ...] | None = None  # of features; None where the model has none of its own
+    own_categories = False  # whether the model maps category names to codes of its own
+    missing = float("nan")  # stands for a missing value besides nan, where the model states it
+    rounds: tuple[int, int] | None = None  # of boosting: those that predict, and those in all
+    notes: tuple[str, ...] = ()  # what the model's owner should know
     imported: Any  # the treelite.Model
 
     @cached_property
@@ -80,7 +57,7 @@ class Source:
         ModelError
             If the encoding and the model name different numbers, or differ in columns.
         """
-        check_columns(self.trees, encoding)
+        self.trees.check_columns(encoding)
         if not np.isnan(self.missing) and not np.isnan(encoding.missing) and self.missing != encoding.missing:
             raise ModelError(f"the model treats {self.missing:g} as missing, the encoding says {encoding.missing:g}; "
                              "leave it out of the encoding")  # fmt: skip

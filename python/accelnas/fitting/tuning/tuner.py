@@ -143,11 +143,12 @@ def tune(
     space = read_search_space(family)
     if problem.values.min() <= 0:
         space = space.without_links()
+    objective = [folds, problem.seed, problem.link, problem.standardise, chosen.drop_outliers]
     identity = {
         "data": dataset.sha256,
         "split": split.sha256,
         "space": space.sha256,
-        "objective": _digest(folds, problem.seed, problem.link, problem.standardise, chosen.drop_outliers),
+        "objective": hashlib.sha256(json.dumps(objective).encode()).hexdigest(),
     }
     path = None if storage is None else Path(storage)
     interrupted = False
@@ -167,7 +168,8 @@ def tune(
         reasons = [trial.message for trial in history if trial.message]
         why = f"the first because {reasons[0]}" if reasons else "as there was no time; allow more seconds or trials"
         raise ModelError(f"none of {len(history)} trials of {space.name} for {metric} was completed, {why}")
-    return _result(space, problem, settings, chosen, history, identity, f"{_name(engine)}, seed {seed}", interrupted)
+    name = "optuna" if engine is None else getattr(engine, "__name__", "another engine")
+    return _result(space, problem, settings, chosen, history, identity, f"{name}, seed {seed}", interrupted)
 
 
 def _result(
@@ -225,17 +227,10 @@ def settings_error(dataset: Dataset, split: Split, settings: Settings, metric: s
 
 
 def _tunable(settings: Settings, metric: str) -> tuple[MetricSettings, Recipe]:
-    if metric not in settings.metrics:
-        known = ", ".join(settings.metrics)
-        raise ModelError(f"settings {settings.name} have no metric {metric!r}; they have {known}")
-    chosen = settings.metrics[metric]
+    chosen = settings.metric(metric)
     if chosen.recipe is None:
         raise ModelError(f"{metric} is computed exactly; there is nothing to tune")
     return chosen, chosen.recipe
-
-
-def _digest(*parts: object) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 @contextmanager
@@ -265,7 +260,3 @@ def _alone(storage: Path | None) -> Iterator[None]:
         yield
     finally:
         lock.close()
-
-
-def _name(engine: Engine | None) -> str:
-    return "optuna" if engine is None else getattr(engine, "__name__", "another engine")
