@@ -291,6 +291,12 @@ def test_changed_checkpoints_give_a_forest_or_an_error(changes):
     assert forest.predict(SPACE.sample(10)).shape == (10,)
 
 
+def test_checkpoints_of_another_version_are_named():
+    older = b"\x03" + CONTENTS["checkpoint"][1:]
+    with pytest.raises(ModelError, match=r"^the Treelite checkpoint has version 3.*; save it again with Treelite 4$"):
+        parse_checkpoint(older)
+
+
 def test_features_that_do_not_fit_are_refused():
     source = read_source(fit_xgboost(sample(), 2, {}))
     with pytest.raises(ModelError, match="has 6 features, the encoding 28 columns"):

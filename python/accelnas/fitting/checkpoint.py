@@ -181,6 +181,8 @@ def parse_checkpoint(data: bytes) -> Trees:
     """
     try:
         return _parse(_Reader(data))
+    except ModelError:
+        raise
     except (struct.error, ValueError, OverflowError) as error:
         raise ModelError(f"the Treelite checkpoint is damaged: {error}") from None
 
