@@ -40,12 +40,8 @@ class BlockCosts:
 def block_costs(dataset: Dataset, metric: str, ids: NDArray[np.int64] | None = None) -> BlockCosts:
     """Recover the cost of each block state and check it against every row.
 
-    Parameters
-    ----------
-    dataset, metric
-        Where from, and a metric that is exact: not measured, but computed from the architecture.
-    ids
-        Rows to recover the costs from; None means all. The check is always over all rows.
+    The metric is exact: not measured, but computed from the architecture. `ids` are the rows to recover the costs
+    from, by default all; the check is always over all rows.
 
     Raises
     ------

@@ -148,11 +148,6 @@ def read_dataset(path: str | Path, space: Space | None = None) -> Dataset:
     space
         The search space; None means MnasNet, the space of Accel-NASBench.
 
-    Returns
-    -------
-    Dataset
-        The validated table with its report.
-
     Raises
     ------
     DataError

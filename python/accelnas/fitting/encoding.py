@@ -180,17 +180,7 @@ class Encoding:
     ) -> npt.NDArray[np.floating[Any]]:
         """Return what the model sees for each architecture.
 
-        Parameters
-        ----------
-        choices
-            Choice indices, uint8 (n, variables).
-        dtype
-            Floating-point type of the result.
-
-        Returns
-        -------
-        ndarray
-            Matrix (n, columns), C-contiguous.
+        From choice indices, uint8 (n, variables), it makes a matrix (n, columns), C-contiguous.
         """
         matrix = np.empty((len(choices), len(self.columns)), dtype)
         for i, (variable, numbers) in enumerate(self.columns):

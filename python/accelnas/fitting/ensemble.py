@@ -98,7 +98,7 @@ def fit_ensemble(
     progress
         Called with (metric, members fitted, members in all).
     members
-        Number of members; the settings' by default.
+        By default as many as the settings say.
 
     Raises
     ------
@@ -113,9 +113,8 @@ def fit_ensemble(
     rows = usable_rows(dataset, metric, np.sort(ids))
     if len(rows) < 2 * settings.folds:
         raise DataError(f"{metric.name} has {len(rows)} rows to fit on; {settings.folds} folds need twice as many")
-    position = {int(row): i for i, row in enumerate(rows)}
     parts = fold_parts(dataset, dataset.ids[rows], settings.folds, settings.seed)
-    folds = [np.array([position[int(row)] for row in dataset.rows(part)], np.intp) for part in parts]
+    folds = [np.searchsorted(rows, dataset.rows(part)) for part in parts]
     targets = to_link(dataset.values(metric.name), metric, dataset.ids)[rows]
     bias, scale = bias_and_scale(targets, settings.standardise)
     data = Sample(dataset.choices[rows], (targets - bias) / scale)

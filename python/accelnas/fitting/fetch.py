@@ -95,7 +95,7 @@ def fetch_split(folder: Path, url: str = SPLIT_URL, progress: Progress | None = 
 
 
 def fetch(url: str, target: Path, sha256: str | None, progress: Progress | None = None) -> Path:
-    """Download a file and check it.
+    """Download a file and check it; gives its path.
 
     Only a complete and verified file takes the name `target`. A target that is there and right is not downloaded.
 
@@ -109,11 +109,6 @@ def fetch(url: str, target: Path, sha256: str | None, progress: Progress | None 
         Expected digest (hex), or None to take any content.
     progress
         Called with the bytes so far and the bytes in all (None if the server doesn't say).
-
-    Returns
-    -------
-    Path
-        `target`.
 
     Raises
     ------

@@ -135,19 +135,9 @@ def _block_pixels(block: int) -> int:
 
 
 def block_sums(of_layer: Callable[[Layer], int], space: Space | None = None) -> tuple[int, list[NDArray[np.int64]]]:
-    """Add a number of each layer up.
+    """Add a number of each layer up, such as ``lambda layer: layer.macs``.
 
-    Parameters
-    ----------
-    of_layer
-        Gives the number, such as ``lambda layer: layer.macs``.
-    space
-        Space of the architectures: MnasNet's.
-
-    Returns
-    -------
-    int, list of int64 (states,)
-        Sum over stem and head, and for each block over its layers in each of its states.
+    Gives the sum over stem and head, and for each block those over its layers in each of its states, int64 (states,).
     """
     fixed = sum(of_layer(layer) for layer in stem_layers() + head_layers())
     of_state = [[sum(map(of_layer, layers)) for layers in states] for states in _states(space)]

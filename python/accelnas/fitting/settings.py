@@ -12,27 +12,14 @@ from accelnas import _core
 from accelnas.arguments import check_whole
 from accelnas.errors import ModelError
 from accelnas.files import parse_toml, read_text
-from accelnas.fitting.families import FAMILIES
-from accelnas.fitting.families.base import Recipe, Stage
+from accelnas.fitting.families import FAMILIES, Recipe, Stage
 from accelnas.fitting.mnasnet import FORMULAS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from importlib.abc import Traversable
 
-__all__ = [
-    "DIRECTIONS",
-    "LINK_NAMES",
-    "MetricSettings",
-    "MetricSpec",
-    "Recipe",
-    "Settings",
-    "Stage",
-    "known_metrics",
-    "read_recipe",
-    "read_settings",
-    "shipped_settings",
-]
+__all__ = ["MetricSettings", "MetricSpec", "Settings", "known_metrics", "read_settings", "shipped_settings"]
 
 LINK_NAMES = ("identity", "reciprocal", "log")
 DIRECTIONS = ("maximise", "minimise")
@@ -76,56 +63,27 @@ class MetricSpec:
 
 @dataclass(frozen=True)
 class MetricSettings(MetricSpec):
-    """One metric of the benchmark, and how it is fitted.
+    """One metric of the benchmark, and how it is fitted."""
 
-    Attributes
-    ----------
-    recipe
-        How it is fitted; None for a metric that is an exact sum over blocks, or has a formula.
-    drop_outliers
-        Leave the outliers that the data set's report names out of fit and test figures.
-    formula
-        It follows from the architecture alone and needs no data, see `accelnas.fitting.mnasnet.FORMULAS`.
-    members
-        Number of members, if not that of all metrics.
-    """
-
-    recipe: Recipe | None = None
-    drop_outliers: bool = False
-    formula: bool = False
-    members: int | None = None
+    recipe: Recipe | None = None  # None for a metric that is an exact sum over blocks, or has a formula
+    drop_outliers: bool = False  # leave the outliers that the data set's report names out of fit and test figures
+    formula: bool = False  # it follows from the architecture alone, see `accelnas.fitting.mnasnet.FORMULAS`
+    members: int | None = None  # number of members, if not that of all metrics
 
 
 @dataclass(frozen=True)
 class Settings:
-    """All that a fit depends on besides the data.
+    """All that a fit depends on besides the data."""
 
-    Attributes
-    ----------
-    name
-        For the record.
-    members
-        Models a metric.
-    folds
-        The training data is divided into so many folds; member i stops early on fold i mod folds
-        and is trained on the others.
-    seed
-        Member i has seed `seed` + i; the folds are drawn with `seed`.
-    standardise
-        Fit on (link(y) − mean) / sd of the training rows; without it on link(y).
-    metrics
-        Metric name to its settings, in the artifact's order.
-    sha256
-        Digest of the TOML text.
-    """
-
-    name: str
-    members: int
+    name: str  # for the record
+    members: int  # models a metric
+    # the training data is divided into so many folds; member i stops early on fold i mod folds and is trained on the
+    # others
     folds: int
-    seed: int
-    standardise: bool
-    metrics: Mapping[str, MetricSettings]
-    sha256: str
+    seed: int  # member i has seed `seed` + i; the folds are drawn with `seed`
+    standardise: bool  # fit on (link(y) − mean) / sd of the training rows; without it on link(y)
+    metrics: Mapping[str, MetricSettings]  # by name, in the artifact's order
+    sha256: str  # digest of the TOML text
 
     def metric(self, name: str) -> MetricSettings:
         """Give the settings of a metric, or an error that names those there are."""

@@ -64,7 +64,7 @@ class Split:
 
 
 def read_split(path: str | Path, dataset: Dataset) -> Split:
-    """Read a split from a file and check it against the data set.
+    """Read a split from a file or folder, after which it is named, and check it against the data set.
 
     The published split of Accel-NASBench is read as its authors store it, too.
 
@@ -76,11 +76,6 @@ def read_split(path: str | Path, dataset: Dataset) -> Split:
         that end in ``result_N.json``.
     dataset
         The data set that the ids refer to.
-
-    Returns
-    -------
-    Split
-        Named after the file or folder.
 
     Raises
     ------
@@ -154,17 +149,7 @@ def k_fold(dataset: Dataset, k: int = 10, seed: int = 0) -> list[Split]:
 def fold_parts(dataset: Dataset, ids: NDArray[np.int64], k: int, seed: int) -> list[NDArray[np.int64]]:
     """Divide some of the measurements into k folds that share no architecture.
 
-    Parameters
-    ----------
-    dataset, ids
-        The measurements to divide, e.g. train and validation part together.
-    k, seed
-        Number of folds; the same seed gives the same folds.
-
-    Returns
-    -------
-    list of int64 arrays
-        The ids of each fold, ascending; together they are `ids`.
+    The same seed gives the same folds: int64 ids, ascending, that are all of `ids` together.
     """
     groups = dataset.groups[dataset.rows(ids)]
     shuffled = np.random.default_rng(seed).permutation(np.unique(groups))

@@ -83,32 +83,21 @@ class Member:
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """What was compared and how far apart it was; errors are in standard deviations.
+    """What was compared and how far apart it was; errors are in standard deviations."""
 
-    Attributes
-    ----------
-    data_rows, random_rows
-        Architectures of the data set and other architectures whose predictions were compared.
-    leaf_pairs
-        Pairs of architecture and tree whose leaves were compared, over all members.
-    sd
-        Standard deviation of the predictions, in link space.
-    float64_error, float32_error
-        Compiled form against the float64 walk of the source trees.
-    float64_bound, float32_bound
-        The most that was allowed, 1e-12 and 2e-6 plus the rounding of large values.
-    library_error, library_bound
-        Source library's own prediction against that walk, and the most that its summation allows.
-    """
-
+    # data_rows, random_rows: architectures of the data set and other architectures whose predictions were compared
     data_rows: int
     random_rows: int
-    leaf_pairs: int
-    sd: float
+    leaf_pairs: int  # pairs of architecture and tree whose leaves were compared, over all members
+    sd: float  # standard deviation of the predictions, in link space
+    # float64_error, float32_error: compiled form against the float64 walk of the source trees
     float64_error: float
+    # float64_bound, float32_bound: the most that was allowed, 1e-12 and 2e-6 plus the rounding of large values
     float64_bound: float
     float32_error: float
     float32_bound: float
+    # library_error, library_bound: source library's own prediction against that walk, and the most that its summation
+    # allows
     library_error: float
     library_bound: float
 
@@ -163,9 +152,9 @@ def verify(
     if tables is not None:
         random = random[:TABLE_ROWS]
     rows = np.concatenate([data, random])
-    magnitudes = np.array([member.magnitude for member in members] or [0.0])
-    walks = np.zeros((surrogate.members, len(rows)))
+    magnitudes, walks = np.zeros(surrogate.members), np.zeros((surrogate.members, len(rows)))
     if members:
+        magnitudes += [member.magnitude for member in members]
         walks += np.stack([member.forest.predict(rows, threads=threads) for member in members])
     leaf_pairs = 0
     library_errors, library_bounds = [0.0], [0.0]
@@ -176,18 +165,17 @@ def verify(
         library_bounds.append(member.summation_bound)
     if tables is not None:
         walks += tables.predict(space.block_states(rows) if tables.over == "blocks" else rows)
-        magnitudes = magnitudes + tables.magnitude
+        magnitudes += tables.magnitude
     mean = walks.mean(axis=0)
     sd = float(mean.std()) if np.ptp(mean) else 0.0  # not the rounding of a mean of equal numbers
     # cells are rounded as members have them, and draws may spread far more than their mean where measurements are few
     widest = sd if members else float(walks.std(axis=1).max())
     rounding = 0.0 if members else ROUNDED_BOUND * widest
     compiled = surrogate.predict_members(rows, threads=threads).T
+    bounds = FLOAT64_BOUND * sd + ROUNDINGS64 * EPS64 * magnitudes + rounding
     for number, walk in enumerate(walks):
-        magnitude = float(magnitudes[min(number, len(magnitudes) - 1)])
-        bound = FLOAT64_BOUND * sd + ROUNDINGS64 * EPS64 * magnitude + rounding
-        _within(compiled[number], walk, bound, f"compiled member {number}", rows, space)
-    bound64 = FLOAT64_BOUND * sd + ROUNDINGS64 * EPS64 * float(magnitudes.max()) + rounding
+        _within(compiled[number], walk, float(bounds[number]), f"compiled member {number}", rows, space)
+    bound64 = float(bounds.max())
     found = surrogate.predict(rows, threads=threads)
     float64_error = _within(found, mean, bound64, "compiled form in float64", rows, space)
     bound32 = FLOAT32_BOUND * widest + ROUNDINGS32 * float(np.finfo(np.float32).eps) / 2 * np.abs(mean)

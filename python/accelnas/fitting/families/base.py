@@ -149,18 +149,8 @@ class Family(ABC):
     ) -> Fit:
         """Fit all members; member i leaves out fold i mod folds and has seed `seed` + i.
 
-        Parameters
-        ----------
-        data
-            All rows to fit on.
-        folds
-            Row numbers of each fold, together all rows.
-        members, seed
-            Number of members, and what their seeds start from.
-        threads
-            Members fitted at the same time.
-        tell
-            Called with the number of members fitted so far.
+        Folds are row numbers, together all of the data's; so many threads fit a member each, and `tell` is called
+        with the number of members fitted so far.
         """
         everything = np.arange(len(data.targets))
 

@@ -24,15 +24,7 @@ ZERO_THRESHOLD = 1e-35  # LightGBM's zero
 
 
 class LightGBM(Source):
-    """A LightGBM model, as the text of its file.
-
-    Parameters
-    ----------
-    text
-        The text, with line feeds alone.
-    rounds
-        Rounds that predict and rounds in all; by default those of the text.
-    """
+    """A LightGBM model, as the text of its file, with line feeds alone; its rounds are by default those of the text."""
 
     kind = "lightgbm"
 

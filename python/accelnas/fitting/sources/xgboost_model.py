@@ -21,8 +21,6 @@ class XGBoost(Source):
 
     Parameters
     ----------
-    raw
-        The bytes.
     wrapped
         Whether the scikit-learn interface predicts, with the best iteration, or the plain one, with all;
         by default as the file says.

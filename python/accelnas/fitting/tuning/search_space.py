@@ -17,7 +17,7 @@ from accelnas.fitting.settings import LINK_NAMES, read_recipe, shipped, shipped_
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from accelnas.fitting.settings import Recipe
+    from accelnas.fitting.families import Recipe
 
 __all__ = ["Candidate", "Parameter", "SearchSpace", "State", "Trial", "read_search_space", "shipped_search_spaces"]
 
@@ -104,28 +104,15 @@ class SearchSpace:
 
 @dataclass(frozen=True)
 class Trial:
-    """One tried candidate.
+    """One tried candidate."""
 
-    Attributes
-    ----------
-    number
-        From 0, in the order of asking.
-    state
-        ``"complete"``; ``"pruned"`` after some folds; ``"failed"`` where the family refused it or its process
-        died; ``"interrupted"`` if the search ended meanwhile, which counts for nothing.
-    value
-        Root mean square error over the folds that were judged; None if none was.
-    suggested
-        Place to number or label.
-    message
-        Why it failed.
-    """
-
-    number: int
+    number: int  # from 0, in the order of asking
+    # "complete"; "pruned" after some folds; "failed" where the family refused it or its process died; "interrupted"
+    # if the search ended meanwhile, which counts for nothing
     state: State
-    value: float | None
-    suggested: Mapping[str, Any]
-    message: str = ""
+    value: float | None  # root mean square error over the folds that were judged; None if none was
+    suggested: Mapping[str, Any]  # place to number or label
+    message: str = ""  # why it failed
 
 
 def shipped_search_spaces() -> list[str]:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from accelnas.fitting.dataset import Dataset
-    from accelnas.fitting.settings import MetricSettings, Recipe, Settings
+    from accelnas.fitting.families import Recipe
+    from accelnas.fitting.settings import MetricSettings, Settings
     from accelnas.fitting.splits import Split
     from accelnas.fitting.tuning.objective import Problem
     from accelnas.fitting.tuning.search_space import SearchSpace, Trial
@@ -162,14 +163,16 @@ def tune(
         except KeyboardInterrupt:
             interrupted = True
         history = tuple(study.history())
-    if not _complete(history):
+    complete = [trial for trial in history if trial.state == "complete"]
+    if not complete:
         if interrupted:
             raise KeyboardInterrupt
         reasons = [trial.message for trial in history if trial.message]
         why = f"the first because {reasons[0]}" if reasons else "as there was no time; allow more seconds or trials"
         raise ModelError(f"none of {len(history)} trials of {space.name} for {metric} was completed, {why}")
     name = "optuna" if engine is None else getattr(engine, "__name__", "another engine")
-    return _result(space, problem, settings, chosen, history, identity, f"{name}, seed {seed}", interrupted)
+    best = min(complete, key=lambda trial: (trial.value or 0.0, trial.number))
+    return _result(space, problem, settings, chosen, history, best, identity, f"{name}, seed {seed}", interrupted)
 
 
 def _result(
@@ -178,18 +181,18 @@ def _result(
     settings: Settings,
     metric: MetricSettings,
     history: tuple[Trial, ...],
+    best: Trial,
     identity: dict[str, str],
     engine: str,
     interrupted: bool,
 ) -> TuningResult:
     numbers = [trial.number for trial in history if trial.state != "interrupted"]
     ended = Counter(trial.state for trial in history)
-    error, number = min((trial.value or 0.0, trial.number) for trial in _complete(history))
-    (best,) = (trial for trial in history if trial.number == number)
+    error = best.value or 0.0
     content = space.content(best.suggested, trial=False)
     link = content.pop("link", metric.link)
     scale = "" if problem.link == "identity" else f" of its {problem.link}"
-    found = f"found by `accelnas tune` ({engine}): trial {numbers.index(number) + 1} of {len(numbers)}"
+    found = f"found by `accelnas tune` ({engine}): trial {numbers.index(best.number) + 1} of {len(numbers)}"
     how = f"{len(problem.folds)}-fold cross-validation on training and validation part"
     comments = [
         f"{metric.name}: {space.name}, {found}, of which {ended['pruned']} were pruned and {ended['failed']} failed.",
@@ -206,10 +209,6 @@ def _result(
         history=history,
         interrupted=interrupted,
     )
-
-
-def _complete(history: tuple[Trial, ...]) -> list[Trial]:
-    return [trial for trial in history if trial.state == "complete"]
 
 
 def settings_error(dataset: Dataset, split: Split, settings: Settings, metric: str, folds: int = 5) -> float:
