@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -185,18 +185,16 @@ def _of_metric(results: pl.DataFrame, metric: str) -> str:
     """Give all figures of one metric: the test part, then folds of all rows."""
     rows = results.filter(metric=metric)
     official = _official(rows)
-    lines = [[row["settings"], *_figures(row)] for row in official.iter_rows(named=True)]
+    lines = []
+    for row in official.iter_rows(named=True):
+        ranks = [f"{row[name]:.4f}" for name in ("r2", "tau", "tau_2", "tau_1", "spearman")]
+        overlaps = [f"{row['overlap_10']:.2f}", f"{row['overlap_50']:.2f}"]
+        lines.append([row["settings"], *ranks, row["mae"], row["rmse"], *overlaps, number(row["regret"], 3)])
     if not official.is_empty() and official["ceiling_r2"][0] is not None:
         ceiling, mae = official["ceiling_r2"][0], official["ceiling_mae"][0]
         lines.append(["*noise ceiling*", f"{ceiling:.4f}", *[None] * 4, mae, *[None] * 4])
     header = ["test part", "R²", "τ", "τ₂", "τ₁", "Spearman", "MAE", "RMSE", "top 10", "top 50", "regret"]
     return "\n\n".join(text for text in (markdown(header, lines), _folds(rows)) if text)
-
-
-def _figures(row: dict[str, Any]) -> list[Any]:
-    ranks = [f"{row[name]:.4f}" for name in ("r2", "tau", "tau_2", "tau_1", "spearman")]
-    overlaps = [f"{row['overlap_10']:.2f}", f"{row['overlap_50']:.2f}"]
-    return [*ranks, row["mae"], row["rmse"], *overlaps, number(row["regret"], 3)]
 
 
 def _folds(rows: pl.DataFrame) -> str:
