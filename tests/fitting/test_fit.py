@@ -11,11 +11,11 @@ import accelnas
 from accelnas.errors import DataError, ModelError
 from accelnas.fitting.dataset import from_table, read_dataset
 from accelnas.fitting.ensemble import fit_ensemble, usable_rows
-from accelnas.fitting.families import FAMILIES, Sample
+from accelnas.fitting.families import FAMILIES, Recipe, Sample, Stage
 from accelnas.fitting.families.base import StoppedError
 from accelnas.fitting.families.trees import path_groups
 from accelnas.fitting.fit import fit_benchmark
-from accelnas.fitting.settings import Recipe, Stage, read_settings, shipped_settings
+from accelnas.fitting.settings import read_settings, shipped_settings
 from accelnas.fitting.splits import random_split, read_split
 from reproduced import check_reproduced
 

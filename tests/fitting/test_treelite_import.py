@@ -24,7 +24,6 @@ from accelnas import ModelError, mnasnet_space
 from accelnas.fitting.checkpoint import parse_checkpoint
 from accelnas.fitting.encoding import Encoding
 from accelnas.fitting.sources import read_source
-from accelnas.fitting.treelite_import import import_forest
 from source_models import (
     Sample,
     fit_lightgbm,
@@ -48,7 +47,7 @@ def sample(kind="ordinal", categorical=()):
 
 def forest_of(source, link="identity"):
     encoding = Encoding.ordinal(SPACE).rounded(source.dtype)
-    return import_forest(source.trees, SPACE, encoding, link=link)
+    return source.trees.forest(SPACE, encoding, link=link)
 
 
 @given(st.data())
@@ -58,7 +57,7 @@ def test_random_models_predict_what_their_library_dumps(data):
     model = data.draw(fitted(case))
     source = read_source(model)
     encoding = case.encoding.rounded(source.dtype)
-    forest = import_forest(source.trees, case.space, encoding, scale=-2.0, bias=3.0)
+    forest = source.trees.forest(case.space, encoding, scale=-2.0, bias=3.0)
     walked = oracle(model, encoding.transform(case.everything, np.float64))
     size = abs(source.trees.base_score) + source.trees.magnitude
     np.testing.assert_allclose(forest.predict(case.everything), 3.0 - 2.0 * walked, rtol=0, atol=1e-14 * (3 + 2 * size))
@@ -285,21 +284,27 @@ def test_changed_checkpoints_give_a_forest_or_an_error(changes):
         content[int(place * len(content))] ^= change
     try:
         trees = parse_checkpoint(bytes(content))
-        forest = import_forest(trees, SPACE, Encoding.ordinal(SPACE))
+        forest = trees.forest(SPACE, Encoding.ordinal(SPACE))
     except ModelError:
         return
     # a changed leaf or threshold is another sound forest; what it predicts is a number for each row
     assert forest.predict(SPACE.sample(10)).shape == (10,)
 
 
+def test_checkpoints_of_another_version_are_named():
+    older = b"\x03" + CONTENTS["checkpoint"][1:]
+    with pytest.raises(ModelError, match=r"^the Treelite checkpoint has version 3.*; save it again with Treelite 4$"):
+        parse_checkpoint(older)
+
+
 def test_features_that_do_not_fit_are_refused():
     source = read_source(fit_xgboost(sample(), 2, {}))
     with pytest.raises(ModelError, match="has 6 features, the encoding 28 columns"):
-        import_forest(source.trees, mnasnet_space(), Encoding.ordinal(mnasnet_space()))
+        source.trees.forest(mnasnet_space(), Encoding.ordinal(mnasnet_space()))
     categorical = read_source(fit_xgboost(sample(categorical=(0, 1)), 2, {}))
     odd = Encoding.from_names([v.name for v in SPACE.variables], SPACE, values={"b0_v0": [0.5, 1, 2]})
     with pytest.raises(ModelError, match="whole numbers from 0, not"):
-        import_forest(categorical.trees, SPACE, odd)
+        categorical.trees.forest(SPACE, odd)
 
 
 def test_encoding_by_names():

@@ -14,8 +14,9 @@ from accelnas import mnasnet_space
 from accelnas.errors import DataError, SpaceError
 from accelnas.fitting.dataset import from_table
 from accelnas.fitting.ensemble import fit_ensemble
+from accelnas.fitting.families import Recipe
 from accelnas.fitting.mnasnet import block_sums
-from accelnas.fitting.settings import MetricSettings, Recipe, Settings
+from accelnas.fitting.settings import MetricSettings, Settings
 from accelnas_training.networks.builders import NetworkOptions
 
 if TYPE_CHECKING:

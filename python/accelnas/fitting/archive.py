@@ -35,41 +35,19 @@ ARCHITECTURE = 9
 
 @dataclass
 class Records:
-    """What the result files say, column by column.
+    """What the result files say, column by column."""
 
-    Attributes
-    ----------
-    ids
-        The number in each file's name.
-    architectures
-        One dict of variable names to values a file, as written there.
-    metrics
-        Metric name to one value a file; None where it is null or absent.
-    unknown
-        Field or file name to the number of files in which it was met and left out.
-    """
-
-    ids: list[int]
-    architectures: list[dict[str, Any]]
-    metrics: dict[str, list[float | None]]
-    unknown: Counter[str]
+    ids: list[int]  # the number in each file's name
+    architectures: list[dict[str, Any]]  # one dict of variable names to values a file, as written there
+    metrics: dict[str, list[float | None]]  # metric name to one value a file; None where it is null or absent
+    unknown: Counter[str]  # field or file name to the number of files in which it was met and left out
 
 
 def read_archive(path: Path) -> Records:
-    """Read a ``.tar.gz`` or ``.tar`` of ``result_N.json`` files, or a folder of them.
+    """Read a ``.tar.gz`` or ``.tar`` of ``result_N.json`` files, or a folder and its sub-folders, by their numbers.
 
     Nothing is written to disk and no path inside the archive is followed: members are streamed,
     only regular files named ``result_N.json`` count, and sizes are limited.
-
-    Parameters
-    ----------
-    path
-        The archive or the folder (searched with its sub-folders).
-
-    Returns
-    -------
-    Records
-        The files' content in the order of their numbers.
 
     Raises
     ------

@@ -8,20 +8,43 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from accelnas import _core
 from accelnas.errors import ModelError
+
+if TYPE_CHECKING:
+    from accelnas import Space
+    from accelnas.fitting.encoding import Encoding
 
 __all__ = ["Trees", "parse_checkpoint"]
 
 VERSION = 4
 FLOATS: dict[int, np.dtype[Any]] = {2: np.dtype("<f4"), 3: np.dtype("<f8")}
+INT, WORD, BYTE = np.dtype("<i4"), np.dtype("<u8"), np.dtype("S1")
+LENGTH = struct.Struct("<Q")  # of an array, ahead of it
 LEAF, NUMERICAL, CATEGORICAL = 0, 1, 2  # node types
 # operator codes of Treelite (none, ==, <, <=, >, >=) as those of accelnas (< <= > >= ==)
 OPERATORS = np.array([0, 4, 0, 1, 2, 3], dtype=np.uint8)
+# fields of a tree, in order, with their types; "float" is the checkpoint's number type
+NODE_FIELDS = (
+    ("node_type", "i1"), ("left", "<i4"), ("right", "<i4"), ("feature", "<i4"), ("default_left", "u1"),
+    ("value", "float"), ("threshold", "float"), ("operator", "i1"), ("categories_right", "u1"),
+    ("leaf_vector", "float"), ("leaf_begin", "<u8"), ("leaf_end", "<u8"),
+    ("categories", "<u4"), ("category_begin", "<i8"), ("category_end", "<i8"),
+)  # fmt: skip
+# what `_core.Forest` takes as it is
+FOREST = (
+    "tree_offsets", "feature", "operator", "threshold", "float32", "default_left", "left", "right", "value",
+    "category_offsets", "categories", "categories_right", "is_categorical",
+)  # fmt: skip
+# what Treelite does to the sum of leaves, and the link that undoes the same
+LINKS = {"identity": None, "exponential": "log"}
+MAX_CATEGORY = 2**24  # whole numbers beyond have gaps in float32
+STATISTICS = 3  # sample counts, Hessian sums, gains: 8 bytes and a flag a node, or nothing
 
 
 @dataclass(frozen=True)
@@ -69,6 +92,61 @@ class Trees:
         leaves = np.where(self.left < 0, np.abs(self.value), 0.0)
         return float(np.maximum.reduceat(leaves, self.tree_offsets[:-1]).sum())
 
+    def check_columns(self, encoding: Encoding) -> None:
+        """Refuse an encoding of another number of columns than the model has features."""
+        if len(encoding.columns) != self.feature_count:
+            raise ModelError(
+                f"the model has {self.feature_count} features, the encoding {len(encoding.columns)} "
+                "columns; name or count the columns as in training"
+            )
+
+    def forest(
+        self, space: Space, encoding: Encoding, *, link: str = "identity", scale: float = 1.0, bias: float = 0.0
+    ) -> _core.Forest:
+        """Forest over a space, whose prediction is ``bias + scale * model output``.
+
+        Parameters
+        ----------
+        space
+            Space of the architectures.
+        encoding
+            What the model sees for each choice, one column a feature of the model.
+        link
+            The metric's link; a model that exponentiates its sum needs ``"log"``.
+        scale, bias
+            From the model's output to the metric's link space.
+
+        Raises
+        ------
+        ModelError
+            When the model's features, categories or link don't fit.
+        """
+        if self.postprocessor not in LINKS:
+            raise ModelError(f"the model applies {self.postprocessor} to the sum of its trees, which "
+                             "accelnas can't; fit with a regression objective")  # fmt: skip
+        needed = LINKS[self.postprocessor] or link
+        if link != needed:
+            raise ModelError(f"the model applies {self.postprocessor} to the sum of its trees; "
+                             f"give the metric the link {needed!r}, not {link!r}")  # fmt: skip
+        self.check_columns(encoding)
+        for feature in np.unique(self.feature[self.is_categorical]):
+            numbers = np.asarray(encoding.columns[feature][1])
+            numbers = numbers[~np.isnan(numbers)]
+            wrong = numbers[(numbers < 0) | (numbers >= MAX_CATEGORY) | (numbers % 1 != 0)]
+            if len(wrong):
+                raise ModelError(
+                    f"feature {encoding.names[feature]} is categorical in the model; encode its "
+                    f"choices as whole numbers from 0, not {wrong[0]:g}"
+                )
+        shared = {name: getattr(self, name) for name in FOREST}
+        return _core.Forest(
+            space._core,
+            columns=[(variable, list(numbers)) for variable, numbers in encoding.columns],
+            scale=scale / self.divisor,
+            bias=bias + scale * self.base_score,
+            **shared,
+        )
+
 
 class _Reader:
     """Walks over the fields of a checkpoint."""
@@ -82,11 +160,14 @@ class _Reader:
         self.at += struct.calcsize("<" + layout)
         return result
 
-    def array(self, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-        (length,) = self.scalars("Q")
-        result = np.frombuffer(self.data, dtype, length, self.at)
-        self.at += result.nbytes
-        return result
+    def field(self, width: int) -> bytes:
+        """Bytes of an array with numbers of so many bytes."""
+        (length,) = LENGTH.unpack_from(self.data, self.at)
+        start, self.at = self.at + LENGTH.size, self.at + LENGTH.size + width * length
+        return self.data[start : self.at]
+
+    def array(self, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+        return np.frombuffer(self.field(dtype.itemsize), dtype)
 
 
 def parse_checkpoint(data: bytes) -> Trees:
@@ -116,18 +197,24 @@ def _parse(reader: _Reader) -> Trees:
         raise ValueError(f"number types {threshold_type} and {leaf_type} are unknown")
     (tree_count,) = reader.scalars("Q")
     feature_count, _, average, targets = reader.scalars("iB?i")
-    classes = reader.array("<i4")
-    leaf_shape = reader.array("<i4")
-    tree_outputs = [reader.array("<i4"), reader.array("<i4")]  # target and class of each tree
-    postprocessor = reader.array("S1").tobytes().decode()
+    classes, leaf_shape, *tree_outputs = (reader.array(INT) for _ in range(4))  # outputs: target and class of each tree
+    postprocessor = reader.array(BYTE).tobytes().decode()
     reader.scalars("ff")  # parameters of postprocessors that are refused
-    base_scores = reader.array("<f8")
-    reader.array("S1")  # attributes
-    _check_one_output(targets, classes, leaf_shape, base_scores)
+    base_scores = reader.array(FLOATS[3])
+    reader.array(BYTE)  # attributes
+    if targets != 1:
+        raise ModelError(f"the model predicts {targets} targets, accelnas compiles one; "
+                         "fit one model a metric")  # fmt: skip
+    if classes.tolist() != [1]:
+        raise ModelError(f"the model is a classifier of {classes.max(initial=0)} classes; "
+                         "fit a regression model")  # fmt: skip
+    if leaf_shape.tolist() != [1, 1] or len(base_scores) != 1:
+        raise ModelError(f"the leaves are vectors of shape {leaf_shape.tolist()}; "
+                         "fit a model with one number a leaf")  # fmt: skip
     if any(len(numbers) != tree_count or numbers.any() for numbers in tree_outputs):
         raise ValueError("a tree predicts an output that the model doesn't have")
     _check_no_extension(*reader.scalars("i"))
-    arrays = _TreeFields(reader.data, reader.at, tree_count, FLOATS[leaf_type]).arrays()
+    arrays = _arrays(*_fields(reader, tree_count, FLOATS[leaf_type]))
     if np.any(arrays["feature"] >= feature_count):
         raise ValueError(f"a split is on feature {arrays['feature'].max()} of {feature_count}")
     return Trees(
@@ -140,148 +227,72 @@ def _parse(reader: _Reader) -> Trees:
     )
 
 
-def _check_one_output(targets: int, classes: Any, leaf_shape: Any, base_scores: Any) -> None:
-    if targets != 1:
-        raise ModelError(f"the model predicts {targets} targets, accelnas compiles one; "
-                         "fit one model a metric")  # fmt: skip
-    if classes.tolist() != [1]:
-        raise ModelError(f"the model is a classifier of {classes.max(initial=0)} classes; "
-                         "fit a regression model")  # fmt: skip
-    if leaf_shape.tolist() != [1, 1] or len(base_scores) != 1:
-        raise ModelError(f"the leaves are vectors of shape {leaf_shape.tolist()}; "
-                         "fit a model with one number a leaf")  # fmt: skip
+def _check_no_extension(*counts: int) -> None:
+    if any(counts):
+        raise ValueError(f"{max(counts)} optional fields are unknown; this Treelite is too new")
 
 
-def _check_no_extension(count: int) -> None:
-    if count:
-        raise ValueError(f"{count} optional fields are unknown; this Treelite is too new")
-
-
-# fields of a tree with their bytes a node, in order; "float" is the checkpoint's number type
-NODE_FIELDS = (
-    ("node_type", 1), ("left", 4), ("right", 4), ("feature", 4), ("default_left", 1),
-    ("value", "float"), ("threshold", "float"), ("operator", 1), ("categories_right", 1),
-)  # fmt: skip
-STATISTICS = 3  # sample counts, Hessian sums, gains: 8 bytes and a flag a node, or nothing
-
-
-class _TreeFields:
-    """Where the fields of every tree lie.
-
-    A field is its length and then its bytes. Lengths follow from the number of nodes but for the
-    list of categories and the statistics, so the trees are found in one walk and all their fields
-    cut out, and all their lengths checked, together.
-    """
-
-    def __init__(self, data: bytes, at: int, tree_count: int, leaf_type: np.dtype[Any]) -> None:
-        self.data = data
-        self.raw = np.frombuffer(data, np.uint8)
-        self.leaf_type = leaf_type
-        self.widths = [leaf_type.itemsize if w == "float" else int(w) for _, w in NODE_FIELDS]
-        heading, length = struct.Struct("<i?").unpack_from, struct.Struct("<Q").unpack_from
-        per_node = sum(self.widths) + 16
-        starts, counts, listed, statistics = [], [], [], []
-        for tree in range(tree_count):
-            nodes, _ = heading(data, at)
-            if nodes < 1:
-                raise ValueError(f"tree {tree} has {nodes} nodes")
-            starts.append(at + 5)
-            counts.append(nodes)
-            at += 5 + 8 * (len(self.widths) + 3) + per_node * nodes
-            (categories,) = length(data, at)
-            listed.append(categories)
-            at += 24 + 4 * categories + 16 * nodes
-            statistics.append(at)
-            for _ in range(STATISTICS):
-                at += 16 + 9 * length(data, at)[0]
-            at += 8
-        if at != len(data):
-            raise ValueError(f"{len(data)} bytes hold {at} bytes of fields")
-        self.nodes = np.array(counts, np.int64)
-        self.listed = np.array(listed, np.int64)
-        self.start = np.array(starts, np.int64)
-        self._check(np.array(statistics, np.int64))
-
-    def _scalars(self, at: npt.NDArray[np.int64], dtype: str) -> npt.NDArray[Any]:
-        width = np.dtype(dtype).itemsize
-        found = self.raw[at[:, None] + np.arange(width)]
-        return np.frombuffer(found.tobytes(), dtype)
-
-    def _check(self, statistics: npt.NDArray[np.int64]) -> None:
-        places = [(self.field_start(i) - 8, self.nodes) for i in range(len(self.widths))]
-        leaf_vectors = self.field_start(len(self.widths)) - 8
-        if np.any(self._scalars(leaf_vectors, "<u8")):
-            raise ModelError("the leaves are vectors; fit a model with one number a leaf")
-        begin, end = leaf_vectors + 16, leaf_vectors + 24 + 8 * self.nodes
-        if any(self.cut(start, 8 * self.nodes, "<u8").any() for start in (begin, end)):
-            raise ValueError("a leaf vector lies outside its tree")
-        places += [(begin - 8, self.nodes), (end - 8, self.nodes)]
-        lists = self.list_start()
-        places += [(start - 8, self.nodes) for start in lists[1:]]
+def _fields(
+    reader: _Reader, tree_count: int, number: np.dtype[Any]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], dict[str, npt.NDArray[Any]]]:
+    """Numbers of nodes and of listed categories in each tree, and each field of all trees, one after the other."""
+    types = {name: number if kind == "float" else np.dtype(kind) for name, kind in NODE_FIELDS}
+    parts: dict[str, list[bytes]] = {name: [] for name in types}
+    for tree in range(tree_count):
+        nodes, _ = reader.scalars("i?")
+        if nodes < 1:
+            raise ValueError(f"tree {tree} has {nodes} nodes")
+        for name, kind in types.items():
+            field = reader.field(kind.itemsize)
+            if name == "leaf_vector" and field:
+                raise ModelError("the leaves are vectors; fit a model with one number a leaf")
+            if name not in ("leaf_vector", "categories") and len(field) != kind.itemsize * nodes:
+                raise ValueError("fields of a tree differ in length")
+            parts[name].append(field)
         for _ in range(STATISTICS):
-            present = self._scalars(statistics, "<u8").astype(np.int64)
-            places += [(statistics + 8 + 8 * present, present)]
-            statistics = statistics + 16 + 9 * present
-        if any(np.any(self._scalars(at, "<u8") != expected) for at, expected in places):
-            raise ValueError("fields of a tree differ in length")
-        _check_no_extension(int(self._scalars(statistics, "<u8").max(initial=0)))
+            if len(reader.field(8)) != 8 * len(reader.field(1)):
+                raise ValueError("fields of a tree differ in length")
+        _check_no_extension(*reader.scalars("ii"))
+    if reader.at != len(reader.data):
+        raise ValueError(f"{len(reader.data)} bytes hold {reader.at} bytes of fields")
+    nodes_of, listed_of = (np.array(list(map(len, parts[name])), np.int64) // 4 for name in ("left", "categories"))
+    return nodes_of, listed_of, {name: np.frombuffer(b"".join(parts[name]), kind) for name, kind in types.items()}
 
-    def field_start(self, field: int) -> npt.NDArray[np.int64]:
-        return self.start + 8 * (field + 1) + sum(self.widths[:field]) * self.nodes
 
-    def list_start(self) -> tuple[npt.NDArray[np.int64], ...]:
-        """Return where the categories, and the begins and ends of each node's part, start."""
-        categories = self.field_start(len(self.widths)) + 24 + 16 * self.nodes
-        begin = categories + 4 * self.listed + 8
-        return categories, begin, begin + 8 * self.nodes + 8
-
-    def cut(self, start: npt.NDArray[np.int64], size: npt.NDArray[np.int64], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-        data = self.data
-        ends = (start + size).tolist()
-        parts = [data[a:b] for a, b in zip(start.tolist(), ends, strict=True)]
-        return np.frombuffer(b"".join(parts), dtype)
-
-    def node_field(self, name: str, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-        field = [other for other, _ in NODE_FIELDS].index(name)
-        return self.cut(self.field_start(field), self.widths[field] * self.nodes, dtype)
-
-    def category_lists(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
-        """Return each node's categories one after the other, whatever their order in the tree."""
-        list_start, begin_start, end_start = self.list_start()
-        listed = self.cut(list_start, 4 * self.listed, "<u4")
-        begin = self.cut(begin_start, 8 * self.nodes, "<i8")
-        end = self.cut(end_start, 8 * self.nodes, "<i8")
-        sizes = end - begin
-        if np.any((begin < 0) | (sizes < 0) | (end > np.repeat(self.listed, self.nodes))):
-            raise ValueError("a category list lies outside its tree")
-        tree_start = np.repeat(np.cumsum(self.listed) - self.listed, self.nodes)
-        offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        source = np.repeat(tree_start + begin - offsets[:-1], sizes) + np.arange(offsets[-1])
-        return offsets, listed[source]
-
-    def arrays(self) -> dict[str, Any]:
-        operator = self.node_field("operator", np.int8)
-        if len(operator) and not 0 <= operator.min() <= operator.max() < len(OPERATORS):
-            raise ValueError("a comparison operator is unknown")
-        node_type, left = self.node_field("node_type", np.int8), self.node_field("left", "<i4")
-        if not np.isin(node_type, (LEAF, NUMERICAL, CATEGORICAL)).all():
-            raise ValueError("a node is neither leaf nor split")
-        if np.any((node_type == NUMERICAL) & (operator == 0)):
-            raise ValueError("a split has no comparison operator")
-        if np.any((node_type == LEAF) != (left < 0)):
-            raise ValueError("a leaf has children, or a split has none")
-        category_offsets, categories = self.category_lists()
-        return {
-            "tree_offsets": np.concatenate([[0], np.cumsum(self.nodes)]).astype(np.int64),
-            "feature": self.node_field("feature", "<i4"),
-            "operator": OPERATORS[operator],
-            "threshold": self.node_field("threshold", self.leaf_type).astype(np.float64),
-            "default_left": self.node_field("default_left", np.uint8) != 0,
-            "left": left,
-            "right": self.node_field("right", "<i4"),
-            "value": self.node_field("value", self.leaf_type).astype(np.float64),
-            "category_offsets": category_offsets,
-            "categories": categories,
-            "categories_right": self.node_field("categories_right", np.uint8) != 0,
-            "is_categorical": node_type == CATEGORICAL,
-        }
+def _arrays(
+    nodes: npt.NDArray[np.int64], listed: npt.NDArray[np.int64], fields: dict[str, npt.NDArray[Any]]
+) -> dict[str, Any]:
+    """Node arrays of `Trees`, checked."""
+    operator, node_type, left = fields["operator"], fields["node_type"], fields["left"]
+    if len(operator) and not 0 <= operator.min() <= operator.max() < len(OPERATORS):
+        raise ValueError("a comparison operator is unknown")
+    if not np.isin(node_type, (LEAF, NUMERICAL, CATEGORICAL)).all():
+        raise ValueError("a node is neither leaf nor split")
+    if np.any((node_type == NUMERICAL) & (operator == 0)):
+        raise ValueError("a split has no comparison operator")
+    if np.any((node_type == LEAF) != (left < 0)):
+        raise ValueError("a leaf has children, or a split has none")
+    if fields["leaf_begin"].any() or fields["leaf_end"].any():
+        raise ValueError("a leaf vector lies outside its tree")
+    begin, end = fields["category_begin"], fields["category_end"]
+    sizes = end - begin
+    if np.any((begin < 0) | (sizes < 0) | (end > np.repeat(listed, nodes))):
+        raise ValueError("a category list lies outside its tree")
+    # each node's categories one after the other, whatever their order in the tree
+    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    tree_start = np.repeat(np.cumsum(listed) - listed, nodes)
+    source = np.repeat(tree_start + begin - offsets[:-1], sizes) + np.arange(offsets[-1])
+    return {
+        "tree_offsets": np.concatenate([[0], np.cumsum(nodes)]).astype(np.int64),
+        "feature": fields["feature"],
+        "operator": OPERATORS[operator],
+        "threshold": fields["threshold"].astype(np.float64),
+        "default_left": fields["default_left"] != 0,
+        "left": left,
+        "right": fields["right"],
+        "value": fields["value"].astype(np.float64),
+        "category_offsets": offsets,
+        "categories": fields["categories"][source],
+        "categories_right": fields["categories_right"] != 0,
+        "is_categorical": node_type == CATEGORICAL,
+    }

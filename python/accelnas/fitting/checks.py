@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-__all__ = ["OUTLIER_LIMIT", "Report", "check", "pooled_noise"]
+__all__ = ["OUTLIER_LIMIT", "Report", "check", "measured_again", "pooled_noise"]
 
 OUTLIER_LIMIT = 6.0  # robust standard deviations
 # repeats are doubted where their noise exceeds WIDEST of the spread of all values, or their differences spread over
@@ -69,32 +69,27 @@ def check(
     ids = table["id"].to_numpy()
     _, group, size = np.unique(choices, axis=0, return_inverse=True, return_counts=True)
     group = group.reshape(-1)
-    repeated = np.flatnonzero(size > 1)
-    repeats = tuple(tuple(int(i) for i in ids[group == g]) for g in repeated)
+    repeated = [np.flatnonzero(group == g) for g in np.flatnonzero(size > 1)]
     values = {name: table[name].fill_null(np.nan).to_numpy() for name in metrics}
-    again = {name: _repeats(value, group, repeated) for name, value in values.items()}
+    again = {name: measured_again(value, repeated) for name, value in values.items()}
     design = _main_effects(choices)
     outliers = {name: ids[_outlying(value, design)] for name, value in values.items()}
     return Report(
         rows=table.height,
         architectures=len(size),
-        repeats=tuple(sorted(repeats)),
+        repeats=tuple(sorted(tuple(ids[rows].tolist()) for rows in repeated)),
         noise={name: pooled_noise(several) for name, several in again.items() if several},
         nulls={name: int(n) for name in metrics if (n := table[name].null_count())},
-        outliers={name: tuple(int(i) for i in found) for name, found in outliers.items() if found.size},
+        outliers={name: tuple(found.tolist()) for name, found in outliers.items() if found.size},
         unknown=dict(unknown),
         doubtful={name: text for name, value in values.items() if (text := _doubt(value, again[name]))},
     )
 
 
-def _repeats(
-    values: NDArray[np.float64], group: NDArray[np.intp], repeated: NDArray[np.intp]
-) -> list[NDArray[np.float64]]:
-    """Sorted values of every architecture that was measured more than once."""
-    rows = np.flatnonzero(~np.isnan(values) & np.isin(group, repeated))
-    rows = rows[np.lexsort((values[rows], group[rows]))]
-    parts = np.split(values[rows], np.flatnonzero(np.diff(group[rows])) + 1)
-    return [part for part in parts if part.size > 1]
+def measured_again(values: NDArray[np.float64], groups: Iterable[NDArray[np.intp]]) -> list[NDArray[np.float64]]:
+    """Values of each group of rows in which more than one was measured."""
+    measured = (values[rows][~np.isnan(values[rows])] for rows in groups)
+    return [group for group in measured if group.size > 1]
 
 
 def pooled_noise(groups: Iterable[Sequence[float] | NDArray[np.float64]]) -> float:
@@ -112,6 +107,7 @@ def pooled_noise(groups: Iterable[Sequence[float] | NDArray[np.float64]]) -> flo
 
 def _doubt(values: NDArray[np.float64], repeats: list[NDArray[np.float64]]) -> str | None:
     """Say why repeats can't all be of one kind, such as trainings of 12 and of 200 epochs."""
+    repeats = [np.sort(part) for part in repeats]
     if sum(part.size - 1 for part in repeats) < FEWEST_GAPS or not (noise := pooled_noise(repeats)):
         return None
     measured = values[~np.isnan(values)]

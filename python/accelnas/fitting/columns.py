@@ -38,16 +38,12 @@ class ColumnEncoder:
     ------
     DataError
         If none of the three forms is there.
-
-    Attributes
-    ----------
-    read
-        Names of the columns that are read.
     """
 
     def __init__(self, space: Space, names: Sequence[str], table: str) -> None:
         self.space = space
-        variables = self.read = [variable.name for variable in space.variables]
+        variables = [variable.name for variable in space.variables]
+        self.read = variables  # names of the columns that are read
         given = set(names)
         missing = [name for name in variables if name not in given]
         self._encode: Callable[[Columns, Locate], Choices]

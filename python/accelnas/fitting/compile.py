@@ -14,12 +14,10 @@ import numpy as np
 from accelnas import _core
 from accelnas.arguments import check_seed, check_threads, check_whole
 from accelnas.errors import AccelnasWarning, ModelError
-from accelnas.fitting.doubts import doubts
 from accelnas.fitting.encoding import Encoding
-from accelnas.fitting.provenance import origin
+from accelnas.fitting.provenance import doubts, origin
 from accelnas.fitting.settings import DIRECTIONS, LINK_NAMES, MetricSpec
 from accelnas.fitting.sources import Source, read_source
-from accelnas.fitting.treelite_import import import_forest
 from accelnas.fitting.verify import Member, VerifyReport, verification_rows, verify
 
 if TYPE_CHECKING:
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["CompileReport", "Encoding", "MetricSpec", "compile_metric", "write_metric"]
 
 MOST_ROWS = 10_000_000  # compared in memory
+SIZES = ("members", "granularity", "table_count", "cell_count", "order", "forest_trees")  # of a surrogate
 
 
 @dataclass(frozen=True)
@@ -188,12 +187,7 @@ def compile_metric(
     return CompileReport(
         metric=metric.name,
         directory=Path(directory),
-        members=surrogate.members,
-        granularity=surrogate.granularity,
-        table_count=surrogate.table_count,
-        cell_count=surrogate.cell_count,
-        order=surrogate.order,
-        forest_trees=surrogate.forest_trees,
+        **{name: getattr(surrogate, name) for name in SIZES},
         verification=verification,
         warnings=doubtful,
         provenance=entries,
@@ -258,7 +252,7 @@ def _member(
         if not np.isnan(missing):
             encoding = replace(encoding, missing=missing)
         encoding = source.seen(encoding)
-        forest = import_forest(source.trees, space, encoding, link=link, scale=scale, bias=bias)
+        forest = source.trees.forest(space, encoding, link=link, scale=scale, bias=bias)
     except ModelError as error:
         raise ModelError(f"model {number} ({source.kind}): {error}") from None
     return Member(source, encoding, forest, scale, bias)
@@ -279,6 +273,4 @@ def _default_encoding(source: Source, space: Space) -> Encoding:
     if source.own_categories:
         raise ModelError("the model maps category names to codes of its own; state the code of "
                          "each choice with an encoding")  # fmt: skip
-    if source.names is None:
-        return Encoding.ordinal(space)
-    return Encoding.from_names(source.names, space)
+    return Encoding.ordinal(space) if source.names is None else Encoding.from_names(source.names, space)

@@ -25,43 +25,23 @@ class BlockCosts:
 
     In units of ``10 ** -decimals`` everything is an integer, so nothing is estimated: the
     metric of an architecture is ``constant + sum(values[b][state of block b])`` exactly.
-
-    Attributes
-    ----------
-    constant
-        Metric of the architecture whose blocks are all in state 0.
-    values
-        One int64 (states,) array a block: the difference to its state 0.
-    decimals
-        Decimal places of the data.
     """
 
-    constant: int
-    values: tuple[NDArray[np.int64], ...]
-    decimals: int
+    constant: int  # metric of the architecture whose blocks are all in state 0
+    values: tuple[NDArray[np.int64], ...]  # one int64 (states,) array a block: the difference to its state 0
+    decimals: int  # decimal places of the data
 
     def predict(self, states: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Metric in units of ``10 ** -decimals`` from block states (n, blocks)."""
         parts = [values[states[:, b]] for b, values in enumerate(self.values)]
         return np.asarray(self.constant + np.sum(parts, axis=0, dtype=np.int64))
 
-    def scaled(self) -> tuple[float, list[NDArray[np.float64]]]:
-        """Constant and values in the metric's unit, as float64."""
-        unit = 10**self.decimals
-        return self.constant / unit, [values / unit for values in self.values]
-
 
 def block_costs(dataset: Dataset, metric: str, ids: NDArray[np.int64] | None = None) -> BlockCosts:
     """Recover the cost of each block state and check it against every row.
 
-    Parameters
-    ----------
-    dataset
-        The data set.
-    metric
-        A metric that is exact: not measured, but computed from the architecture.
-    ids
-        Rows to recover the costs from; None means all. The check is always over all rows.
+    The metric is exact: not measured, but computed from the architecture. `ids` are the rows to recover the costs
+    from, by default all; the check is always over all rows.
 
     Raises
     ------
@@ -86,18 +66,14 @@ def block_costs(dataset: Dataset, metric: str, ids: NDArray[np.int64] | None = N
         )
     coefficients = np.rint(solution).astype(np.int64)
     parts = np.split(coefficients[1:], np.cumsum([n - 1 for n in sizes])[:-1])
-    costs = BlockCosts(
-        int(coefficients[0]),
-        tuple(np.concatenate([np.zeros(1, np.int64), part]) for part in parts),
-        decimals,
-    )
-    wrong = np.flatnonzero(costs.predict(states[known]) != whole)
+    costs = BlockCosts(int(coefficients[0]), tuple(np.insert(part, 0, 0) for part in parts), decimals)
+    found = costs.predict(states[known])
+    wrong = np.flatnonzero(found != whole)
     if wrong.size:
-        number = dataset.ids[known][wrong[0]]
-        found = costs.predict(states[known])[wrong[0]] / 10**decimals
+        first = wrong[0]
         raise ModelError(
-            f"{metric} is no exact sum over blocks: id {number} has {values[known][wrong[0]]}, the "
-            f"blocks add up to {found} ({wrong.size} rows differ); fit it as a model"
+            f"{metric} is no exact sum over blocks: id {dataset.ids[known][first]} has {values[known][first]}, the "
+            f"blocks add up to {found[first] / 10**decimals} ({wrong.size} rows differ); fit it as a model"
         )
     return costs
 

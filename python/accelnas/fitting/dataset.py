@@ -17,7 +17,7 @@ from accelnas.caching import cached_property
 from accelnas.errors import DataError
 from accelnas.files import write_frame
 from accelnas.fitting.archive import digest_of, read_archive
-from accelnas.fitting.checks import Report, check
+from accelnas.fitting.checks import Report, check, measured_again
 from accelnas.fitting.columns import ColumnEncoder
 from accelnas.fitting.table import numbers, read_table
 
@@ -86,9 +86,7 @@ class Dataset:
 
     def repeated(self, metric: str) -> list[NDArray[np.float64]]:
         """Values of each architecture that a metric was measured of more than once."""
-        values = self.values(metric)
-        groups = (values[self.rows(np.array(ids, np.int64))] for ids in self.report.repeats)
-        return [group[~np.isnan(group)] for group in groups if (~np.isnan(group)).sum() > 1]
+        return measured_again(self.values(metric), (self.rows(np.array(ids)) for ids in self.report.repeats))
 
     def rows(self, ids: NDArray[np.int64]) -> NDArray[np.intp]:
         """Row numbers of `ids`.
@@ -149,11 +147,6 @@ def read_dataset(path: str | Path, space: Space | None = None) -> Dataset:
         metric, an optional integer ``id`` column, and optional ``METRIC_std`` columns.
     space
         The search space; None means MnasNet, the space of Accel-NASBench.
-
-    Returns
-    -------
-    Dataset
-        The validated table with its report.
 
     Raises
     ------
@@ -238,16 +231,13 @@ def _validate(
             row = ids[infinite.arg_max()]
             raise DataError(f"id {row}: {name} is infinite; use null for what was not measured")
         columns[name] = series[order.tolist()]
-    metrics = tuple(name for name in columns if name in values and not _is_std(name, columns))
+    deviations = {f"{name}_std" for name in columns}
+    metrics = tuple(name for name in columns if name in values and name not in deviations)
     if not metrics:
         raise DataError("the data has no metric; expected at least one column of measured numbers")
     table = pl.DataFrame(columns)
     report = check(table, metrics, choices, unknown)
     return Dataset(table, space, metrics, choices, report, file_sha256)
-
-
-def _is_std(name: str, columns: Mapping[str, object]) -> bool:
-    return name.endswith("_std") and name.removesuffix("_std") in columns
 
 
 def _architecture_columns(

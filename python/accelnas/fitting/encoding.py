@@ -157,17 +157,9 @@ class Encoding:
         names = document.get("columns", [variable.name for variable in space.variables])
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ModelError(f"columns in encoding {path} must be a list of strings")
-        values = document.get("values", {})
-        if not isinstance(values, dict):
+        if not isinstance(document.get("values", {}), dict):
             raise ModelError(f"values in encoding {path} must be a table of lists of numbers")
-        return cls.from_names(
-            names,
-            space,
-            kind=document.get("kind", "ordinal"),
-            values=values,
-            absent=document.get("absent", 0.0),
-            missing=document.get("missing", math.nan),
-        )
+        return cls.from_names(names, space, **{key: value for key, value in document.items() if key != "columns"})
 
     def rounded(self, dtype: npt.DTypeLike) -> Encoding:
         """Round every number to the precision in which a library holds its input; missing ones become nan."""
@@ -188,17 +180,7 @@ class Encoding:
     ) -> npt.NDArray[np.floating[Any]]:
         """Return what the model sees for each architecture.
 
-        Parameters
-        ----------
-        choices
-            Choice indices, uint8 (n, variables).
-        dtype
-            Floating-point type of the result.
-
-        Returns
-        -------
-        ndarray
-            Matrix (n, columns), C-contiguous.
+        From choice indices, uint8 (n, variables), it makes a matrix (n, columns), C-contiguous.
         """
         matrix = np.empty((len(choices), len(self.columns)), dtype)
         for i, (variable, numbers) in enumerate(self.columns):

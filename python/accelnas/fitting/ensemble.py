@@ -45,28 +45,15 @@ LINKS = {
 
 @dataclass(frozen=True)
 class Ensemble:
-    """The fitted members of one metric; a member's value on the link's scale is ``bias + scale * model``.
+    """The fitted members of one metric; a member's value on the link's scale is ``bias + scale * model``."""
 
-    Attributes
-    ----------
-    metric
-        Its settings.
-    fit
-        Members, and what they say of rows that they did not see; both standardised.
-    scale, bias
-        From the models to the scale of the link.
-    rows
-        intp (n,): rows of the data set that were fitted.
-    targets
-        float64 (n,): their measured values on the link's scale.
-    """
-
-    metric: MetricSettings
-    fit: Fit
+    metric: MetricSettings  # its settings
+    fit: Fit  # members, and what they say of rows that they did not see; both standardised
+    # scale, bias: from the models to the scale of the link
     scale: float
     bias: float
-    rows: NDArray[np.intp]
-    targets: Floats
+    rows: NDArray[np.intp]  # intp (n,): rows of the data set that were fitted
+    targets: Floats  # float64 (n,): their measured values on the link's scale
 
     def predict_members(self, choices: NDArray[np.uint8]) -> Floats:
         """Predict with each member on the link's scale, float64 (members, n)."""
@@ -104,16 +91,14 @@ def fit_ensemble(
 
     Parameters
     ----------
-    dataset, ids
-        The measurements to fit on.
-    metric, settings
-        How to fit; the metric is one of the settings'.
+    dataset, ids, metric, settings
+        The measurements to fit on, and how; the metric is one of the settings'.
     threads
         Members fitted at the same time; None means all cores. The result doesn't depend on it.
     progress
         Called with (metric, members fitted, members in all).
     members
-        Number of members; the settings' by default.
+        By default as many as the settings say.
 
     Raises
     ------
@@ -128,9 +113,8 @@ def fit_ensemble(
     rows = usable_rows(dataset, metric, np.sort(ids))
     if len(rows) < 2 * settings.folds:
         raise DataError(f"{metric.name} has {len(rows)} rows to fit on; {settings.folds} folds need twice as many")
-    position = {int(row): i for i, row in enumerate(rows)}
     parts = fold_parts(dataset, dataset.ids[rows], settings.folds, settings.seed)
-    folds = [np.array([position[int(row)] for row in dataset.rows(part)], np.intp) for part in parts]
+    folds = [np.searchsorted(rows, dataset.rows(part)) for part in parts]
     targets = to_link(dataset.values(metric.name), metric, dataset.ids)[rows]
     bias, scale = bias_and_scale(targets, settings.standardise)
     data = Sample(dataset.choices[rows], (targets - bias) / scale)

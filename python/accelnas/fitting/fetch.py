@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import sys
 import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from accelnas.errors import DataError
-from accelnas.files import replacing, write_text
+from accelnas.errors import AccelnasError, DataError
+from accelnas.files import replacing
 from accelnas.fitting.archive import digest_of
-from accelnas.fitting.splits import PARTS, split_ids
+from accelnas.fitting.splits import PARTS, Split, write_split
 
-__all__ = [
-    "ARCHIVE_SHA256",
-    "ARCHIVE_URL",
-    "SPLIT_URL",
-    "cache_folder",
-    "fetch",
-    "fetch_archive",
-    "fetch_split",
-]
+__all__ = ["ARCHIVE_SHA256", "ARCHIVE_URL", "SPLIT_URL", "cache_folder", "fetch", "fetch_archive", "fetch_split"]
 
 _REPOSITORY = "https://raw.githubusercontent.com/afzalxo/Accel-NASBench"
 ARCHIVE_URL = f"{_REPOSITORY}/dcd4d726b33197dd9bc3d74a20393013398600ae/anb_dataset/anb_dataset_jsons.tar.gz"
@@ -87,32 +78,24 @@ def fetch_split(folder: Path, url: str = SPLIT_URL, progress: Progress | None = 
         As `fetch`; also if the ids are not those of the published split.
     """
     target = folder / "official_split.json"
-    if target.is_file() and _split_sha256(target.read_bytes()) == SPLIT_SHA256:
-        return target
+    if target.is_file():
+        with suppress(AccelnasError):  # no split, or another
+            if Split.stated(target).sha256 == SPLIT_SHA256:
+                return target
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         for part in PARTS:
             name = f"{part}_paths.json"
             fetch(f"{url}/{name}", Path(temporary) / name, None, progress)
-        ids = {part: part_ids.tolist() for part, part_ids in split_ids(Path(temporary)).items()}
-    content = json.dumps(ids) + "\n"
-    if _split_sha256(content) != SPLIT_SHA256:
+        split = Split.stated(Path(temporary))
+    if split.sha256 != SPLIT_SHA256:
         raise DataError(f"{url} does not hold the published split; its ids differ")
-    write_text(target, content)
+    write_split(split, target)
     return target
 
 
-def _split_sha256(content: str | bytes) -> str | None:
-    """Digest of the ids, whatever their order or the JSON's layout; None if it is no split."""
-    try:
-        parts = {part: sorted(ids) for part, ids in json.loads(content).items()}
-    except (ValueError, AttributeError, TypeError):
-        return None
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
 def fetch(url: str, target: Path, sha256: str | None, progress: Progress | None = None) -> Path:
-    """Download a file and check it.
+    """Download a file and check it; gives its path.
 
     Only a complete and verified file takes the name `target`. A target that is there and right is not downloaded.
 
@@ -126,11 +109,6 @@ def fetch(url: str, target: Path, sha256: str | None, progress: Progress | None 
         Expected digest (hex), or None to take any content.
     progress
         Called with the bytes so far and the bytes in all (None if the server doesn't say).
-
-    Returns
-    -------
-    Path
-        `target`.
 
     Raises
     ------

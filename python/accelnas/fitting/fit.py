@@ -26,14 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from accelnas import Space
     from accelnas.fitting.dataset import Dataset
     from accelnas.fitting.ensemble import Ensemble
     from accelnas.fitting.settings import MetricSettings, Settings
     from accelnas.fitting.splits import Split
     from accelnas.fitting.uncertainty import Uncertainty
 
-__all__ = ["MetricResult", "fit_benchmark", "write_ensemble", "write_formula"]
+__all__ = ["MetricResult", "fit_benchmark", "unit_noise"]
 
 
 @dataclass(frozen=True)
@@ -132,36 +131,31 @@ def fit_benchmark(
     for name in names:
         metric = settings.metrics[name]
         start = time.perf_counter()
-        if metric.formula:
-            tell(name, 0, 1)
-            write_formula(dataset.space, settings, metric, out)
-            tell(name, 1, 1)
-            results.append(MetricResult(name, None, "formula", 1, 0, 0.0, time.perf_counter() - start))
-            continue
-        noise: float | None = 0.0
+        noise: float | None
         if metric.recipe is None:
-            family, count, size = "exact", 1, 0
-            predicted = _write_exact(dataset, split, settings, metric, out, tell)
+            tell(name, 0, 1)
+            family, count, size, noise = "formula" if metric.formula else "exact", 1, 0, 0.0
+            predicted = _write_exact(dataset, split, settings, metric, out)
+            tell(name, 1, 1)
         else:
             ids = np.concatenate([split.train, split.val])
             ensemble = fit_ensemble(dataset, ids, metric, settings, threads, tell, members)
             uncertainty = estimate_uncertainty(dataset, ensemble)
-            write_ensemble(dataset, split, settings, ensemble, uncertainty, out, threads, verified_rows)
+            noise = unit_noise(dataset, ensemble, uncertainty)
+            _write_ensemble(dataset, split, settings, ensemble, uncertainty, noise, out, threads, verified_rows)
             predicted = ensemble.predict(dataset.choices)
             family, count, size = metric.recipe.family, ensemble.fit.models.count, ensemble.fit.models.size
-            noise = unit_noise(dataset, ensemble, uncertainty)
-        test = usable_rows(dataset, metric, split.test)
-        figures = evaluate(dataset.values(name)[test], predicted[test]) if test.size > 1 else None
+        figures = None
+        if predicted is not None:
+            test = usable_rows(dataset, metric, split.test)
+            figures = evaluate(dataset.values(name)[test], predicted[test]) if test.size > 1 else None
         results.append(MetricResult(name, figures, family, count, size, noise, time.perf_counter() - start))
     return results
 
 
 def _check_metric(dataset: Dataset, settings: Settings, name: str) -> None:
     """Complain before anything is fitted."""
-    if name not in settings.metrics:
-        known = ", ".join(settings.metrics)
-        raise ModelError(f"settings {settings.name} have no metric {name!r}; they have {known}")
-    metric = settings.metrics[name]
+    metric = settings.metric(name)
     if not metric.formula:
         dataset.values(name)
     if metric.recipe is not None and not FAMILIES[metric.recipe.family].compiles:
@@ -179,23 +173,18 @@ def unit_noise(dataset: Dataset, ensemble: Ensemble, uncertainty: Uncertainty) -
     return uncertainty.noise * float(LINKS[ensemble.metric.link].slope(np.median(values)))
 
 
-def write_ensemble(
+def _write_ensemble(
     dataset: Dataset,
     split: Split,
     settings: Settings,
     ensemble: Ensemble,
     uncertainty: Uncertainty,
+    noise: float | None,
     out: str | Path,
     threads: int | None,
     verified_rows: int,
 ) -> None:
-    """Compile an ensemble, verify it and write it into a benchmark directory.
-
-    Raises
-    ------
-    ModelError
-        If it can't be compiled, or the compiled form says something else.
-    """
+    """Compile an ensemble, verify it and write it into a benchmark directory."""
     metric, models = ensemble.metric, ensemble.fit.models
     tables = models.tables
     if tables is not None:
@@ -205,7 +194,7 @@ def write_ensemble(
         models.trees,
         tables=tables,
         space=dataset.space,
-        metric=replace(metric, noise=unit_noise(dataset, ensemble, uncertainty)),
+        metric=replace(metric, noise=noise),
         directory=out,
         scale=ensemble.scale,
         bias=ensemble.bias,
@@ -217,34 +206,23 @@ def write_ensemble(
     )
 
 
-def write_formula(space: Space, settings: Settings, metric: MetricSettings, out: str | Path) -> None:
-    """Write a metric that follows from the architecture alone.
-
-    Raises
-    ------
-    ModelError
-        If the formula does not know the space.
-    """
-    provenance = {"recipe": "formula", "settings": settings.name, "settings_sha256": settings.sha256}
-    write_metric(out, replace(metric, noise=0.0), FORMULAS[metric.name](space), provenance)
-
-
 def _write_exact(
-    dataset: Dataset,
-    split: Split,
-    settings: Settings,
-    metric: MetricSettings,
-    out: str | Path,
-    tell: Callable[[str, int, int], None],
-) -> np.ndarray:
-    """Write a metric that is an exact sum over blocks, and give its values of all rows."""
-    tell(metric.name, 0, 1)
-    costs = block_costs(dataset, metric.name, np.concatenate([split.train, split.val]))
-    constant, values = costs.scaled()
-    surrogate = _core.Surrogate.additive(dataset.space._core, constant, [v.tolist() for v in values])
-    write_metric(out, replace(metric, noise=0.0), surrogate, _provenance(dataset, split, settings, metric))
-    tell(metric.name, 1, 1)
-    return np.asarray(costs.predict(dataset.space.block_states(dataset.choices)) / 10**costs.decimals)
+    dataset: Dataset, split: Split, settings: Settings, metric: MetricSettings, out: str | Path
+) -> np.ndarray | None:
+    """Write a metric that has a formula, or is an exact sum over blocks; give the sum's values of all rows."""
+    predicted = None
+    if metric.formula:
+        surrogate = FORMULAS[metric.name](dataset.space)
+        provenance = {"recipe": "formula", "settings": settings.name, "settings_sha256": settings.sha256}
+    else:
+        costs = block_costs(dataset, metric.name, np.concatenate([split.train, split.val]))
+        unit = 10**costs.decimals
+        values = [(of_block / unit).tolist() for of_block in costs.values]
+        surrogate = _core.Surrogate.additive(dataset.space._core, costs.constant / unit, values)
+        provenance = _provenance(dataset, split, settings, metric)
+        predicted = np.asarray(costs.predict(dataset.space.block_states(dataset.choices)) / unit)
+    write_metric(out, replace(metric, noise=0.0), surrogate, provenance)
+    return predicted
 
 
 def _provenance(dataset: Dataset, split: Split, settings: Settings, metric: MetricSettings) -> dict[str, str]:

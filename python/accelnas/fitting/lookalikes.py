@@ -89,16 +89,7 @@ _BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16"
 
 
 def what_it_is(raw: bytes, suffix: str, expected: Literal["model", "table"]) -> str | None:
-    r"""Say what bytes are and what to do, where they are known to be something else than expected.
-
-    Parameters
-    ----------
-    raw
-        The file's content, or its beginning.
-    suffix
-        The ending of its name.
-    expected
-        What it should be.
+    r"""Say what a file's first bytes and ending are and what to do, where that is something else than expected.
 
     Examples
     --------

@@ -46,18 +46,12 @@ _MEGABYTE = 10**6
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer: what it computes, and the float32 values alive while it does.
+    """One layer: what it computes, and the float32 values alive while it does."""
 
-    Attributes
-    ----------
-    macs, params : int
-        Operations of one image, and parameters.
-    reads, writes, kept : int
-        Values read, written, and held for a later layer besides.
-    """
-
+    # macs, params: operations of one image, and parameters
     macs: int
     params: int
+    # reads, writes, kept: values read, written, and held for a later layer besides
     reads: int
     writes: int
     kept: int = 0
@@ -111,14 +105,16 @@ def block_layers(block: int, expansion: int, kernel: int, repeats: int, gated: b
     896
     """
     layers: list[Layer] = []
+    pixels, stride = _block_pixels(block), _STRIDES[block]
     for repeat in range(repeats):
         inputs = _CHANNELS[block + (repeat > 0)]
-        layers += _unit(inputs, _CHANNELS[block + 1], expansion, kernel, gated, *_geometry(block, repeat))
+        layers += _unit(inputs, _CHANNELS[block + 1], expansion, kernel, gated, pixels, stride, residual=repeat > 0)
+        pixels, stride = _block_pixels(block + 1), 1
     return layers
 
 
 def _unit(
-    inputs: int, outputs: int, expansion: int, kernel: int, gated: bool, pixels: int, stride: int, residual: bool
+    inputs: int, outputs: int, expansion: int, kernel: int, gated: bool, pixels: int, stride: int, *, residual: bool
 ) -> Iterator[Layer]:
     wide, after = inputs * expansion, pixels // stride
     shortcut = inputs * pixels**2 if residual else 0
@@ -138,27 +134,10 @@ def _block_pixels(block: int) -> int:
     return _PIXELS // 2 // int(np.prod(_STRIDES[:block], dtype=int))
 
 
-def _geometry(block: int, repeat: int) -> tuple[int, int, bool]:
-    """Input pixels and stride of a block's layer, and whether its input is added to its output."""
-    if repeat == 0:
-        return _block_pixels(block), _STRIDES[block], False
-    return _block_pixels(block + 1), 1, True
-
-
 def block_sums(of_layer: Callable[[Layer], int], space: Space | None = None) -> tuple[int, list[NDArray[np.int64]]]:
-    """Add a number of each layer up.
+    """Add a number of each layer up, such as ``lambda layer: layer.macs``.
 
-    Parameters
-    ----------
-    of_layer
-        Gives the number, such as ``lambda layer: layer.macs``.
-    space
-        Space of the architectures: MnasNet's.
-
-    Returns
-    -------
-    int, list of int64 (states,)
-        Sum over stem and head, and for each block over its layers in each of its states.
+    Gives the sum over stem and head, and for each block those over its layers in each of its states, int64 (states,).
     """
     fixed = sum(of_layer(layer) for layer in stem_layers() + head_layers())
     of_state = [[sum(map(of_layer, layers)) for layers in states] for states in _states(space)]

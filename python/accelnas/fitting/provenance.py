@@ -1,4 +1,4 @@
-"""What an artifact says of its origin: no dates, so that the same inputs give the same bytes."""
+"""What an artifact says of its origin (no dates: the same inputs give the same bytes), and what is doubtful of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import platform
 from importlib.metadata import version
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.linalg  # noqa: F401 its linear algebra library is named, too
@@ -17,20 +17,22 @@ import accelnas
 from accelnas.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from accelnas.fitting.checkpoint import Trees
     from accelnas.fitting.encoding import Encoding
     from accelnas.fitting.verify import Member, VerifyReport
 
-__all__ = ["kernels", "origin"]
+__all__ = ["doubts", "kernels", "origin"]
 
+COMPARE = (np.less, np.less_equal, np.greater, np.greater_equal, np.equal)  # by `Trees.operator`
 NAMED = ("internal_api", "version", "architecture", "threading_layer")  # of a linear algebra library
 
 
 def origin(
     members: Sequence[Member],
     verification: VerifyReport,
-    doubts: Sequence[str],
+    doubtful: Sequence[str],
     data: np.ndarray,
     seed: int,
     given: Mapping[str, str],
@@ -47,37 +49,31 @@ def origin(
         versions |= member.source.versions
     if "tables_sha256" in given:  # of Gaussian processes
         versions["scipy"] = version("scipy")
-    encodings = [_encoding_text(member.encoding) for member in members]
+    columns = [zip(member.encoding.names, member.encoding.columns, strict=True) for member in members]
+    encodings = [json.dumps({name: numbers for name, (_, numbers) in of_member}) for of_member in columns]
+    models = [
+        {
+            "library": member.source.kind,
+            "sha256": member.source.sha256,
+            "trees": member.source.trees.tree_count,
+            **dict(zip(("rounds", "rounds_total"), member.source.rounds or (), strict=False)),
+            "scale": member.scale,
+            "bias": member.bias,
+        }
+        for member in members
+    ]
     entries = {
-        "source_models": json.dumps([_of_member(member) for member in members]),
+        "source_models": json.dumps(models),
         "versions": json.dumps(dict(sorted(versions.items()))),
         "encoding": encodings[0] if len(set(encodings)) == 1 else f"[{', '.join(encodings)}]",
         "verified_data_sha256": hashlib.sha256(data.tobytes()).hexdigest(),
         "verified_seed": str(seed),
     } | verification.as_strings()
-    if doubts:
-        entries["warnings"] = json.dumps(list(doubts))
+    if doubtful:
+        entries["warnings"] = json.dumps(list(doubtful))
     if both := sorted(set(entries) & set(given)):
         raise ModelError(f"provenance {both[0]!r} is written by accelnas itself; rename yours")
     return dict(sorted((entries | dict(given)).items()))
-
-
-def _of_member(member: Member) -> dict[str, Any]:
-    source = member.source
-    rounds = {} if source.rounds is None else dict(zip(("rounds", "rounds_total"), source.rounds, strict=True))
-    return {
-        "library": source.kind,
-        "sha256": source.sha256,
-        "trees": source.trees.tree_count,
-        **rounds,
-        "scale": member.scale,
-        "bias": member.bias,
-    }
-
-
-def _encoding_text(encoding: Encoding) -> str:
-    columns = zip(encoding.names, encoding.columns, strict=True)
-    return json.dumps({name: list(numbers) for name, (_, numbers) in columns})
 
 
 def kernels() -> str:
@@ -102,3 +98,46 @@ def kernels() -> str:
             "libc": " ".join(platform.libc_ver()).strip(),
         }
     )
+
+
+def doubts(members: Iterable[Member], verification: VerifyReport) -> tuple[str, ...]:
+    """Say what the owner of the models should look at, one sentence each."""
+    found = [f"model {number}: {note}" for number, member in enumerate(members) for note in _of_member(member)]
+    if verification.sd == 0:
+        found.append(
+            f"all {verification.data_rows + verification.random_rows:,} architectures compared have the same "
+            "prediction; check that the encoding gives the models what they were trained on"
+        )
+    return tuple(found)
+
+
+def _of_member(member: Member) -> Iterator[str]:
+    yield from member.source.notes
+    blind, first = _blind_splits(member.source.trees, member.encoding)
+    if blind:
+        total = int((member.source.trees.left >= 0).sum())
+        yield (
+            f"{blind:,} of {total:,} splits separate only missing values, which the encoding never gives, such as one "
+            f"on {member.encoding.names[first]}; if the model was trained on sparse rows or with a number for missing "
+            "values, say so: absent = nan for one-hot columns, or missing = NUMBER (--missing)"
+        )
+
+
+def _blind_splits(trees: Trees, encoding: Encoding) -> tuple[int, int]:
+    """Count splits that send every number of the encoding one way and nan the other; and a feature of one."""
+    blind, first = 0, -1
+    numerical = (trees.left >= 0) & ~trees.is_categorical
+    for feature, (_, numbers) in enumerate(encoding.columns):
+        given = np.array(numbers)
+        if np.isnan(given).any():
+            continue
+        nodes = np.flatnonzero(numerical & (trees.feature == feature))
+        left = np.zeros((len(nodes), len(given)), bool)
+        for operator, compare in enumerate(COMPARE):
+            of_kind = trees.operator[nodes] == operator
+            left[of_kind] = compare(given, trees.threshold[nodes[of_kind], None])
+        default = trees.default_left[nodes]
+        count = int((np.where(default, ~left.any(axis=1), left.all(axis=1))).sum())
+        first = feature if count and not blind else first
+        blind += count
+    return blind, first

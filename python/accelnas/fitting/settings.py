@@ -12,26 +12,14 @@ from accelnas import _core
 from accelnas.arguments import check_whole
 from accelnas.errors import ModelError
 from accelnas.files import parse_toml, read_text
-from accelnas.fitting.families import FAMILIES
+from accelnas.fitting.families import FAMILIES, Recipe, Stage
 from accelnas.fitting.mnasnet import FORMULAS
-from accelnas.fitting.recipes import Recipe, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from importlib.abc import Traversable
 
-__all__ = [
-    "DIRECTIONS",
-    "LINK_NAMES",
-    "MetricSettings",
-    "MetricSpec",
-    "Recipe",
-    "Settings",
-    "Stage",
-    "known_metrics",
-    "read_recipe",
-    "read_settings",
-    "shipped_settings",
-]
+__all__ = ["MetricSettings", "MetricSpec", "Settings", "known_metrics", "read_settings", "shipped_settings"]
 
 LINK_NAMES = ("identity", "reciprocal", "log")
 DIRECTIONS = ("maximise", "minimise")
@@ -75,56 +63,33 @@ class MetricSpec:
 
 @dataclass(frozen=True)
 class MetricSettings(MetricSpec):
-    """One metric of the benchmark, and how it is fitted.
+    """One metric of the benchmark, and how it is fitted."""
 
-    Attributes
-    ----------
-    recipe
-        How it is fitted; None for a metric that is an exact sum over blocks, or has a formula.
-    drop_outliers
-        Leave the outliers that the data set's report names out of fit and test figures.
-    formula
-        It follows from the architecture alone and needs no data, see `accelnas.fitting.mnasnet.FORMULAS`.
-    members
-        Number of members, if not that of all metrics.
-    """
-
-    recipe: Recipe | None = None
-    drop_outliers: bool = False
-    formula: bool = False
-    members: int | None = None
+    recipe: Recipe | None = None  # None for a metric that is an exact sum over blocks, or has a formula
+    drop_outliers: bool = False  # leave the outliers that the data set's report names out of fit and test figures
+    formula: bool = False  # it follows from the architecture alone, see `accelnas.fitting.mnasnet.FORMULAS`
+    members: int | None = None  # number of members, if not that of all metrics
 
 
 @dataclass(frozen=True)
 class Settings:
-    """All that a fit depends on besides the data.
+    """All that a fit depends on besides the data."""
 
-    Attributes
-    ----------
-    name
-        For the record.
-    members
-        Models a metric.
-    folds
-        The training data is divided into so many folds; member i stops early on fold i mod folds
-        and is trained on the others.
-    seed
-        Member i has seed `seed` + i; the folds are drawn with `seed`.
-    standardise
-        Fit on (link(y) − mean) / sd of the training rows; without it on link(y).
-    metrics
-        Metric name to its settings, in the artifact's order.
-    sha256
-        Digest of the TOML text.
-    """
-
-    name: str
-    members: int
+    name: str  # for the record
+    members: int  # models a metric
+    # the training data is divided into so many folds; member i stops early on fold i mod folds and is trained on the
+    # others
     folds: int
-    seed: int
-    standardise: bool
-    metrics: Mapping[str, MetricSettings]
-    sha256: str
+    seed: int  # member i has seed `seed` + i; the folds are drawn with `seed`
+    standardise: bool  # fit on (link(y) − mean) / sd of the training rows; without it on link(y)
+    metrics: Mapping[str, MetricSettings]  # by name, in the artifact's order
+    sha256: str  # digest of the TOML text
+
+    def metric(self, name: str) -> MetricSettings:
+        """Give the settings of a metric, or an error that names those there are."""
+        if name not in self.metrics:
+            raise ModelError(f"settings {self.name} have no metric {name!r}; they have {', '.join(self.metrics)}")
+        return self.metrics[name]
 
 
 def shipped_settings() -> list[str]:
@@ -135,11 +100,24 @@ def shipped_settings() -> list[str]:
     >>> "bundled" in shipped_settings()
     True
     """
-    names = (entry.name for entry in _FOLDER.iterdir())
-    return sorted(n.removesuffix(".toml") for n in names if n.endswith(".toml") and n != _METRICS)
+    return [name for name in shipped(_FOLDER) if f"{name}.toml" != _METRICS]
 
 
 _METRICS = "metrics.toml"  # units and directions of the known metrics
+
+
+def shipped(folder: Traversable) -> list[str]:
+    """Names of the TOML files of a folder of the package, without their ending."""
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def shipped_or_own(source: str | Path, folder: Traversable, known: Sequence[str], what: str) -> str:
+    """Read a TOML file of the package by its name, or another by its path."""
+    if str(source) in known:
+        return (folder / f"{source}.toml").read_text(encoding="utf-8")
+    if Path(source).exists():
+        return read_text(source, ModelError)
+    raise ModelError(f"no {what} {str(source)!r}; use the path of a TOML file or {', '.join(known)}")
 
 
 def read_settings(source: str | Path) -> Settings:
@@ -161,13 +139,7 @@ def read_settings(source: str | Path) -> Settings:
     >>> settings.members, settings.metrics["throughput_a100"].link
     (10, 'reciprocal')
     """
-    if str(source) in shipped_settings():
-        text = (_FOLDER / f"{source}.toml").read_text(encoding="utf-8")
-    elif Path(source).exists():
-        text = read_text(source, ModelError)
-    else:
-        known = ", ".join(shipped_settings())
-        raise ModelError(f"no settings {str(source)!r}; use the path of a TOML file or {known}")
+    text = shipped_or_own(source, _FOLDER, shipped_settings(), "settings")
     content = parse_toml(text, f"settings {source}", ModelError)
     return _settings(_Table(content, f"settings {Path(source).stem}"), text, known_metrics())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,17 +19,7 @@ if TYPE_CHECKING:
 
     from accelnas.fitting.dataset import Dataset
 
-__all__ = [
-    "PARTS",
-    "Split",
-    "fold_parts",
-    "k_fold",
-    "random_split",
-    "read_split",
-    "split_ids",
-    "whole_split",
-    "write_split",
-]
+__all__ = ["PARTS", "Split", "fold_parts", "k_fold", "random_split", "read_split", "whole_split", "write_split"]
 
 PARTS = ("train", "val", "test")
 
@@ -48,12 +38,23 @@ class Split:
 
     name: str
     train: NDArray[np.int64]
-    val: NDArray[np.int64]
-    test: NDArray[np.int64]
+    val: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    test: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+
+    @classmethod
+    def stated(cls, path: Path) -> Split:
+        """Read what a file or folder states; see `read_split`."""
+        if path.is_dir():
+            parts = {part: _ids_of_paths(part, _read_json(path / f"{part}_paths.json")) for part in PARTS}
+            return cls(path.stem, **parts)
+        content = _read_json(path)
+        if not isinstance(content, dict) or set(content) != set(PARTS):
+            raise DataError(f"{path} is no split; expected an object with keys train, val and test")
+        return cls(path.stem, **{part: _ids(part, content[part]) for part in PARTS})
 
     def parts(self) -> dict[str, NDArray[np.int64]]:
         """Part name to its ids."""
-        return {"train": self.train, "val": self.val, "test": self.test}
+        return {part: getattr(self, part) for part in PARTS}
 
     @property
     def sha256(self) -> str:
@@ -63,7 +64,7 @@ class Split:
 
 
 def read_split(path: str | Path, dataset: Dataset) -> Split:
-    """Read a split from a file and check it against the data set.
+    """Read a split from a file or folder, after which it is named, and check it against the data set.
 
     The published split of Accel-NASBench is read as its authors store it, too.
 
@@ -76,30 +77,23 @@ def read_split(path: str | Path, dataset: Dataset) -> Split:
     dataset
         The data set that the ids refer to.
 
-    Returns
-    -------
-    Split
-        Named after the file or folder.
-
     Raises
     ------
     DataError
         If the file is not of this form, an id is unknown or in two parts, or repeats of one
         architecture are in different parts.
     """
-    path = Path(path)
-    return _checked(Split(path.stem, **split_ids(path)), dataset)
-
-
-def split_ids(path: Path) -> dict[str, NDArray[np.int64]]:
-    """Ids of each part as a file or folder states them; see `read_split`."""
-    if path.is_dir():
-        lists = {part: _read_json(path / f"{part}_paths.json") for part in PARTS}
-        return {part: _ids_of_paths(part, lists[part]) for part in PARTS}
-    content = _read_json(path)
-    if not isinstance(content, dict) or set(content) != set(PARTS):
-        raise DataError(f"{path} is no split; expected an object with keys train, val and test")
-    return {part: _ids(part, content[part]) for part in PARTS}
+    split = Split.stated(Path(path))
+    owner: dict[int, str] = {}
+    for part, ids in split.parts().items():
+        groups = dataset.groups[dataset.rows(ids)]
+        for number, group in zip(ids.tolist(), groups.tolist(), strict=True):
+            if owner.setdefault(group, part) != part:
+                raise DataError(
+                    f"id {number} is in part {part}, but its architecture is also in part "
+                    f"{owner[group]}; keep all measurements of an architecture in one part"
+                )
+    return split
 
 
 def write_split(split: Split, path: str | Path) -> None:
@@ -113,8 +107,6 @@ def random_split(dataset: Dataset, fractions: tuple[float, float, float] = (0.8,
 
     Parameters
     ----------
-    dataset
-        The data set.
     fractions
         Shares of train, val and test among the architectures; they add up to 1.
     seed
@@ -135,8 +127,7 @@ def random_split(dataset: Dataset, fractions: tuple[float, float, float] = (0.8,
 
 def whole_split(dataset: Dataset) -> Split:
     """Put all measurements into the training part, for a model that nothing is held back from."""
-    nothing = np.array([], np.int64)
-    return Split("all", dataset.ids, nothing, nothing)
+    return Split("all", dataset.ids)
 
 
 def k_fold(dataset: Dataset, k: int = 10, seed: int = 0) -> list[Split]:
@@ -149,9 +140,8 @@ def k_fold(dataset: Dataset, k: int = 10, seed: int = 0) -> list[Split]:
     DataError
         If k is below 2 or above the number of architectures.
     """
-    nothing = np.array([], np.int64)
     return [
-        Split(f"fold {i} of {k}, seed {seed}", np.setdiff1d(dataset.ids, fold, assume_unique=True), nothing, fold)
+        Split(f"fold {i} of {k}, seed {seed}", np.setdiff1d(dataset.ids, fold, assume_unique=True), test=fold)
         for i, fold in enumerate(fold_parts(dataset, dataset.ids, k, seed), start=1)
     ]
 
@@ -159,38 +149,13 @@ def k_fold(dataset: Dataset, k: int = 10, seed: int = 0) -> list[Split]:
 def fold_parts(dataset: Dataset, ids: NDArray[np.int64], k: int, seed: int) -> list[NDArray[np.int64]]:
     """Divide some of the measurements into k folds that share no architecture.
 
-    Parameters
-    ----------
-    dataset
-        The data set.
-    ids
-        The measurements to divide, e.g. train and validation part together.
-    k, seed
-        Number of folds; the same seed gives the same folds.
-
-    Returns
-    -------
-    list of int64 arrays
-        The ids of each fold, ascending; together they are `ids`.
+    The same seed gives the same folds: int64 ids, ascending, that are all of `ids` together.
     """
     groups = dataset.groups[dataset.rows(ids)]
     shuffled = np.random.default_rng(seed).permutation(np.unique(groups))
     if not 2 <= k <= len(shuffled):
         raise DataError(f"k is {k}; use 2 to {len(shuffled)}, the number of architectures")
     return [np.sort(ids[np.isin(groups, fold)]) for fold in np.array_split(shuffled, k)]
-
-
-def _checked(split: Split, dataset: Dataset) -> Split:
-    owner: dict[int, str] = {}
-    for part, ids in split.parts().items():
-        groups = dataset.groups[dataset.rows(ids)]
-        for number, group in zip(ids.tolist(), groups.tolist(), strict=True):
-            if owner.setdefault(group, part) != part:
-                raise DataError(
-                    f"id {number} is in part {part}, but its architecture is also in part "
-                    f"{owner[group]}; keep all measurements of an architecture in one part"
-                )
-    return split
 
 
 def _read_json(path: Path) -> Any:

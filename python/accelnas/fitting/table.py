@@ -48,12 +48,7 @@ def read_table(path: Path) -> pl.DataFrame:
 def numbers(series: pl.Series, ids: pl.Series) -> pl.Series | None:
     """Give a column as float64, or None where it holds no measurements.
 
-    Parameters
-    ----------
-    series
-        The column. Text is read where each value is a number or stands for a missing one.
-    ids
-        Names of the rows, for errors.
+    Text is read where each value is a number or stands for a missing one; errors name rows by `ids`.
 
     Raises
     ------

@@ -31,27 +31,14 @@ SMALLEST_MISS = 1e-2  # in typical ones: a row that is met by chance says little
 
 @dataclass(frozen=True)
 class Uncertainty:
-    """What a benchmark knows of a metric's errors, on the scale of the link.
+    """What a benchmark knows of a metric's errors, on the scale of the link."""
 
-    Attributes
-    ----------
-    noise
-        Standard deviation of one measurement among repeats; None without repeats.
-    residual
-        Standard deviation of a measurement around the prediction that the members' spread leaves over.
-    factors
-        float64 (choices of all variables,): by how much each choice multiplies the residual.
-    scores
-        float32 (n,): sorted sizes of left-out errors in total standard deviations, for conformal intervals.
-    training
-        uint8 (n, variables): the architectures that were fitted.
-    """
-
-    noise: float | None
-    residual: float
-    factors: Floats
+    noise: float | None  # standard deviation of one measurement among repeats; None without repeats
+    residual: float  # standard deviation of a measurement around the prediction that the members' spread leaves over
+    factors: Floats  # float64 (choices of all variables,): by how much each choice multiplies the residual
+    # float32 (n,): sorted sizes of left-out errors in total standard deviations, for conformal intervals
     scores: NDArray[np.float32]
-    training: NDArray[np.uint8]
+    training: NDArray[np.uint8]  # uint8 (n, variables): the architectures that were fitted
 
 
 def estimate_uncertainty(dataset: Dataset, ensemble: Ensemble) -> Uncertainty:
@@ -100,12 +87,8 @@ def total_deviation(spread: Floats, residual: Floats) -> Floats:
 
 def of_rows(factors: Floats, choices: NDArray[np.uint8], space: Space) -> Floats:
     """Product of the factors of each architecture's choices, float64 (n,)."""
-    starts = _starts([len(variable.choices) for variable in space.variables])
-    return np.prod([factors[start + choices[:, v]] for v, start in enumerate(starts)], axis=0)  # type: ignore[no-any-return]
-
-
-def _starts(cards: list[int]) -> list[int]:
-    return [sum(cards[:v]) for v in range(len(cards))]
+    starts = np.cumsum([0, *(len(variable.choices) for variable in space.variables[:-1])])
+    return np.asarray(np.prod(factors[(starts + choices).T], axis=0))
 
 
 def _factors(error: Floats, choices: NDArray[np.uint8], cards: list[int]) -> Floats:
@@ -116,6 +99,6 @@ def _factors(error: Floats, choices: NDArray[np.uint8], cards: list[int]) -> Flo
     gram = one_hot.T @ one_hot + PENALTY * np.eye(one_hot.shape[1])
     with threadpool_limits(1, "blas"):  # sums in one order
         logarithms = np.linalg.solve(gram, one_hot.T @ (size - size.mean()))
-    for start, card in zip(_starts(cards), cards, strict=True):
-        logarithms[start : start + card] -= logarithms[start : start + card].mean()
+    for of_variable in np.split(logarithms, np.cumsum(cards)[:-1]):
+        of_variable -= of_variable.mean()  # in place
     return np.exp(logarithms)

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from accelnas import _core
 from accelnas.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from accelnas import Space, _core
+    from accelnas import Space
     from accelnas.fitting.anova import Tables
     from accelnas.fitting.encoding import Encoding
     from accelnas.fitting.sources import Source
@@ -82,32 +83,21 @@ class Member:
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """What was compared and how far apart it was; errors are in standard deviations.
+    """What was compared and how far apart it was; errors are in standard deviations."""
 
-    Attributes
-    ----------
-    data_rows, random_rows
-        Architectures of the data set and other architectures whose predictions were compared.
-    leaf_pairs
-        Pairs of architecture and tree whose leaves were compared, over all members.
-    sd
-        Standard deviation of the predictions, in link space.
-    float64_error, float32_error
-        Compiled form against the float64 walk of the source trees.
-    float64_bound, float32_bound
-        The most that was allowed, 1e-12 and 2e-6 plus the rounding of large values.
-    library_error, library_bound
-        Source library's own prediction against that walk, and the most that its summation allows.
-    """
-
+    # data_rows, random_rows: architectures of the data set and other architectures whose predictions were compared
     data_rows: int
     random_rows: int
-    leaf_pairs: int
-    sd: float
+    leaf_pairs: int  # pairs of architecture and tree whose leaves were compared, over all members
+    sd: float  # standard deviation of the predictions, in link space
+    # float64_error, float32_error: compiled form against the float64 walk of the source trees
     float64_error: float
+    # float64_bound, float32_bound: the most that was allowed, 1e-12 and 2e-6 plus the rounding of large values
     float64_bound: float
     float32_error: float
     float32_bound: float
+    # library_error, library_bound: source library's own prediction against that walk, and the most that its summation
+    # allows
     library_error: float
     library_bound: float
 
@@ -145,14 +135,10 @@ def verify(
 
     Parameters
     ----------
-    members
-        Source models with their forests.
+    members, surrogate
+        Source models with their forests, and the compiled form of all of them.
     tables
         What the models add to, or all there is; compared with sums of their cells.
-    surrogate
-        The compiled form of all of them.
-    space
-        Their space.
     data, random
         Architectures of the data set and random ones, choice indices uint8 (n, variables).
     threads
@@ -166,9 +152,9 @@ def verify(
     if tables is not None:
         random = random[:TABLE_ROWS]
     rows = np.concatenate([data, random])
-    magnitudes = np.array([member.magnitude for member in members] or [0.0])
-    walks = np.zeros((surrogate.members, len(rows)))
+    magnitudes, walks = np.zeros(surrogate.members), np.zeros((surrogate.members, len(rows)))
     if members:
+        magnitudes += [member.magnitude for member in members]
         walks += np.stack([member.forest.predict(rows, threads=threads) for member in members])
     leaf_pairs = 0
     library_errors, library_bounds = [0.0], [0.0]
@@ -179,18 +165,17 @@ def verify(
         library_bounds.append(member.summation_bound)
     if tables is not None:
         walks += tables.predict(space.block_states(rows) if tables.over == "blocks" else rows)
-        magnitudes = magnitudes + tables.magnitude
+        magnitudes += tables.magnitude
     mean = walks.mean(axis=0)
     sd = float(mean.std()) if np.ptp(mean) else 0.0  # not the rounding of a mean of equal numbers
     # cells are rounded as members have them, and draws may spread far more than their mean where measurements are few
     widest = sd if members else float(walks.std(axis=1).max())
     rounding = 0.0 if members else ROUNDED_BOUND * widest
     compiled = surrogate.predict_members(rows, threads=threads).T
+    bounds = FLOAT64_BOUND * sd + ROUNDINGS64 * EPS64 * magnitudes + rounding
     for number, walk in enumerate(walks):
-        magnitude = float(magnitudes[min(number, len(magnitudes) - 1)])
-        bound = FLOAT64_BOUND * sd + ROUNDINGS64 * EPS64 * magnitude + rounding
-        _within(compiled[number], walk, bound, f"compiled member {number}", rows, space)
-    bound64 = FLOAT64_BOUND * sd + ROUNDINGS64 * EPS64 * float(magnitudes.max()) + rounding
+        _within(compiled[number], walk, float(bounds[number]), f"compiled member {number}", rows, space)
+    bound64 = float(bounds.max())
     found = surrogate.predict(rows, threads=threads)
     float64_error = _within(found, mean, bound64, "compiled form in float64", rows, space)
     bound32 = FLOAT32_BOUND * widest + ROUNDINGS32 * float(np.finfo(np.float32).eps) / 2 * np.abs(mean)
@@ -230,7 +215,8 @@ def _compare_library(member: Member, rows: Rows, walk: Floats, what: str, space:
     for start in range(0, len(rows), CHUNK_ROWS):
         part = slice(start, start + CHUNK_ROWS)
         matrix = member.encoding.transform(rows[part], member.source.dtype)
-        library = member.bias + member.scale * member.source.predict(matrix, threads)
+        found = member.source.predict(matrix, threads or _core.processors())
+        library = member.bias + member.scale * np.asarray(found, np.float64).reshape(-1)
         bound = member.summation_bound + ROUNDINGS64 * EPS64 * member.magnitude
         worst = max(worst, _within(library, walk[part], bound, what, rows[part], space))
     return worst
@@ -249,12 +235,15 @@ def _compare_leaves(member: Member, rows: Rows, what: str, space: Space, threads
     chunk = max(1, min(CHUNK_ROWS, CHUNK_PAIRS // trees))
     parts = [rows[start : start + chunk] for start in range(0, len(rows), chunk)]
 
-    def both(part: Rows) -> tuple[Any, Leaves]:
+    def leaves(part: Rows) -> Any:
         matrix = member.encoding.transform(part, member.source.dtype)
-        theirs = member.source.leaves(matrix, threads)
+        return member.source.leaves(matrix, threads or _core.processors())
+
+    def both(part: Rows) -> tuple[Leaves, Leaves]:
+        theirs = np.asarray(leaves(part)).reshape(len(part), -1).astype(np.int32)
         return theirs, member.forest.leaves(part, threads=threads)
 
-    if not parts or both(parts[0][:1])[0] is None:
+    if not parts or leaves(parts[0][:1]) is None:
         return 0
     if all(np.array_equal(theirs, ours) for theirs, ours in map(both, parts)):
         return len(rows) * trees  # one numbering: the common case, and fast

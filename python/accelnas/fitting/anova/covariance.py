@@ -55,11 +55,8 @@ class Variable:
 class Block:
     """Covariances of a block between its joint states.
 
-    Attributes
-    ----------
-    factors
-        float64 (most, states, states): entry j − 1 sums the products over j of its variables. Where *most*
-        is None there is one entry, the sum over all numbers of variables.
+    Its factors are float64 (most, states, states): entry j − 1 sums the products over j of its variables. Where
+    *most* is None there is one entry, the sum over all numbers of variables.
     """
 
     def __init__(self, variables: Sequence[Variable], theta: Floats, most: int | None) -> None:

@@ -23,24 +23,12 @@ __all__ = ["Tables", "posterior_members"]
 
 @dataclass(frozen=True)
 class Tables:
-    """Functions of the space as a constant and interaction tables each.
+    """Functions of the space as a constant and interaction tables each."""
 
-    Attributes
-    ----------
-    constants
-        float64 (functions,).
-    sets
-        Axes of each table, ascending: variables or blocks.
-    cells
-        One float64 (functions, states of the first axis, …) array a table.
-    over
-        What an axis is: ``"variables"`` or ``"blocks"``.
-    """
-
-    constants: Floats
-    sets: list[tuple[int, ...]]
-    cells: list[Floats]
-    over: str = "variables"
+    constants: Floats  # float64 (functions,)
+    sets: list[tuple[int, ...]]  # axes of each table, ascending: variables or blocks
+    cells: list[Floats]  # one float64 (functions, states of the first axis, …) array a table
+    over: str = "variables"  # what an axis is: "variables" or "blocks"
 
     def predict(self, axes: NDArray[np.uint8]) -> Floats:
         """Every function at the states of all axes (n, axes), float64 (functions, n)."""
@@ -87,14 +75,7 @@ def posterior_members(process: GaussianProcess, count: int, seed: int) -> Tables
     average to something else than the mean, they are shifted by the same function until they do, and their
     deviations stretched by √(n / (n − 1)), so that their population variance is right on average.
 
-    Parameters
-    ----------
-    process
-        The conditioned process.
-    count
-        Number of draws; one gives the mean.
-    seed
-        Of the draws.
+    A count of one gives the mean itself.
     """
     if count == 1:
         return _update(process, process.alpha[:, None])

@@ -41,8 +41,6 @@ def learn(
 
     Parameters
     ----------
-    kernel
-        The kernel.
     choices, targets
         uint8 (n, variables) and float64 (n,) with about zero mean and unit variance.
     steps
@@ -99,35 +97,18 @@ def _cholesky(matrix: Floats) -> Floats:
 
 
 class GaussianProcess:
-    """A Gaussian process conditioned on data.
-
-    Parameters
-    ----------
-    kernel, theta
-        The kernel and its learned parameters.
-    choices, targets
-        uint8 (n, variables) and float64 (n,).
-
-    Attributes
-    ----------
-    axes
-        uint8 (n, axes): states of what interacts in each training row.
-    noise
-        float64 (n,): variance of each target's noise.
-    factor
-        Lower Cholesky factor of the targets' covariance.
-    alpha
-        float64 (n,): the posterior mean is ``Σ_i alpha_i k(x, x_i)``.
-    """
+    """A Gaussian process with a kernel's learned parameters, conditioned on choices and float64 targets (n,)."""
 
     def __init__(self, kernel: AnovaKernel, theta: Floats, choices: Choices, targets: Floats) -> None:
         self.kernel, self.theta = kernel, theta
         self._targets = targets
-        self.axes, self._states = kernel.axes(choices), kernel.states(choices)
-        self.noise = np.full(len(targets), np.exp(theta[kernel.noise]))
+        self.axes = kernel.axes(choices)  # uint8 (n, axes): states of what interacts in each training row
+        self._states = kernel.states(choices)
+        self.noise = np.full(len(targets), np.exp(theta[kernel.noise]))  # float64 (n,): each target's noise's variance
         matrix = kernel.matrix(theta, self._states, self._states)
         matrix[np.diag_indices_from(matrix)] += self.noise
-        self.factor = _cholesky(matrix)
+        self.factor = _cholesky(matrix)  # lower
+        # float64 (n,): the posterior mean is Σ_i alpha_i k(x, x_i)
         self.alpha = cho_solve((self.factor, True), targets, check_finite=False)
 
     def predict(self, choices: Choices) -> Floats:
@@ -137,10 +118,7 @@ class GaussianProcess:
     def left_out(self, folds: Sequence[NDArray[np.intp]]) -> tuple[Floats, Floats]:
         """Mean and variance (noise included) of each row given the rows of the other folds, in closed form.
 
-        Parameters
-        ----------
-        folds
-            Row numbers of each fold. Parameters stay as learned on all rows.
+        Folds are row numbers. Parameters stay as learned on all rows.
         """
         inverse, _ = dpotri(self.factor, lower=1)
         inverse = np.tril(inverse) + np.tril(inverse, -1).T

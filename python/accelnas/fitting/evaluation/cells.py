@@ -20,7 +20,7 @@ from accelnas.databases import check_database, translated
 from accelnas.errors import FileError, ModelError
 from accelnas.fitting.ensemble import LINKS, bias_and_scale, fit_ensemble, usable_rows
 from accelnas.fitting.families import FAMILIES, Sample
-from accelnas.fitting.families.anova import DEFAULTS
+from accelnas.fitting.families.anova import AnovaProcess
 from accelnas.fitting.uncertainty import estimate_uncertainty, of_rows, total_deviation
 
 if TYPE_CHECKING:
@@ -54,27 +54,18 @@ LIBRARIES = ("lightgbm", "numpy", "scikit-learn", "scipy", "xgboost")
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """A fit to make.
+    """A fit to make."""
 
-    Attributes
-    ----------
-    settings, metric
-        What to fit, and how.
-    run, part
-        ``"official"``, ``"cross-validation"`` or ``"learning-curve"``, and the part of it.
-    train, test
-        int64: ids to fit on and to predict.
-    stop
-        int64: ids to stop a single model on; None fits the ensemble on `train` alone.
-    """
-
+    # settings, metric: what to fit, and how
     settings: Settings
     metric: str
+    # run, part: "official", "cross-validation" or "learning-curve", and the part of it
     run: str
     part: str
+    # train, test: int64: ids to fit on and to predict
     train: Ids
     test: Ids
-    stop: Ids | None = None
+    stop: Ids | None = None  # int64: ids to stop a single model on; None fits the ensemble on `train` alone
 
     @property
     def of_metric(self) -> MetricSettings:
@@ -100,32 +91,18 @@ class Cell:
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What a cell predicts.
+    """What a cell predicts."""
 
-    Attributes
-    ----------
-    ids
-        int64 (n,): the measured rows of the cell's test part.
-    predicted
-        float64 (n,), in the metric's unit.
-    scores
-        float64 (n,): sizes of the errors on the link's scale in total standard deviations, or none.
-    quantiles
-        float64 (levels,): sizes that conformal intervals of the levels `INTERVALS` allow, or none.
-    train_rows, members, size
-        Number of rows fitted on, of models, and of trees, support vectors or table cells in them.
-    seconds
-        Time of the fit.
-    """
-
-    ids: Ids
-    predicted: Floats
-    scores: Floats
-    quantiles: Floats
+    ids: Ids  # int64 (n,): the measured rows of the cell's test part
+    predicted: Floats  # float64 (n,), in the metric's unit
+    scores: Floats  # float64 (n,): sizes of the errors on the link's scale in total standard deviations, or none
+    quantiles: Floats  # float64 (levels,): sizes that conformal intervals of the levels `INTERVALS` allow, or none
+    # train_rows, members, size: number of rows fitted on, of models, and of trees, support vectors or table cells in
+    # them
     train_rows: int
     members: int
     size: int
-    seconds: float
+    seconds: float  # time of the fit
 
 
 def fit_cell(dataset: Dataset, cell: Cell) -> Predictions:
@@ -162,12 +139,12 @@ def _members_of_mean(cell: Cell) -> int | None:
     left out of the figures.
     """
     recipe = cell.of_metric.recipe
-    if recipe is None or recipe.family != "anova_process":
+    if recipe is None or recipe.family != AnovaProcess.name:
         return None
     if cell.run != "official":
         return 1
-    members = cell.of_metric.members or cell.settings.members
-    return min(members, int(recipe.parameters.get("processes", DEFAULTS["processes"])))  # one draw each: its mean
+    processes = int({**AnovaProcess.defaults, **recipe.parameters}["processes"])  # one draw each: its mean
+    return min(cell.of_metric.members or cell.settings.members, processes)
 
 
 def _fit_single(dataset: Dataset, cell: Cell, stop: Ids, test: NDArray[np.intp]) -> tuple[Floats, int, int]:
@@ -200,12 +177,7 @@ def _calibration(dataset: Dataset, ensemble: Any, test: NDArray[np.intp]) -> tup
 
 
 class Cache:
-    """Predictions by the key of their cell.
-
-    Parameters
-    ----------
-    path
-        The file, made if needed; readers may look at it while it grows.
+    """Predictions by the key of their cell, in a file made if needed; readers may look at it while it grows.
 
     Raises
     ------

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import polars as pl
 
 from accelnas.fitting.evaluation.cells import INTERVALS
+from accelnas.fitting.evaluation.results import learning_curves
 from accelnas.plots.style import GREY, colours, drawing, grid, label, save
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -22,20 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_calibration", "plot_importances", "plot_learning_curves", "plot_predictions"]
 
+Item = TypeVar("Item")
 MOST_VARIABLES = 8  # shown of each metric's importances
 
 
 def plot_predictions(path: Path, metric: str, unit: str, pairs: Mapping[str, tuple[Floats, Floats]]) -> None:
     """Draw predicted against measured values, and residuals against predicted ones, of each of the settings.
 
-    Parameters
-    ----------
-    path
-        SVG file to write.
-    metric, unit
-        What was measured.
-    pairs
-        Name of the settings to measured and predicted values, float64 (n,) each.
+    Pairs are measured and predicted values, float64 (n,) each, by the name of the settings.
     """
     everything = np.concatenate([values for pair in pairs.values() for values in pair])
     low, high = float(everything.min()), float(everything.max())
@@ -54,7 +50,7 @@ def plot_predictions(path: Path, metric: str, unit: str, pairs: Mapping[str, tup
             below.axhline(0.0, color=GREY, linewidth=0.8)
             below.scatter(predicted, measured - predicted, **dots)
             below.set_ylim(-limit, limit)
-            below.set_xlabel("predicted" + (f" [{unit}]" if unit else ""))
+            below.set_xlabel(label("predicted", unit))
         axes[0, 0].set_ylabel(f"measured\n{label(metric, unit)}")
         axes[1, 0].set_ylabel("measured − predicted" + (f"\n[{unit}]" if unit else ""))
         save(figure, path)
@@ -63,33 +59,27 @@ def plot_predictions(path: Path, metric: str, unit: str, pairs: Mapping[str, tup
 def plot_calibration(path: Path, results: pl.DataFrame) -> None:
     """Draw how many measurements conformal intervals cover against how many they should, a panel a metric."""
     rows = results.filter(pl.col("coverage_50").is_not_null())
-    metrics = rows["metric"].unique(maintain_order=True).to_list()
     colour = colours(rows["settings"].unique(maintain_order=True).to_list())
     levels = [f"coverage_{100 * level:02.0f}" for level in INTERVALS]
-    with drawing() as figure_class:
-        figure, axes = grid(figure_class, len(metrics), 4, 2.2, 2.2)
-        for axis, metric in zip(axes, metrics, strict=True):
+    metrics = rows["metric"].unique(maintain_order=True).to_list()
+    with _panels(path, metrics, (4, 2.2, 2.2), colour, "level of the interval [%]") as panels:
+        for axis, metric in panels:
             axis.plot([0, 100], [0, 100], color=GREY, linewidth=0.8)
             for row in rows.filter(metric=metric).iter_rows(named=True):
                 covered = [100 * row[level] for level in levels]
                 axis.plot([100 * level for level in INTERVALS], covered, color=colour[row["settings"]], linewidth=1.2)
             axis.set(title=metric, xlim=(0, 100), ylim=(0, 100), aspect="equal")
-        _legend(figure, colour)
-        figure.supxlabel("level of the interval [%]", fontsize=8)
-        figure.supylabel("measurements inside [%]", fontsize=8)
-        save(figure, path)
+        axis.figure.supylabel("measurements inside [%]", fontsize=8)
 
 
 def plot_learning_curves(path: Path, results: pl.DataFrame) -> None:
     """Draw mean absolute errors against rows fitted on, a panel a metric; bands span the seeds."""
-    rows = results.filter(run="learning-curve").with_columns(
-        pl.col("part").str.extract(r"^(\d+) rows").cast(pl.Int64).alias("wanted")
-    )
-    metrics = rows["metric"].unique(maintain_order=True).to_list()
+    rows = learning_curves(results)
     colour = colours(rows["settings"].unique(maintain_order=True).to_list())
-    with drawing() as figure_class:
-        figure, axes = grid(figure_class, len(metrics), 3, 3.0, 2.3)
-        for axis, metric in zip(axes, metrics, strict=True):
+    legend = {**colour, "noise of one measurement": GREY}
+    metrics = rows["metric"].unique(maintain_order=True).to_list()
+    with _panels(path, metrics, (3, 3.0, 2.3), legend, "rows fitted on") as panels:
+        for axis, metric in panels:
             of_metric = rows.filter(metric=metric)
             for name in of_metric["settings"].unique(maintain_order=True):
                 curve = of_metric.filter(settings=name).group_by("wanted", maintain_order=True)
@@ -100,24 +90,20 @@ def plot_learning_curves(path: Path, results: pl.DataFrame) -> None:
             ceiling = of_metric["ceiling_mae"][0]
             if ceiling:
                 axis.axhline(ceiling, color=GREY, linestyle="--", linewidth=0.9)
-            axis.set(title=metric, xscale="log", yscale="log", ylabel=f"MAE {_bracketed(of_metric['unit'][0])}".strip())
+            axis.set(title=metric, xscale="log", yscale="log", ylabel=label("MAE", of_metric["unit"][0]))
             sizes = sorted(of_metric["wanted"].unique())
             axis.set_xticks(sizes, [f"{size:,}" for size in sizes], minor=False)
             axis.minorticks_off()
-            low, high = axis.get_ylim()
-            ticks = _round_ticks(low, high)
+            ticks = _round_ticks(*axis.get_ylim())
             axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-        _legend(figure, {**colour, "noise of one measurement": GREY})
-        figure.supxlabel("rows fitted on", fontsize=8)
-        save(figure, path)
 
 
 def plot_importances(path: Path, found: Sequence[Importances]) -> None:
     """Draw first-order and total Sobol indices of the most important variables, a panel a metric."""
     first_colour, total_colour = "#0072b2", "#a9c9e3"
-    with drawing() as figure_class:
-        figure, axes = grid(figure_class, len(found), 3, 3.0, 2.0)
-        for axis, importances in zip(axes, found, strict=True):
+    legend = {"alone": first_colour, "with interactions": total_colour}
+    with _panels(path, found, (3, 3.0, 2.0), legend, "share of the variance over the whole space") as panels:
+        for axis, importances in panels:
             largest = sorted(importances.total.items(), key=lambda item: -item[1].value)[:MOST_VARIABLES]
             names, totals = [name for name, _ in largest], [share for _, share in largest]
             alone = [importances.first_order[name].value for name in names]
@@ -131,13 +117,22 @@ def plot_importances(path: Path, found: Sequence[Importances]) -> None:
             axis.invert_yaxis()  # the largest on top
             axis.grid(visible=False, axis="y")
             axis.tick_params(axis="y", length=0)
-        _legend(figure, {"alone": first_colour, "with interactions": total_colour})
-        figure.supxlabel("share of the variance over the whole space", fontsize=8)
+
+
+@contextmanager
+def _panels(
+    path: Path, of: Sequence[Item], size: tuple[int, float, float], colour: Mapping[str, str], xlabel: str
+) -> Iterator[Iterator[tuple[Any, Item]]]:
+    """Give axes of a panel each, with a legend above and a label below; size: columns, width and height."""
+    from matplotlib.patches import Patch
+
+    with drawing() as figure_class:
+        figure, axes = grid(figure_class, len(of), *size)
+        yield zip(axes, of, strict=True)
+        handles = [Patch(color=c, label=name) for name, c in colour.items()]
+        figure.legend(handles=handles, loc="outside upper left", ncols=min(len(handles), 6))
+        figure.supxlabel(xlabel, fontsize=8)
         save(figure, path)
-
-
-def _bracketed(unit: str) -> str:
-    return f"[{unit}]" if unit else ""
 
 
 def _round_ticks(low: float, high: float) -> list[float]:
@@ -149,10 +144,3 @@ def _round_ticks(low: float, high: float) -> list[float]:
         return inside
     fine = [digit * 10.0**power for power in powers for digit in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9)]
     return [tick for tick in fine if low <= tick <= high]
-
-
-def _legend(figure: object, colour: Mapping[str, str]) -> None:
-    from matplotlib.patches import Patch
-
-    handles = [Patch(color=c, label=name) for name, c in colour.items()]
-    figure.legend(handles=handles, loc="outside upper left", ncols=min(len(handles), 6))  # type: ignore[attr-defined]

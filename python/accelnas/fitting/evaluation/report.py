@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from accelnas import __version__
 from accelnas.fitting.evaluation import plots
 from accelnas.fitting.evaluation.cells import LIBRARIES
-from accelnas.fitting.evaluation.results import best_known_noise, noise_ceiling, results_table, spread_over_folds
+from accelnas.fitting.evaluation.results import best_known_noise, learning_curves, noise_ceiling, results_table
 from accelnas.fitting.evaluation.runs import Plan, plan_cells, run_cells
+from accelnas.plots.style import label
 from accelnas.reports import joined, markdown, number, write_files
 
 if TYPE_CHECKING:
@@ -30,24 +32,16 @@ __all__ = ["Evaluation", "run_evaluation", "write_report"]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an evaluation found.
+    """What an evaluation found."""
 
-    Attributes
-    ----------
-    dataset, split, plan
-        What was evaluated.
-    cells, predictions
-        The fits, and what each predicts.
-    results
-        All numbers, see `accelnas.fitting.evaluation.results.results_table`.
-    """
-
+    # dataset, split, plan: what was evaluated
     dataset: Dataset
     split: Split
     plan: Plan
+    # cells, predictions: the fits, and what each predicts
     cells: Sequence[Cell]
     predictions: Sequence[Predictions]
-    results: pl.DataFrame
+    results: pl.DataFrame  # all numbers, see `accelnas.fitting.evaluation.results.results_table`
 
 
 def run_evaluation(
@@ -68,19 +62,8 @@ def run_evaluation(
 def write_report(evaluation: Evaluation, folder: str | Path, importances: Sequence[Importances] = ()) -> Path:
     """Write ``report.md``, ``results.parquet`` and ``figures/*.svg``; the same numbers give the same files.
 
-    Parameters
-    ----------
-    evaluation
-        What to report.
-    folder
-        Made if needed.
-    importances
-        Of a benchmark's metrics, for a section of their own.
-
-    Returns
-    -------
-    Path
-        Of the report.
+    The folder is made if needed; importances of a benchmark's metrics get a section of their own. Returns the
+    path of the report.
     """
     figures = _drawings(evaluation, importances)
     text = _text(evaluation, set(figures), importances)
@@ -149,7 +132,7 @@ def _text(evaluation: Evaluation, drawn: set[str], importances: Sequence[Importa
     ]
     for metric in results["metric"].unique(maintain_order=True):
         unit = results.filter(metric=metric)["unit"][0]
-        sections += [f"## {metric}" + (f" [{unit}]" if unit else ""), _of_metric(results, metric)]
+        sections += [f"## {label(metric, unit)}", _of_metric(results, metric)]
         if f"predictions-{metric}" in drawn:
             sections.append(f"![predicted and measured {metric}](figures/predictions-{metric}.svg)")
     for name, title, table in (
@@ -202,7 +185,11 @@ def _of_metric(results: pl.DataFrame, metric: str) -> str:
     """Give all figures of one metric: the test part, then folds of all rows."""
     rows = results.filter(metric=metric)
     official = _official(rows)
-    lines = [[row["settings"], *_figures(row)] for row in official.iter_rows(named=True)]
+    lines = []
+    for row in official.iter_rows(named=True):
+        ranks = [f"{row[name]:.4f}" for name in ("r2", "tau", "tau_2", "tau_1", "spearman")]
+        overlaps = [f"{row['overlap_10']:.2f}", f"{row['overlap_50']:.2f}"]
+        lines.append([row["settings"], *ranks, row["mae"], row["rmse"], *overlaps, number(row["regret"], 3)])
     if not official.is_empty() and official["ceiling_r2"][0] is not None:
         ceiling, mae = official["ceiling_r2"][0], official["ceiling_mae"][0]
         lines.append(["*noise ceiling*", f"{ceiling:.4f}", *[None] * 4, mae, *[None] * 4])
@@ -210,23 +197,22 @@ def _of_metric(results: pl.DataFrame, metric: str) -> str:
     return "\n\n".join(text for text in (markdown(header, lines), _folds(rows)) if text)
 
 
-def _figures(row: dict[str, Any]) -> list[Any]:
-    ranks = [f"{row[name]:.4f}" for name in ("r2", "tau", "tau_2", "tau_1", "spearman")]
-    overlaps = [f"{row['overlap_10']:.2f}", f"{row['overlap_50']:.2f}"]
-    return [*ranks, row["mae"], row["rmse"], *overlaps, number(row["regret"], 3)]
-
-
 def _folds(rows: pl.DataFrame) -> str:
     """Give figures over folds with their intervals, next to those of the test part."""
+    from scipy.stats import t
+
     folds = rows.filter(run="cross-validation")
     lines = []
     for name in folds["settings"].unique(maintain_order=True):
         own = folds.filter(settings=name)
         official = _official(rows).filter(settings=name)
         for figure, shown in FOLD_FIGURES.items():
-            spread = spread_over_folds(own[figure].to_numpy())
-            values = (spread.mean, spread.std, spread.low, spread.high)
-            digits = [f"{v:.4f}" for v in values] if figure in {"r2", "tau"} else [number(v, 3) for v in values]
+            values = own[figure].to_numpy()
+            mean, std = float(values.mean()), float(values.std(ddof=1))
+            # Student's; folds share training rows, which makes it somewhat narrow
+            half = float(t.ppf(0.975, len(values) - 1)) * std / math.sqrt(len(values))
+            spread = (mean, std, mean - half, mean + half)
+            digits = [f"{v:.4f}" for v in spread] if figure in {"r2", "tau"} else [number(v, 3) for v in spread]
             stated = None if official.is_empty() else official[figure][0]
             lines.append([name, shown, stated, f"{digits[0]} ± {digits[1]}", f"{digits[2]} to {digits[3]}"])
     header = ["cross-validation", "", "test part", "mean ± sd over folds", "95 % interval of the mean"]
@@ -246,11 +232,8 @@ def _calibration(results: pl.DataFrame) -> str:
 
 def _learning_curves(results: pl.DataFrame) -> str:
     """Give R², tau and MAE by number of rows fitted on, mean ± standard deviation over seeds."""
-    rows = results.filter(run="learning-curve").with_columns(
-        pl.col("part").str.extract(r"^(\d+) rows").cast(pl.Int64).alias("wanted")
-    )
     lines = []
-    for own in rows.partition_by("metric", "settings", "wanted"):
+    for own in learning_curves(results).partition_by("metric", "settings", "wanted"):
         values = {name: own[name].to_numpy() for name in ("r2", "tau", "mae")}
         several = {n: (float(v.mean()), float(v.std(ddof=1)) if len(v) > 1 else 0.0) for n, v in values.items()}
         shown = [f"{mean:.4f} ± {std:.4f}" for mean, std in (several["r2"], several["tau"])]

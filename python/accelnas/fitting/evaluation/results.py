@@ -24,47 +24,18 @@ if TYPE_CHECKING:
     from accelnas.fitting.settings import MetricSettings
     from accelnas.fitting.splits import Split
 
-    Floats = NDArray[np.float64]
-
-__all__ = ["Ceiling", "Spread", "best_known_noise", "noise_ceiling", "results_table", "spread_over_folds"]
+__all__ = ["Ceiling", "best_known_noise", "learning_curves", "noise_ceiling", "results_table"]
 
 
 @dataclass(frozen=True)
 class Ceiling:
-    """What a perfect model would reach: measurements differ from it by their noise alone.
+    """What a perfect model would reach: measurements differ from it by their noise alone."""
 
-    Attributes
-    ----------
-    noise
-        Standard deviation of one measurement, in the unit, at the median value.
-    repeats
-        Degrees of freedom of its estimate; 0 where the settings state it.
-    r2, mae
-        Expected figures on the rows compared: ``1 − E σ² / Var y`` and ``E σ · √(2/π)`` for normal noise.
-    """
-
-    noise: float
-    repeats: int
+    noise: float  # standard deviation of one measurement, in the unit, at the median value
+    repeats: int  # degrees of freedom of its estimate; 0 where the settings state it
+    # r2, mae: expected figures on the rows compared: 1 − E σ² / Var y and E σ · √(2/π) for normal noise
     r2: float
     mae: float
-
-
-@dataclass(frozen=True)
-class Spread:
-    """A figure over folds.
-
-    Attributes
-    ----------
-    mean, std
-        Over the folds; the standard deviation is that of a sample.
-    low, high
-        Student's 95 % interval of the mean. Folds share training rows, which makes it somewhat narrow.
-    """
-
-    mean: float
-    std: float
-    low: float
-    high: float
 
 
 def best_known_noise(cells: Sequence[Cell]) -> dict[Cell, MetricSettings]:
@@ -134,18 +105,7 @@ def results_table(dataset: Dataset, split: Split, cells: Sequence[Cell], found: 
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
-def spread_over_folds(values: Floats) -> Spread:
-    """Summarise a figure of each fold.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> spread = spread_over_folds(np.array([1.0, 2.0, 3.0]))
-    >>> spread.mean, spread.std, round(spread.high, 2)
-    (2.0, 1.0, 4.48)
-    """
-    from scipy.stats import t
-
-    mean, std = float(values.mean()), float(values.std(ddof=1))
-    half = float(t.ppf(0.975, len(values) - 1)) * std / math.sqrt(len(values))
-    return Spread(mean, std, mean - half, mean + half)
+def learning_curves(results: pl.DataFrame) -> pl.DataFrame:
+    """Give the rows of learning curves, with the rows to fit on as the column ``wanted``."""
+    wanted = pl.col("part").str.extract(r"^(\d+) rows").cast(pl.Int64).alias("wanted")
+    return results.filter(run="learning-curve").with_columns(wanted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from accelnas.fitting.dataset import Dataset
-    from accelnas.fitting.evaluation.cells import Cache, Predictions
+    from accelnas.fitting.evaluation.cells import Cache, Ids, Predictions
     from accelnas.fitting.settings import Settings
     from accelnas.fitting.splits import Split
 
@@ -31,31 +32,19 @@ SIZES = (500, 1000, 2000, 3000, 4100)
 
 @dataclass(frozen=True)
 class Plan:
-    """What to evaluate.
+    """What to evaluate."""
 
-    Attributes
-    ----------
-    settings
-        How to fit; names differ.
-    metrics
-        Names; None means all that are measured and not exact. Settings without a metric are passed over.
-    runs
-        Some of `RUNS`. ``"official"`` fits train and val part of the split and predicts its test part;
-        ``"cross-validation"`` predicts every row by fits that leave out its fold; ``"learning-curve"``
-        fits part of train and val and predicts the test part.
-    further
-        Name of settings to runs that they have besides, such as long ones of the settings to publish.
-    folds
-        Of the cross-validation.
-    sizes, seeds
-        Of the learning curves: rows to fit on, and draws of each size; the draws of a seed are nested.
-    """
-
-    settings: Sequence[Settings]
+    settings: Sequence[Settings]  # how to fit; names differ
+    # names; None means all that are measured and not exact. Settings without a metric are passed over
     metrics: Sequence[str] | None = None
+    # some of `RUNS`. "official" fits train and val part of the split and predicts its test part; "cross-validation"
+    # predicts every row by fits that leave out its fold; "learning-curve" fits part of train and val and predicts the
+    # test part
     runs: Sequence[str] = ("official",)
+    # name of settings to runs that they have besides, such as long ones of the settings to publish
     further: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    folds: int = 10
+    folds: int = 10  # of the cross-validation
+    # sizes, seeds: of the learning curves: rows to fit on, and draws of each size; the draws of a seed are nested
     sizes: Sequence[int] = SIZES
     seeds: int = 5
 
@@ -88,13 +77,14 @@ def plan_cells(dataset: Dataset, split: Split, plan: Plan) -> list[Cell]:
     for runs in (plan.runs, *plan.further.values()):
         if any(run not in RUNS for run in runs) or not runs:
             raise DataError(f"runs are {', '.join(runs) or 'none'}; choose among {', '.join(RUNS)}")
+    parts = {run: _parts(dataset, split, plan, run) for run in {*plan.runs, *chain(*plan.further.values())}}
     cells = [
-        cell
+        Cell(replace(settings, seed=settings.seed + seed), metric, run, part, train, test)
         for metric in _metrics(dataset, plan)
         for settings in plan.settings
         if metric in settings.metrics and settings.metrics[metric].recipe is not None
         for run in plan.runs_of(settings.name)
-        for cell in _cells_of_run(dataset, split, plan, settings, metric, run)
+        for part, seed, train, test in parts[run]
     ]
     if not cells:
         raise ModelError(f"settings {', '.join(names)} fit no metric of the data; choose others")
@@ -118,29 +108,22 @@ def _metrics(dataset: Dataset, plan: Plan) -> list[str]:
     return list(plan.metrics)
 
 
-def _cells_of_run(dataset: Dataset, split: Split, plan: Plan, settings: Settings, metric: str, run: str) -> list[Cell]:
+def _parts(dataset: Dataset, split: Split, plan: Plan, run: str) -> list[tuple[str, int, Ids, Ids]]:
+    """Name of each part of a run, what its seed adds to the settings', and the ids to fit on and to predict."""
     pool = np.sort(np.concatenate([split.train, split.val]))
     if run == "official":
-        return [Cell(settings, metric, run, "ensemble", pool, split.test)]
+        return [("ensemble", 0, pool, split.test)]
     if run == "cross-validation":
-        return [
-            Cell(settings, metric, run, f"fold {i} of {plan.folds}", fold.train, fold.test)
-            for i, fold in enumerate(k_fold(dataset, plan.folds), start=1)
-        ]
+        folds = enumerate(k_fold(dataset, plan.folds), start=1)
+        return [(f"fold {i} of {plan.folds}", 0, fold.train, fold.test) for i, fold in folds]
     sizes = [size for size in plan.sizes if size <= len(pool)]
     if not sizes:
         raise DataError(f"train and val have {len(pool)} rows; learning curves need at least {min(plan.sizes)}")
+    drawn = [np.random.default_rng(seed).permutation(pool) for seed in range(plan.seeds)]
     return [
-        Cell(
-            replace(settings, seed=settings.seed + seed),
-            metric,
-            run,
-            f"{size} rows, seed {seed}",
-            np.sort(np.random.default_rng(seed).permutation(pool)[:size]),
-            split.test,
-        )
+        (f"{size} rows, seed {seed}", seed, np.sort(rows[:size]), split.test)
         for size in sizes
-        for seed in range(plan.seeds)
+        for seed, rows in enumerate(drawn)
     ]
 
 
@@ -155,10 +138,6 @@ def run_cells(
 
     Parameters
     ----------
-    dataset, cells
-        What to fit.
-    cache
-        Where finished cells are found and put.
     threads
         Cells fitted at the same time, each in a process of its own; None means all cores. No result depends on it.
     progress

@@ -1,11 +1,11 @@
 """The model families, behind one interface."""
 
 from accelnas.fitting.families.anova import AnovaProcess
-from accelnas.fitting.families.base import Family, Fit, Sample
+from accelnas.fitting.families.base import Family, Fit, Recipe, Sample, Stage
 from accelnas.fitting.families.svr import EpsilonSVR, NuSVR
 from accelnas.fitting.families.trees import GradientBoosting, LightGBM, RandomForest, XGBoost
 
-__all__ = ["FAMILIES", "Family", "Fit", "Sample"]
+__all__ = ["FAMILIES", "Family", "Fit", "Recipe", "Sample", "Stage"]
 
 FAMILIES: dict[str, type[Family]] = {
     family.name: family

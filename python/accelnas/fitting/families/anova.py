@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from accelnas.errors import ModelError
 from accelnas.fitting.anova import AnovaKernel, GaussianProcess, Tables, learn, posterior_members
-from accelnas.fitting.families.base import Family, Fit, Models, checked_parameters
+from accelnas.fitting.families.base import Fit, Models, ParameterFamily
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,34 +18,31 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accelnas import Space
-    from accelnas.fitting.families.base import Rows, Sample
-    from accelnas.fitting.recipes import Recipe
+    from accelnas.fitting.families.base import Recipe, Rows, Sample
 
     Floats = NDArray[np.float64]
 
 __all__ = ["AnovaProcess"]
 
-DEFAULTS = {
-    "orders": [3, 3, 3],  # see AnovaKernel
-    "over": "variables",
-    "steps": [[1000, 90], [2500, 20]],  # (rows, steps) of learning
-    "noise_factor": 1.0,  # on the learned standard deviation of the noise
-    "processes": 2,  # learned apart, and averaged
-}
 AGREEMENT = 1e-8  # of tables with the kernel's own sums, in standard deviations
 
 
-class AnovaProcess(Family):
+class AnovaProcess(ParameterFamily):
     """Gaussian processes over interactions: the posterior's mean and draws are tables."""
 
     name = "anova_process"
     library = "scipy.linalg"
+    defaults: ClassVar[dict[str, Any]] = {
+        "orders": [3, 3, 3],  # see AnovaKernel
+        "over": "variables",
+        "steps": [[1000, 90], [2500, 20]],  # (rows, steps) of learning
+        "noise_factor": 1.0,  # on the learned standard deviation of the noise
+        "processes": 2,  # learned apart, and averaged
+    }
 
     def __init__(self, recipe: Recipe, space: Space) -> None:
         super().__init__(recipe, space)
-        if recipe.stages or recipe.base:
-            raise ModelError(f"recipe {recipe.name}: {self.name} has no stages and no base; give parameters")
-        parameters = checked_parameters(recipe, DEFAULTS)
+        parameters = self.parameters
         self._kernel = AnovaKernel(space, parameters["orders"], parameters["over"])
         self._steps = [(int(rows), int(count)) for rows, count in parameters["steps"]]
         self._noise = float(parameters["noise_factor"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -20,32 +20,46 @@ if TYPE_CHECKING:
 
     from accelnas import Space
     from accelnas.fitting.anova import Tables
-    from accelnas.fitting.recipes import Recipe
 
     Floats = NDArray[np.float64]
     Choices = NDArray[np.uint8]
     Rows = NDArray[np.intp]
 
-__all__ = ["Family", "Fit", "Models", "Sample", "checked_parameters"]
-
+__all__ = ["Family", "Fit", "Models", "ParameterFamily", "Recipe", "Sample", "Stage"]
 
 POLL = 0.05  # seconds between looks at whether to stop
 
 
 @dataclass(frozen=True)
+class Stage:
+    """One run of boosting (or the only fit of a model that is not boosted)."""
+
+    parameters: Mapping[str, Any]  # what the library itself takes, by its own names
+    rounds: int  # largest number of trees (of the forest's trees)
+    stop: int | None = None  # when the validation error has not fallen for so many rounds; None never stops
+    # largest number of blocks, and of variables, that a path from root to leaf may test; None is no limit. Leaves of
+    # at most three variables make the smallest tables
+    max_blocks: int | None = None
+    max_variables: int | None = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is fitted."""
+
+    name: str  # for the record
+    family: str  # key of `accelnas.fitting.families.FAMILIES`
+    stages: tuple[Stage, ...] = ()  # of tree families, each continuing the one before
+    parameters: Mapping[str, Any] = field(default_factory=dict)  # of the other families
+    base: str | None = None  # "blocks": trees are fitted to what a sum over blocks leaves over; None: to everything
+
+
+@dataclass(frozen=True)
 class Sample:
-    """Rows to fit or to stop on.
+    """Rows to fit or to stop on."""
 
-    Attributes
-    ----------
-    choices
-        uint8 (n, variables): choice indices.
-    targets
-        float64 (n,): what the model predicts.
-    """
-
-    choices: Choices
-    targets: Floats
+    choices: Choices  # uint8 (n, variables): choice indices
+    targets: Floats  # float64 (n,): what the model predicts
 
     def take(self, rows: Rows) -> Sample:
         """Give some of the rows."""
@@ -54,41 +68,23 @@ class Sample:
 
 @dataclass(frozen=True)
 class Models:
-    """Fitted ensemble members.
+    """Fitted ensemble members."""
 
-    Attributes
-    ----------
-    predict
-        From choices to every member's predictions, float64 (members, n).
-    count, size
-        Number of members, and of trees, support vectors or table cells in all of them.
-    trees
-        What Treelite imports: a library's model a member; none if there are no trees.
-    tables
-        Interaction tables of each member, to which its trees add.
-    """
-
-    predict: Callable[[Choices], Floats]
+    predict: Callable[[Choices], Floats]  # from choices to every member's predictions, float64 (members, n)
+    # count, size: number of members, and of trees, support vectors or table cells in all of them
     count: int
     size: int
-    trees: Sequence[Any] = ()
-    tables: Tables | None = None
+    trees: Sequence[Any] = ()  # what Treelite imports: a library's model a member; none if there are no trees
+    tables: Tables | None = None  # interaction tables of each member, to which its trees add
 
 
 @dataclass(frozen=True)
 class Fit:
-    """An ensemble, and what it says of rows that it did not see.
+    """An ensemble, and what it says of rows that it did not see."""
 
-    Attributes
-    ----------
-    models
-        The members.
-    mean, spread
-        float64 (n,): prediction of each row of the data from the other folds alone, and its standard
-        deviation as far as the model states it (0 where it states none).
-    """
-
-    models: Models
+    models: Models  # the members
+    # mean, spread: float64 (n,): prediction of each row of the data from the other folds alone, and its standard
+    # deviation as far as the model states it (0 where it states none)
     mean: Floats
     spread: Floats
 
@@ -153,18 +149,8 @@ class Family(ABC):
     ) -> Fit:
         """Fit all members; member i leaves out fold i mod folds and has seed `seed` + i.
 
-        Parameters
-        ----------
-        data
-            All rows to fit on.
-        folds
-            Row numbers of each fold, together all rows.
-        members, seed
-            Number of members, and what their seeds start from.
-        threads
-            Members fitted at the same time.
-        tell
-            Called with the number of members fitted so far.
+        Folds are row numbers, together all of the data's; so many threads fit a member each, and `tell` is called
+        with the number of members fitted so far.
         """
         everything = np.arange(len(data.targets))
 
@@ -193,10 +179,17 @@ class Family(ABC):
         return Fit(self.gather(fitted[:members]), mean, np.zeros(len(everything)))
 
 
-def checked_parameters(recipe: Recipe, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the recipe's parameters over the defaults; an unknown one is an error."""
-    for name in recipe.parameters:
-        if name not in defaults:
-            known = ", ".join(defaults)
-            raise ModelError(f"recipe {recipe.name}: {recipe.family} has no parameter {name!r}; it has {known}")
-    return {**defaults, **recipe.parameters}
+class ParameterFamily(Family):
+    """A family that takes parameters, and no stages."""
+
+    defaults: ClassVar[Mapping[str, Any]]
+
+    def __init__(self, recipe: Recipe, space: Space) -> None:
+        super().__init__(recipe, space)
+        if recipe.stages or recipe.base:
+            raise ModelError(f"recipe {recipe.name}: {self.name} has no stages and no base; give parameters")
+        for name in recipe.parameters:
+            if name not in self.defaults:
+                known = ", ".join(self.defaults)
+                raise ModelError(f"recipe {recipe.name}: {self.name} has no parameter {name!r}; it has {known}")
+        self.parameters = {**self.defaults, **recipe.parameters}

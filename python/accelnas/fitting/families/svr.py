@@ -8,44 +8,34 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from joblib.externals.loky import ProcessPoolExecutor, wait
 
-from accelnas.errors import ModelError
-from accelnas.fitting.families.base import POLL, Family, Models, checked_parameters
+from accelnas.fitting.families.base import POLL, Models, ParameterFamily
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from accelnas import Space
     from accelnas.fitting.families.base import Sample
-    from accelnas.fitting.recipes import Recipe
 
 __all__ = ["EpsilonSVR", "NuSVR"]
 
 SHORT = 1000  # rows that are fitted in a tenth of a second
 
 
-class SupportVectorFamily(Family):
+class SupportVectorFamily(ParameterFamily):
     """A radial kernel on choice indices scaled to unit variance."""
 
     library = "sklearn.svm"
     compiles = False
-    defaults: ClassVar[dict[str, Any]]
     machine: ClassVar[str]
     """Name of scikit-learn's estimator."""
-
-    def __init__(self, recipe: Recipe, space: Space) -> None:
-        super().__init__(recipe, space)
-        if recipe.stages or recipe.base:
-            raise ModelError(f"recipe {recipe.name}: {self.name} has no stages and no base; give parameters")
-        self._parameters = checked_parameters(recipe, self.defaults)
 
     def fit(self, train: Sample, val: Sample, seed: int) -> Any:  # noqa: ARG002 nothing random, no early stopping
         from sklearn import svm
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
 
-        model = make_pipeline(StandardScaler(), getattr(svm, self.machine)(**self._parameters))
+        model = make_pipeline(StandardScaler(), getattr(svm, self.machine)(**self.parameters))
         inputs = train.choices.astype(np.float64)
         if len(inputs) <= SHORT or current_process().name != "MainProcess":  # another process is ended whole
             return model.fit(inputs, train.targets)

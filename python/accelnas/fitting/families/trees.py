@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accelnas import Space
-    from accelnas.fitting.recipes import Recipe, Stage
+    from accelnas.fitting.families.base import Recipe, Stage
 
     Floats = NDArray[np.float64]
     Choices = NDArray[np.uint8]
+    Arrays = tuple[NDArray[np.float32], Floats]  # inputs and targets
 
 __all__ = ["GradientBoosting", "LightGBM", "RandomForest", "TreeFamily", "XGBoost"]
 
@@ -55,8 +56,8 @@ class TreeFamily(Family):
             raise ModelError(f"{what}: {self.name} can't limit paths; drop max_blocks and max_variables")
 
     @abstractmethod
-    def fit_trees(self, train: Sample, val: Sample, seed: int) -> Any:
-        """Fit the library's model."""
+    def fit_trees(self, train: Arrays, val: Arrays, seed: int) -> Any:
+        """Fit the library's model to inputs and targets."""
 
     def predict(self, model: Any, inputs: NDArray[np.float32]) -> Floats:
         """Predict with the library."""
@@ -68,8 +69,8 @@ class TreeFamily(Family):
 
     def fit(self, train: Sample, val: Sample, seed: int) -> TreeMember:
         base = _block_base(train, self.space) if self.recipe.base == "blocks" else None
-        train, val = (Sample(s.choices, s.targets - _base_values(base, s.choices)) for s in (train, val))
-        return TreeMember(self.fit_trees(train, val, seed), base)
+        own, stop = ((s.choices.astype(np.float32), s.targets - _base_values(base, s.choices)) for s in (train, val))
+        return TreeMember(self.fit_trees(own, stop, seed), base)
 
     def gather(self, members: Sequence[TreeMember]) -> Models:
         def predict(choices: Choices) -> Floats:
@@ -85,10 +86,14 @@ def _base_values(base: Tables | None, choices: Choices) -> Floats | float:
     return 0.0 if base is None else base.predict(choices)[0]
 
 
+def _block_variables(space: Space) -> list[tuple[int, ...]]:
+    number = {variable.name: i for i, variable in enumerate(space.variables)}
+    return [tuple(number[name] for name in block.variables) for block in space.blocks]
+
+
 def _block_base(train: Sample, space: Space) -> Tables:
     """Fit a sum over blocks of one number a joint state, by ridge regression (Hoerl & Kennard 1970)."""
-    number = {variable.name: i for i, variable in enumerate(space.variables)}
-    sets = [tuple(number[name] for name in block.variables) for block in space.blocks]
+    sets = _block_variables(space)
     if any(len(variables) > 4 for variables in sets):
         raise ModelError("a base of blocks needs blocks of at most 4 variables; fit without one")
     states = space.block_states(train.choices)
@@ -104,8 +109,7 @@ def _block_base(train: Sample, space: Space) -> Tables:
 
 def path_groups(space: Space, stage: Stage) -> list[list[int]]:
     """Interaction constraints: the variables of a path all lie in one of the groups."""
-    number = {variable.name: i for i, variable in enumerate(space.variables)}
-    blocks = [[number[name] for name in block.variables] for block in space.blocks]
+    blocks = _block_variables(space)
     # no limit is stated, too: a later stage would inherit the constraints of the one before
     most_blocks = min(stage.max_blocks or len(blocks), len(blocks))
     groups = [sorted(chain(*group)) for group in combinations(blocks, most_blocks)]
@@ -123,10 +127,15 @@ class XGBoost(TreeFamily):
     most_stages = 8
     limits_paths = True
 
-    def fit_trees(self, train: Sample, val: Sample, seed: int) -> Any:
+    def fit_trees(self, train: Arrays, val: Arrays, seed: int) -> Any:
         import xgboost
 
-        matrices = [xgboost.DMatrix(s.choices.astype(np.float32), label=s.targets, nthread=1) for s in (train, val)]
+        class Stopping(xgboost.callback.TrainingCallback):
+            def after_iteration(_, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002, N805 `self` fits
+                self.check()
+                return False
+
+        matrices = [xgboost.DMatrix(inputs, label=targets, nthread=1) for inputs, targets in (train, val)]
         model = None
         for stage in self.recipe.stages:
             parameters = {
@@ -144,7 +153,7 @@ class XGBoost(TreeFamily):
                 early_stopping_rounds=stage.stop,
                 verbose_eval=False,
                 xgb_model=model,
-                callbacks=[_stopping(self)],
+                callbacks=[Stopping()],
             )
             if stage.stop is not None:
                 model = model[: model.best_iteration + 1]
@@ -159,18 +168,6 @@ class XGBoost(TreeFamily):
         return int(model.num_boosted_rounds())
 
 
-def _stopping(family: XGBoost) -> Any:
-    """Give a callback that ends the training of a stopped family."""
-    import xgboost
-
-    class Stopping(xgboost.callback.TrainingCallback):
-        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002 as XGBoost calls it
-            family.check()
-            return False
-
-    return Stopping()
-
-
 class LightGBM(TreeFamily):
     """LightGBM (Ke et al. 2017)."""
 
@@ -178,7 +175,7 @@ class LightGBM(TreeFamily):
     library = "lightgbm"
     limits_paths = True
 
-    def fit_trees(self, train: Sample, val: Sample, seed: int) -> Any:
+    def fit_trees(self, train: Arrays, val: Arrays, seed: int) -> Any:
         import lightgbm
 
         (stage,) = self.recipe.stages
@@ -187,8 +184,8 @@ class LightGBM(TreeFamily):
         if stage.max_blocks or stage.max_variables:
             groups = path_groups(self.space, stage)
             options["interaction_constraints"] = ",".join(f"[{','.join(map(str, group))}]" for group in groups)
-        train_data = lightgbm.Dataset(train.choices.astype(np.float32), train.targets, params=options)
-        val_data = lightgbm.Dataset(val.choices.astype(np.float32), val.targets, reference=train_data)
+        train_data = lightgbm.Dataset(*train, params=options)
+        val_data = lightgbm.Dataset(*val, reference=train_data)
         callbacks: list[Callable[..., Any]] = [lambda _: self.check()]
         if stage.stop is not None:
             callbacks.append(lightgbm.early_stopping(stage.stop, verbose=False))
@@ -214,17 +211,16 @@ class GradientBoosting(TreeFamily):
     name = "gradient_boosting"
     library = "sklearn.ensemble"
 
-    def fit_trees(self, train: Sample, val: Sample, seed: int) -> Any:
+    def fit_trees(self, train: Arrays, val: Arrays, seed: int) -> Any:
         from sklearn.ensemble import GradientBoostingRegressor
 
         (stage,) = self.recipe.stages
         options = {"n_estimators": stage.rounds, **stage.parameters, "random_state": seed}
         model = GradientBoostingRegressor(**options)
-        inputs, val_inputs = train.choices.astype(np.float32), val.choices.astype(np.float32)
         if stage.stop is None:
-            return model.fit(inputs, train.targets, monitor=lambda *_: self.check())
+            return model.fit(*train, monitor=lambda *_: self.check())
         errors: list[float] = []
-        residual = val.targets.copy()
+        val_inputs, residual = val[0], val[1].copy()
 
         def stop(round_: int, model: Any, _variables: dict[str, Any]) -> bool:
             self.check()
@@ -234,7 +230,7 @@ class GradientBoosting(TreeFamily):
             errors.append(float(residual @ residual))
             return round_ - int(np.argmin(errors)) >= (stage.stop or 0)
 
-        model.fit(inputs, train.targets, monitor=stop)
+        model.fit(*train, monitor=stop)
         model.n_estimators_ = int(np.argmin(errors)) + 1
         model.estimators_ = model.estimators_[: model.n_estimators_]
         return model
@@ -246,13 +242,12 @@ class RandomForest(TreeFamily):
     name = "random_forest"
     library = "sklearn.ensemble"
 
-    def fit_trees(self, train: Sample, val: Sample, seed: int) -> Any:  # noqa: ARG002 no early stopping
+    def fit_trees(self, train: Arrays, val: Arrays, seed: int) -> Any:  # noqa: ARG002 no early stopping
         from sklearn.ensemble import RandomForestRegressor
 
         (stage,) = self.recipe.stages
         model = RandomForestRegressor(**stage.parameters, random_state=seed, n_jobs=1, warm_start=True)
-        inputs = train.choices.astype(np.float32)
         for trees in range(1, stage.rounds + 1):  # a tree's seed depends on its number alone
             self.check()
-            model.set_params(n_estimators=trees).fit(inputs, train.targets)
+            model.set_params(n_estimators=trees).fit(*train)
         return model.set_params(warm_start=False)

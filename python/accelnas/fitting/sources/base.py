@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from accelnas import _core
 from accelnas.caching import cached_property
 from accelnas.errors import ModelError
 from accelnas.fitting.checkpoint import parse_checkpoint
-from accelnas.fitting.treelite_import import check_columns, read_trees, treelite_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,56 +22,32 @@ if TYPE_CHECKING:
     from accelnas.fitting.checkpoint import Trees
     from accelnas.fitting.encoding import Encoding
 
-__all__ = ["Checkpoint", "Floats", "Leaves", "Matrix", "Source", "treelite_errors"]
+__all__ = ["Checkpoint", "Matrix", "Source", "fitted", "treelite_errors"]
 
 # what reads models of XGBoost 3.2 and newer, as the extra `build` asks for
 OLDEST_TREELITE = [4, 7, 2]
 
-Floats = npt.NDArray[np.float64]
-Leaves = npt.NDArray[np.int32]
 Matrix = npt.NDArray[np.floating[Any]]
 
 
 class Source:
-    """One source model, with the predictions of its own library.
+    """One source model, with the predictions of its own library."""
 
-    Attributes
-    ----------
-    kind
-        Name of the library, which is also its distribution name.
-    sha256
-        Hash of the model file, or of what the library writes for a model in memory.
-    dtype
-        Floating-point type in which the library holds its input.
-    sum_dtype
-        Floating-point type in which the library sums leaves.
-    names
-        Feature names, or None where the model has none of its own.
-    own_categories
-        Whether the model maps category names to codes of its own.
-    missing
-        The number that stands for a missing value besides nan, where the model states it; else nan.
-    rounds
-        Boosting rounds that predict and rounds in all, where the model is boosted.
-    notes
-        What the model's owner should know.
-    """
-
-    kind: str
-    sha256: str
-    dtype: npt.DTypeLike = np.float64
-    sum_dtype: npt.DTypeLike = np.float64
-    names: tuple[str, ...] | None = None
-    own_categories = False
-    missing = float("nan")
-    rounds: tuple[int, int] | None = None
-    notes: tuple[str, ...] = ()
+    kind: str  # name of the library, which is also its distribution name
+    sha256: str  # hash of the model file, or of what the library writes for a model in memory
+    dtype: npt.DTypeLike = np.float64  # in which the library holds its input
+    sum_dtype: npt.DTypeLike = np.float64  # in which the library sums leaves
+    names: tuple[str, ...] | None = None  # of features; None where the model has none of its own
+    own_categories = False  # whether the model maps category names to codes of its own
+    missing = float("nan")  # stands for a missing value besides nan, where the model states it
+    rounds: tuple[int, int] | None = None  # of boosting: those that predict, and those in all
+    notes: tuple[str, ...] = ()  # what the model's owner should know
     imported: Any  # the treelite.Model
 
     @cached_property
     def trees(self) -> Trees:
         """The model's trees."""
-        return read_trees(self.imported)
+        return parse_checkpoint(self.imported.serialize_bytes())
 
     def seen(self, encoding: Encoding) -> Encoding:
         """Give what the model sees of an encoding: its precision, and nan for all that it takes as missing.
@@ -83,25 +57,34 @@ class Source:
         ModelError
             If the encoding and the model name different numbers, or differ in columns.
         """
-        check_columns(self.trees, encoding)
+        self.trees.check_columns(encoding)
         if not np.isnan(self.missing) and not np.isnan(encoding.missing) and self.missing != encoding.missing:
             raise ModelError(f"the model treats {self.missing:g} as missing, the encoding says {encoding.missing:g}; "
                              "leave it out of the encoding")  # fmt: skip
         own = float(np.asarray(self.missing, self.dtype))
         return encoding.rounded(self.dtype).with_nan(lambda number: number == own)
 
-    def predict(self, matrix: Matrix, threads: int | None) -> Floats:
-        """Return the library's prediction before any link, float64 (n,)."""
+    def predict(self, matrix: Matrix, threads: int) -> Any:
+        """Return the library's prediction before any link, n numbers."""
         raise NotImplementedError
 
-    def leaves(self, matrix: Matrix, threads: int | None) -> Leaves | None:
-        """Return the leaf of each tree as the library numbers it (n, trees), or None."""
+    def leaves(self, matrix: Matrix, threads: int) -> Any:
+        """Return the leaf of each tree as the library numbers it, n × trees numbers, or None."""
         raise NotImplementedError
 
     @property
     def versions(self) -> dict[str, str]:
         """Versions of the libraries that read this model."""
         return {name: library_version(name) for name in sorted({self.kind, "treelite"})}
+
+
+@contextmanager
+def fitted(model: object) -> Iterator[None]:
+    """Turn what a library says of a model that is not fitted (by an `AttributeError`) into an error that names it."""
+    try:
+        yield
+    except (AttributeError, TypeError) as error:
+        raise ModelError(f"{type(model).__name__} can't be compiled: {error}") from None
 
 
 def library_version(name: str) -> str:
@@ -135,6 +118,19 @@ def treelite_errors(what: str, library: str | None = None) -> Iterator[None]:
         raise ModelError(f"treelite can't read {what}: it is damaged") from None
 
 
+def treelite_reason(message: str) -> str:
+    """Return the part of a Treelite message that means something to a user.
+
+    Examples
+    --------
+    >>> treelite_reason("[01:02:03] /project/src/loader.cc:64: Check failed: a == b: Need a field")
+    'Need a field'
+    """
+    text = re.sub(r"^\[[\d:]+\] \S+: ", "", message.strip(), flags=re.MULTILINE)
+    text = re.sub(r"^Check failed: .*?: (?=[A-Z])", "", text, flags=re.DOTALL)
+    return " ".join(text.split())[:300]
+
+
 def _other_versions(library: str) -> str:
     own = library_version("treelite")
     is_old = [int(part) for part in re.findall(r"\d+", own)[:3]] < OLDEST_TREELITE
@@ -159,14 +155,12 @@ class Checkpoint(Source):
             self.imported = treelite.Model.deserialize_bytes(raw)
         self.dtype = self.sum_dtype = np.float32 if self.trees.float32 else np.float64
 
-    def predict(self, matrix: Matrix, threads: int | None) -> Floats:
+    def predict(self, matrix: Matrix, threads: int) -> Any:
         import treelite
 
-        raw = treelite.gtil.predict(self.imported, matrix, nthread=threads or _core.processors(), pred_margin=True)
-        return np.asarray(raw, np.float64).reshape(len(matrix))
+        return treelite.gtil.predict(self.imported, matrix, nthread=threads, pred_margin=True)
 
-    def leaves(self, matrix: Matrix, threads: int | None) -> Leaves:
+    def leaves(self, matrix: Matrix, threads: int) -> Any:
         import treelite
 
-        found = treelite.gtil.predict_leaf(self.imported, matrix, nthread=threads or _core.processors())
-        return np.asarray(found).reshape(len(matrix), -1).astype(np.int32)
+        return treelite.gtil.predict_leaf(self.imported, matrix, nthread=threads)

@@ -8,11 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from accelnas import _core
 from accelnas.errors import ModelError
-from accelnas.fitting.sources.base import Floats, Leaves, Matrix, Source, treelite_errors
+from accelnas.fitting.sources.base import Matrix, Source, fitted, treelite_errors
 
 if TYPE_CHECKING:
     from accelnas.fitting.encoding import Encoding
@@ -27,15 +24,7 @@ ZERO_THRESHOLD = 1e-35  # LightGBM's zero
 
 
 class LightGBM(Source):
-    """A LightGBM model, as the text of its file.
-
-    Parameters
-    ----------
-    text
-        The text, with line feeds alone.
-    rounds
-        Rounds that predict and rounds in all; by default those of the text.
-    """
+    """A LightGBM model, as the text of its file, with line feeds alone; its rounds are by default those of the text."""
 
     kind = "lightgbm"
 
@@ -71,24 +60,20 @@ class LightGBM(Source):
             encoding = encoding.with_nan(lambda number: abs(number) <= ZERO_THRESHOLD, feature)
         return encoding
 
-    def predict(self, matrix: Matrix, threads: int | None) -> Floats:
-        raw = self.booster.predict(matrix, raw_score=True, num_threads=threads or _core.processors())
-        return np.asarray(raw, np.float64) / self.trees.divisor
+    def predict(self, matrix: Matrix, threads: int) -> Any:
+        raw: Any = self.booster.predict(matrix, raw_score=True, num_threads=threads)
+        return raw / self.trees.divisor
 
-    def leaves(self, matrix: Matrix, threads: int | None) -> Leaves:
-        found = self.booster.predict(matrix, pred_leaf=True, num_threads=threads or _core.processors())
-        return np.asarray(found).reshape(len(matrix), -1).astype(np.int32)
+    def leaves(self, matrix: Matrix, threads: int) -> Any:
+        return self.booster.predict(matrix, pred_leaf=True, num_threads=threads)
 
 
 def from_memory(model: Any) -> LightGBM:
     """Read a booster or a fitted model of the scikit-learn interface; both predict with the best iteration."""
     import lightgbm
-    from sklearn.exceptions import NotFittedError
 
-    try:
+    with fitted(model):
         booster = model if isinstance(model, lightgbm.Booster) else model.booster_
-    except (AttributeError, NotFittedError) as error:
-        raise ModelError(f"{type(model).__name__} can't be compiled: {error}") from None
     total = booster.current_iteration()
     used = min(booster.best_iteration, total) if booster.best_iteration > 0 else total
     return LightGBM(booster.model_to_string(num_iteration=used), (used, total))

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accelnas.errors import ModelError
-from accelnas.fitting.sources.base import Floats, Leaves, Matrix, Source, treelite_errors
+from accelnas.fitting.sources.base import Matrix, Source, fitted, treelite_errors
 
 if TYPE_CHECKING:
     from accelnas.fitting.encoding import Encoding
@@ -26,14 +26,11 @@ class ScikitLearn(Source):
 
     def __init__(self, model: Any) -> None:
         import treelite
-        from sklearn.exceptions import NotFittedError
         from sklearn.utils.validation import check_is_fitted
 
         name = type(model).__name__
-        try:
+        with fitted(model):
             check_is_fitted(model)
-        except (NotFittedError, TypeError) as error:
-            raise ModelError(f"{name} can't be compiled: {error}") from None
         with treelite_errors(f"this {name}"):
             self.imported = treelite.sklearn.import_model(_with_true_length(model))
         self.model = model
@@ -61,14 +58,12 @@ class ScikitLearn(Source):
             return np.asarray(getattr(self.model, method)(matrix))
 
     # scikit-learn takes its threads from the estimator
-    def predict(self, matrix: Matrix, threads: int | None) -> Floats:  # noqa: ARG002
+    def predict(self, matrix: Matrix, threads: int) -> Any:  # noqa: ARG002
         values = self._call("predict", matrix).astype(np.float64)
         return np.log(values) if self.trees.postprocessor == "exponential" else values
 
-    def leaves(self, matrix: Matrix, threads: int | None) -> Leaves | None:  # noqa: ARG002
-        if self.is_histogram:
-            return None
-        return self._call("apply", matrix).reshape(len(matrix), -1).astype(np.int32)
+    def leaves(self, matrix: Matrix, threads: int) -> Any:  # noqa: ARG002
+        return None if self.is_histogram else self._call("apply", matrix)
 
     def _known_categories(self) -> dict[int, set[float]]:
         """Categories seen in training, by feature; scikit-learn treats others as missing."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from typing import Any
 
 import numpy as np
@@ -28,10 +27,7 @@ def decode(data: bytes) -> Any:
     {'a': 'hi', 'b': [1, 2]}
     """
     reader = _Reader(data)
-    try:
-        value = reader.value(reader.take(1), 0)
-    except struct.error as error:
-        raise ValueError(str(error)) from None
+    value = reader.value(reader.take(1), 0)
     if reader.at != len(data):
         raise ValueError(f"{len(data) - reader.at} bytes follow the end")
     return value
@@ -49,6 +45,12 @@ class _Reader:
             raise ValueError(f"{size} bytes are expected at {self.at}, {len(self.data) - self.at} are left")
         self.at += size
         return part
+
+    def skips(self, mark: bytes) -> bool:
+        """Whether a mark is next, which is then passed."""
+        found = self.data[self.at : self.at + 1] == mark
+        self.at += found
+        return found
 
     def length(self) -> int:
         kind = self.take(1)
@@ -83,18 +85,16 @@ class _Reader:
             return numbers
         values: list[Any] = []
         while count is None or len(values) < count:
-            start = kind or self.take(1)
-            if count is None and start == b"]":
+            if count is None and self.skips(b"]"):
                 break
-            values.append(self.value(start, depth))
+            values.append(self.value(kind or self.take(1), depth))
         return values
 
     def object(self, depth: int) -> dict[str, Any]:
         kind, count = self.container()
         found: dict[str, Any] = {}
         while count is None or len(found) < count:
-            if count is None and self.data[self.at : self.at + 1] == b"}":
-                self.at += 1
+            if count is None and self.skips(b"}"):
                 break
             key = self.take(self.length()).decode()
             if key in found:
@@ -104,15 +104,12 @@ class _Reader:
 
     def container(self) -> tuple[bytes, int | None]:
         """Type of all values and their number, where they are stated ahead."""
-        kind = b""
-        if self.data[self.at : self.at + 1] == b"$":
-            kind = self.take(2)[1:]
-            if self.data[self.at : self.at + 1] != b"#":
+        kind = self.take(1) if self.skips(b"$") else b""
+        if not self.skips(b"#"):
+            if kind:
                 raise ValueError("a type without a number of values")
-        if self.data[self.at : self.at + 1] == b"#":
-            self.at += 1
-            count = self.length()
-            if count > len(self.data):
-                raise ValueError(f"{count} values are announced in {len(self.data)} bytes")
-            return kind, count
-        return kind, None
+            return kind, None
+        count = self.length()
+        if count > len(self.data):
+            raise ValueError(f"{count} values are announced in {len(self.data)} bytes")
+        return kind, count

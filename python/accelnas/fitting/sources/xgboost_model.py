@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from accelnas import _core
 from accelnas.errors import ModelError
-from accelnas.fitting.sources.base import Floats, Leaves, Matrix, Source, treelite_errors
+from accelnas.fitting.sources.base import Matrix, Source, fitted, treelite_errors
 from accelnas.fitting.sources.ubjson import decode
 
 __all__ = ["XGBoost", "from_memory"]
@@ -22,8 +21,6 @@ class XGBoost(Source):
 
     Parameters
     ----------
-    raw
-        The bytes.
     wrapped
         Whether the scikit-learn interface predicts, with the best iteration, or the plain one, with all;
         by default as the file says.
@@ -85,25 +82,24 @@ class XGBoost(Source):
         self.imported = self._import(raw, decode(raw))
         return booster
 
-    def _matrix(self, matrix: Matrix, threads: int | None) -> Any:
+    def _predict(self, matrix: Matrix, threads: int, **what: bool) -> Any:
         import xgboost
 
-        self.booster.set_param({"nthread": threads or _core.processors()})
-        return xgboost.DMatrix(
+        self.booster.set_param({"nthread": threads})
+        rows = xgboost.DMatrix(
             matrix,
             feature_names=self.booster.feature_names,
             feature_types=self.booster.feature_types,
             enable_categorical=True,
-            nthread=threads or _core.processors(),
+            nthread=threads,
         )
+        return self.booster.predict(rows, **what)
 
-    def predict(self, matrix: Matrix, threads: int | None) -> Floats:
-        rows = self._matrix(matrix, threads)
-        return np.asarray(self.booster.predict(rows, output_margin=True), np.float64)
+    def predict(self, matrix: Matrix, threads: int) -> Any:
+        return self._predict(matrix, threads, output_margin=True)
 
-    def leaves(self, matrix: Matrix, threads: int | None) -> Leaves:
-        found = self.booster.predict(self._matrix(matrix, threads), pred_leaf=True)
-        return np.asarray(found).reshape(len(matrix), -1).astype(np.int32)
+    def leaves(self, matrix: Matrix, threads: int) -> Any:
+        return self._predict(matrix, threads, pred_leaf=True)
 
 
 def from_memory(model: Any) -> XGBoost:
@@ -112,12 +108,8 @@ def from_memory(model: Any) -> XGBoost:
 
     if isinstance(model, xgboost.Booster):
         return XGBoost(bytes(model.save_raw("ubj")), wrapped=False)
-    from sklearn.exceptions import NotFittedError
-
-    try:
+    with fitted(model):
         booster = model.get_booster()
-    except (AttributeError, NotFittedError) as error:
-        raise ModelError(f"{type(model).__name__} can't be compiled: {error}") from None
     return XGBoost(bytes(booster.save_raw("ubj")), wrapped=True, missing=_number(model.missing))
 
 

@@ -30,33 +30,15 @@ __all__ = ["Problem", "cross_validate", "make_problem"]
 
 @dataclass(frozen=True)
 class Problem:
-    """All that the error of a candidate depends on; no row of the test part is in it.
+    """All that the error of a candidate depends on; no row of the test part is in it."""
 
-    Attributes
-    ----------
-    space
-        The architectures' space.
-    choices
-        uint8 (n, variables): choice indices.
-    values
-        float64 (n,): measured values in the metric's unit.
-    folds
-        Row numbers of each fold, together all rows.
-    link
-        Scale of the error.
-    standardise
-        Fit on targets with mean 0 and variance 1.
-    seed
-        The member that fold i judges has seed `seed` + i.
-    """
-
-    space: Space
-    choices: NDArray[np.uint8]
-    values: Floats
-    folds: tuple[NDArray[np.intp], ...]
-    link: str
-    standardise: bool
-    seed: int
+    space: Space  # the architectures' space
+    choices: NDArray[np.uint8]  # uint8 (n, variables): choice indices
+    values: Floats  # float64 (n,): measured values in the metric's unit
+    folds: tuple[NDArray[np.intp], ...]  # row numbers of each fold, together all rows
+    link: str  # scale of the error
+    standardise: bool  # fit on targets with mean 0 and variance 1
+    seed: int  # the member that fold i judges has seed `seed` + i
 
 
 def make_problem(dataset: Dataset, split: Split, metric: MetricSettings, settings: Settings, folds: int) -> Problem:

@@ -38,16 +38,8 @@ class Run:
     Only this process touches the record; workers do nothing but fit and judge. One that dies
     loses the trial that it worked on.
 
-    Parameters
-    ----------
-    study, problem, space
-        What proposes, what judges, and what is searched.
-    trials
-        Number of trials that the record holds in the end, earlier runs' included; None is no limit.
-    seconds
-        No trial begins after so many; None is no limit.
-    tell
-        Called after each trial with the number of trials and the least error so far.
+    `study` proposes, `problem` judges, `tell` is called after each trial with the number of trials and the least
+    error so far; the limits are those of `tune`.
     """
 
     def __init__(

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from accelnas.errors import ModelError
-from accelnas.files import parse_toml, read_text
-from accelnas.fitting.settings import LINK_NAMES, read_recipe
+from accelnas.files import parse_toml
+from accelnas.fitting.settings import LINK_NAMES, read_recipe, shipped, shipped_or_own
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from accelnas.fitting.settings import Recipe
+    from accelnas.fitting.families import Recipe
 
 __all__ = ["Candidate", "Parameter", "SearchSpace", "State", "Trial", "read_search_space", "shipped_search_spaces"]
 
@@ -31,25 +31,15 @@ _NONE = "none"  # TOML has no null
 
 @dataclass(frozen=True)
 class Parameter:
-    """One searched setting.
+    """One searched setting."""
 
-    Attributes
-    ----------
-    place
-        Where it goes: ``stage1.NAME`` (stages count from 1), ``parameters.NAME``, ``base`` or ``link``.
-    kind
-        ``"float"``, ``"int"`` or ``"categorical"``.
-    low, high, log
-        Range of a number, both ends included, and whether its logarithm is searched.
-    choices
-        Of a category, by label. Labels are what engines see; a choice may be a list.
-    """
-
-    place: str
-    kind: str
+    place: str  # where it goes: stage1.NAME (stages count from 1), parameters.NAME, base or link
+    kind: str  # "float", "int" or "categorical"
+    # low, high, log: range of a number, both ends included, and whether its logarithm is searched
     low: float = 0.0
     high: float = 0.0
     log: bool = False
+    # of a category, by label. Labels are what engines see; a choice may be a list
     choices: Mapping[str, Any] | None = None
 
     def value(self, suggested: Any) -> Any:
@@ -75,27 +65,13 @@ class Candidate:
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """What is searched for one family.
+    """What is searched for one family."""
 
-    Attributes
-    ----------
-    name
-        Of the file.
-    parameters
-        The searched settings.
-    fixed
-        The recipe around them, as a settings file holds it.
-    trial_only
-        Place to value: what makes trials cheaper, and is not in the recipe that they end in.
-    sha256
-        Digest of the file's content, whatever its comments.
-    """
-
-    name: str
-    parameters: tuple[Parameter, ...]
-    fixed: Mapping[str, Any]
-    trial_only: Mapping[str, Any]
-    sha256: str
+    name: str  # of the file
+    parameters: tuple[Parameter, ...]  # the searched settings
+    fixed: Mapping[str, Any]  # the recipe around them, as a settings file holds it
+    trial_only: Mapping[str, Any]  # place to value: what makes trials cheaper, and is not in the recipe they end in
+    sha256: str  # digest of the file's content, whatever its comments
 
     def without_links(self) -> SearchSpace:
         """Return the space with the identity as the only link, for metrics with values that are not above 0."""
@@ -128,28 +104,15 @@ class SearchSpace:
 
 @dataclass(frozen=True)
 class Trial:
-    """One tried candidate.
+    """One tried candidate."""
 
-    Attributes
-    ----------
-    number
-        From 0, in the order of asking.
-    state
-        ``"complete"``; ``"pruned"`` after some folds; ``"failed"`` where the family refused it or its process
-        died; ``"interrupted"`` if the search ended meanwhile, which counts for nothing.
-    value
-        Root mean square error over the folds that were judged; None if none was.
-    suggested
-        Place to number or label.
-    message
-        Why it failed.
-    """
-
-    number: int
+    number: int  # from 0, in the order of asking
+    # "complete"; "pruned" after some folds; "failed" where the family refused it or its process died; "interrupted"
+    # if the search ended meanwhile, which counts for nothing
     state: State
-    value: float | None
-    suggested: Mapping[str, Any]
-    message: str = ""
+    value: float | None  # root mean square error over the folds that were judged; None if none was
+    suggested: Mapping[str, Any]  # place to number or label
+    message: str = ""  # why it failed
 
 
 def shipped_search_spaces() -> list[str]:
@@ -160,7 +123,7 @@ def shipped_search_spaces() -> list[str]:
     >>> "xgboost" in shipped_search_spaces()
     True
     """
-    return sorted(entry.name.removesuffix(".toml") for entry in _FOLDER.iterdir() if entry.name.endswith(".toml"))
+    return shipped(_FOLDER)
 
 
 def read_search_space(source: str | Path) -> SearchSpace:
@@ -188,13 +151,7 @@ def read_search_space(source: str | Path) -> SearchSpace:
     >>> space.candidate(suggestion).recipe.parameters["C"]
     2.0
     """
-    if str(source) in shipped_search_spaces():
-        text = (_FOLDER / f"{source}.toml").read_text(encoding="utf-8")
-    elif Path(source).exists():
-        text = read_text(source, ModelError)
-    else:
-        known = ", ".join(shipped_search_spaces())
-        raise ModelError(f"no search space {str(source)!r}; use the path of a TOML file or {known}")
+    text = shipped_or_own(source, _FOLDER, shipped_search_spaces(), "search space")
     name = Path(source).stem
     content = parse_toml(text, f"search space {name}", ModelError)
     for key in content:

@@ -45,10 +45,8 @@ class Study:
 
     Parameters
     ----------
-    space
-        What is searched.
-    name
-        Of the study.
+    space, name
+        What is searched, and what the study is called.
     identity
         What the errors depend on: a study goes on only with the same.
     seed

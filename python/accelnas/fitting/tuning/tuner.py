@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from accelnas.fitting.dataset import Dataset
-    from accelnas.fitting.settings import MetricSettings, Recipe, Settings
+    from accelnas.fitting.families import Recipe
+    from accelnas.fitting.settings import MetricSettings, Settings
     from accelnas.fitting.splits import Split
     from accelnas.fitting.tuning.objective import Problem
     from accelnas.fitting.tuning.search_space import SearchSpace, Trial
@@ -143,11 +144,12 @@ def tune(
     space = read_search_space(family)
     if problem.values.min() <= 0:
         space = space.without_links()
+    objective = [folds, problem.seed, problem.link, problem.standardise, chosen.drop_outliers]
     identity = {
         "data": dataset.sha256,
         "split": split.sha256,
         "space": space.sha256,
-        "objective": _digest(folds, problem.seed, problem.link, problem.standardise, chosen.drop_outliers),
+        "objective": hashlib.sha256(json.dumps(objective).encode()).hexdigest(),
     }
     path = None if storage is None else Path(storage)
     interrupted = False
@@ -161,13 +163,16 @@ def tune(
         except KeyboardInterrupt:
             interrupted = True
         history = tuple(study.history())
-    if not _complete(history):
+    complete = [trial for trial in history if trial.state == "complete"]
+    if not complete:
         if interrupted:
             raise KeyboardInterrupt
         reasons = [trial.message for trial in history if trial.message]
         why = f"the first because {reasons[0]}" if reasons else "as there was no time; allow more seconds or trials"
         raise ModelError(f"none of {len(history)} trials of {space.name} for {metric} was completed, {why}")
-    return _result(space, problem, settings, chosen, history, identity, f"{_name(engine)}, seed {seed}", interrupted)
+    name = "optuna" if engine is None else getattr(engine, "__name__", "another engine")
+    best = min(complete, key=lambda trial: (trial.value or 0.0, trial.number))
+    return _result(space, problem, settings, chosen, history, best, identity, f"{name}, seed {seed}", interrupted)
 
 
 def _result(
@@ -176,18 +181,18 @@ def _result(
     settings: Settings,
     metric: MetricSettings,
     history: tuple[Trial, ...],
+    best: Trial,
     identity: dict[str, str],
     engine: str,
     interrupted: bool,
 ) -> TuningResult:
     numbers = [trial.number for trial in history if trial.state != "interrupted"]
     ended = Counter(trial.state for trial in history)
-    error, number = min((trial.value or 0.0, trial.number) for trial in _complete(history))
-    (best,) = (trial for trial in history if trial.number == number)
+    error = best.value or 0.0
     content = space.content(best.suggested, trial=False)
     link = content.pop("link", metric.link)
     scale = "" if problem.link == "identity" else f" of its {problem.link}"
-    found = f"found by `accelnas tune` ({engine}): trial {numbers.index(number) + 1} of {len(numbers)}"
+    found = f"found by `accelnas tune` ({engine}): trial {numbers.index(best.number) + 1} of {len(numbers)}"
     how = f"{len(problem.folds)}-fold cross-validation on training and validation part"
     comments = [
         f"{metric.name}: {space.name}, {found}, of which {ended['pruned']} were pruned and {ended['failed']} failed.",
@@ -206,10 +211,6 @@ def _result(
     )
 
 
-def _complete(history: tuple[Trial, ...]) -> list[Trial]:
-    return [trial for trial in history if trial.state == "complete"]
-
-
 def settings_error(dataset: Dataset, split: Split, settings: Settings, metric: str, folds: int = 5) -> float:
     """Root mean square error that the settings' own recipe has on the folds of `tune`.
 
@@ -225,17 +226,10 @@ def settings_error(dataset: Dataset, split: Split, settings: Settings, metric: s
 
 
 def _tunable(settings: Settings, metric: str) -> tuple[MetricSettings, Recipe]:
-    if metric not in settings.metrics:
-        known = ", ".join(settings.metrics)
-        raise ModelError(f"settings {settings.name} have no metric {metric!r}; they have {known}")
-    chosen = settings.metrics[metric]
+    chosen = settings.metric(metric)
     if chosen.recipe is None:
         raise ModelError(f"{metric} is computed exactly; there is nothing to tune")
     return chosen, chosen.recipe
-
-
-def _digest(*parts: object) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 @contextmanager
@@ -265,7 +259,3 @@ def _alone(storage: Path | None) -> Iterator[None]:
         yield
     finally:
         lock.close()
-
-
-def _name(engine: Engine | None) -> str:
-    return "optuna" if engine is None else getattr(engine, "__name__", "another engine")
