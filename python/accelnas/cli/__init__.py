@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from accelnas.cli import compile as compile_command
-from accelnas.cli import (
-    data,
-    devices,
-    evaluate,
-    fit,
-    importances,
-    info,
-    neighbourhood,
-    predict,
-    proofs,
-    questions,
-    reproduce,
-    sample,
-    search,
-    simulate,
-    tune,
-)
-from accelnas.cli.shared import ErrorGroup, run
+from accelnas.cli.commands import app
+from accelnas.cli.shared import run
 
 __all__ = ["app", "main"]
 
-app = typer.Typer(
-    cls=ErrorGroup,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+# as --help lists their commands
+_QUERIES = ("info", "sample", "predict", "importances", "neighbourhood", "questions", "proofs", "search", "simulate")
+for module in (*_QUERIES, "fit", "tune", "evaluate", "reproduce", "compile"):
+    import_module(f"accelnas.cli.{module}")
+for module in ("devices", "data"):
+    app.add_typer(import_module(f"accelnas.cli.{module}").group, name=module)
 
 
 def _print_version(wanted: bool) -> None:
@@ -57,12 +39,6 @@ def _accelnas(
     ] = False,
 ) -> None:
     """Query a neural architecture search benchmark compiled to small exact tables."""
-
-
-_QUERIES = (info, sample, predict, importances, neighbourhood)
-_EXACT = (questions, proofs)
-for command in (*_QUERIES, *_EXACT, search, simulate, devices, data, fit, tune, evaluate, reproduce, compile_command):
-    command.register(app)
 
 
 def main() -> None:

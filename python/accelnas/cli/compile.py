@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from accelnas.cli.commands import command
 from accelnas.cli.info import new_table
 from accelnas.cli.shared import ThreadsOption, console, progress
 from accelnas.errors import ModelError
@@ -18,23 +19,14 @@ if TYPE_CHECKING:
     from accelnas.fitting.compile import CompileReport, MetricSpec
     from accelnas.fitting.encoding import Encoding
 
-EPILOG = """Examples:
 
-  accelnas compile fold0.ubj fold1.ubj fold2.ubj --metric accuracy -o mybench
-
-  accelnas compile time.txt --metric latency_phone --unit ms --direction minimise --link log -o mybench
-
-  accelnas compile sparse.ubj --metric accuracy --encoding values --missing 0 -o mybench
-
-  accelnas compile model.json --metric accuracy --encoding columns.toml --data measured.parquet -o mybench
-"""
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("compile", epilog=EPILOG)(compile_models)
-
-
+@command(
+    "accelnas compile fold0.ubj fold1.ubj fold2.ubj --metric accuracy -o mybench",
+    "accelnas compile time.txt --metric latency_phone --unit ms --direction minimise --link log -o mybench",
+    "accelnas compile sparse.ubj --metric accuracy --encoding values --missing 0 -o mybench",
+    "accelnas compile model.json --metric accuracy --encoding columns.toml --data measured.parquet -o mybench",
+    name="compile",
+)
 def compile_models(
     models: Annotated[
         list[Path],

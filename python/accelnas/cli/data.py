@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from accelnas.cli.commands import command
 from accelnas.cli.info import new_table, significant
 from accelnas.cli.shared import console, progress
 from accelnas.errors import DataError
@@ -43,12 +44,7 @@ MetricsOption = Annotated[
 SeedOption = Annotated[int, typer.Option("--seed", "-s", min=0, help="Seed of the draw.")]
 FoldsOption = Annotated[int, typer.Option("--folds", min=2, help="Folds of the cross-validation.")]
 
-app = typer.Typer(no_args_is_help=True, help="Fetch, check, split and convert measured data.")
-
-
-def register(parent: typer.Typer) -> None:
-    """Add the commands to the application."""
-    parent.add_typer(app, name="data")
+group = typer.Typer(no_args_is_help=True, help="Fetch, check, split and convert measured data.")
 
 
 def read(data: Path | None, space: Path | None) -> Dataset:
@@ -80,7 +76,7 @@ def read_space(path: Path | None) -> Space | None:
     return None if path is None else accelnas.Space.from_toml(path)
 
 
-@app.command(epilog="Example:  accelnas data info measured.parquet --space mybench/benchmark.toml")
+@command("accelnas data info measured.parquet --space mybench/benchmark.toml", of=group)
 def info(data: DataArgument = None, space: SpaceOption = None) -> None:
     """Validate data and show what it holds: repeats, noise, nulls, outliers, unknown fields."""
     dataset = read(data, space)
@@ -124,7 +120,7 @@ def _metric_table(dataset: Dataset) -> Table:
     return table
 
 
-@app.command(epilog="Example:  accelnas data fetch && accelnas data info")
+@command("accelnas data fetch && accelnas data info", of=group)
 def fetch(
     folder: Annotated[Path | None, typer.Option(help="Where to put it.", show_default="the cache folder")] = None,
     url: Annotated[str | None, typer.Option(help="Another address of the archive.", show_default=False)] = None,
@@ -138,7 +134,7 @@ def fetch(
 
     target = folder or cache_folder()
     with progress("archive", None, "bytes") as done:
-        told = fetch_archive(target, url or ARCHIVE_URL, sha256 or ARCHIVE_SHA256, lambda size, _total: done(size))
+        told = fetch_archive(target, url or ARCHIVE_URL, sha256 or ARCHIVE_SHA256, done)
     typer.echo(told)
     if split:
         typer.echo(fetch_split(target))
@@ -151,7 +147,7 @@ class SplitKind(Enum):
     folds = "folds"
 
 
-@app.command(epilog="Example:  accelnas data split measured.parquet --seed 1 -o split.json")
+@command("accelnas data split measured.parquet --seed 1 -o split.json", of=group)
 def split(
     output: Annotated[Path, typer.Option("--output", "-o", help="JSON file; of folds: a folder, made if needed.")],
     data: DataArgument = None,
@@ -174,7 +170,7 @@ def split(
         write_split(fold, output / f"fold_{number:02}.json")
 
 
-@app.command(epilog="Example:  accelnas data convert anb_dataset_jsons.tar.gz -o anb.parquet")
+@command("accelnas data convert anb_dataset_jsons.tar.gz -o anb.parquet", of=group)
 def convert(
     output: Annotated[Path, typer.Option("--output", "-o", help="A .parquet or .csv file.")],
     data: DataArgument = None,

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from accelnas.cli.findings import proof
 from accelnas.cli.info import new_table, significant
-from accelnas.cli.shared import console
+from accelnas.cli.shared import OutputOption, console, optional
+from accelnas.cli.tables import write_table
 from accelnas.errors import FileError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
     from rich.table import Table
 
     from accelnas import Benchmark, Certificate
     from accelnas.devices import JointFront, Specialisation
 
-__all__ = ["front_parts", "print_json", "show_ratios", "worst_certificates", "write_results"]
+__all__ = ["Results", "front_parts", "show_ratios", "worst_certificates"]
 
 
 def show_ratios(bench: Benchmark, table: Specialisation) -> None:
@@ -59,26 +60,32 @@ def worst_certificates(reached: Certificate, excluded: Certificate | None) -> di
     return found if excluded is None else {**found, "worst_case_excluded": excluded}
 
 
-def write_results(
-    columns: Mapping[str, Any], proofs: Mapping[str, Certificate], output: Path | None, folder: Path | None
-) -> None:
-    """Write the table and the certificates where they were asked for."""
-    if output is not None:
-        from accelnas.cli.tables import write_table
+@dataclass(frozen=True)
+class Results:
+    """Where the table and the certificates go."""
 
-        write_table(output, iter([columns]))
-    if folder is not None:
-        if not folder.is_dir():
-            raise FileError(f"folder {folder} does not exist; create it first")
-        for name, certificate in proofs.items():
-            certificate.save(folder / f"{name}.json")
+    output: OutputOption = None
+    certificates: Annotated[
+        Path | None,
+        optional("--certificates", "-c", metavar="FOLDER", text="Write all certificates, for accelnas verify."),
+    ] = None
+    as_json: Annotated[bool, typer.Option("--json", help="Print the table and all certificates as JSON.")] = False
 
-
-def print_json(figures: Mapping[str, Any], table: Any, proofs: Mapping[str, Certificate]) -> None:
-    """Print figures, the table's columns and the certificates."""
-    columns = {name: [_plain(value) for value in column] for name, column in table.to_columns().items()}
-    certificates = {name: certificate.to_json() for name, certificate in proofs.items()}
-    typer.echo(json.dumps({**figures, "columns": columns, "certificates": certificates}, indent=1))
+    def write(self, figures: Mapping[str, Any], table: Any, proofs: Mapping[str, Certificate]) -> bool:
+        """Write what was asked for; give whether figures, the table's columns and the certificates were printed."""
+        columns, folder = table.to_columns(), self.certificates
+        if self.output is not None:
+            write_table(self.output, iter([columns]))
+        if folder is not None:
+            if not folder.is_dir():
+                raise FileError(f"folder {folder} does not exist; create it first")
+            for name, certificate in proofs.items():
+                certificate.save(folder / f"{name}.json")
+        if self.as_json:
+            plain = {name: [_plain(value) for value in column] for name, column in columns.items()}
+            documents = {name: certificate.to_json() for name, certificate in proofs.items()}
+            typer.echo(json.dumps({**figures, "columns": plain, "certificates": documents}, indent=1))
+        return self.as_json
 
 
 def _plain(value: Any) -> Any:

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from accelnas.cli.device_tables import front_parts, print_json, show_ratios, worst_certificates, write_results
-from accelnas.cli.exact import ConstraintsOption, WithinOption, parse_choices
+from accelnas.cli.commands import command
+from accelnas.cli.device_tables import Results, front_parts, show_ratios, worst_certificates
+from accelnas.cli.exact import Restricted
 from accelnas.cli.info import new_table, significant
-from accelnas.cli.shared import (
-    BenchmarkOption,
-    DeriveOption,
-    SpelledGroup,
-    ThreadsOption,
-    console,
-    load_benchmark,
-    progress,
-)
+from accelnas.cli.shared import Computed, SpelledGroup, console, optional, progress
 
 if TYPE_CHECKING:
     from accelnas import Benchmark
@@ -37,37 +29,24 @@ CostsArgument = Annotated[
     ),
 ]
 AtLeastOption = Annotated[float, typer.Option("--at-least", "-a", metavar="NUMBER", help="Least accuracy.")]
-AccuracyOption = Annotated[str, typer.Option("--accuracy", metavar="METRIC", help="The metric of accuracy.")]
-OutputOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE",
-        help="Write the table: CSV, or Parquet if the name ends in .parquet.",
-        show_default=False,
-    ),
-]
-CertificatesOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--certificates",
-        "-c",
-        metavar="FOLDER",
-        help="Write all certificates, for accelnas verify.",
-        show_default=False,
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the table and all certificates as JSON.")]
-
-app = typer.Typer(
+group = typer.Typer(
     cls=SpelledGroup, no_args_is_help=True, help="Find networks for several devices, or network and device together."
 )
 
 
-def register(parent: typer.Typer) -> None:
-    """Add the commands to the application."""
-    parent.add_typer(app, name="devices")
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """What all questions about devices take."""
+
+    accuracy: Annotated[str, typer.Option("--accuracy", metavar="METRIC", help="The metric of accuracy.")] = "accuracy"
+    restricted: Restricted
+    results: Results
+    opened: Computed
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Give them as the API takes them."""
+        return {"accuracy": self.accuracy, **self.restricted.of(self.opened.bench), "threads": self.opened.threads}
 
 
 def named_devices(bench: Benchmark, text: str) -> list[str]:
@@ -79,83 +58,65 @@ def named_devices(bench: Benchmark, text: str) -> list[str]:
     return list(found)
 
 
-@app.command(epilog="Example:  accelnas devices specialise 'throughput_*' --at-least 66 --compromises")
+@command("accelnas devices specialise 'throughput_*' --at-least 66 --compromises", of=group)
 def specialise(
     devices: DevicesArgument,
     at_least: AtLeastOption,
+    *,
     network: Annotated[
         list[str] | None,
-        typer.Option(
+        optional(
             "--network",
             "-n",
             metavar="NAME=ARCHITECTURE",
-            help="Add a network of one's own, given as a string or as its index. May be repeated.",
-            show_default=False,
+            text="Add a network of one's own, given as a string or as its index. May be repeated.",
         ),
     ] = None,
     compromises: Annotated[
         bool, typer.Option("--compromises", help="Add the networks that are best in the worst case and on average.")
     ] = False,
-    accuracy: AccuracyOption = "accuracy",
-    subject_to: ConstraintsOption = None,
-    within: WithinOption = None,
-    output: OutputOption = None,
-    certificates: CertificatesOption = None,
-    as_json: JsonOption = False,
-    derive: DeriveOption = None,
-    threads: ThreadsOption = None,
-    benchmark: BenchmarkOption = None,
+    compared: Compared,
 ) -> None:
     """Find the best network of each device, proven, and compare them on all devices."""
     from accelnas.devices import weighted_mean, worst_case
 
-    bench = load_benchmark(benchmark, derive)
-    table = _specialised(bench, devices, at_least, accuracy, subject_to, within, threads)
+    bench, threads = compared.opened.bench, compared.opened.threads
+    table = _specialised(compared, devices, at_least)
     proofs = dict(table.certificates)
     networks: dict[str, Any] = dict(_named(text) for text in network or ())
     if compromises:
         with progress("comparing", None, "questions") as show:
-            worst = worst_case(bench, table, threads=threads, progress=lambda done, _total: show(done))
+            worst = worst_case(bench, table, threads=threads, progress=show)
         mean = weighted_mean(bench, table, threads=threads)
         networks |= {"worst case": worst.architecture, "mean": mean.architecture}
         proofs |= worst_certificates(worst.reached, worst.excluded) | {"mean": mean.certificate}
     table = table.with_networks(bench, networks, threads=threads)
-    write_results(table.to_columns(), proofs, output, certificates)
-    if as_json:
-        print_json({"optima": dict(zip(table.devices, table.optima.tolist(), strict=True))}, table, proofs)
-        return
-    show_ratios(bench, table)
+    figures = {"optima": dict(zip(table.devices, table.optima.tolist(), strict=True))}
+    if not compared.results.write(figures, table, proofs):
+        show_ratios(bench, table)
 
 
-@app.command("worst-case", epilog="Example:  accelnas devices worst-case 'throughput_*' --at-least 66")
+@command("accelnas devices worst-case 'throughput_*' --at-least 66", of=group)
 def worst_case(
     devices: DevicesArgument,
     at_least: AtLeastOption,
+    *,
     tolerance: Annotated[
         float, typer.Option("--tolerance", min=0, help="Proven width of the ratio; 0 for the optimum itself.")
     ] = 1e-4,
-    accuracy: AccuracyOption = "accuracy",
-    subject_to: ConstraintsOption = None,
-    within: WithinOption = None,
-    output: OutputOption = None,
-    certificates: CertificatesOption = None,
-    as_json: JsonOption = False,
-    derive: DeriveOption = None,
-    threads: ThreadsOption = None,
-    benchmark: BenchmarkOption = None,
+    compared: Compared,
 ) -> None:
     """Find one network for all devices, whose smallest ratio to a device's own optimum is largest."""
     from accelnas.devices import worst_case as search
 
-    bench = load_benchmark(benchmark, derive)
-    table = _specialised(bench, devices, at_least, accuracy, subject_to, within, threads)
+    bench, threads = compared.opened.bench, compared.opened.threads
+    table = _specialised(compared, devices, at_least)
     with progress("comparing", None, "questions") as show:
-        found = search(bench, table, tolerance=tolerance, threads=threads, progress=lambda done, _total: show(done))
+        found = search(bench, table, tolerance=tolerance, threads=threads, progress=show)
     table = table.with_networks(bench, {"worst case": found.architecture}, threads=threads)
     proofs = {**table.certificates, **worst_certificates(found.reached, found.excluded)}
-    write_results(table.to_columns(), proofs, output, certificates)
-    if as_json:
-        print_json({"lower": found.lower, "upper": found.upper, "questions": found.questions}, table, proofs)
+    figures = {"lower": found.lower, "upper": found.upper, "questions": found.questions}
+    if compared.results.write(figures, table, proofs):
         return
     show_ratios(bench, table)
     screen = console()
@@ -165,45 +126,28 @@ def worst_case(
     screen.print(f"{found.questions} questions after those of the devices")
 
 
-@app.command(
-    "codesign", epilog="Example:  accelnas devices codesign throughput_zcu102=20,throughput_a100=250 -a 66 --speed 400"
-)
-def codesign_command(
+@command("accelnas devices codesign throughput_zcu102=20,throughput_a100=250 -a 66 --speed 400", of=group)
+def codesign(
     costs: CostsArgument,
     at_least: AtLeastOption,
     speed: Annotated[
         float, typer.Option("--speed", metavar="NUMBER", help="Least throughput, or highest latency, in the unit.")
     ],
-    accuracy: AccuracyOption = "accuracy",
-    subject_to: ConstraintsOption = None,
-    within: WithinOption = None,
-    output: OutputOption = None,
-    certificates: CertificatesOption = None,
-    as_json: JsonOption = False,
-    derive: DeriveOption = None,
-    threads: ThreadsOption = None,
-    benchmark: BenchmarkOption = None,
+    compared: Compared,
 ) -> None:
     """Find the cheapest device that runs some network fast and accurately enough, and that network."""
-    from accelnas.devices import codesign
+    from accelnas.devices import codesign as search
 
-    bench = load_benchmark(benchmark, derive)
+    bench = compared.opened.bench
     amounts = _costs(costs)
     if amounts is None:
         raise typer.BadParameter(f"{costs!r} has no costs; write DEVICE=COST for each device")
-    choices = parse_choices(bench.space, within)
-    limits = subject_to or ()
     with progress("searching", len(amounts), "devices") as show:
-        found = codesign(
-            bench, amounts, at_least=at_least, speed=speed, accuracy=accuracy, subject_to=limits, within=choices,
-            threads=threads, progress=lambda done, _total: show(done),
-        )  # fmt: skip
+        found = search(bench, amounts, at_least=at_least, speed=speed, progress=show, **compared.options)
     proofs = {pair.device: pair.certificate for pair in found.pairs}
-    write_results(found.to_columns(), proofs, output, certificates)
-    if as_json:
-        print_json({"best": None if found.best is None else found.best.device}, found, proofs)
+    if compared.results.write({"best": None if found.best is None else found.best.device}, found, proofs):
         return
-    numbers = ("cost", accuracy, "speed")
+    numbers = ("cost", compared.accuracy, "speed")
     table = new_table("device", *numbers, "", "network", numbers=numbers)
     for pair in found.pairs:
         figures = (significant(number, 6) for number in (pair.cost, pair.accuracy, pair.speed))
@@ -218,61 +162,37 @@ def codesign_command(
     screen.print("[green]proven[/green]: no cheaper device has a network that meets both bounds")
 
 
-@app.command(epilog="Example:  accelnas devices front throughput_zcu102=20,throughput_a100=250 -o front.csv")
+@command("accelnas devices front throughput_zcu102=20,throughput_a100=250 -o front.csv", of=group)
 def front(
     devices: CostsArgument,
+    *,
     cost_objective: Annotated[
         bool, typer.Option("--cost-objective", help="Make cost a third objective in place of speed per cost.")
     ] = False,
-    accuracy: AccuracyOption = "accuracy",
-    subject_to: ConstraintsOption = None,
-    within: WithinOption = None,
-    output: OutputOption = None,
-    certificates: CertificatesOption = None,
-    as_json: JsonOption = False,
-    derive: DeriveOption = None,
-    threads: ThreadsOption = None,
-    benchmark: BenchmarkOption = None,
+    compared: Compared,
 ) -> None:
     """Find all trade-offs of accuracy and speed, or speed per cost, over all networks on all devices."""
     from accelnas.devices import joint_front
 
-    bench = load_benchmark(benchmark, derive)
+    bench = compared.opened.bench
     costs = _costs(devices)
     names = named_devices(bench, devices) if costs is None else list(costs)
-    choices, limits = parse_choices(bench.space, within), subject_to or ()
+    cost_is: Literal["objective", "divisor"] = "objective" if cost_objective else "divisor"
     with progress("searching", len(names), "devices") as show:
-        found = joint_front(
-            bench, names, costs=costs, cost_is="objective" if cost_objective else "divisor", accuracy=accuracy,
-            subject_to=limits, within=choices, threads=threads, progress=lambda done, _total: show(done),
-        )  # fmt: skip
-    write_results(found.to_columns(), found.certificates, output, certificates)
-    if as_json:
-        print_json({"composition": found.composition}, found, found.certificates)
+        found = joint_front(bench, names, costs=costs, cost_is=cost_is, progress=show, **compared.options)
+    if compared.results.write({"composition": found.composition}, found, found.certificates):
         return
     screen = console()
     screen.print(front_parts(found))
     screen.print(f"[green]proven[/green]: {len(found)} points, and no pair of network and device is missing")
 
 
-def _specialised(
-    bench: Benchmark,
-    devices: str,
-    at_least: float,
-    accuracy: str,
-    subject_to: Sequence[str] | None,
-    within: Sequence[str] | None,
-    threads: int | None,
-) -> Specialisation:
+def _specialised(compared: Compared, devices: str, at_least: float) -> Specialisation:
     from accelnas.devices import specialise as search
 
-    names = named_devices(bench, devices)
-    choices = parse_choices(bench.space, within)
+    names = named_devices(compared.opened.bench, devices)
     with progress("searching", len(names), "devices") as show:
-        return search(
-            bench, names, at_least=at_least, accuracy=accuracy, subject_to=subject_to or (), within=choices,
-            threads=threads, progress=lambda done, _total: show(done),
-        )  # fmt: skip
+        return search(compared.opened.bench, names, at_least=at_least, progress=show, **compared.options)
 
 
 def _named(text: str) -> tuple[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from accelnas.cli.commands import command
 from accelnas.cli.data import DataArgument, FoldsOption, MetricsOption, SpaceOption, listed, read
 from accelnas.cli.fit import SplitOption, read_parts
 from accelnas.cli.info import new_table, significant
@@ -18,27 +19,16 @@ if TYPE_CHECKING:
     from accelnas.fitting.evaluation import Evaluation
     from accelnas.models.importances import Importances
 
-EPILOG = """Examples:
-
-  accelnas data fetch && accelnas evaluate
-
-  accelnas evaluate --settings bundled --settings published --metrics accuracy -o report
-
-  accelnas evaluate --settings bundled --settings boosted --runs bundled=cross-validation,learning-curve -o report
-
-  accelnas evaluate measured.parquet --space space.toml --settings mine.toml --split random \
---runs official,cross-validation,learning-curve -o report
-"""
-
-
 FIGURES = ("r2", "tau", "spearman", "mae", "rmse", "overlap_50", "rows")  # averaged on the screen
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("evaluate", epilog=EPILOG)(evaluate)
-
-
+@command(
+    "accelnas data fetch && accelnas evaluate",
+    "accelnas evaluate --settings bundled --settings published --metrics accuracy -o report",
+    "accelnas evaluate --settings bundled --settings boosted --runs bundled=cross-validation,learning-curve -o report",
+    "accelnas evaluate measured.parquet --space space.toml --settings mine.toml --split random "
+    "--runs official,cross-validation,learning-curve -o report",
+)
 def evaluate(
     data: DataArgument = None,
     space: SpaceOption = None,

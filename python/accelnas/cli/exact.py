@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from accelnas.cli.shared import progress
+from accelnas.cli.shared import OutputOption, PlotOption, optional, progress
 
 if TYPE_CHECKING:
     from accelnas import Benchmark, Space
@@ -18,55 +19,76 @@ if TYPE_CHECKING:
 
 ConstraintsOption = Annotated[
     list[str] | None,
-    typer.Option(
+    optional(
         "--subject-to",
         "-s",
         metavar="'METRIC <= NUMBER'",
-        help="Only architectures with this prediction; also >=, <, >, == and 'NUMBER <= METRIC <= NUMBER'. "
+        text="Only architectures with this prediction; also >=, <, >, == and 'NUMBER <= METRIC <= NUMBER'. "
         "May be repeated.",
-        show_default=False,
     ),
 ]
 WithinOption = Annotated[
     list[str] | None,
-    typer.Option(
+    optional(
         "--within",
         "-w",
         metavar="VARIABLE=CHOICE[,CHOICE]",
-        help="Only architectures with one of these choices, such as block1_k=3,5. May be repeated.",
-        show_default=False,
+        text="Only architectures with one of these choices, such as block1_k=3,5. May be repeated.",
     ),
 ]
 CertificateOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--certificate", "-c", metavar="FILE", help="Write the certificate, for accelnas verify.", show_default=False
-    ),
-]
-OutputOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE",
-        help="Also write a table: CSV, or Parquet if the name ends in .parquet.",
-        show_default=False,
-    ),
-]
-PlotOption = Annotated[
-    Path | None, typer.Option("--plot", metavar="FILE", help="SVG file to draw to.", show_default=False)
+    Path | None, optional("--certificate", "-c", text="Write the certificate, for accelnas verify.")
 ]
 SamplesOption = Annotated[
     int | None,
-    typer.Option(
+    optional(
         "--samples",
         metavar="N",
-        help="Estimate from so many random architectures, with 95 % intervals: of any metric.",
-        show_default="exact",
+        text="Estimate from so many random architectures, with 95 % intervals: of any metric.",
+        default="exact",
     ),
 ]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of --samples.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the certificate in place of a table.")]
+
+
+@dataclass(frozen=True)
+class Restricted:
+    """The architectures that a question is about."""
+
+    subject_to: ConstraintsOption = None
+    within: WithinOption = None
+
+    def of(self, bench: Benchmark) -> dict[str, Any]:
+        """Give them as the API takes them."""
+        return {"subject_to": self.subject_to or (), "within": parse_choices(bench.space, self.within)}
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """An estimate in place of an exact answer."""
+
+    samples: SamplesOption = None
+    seed: SeedOption = 0
+
+
+@dataclass(frozen=True)
+class Written:
+    """Files of an answer's numbers."""
+
+    output: OutputOption = None
+    plot: PlotOption = None
+
+
+@dataclass(frozen=True)
+class Proven:
+    """How the certificate of an answer is given."""
+
+    certificate: CertificateOption = None
+    as_json: JsonOption = False
+
+
+NO_SAMPLES, NO_FILES, NO_CERTIFICATE = Sampled(), Written(), Proven()
 
 
 class Engine(Enum):
@@ -105,8 +127,6 @@ def parse_direction(text: str) -> str | tuple[str, str]:
     return (metric, direction) if colon else metric
 
 
-@contextmanager
-def searching(bench: Benchmark, question: Question) -> Iterator[Callable[[int, int], None]]:
+def searching(bench: Benchmark, question: Question) -> AbstractContextManager[Callable[..., None]]:
     """Show the progress of a search while a person watches."""
-    with progress("searching", question.size(bench), "architectures") as show:
-        yield lambda done, _total: show(done)
+    return progress("searching", question.size(bench), "architectures")

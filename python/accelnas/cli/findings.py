@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import typer
 
-from accelnas.cli.info import new_table, significant
+from accelnas.cli.exact import NO_CERTIFICATE, NO_FILES, Proven, Written
+from accelnas.cli.info import evenly, new_table, significant, with_unit
 from accelnas.cli.shared import console
 from accelnas.cli.tables import write_table
 from accelnas.exact.result import Drawn
@@ -23,19 +23,15 @@ if TYPE_CHECKING:
 
 __all__ = ["proof", "show"]
 
-SHOWN = 20  # rows of a table on the screen
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
 def show(
     bench: Benchmark,
     result: Any,
-    *,
-    certificate: Path | None = None,
-    as_json: bool = False,
-    output: Path | None = None,
-    plot: Path | None = None,
-    quantiles: Sequence[float] | None = None,
+    proven: Proven = NO_CERTIFICATE,
+    written: Written = NO_FILES,
+    quantiles: Sequence[float] = QUANTILES,
 ) -> None:
     """Print a result of any kind, and write what was asked for.
 
@@ -44,26 +40,23 @@ def show(
     from accelnas.exact import FrontResult
 
     if isinstance(result, tuple):
-        _show_stages(bench, result, certificate, as_json, output, plot)
+        _show_stages(bench, result, proven, written)
         return
-    proven = getattr(result, "certificate", None)
-    if certificate is not None:
-        if proven is None:
+    certificate = getattr(result, "certificate", None)
+    if proven.certificate is not None:
+        if certificate is None:
             raise typer.BadParameter("--certificate is of proven answers; leave --samples out")
-        proven.save(certificate)
-    if isinstance(result, Drawn):
-        if output is not None:
-            write_table(output, iter([result.columns()]))
-        if plot is not None:
-            result.plot(plot)
-    if as_json:
-        typer.echo(json.dumps(_estimated(result) if proven is None else proven.to_json(), indent=1, default=_listed))
+        certificate.save(proven.certificate)
+    _write(result, written)
+    if proven.as_json:
+        document = _estimated(result) if certificate is None else certificate.to_json()
+        typer.echo(json.dumps(document, indent=1, default=np.ndarray.tolist))
     else:
-        _show_result(bench, result, quantiles or QUANTILES)
+        _show_result(bench, result, quantiles)
         unproven = (
             f"[yellow]not proven[/yellow]: an estimate from {getattr(result, 'samples', 0):,} random architectures"
         )
-        console().print(unproven if proven is None else proof(proven), soft_wrap=True)
+        console().print(unproven if certificate is None else proof(certificate), soft_wrap=True)
     if isinstance(result, FrontResult) and not result.is_complete:
         raise typer.Exit(130)
 
@@ -74,32 +67,25 @@ def _estimated(result: Any) -> dict[str, Any]:
     return {**asdict(result), **follows}
 
 
-def _listed(values: Any) -> Any:
-    """Give arrays and their numbers as JSON has them."""
-    return values.tolist()
-
-
-def _show_stages(
-    bench: Benchmark,
-    stages: tuple[BestResult, ...],
-    certificate: Path | None,
-    as_json: bool,
-    output: Path | None,
-    plot: Path | None,
-) -> None:
+def _show_stages(bench: Benchmark, stages: tuple[BestResult, ...], proven: Proven, written: Written) -> None:
     """Show all stages, and write the last one, which has the answer; each has a certificate, in a numbered file."""
-    if as_json:
+    file = proven.certificate
+    if proven.as_json:
         typer.echo(json.dumps([stage.certificate.to_json() for stage in stages], indent=1))
     for number, stage in enumerate(stages, 1):
-        if certificate is not None:
-            stage.certificate.save(certificate.with_stem(f"{certificate.stem}-{number}"))
-        if not as_json:
+        if file is not None:
+            stage.certificate.save(file.with_stem(f"{file.stem}-{number}"))
+        if not proven.as_json:
             console().print(f"stage {number}")
             show(bench, stage)
-    if output is not None:
-        write_table(output, iter([stages[-1].columns()]))
-    if plot is not None:
-        stages[-1].plot(plot)
+    _write(stages[-1], written)
+
+
+def _write(result: Any, written: Written) -> None:
+    if written.output is not None and isinstance(result, Drawn):
+        write_table(written.output, iter([result.columns()]))
+    if written.plot is not None and isinstance(result, Drawn):
+        result.plot(written.plot)
 
 
 def proof(certificate: Certificate) -> str:
@@ -134,10 +120,9 @@ def _show_result(bench: Benchmark, result: Any, quantiles: Sequence[float]) -> N
 
 def _show_rows(bench: Benchmark, columns: Mapping[str, Sequence[Any]]) -> None:
     texts, numbers = columns["architecture"], {name: c for name, c in columns.items() if name != "architecture"}
-    units = {name: bench.metrics[name].unit if name in bench.metrics else "" for name in numbers}
-    headings = tuple(f"{name} \\[{unit}]" if unit else name for name, unit in units.items())
+    headings = tuple(with_unit(bench, name) for name in numbers)
     table = new_table("", *headings, "architecture", numbers=("", *headings))
-    chosen = np.unique(np.linspace(0, len(texts) - 1, SHOWN).round().astype(int)).tolist() if len(texts) else []
+    chosen = evenly(len(texts))
     for i in chosen:
         table.add_row(str(i + 1), *(_cell(column[i]) for column in numbers.values()), texts[i])
     if chosen:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from accelnas.cli.commands import command
 from accelnas.cli.data import DataArgument, MetricsOption, SpaceOption, listed, read
 from accelnas.cli.info import new_table, significant
 from accelnas.cli.shared import ThreadsOption, console, progress
@@ -22,17 +23,6 @@ if TYPE_CHECKING:
     from accelnas.fitting.fit import MetricResult
     from accelnas.fitting.splits import Split
 
-EPILOG = """Examples:
-
-  accelnas data fetch && accelnas fit -o mybench
-
-  accelnas fit measured.parquet --space space.toml --settings mine.toml --split random -o mybench
-
-  accelnas fit measured.parquet --space space.toml --settings mine.toml --split all -o mybench
-
-  accelnas fit --metrics accuracy --settings published -o published
-"""
-
 SplitOption = Annotated[
     str,
     typer.Option(
@@ -44,11 +34,12 @@ SplitOption = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("fit", epilog=EPILOG)(fit)
-
-
+@command(
+    "accelnas data fetch && accelnas fit -o mybench",
+    "accelnas fit measured.parquet --space space.toml --settings mine.toml --split random -o mybench",
+    "accelnas fit measured.parquet --space space.toml --settings mine.toml --split all -o mybench",
+    "accelnas fit --metrics accuracy --settings published -o published",
+)
 def fit(
     output: Annotated[Path, typer.Option("--output", "-o", help="Benchmark directory to create or update.")],
     data: DataArgument = None,

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from accelnas.cli.shared import optional
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from accelnas.exact.formulations import Formulation
 
-__all__ = ["Form", "parse_formulation"]
+__all__ = ["Form", "Terms", "parse_formulation"]
 
 
 class Form(Enum):
@@ -24,18 +27,29 @@ class Form(Enum):
     product = "product"
 
 
-def parse_formulation(
-    form: Form, weights: Sequence[str], ranges: Sequence[str], targets: Sequence[str], power: float
-) -> Formulation:
+@dataclass(frozen=True)
+class Terms:
+    """What belongs to the forms beside weights."""
+
+    ranges: Annotated[
+        list[str] | None, optional("--range", metavar="METRIC=WORST:IDEAL", text="Values that count as 0 and 1.")
+    ] = None
+    targets: Annotated[
+        list[str] | None, optional("--target", metavar="METRIC=VALUE", text="What a product divides by.")
+    ] = None
+    power: Annotated[float, typer.Option("--power", help="Exponent of the exponential sum.")] = 2.0
+
+
+def parse_formulation(form: Form, weights: Sequence[str], terms: Terms) -> Formulation:
     """Read a formulation from ``METRIC=WEIGHT`` and what belongs to its form."""
     from accelnas.exact import WeightedExponentialSum, WeightedMinMax, WeightedProduct, WeightedSum
 
     by_metric: dict[str, Any] = _numbers("WEIGHT", weights, ",")
-    ends: dict[str, Any] = _numbers("--range", ranges, ":")
+    ends: dict[str, Any] = _numbers("--range", terms.ranges or (), ":")
     if form is Form.product:
-        return WeightedProduct(by_metric, _numbers("--target", targets, ","))
+        return WeightedProduct(by_metric, _numbers("--target", terms.targets or (), ","))
     if form is Form.exponential:
-        return WeightedExponentialSum(by_metric, power, ends)
+        return WeightedExponentialSum(by_metric, terms.power, ends)
     return (WeightedSum if form is Form.sum else WeightedMinMax)(by_metric, ends)
 
 

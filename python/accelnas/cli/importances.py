@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from accelnas.cli.commands import command
 from accelnas.cli.info import new_table, significant
-from accelnas.cli.shared import BenchmarkOption, DeriveOption, console, load_benchmark
+from accelnas.cli.shared import Opened, console, optional
 from accelnas.files import replacing
 
 if TYPE_CHECKING:
@@ -16,34 +17,24 @@ if TYPE_CHECKING:
 
     from accelnas import Importances, Share
 
-EPILOG = """Examples:
 
-  accelnas importances accuracy
-
-  accelnas importances time_a100 --derive 'time_a100 [ms] = 1000 / throughput_a100' --plot time.svg
-"""
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("importances", epilog=EPILOG)(importances)
-
-
+@command(
+    "accelnas importances accuracy",
+    "accelnas importances time_a100 --derive 'time_a100 [ms] = 1000 / throughput_a100' --plot time.svg",
+)
 def importances(
     metric: Annotated[str, typer.Argument(metavar="METRIC", help="Name of the metric.")],
+    *,
     top: Annotated[int, typer.Option("--top", min=1, help="Interactions to show.")] = 15,
-    plot: Annotated[
-        Path | None, typer.Option("--plot", help="SVG file to draw the variables' indices to.", show_default=False)
-    ] = None,
-    derive: DeriveOption = None,
-    benchmark: BenchmarkOption = None,
+    plot: Annotated[Path | None, optional("--plot", text="SVG file to draw the variables' indices to.")] = None,
+    opened: Opened,
 ) -> None:
     """Divide a metric's variance over all architectures among variables and their interactions.
 
     Shares are per cent of the variance of the ensemble's mean on the scale of the metric's link; ± is
     the standard deviation of the members' own shares. Nothing is sampled.
     """
-    found = load_benchmark(benchmark, derive).importances(metric)
+    found = opened.bench.importances(metric)
     screen = console()
     scale = "" if found.link == "identity" else f" on the scale of link {found.link}"
     spread = found.variance**0.5

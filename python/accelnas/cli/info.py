@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import typer
-
-from accelnas.cli.shared import BenchmarkOption, DeriveOption, console, load_benchmark
+from accelnas.cli.commands import command
+from accelnas.cli.shared import Opened, console, optional
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,40 +14,29 @@ if TYPE_CHECKING:
 
     from accelnas import Benchmark
 
-EPILOG = """Examples:
 
-  accelnas info
-
-  accelnas info --arch 31415926535
-
-  accelnas info --arch 31415926535 --derive 'time_a100 [ms] = 1000 / throughput_a100'
-
-  accelnas sample -n 1 | tail -1 | xargs accelnas info --arch
-"""
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("info", epilog=EPILOG)(info)
-
-
+@command(
+    "accelnas info",
+    "accelnas info --arch 31415926535",
+    "accelnas info --arch 31415926535 --derive 'time_a100 [ms] = 1000 / throughput_a100'",
+    "accelnas sample -n 1 | tail -1 | xargs accelnas info --arch",
+)
 def info(
+    *,
     arch: Annotated[
         list[str] | None,
-        typer.Option(
+        optional(
             "--arch",
             "-a",
             metavar="ARCHITECTURE",
-            help="Predict every metric of this architecture, given as a string or as its index "
+            text="Predict every metric of this architecture, given as a string or as its index "
             "in the space. May be repeated.",
-            show_default=False,
         ),
     ] = None,
-    derive: DeriveOption = None,
-    benchmark: BenchmarkOption = None,
+    opened: Opened,
 ) -> None:
     """Show the benchmark's space and metrics, or predictions for single architectures."""
-    bench = load_benchmark(benchmark, derive)
+    bench = opened.bench
     screen = console()
     if not arch:
         space = bench.space
@@ -126,6 +114,20 @@ def prediction_table(bench: Benchmark, archs: npt.NDArray[np.uint8]) -> Table:
         spread = significant(float(std[0])) if metric.members > 1 or metric.calibrated else ""
         table.add_row(name, significant(float(mean[0]), 5), spread, metric.unit)
     return table
+
+
+def with_unit(bench: Benchmark, name: str) -> str:
+    """Head a column of a metric, or of something else, with its unit."""
+    unit = bench.metrics[name].unit if name in bench.metrics else ""
+    return f"{name} \\[{unit}]" if unit else name
+
+
+def evenly(count: int, most: int = 20) -> list[int]:
+    """Choose so many of the rows of a table at most, the first and the last among them."""
+    import numpy as np
+
+    chosen: list[int] = np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int)).tolist()
+    return chosen
 
 
 def significant(value: float, digits: int = 2) -> str:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from accelnas.cli.commands import command
 from accelnas.cli.info import new_table, significant
-from accelnas.cli.shared import BenchmarkOption, DeriveOption, ThreadsOption, console, load_benchmark
+from accelnas.cli.shared import Computed, console
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,23 +19,15 @@ if TYPE_CHECKING:
 
 SHOWN = 5  # local optima
 
-EPILOG = """Examples:
 
-  accelnas neighbourhood accuracy
-
-  accelnas neighbourhood throughput_a100 --starts 100000 --optimum 31415926535
-
-  accelnas neighbourhood latency_zcu102 --json > landscape.json
-"""
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("neighbourhood", epilog=EPILOG)(neighbourhood)
-
-
+@command(
+    "accelnas neighbourhood accuracy",
+    "accelnas neighbourhood throughput_a100 --starts 100000 --optimum 31415926535",
+    "accelnas neighbourhood latency_zcu102 --json > landscape.json",
+)
 def neighbourhood(
     metric: Annotated[str, typer.Argument(metavar="METRIC", help="Name of the metric.")],
+    *,
     starts: Annotated[int, typer.Option("--starts", min=2, help="Architectures to climb from.")] = 10_000,
     samples: Annotated[int, typer.Option("--samples", min=10, help="Architectures for correlations.")] = 100_000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of starts and samples.")] = 0,
@@ -48,17 +41,17 @@ def neighbourhood(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write everything as JSON.")] = False,
-    derive: DeriveOption = None,
-    benchmark: BenchmarkOption = None,
-    threads: ThreadsOption = None,
+    opened: Computed,
 ) -> None:
     """Describe a metric's landscape, where neighbours differ in one variable: ruggedness, optima, distances.
 
     Autocorrelations are exact, on the scale of the metric's link; what is sampled comes with 95 % intervals.
     """
-    bench = load_benchmark(benchmark, derive)
+    bench = opened.bench
     target = int(optimum) if optimum is not None and optimum.isdecimal() else optimum
-    found = bench.neighbourhood(metric, starts=starts, samples=samples, optimum=target, seed=seed, threads=threads)
+    found = bench.neighbourhood(
+        metric, starts=starts, samples=samples, optimum=target, seed=seed, threads=opened.threads
+    )
     if as_json:
         import json
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from accelnas.cli.shared import BenchmarkOption, DeriveOption, ThreadsOption, load_benchmark, progress
+from accelnas.cli.commands import command
+from accelnas.cli.shared import Computed, optional, progress
 from accelnas.errors import AccelnasError, DataError
 
 if TYPE_CHECKING:
@@ -15,25 +16,14 @@ if TYPE_CHECKING:
 
     from accelnas import Space
 
-EPILOG = """Examples:
 
-  accelnas predict archs.csv --metrics accuracy,throughput_a100 --std -o scored.csv
-
-  accelnas predict archs.csv --metrics accuracy --interval 0.9 --query 1
-
-  accelnas predict archs.parquet -o scored.parquet
-
-  accelnas sample -n 1000 | accelnas predict - --metrics accuracy
-
-  accelnas predict archs.csv --derive 'time_a100 [ms] = 1000 / throughput_a100' --metrics time_a100
-"""
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("predict", epilog=EPILOG)(predict)
-
-
+@command(
+    "accelnas predict archs.csv --metrics accuracy,throughput_a100 --std -o scored.csv",
+    "accelnas predict archs.csv --metrics accuracy --interval 0.9 --query 1",
+    "accelnas predict archs.parquet -o scored.parquet",
+    "accelnas sample -n 1000 | accelnas predict - --metrics accuracy",
+    "accelnas predict archs.csv --derive 'time_a100 [ms] = 1000 / throughput_a100' --metrics time_a100",
+)
 def predict(
     table: Annotated[
         Path,
@@ -45,6 +35,7 @@ def predict(
             show_default=False,
         ),
     ],
+    *,
     metrics: Annotated[
         str | None,
         typer.Option("--metrics", "-m", metavar="A,B,…", help="Metrics to predict.", show_default="all"),
@@ -55,36 +46,27 @@ def predict(
     ] = False,
     interval: Annotated[
         float | None,
-        typer.Option(
+        optional(
             "--interval",
             metavar="LEVEL",
-            help="Add the ends of intervals that hold a measurement with this probability, NAME_lower and NAME_upper.",
-            show_default=False,
+            text="Add the ends of intervals that hold a measurement with this probability, NAME_lower and NAME_upper.",
         ),
     ] = None,
     query: Annotated[
         int | None,
-        typer.Option(
-            "--query",
-            metavar="SEED",
-            help="Add one simulated noisy measurement of every metric, NAME_measured.",
-            show_default=False,
-        ),
+        optional("--query", metavar="SEED", text="Add one simulated noisy measurement of every metric, NAME_measured."),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
+        optional(
             "--output",
             "-o",
-            metavar="FILE",
-            help="CSV, or Parquet if the name ends in .parquet; replaced only when complete.",
-            show_default="CSV to stdout",
+            text="CSV, or Parquet if the name ends in .parquet; replaced only when complete.",
+            default="CSV to stdout",
         ),
     ] = None,
     prefix: Annotated[str, typer.Option("--prefix", help="Put before the names of the new columns.")] = "",
-    derive: DeriveOption = None,
-    threads: ThreadsOption = None,
-    benchmark: BenchmarkOption = None,
+    opened: Computed,
 ) -> None:
     """Predict metrics of a table's architectures; its columns are kept, the metrics follow.
 
@@ -93,7 +75,7 @@ def predict(
     from accelnas.cli.tables import open_reader, write_table
     from accelnas.fitting.columns import ColumnEncoder
 
-    bench = load_benchmark(benchmark, derive)
+    bench = opened.bench
     names = chosen_metrics(list(bench.metrics), metrics)
 
     def is_architecture(text: str) -> bool:
@@ -109,14 +91,14 @@ def predict(
             def scored() -> Iterator[Mapping[str, Sequence[Any]]]:
                 for batch in reader.batches():
                     archs = encode(batch.columns, batch.locate)
-                    values = bench.predict(archs, names, return_std=std, threads=threads)
+                    values = bench.predict(archs, names, return_std=std, threads=opened.threads)
                     new: dict[str, Any] = {}
                     for name in names:
                         found = list(values[name]) if std else [values[name]]
                         if interval is not None:
-                            found += bench.predict_interval(archs, name, level=interval, threads=threads)
+                            found += bench.predict_interval(archs, name, level=interval, threads=opened.threads)
                         if query is not None:
-                            found.append(bench.query(archs, name, seed=query, threads=threads))
+                            found.append(bench.query(archs, name, seed=query, threads=opened.threads))
                         new |= zip((prefix + name + suffix for suffix in suffixes), found, strict=True)
                     yield {**batch.columns, **new}
                     show(reader.position())

@@ -8,17 +8,16 @@ from pathlib import Path
 
 import typer
 
+from accelnas.cli.commands import app
 from accelnas.errors import FileError
 
 _ROOT = Path(__file__).parents[3]  # of a clone
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    anything = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-    app.command("reproduce", context_settings=anything, add_help_option=False)(reproduce)
-
-
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
 def reproduce(context: typer.Context) -> None:
     """Compute a published result again and say number by number whether it is reproduced; from a clone."""
     if not (_ROOT / "studies" / "command.py").is_file():

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from accelnas.cli.commands import command
 from accelnas.cli.data import SeedOption
-from accelnas.cli.shared import BenchmarkOption, load_benchmark
+from accelnas.cli.shared import BenchmarkOption, load_benchmark, optional
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,15 +22,6 @@ if TYPE_CHECKING:
 
 ROWS_A_BATCH = 65_536
 
-EPILOG = """Examples:
-
-  accelnas sample -n 5
-
-  accelnas sample -n 100000 --unique --form choices -o archs.parquet
-
-  accelnas sample -n 1000 --seed 1 | accelnas predict - --metrics accuracy
-"""
-
 
 class Form(Enum):
     """Ways of writing an architecture in a table."""
@@ -39,11 +31,11 @@ class Form(Enum):
     choices = "choices"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("sample", epilog=EPILOG)(sample)
-
-
+@command(
+    "accelnas sample -n 5",
+    "accelnas sample -n 100000 --unique --form choices -o archs.parquet",
+    "accelnas sample -n 1000 --seed 1 | accelnas predict - --metrics accuracy",
+)
 def sample(
     count: Annotated[int, typer.Option("--count", "-n", min=0, help="How many.")] = 10,
     seed: SeedOption = 0,
@@ -59,13 +51,7 @@ def sample(
     ] = Form.string,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="CSV, or Parquet if the name ends in .parquet.",
-            show_default="CSV to stdout",
-        ),
+        optional("--output", "-o", text="CSV, or Parquet if the name ends in .parquet.", default="CSV to stdout"),
     ] = None,
     benchmark: BenchmarkOption = None,
 ) -> None:

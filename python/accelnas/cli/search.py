@@ -10,32 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from accelnas.cli.exact import ConstraintsOption, PlotOption, WithinOption
-from accelnas.cli.info import new_table, significant
+from accelnas.cli.commands import command
+from accelnas.cli.info import evenly, new_table, significant, with_unit
 from accelnas.cli.searching import (
-    BudgetOption,
-    ClockOption,
     ExactOption,
-    FormOption,
-    NoiseOption,
     ObjectiveArgument,
-    PenaltyOption,
-    PowerOption,
-    RangeOption,
-    SeedOption,
-    SettingsOption,
-    TargetOption,
-    heading,
+    Sought,
     known_front,
     known_optimum,
     parse_algorithms,
-    parse_objective,
     setting_of,
     settings_of,
-    task_of,
     watched,
 )
-from accelnas.cli.shared import BenchmarkOption, DeriveOption, ThreadsOption, console, load_benchmark
+from accelnas.cli.shared import Computed, PlotOption, console, optional
 from accelnas.errors import SearchError
 from accelnas.files import replacing
 
@@ -43,67 +31,38 @@ if TYPE_CHECKING:
     from accelnas import Benchmark
     from accelnas.search import History
 
-EPILOG = """Examples:
 
-  accelnas search regularized_evolution accuracy --budget 600 --seed 1
-
-  accelnas search local_search accuracy -s 'latency_zcu102 <= 5' --clock train_time -o history.csv
-
-  accelnas search nsga2 accuracy,latency_zcu102 --set population=50 --plot front.svg
-
-  accelnas search reinforce accuracy=1 latency_zcu102=-0.07 --form product --target latency_zcu102=5
-
-  accelnas search my_module:MyAlgorithm accuracy
-"""
-SHOWN = 20  # points of a front on the screen
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("search", epilog=EPILOG)(search)
-
-
+@command(
+    "accelnas search regularized_evolution accuracy --budget 600 --seed 1",
+    "accelnas search local_search accuracy -s 'latency_zcu102 <= 5' --clock train_time -o history.csv",
+    "accelnas search nsga2 accuracy,latency_zcu102 --set population=50 --plot front.svg",
+    "accelnas search reinforce accuracy=1 latency_zcu102=-0.07 --form product --target latency_zcu102=5",
+    "accelnas search my_module:MyAlgorithm accuracy",
+)
 def search(
     algorithm: Annotated[
         str, typer.Argument(help="A native algorithm, or MODULE:ATTRIBUTE for one of your own, from this folder.")
     ],
     objective: ObjectiveArgument,
-    budget: BudgetOption = 600,
-    seed: SeedOption = 0,
-    subject_to: ConstraintsOption = None,
-    within: WithinOption = None,
-    penalty: PenaltyOption = None,
-    noise: NoiseOption = False,
-    clock: ClockOption = None,
-    settings: SettingsOption = None,
-    form: FormOption = None,
-    ranges: RangeOption = None,
-    targets: TargetOption = None,
-    power: PowerOption = 2.0,
+    *,
+    options: Sought,
     exact: ExactOption = True,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="Write every evaluation: CSV or Parquet.", show_default=False
-        ),
-    ] = None,
+    output: Annotated[Path | None, optional("--output", "-o", text="Write every evaluation: CSV or Parquet.")] = None,
     plot: PlotOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")] = False,
-    derive: DeriveOption = None,
-    threads: ThreadsOption = None,
-    benchmark: BenchmarkOption = None,
+    opened: Computed,
 ) -> None:
     """Make one run of a search algorithm: what it found, and how far that is from the proven optimum.
 
     The table has what the search saw; the regret is of float64 predictions without noise.
     """
-    bench = load_benchmark(benchmark, derive)
-    task = task_of(bench, subject_to, within, penalty, noise, clock)
-    chosen = parse_algorithms(algorithm, settings)
+    bench, threads, budget, seed = opened.bench, opened.threads, options.budget, options.seed
+    task = options.task(bench)
+    chosen = parse_algorithms(algorithm, options.settings)
     if len(chosen) > 1:
         raise typer.BadParameter(f"there are {len(chosen)} algorithms; choose one, or use accelnas simulate")
     ((label, one),) = chosen.items()
-    sought = parse_objective(objective, form, ranges, targets, power)
+    sought = options.objective(objective)
     setting = setting_of(bench, sought, task)
     several = len(setting.sought.labels)
     if plot is not None and several > 2:
@@ -122,10 +81,10 @@ def search(
         **setting.sought.to_json(),
         "budget": budget,
         "seed": seed,
-        "noise": noise,
+        "noise": options.noise,
         "evaluations": len(history),
         "distinct": len(np.unique(history.architectures, axis=0)),
-        "clock": None if history.times is None else {"metric": clock, "time": float(history.times[-1])},
+        "clock": None if history.times is None else {"metric": options.clock, "time": float(history.times[-1])},
         **(_front(history, exact) if several > 1 else _best(history, optimum)),
         "seconds": seconds,
     }
@@ -185,9 +144,9 @@ def _print(bench: Benchmark, found: dict[str, Any]) -> None:
             columns["regret"] = [found["regret"]]
     else:
         columns, texts = found["front"]["values"], found["front"]["architectures"]
-    headings = tuple(heading(bench, name) for name in columns)
+    headings = tuple(with_unit(bench, name) for name in columns)
     table = new_table(*headings, "architecture", numbers=headings)
-    shown = np.unique(np.linspace(0, len(texts) - 1, min(SHOWN, len(texts))).round().astype(int)).tolist()
+    shown = evenly(len(texts))
     for i in shown:
         table.add_row(*(significant(column[i], 6) if column[i] else "0" for column in columns.values()), texts[i])
     screen.print(table)
@@ -211,11 +170,11 @@ def _print(bench: Benchmark, found: dict[str, Any]) -> None:
 def _draw(path: Path, bench: Benchmark, history: History, label: str, with_exact: bool, optimum: float | None) -> None:
     """Draw the regret, or the best value, of a run; or its front beside the exact one."""
     from accelnas.plots.runs import Panel, plot_fronts, plot_regret
-    from accelnas.plots.style import label as with_unit
+    from accelnas.plots.style import label as labelled
     from accelnas.search.runs.summary import Summary
 
     names = history.setting.sought.labels
-    axes = [with_unit(name, bench.metrics[name].unit if name in bench.metrics else "") for name in names]
+    axes = [labelled(name, bench.metrics[name].unit if name in bench.metrics else "") for name in names]
     if len(names) == 1:
         values = history.best_values if optimum is None else history.regret()
         evaluations = np.arange(1, len(history) + 1)

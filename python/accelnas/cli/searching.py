@@ -7,15 +7,15 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from accelnas.cli.exact import parse_choices, parse_direction
-from accelnas.cli.formulations import Form, parse_formulation
-from accelnas.cli.shared import console
+from accelnas.cli.exact import Restricted, parse_direction
+from accelnas.cli.formulations import Form, Terms, parse_formulation
+from accelnas.cli.shared import console, optional
 from accelnas.errors import AccelnasError
 
 if TYPE_CHECKING:
@@ -33,59 +33,58 @@ ObjectiveArgument = Annotated[
         "replaced; or two or three weights, or exponents, of a --form.",
     ),
 ]
-FormOption = Annotated[
-    Form | None,
-    typer.Option("--form", help="Seek one score of several metrics, as accelnas scalarised does.", show_default=False),
-]
-RangeOption = Annotated[
-    list[str] | None,
-    typer.Option("--range", metavar="METRIC=WORST:IDEAL", help="Values that count as 0 and 1.", show_default=False),
-]
-TargetOption = Annotated[
-    list[str] | None,
-    typer.Option("--target", metavar="METRIC=VALUE", help="What a product divides by.", show_default=False),
-]
-PowerOption = Annotated[float, typer.Option("--power", help="Exponent of the exponential sum.")]
-BudgetOption = Annotated[int, typer.Option("--budget", "-n", min=1, help="Evaluations of a run.")]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="The only source of chance.")]
-PenaltyOption = Annotated[
-    float | None,
-    typer.Option(
-        "--penalty",
-        min=0,
-        help="What a relative violation of 1 costs the score.",
-        show_default="feasible architectures come first",
-    ),
-]
-NoiseOption = Annotated[bool, typer.Option("--noise", help="Simulate measurements rather than predict.")]
-ClockOption = Annotated[
-    str | None,
-    typer.Option("--clock", metavar="METRIC", help="What an evaluation costs, such as train_time.", show_default=False),
-]
-SettingsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="[ALGORITHM.]NAME=VALUE",
-        help="A setting of the algorithms that have it, such as population=100. May be repeated.",
-        show_default=False,
-    ),
-]
 ExactOption = Annotated[
     bool, typer.Option("--exact/--no-exact", help="Compare with the proven optimum, or front, of the whole space.")
 ]
 
 
-def parse_objective(
-    texts: Sequence[str], form: Form | None, ranges: Sequence[str] | None, targets: Sequence[str] | None, power: float
-) -> SoughtLike:
-    """Read metrics, or a formulation of several."""
-    weighted = [text for text in texts if "=" in text]
-    if form is not None:
-        return parse_formulation(form, list(texts), list(ranges or ()), list(targets or ()), power)
-    if weighted or ranges or targets:
-        raise typer.BadParameter(f"{(*weighted, *(ranges or ()), *(targets or ()))[0]!r} needs --form, such as product")
-    return [parse_direction(text) for group in texts for text in group.split(",")]
+@dataclass(frozen=True, kw_only=True)
+class Sought:
+    """What runs are for: their length, what they seek where, and how it is evaluated."""
+
+    budget: Annotated[int, typer.Option("--budget", "-n", min=1, help="Evaluations of a run.")] = 600
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The only source of chance.")] = 0
+    restricted: Restricted
+    penalty: Annotated[
+        float | None,
+        typer.Option(
+            "--penalty",
+            min=0,
+            help="What a relative violation of 1 costs the score.",
+            show_default="feasible architectures come first",
+        ),
+    ] = None
+    noise: Annotated[bool, typer.Option("--noise", help="Simulate measurements rather than predict.")] = False
+    clock: Annotated[
+        str | None, optional("--clock", metavar="METRIC", text="What an evaluation costs, such as train_time.")
+    ] = None
+    settings: Annotated[
+        list[str] | None,
+        optional(
+            "--set",
+            metavar="[ALGORITHM.]NAME=VALUE",
+            text="A setting of the algorithms that have it, such as population=100. May be repeated.",
+        ),
+    ] = None
+    form: Annotated[
+        Form | None,
+        typer.Option(
+            "--form", help="Seek one score of several metrics, as accelnas scalarised does.", show_default=False
+        ),
+    ] = None
+    terms: Terms
+
+    def objective(self, texts: Sequence[str]) -> SoughtLike:
+        """Read metrics, or a formulation of several."""
+        if self.form is not None:
+            return parse_formulation(self.form, texts, self.terms)
+        for text in (*(text for text in texts if "=" in text), *(self.terms.ranges or ()), *(self.terms.targets or ())):
+            raise typer.BadParameter(f"{text!r} needs --form, such as product")
+        return [parse_direction(text) for group in texts for text in group.split(",")]
+
+    def task(self, bench: Benchmark) -> dict[str, Any]:
+        """Give the options of a task as the API takes them."""
+        return {**self.restricted.of(bench), "penalty": self.penalty, "noise": self.noise, "clock": self.clock}
 
 
 def parse_algorithms(names: str, settings: Sequence[str] | None) -> dict[str, Any]:
@@ -102,7 +101,7 @@ def parse_algorithms(names: str, settings: Sequence[str] | None) -> dict[str, An
             if owner in ("", label) and is_dataclass(algorithm) and name in (entry.name for entry in fields(algorithm))
         ]
         if not equals or not having:
-            known = "; ".join(f"{label} has {', '.join(_settings(one)) or 'none'}" for label, one in chosen.items())
+            known = "; ".join(f"{label} has {', '.join(settings_of(one)) or 'none'}" for label, one in chosen.items())
             raise typer.BadParameter(f"--set {text!r}; write NAME=VALUE with a setting of the algorithms: {known}")
         for label in having:
             chosen[label] = replace(chosen[label], **{name: _value(written.strip())})
@@ -112,10 +111,6 @@ def parse_algorithms(names: str, settings: Sequence[str] | None) -> dict[str, An
 def settings_of(algorithm: object) -> dict[str, Any]:
     """Give the settings of an algorithm; those of a user's own are not known."""
     return asdict(algorithm) if is_dataclass(algorithm) and not isinstance(algorithm, type) else {}
-
-
-def _settings(algorithm: Any) -> list[str]:
-    return list(settings_of(algorithm))
 
 
 def _value(text: str) -> Any:
@@ -173,19 +168,6 @@ def known_front(setting: Setting) -> FrontResult | None:
         return None
 
 
-def task_of(
-    bench: Benchmark,
-    subject_to: list[str] | None,
-    within: list[str] | None,
-    penalty: float | None,
-    noise: bool,
-    clock: str | None,
-) -> dict[str, Any]:
-    """Give the options of a task as the API takes them."""
-    choices = parse_choices(bench.space, within)
-    return {"subject_to": subject_to or (), "within": choices, "penalty": penalty, "noise": noise, "clock": clock}
-
-
 def setting_of(bench: Benchmark, objective: SoughtLike, task: dict[str, Any]) -> Setting:
     """Check what is sought where, before anything long begins."""
     from accelnas.search.objective import parse_sought
@@ -229,9 +211,3 @@ def standing(setting: Setting, optimum: float | None, score: float) -> str:
     best = f"best {name} {significant(sign * score, 6)}"
     # predictions in float32, and measurements with noise, may be beyond the optimum
     return best if optimum is None else f"{best}, regret {max(0.0, sign * optimum - score):.3g}"
-
-
-def heading(bench: Benchmark, name: str) -> str:
-    """Name a column with its unit, for tables of Rich."""
-    unit = bench.metrics[name].unit if name in bench.metrics else ""
-    return f"{name} \\[{unit}]" if unit else name

@@ -8,12 +8,14 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
 import typer
 import typer.core
 
+from accelnas.caching import cached_property
 from accelnas.errors import AccelnasError, AccelnasWarning
 from accelnas.files import replacing
 
@@ -39,15 +41,15 @@ EXTRAS = {
     "xgboost": "build",
 }
 
+
+def optional(*names: str, text: str, metavar: str = "FILE", default: str | bool = False) -> Any:
+    """Give an option, of a file for most, that need not be given; `default` says what happens without it."""
+    return typer.Option(*names, metavar=metavar, help=text, show_default=default)
+
+
 BenchmarkOption = Annotated[
     Path | None,
-    typer.Option(
-        "--benchmark",
-        "-b",
-        metavar="DIRECTORY",
-        help="Benchmark directory to use in place of the bundled one.",
-        show_default=False,
-    ),
+    optional("--benchmark", "-b", metavar="DIRECTORY", text="Benchmark directory to use in place of the bundled one."),
 ]
 DeriveOption = Annotated[
     list[str] | None,
@@ -64,6 +66,31 @@ ThreadsOption = Annotated[
     int | None,
     typer.Option("--threads", "-t", min=1, help="Number of threads.", show_default="all cores"),
 ]
+OutputOption = Annotated[
+    Path | None,
+    optional("--output", "-o", text="Also write a table: CSV, or Parquet if the name ends in .parquet."),
+]
+PlotOption = Annotated[Path | None, optional("--plot", text="SVG file to draw to.")]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The benchmark that a command asks."""
+
+    derive: DeriveOption = None
+    benchmark: BenchmarkOption = None
+
+    @cached_property
+    def bench(self) -> Benchmark:
+        """The benchmark itself."""
+        return load_benchmark(self.benchmark, self.derive)
+
+
+@dataclass(frozen=True)
+class Computed(Opened):
+    """The benchmark, and the threads to ask it with."""
+
+    threads: ThreadsOption = None
 
 
 class SpelledGroup(typer.core.TyperGroup):
@@ -159,12 +186,7 @@ def load_benchmark(path: Path | None, derive: Sequence[str] | None = None) -> Be
         if found is None:
             raise typer.BadParameter(f"--derive {text!r}; write 'NAME = EXPRESSION' or 'NAME [UNIT] = EXPRESSION'")
         direction, name, unit, expression = found.groups()
-        bench = bench.derive(
-            name,
-            expression.strip(),
-            unit=unit or "",
-            direction=direction or "minimise",
-        )
+        bench = bench.derive(name, expression.strip(), unit=unit or "", direction=direction or "minimise")
     return bench
 
 
@@ -179,7 +201,7 @@ def console(stderr: bool = False) -> Console:
 
 
 @contextmanager
-def progress(description: str, total: float | None, unit: str = "rows") -> Iterator[Callable[[float], None]]:
+def progress(description: str, total: float | None, unit: str = "rows") -> Iterator[Callable[..., None]]:
     """Show a progress bar on stderr while a person watches.
 
     Parameters
@@ -194,11 +216,11 @@ def progress(description: str, total: float | None, unit: str = "rows") -> Itera
     Yields
     ------
     Callable
-        To be told how much has been done so far.
+        To be told how much has been done so far; what else it is told does not matter.
     """
     screen = console(stderr=True)
     if not screen.is_terminal:
-        yield lambda _completed: None
+        yield lambda *_: None
         return
     from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeElapsedColumn as Elapsed
@@ -209,7 +231,7 @@ def progress(description: str, total: float | None, unit: str = "rows") -> Itera
     columns = (text, BarColumn(), amount, Elapsed(), Remaining())
     with Progress(*columns, console=screen, transient=True) as bar:
         task = bar.add_task(description, total=total)
-        yield lambda completed: bar.update(task, completed=completed)
+        yield lambda completed, *_: bar.update(task, completed=completed)
 
 
 @contextmanager

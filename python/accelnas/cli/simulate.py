@@ -11,30 +11,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from accelnas.cli.exact import ConstraintsOption, Engine, EngineOption, PlotOption, WithinOption
+from accelnas.cli.commands import command
+from accelnas.cli.exact import Engine, EngineOption
 from accelnas.cli.searching import (
-    BudgetOption,
-    ClockOption,
     ExactOption,
-    FormOption,
-    NoiseOption,
     ObjectiveArgument,
-    PenaltyOption,
-    PowerOption,
-    RangeOption,
-    SeedOption,
-    SettingsOption,
-    TargetOption,
+    Sought,
     known_front,
     known_optimum,
     parse_algorithms,
-    parse_objective,
     setting_of,
     settings_of,
-    task_of,
     watched,
 )
-from accelnas.cli.shared import BenchmarkOption, DeriveOption, ThreadsOption, load_benchmark
+from accelnas.cli.shared import Computed, PlotOption, optional
 from accelnas.cli.standings import print_standings
 from accelnas.errors import AccelnasError, MissingExtraError, SearchError
 from accelnas.files import replacing
@@ -42,22 +32,14 @@ from accelnas.files import replacing
 if TYPE_CHECKING:
     from accelnas.search.runs import Comparison, Runs, Summary
 
-EPILOG = """Examples:
-
-  accelnas simulate random_search,regularized_evolution,local_search accuracy --runs 1000 --plot regret.svg
-
-  accelnas simulate nsga2,moead accuracy,latency_zcu102 --runs 200 --at 100,600
-
-  accelnas simulate regularized_evolution,my_module:MyAlgorithm accuracy --folder runs -o improvements.parquet
-"""
 RANKED = (0.05, 0.5, 0.95)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("simulate", epilog=EPILOG)(simulate)
-
-
+@command(
+    "accelnas simulate random_search,regularized_evolution,local_search accuracy --runs 1000 --plot regret.svg",
+    "accelnas simulate nsga2,moead accuracy,latency_zcu102 --runs 200 --at 100,600",
+    "accelnas simulate regularized_evolution,my_module:MyAlgorithm accuracy --folder runs -o improvements.parquet",
+)
 def simulate(
     algorithms: Annotated[
         str,
@@ -67,26 +49,16 @@ def simulate(
         ),
     ],
     objective: ObjectiveArgument,
+    *,
     runs: Annotated[int, typer.Option("--runs", "-r", min=1, help="Runs of each algorithm.")] = 1000,
-    budget: BudgetOption = 600,
-    seed: SeedOption = 0,
-    subject_to: ConstraintsOption = None,
-    within: WithinOption = None,
-    penalty: PenaltyOption = None,
-    noise: NoiseOption = False,
-    clock: ClockOption = None,
-    settings: SettingsOption = None,
-    form: FormOption = None,
-    ranges: RangeOption = None,
-    targets: TargetOption = None,
-    power: PowerOption = 2.0,
+    options: Sought,
     at: Annotated[
         str | None,
-        typer.Option(
+        optional(
             "--at",
             metavar="N[,N]",
-            help="Evaluations after which statistics are shown.",
-            show_default="a sixth, half and all",
+            text="Evaluations after which statistics are shown.",
+            default="a sixth, half and all",
         ),
     ] = None,
     exact: ExactOption = True,
@@ -98,21 +70,15 @@ def simulate(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="Write every improvement: CSV or Parquet.", show_default=False
-        ),
+        optional("--output", "-o", text="Write every improvement: CSV or Parquet."),
     ] = None,
     plot: PlotOption = None,
     plot_ranks: Annotated[
         Path | None,
-        typer.Option(
-            "--plot-ranks", metavar="FILE", help="SVG file for a diagram of average ranks.", show_default=False
-        ),
+        optional("--plot-ranks", text="SVG file for a diagram of average ranks."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON in place of tables.")] = False,
-    derive: DeriveOption = None,
-    threads: ThreadsOption = None,
-    benchmark: BenchmarkOption = None,
+    opened: Computed,
 ) -> None:
     """Make many runs of search algorithms, and compare what they found with the proven optimum, or front.
 
@@ -120,12 +86,12 @@ def simulate(
     """
     from accelnas.search.runs import Comparison
 
-    bench = load_benchmark(benchmark, derive)
-    task = task_of(bench, subject_to, within, penalty, noise, clock)
-    chosen = parse_algorithms(algorithms, settings)
+    bench, threads, budget, seed = opened.bench, opened.threads, options.budget, options.seed
+    task, clock = options.task(bench), options.clock
+    chosen = parse_algorithms(algorithms, options.settings)
     if plot_ranks is not None and (len(chosen) < 3 or not exact):
         raise typer.BadParameter(f"--plot-ranks compares three algorithms or more, there are {len(chosen)}, by --exact")
-    sought = parse_objective(objective, form, ranges, targets, power)
+    sought = options.objective(objective)
     setting, columns = setting_of(bench, sought, task), _checkpoints(at, budget)
     _require_libraries(len(chosen), plot or plot_ranks)
     optimum = known_optimum(setting, threads) if exact else None
@@ -158,7 +124,7 @@ def simulate(
         "runs": runs,
         "budget": budget,
         "seed": seed,
-        "noise": noise,
+        "noise": options.noise,
         "clock": clock,
         "optimum": optimum,
         "algorithms": {

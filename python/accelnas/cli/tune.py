@@ -8,23 +8,16 @@ from typing import Annotated
 
 import typer
 
+from accelnas.cli.commands import command
 from accelnas.cli.data import DataArgument, FoldsOption, SeedOption, SpaceOption, read
 from accelnas.cli.fit import SplitOption, read_parts
 from accelnas.cli.shared import console, progress, text_output
 
-EPILOG = """Examples:
 
-  accelnas tune --metric accuracy --family xgboost --trials 50 --storage study.db -o tuned.toml
-
-  accelnas fit --settings tuned.toml --metrics accuracy -o mybench
-"""
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("tune", epilog=EPILOG)(tune)
-
-
+@command(
+    "accelnas tune --metric accuracy --family xgboost --trials 50 --storage study.db -o tuned.toml",
+    "accelnas fit --settings tuned.toml --metrics accuracy -o mybench",
+)
 def tune(
     context: typer.Context,
     metric: Annotated[str, typer.Option("--metric", "-m", help="Metric whose models are tuned.")],
@@ -103,7 +96,7 @@ def tune(
             threads=threads,
             engine=context.obj,
             storage=storage,
-            progress=lambda ended, _best: done(ended),
+            progress=done,
         )
         file.write(result.settings)
     screen, count = console(stderr=str(output) == "-"), result.count

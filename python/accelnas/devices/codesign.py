@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelnas.devices.ratios import (
     Answered,
+    Tabular,
     best_of,
     checked_accuracy,
     checked_costs,
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import numpy as np
-    import polars
     from numpy.typing import NDArray
 
     from accelnas.exact.certificate import Certificate
@@ -72,7 +72,7 @@ class Pair:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Codesign:
+class Codesign(Tabular):
     """A pair a device, the cheapest devices first; of equal costs the more accurate first.
 
     Attributes
@@ -109,12 +109,6 @@ class Codesign:
         names = {"device": "device", "cost": "cost", "feasible": "is_feasible", self.accuracy: "accuracy"}
         names |= {"speed": "speed", "architecture": "text"}
         return {column: [getattr(pair, name) for pair in self.pairs] for column, name in names.items()}
-
-    def to_polars(self) -> polars.DataFrame:
-        """Give `to_columns` as a data frame. Needs the extra ``[polars]``."""
-        import polars as pl
-
-        return pl.DataFrame(self.to_columns())
 
 
 def codesign(

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
+from accelnas import _core
 from accelnas.arguments import check_choice
 from accelnas.devices.ratios import (
     Answered,
+    Tabular,
     checked_accuracy,
     checked_costs,
     checked_devices,
@@ -27,7 +29,6 @@ from accelnas.exact.solve import solve
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import polars
     from numpy.typing import NDArray
 
     from accelnas.exact.certificate import Certificate
@@ -48,7 +49,7 @@ class Segment(NamedTuple):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class JointFront:
+class JointFront(Tabular):
     """Pairs of network and device that no other pair dominates, the most accurate first.
 
     Attributes
@@ -130,12 +131,6 @@ class JointFront:
             columns["cost"] = np.array([self.costs[device] for device in self.labels], np.float64)
             columns["score"] = self.scores
         return {**columns, "architecture": self.texts}
-
-    def to_polars(self) -> polars.DataFrame:
-        """Give `to_columns` as a data frame. Needs the extra ``[polars]``."""
-        import polars as pl
-
-        return pl.DataFrame(self.to_columns())
 
 
 def joint_front(
@@ -225,7 +220,7 @@ def joint_front(
     goodness = [accuracies, scores if maximised else -scores]
     if cost_is == "objective":
         goodness.append(-prices[owners])
-    kept = _undominated(np.stack(goodness, axis=1))
+    kept = np.flatnonzero(_core.non_dominated_ranks(np.stack(goodness, axis=1)) == 0)  # equal ones all stay
     kept = kept[np.lexsort((owners[kept], -goodness[1][kept], -accuracies[kept]))]
     rows = np.concatenate([front.architectures for front in fronts])[kept]
     return JointFront(
@@ -252,11 +247,3 @@ def _amounts(devices: Sequence[str], costs: Mapping[str, float] | None, cost_is:
     if set(costs) != set(devices):
         raise SearchError(f"costs are of {', '.join(costs)}; give one of each of {', '.join(devices)}")
     return checked_costs(costs)
-
-
-def _undominated(points: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Positions of points (n, objectives), more is better, that no other one dominates; equal ones all stay."""
-    kept = [
-        i for i, point in enumerate(points) if not ((points >= point).all(axis=1) & (points > point).any(axis=1)).any()
-    ]
-    return np.array(kept, np.intp)

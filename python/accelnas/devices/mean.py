@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from accelnas.arguments import check_choice
-from accelnas.devices.ratios import at_least_text, best_of, fixed
-from accelnas.devices.specialisation import measured
+from accelnas.devices.ratios import best_of
+from accelnas.devices.specialisation import OneNetwork, measured
 from accelnas.errors import MetricError, SearchError
 from accelnas.models.derived import unused_name
 
@@ -27,41 +27,27 @@ if TYPE_CHECKING:
 __all__ = ["WeightedMean", "weighted_mean"]
 
 
-@dataclass(frozen=True, repr=False, eq=False)
-class WeightedMean:
+@dataclass(frozen=True, repr=False, eq=False, kw_only=True)
+class WeightedMean(OneNetwork):
     """One network for all devices, whose weighted mean of ratios to the devices' optima is the highest.
 
     Attributes
     ----------
-    devices : tuple of str
-        Metrics of speed.
+    devices, architecture, text, accuracy, values, ratios
+        As of `OneNetwork`.
     weights : mapping of str to float
         Weight of each device; their sum is 1.
     mean : {"harmonic", "geometric", "arithmetic"}
         How ratios are averaged.
     value : float
         The mean of the ratios.
-    architecture : uint8 array (variables,)
-        Choice indices.
-    text : str
-        The architecture as a readable string.
-    accuracy : float
-        Its accuracy.
-    values, ratios : float64 array (devices,)
-        Its speeds in the units of the metrics, and as parts of the devices' optima.
     certificate : Certificate
         What was proven; the objective is a derived metric, whose expression it holds.
     """
 
-    devices: tuple[str, ...]
     weights: Mapping[str, float]
     mean: str
     value: float
-    architecture: NDArray[np.uint8]
-    text: str
-    accuracy: float
-    values: NDArray[np.float64]
-    ratios: NDArray[np.float64]
     certificate: Certificate
 
     def __repr__(self) -> str:
@@ -128,21 +114,14 @@ def weighted_mean(
             f"the {mean} mean of these metrics is no sum of tables (links: {links}); choose harmonic for throughputs "
             "with link reciprocal and latencies with link identity, geometric for link log"
         )
-    limits = (*specialised.subject_to, at_least_text(specialised.accuracy, specialised.at_least))
-    found = best_of(derived, name, limits, specialised.within, threads)
-    row = found.architectures[0]
-    accuracy, values, ratios = measured(bench, specialised, row, threads)
+    found = best_of(derived, name, specialised.limits, specialised.within, threads)
+    network = measured(bench, specialised, found.architectures[0], threads)
     return WeightedMean(
-        devices=specialised.devices,
         weights=MappingProxyType(shares),
         mean=mean,
-        value=_mean(np.array(list(shares.values())), ratios, mean),
-        architecture=fixed(row),
-        text=bench.space.format(row[None])[0],
-        accuracy=accuracy,
-        values=values,
-        ratios=ratios,
+        value=_mean(np.array(list(shares.values())), network["ratios"], mean),
         certificate=found.certificate,
+        **network,
     )
 
 

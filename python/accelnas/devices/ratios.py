@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, TypeAlias
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from accelnas.exact.solve import solve
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    import polars
     from numpy.typing import NDArray
 
     from accelnas.exact.constraints import Constraints
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answered",
+    "Tabular",
     "at_least_text",
     "best_of",
     "checked_accuracy",
@@ -42,6 +45,21 @@ __all__ = [
     "texts_of",
     "value_of_ratio",
 ]
+
+
+class Tabular(ABC):
+    """An answer that is a table."""
+
+    @abstractmethod
+    def to_columns(self) -> dict[str, Any]:
+        """Give the columns of the table, by name."""
+
+    def to_polars(self) -> polars.DataFrame:
+        """Give `to_columns` as a data frame. Needs the extra ``[polars]``."""
+        import polars as pl
+
+        return pl.DataFrame(self.to_columns())
+
 
 Answered: TypeAlias = "Callable[[int, int], object]"
 """Told the number of questions answered, and how many are expected in all."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from accelnas.devices.ratios import (
     Answered,
+    Tabular,
     at_least_text,
     best_of,
     checked_accuracy,
@@ -25,7 +26,6 @@ from accelnas.errors import SearchError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import polars
     from numpy.typing import NDArray
 
     from accelnas.exact.certificate import Certificate
@@ -34,11 +34,37 @@ if TYPE_CHECKING:
     from accelnas.models.predictor import Predictor
     from accelnas.space import Architectures
 
-__all__ = ["Specialisation", "measured", "specialise"]
+__all__ = ["OneNetwork", "Specialisation", "measured", "specialise"]
+
+
+@dataclass(frozen=True, repr=False, eq=False, kw_only=True)
+class OneNetwork:
+    """One network for several devices.
+
+    Attributes
+    ----------
+    devices : tuple of str
+        Metrics of speed.
+    architecture : uint8 array (variables,)
+        Choice indices.
+    text : str
+        The architecture as a readable string.
+    accuracy : float
+        Its accuracy.
+    values, ratios : float64 array (devices,)
+        Its speeds in the units of the metrics, and as parts of the devices' optima.
+    """
+
+    devices: tuple[str, ...]
+    architecture: NDArray[np.uint8]
+    text: str
+    accuracy: float
+    values: NDArray[np.float64]
+    ratios: NDArray[np.float64]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Specialisation:
+class Specialisation(Tabular):
     """Networks in rows, devices in columns: first the network that is best for each device, then others.
 
     Attributes
@@ -85,6 +111,11 @@ class Specialisation:
     optima: NDArray[np.float64]
     ratios: NDArray[np.float64]
     certificates: Mapping[str, Certificate]
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """All constraints on specialised networks."""
+        return (*self.subject_to, at_least_text(self.accuracy, self.at_least))
 
     @property
     def gains(self) -> NDArray[np.float64]:
@@ -138,12 +169,6 @@ class Specialisation:
         ratios = {f"{name}_ratio": column for name, column in zip(self.devices, self.ratios.T, strict=True)}
         first = {"network": self.names, "architecture": self.texts, self.accuracy: self.accuracies}
         return {**first, **values, **ratios}
-
-    def to_polars(self) -> polars.DataFrame:
-        """Give `to_columns` as a data frame. Needs the extra ``[polars]``."""
-        import polars as pl
-
-        return pl.DataFrame(self.to_columns())
 
 
 def specialise(
@@ -257,10 +282,17 @@ def _columns(
 
 def measured(
     bench: Predictor, specialised: Specialisation, row: NDArray[np.uint8], threads: int | None
-) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
-    """Give accuracy, speeds and ratios of an architecture (variables,)."""
+) -> dict[str, Any]:
+    """Give the fields of `OneNetwork` for an architecture (variables,)."""
     found = _columns(bench, specialised.devices, specialised.accuracy, row[None], specialised.optima, threads)
-    return float(found["accuracies"][0]), found["values"][0], found["ratios"][0]
+    return {
+        "devices": specialised.devices,
+        "architecture": found["architectures"][0],
+        "text": found["texts"][0],
+        "accuracy": float(found["accuracies"][0]),
+        "values": found["values"][0],
+        "ratios": found["ratios"][0],
+    }
 
 
 def _nothing(

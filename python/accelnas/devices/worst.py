@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING
 
 from accelnas._core import MAX_LIMITS
 from accelnas.arguments import check_number
-from accelnas.devices.ratios import Answered, at_least_text, best_of, fixed, speed_text, value_of_ratio
-from accelnas.devices.specialisation import measured
+from accelnas.devices.ratios import Answered, best_of, speed_text, value_of_ratio
+from accelnas.devices.specialisation import OneNetwork, measured
 from accelnas.errors import SearchError
 from accelnas.exact.constraints import parse_constraints
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from accelnas.devices.specialisation import Specialisation
     from accelnas.exact.certificate import Certificate
     from accelnas.exact.kinds import BestResult
@@ -27,26 +24,18 @@ __all__ = ["WorstCase", "worst_case"]
 _CLOSE = 1e-6  # ratios nearer than that are told apart one by one, not by halves
 
 
-@dataclass(frozen=True, repr=False, eq=False)
-class WorstCase:
+@dataclass(frozen=True, repr=False, eq=False, kw_only=True)
+class WorstCase(OneNetwork):
     """One network for all devices, whose worst ratio to a device's optimum is as high as can be.
 
     Attributes
     ----------
-    devices : tuple of str
-        Metrics of speed.
+    devices, architecture, text, accuracy, values, ratios
+        As of `OneNetwork`.
     lower : float
         The worst ratio of the architecture, which is the best one up to the tolerance.
     upper : float
         Proven: no architecture that meets the constraints has a worst ratio of `upper` or more.
-    architecture : uint8 array (variables,)
-        Choice indices.
-    text : str
-        The architecture as a readable string.
-    accuracy : float
-        Its accuracy.
-    values, ratios : float64 array (devices,)
-        Its speeds in the units of the metrics, and as parts of the devices' optima.
     questions : int
         How many searches of the whole space it took.
     reached : Certificate
@@ -55,14 +44,8 @@ class WorstCase:
         Of the question that nothing with a ratio of `upper` exists; None where no device can exceed its optimum.
     """
 
-    devices: tuple[str, ...]
     lower: float
     upper: float
-    architecture: NDArray[np.uint8]
-    text: str
-    accuracy: float
-    values: NDArray[np.float64]
-    ratios: NDArray[np.float64]
     questions: int
     reached: Certificate
     excluded: Certificate | None
@@ -143,35 +126,21 @@ def worst_case(
         found = _most_accurate(bench, specialised, ratio, threads)
         if len(found):
             row, reached = found.architectures[0], found.certificate
-            lower = float(measured(bench, specialised, row, threads)[2].min())
+            lower = float(measured(bench, specialised, row, threads)["ratios"].min())
         else:
             upper, excluded = ratio, found.certificate
         questions += 1
         if progress is not None:
             left = math.ceil(math.log2(max(1.0, (upper - lower) / max(tolerance, _CLOSE))))
             progress(questions, questions + left)
-    accuracy, values, ratios = measured(bench, specialised, row, threads)
-    return WorstCase(
-        devices=specialised.devices,
-        lower=lower,
-        upper=upper,
-        architecture=fixed(row),
-        text=bench.space.format(row[None])[0],
-        accuracy=accuracy,
-        values=values,
-        ratios=ratios,
-        questions=questions,
-        reached=reached,
-        excluded=excluded,
-    )
+    network = measured(bench, specialised, row, threads)
+    return WorstCase(lower=lower, upper=upper, questions=questions, reached=reached, excluded=excluded, **network)
 
 
 def _check_bounds(bench: Predictor, specialised: Specialisation) -> None:
     """Refuse early what the core would refuse in the middle."""
-    devices, metrics = specialised.devices, bench.metrics
-    bounds = [speed_text(metrics[d], v) for d, v in zip(devices, specialised.optima.tolist(), strict=True)]
-    least = at_least_text(specialised.accuracy, specialised.at_least)
-    limits = parse_constraints(metrics, [*specialised.subject_to, least, *bounds])
+    devices = specialised.devices
+    limits = parse_constraints(bench.metrics, _limits(bench, specialised, 1.0))
     count = sum(math.isfinite(end) for limit in limits for end in (limit.lower, limit.upper))
     if count > MAX_LIMITS:
         raise SearchError(
@@ -182,11 +151,14 @@ def _check_bounds(bench: Predictor, specialised: Specialisation) -> None:
 
 def _most_accurate(bench: Predictor, specialised: Specialisation, ratio: float, threads: int | None) -> BestResult:
     """Ask for a network with at least this ratio on all devices."""
-    metrics = bench.metrics
+    limits = _limits(bench, specialised, ratio)
+    return best_of(bench, specialised.accuracy, limits, specialised.within, threads)
+
+
+def _limits(bench: Predictor, specialised: Specialisation, ratio: float) -> list[str]:
+    """Give the constraints on specialised networks, and a bound a device that is at least this ratio."""
     bounds = [
-        speed_text(metrics[device], value_of_ratio(metrics[device], optimum, ratio))
+        speed_text(bench.metrics[device], value_of_ratio(bench.metrics[device], optimum, ratio))
         for device, optimum in zip(specialised.devices, specialised.optima.tolist(), strict=True)
     ]
-    least = at_least_text(specialised.accuracy, specialised.at_least)
-    limits = [*specialised.subject_to, least, *bounds]
-    return best_of(bench, specialised.accuracy, limits, specialised.within, threads)
+    return [*specialised.limits, *bounds]
