@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accelnas import _core
-from accelnas.errors import DataError, ModelError
+from accelnas.errors import AccelnasError, DataError, ModelError
 from accelnas.fitting.families import FAMILIES, Sample
 from accelnas.fitting.splits import fold_parts
 
@@ -130,6 +130,8 @@ def fit_ensemble(
             threads or _core.processors(),
             lambda done: tell(metric.name, done, members),
         )
+    except AccelnasError:  # says itself what is wrong
+        raise
     except (TypeError, ValueError) as error:  # what the libraries raise for wrong parameters
         raise ModelError(f"{family.name} refuses recipe {metric.recipe.name}: {error}") from error
     return Ensemble(metric, fit, scale, bias, rows, targets)
