@@ -17,6 +17,13 @@ pub enum Link {
 }
 
 impl Link {
+    pub const NAMES: [(&str, Link); 3] =
+        [("identity", Link::Identity), ("reciprocal", Link::Reciprocal), ("log", Link::Log)];
+
+    pub fn name(self) -> &'static str {
+        Link::NAMES[self as usize].0
+    }
+
     /// The metric's value of a modelled value.
     #[inline]
     pub fn inverse(self, value: f64) -> f64 {
@@ -74,4 +81,20 @@ impl Link {
 pub enum Direction {
     Maximise,
     Minimise,
+}
+
+impl Direction {
+    pub const NAMES: [(&str, Direction); 2] = [("maximise", Direction::Maximise), ("minimise", Direction::Minimise)];
+
+    pub fn name(self) -> &'static str {
+        Direction::NAMES[self as usize].0
+    }
+
+    /// Factor that makes more better.
+    pub fn sign(self) -> f64 {
+        match self {
+            Direction::Maximise => 1.0,
+            Direction::Minimise => -1.0,
+        }
+    }
 }

@@ -55,7 +55,7 @@ impl Prepared {
                 Error::Model { reason } => Error::Metric { name: bench.metrics()[m].name.clone(), reason },
                 other => other,
             };
-            Network::new(&space, bench.predictor(m)?.surrogate(), &question.domain, &levels, run).map_err(named)
+            Network::new(&space, &bench.predictor(m)?.surrogate, &question.domain, &levels, run).map_err(named)
         };
         let networks = metrics.iter().map(network).collect::<Result<Vec<_>>>()?;
         let mut prepared = Prepared { bench, question, levels, metrics, networks, terms: Vec::new() };

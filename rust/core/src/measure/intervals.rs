@@ -23,7 +23,7 @@ impl Benchmark {
 
     /// How measurements of a metric scatter.
     pub(crate) fn noise(&self, metric: usize) -> Result<Noise> {
-        let of_link = self.predictor(metric)?.uncertainty().and_then(|u| u.noise).map(Noise::OfLink);
+        let of_link = self.predictor(metric)?.uncertainty.as_ref().and_then(|u| u.noise).map(Noise::OfLink);
         of_link.or(self.metrics()[metric].noise.map(Noise::OfMetric)).ok_or_else(|| {
             self.lacks(metric, "a noise", "predict it, or fit it to data with repeated measurements or a stated noise")
         })
@@ -43,14 +43,14 @@ impl Benchmark {
             self.refuses(metric, format!("{reason}; choose at most {largest}"))
         })?;
         let means = predictor.predict_linked(self.space(), rows, run)?;
-        let members = predictor.surrogate().predict_members(self.space(), rows, run)?;
+        let members = predictor.surrogate.predict_members(self.space(), rows, run)?;
         let cards: Vec<usize> = self.space().cards().collect();
-        let each = means.iter().zip(members.chunks_exact(predictor.surrogate().members()));
+        let each = means.iter().zip(members.chunks_exact(predictor.surrogate.members()));
         let each = each.zip(rows.chunks_exact(cards.len()));
         Ok(each
             .map(|((&mean, members), row)| {
                 let half = score * uncertainty.total(&cards, row, members);
-                ends(predictor.link(), mean, half)
+                ends(predictor.link, mean, half)
             })
             .unzip())
     }
@@ -73,7 +73,7 @@ impl Benchmark {
     }
 
     fn uncertainty(&self, metric: usize, has: fn(&Uncertainty) -> bool, what: &str) -> Result<&Uncertainty> {
-        let uncertainty = self.predictor(metric)?.uncertainty().filter(|u| has(u));
+        let uncertainty = self.predictor(metric)?.uncertainty.as_ref().filter(|u| has(u));
         let is_exact = self.metrics()[metric].noise == Some(0.0);
         uncertainty.ok_or_else(|| match is_exact {
             true => self.refuses(metric, format!("is exact, without {what}; use its predictions")),

@@ -180,7 +180,7 @@ mod tests {
             let bits = |(mean, std): (&[f32], &[f32])| mean.iter().chain(std).map(|x| x.to_bits()).collect::<Vec<_>>();
             prop_assert_eq!(bits((&mean, &std)), bits((&portable.0, &portable.1)));
             let (exact, exact_std) = predictor.predict_f64(&space, &rows, Some(Std::Total), &run()).unwrap();
-            let modelled = predictor.surrogate().predict(&space, &rows, &run()).unwrap();
+            let modelled = predictor.surrogate.predict(&space, &rows, &run()).unwrap();
             let bound = predictor.deviation_bound(&Packer::new(&space), &run()).unwrap();
             for i in 0..mean.len() {
                 // Slope of the link's inverse carries errors to the metric's scale.

@@ -35,7 +35,7 @@ pub struct Optima {
 impl Predictor {
     /// Climbs from each checked row to the best neighbour, the first of equals, until none is better.
     pub fn climb(&self, space: &Space, direction: Direction, mut rows: Vec<u8>, run: &Run<'_>) -> Result<Optima> {
-        self.surrogate().require_tables(" to climb on")?;
+        self.surrogate.require_tables(" to climb on")?;
         let width = space.width();
         let (mut scores, mut steps) = (vec![0.0; rows.len() / width], vec![0; rows.len() / width]);
         run.in_pool(|| {
@@ -136,7 +136,7 @@ struct ClimbBuffers {
 
 impl<'a> Climber<'a> {
     fn new(space: &Space, predictor: &'a Predictor, direction: Direction) -> Result<Climber<'a>> {
-        let surrogate = predictor.surrogate();
+        let surrogate = &predictor.surrogate;
         let (cells, granularity) = (surrogate.tables.mean_cells(), surrogate.tables.granularity);
         let groups = surrogate.assigned(0)?;
         let tables = map(&groups, |group| DenseTable::new(space, granularity, group, &cells));
@@ -191,7 +191,7 @@ impl<'a> Climber<'a> {
         for parts in parts.chunks_exact(scores.len()) {
             scores.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
         }
-        let link = self.predictor.link();
+        let link = self.predictor.link;
         scores.iter_mut().for_each(|score| *score = self.sign * link.inverse(self.constant + *score));
     }
 }

@@ -35,18 +35,7 @@ fn benchmark(space: &Space, seed: u64) -> Arc<Benchmark> {
     for (i, (name, direction, link)) in
         [("a", Direction::Maximise, Link::Identity), ("b", Direction::Minimise, Link::Log)].into_iter().enumerate()
     {
-        let metric = Metric {
-            name: name.to_owned(),
-            unit: String::new(),
-            direction,
-            link,
-            noise: Some(0.1),
-            description: String::new(),
-            members: 1,
-            calibrated: false,
-            file: String::new(),
-            sha256: String::new(),
-        };
+        let metric = Metric { noise: Some(0.1), ..Metric::new(name.to_owned(), direction, link) };
         let surrogate = lower(space, &[&forest(space, 20, 2, 3, seed ^ i as u64)], &run()).unwrap();
         write_metric(directory.path(), space, metric, &surrogate, None, Default::default()).unwrap();
     }
@@ -124,7 +113,7 @@ proptest! {
         let linked = [linked(1), linked(0)];
         // The multilinear extension by its definition; probabilities need not add up for slopes to be right.
         let score = |p: &[f64]| {
-            let constant = |metric: usize| bench.predictor(metric).unwrap().surrogate().mean_constant();
+            let constant = |metric: usize| bench.predictor(metric).unwrap().surrogate.mean_constant();
             let mut values = [constant(1), constant(0)];
             for (i, row) in rows.chunks_exact(space.width()).enumerate() {
                 let weight: f64 = row.iter().zip(&first).map(|(&c, f)| p[f + c as usize]).product();

@@ -156,7 +156,7 @@ impl Benchmark {
 
     /// A metric's surrogate, without trees; else says what follows from them and what else can be done.
     pub(crate) fn tables_of(&self, metric: usize, so: &str, or: &str) -> Result<&Surrogate> {
-        let surrogate = self.predictor(metric)?.surrogate();
+        let surrogate = &self.predictor(metric)?.surrogate;
         match surrogate.forest_trees() {
             0 => Ok(surrogate),
             trees => {
@@ -270,18 +270,7 @@ mod tests {
     use crate::threads::ALONE;
 
     fn metric(name: &str) -> Metric {
-        Metric {
-            name: name.to_owned(),
-            unit: "ms".to_owned(),
-            direction: Direction::Minimise,
-            link: Link::Identity,
-            noise: None,
-            description: String::new(),
-            members: 0,
-            calibrated: false,
-            file: String::new(),
-            sha256: String::new(),
-        }
+        Metric { unit: "ms".to_owned(), ..Metric::new(name.to_owned(), Direction::Minimise, Link::Identity) }
     }
 
     #[test]

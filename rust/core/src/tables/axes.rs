@@ -23,11 +23,11 @@ pub enum Granularity {
 }
 
 impl Granularity {
+    pub const NAMES: [(&str, Granularity); 2] =
+        [("variables", Granularity::Variables), ("blocks", Granularity::Blocks)];
+
     pub fn name(self) -> &'static str {
-        match self {
-            Granularity::Variables => "variables",
-            Granularity::Blocks => "blocks",
-        }
+        Granularity::NAMES[self as usize].0
     }
 
     /// Number of states of each axis.

@@ -49,13 +49,13 @@ pub(crate) fn range(bench: &Arc<Benchmark>, prepared: &Prepared, run: &Run<'_>) 
 pub(crate) fn require_rates(bench: &Arc<Benchmark>, metric: usize, domain: &Domain, run: &Run<'_>) -> Result<()> {
     let entry = &bench.metrics()[metric];
     let predictor = bench.predictor(metric)?;
-    if entry.link != Link::Reciprocal || predictor.surrogate().forest_trees() > 0 {
+    if entry.link != Link::Reciprocal || predictor.surrogate.forest_trees() > 0 {
         return Ok(());
     }
     let lowest = |domain: Domain| {
         let name = format!("1 / {}", entry.name);
         let modelled = Metric { name, link: Link::Identity, direction: Direction::Minimise, ..entry.clone() };
-        let with = bench.with_metric(bench.space(), modelled, predictor.surrogate(), None, Default::default())?;
+        let with = bench.with_metric(bench.space(), modelled, &predictor.surrogate, None, Default::default())?;
         let metric = with.metrics().len() - 1;
         extreme(Arc::new(with), (metric, Direction::Minimise), domain, run)
     };
