@@ -45,6 +45,14 @@ impl Link {
         }
     }
 
+    /// Whether the metric rises (1) or falls (-1) with its modelled value.
+    pub(crate) fn sign(self) -> f64 {
+        match self {
+            Link::Identity | Link::Log => 1.0,
+            Link::Reciprocal => -1.0,
+        }
+    }
+
     /// Modelled values around a metric's value `y`: up to the first the inverse, as it is computed, is on one side
     /// of `y` or equal, and strictly so below it where `y` is no limit of the link's image; beyond the second on the other.
     ///

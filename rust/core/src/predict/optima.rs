@@ -56,15 +56,7 @@ impl Predictor {
                 Ok(())
             })
         })?;
-        collect(&rows, width, &scores, steps, sign(direction), run)
-    }
-}
-
-/// Factor that makes more better.
-fn sign(direction: Direction) -> f64 {
-    match direction {
-        Direction::Maximise => 1.0,
-        Direction::Minimise => -1.0,
+        collect(&rows, width, &scores, steps, direction.sign(), run)
     }
 }
 
@@ -143,7 +135,7 @@ impl<'a> Climber<'a> {
         let holds = |t: &usize, v: usize| tables[*t].steps.iter().any(|&(own, _)| own == v);
         let tables_of = (0..space.width()).map(|v| (0..tables.len()).filter(|t| holds(t, v)).collect()).collect();
         let first = (0..=space.width()).map(|v| space.cards().take(v).sum()).collect();
-        let (constant, sign) = (surrogate.mean_constant(), sign(direction));
+        let (constant, sign) = (surrogate.mean_constant(), direction.sign());
         Ok(Climber { predictor, constant, sign, tables, tables_of, first })
     }
 
@@ -215,7 +207,7 @@ mod tests {
     fn climbed(space: &Space, predictor: &Predictor, direction: Direction, row: &[u8]) -> (Vec<u8>, u32) {
         let scores = |rows: &[u8]| -> Vec<f64> {
             let (values, _) = predictor.predict_f64(space, rows, None, &run()).unwrap();
-            values.iter().map(|v| sign(direction) * v).collect()
+            values.iter().map(|v| direction.sign() * v).collect()
         };
         let (mut row, mut moves) = (row.to_vec(), 0);
         loop {
@@ -237,7 +229,7 @@ mod tests {
             assert_eq!(found.steps, expected.iter().map(|(_, moves)| *moves).collect::<Vec<_>>());
             let (values, _) = predictor.predict_f64(space, &found.rows, None, &run()).unwrap();
             assert_eq!(found.values, values, "bits differ from those of predictions");
-            assert!(values.windows(2).all(|w| sign(direction) * w[0] >= sign(direction) * w[1]));
+            assert!(values.windows(2).all(|w| direction.sign() * w[0] >= direction.sign() * w[1]));
             let optima: Vec<&[u8]> = found.rows.chunks_exact(space.width()).collect();
             let ends: Vec<&[u8]> = expected.iter().map(|(end, _)| end.as_slice()).collect();
             assert_eq!(found.reached.iter().map(|&i| optima[i as usize]).collect::<Vec<_>>(), ends);
