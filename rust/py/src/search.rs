@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use accelnas_core::memory::room;
 use accelnas_core::search::{
-    Algorithm, AlgorithmSpec, Cohort, Evaluate, Farm, Keep, Log, Modelled, Objective, Stream, Watch,
+    Algorithm, AlgorithmSpec, Cohort, Evaluate, Farm, Log, Modelled, Objective, Stream, Watch,
 };
 use accelnas_core::{Error, Result, search};
 use numpy::{PyReadonlyArray2, PyUntypedArrayMethods};
@@ -100,7 +100,7 @@ impl Problem {
         let core = detached(py, usize::MAX, threads, |run| {
             let objective = Objective::from_json(objective, columns)?;
             let modelled = Modelled::new(benchmark.core.clone(), metrics, noisy, run)?;
-            search::Problem::modelled(modelled, noisy > 0, clock, objective, allowed)
+            search::Problem::modelled(modelled, clock, objective, allowed)
         })?;
         Ok(Problem { core: Arc::new(core), columns, raised: Arc::default() })
     }
@@ -145,10 +145,9 @@ impl Problem {
             Some(report) => report.call1(py, (watch.evaluations(), watch.best())).map(|_| ()),
             None => Ok(()),
         };
-        let keep = keep_of(keep_all);
         let result = watched(py, usize::MAX, threads, tick, |run| {
             let algorithm = AlgorithmSpec::from_json(algorithm)?;
-            let farm = Farm { problem: &self.core, algorithm: &algorithm, seed, budget, keep };
+            let farm = Farm { problem: &self.core, algorithm: &algorithm, seed, budget, keep_all };
             farm.run(first..last, &watch, run)
         });
         let logs = self.raise(result)?;
@@ -165,10 +164,6 @@ impl Problem {
 /// One part of all logs, one after the other.
 fn joined<T: Copy>(logs: &[Log], part: fn(&Log) -> &[T]) -> Vec<T> {
     logs.iter().map(part).collect::<Vec<&[T]>>().concat()
-}
-
-fn keep_of(keep_all: bool) -> Keep {
-    if keep_all { Keep::All } else { Keep::Improvements }
 }
 
 impl Problem {
@@ -272,7 +267,7 @@ impl Optimizer {
             return Err(PyValueError::new_err(format!("{rows} rows come with {values} rows of values")));
         }
         let algorithm = &mut self.algorithm;
-        rows.py().detach(|| algorithm.tell(&positions, &scores));
+        rows.py().detach(|| algorithm.tell_all(&positions, &scores, problem.core.space().width()));
         Ok(problem.wide(scores))
     }
 }
@@ -291,7 +286,7 @@ impl Runs {
     fn new(problem: Py<Problem>, seed: u64, first: u64, last: u64, keep_all: bool) -> PyResult<Runs> {
         let mut numbers = room(last.saturating_sub(first) as usize, 1).map_err(to_py)?;
         numbers.extend(first..last);
-        let cohort = Cohort::new(problem.get().core.clone(), seed, &numbers, keep_of(keep_all));
+        let cohort = Cohort::new(problem.get().core.clone(), seed, &numbers, keep_all);
         Ok(Runs { problem, cohort: Some(cohort) })
     }
 
