@@ -22,19 +22,14 @@ zeros_are_zero!(u8 u16 i32 u64 f32 f64);
 
 /// Zeros for rows of so many numbers each. The system hands them out as they are written, so a part that is never used costs nothing.
 pub fn zeros<T: Zero>(rows: usize, width: usize) -> Result<Vec<T>> {
-    let refused = || refused(rows, width.saturating_mul(size_of::<T>()));
-    let len = rows.checked_mul(width).ok_or_else(refused)?;
-    let layout = Layout::array::<T>(len).map_err(|_| refused())?;
+    let (len, layout) = fitting::<T>(rows, width)?;
     if layout.size() == 0 {
         return Ok(Vec::new());
-    }
-    if layout.size() > available(layout.size()) {
-        return Err(refused());
     }
     // SAFETY: the layout has a size.
     let start = unsafe { alloc_zeroed(layout) };
     if start.is_null() {
-        return Err(refused());
+        return Err(refused::<T>(rows, width));
     }
     // SAFETY: the allocator of vectors made the memory for so many values, and zero bytes are values.
     Ok(unsafe { Vec::from_raw_parts(start.cast(), len, len) })
@@ -43,14 +38,14 @@ pub fn zeros<T: Zero>(rows: usize, width: usize) -> Result<Vec<T>> {
 /// Room for rows of so many values each.
 pub fn room<T>(rows: usize, width: usize) -> Result<Vec<T>> {
     let mut out = Vec::new();
-    let refused = || refused(rows, width.saturating_mul(size_of::<T>()));
-    let len = rows.checked_mul(width).ok_or_else(refused)?;
-    let bytes = len.saturating_mul(size_of::<T>());
-    if bytes > available(bytes) {
-        return Err(refused());
-    }
-    out.try_reserve_exact(len).map_err(|_| refused())?;
+    out.try_reserve_exact(fitting::<T>(rows, width)?.0).map_err(|_| refused::<T>(rows, width))?;
     Ok(out)
+}
+
+/// Number of the values, and their memory, where the system has so much left.
+fn fitting<T>(rows: usize, width: usize) -> Result<(usize, Layout)> {
+    let found = rows.checked_mul(width).and_then(|len| Some((len, Layout::array::<T>(len).ok()?)));
+    found.filter(|(_, layout)| layout.size() <= available(layout.size())).ok_or_else(|| refused::<T>(rows, width))
 }
 
 /// Memory that the system has left, where so many bytes may be more: some systems promise more than they have, and
@@ -74,8 +69,8 @@ fn available(bytes: usize) -> usize {
     of_system.min(of_group)
 }
 
-fn refused(rows: usize, bytes: usize) -> Error {
-    Error::Memory { rows, bytes: rows as u128 * bytes as u128 }
+fn refused<T>(rows: usize, width: usize) -> Error {
+    Error::Memory { rows, bytes: rows as u128 * width.saturating_mul(size_of::<T>()) as u128 }
 }
 
 #[cfg(test)]

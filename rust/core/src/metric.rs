@@ -17,6 +17,13 @@ pub enum Link {
 }
 
 impl Link {
+    pub const NAMES: [(&str, Link); 3] =
+        [("identity", Link::Identity), ("reciprocal", Link::Reciprocal), ("log", Link::Log)];
+
+    pub fn name(self) -> &'static str {
+        Link::NAMES[self as usize].0
+    }
+
     /// The metric's value of a modelled value.
     #[inline]
     pub fn inverse(self, value: f64) -> f64 {
@@ -35,6 +42,14 @@ impl Link {
             Link::Identity => 1.0,
             Link::Reciprocal => 1.0 / (value * value),
             Link::Log => libm::exp(value),
+        }
+    }
+
+    /// Whether the metric rises (1) or falls (-1) with its modelled value.
+    pub(crate) fn sign(self) -> f64 {
+        match self {
+            Link::Identity | Link::Log => 1.0,
+            Link::Reciprocal => -1.0,
         }
     }
 
@@ -74,4 +89,20 @@ impl Link {
 pub enum Direction {
     Maximise,
     Minimise,
+}
+
+impl Direction {
+    pub const NAMES: [(&str, Direction); 2] = [("maximise", Direction::Maximise), ("minimise", Direction::Minimise)];
+
+    pub fn name(self) -> &'static str {
+        Direction::NAMES[self as usize].0
+    }
+
+    /// Factor that makes more better.
+    pub fn sign(self) -> f64 {
+        match self {
+            Direction::Maximise => 1.0,
+            Direction::Minimise => -1.0,
+        }
+    }
 }

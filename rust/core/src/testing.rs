@@ -34,7 +34,7 @@ pub(crate) fn forest(space: &Space, trees: usize, depth: usize, variables: usize
     out.scale = 0.5;
     for _ in 0..trees {
         let allowed: Vec<usize> = (0..variables).map(|_| draw(space.width())).collect();
-        let mut tree = vec![leaf(draw(2000) as f64 / 300.0 - 3.0)];
+        let mut tree = vec![Node::leaf(draw(2000) as f64 / 300.0 - 3.0)];
         let mut open = vec![(0usize, 0usize)];
         while let Some((at, level)) = open.pop() {
             if level == depth || draw(8) == 0 {
@@ -46,7 +46,7 @@ pub(crate) fn forest(space: &Space, trees: usize, depth: usize, variables: usize
             let (left, right) = (tree.len() as u32, tree.len() as u32 + 1);
             tree[at] = Node { goes_left, variable: variable as u32, left, right, value: 0.0 };
             for child in [left, right] {
-                tree.push(leaf(draw(2000) as f64 / 300.0 - 3.0));
+                tree.push(Node::leaf(draw(2000) as f64 / 300.0 - 3.0));
                 open.push((child as usize, level + 1));
             }
         }
@@ -54,10 +54,6 @@ pub(crate) fn forest(space: &Space, trees: usize, depth: usize, variables: usize
         out.offsets.push(out.nodes.len());
     }
     out
-}
-
-fn leaf(value: f64) -> Node {
-    Node { goes_left: ChoiceSet::EMPTY, variable: 0, left: Node::LEAF, right: Node::LEAF, value }
 }
 
 /// A valid uncertainty of a space.

@@ -87,11 +87,7 @@ impl Run<'_> {
 
 /// What every item becomes, in order; in parallel inside a pool.
 pub(crate) fn map<T: Send, R: Send>(items: impl IntoIterator<Item = T>, work: impl Fn(T) -> R + Sync + Send) -> Vec<R> {
-    let items: Vec<T> = items.into_iter().collect();
-    match width() {
-        1 => items.into_iter().map(work).collect(),
-        _ => items.into_par_iter().map(work).collect(),
-    }
+    map_with(items, || (), |(), item| work(item))
 }
 
 /// As [`map`], with something that a thread makes once and keeps between items.

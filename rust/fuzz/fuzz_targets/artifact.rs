@@ -31,18 +31,7 @@ const RUN: Run<'static> = Run { threads: Some(1), rows: usize::MAX, cancelled: &
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok((header, surrogate, uncertainty)) = from_bytes(Path::new("fuzz"), bytes, EMPTY.space()) else { return };
-    let metric = Metric {
-        name: header.metric,
-        unit: String::new(),
-        direction: Direction::Maximise,
-        link: header.link,
-        noise: None,
-        description: String::new(),
-        members: 0,
-        calibrated: false,
-        file: String::new(),
-        sha256: String::new(),
-    };
+    let metric = Metric::new(header.metric, Direction::Maximise, header.link);
     // A name, or a value, may be refused.
     let Ok(bench) = EMPTY.with_metric(EMPTY.space(), metric, &surrogate, uncertainty, BTreeMap::new()) else { return };
     predict(&bench).expect("what was read predicts");

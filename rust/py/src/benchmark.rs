@@ -5,15 +5,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use accelnas_core::metric::{Direction, Link};
-use accelnas_core::predict::predictor::Std;
-use accelnas_core::store::benchmark::Benchmark as CoreBenchmark;
-use accelnas_core::store::listing::Metric;
-use numpy::{PyArray1, PyUntypedArrayMethods};
-use pyo3::exceptions::PyValueError;
+use accelnas_core::predict::predictor::{Predictor, Std};
+use accelnas_core::store::benchmark::{Benchmark as CoreBenchmark, write_metric as write};
+use accelnas_core::store::listing::{Metric, check_name};
+use accelnas_core::threads::Run;
+use numpy::PyUntypedArrayMethods;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::boundary::{Array1, Array2, Rows, detached, detached_at, to_py, to_rows};
+use crate::boundary::{Flat, Rows, Wide, choice_bytes, detached, detached_at, of_checked, parse, to_py};
 use crate::build::Surrogate;
 use crate::space::Space;
 use crate::uncertainty::{Uncertainty, to_dict};
@@ -24,14 +25,34 @@ type MetricTuple = (String, String, &'static str, &'static str, Option<f64>, Str
 /// What a row costs that is compared with thousands of others.
 const SCANNED: usize = 1 << 12;
 
-/// Mean and, where asked for, standard deviation: float32 or float64 arrays.
-type Prediction<'py> = (Bound<'py, PyAny>, Option<Bound<'py, PyAny>>);
+/// Mean and, where asked for, standard deviation.
+type Prediction<T> = (Flat<T>, Option<Flat<T>>);
 
 /// Rows and values of local optima, which of them each start reached, and in how many moves.
-type Optima<'py> = (Array2<'py, u8>, Array1<'py, f64>, Array1<'py, i64>, Array1<'py, u32>);
+type Optima = (Wide<u8>, Flat<f64>, Flat<i64>, Flat<u32>);
 
-/// Lower and upper ends of intervals.
-type Interval<'py> = (Array1<'py, f64>, Array1<'py, f64>);
+/// What Python says of a metric that it makes; its members, file and hash follow from its surrogate.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct Described<'py> {
+    unit: String,
+    direction: String,
+    link: String,
+    noise: Option<f64>,
+    description: String,
+    provenance: BTreeMap<String, String>,
+    #[pyo3(default)]
+    uncertainty: Option<Uncertainty<'py>>,
+}
+
+impl Described<'_> {
+    fn metric(&self, name: String) -> PyResult<Metric> {
+        let direction = parse("direction", &Direction::NAMES, &self.direction)?;
+        let link = parse("link", &Link::NAMES, &self.link)?;
+        let (unit, description) = (self.unit.clone(), self.description.clone());
+        Ok(Metric { unit, noise: self.noise, description, ..Metric::new(name, direction, link) })
+    }
+}
 
 #[pyclass(frozen, module = "accelnas._core")]
 pub(crate) struct Benchmark {
@@ -43,7 +64,7 @@ pub(crate) struct Benchmark {
 impl Benchmark {
     #[new]
     fn new(py: Python<'_>, directory: PathBuf) -> PyResult<Benchmark> {
-        let core = CoreBenchmark::open(&directory).map_err(|e| to_py(py, e))?;
+        let core = CoreBenchmark::open(&directory).map_err(to_py)?;
         let space = Py::new(py, Space::wrap(py, core.space().clone()))?;
         Ok(Benchmark { core: Arc::new(core), space })
     }
@@ -61,15 +82,15 @@ impl Benchmark {
     #[getter]
     fn metrics(&self) -> Vec<MetricTuple> {
         let tuple = |m: &Metric| {
-            let (direction, link) = (direction_name(m.direction), link_name(m.link));
+            let (direction, link) = (m.direction.name(), m.link.name());
             (m.name.clone(), m.unit.clone(), direction, link, m.noise, m.description.clone(), m.members, m.calibrated)
         };
         self.core.metrics().iter().map(tuple).collect()
     }
 
     /// Position of a metric, or the error that lists them.
-    fn position(&self, py: Python<'_>, name: &str) -> PyResult<usize> {
-        self.core.position(name).map_err(|e| to_py(py, e))
+    fn position(&self, name: &str) -> PyResult<usize> {
+        self.core.position(name).map_err(to_py)
     }
 
     /// File of a metric and its hash; both empty for a metric in memory.
@@ -80,8 +101,7 @@ impl Benchmark {
 
     /// Hashes, versions and bounds recorded in a metric's artifact.
     fn provenance(&self, py: Python<'_>, metric: usize) -> PyResult<BTreeMap<String, String>> {
-        let header = detached(py, 0, None, |_| self.core.header(metric))?;
-        Ok(header.provenance)
+        Ok(detached(py, 0, None, |_| self.core.header(metric))?.provenance)
     }
 
     /// Largest error of a member's deviation in float32 standard deviations, on the link's scale.
@@ -90,164 +110,104 @@ impl Benchmark {
     }
 
     /// A benchmark with one more metric, which stays in memory.
-    #[pyo3(signature = (name, surrogate, *, unit, direction, link, noise, description, provenance,
-        uncertainty = None))]
-    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
+    #[pyo3(signature = (name, surrogate, **described))]
     fn with_metric(
         &self,
         py: Python<'_>,
         name: String,
         surrogate: &Surrogate,
-        unit: String,
-        direction: &str,
-        link: &str,
-        noise: Option<f64>,
-        description: String,
-        provenance: BTreeMap<String, String>,
-        uncertainty: Option<Uncertainty<'_>>,
+        described: Option<Described<'_>>,
     ) -> PyResult<Benchmark> {
-        let metric = metric_of(name, unit, direction, link, noise, description)?;
-        let uncertainty = uncertainty.map(|u| u.core(py, surrogate.space.width())).transpose()?;
+        let described = described.ok_or_else(not_described)?;
+        let (space, metric) = (&surrogate.space, described.metric(name)?);
+        let uncertainty = described.uncertainty.map(|u| u.core(space)).transpose()?;
         let core = detached(py, usize::MAX, None, |_| {
-            self.core.with_metric(&surrogate.space, metric, &surrogate.core, uncertainty, provenance)
+            self.core.with_metric(space, metric, &surrogate.core, uncertainty, described.provenance)
         })?;
         Ok(Benchmark { core: Arc::new(core), space: self.space.clone_ref(py) })
     }
 
     /// What a metric's file says of its errors, as `write_metric` takes it.
     fn uncertainty<'py>(&self, py: Python<'py>, metric: usize) -> PyResult<Option<Bound<'py, PyDict>>> {
-        let uncertainty = detached(py, 0, None, |_| Ok(self.core.predictor(metric)?.uncertainty().cloned()))?;
+        let uncertainty = self.predictor(py, metric)?.uncertainty.clone();
         uncertainty.map(|u| to_dict(py, u, self.core.space().width())).transpose()
     }
 
     fn surrogate(&self, py: Python<'_>, metric: usize) -> PyResult<Surrogate> {
-        let predictor = detached(py, 0, None, |_| self.core.predictor(metric))?;
-        Ok(Surrogate { core: predictor.surrogate().clone(), space: self.core.space().clone() })
+        Ok(Surrogate { core: self.predictor(py, metric)?.surrogate.clone(), space: self.core.space().clone() })
     }
 
     /// Float32 predictions of several metrics in one pass.
-    fn predict<'py>(
+    fn predict(
         &self,
-        py: Python<'py>,
-        rows: Rows<'py>,
+        rows: Rows<'_>,
         metrics: Vec<usize>,
         std: Option<&str>,
         threads: Option<usize>,
-    ) -> PyResult<Vec<Prediction<'py>>> {
-        let bytes = self.space.get().bytes(py, &rows)?;
-        let std = std.map(parse_std).transpose()?;
-        let cost = self.cost(&rows, &metrics, std.is_none());
-        let out = detached_at(py, cost, threads, |run| self.core.predict(&metrics, bytes, std, run))?;
-        Ok(out.into_iter().map(|(mean, std)| (array(py, mean), std.map(|std| array(py, std)))).collect())
+    ) -> PyResult<Vec<Prediction<f32>>> {
+        let bytes = choice_bytes(self.core.space(), &rows)?;
+        let std = parse_std(std)?;
+        let cost = (rows.shape()[0], self.cost(&metrics, std.is_none()));
+        let out = detached_at(rows.py(), cost, threads, |run| self.core.predict(&metrics, bytes, std, run))?;
+        Ok(out.into_iter().map(|(mean, std)| (Flat(mean), std.map(Flat))).collect())
     }
 
     /// Float64 predictions, summed in double precision throughout.
-    fn predict_float64<'py>(
+    fn predict_float64(
         &self,
-        py: Python<'py>,
-        rows: Rows<'py>,
+        rows: Rows<'_>,
         metrics: Vec<usize>,
         std: Option<&str>,
         threads: Option<usize>,
-    ) -> PyResult<Vec<Prediction<'py>>> {
-        let bytes = self.space.get().checked(py, &rows)?;
-        let std = std.map(parse_std).transpose()?;
-        let out = detached_at(py, self.cost(&rows, &metrics, false), threads, |run| {
-            let predict = |&m: &usize| {
-                let predictor = self.core.predictor(m)?;
-                run.install(|| predictor.predict_f64(self.core.space(), bytes, std, run))
-            };
+    ) -> PyResult<Vec<Prediction<f64>>> {
+        let std = parse_std(std)?;
+        let out = self.of(&rows, &metrics, threads, |rows, run| {
+            let predict = |&m: &usize| self.core.predictor(m)?.predict_f64(self.core.space(), rows, std, run);
             metrics.iter().map(predict).collect::<accelnas_core::Result<Vec<_>>>()
         })?;
-        Ok(out.into_iter().map(|(mean, std)| (array(py, mean), std.map(|std| array(py, std)))).collect())
+        Ok(out.into_iter().map(|(mean, std)| (Flat(mean), std.map(Flat))).collect())
     }
 
     /// Float64 predictions of every member of a metric, (n, members).
-    fn predict_members<'py>(
-        &self,
-        py: Python<'py>,
-        rows: Rows<'py>,
-        metric: usize,
-        threads: Option<usize>,
-    ) -> PyResult<Array2<'py, f64>> {
-        let bytes = self.space.get().checked(py, &rows)?;
-        let (out, members) = detached_at(py, self.cost(&rows, &[metric], false), threads, |run| {
+    fn predict_members(&self, rows: Rows<'_>, metric: usize, threads: Option<usize>) -> PyResult<Wide<f64>> {
+        self.of(&rows, &[metric], threads, |rows, run| {
             let predictor = self.core.predictor(metric)?;
-            let out = run.install(|| predictor.predict_members(self.core.space(), bytes, run))?;
-            Ok((out, predictor.surrogate().members()))
-        })?;
-        to_rows(py, out, members)
+            Ok(Wide(predictor.predict_members(self.core.space(), rows, run)?, predictor.surrogate.members()))
+        })
     }
 
     /// One simulated measurement of every row, float64.
-    fn query<'py>(
-        &self,
-        py: Python<'py>,
-        rows: Rows<'py>,
-        metric: usize,
-        seed: u64,
-        threads: Option<usize>,
-    ) -> PyResult<Array1<'py, f64>> {
-        let bytes = self.space.get().checked(py, &rows)?;
-        let out = detached_at(py, self.cost(&rows, &[metric], false), threads, |run| {
-            run.install(|| self.core.query(metric, bytes, seed, run))
-        })?;
-        Ok(PyArray1::from_vec(py, out))
+    fn query(&self, rows: Rows<'_>, metric: usize, seed: u64, threads: Option<usize>) -> PyResult<Flat<f64>> {
+        self.of(&rows, &[metric], threads, |rows, run| self.core.query(metric, rows, seed, run)).map(Flat)
     }
 
     /// Lower and upper ends of conformal intervals, float64.
-    fn predict_interval<'py>(
+    fn predict_interval(
         &self,
-        py: Python<'py>,
-        rows: Rows<'py>,
+        rows: Rows<'_>,
         metric: usize,
         level: f64,
         threads: Option<usize>,
-    ) -> PyResult<Interval<'py>> {
-        let bytes = self.space.get().checked(py, &rows)?;
-        let (lower, upper) = detached_at(py, self.cost(&rows, &[metric], false), threads, |run| {
-            run.install(|| self.core.intervals(metric, bytes, level, run))
-        })?;
-        Ok((PyArray1::from_vec(py, lower), PyArray1::from_vec(py, upper)))
+    ) -> PyResult<(Flat<f64>, Flat<f64>)> {
+        let ends = self.of(&rows, &[metric], threads, |rows, run| self.core.intervals(metric, rows, level, run))?;
+        Ok((Flat(ends.0), Flat(ends.1)))
     }
 
     /// Number of variables in which every row differs from the nearest fitted one.
-    fn distance<'py>(
-        &self,
-        py: Python<'py>,
-        rows: Rows<'py>,
-        metric: usize,
-        threads: Option<usize>,
-    ) -> PyResult<Array1<'py, u16>> {
-        let bytes = self.space.get().checked(py, &rows)?;
-        let out = detached_at(py, (rows.shape()[0], SCANNED), threads, |run| {
-            run.in_pool(|| self.core.distances(metric, bytes, run))
-        })?;
-        Ok(PyArray1::from_vec(py, out))
+    fn distance(&self, rows: Rows<'_>, metric: usize, threads: Option<usize>) -> PyResult<Flat<u16>> {
+        let distances = |rows: &[u8], run: &Run<'_>| run.in_pool(|| self.core.distances(metric, rows, run));
+        of_checked(self.core.space(), &rows, SCANNED, threads, distances).map(Flat)
     }
 
     /// Local optima that steepest climbs from the rows reach, best first.
-    fn climb<'py>(
-        &self,
-        py: Python<'py>,
-        rows: Rows<'py>,
-        metric: usize,
-        threads: Option<usize>,
-    ) -> PyResult<Optima<'py>> {
-        let space = self.space.get();
-        let bytes = space.checked(py, &rows)?;
+    fn climb(&self, rows: Rows<'_>, metric: usize, threads: Option<usize>) -> PyResult<Optima> {
+        let space = self.core.space();
         // every climb evaluates all neighbours at least once
-        let work = rows.shape()[0].saturating_mul(space.core.cards().sum());
-        let direction = self.core.metrics()[metric].direction;
-        let found = detached(py, work, threads, |run| {
-            self.core.predictor(metric)?.climb(&space.core, direction, bytes.to_vec(), run)
+        let found = of_checked(space, &rows, space.cards().sum(), threads, |rows, run| {
+            let direction = self.core.metrics()[metric].direction;
+            self.core.predictor(metric)?.climb(space, direction, rows.to_vec(), run)
         })?;
-        Ok((
-            to_rows(py, found.rows, space.core.width())?,
-            PyArray1::from_vec(py, found.values),
-            PyArray1::from_vec(py, found.reached),
-            PyArray1::from_vec(py, found.steps),
-        ))
+        Ok((Wide(found.rows, space.width()), Flat(found.values), Flat(found.reached), Flat(found.steps)))
     }
 
     /// The distance to the nearest other row that 99 % of the fitted rows stay within.
@@ -257,115 +217,61 @@ impl Benchmark {
 }
 
 impl Benchmark {
-    /// Rows, and about how many look-ups one costs: float32 sums of tables alone are worth one.
-    fn cost(&self, rows: &Rows<'_>, metrics: &[usize], is_mean: bool) -> (usize, usize) {
-        let of_metric = |&metric: &usize| match self.core.loaded(metric).map(|p| p.surrogate()) {
+    fn predictor(&self, py: Python<'_>, metric: usize) -> PyResult<&Predictor> {
+        detached(py, 0, None, |_| self.core.predictor(metric))
+    }
+
+    /// What work that sums metrics in float64 gives of rows, once they are checked.
+    fn of<T: Send>(
+        &self,
+        rows: &Rows<'_>,
+        metrics: &[usize],
+        threads: Option<usize>,
+        work: impl FnOnce(&[u8], &Run<'_>) -> accelnas_core::Result<T> + Send,
+    ) -> PyResult<T> {
+        of_checked(self.core.space(), rows, self.cost(metrics, false), threads, work)
+    }
+
+    /// About how many look-ups a row costs: float32 sums of tables alone are worth one.
+    fn cost(&self, metrics: &[usize], is_mean: bool) -> usize {
+        let of_metric = |&metric: &usize| match self.core.loaded(metric).map(|p| &p.surrogate) {
             Some(surrogate) if is_mean && surrogate.forests.is_empty() => 1,
             Some(surrogate) => surrogate.cost(),
             // Reading its file takes longer than many rows.
             None => SCANNED,
         };
-        (rows.shape()[0], metrics.iter().map(of_metric).max().unwrap_or(1))
+        metrics.iter().map(of_metric).max().unwrap_or(1)
     }
-
-    /// Checked rows of choice indices of the benchmark's space.
-    pub(crate) fn checked<'a>(&self, py: Python<'_>, rows: &'a Rows<'_>) -> PyResult<&'a [u8]> {
-        self.space.get().checked(py, rows)
-    }
-}
-
-fn array<T: numpy::Element>(py: Python<'_>, values: Vec<T>) -> Bound<'_, PyAny> {
-    PyArray1::from_vec(py, values).into_any()
 }
 
 /// Adds a metric to a benchmark directory, or replaces it.
 #[pyfunction]
-#[pyo3(signature = (directory, name, surrogate, *, unit, direction, link, noise, description, provenance,
-    uncertainty = None))]
-#[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
+#[pyo3(signature = (directory, name, surrogate, **described))]
 pub(crate) fn write_metric(
     py: Python<'_>,
     directory: PathBuf,
     name: String,
     surrogate: &Surrogate,
-    unit: String,
-    direction: &str,
-    link: &str,
-    noise: Option<f64>,
-    description: String,
-    provenance: BTreeMap<String, String>,
-    uncertainty: Option<Uncertainty<'_>>,
+    described: Option<Described<'_>>,
 ) -> PyResult<()> {
-    let metric = metric_of(name, unit, direction, link, noise, description)?;
-    let (space, core) = (&surrogate.space, &surrogate.core);
-    let uncertainty = uncertainty.map(|u| u.core(py, space.width())).transpose()?;
+    let described = described.ok_or_else(not_described)?;
+    let (space, metric) = (&surrogate.space, described.metric(name)?);
+    let uncertainty = described.uncertainty.map(|u| u.core(space)).transpose()?;
     detached(py, usize::MAX, None, |_| {
-        accelnas_core::store::benchmark::write_metric(&directory, space, metric, core, uncertainty.as_ref(), provenance)
+        write(&directory, space, metric, &surrogate.core, uncertainty.as_ref(), described.provenance)
     })
 }
 
 /// Refuses what can't name a metric, which becomes a file and a column.
 #[pyfunction]
-pub(crate) fn check_metric_name(py: Python<'_>, name: &str) -> PyResult<()> {
-    accelnas_core::store::listing::check_name(name, &[]).map_err(|e| to_py(py, e))
+pub(crate) fn check_metric_name(name: &str) -> PyResult<()> {
+    check_name(name, &[]).map_err(to_py)
 }
 
-/// A metric as Python describes it; its members, file and hash follow from its surrogate.
-fn metric_of(
-    name: String,
-    unit: String,
-    direction: &str,
-    link: &str,
-    noise: Option<f64>,
-    description: String,
-) -> PyResult<Metric> {
-    Ok(Metric {
-        name,
-        unit,
-        direction: parse_direction(direction)?,
-        link: parse_link(link)?,
-        noise,
-        description,
-        members: 0,
-        calibrated: false,
-        file: String::new(),
-        sha256: String::new(),
-    })
+fn not_described() -> PyErr {
+    PyTypeError::new_err("a metric needs unit, direction, link, noise, description and provenance")
 }
 
-fn direction_name(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Maximise => "maximise",
-        Direction::Minimise => "minimise",
-    }
-}
-
-fn link_name(link: Link) -> &'static str {
-    match link {
-        Link::Identity => "identity",
-        Link::Reciprocal => "reciprocal",
-        Link::Log => "log",
-    }
-}
-
-fn parse_std(text: &str) -> PyResult<Std> {
-    match text {
-        "members" => Ok(Std::Members),
-        "total" => Ok(Std::Total),
-        _ => Err(PyValueError::new_err(format!("std is {text:?}; choose members or total"))),
-    }
-}
-
-pub(crate) fn parse_direction(text: &str) -> PyResult<Direction> {
-    [Direction::Maximise, Direction::Minimise]
-        .into_iter()
-        .find(|&d| direction_name(d) == text)
-        .ok_or_else(|| PyValueError::new_err(format!("direction is {text:?}; choose maximise or minimise")))
-}
-
-fn parse_link(text: &str) -> PyResult<Link> {
-    [Link::Identity, Link::Reciprocal, Link::Log]
-        .into_iter()
-        .find(|&l| link_name(l) == text)
-        .ok_or_else(|| PyValueError::new_err(format!("link is {text:?}; choose identity, reciprocal or log")))
+fn parse_std(name: Option<&str>) -> PyResult<Option<Std>> {
+    name.map(|name| parse("std", &[("members", Std::Members), ("total", Std::Total)], name)).transpose()
 }

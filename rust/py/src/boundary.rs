@@ -4,17 +4,41 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use accelnas_core::Error;
+use accelnas_core::space::definition::Space;
 use accelnas_core::threads::Run;
-use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2, PyUntypedArrayMethods};
+use numpy::{Element, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 /// Rows of choice indices that Python gives.
 pub(crate) type Rows<'py> = PyReadonlyArray2<'py, u8>;
-/// Arrays that Python gets.
-pub(crate) type Array1<'py, T> = Bound<'py, PyArray1<T>>;
-pub(crate) type Array2<'py, T> = Bound<'py, PyArray2<T>>;
+
+/// An array that takes the vector over.
+pub(crate) struct Flat<T>(pub(crate) Vec<T>);
+/// As [`Flat`], of rows of so many numbers.
+pub(crate) struct Wide<T>(pub(crate) Vec<T>, pub(crate) usize);
+
+impl<'py, T: Element> IntoPyObject<'py> for Flat<T> {
+    type Target = PyArray1<T>;
+    type Output = Bound<'py, PyArray1<T>>;
+    type Error = PyErr;
+
+    fn into_pyobject(self, py: Python<'py>) -> PyResult<Self::Output> {
+        Ok(PyArray1::from_vec(py, self.0))
+    }
+}
+
+impl<'py, T: Element> IntoPyObject<'py> for Wide<T> {
+    type Target = PyArray2<T>;
+    type Output = Bound<'py, PyArray2<T>>;
+    type Error = PyErr;
+
+    fn into_pyobject(self, py: Python<'py>) -> PyResult<Self::Output> {
+        let rows = self.0.len() / self.1.max(1);
+        PyArray1::from_vec(py, self.0).reshape([rows, self.1])
+    }
+}
 
 /// Calls of fewer rows, or look-ups worth a row, run on the caller's thread.
 const SHORT: usize = 1 << 16;
@@ -53,7 +77,7 @@ pub(crate) fn watched<T: Send>(
     let (cancelled, done) = (AtomicBool::new(false), AtomicBool::new(false));
     let run = Run { threads, rows, cancelled: &cancelled };
     if rows < SHORT {
-        return py.detach(|| work(&run)).map_err(|e| to_py(py, e));
+        return py.detach(|| work(&run)).map_err(to_py);
     }
     let mut interrupt = None;
     let result = std::thread::scope(|scope| {
@@ -79,7 +103,7 @@ pub(crate) fn watched<T: Send>(
     });
     match interrupt {
         Some(signal) => Err(signal),
-        None => result.map_err(|e| to_py(py, e)),
+        None => result.map_err(to_py),
     }
 }
 
@@ -97,7 +121,7 @@ impl Drop for Wake<'_> {
 }
 
 /// The exception of a core error; every kind has its class in `accelnas.errors`.
-pub(crate) fn to_py(py: Python<'_>, error: Error) -> PyErr {
+pub(crate) fn to_py(error: Error) -> PyErr {
     let class = match &error {
         Error::InvalidSpace { .. }
         | Error::NoIndex { .. }
@@ -119,30 +143,56 @@ pub(crate) fn to_py(py: Python<'_>, error: Error) -> PyErr {
         Error::Cancelled => return PyKeyboardInterrupt::new_err(()),
     };
     let message = error.to_string();
-    let raise = || -> PyResult<PyErr> {
+    let raised = Python::attach(|py| {
         let class = py.import("accelnas.errors")?.getattr(class)?.cast_into::<PyType>()?;
         Ok(PyErr::from_type(class, message))
-    };
-    raise().unwrap_or_else(|failed| failed)
+    });
+    raised.unwrap_or_else(|failed| failed)
 }
 
-/// Shape-checked bytes of a C-contiguous array of rows.
-pub(crate) fn row_bytes<'a>(
-    py: Python<'_>,
-    rows: &'a Rows<'_>,
-    expected: usize,
-    what: &'static str,
-    order: &str,
-) -> PyResult<&'a [u8]> {
-    let found = rows.shape()[1];
+/// Bytes of a C-contiguous array with a column for each of these things, whose order that is.
+pub(crate) fn row_bytes<'a>(rows: &'a Rows<'_>, width: usize, what: &'static str, order: &str) -> PyResult<&'a [u8]> {
+    let (expected, found) = (width, rows.shape()[1]);
     if found != expected {
-        return Err(to_py(py, Error::Width { expected, found, what, order: order.to_owned() }));
+        return Err(to_py(Error::Width { expected, found, what, order: order.to_owned() }));
     }
-    rows.as_slice().map_err(|_| PyValueError::new_err("array must be C-contiguous"))
+    contiguous(rows)
 }
 
-/// An array of rows that takes the vector over.
-pub(crate) fn to_rows<'py, T: numpy::Element>(py: Python<'py>, flat: Vec<T>, width: usize) -> PyResult<Array2<'py, T>> {
-    let rows = flat.len() / width.max(1);
-    PyArray1::from_vec(py, flat).reshape([rows, width])
+/// Numbers of a C-contiguous array.
+pub(crate) fn contiguous<'a, T: Element>(array: &'a PyReadonlyArray2<'_, T>) -> PyResult<&'a [T]> {
+    array.as_slice().map_err(|_| PyValueError::new_err("array must be C-contiguous; use numpy.ascontiguousarray"))
+}
+
+/// Bytes of an array of choice indices.
+pub(crate) fn choice_bytes<'a>(space: &Space, rows: &'a Rows<'_>) -> PyResult<&'a [u8]> {
+    row_bytes(rows, space.width(), "variables", "space.variables")
+}
+
+/// Bytes of an array of choice indices in range.
+pub(crate) fn checked<'a>(space: &Space, rows: &'a Rows<'_>) -> PyResult<&'a [u8]> {
+    let bytes = choice_bytes(space, rows)?;
+    detached(rows.py(), rows.shape()[0], None, |run| run.install(|| space.check(bytes, run)))?;
+    Ok(bytes)
+}
+
+/// What work gives of rows of choice indices, once they are checked; each costs so many times what a look-up does.
+pub(crate) fn of_checked<T: Send>(
+    space: &Space,
+    rows: &Rows<'_>,
+    cost: usize,
+    threads: Option<usize>,
+    work: impl FnOnce(&[u8], &Run<'_>) -> accelnas_core::Result<T> + Send,
+) -> PyResult<T> {
+    let bytes = checked(space, rows)?;
+    detached_at(rows.py(), (rows.shape()[0], cost), threads, |run| run.install(|| work(bytes, run)))
+}
+
+/// The value that Python calls by a name.
+pub(crate) fn parse<T: Copy>(what: &str, names: &[(&str, T)], text: &str) -> PyResult<T> {
+    let found = names.iter().find(|(name, _)| *name == text);
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let known: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
+        PyValueError::new_err(format!("{what} is {text:?}; choose {}", known.join(" or ")))
+    })
 }

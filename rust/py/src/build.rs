@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use accelnas_core::predict::batch::predict_link;
 use accelnas_core::source::arrays::SourceTrees;
 use accelnas_core::source::trees::Forest as CoreForest;
 use accelnas_core::space::definition::Space as CoreSpace;
@@ -9,11 +10,12 @@ use accelnas_core::surrogate::combine::combine;
 use accelnas_core::surrogate::ensemble::Surrogate as CoreSurrogate;
 use accelnas_core::surrogate::lower::lower;
 use accelnas_core::tables::axes::Granularity;
-use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use accelnas_core::threads::Run;
+use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::boundary::{Array1, Array2, Rows, detached, detached_at, to_py, to_rows};
+use crate::boundary::{Flat, Rows, Wide, contiguous, detached, of_checked, parse, to_py};
 use crate::space::Space;
 
 #[pyclass(frozen, module = "accelnas._core")]
@@ -29,7 +31,6 @@ impl Forest {
         value, is_categorical, category_offsets, categories, categories_right, scale = 1.0, bias = 0.0))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn new(
-        py: Python<'_>,
         space: Py<Space>,
         columns: Vec<(usize, Vec<f64>)>,
         tree_offsets: PyReadonlyArray1<'_, i64>,
@@ -66,8 +67,7 @@ impl Forest {
             scale,
             bias,
         };
-        let core = source.forest(&space.get().core).map_err(|e| to_py(py, e))?;
-        Ok(Forest { core, space })
+        Ok(Forest { core: source.forest(&space.get().core).map_err(to_py)?, space })
     }
 
     #[getter]
@@ -76,28 +76,22 @@ impl Forest {
     }
 
     #[pyo3(signature = (rows, threads = None))]
-    fn predict<'py>(&self, py: Python<'py>, rows: Rows<'py>, threads: Option<usize>) -> PyResult<Array1<'py, f64>> {
-        let space = self.space.get();
-        let bytes = space.checked(py, &rows)?;
-        let width = space.core.width();
-        let cost = (rows.shape()[0], 1 + self.core.tree_count());
-        let out = detached_at(py, cost, threads, |run| run.install(|| self.core.predict(width, bytes, run)))?;
-        Ok(PyArray1::from_vec(py, out))
+    fn predict(&self, rows: Rows<'_>, threads: Option<usize>) -> PyResult<Flat<f64>> {
+        let space = &self.space.get().core;
+        let work = |rows: &[u8], run: &Run<'_>| self.core.predict(space.width(), rows, run);
+        of_checked(space, &rows, 1 + self.core.tree_count(), threads, work).map(Flat)
     }
 
     #[pyo3(signature = (rows, threads = None))]
-    fn leaves<'py>(&self, py: Python<'py>, rows: Rows<'py>, threads: Option<usize>) -> PyResult<Array2<'py, i32>> {
-        let space = self.space.get();
-        let bytes = space.checked(py, &rows)?;
-        let width = space.core.width();
-        let cost = (rows.shape()[0], 1 + self.core.tree_count());
-        let out = detached_at(py, cost, threads, |run| run.install(|| self.core.leaves(width, bytes, run)))?;
-        to_rows(py, out, self.core.tree_count())
+    fn leaves(&self, rows: Rows<'_>, threads: Option<usize>) -> PyResult<Wide<i32>> {
+        let (space, trees) = (&self.space.get().core, self.core.tree_count());
+        let work = |rows: &[u8], run: &Run<'_>| self.core.leaves(space.width(), rows, run);
+        Ok(Wide(of_checked(space, &rows, 1 + trees, threads, work)?, trees))
     }
 }
 
 /// Axes of each table, and the variances of its mean and of every member.
-type Variances<'py> = (Vec<Vec<usize>>, Array2<'py, f64>);
+type Variances = (Vec<Vec<usize>>, Wide<f64>);
 
 #[pyclass(frozen, module = "accelnas._core")]
 pub(crate) struct Surrogate {
@@ -169,12 +163,8 @@ impl Surrogate {
             let (members, rows) = (constant.len(), c.shape()[0]);
             return Err(PyValueError::new_err(format!("table {i} has {rows} rows, there are {members} members")));
         }
-        let contiguous = |_| PyValueError::new_err("cells must be C-contiguous; use numpy.ascontiguousarray");
-        let cells: Vec<&[f64]> = cells.iter().map(|c| c.as_slice().map_err(contiguous)).collect::<Result<_, _>>()?;
-        let granularity =
-            [Granularity::Variables, Granularity::Blocks].into_iter().find(|g| g.name() == granularity).ok_or_else(
-                || PyValueError::new_err(format!("granularity is {granularity:?}; choose variables or blocks")),
-            )?;
+        let cells = cells.iter().map(contiguous).collect::<PyResult<Vec<&[f64]>>>()?;
+        let granularity = parse("granularity", &Granularity::NAMES, granularity)?;
         let core = detached(py, usize::MAX, None, |run| {
             CoreSurrogate::from_tables(&space, granularity, &constant, &sets, &cells, run)
         })?;
@@ -236,61 +226,29 @@ impl Surrogate {
     }
 
     /// Variables of each interaction, and its variance in the members' mean and in each member, (sets, 1 + members).
-    fn variances<'py>(&self, py: Python<'py>) -> PyResult<Variances<'py>> {
+    fn variances(&self, py: Python<'_>) -> PyResult<Variances> {
         let found = detached(py, usize::MAX, None, |run| self.core.variances(&self.space, run))?;
-        Ok((found.sets, to_rows(py, found.values.concat(), 1 + self.core.members())?))
+        Ok((found.sets, Wide(found.values.concat(), 1 + self.core.members())))
     }
 
     /// Mean over members before the link is inverted, float64.
     #[pyo3(signature = (rows, threads = None))]
-    fn predict<'py>(&self, py: Python<'py>, rows: Rows<'py>, threads: Option<usize>) -> PyResult<Array1<'py, f64>> {
-        let bytes = self.checked(py, &rows)?;
-        let out = detached_at(py, self.cost(&rows), threads, |run| {
-            run.install(|| self.core.predict(&self.space, bytes, run))
-        })?;
-        Ok(PyArray1::from_vec(py, out))
+    fn predict(&self, rows: Rows<'_>, threads: Option<usize>) -> PyResult<Flat<f64>> {
+        let work = |rows: &[u8], run: &Run<'_>| self.core.predict(&self.space, rows, run);
+        of_checked(&self.space, &rows, self.core.cost(), threads, work).map(Flat)
     }
 
     /// Each member before the link is inverted, float64.
     #[pyo3(signature = (rows, threads = None))]
-    fn predict_members<'py>(
-        &self,
-        py: Python<'py>,
-        rows: Rows<'py>,
-        threads: Option<usize>,
-    ) -> PyResult<Array2<'py, f64>> {
-        let bytes = self.checked(py, &rows)?;
-        let out = detached_at(py, self.cost(&rows), threads, |run| {
-            run.install(|| self.core.predict_members(&self.space, bytes, run))
-        })?;
-        to_rows(py, out, self.core.members())
+    fn predict_members(&self, rows: Rows<'_>, threads: Option<usize>) -> PyResult<Wide<f64>> {
+        let work = |rows: &[u8], run: &Run<'_>| self.core.predict_members(&self.space, rows, run);
+        Ok(Wide(of_checked(&self.space, &rows, self.core.cost(), threads, work)?, self.core.members()))
     }
 
     /// Mean over members before the link is inverted, by the float32 kernels.
     #[pyo3(signature = (rows, threads = None))]
-    fn predict_float32<'py>(
-        &self,
-        py: Python<'py>,
-        rows: Rows<'py>,
-        threads: Option<usize>,
-    ) -> PyResult<Array1<'py, f32>> {
-        let bytes = self.checked(py, &rows)?;
-        let out = detached_at(py, self.cost(&rows), threads, |run| {
-            accelnas_core::predict::batch::predict_link(&self.space, &self.core, bytes, run)
-        })?;
-        Ok(PyArray1::from_vec(py, out))
-    }
-}
-
-impl Surrogate {
-    /// Rows, and what one costs.
-    fn cost(&self, rows: &Rows<'_>) -> (usize, usize) {
-        (rows.shape()[0], self.core.cost())
-    }
-
-    fn checked<'a>(&self, py: Python<'_>, rows: &'a Rows<'_>) -> PyResult<&'a [u8]> {
-        let bytes = crate::boundary::row_bytes(py, rows, self.space.width(), "variables", "space.variables")?;
-        detached(py, rows.shape()[0], None, |run| run.install(|| self.space.check(bytes, run)))?;
-        Ok(bytes)
+    fn predict_float32(&self, rows: Rows<'_>, threads: Option<usize>) -> PyResult<Flat<f32>> {
+        let work = |rows: &[u8], run: &Run<'_>| predict_link(&self.space, &self.core, rows, run);
+        of_checked(&self.space, &rows, self.core.cost(), threads, work).map(Flat)
     }
 }

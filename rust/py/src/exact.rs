@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use accelnas_core::exact::{Constraint, Domain, Item, Kind, Outcome, Question, State, Task};
-use numpy::PyArray1;
+use accelnas_core::metric::Direction;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::benchmark::{Benchmark, parse_direction};
-use crate::boundary::{Rows, detached, to_rows, watched};
+use crate::benchmark::Benchmark;
+use crate::boundary::{Flat, Rows, Wide, checked, detached, parse, watched};
 
 /// A question about the whole space and its search as jobs.
 #[pyclass(frozen, module = "accelnas._core")]
@@ -47,11 +47,12 @@ impl Search {
             "histogram" => Kind::Histogram { bins },
             "ranks" => {
                 let rows = rows.ok_or_else(|| PyValueError::new_err("ranks need rows"))?;
-                Kind::Ranks { rows: benchmark.checked(py, &rows)?.to_vec() }
+                Kind::Ranks { rows: checked(&space, &rows)?.to_vec() }
             }
             other => return Err(PyValueError::new_err(format!("unknown kind {other:?}"))),
         };
-        let objectives = objectives.iter().map(|(m, direction)| Ok((*m, parse_direction(direction)?)));
+        let objectives =
+            objectives.iter().map(|(m, direction)| Ok((*m, parse("direction", &Direction::NAMES, direction)?)));
         let objectives = objectives.collect::<PyResult<Vec<_>>>()?;
         let constraint = |(metric, lower, upper)| Constraint { metric, lower, upper };
         let constraints = constraints.into_iter().map(constraint).collect();
@@ -133,15 +134,15 @@ impl Search {
         out.set_item("pruned", counts.pruned)?;
         out.set_item("settled", counts.settled)?;
         match outcome {
-            Outcome::Items(items) => self.set_items(py, &out, &items)?,
+            Outcome::Items(items) => self.set_items(&out, &items)?,
             Outcome::Count(count) => out.set_item("count", count)?,
             Outcome::Histogram { counts, edges } => {
-                out.set_item("counts", PyArray1::from_vec(py, counts))?;
-                out.set_item("edges", PyArray1::from_vec(py, edges))?;
+                out.set_item("counts", Flat(counts))?;
+                out.set_item("edges", Flat(edges))?;
             }
             Outcome::Ranks { better, equal } => {
-                out.set_item("better", PyArray1::from_vec(py, better))?;
-                out.set_item("equal", PyArray1::from_vec(py, equal))?;
+                out.set_item("better", Flat(better))?;
+                out.set_item("equal", Flat(equal))?;
             }
         }
         Ok(out)
@@ -150,12 +151,11 @@ impl Search {
 
 impl Search {
     /// Architectures (n, variables) and values (n, metrics) of a result.
-    fn set_items(&self, py: Python<'_>, out: &Bound<'_, PyDict>, items: &[Item]) -> PyResult<()> {
+    fn set_items(&self, out: &Bound<'_, PyDict>, items: &[Item]) -> PyResult<()> {
         let rows: Vec<u8> = items.iter().flat_map(|item| item.row.iter().copied()).collect();
         let values: Vec<f64> = items.iter().flat_map(|item| item.values.iter().copied()).collect();
-        out.set_item("rows", to_rows(py, rows, self.width)?)?;
-        out.set_item("values", to_rows(py, values, self.task.metrics().len())?)?;
-        let ties: Vec<u64> = items.iter().map(|item| item.ties).collect();
-        out.set_item("ties", PyArray1::from_vec(py, ties))
+        out.set_item("rows", Wide(rows, self.width))?;
+        out.set_item("values", Wide(values, self.task.metrics().len()))?;
+        out.set_item("ties", Flat(items.iter().map(|item| item.ties).collect()))
     }
 }

@@ -28,6 +28,7 @@ mod _core {
     use super::space::Space;
 
     use accelnas_core::exact;
+    use accelnas_core::tables::axes;
     use pyo3::prelude::*;
 
     /// Processors that this process may use, by its affinity and quota.
@@ -42,8 +43,10 @@ mod _core {
         module.add("FORMAT_VERSION", accelnas_core::store::artifact::FORMAT_VERSION)?;
         module.add("MAX_BEST", exact::MAX_BEST)?;
         module.add("MAX_BINS", exact::MAX_BINS)?;
+        module.add("MAX_BLOCKS", axes::MAX_BLOCKS)?;
         module.add("MAX_LIMITS", exact::MAX_LIMITS)?;
         module.add("MAX_OBJECTIVES", exact::MAX_OBJECTIVES)?;
+        module.add("MAX_ORDER", axes::MAX_ORDER)?;
         module.add("MAX_SIZE", u64::MAX)?;
         module.add("MAX_STATES", accelnas_core::space::definition::MAX_STATES)
     }

@@ -1,79 +1,67 @@
 //! Python's view of how good fronts are.
 
 use accelnas_core::search;
-use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::boundary::{Array1, detached};
+use crate::boundary::{Flat, contiguous, detached};
+
+type Points<'py> = PyReadonlyArray2<'py, f64>;
+type Starts<'py> = PyReadonlyArray1<'py, i64>;
 
 /// Number of the front of each point, from 0; more of a score is better.
 #[pyfunction]
-pub(crate) fn non_dominated_ranks<'py>(
-    py: Python<'py>,
-    scores: PyReadonlyArray2<'_, f64>,
-) -> PyResult<Array1<'py, u32>> {
-    let (width, scores) = (scores.shape()[1], contiguous(&scores)?);
-    let found = detached(py, usize::MAX, Some(1), |run| search::non_dominated_ranks(scores, width, run))?;
-    Ok(PyArray1::from_vec(py, found))
+pub(crate) fn non_dominated_ranks(scores: Points<'_>) -> PyResult<Flat<u32>> {
+    let (points, width) = checked(&scores)?;
+    detached(scores.py(), usize::MAX, Some(1), |run| search::non_dominated_ranks(points, width, run)).map(Flat)
 }
 
 /// Crowding distance of each point within its front.
 #[pyfunction]
-pub(crate) fn crowding_distances<'py>(
-    py: Python<'py>,
-    scores: PyReadonlyArray2<'_, f64>,
-) -> PyResult<Array1<'py, f64>> {
-    let (width, scores) = (scores.shape()[1], contiguous(&scores)?);
-    let found = detached(py, usize::MAX, Some(1), |run| search::crowding_distances(scores, width, run))?;
-    Ok(PyArray1::from_vec(py, found))
+pub(crate) fn crowding_distances(scores: Points<'_>) -> PyResult<Flat<f64>> {
+    let (points, width) = checked(&scores)?;
+    detached(scores.py(), usize::MAX, Some(1), |run| search::crowding_distances(points, width, run)).map(Flat)
 }
 
 /// Hypervolume of each run's points up to each point; runs begin at `starts`, whose last is the number of points.
 #[pyfunction]
 #[pyo3(signature = (points, starts, threads = None))]
-pub(crate) fn hypervolumes<'py>(
-    py: Python<'py>,
-    points: PyReadonlyArray2<'_, f64>,
-    starts: PyReadonlyArray1<'_, i64>,
-    threads: Option<usize>,
-) -> PyResult<Array1<'py, f64>> {
-    let (width, starts) = (points.shape()[1], checked_starts(&points, &starts)?);
+pub(crate) fn hypervolumes(points: Points<'_>, starts: Starts<'_>, threads: Option<usize>) -> PyResult<Flat<f64>> {
+    let (py, starts) = (points.py(), checked_starts(&points, &starts)?);
+    let (points, width) = checked(&points)?;
     if !(2..=3).contains(&width) {
         return Err(PyValueError::new_err(format!("points have {width} coordinates, expected 2 or 3")));
     }
-    let points = contiguous(&points)?;
-    let found = detached(py, usize::MAX, threads, |run| search::hypervolumes(points, width, &starts, run))?;
-    Ok(PyArray1::from_vec(py, found))
+    detached(py, usize::MAX, threads, |run| search::hypervolumes(points, width, &starts, run)).map(Flat)
 }
 
 /// IGD+ of each run's points up to each point, to a front.
 #[pyfunction]
 #[pyo3(signature = (points, starts, front, threads = None))]
-pub(crate) fn igd_plus<'py>(
-    py: Python<'py>,
-    points: PyReadonlyArray2<'_, f64>,
-    starts: PyReadonlyArray1<'_, i64>,
-    front: PyReadonlyArray2<'_, f64>,
+pub(crate) fn igd_plus(
+    points: Points<'_>,
+    starts: Starts<'_>,
+    front: Points<'_>,
     threads: Option<usize>,
-) -> PyResult<Array1<'py, f64>> {
-    let (width, starts) = (points.shape()[1], checked_starts(&points, &starts)?);
-    if front.shape()[1] != width || front.shape()[0] == 0 {
+) -> PyResult<Flat<f64>> {
+    let (py, starts) = (points.py(), checked_starts(&points, &starts)?);
+    if front.shape()[1] != points.shape()[1] || front.shape()[0] == 0 {
         return Err(PyValueError::new_err("the front has no points, or points of another width"));
     }
-    let (points, front) = (contiguous(&points)?, contiguous(&front)?);
-    let found = detached(py, usize::MAX, threads, |run| search::igd_plus(points, width, &starts, front, run))?;
-    Ok(PyArray1::from_vec(py, found))
+    let ((points, width), (front, _)) = (checked(&points)?, checked(&front)?);
+    detached(py, usize::MAX, threads, |run| search::igd_plus(points, width, &starts, front, run)).map(Flat)
 }
 
-fn contiguous<'a>(array: &'a PyReadonlyArray2<'_, f64>) -> PyResult<&'a [f64]> {
-    if array.shape()[1] == 0 {
-        return Err(PyValueError::new_err("points have no coordinates"));
+/// Coordinates of points, and how many each has.
+fn checked<'a>(points: &'a Points<'_>) -> PyResult<(&'a [f64], usize)> {
+    match points.shape()[1] {
+        0 => Err(PyValueError::new_err("points have no coordinates")),
+        width => Ok((contiguous(points)?, width)),
     }
-    array.as_slice().map_err(|_| PyValueError::new_err("array must be C-contiguous"))
 }
 
-fn checked_starts(points: &PyReadonlyArray2<'_, f64>, starts: &PyReadonlyArray1<'_, i64>) -> PyResult<Vec<usize>> {
+fn checked_starts(points: &Points<'_>, starts: &Starts<'_>) -> PyResult<Vec<usize>> {
     let starts: Vec<usize> = starts.as_array().iter().map(|&s| s as usize).collect();
     let fits = starts.windows(2).all(|w| w[0] <= w[1]) && starts.last() == Some(&points.shape()[0]);
     if fits { Ok(starts) } else { Err(PyValueError::new_err("starts do not ascend to the number of points")) }

@@ -4,16 +4,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use accelnas_core::memory::room;
 use accelnas_core::search::{
-    Algorithm, AlgorithmSpec, Cohort, Evaluate, Farm, Keep, Log, Modelled, Objective, Stream, Watch,
+    Algorithm, AlgorithmSpec, Cohort, Evaluate, Farm, Log, Modelled, Objective, Stream, Watch,
 };
 use accelnas_core::{Error, Result, search};
-use numpy::{PyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use numpy::{PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::benchmark::Benchmark;
-use crate::boundary::{Array1, Array2, Rows, detached, row_bytes, to_py, to_rows, watched};
+use crate::boundary::{Flat, Rows, Wide, detached, row_bytes, to_py, watched};
 use crate::space::Space;
 
 /// A function of Python that gives rows of choice indices their values, float64 (n, columns).
@@ -28,8 +28,7 @@ struct Function {
 impl Function {
     fn call(&self, py: Python<'_>, rows: &[u8], seeds: &[u64], values: &mut Vec<f64>) -> PyResult<()> {
         let n = rows.len() / self.width;
-        let rows = to_rows(py, rows.to_vec(), self.width)?;
-        let found = self.function.call1(py, (rows, PyArray1::from_slice(py, seeds)))?;
+        let found = self.function.call1(py, (Wide(rows.to_vec(), self.width), Flat(seeds.to_vec())))?;
         let found: PyReadonlyArray2<'_, f64> = found.extract(py)?;
         if found.shape() != [n, self.columns] {
             let shape = found.shape();
@@ -101,7 +100,7 @@ impl Problem {
         let core = detached(py, usize::MAX, threads, |run| {
             let objective = Objective::from_json(objective, columns)?;
             let modelled = Modelled::new(benchmark.core.clone(), metrics, noisy, run)?;
-            search::Problem::modelled(modelled, noisy > 0, clock, objective, allowed)
+            search::Problem::modelled(modelled, clock, objective, allowed)
         })?;
         Ok(Problem { core: Arc::new(core), columns, raised: Arc::default() })
     }
@@ -110,7 +109,6 @@ impl Problem {
     #[staticmethod]
     #[pyo3(signature = (space, columns, objective, allowed = None, function = None))]
     fn of(
-        py: Python<'_>,
         space: &Space,
         columns: usize,
         objective: &str,
@@ -124,7 +122,7 @@ impl Problem {
         });
         let core = Objective::from_json(objective, columns)
             .and_then(|objective| search::Problem::of(space.core.clone(), function, objective, allowed));
-        Ok(Problem { core: Arc::new(core.map_err(|e| to_py(py, e))?), columns, raised })
+        Ok(Problem { core: Arc::new(core.map_err(to_py)?), columns, raised })
     }
 
     /// Makes the runs `first .. last` of an algorithm; tells `report` evaluations and the best first score so far.
@@ -147,10 +145,9 @@ impl Problem {
             Some(report) => report.call1(py, (watch.evaluations(), watch.best())).map(|_| ()),
             None => Ok(()),
         };
-        let keep = keep_of(keep_all);
         let result = watched(py, usize::MAX, threads, tick, |run| {
             let algorithm = AlgorithmSpec::from_json(algorithm)?;
-            let farm = Farm { problem: &self.core, algorithm: &algorithm, seed, budget, keep };
+            let farm = Farm { problem: &self.core, algorithm: &algorithm, seed, budget, keep_all };
             farm.run(first..last, &watch, run)
         });
         let logs = self.raise(result)?;
@@ -159,9 +156,8 @@ impl Problem {
     }
 
     /// Scores (n, scores) of values (n, columns).
-    fn score<'py>(&self, py: Python<'py>, values: PyReadonlyArray2<'_, f64>) -> PyResult<Array2<'py, f64>> {
-        let scores = self.scores_of(&values)?;
-        to_rows(py, scores, self.core.objective().scores())
+    fn score(&self, values: PyReadonlyArray2<'_, f64>) -> PyResult<Wide<f64>> {
+        Ok(self.wide(self.scores_of(&values)?))
     }
 }
 
@@ -170,11 +166,11 @@ fn joined<T: Copy>(logs: &[Log], part: fn(&Log) -> &[T]) -> Vec<T> {
     logs.iter().map(part).collect::<Vec<&[T]>>().concat()
 }
 
-fn keep_of(keep_all: bool) -> Keep {
-    if keep_all { Keep::All } else { Keep::Improvements }
-}
-
 impl Problem {
+    fn wide(&self, scores: Vec<f64>) -> Wide<f64> {
+        Wide(scores, self.core.objective().scores())
+    }
+
     fn scores_of(&self, values: &PyReadonlyArray2<'_, f64>) -> PyResult<Vec<f64>> {
         if values.shape()[1] != self.columns {
             let found = values.shape()[1];
@@ -192,33 +188,29 @@ impl Problem {
 
     /// Logs of runs, one after the other, and the length of each.
     fn to_dict<'py>(&self, py: Python<'py>, logs: &[Log]) -> PyResult<Bound<'py, PyDict>> {
-        let counts = |part: fn(&Log) -> &[u64]| PyArray1::from_vec(py, joined(logs, part));
-        let lengths = |part: fn(&Log) -> usize| PyArray1::from_vec(py, logs.iter().map(|l| part(l) as u64).collect());
-        let (rows, scores, values) =
-            (joined(logs, |l| &l.rows), joined(logs, |l| &l.scores), joined(logs, |l| &l.values));
-        let times = joined(logs, |log| &log.times);
+        let counts = |part: fn(&Log) -> &[u64]| Flat(joined(logs, part));
+        let lengths = |part: fn(&Log) -> usize| Flat(logs.iter().map(|l| part(l) as u64).collect());
         let out = PyDict::new(py);
         out.set_item("lengths", lengths(|log| log.evaluations.len()))?;
         out.set_item("evaluations", counts(|log| &log.evaluations))?;
-        out.set_item("rows", to_rows(py, rows, self.core.space().width())?)?;
-        out.set_item("scores", to_rows(py, scores, self.core.objective().scores())?)?;
-        out.set_item("values", to_rows(py, values, self.columns)?)?;
-        out.set_item("times", PyArray1::from_vec(py, times))?;
-        out.set_item("time", PyArray1::from_vec(py, logs.iter().map(|log| log.time).collect::<Vec<f64>>()))?;
+        out.set_item("rows", Wide(joined(logs, |log| &log.rows), self.core.space().width()))?;
+        out.set_item("scores", self.wide(joined(logs, |log| &log.scores)))?;
+        out.set_item("values", Wide(joined(logs, |log| &log.values), self.columns))?;
+        out.set_item("times", Flat(joined(logs, |log| &log.times)))?;
+        out.set_item("time", Flat(logs.iter().map(|log| log.time).collect()))?;
         out.set_item("improvement_lengths", lengths(|log| log.improvements.len()))?;
         out.set_item("improvements", counts(|log| &log.improvements))?;
         out.set_item("improved_at", counts(|log| &log.improved_at))?;
-        let scores = joined(logs, |log| &log.improved_scores);
-        out.set_item("improved_scores", to_rows(py, scores, self.core.objective().scores())?)?;
+        out.set_item("improved_scores", self.wide(joined(logs, |log| &log.improved_scores)))?;
         Ok(out)
     }
 
     /// Checked rows, as positions among the allowed choices.
-    fn positions(&self, py: Python<'_>, rows: &Rows<'_>) -> PyResult<Vec<u8>> {
+    fn positions(&self, rows: &Rows<'_>) -> PyResult<Vec<u8>> {
         let space = self.core.space();
         let names = || space.variables().iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", ");
-        let mut bytes = row_bytes(py, rows, space.width(), "variables", &names())?.to_vec();
-        detached(py, rows.shape()[0], None, |run| {
+        let mut bytes = row_bytes(rows, space.width(), "variables", &names())?.to_vec();
+        detached(rows.py(), rows.shape()[0], None, |run| {
             space.check(&bytes, run).and_then(|()| self.core.to_positions(&mut bytes))
         })?;
         Ok(bytes)
@@ -235,24 +227,17 @@ pub(crate) struct Optimizer {
 #[pymethods]
 impl Optimizer {
     #[new]
-    fn new(
-        py: Python<'_>,
-        problem: Py<Problem>,
-        algorithm: &str,
-        seed: u64,
-        run: u64,
-        budget: u64,
-    ) -> PyResult<Optimizer> {
+    fn new(problem: Py<Problem>, algorithm: &str, seed: u64, run: u64, budget: u64) -> PyResult<Optimizer> {
         let core = &problem.get().core;
         let started = AlgorithmSpec::from_json(algorithm)
             .and_then(|spec| spec.start(&spec.brief(core, budget)?, Stream::new(seed, run)));
-        let algorithm = started.map_err(|e| to_py(py, e))?;
+        let algorithm = started.map_err(to_py)?;
         Ok(Optimizer { problem, algorithm })
     }
 
     /// Architectures to evaluate next; as many as the algorithm likes where no number is given.
     #[pyo3(signature = (n = None))]
-    fn ask<'py>(&mut self, py: Python<'py>, n: Option<usize>) -> PyResult<Array2<'py, u8>> {
+    fn ask(&mut self, py: Python<'_>, n: Option<usize>) -> PyResult<Wide<u8>> {
         let problem = &self.problem.get().core;
         let (width, algorithm) = (problem.space().width(), &mut self.algorithm);
         let work = n.unwrap_or(1).saturating_mul(algorithm.cost());
@@ -270,26 +255,20 @@ impl Optimizer {
             problem.to_choices(&mut rows);
             Ok(rows)
         })?;
-        to_rows(py, rows, width)
+        Ok(Wide(rows, width))
     }
 
     /// Takes architectures and their values (n, columns); gives the scores (n, scores).
-    fn tell<'py>(
-        &mut self,
-        py: Python<'py>,
-        rows: Rows<'_>,
-        values: PyReadonlyArray2<'_, f64>,
-    ) -> PyResult<Array2<'py, f64>> {
+    fn tell(&mut self, rows: Rows<'_>, values: PyReadonlyArray2<'_, f64>) -> PyResult<Wide<f64>> {
         let problem = self.problem.get();
-        let (positions, scores) = (problem.positions(py, &rows)?, problem.scores_of(&values)?);
-        let m = problem.core.objective().scores();
-        if rows.shape()[0] * m != scores.len() {
+        let (positions, scores) = (problem.positions(&rows)?, problem.scores_of(&values)?);
+        if rows.shape()[0] != values.shape()[0] {
             let (rows, values) = (rows.shape()[0], values.shape()[0]);
             return Err(PyValueError::new_err(format!("{rows} rows come with {values} rows of values")));
         }
         let algorithm = &mut self.algorithm;
-        py.detach(|| algorithm.tell(&positions, &scores));
-        to_rows(py, scores, m)
+        rows.py().detach(|| algorithm.tell_all(&positions, &scores, problem.core.space().width()));
+        Ok(problem.wide(scores))
     }
 }
 
@@ -304,21 +283,20 @@ pub(crate) struct Runs {
 impl Runs {
     #[new]
     #[pyo3(signature = (problem, seed, first, last, *, keep_all = false))]
-    fn new(py: Python<'_>, problem: Py<Problem>, seed: u64, first: u64, last: u64, keep_all: bool) -> PyResult<Runs> {
-        let mut numbers = room(last.saturating_sub(first) as usize, 1).map_err(|e| to_py(py, e))?;
+    fn new(problem: Py<Problem>, seed: u64, first: u64, last: u64, keep_all: bool) -> PyResult<Runs> {
+        let mut numbers = room(last.saturating_sub(first) as usize, 1).map_err(to_py)?;
         numbers.extend(first..last);
-        let cohort = Cohort::new(problem.get().core.clone(), seed, &numbers, keep_of(keep_all));
+        let cohort = Cohort::new(problem.get().core.clone(), seed, &numbers, keep_all);
         Ok(Runs { problem, cohort: Some(cohort) })
     }
 
     /// Evaluates and logs rows of positions among the allowed choices, so many a run; gives scores (n, scores).
-    fn advance<'py>(&mut self, py: Python<'py>, rows: Rows<'_>, asked: Vec<usize>) -> PyResult<Array2<'py, f64>> {
+    fn advance(&mut self, rows: Rows<'_>, asked: Vec<usize>) -> PyResult<Wide<f64>> {
         let problem = self.problem.get();
-        let space = problem.core.space();
-        let rows = row_bytes(py, &rows, space.width(), "variables", "the space")?;
+        let bytes = row_bytes(&rows, problem.core.space().width(), "variables", "the space")?;
         let cohort = self.cohort.as_mut().ok_or_else(finished)?;
-        let scores = py.detach(|| cohort.advance(rows, &asked, false).map(<[f64]>::to_vec)).map_err(|e| to_py(py, e));
-        to_rows(py, problem.raise(scores)?, problem.core.objective().scores())
+        let scores = rows.py().detach(|| cohort.advance(bytes, &asked, false).map(<[f64]>::to_vec)).map_err(to_py);
+        Ok(problem.wide(problem.raise(scores)?))
     }
 
     /// Logs, as [`Problem::run`] gives them; nothing can be added then.
@@ -340,8 +318,8 @@ pub(crate) fn run_seed(seed: u64, run: u64) -> u64 {
 
 /// Seeds of the measurements of a run's evaluations, from 1 to `n`.
 #[pyfunction]
-pub(crate) fn measurement_seeds(py: Python<'_>, seed: u64, run: u64, n: u64) -> PyResult<Array1<'_, u64>> {
-    let mut seeds = room(n as usize, 1).map_err(|e| to_py(py, e))?;
+pub(crate) fn measurement_seeds(seed: u64, run: u64, n: u64) -> PyResult<Flat<u64>> {
+    let mut seeds = room(n as usize, 1).map_err(to_py)?;
     seeds.extend((1..=n).map(|i| Stream::of_evaluation(seed, run, i)));
-    Ok(PyArray1::from_vec(py, seeds))
+    Ok(Flat(seeds))
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use accelnas_core::memory::zeros;
-use accelnas_core::space::definition::Space as CoreSpace;
-use numpy::{PyArray1, PyReadonlyArray1, PyUntypedArrayMethods};
+use accelnas_core::space::definition::{Space as CoreSpace, Variable};
+use accelnas_core::threads::Run;
+use numpy::{PyReadonlyArray1, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
-use crate::boundary::{Array1, Array2, Rows, detached, row_bytes, to_py, to_rows};
+use crate::boundary::{Flat, Rows, Wide, checked, detached, of_checked, row_bytes, to_py};
 use crate::choices;
 
 /// A variable as Python gets it: name, symbol, block and choices.
@@ -27,25 +28,41 @@ impl Space {
         Space { core, names }
     }
 
-    /// Bytes of an array of choice indices.
-    pub(crate) fn bytes<'a>(&self, py: Python<'_>, rows: &'a Rows<'_>) -> PyResult<&'a [u8]> {
-        row_bytes(py, rows, self.core.width(), "variables", "space.variables")
+    fn wide<T>(&self, rows: Vec<T>) -> Wide<T> {
+        Wide(rows, self.core.width())
     }
 
-    /// Bytes of an array of choice indices in range.
-    pub(crate) fn checked<'a>(&self, py: Python<'_>, rows: &'a Rows<'_>) -> PyResult<&'a [u8]> {
-        let bytes = self.bytes(py, rows)?;
-        detached(py, rows.shape()[0], None, |run| run.install(|| self.core.check(bytes, run)))?;
-        Ok(bytes)
+    /// What work gives of rows, once they are checked.
+    fn of<T: Send>(
+        &self,
+        rows: &Rows<'_>,
+        work: impl FnOnce(&[u8], &Run<'_>) -> accelnas_core::Result<T> + Send,
+    ) -> PyResult<T> {
+        of_checked(&self.core, rows, 1, None, work)
     }
+
+    /// Rows that work gives of so many things.
+    fn rows(
+        &self,
+        py: Python<'_>,
+        things: usize,
+        threads: Option<usize>,
+        work: impl FnOnce(&Run<'_>) -> accelnas_core::Result<Vec<u8>> + Send,
+    ) -> PyResult<Wide<u8>> {
+        Ok(self.wide(detached(py, things, threads, |run| run.install(|| work(run)))?))
+    }
+}
+
+/// The choices of a variable as Python's objects.
+fn objects(py: Python<'_>, variable: &Variable) -> PyResult<Vec<Py<PyAny>>> {
+    variable.choices.iter().map(|c| choices::to_object(py, c)).collect()
 }
 
 #[pymethods]
 impl Space {
     #[new]
     fn new(py: Python<'_>, toml: &str) -> PyResult<Space> {
-        let core = CoreSpace::from_toml(toml).map_err(|e| to_py(py, e))?;
-        Ok(Space::wrap(py, Arc::new(core)))
+        Ok(Space::wrap(py, Arc::new(CoreSpace::from_toml(toml).map_err(to_py)?)))
     }
 
     #[getter]
@@ -60,10 +77,7 @@ impl Space {
 
     #[getter]
     fn variables(&self, py: Python<'_>) -> PyResult<Vec<VariableTuple>> {
-        let tuple = |v: &accelnas_core::space::definition::Variable| {
-            let choices = v.choices.iter().map(|c| choices::to_object(py, c)).collect::<PyResult<Vec<_>>>()?;
-            Ok((v.name.clone(), v.symbol.clone(), v.block, choices))
-        };
+        let tuple = |v: &Variable| Ok((v.name.clone(), v.symbol.clone(), v.block, objects(py, v)?));
         self.core.variables().iter().map(tuple).collect()
     }
 
@@ -78,90 +92,75 @@ impl Space {
 
     /// The space of some choices alone: ascending choice indices of every variable.
     fn restricted(&self, py: Python<'_>, allowed: Vec<Vec<u8>>) -> PyResult<Space> {
-        let core = self.core.restricted(&allowed).map_err(|e| to_py(py, e))?;
-        Ok(Space::wrap(py, Arc::new(core)))
+        Ok(Space::wrap(py, Arc::new(self.core.restricted(&allowed).map_err(to_py)?)))
     }
 
-    fn sample<'py>(
+    fn sample(
         &self,
-        py: Python<'py>,
+        py: Python<'_>,
         n: u64,
         seed: u64,
         unique: bool,
         first: u64,
         threads: Option<usize>,
-    ) -> PyResult<Array2<'py, u8>> {
+    ) -> PyResult<Wide<u8>> {
         let n = usize::try_from(n).unwrap_or(usize::MAX);
-        let rows = detached(py, n, threads, |run| run.install(|| self.core.sample_from(first, n, seed, unique, run)))?;
-        to_rows(py, rows, self.core.width())
+        self.rows(py, n, threads, |run| self.core.sample_from(first, n, seed, unique, run))
     }
 
-    fn check(&self, py: Python<'_>, rows: Rows<'_>) -> PyResult<()> {
-        self.checked(py, &rows).map(|_| ())
+    fn check(&self, rows: Rows<'_>) -> PyResult<()> {
+        checked(&self.core, &rows).map(|_| ())
     }
 
-    fn index<'py>(&self, py: Python<'py>, rows: Rows<'py>) -> PyResult<Array1<'py, u64>> {
-        let bytes = self.checked(py, &rows)?;
-        let out = detached(py, rows.shape()[0], None, |run| run.install(|| self.core.index(bytes, run)))?;
-        Ok(PyArray1::from_vec(py, out))
+    fn index(&self, rows: Rows<'_>) -> PyResult<Flat<u64>> {
+        self.of(&rows, |rows, run| self.core.index(rows, run)).map(Flat)
     }
 
-    fn at<'py>(&self, py: Python<'py>, indices: PyReadonlyArray1<'py, u64>) -> PyResult<Array2<'py, u8>> {
+    fn at(&self, py: Python<'_>, indices: PyReadonlyArray1<'_, u64>) -> PyResult<Wide<u8>> {
         let indices = indices.as_slice()?;
-        let rows = detached(py, indices.len(), None, |run| run.install(|| self.core.at(indices, run)))?;
-        to_rows(py, rows, self.core.width())
+        self.rows(py, indices.len(), None, |run| self.core.at(indices, run))
     }
 
-    fn range<'py>(&self, py: Python<'py>, start: u64, stop: u64) -> PyResult<Array2<'py, u8>> {
-        let n = stop.saturating_sub(start) as usize;
-        let rows = detached(py, n, None, |run| run.install(|| self.core.range(start, stop, run)))?;
-        to_rows(py, rows, self.core.width())
+    fn range(&self, py: Python<'_>, start: u64, stop: u64) -> PyResult<Wide<u8>> {
+        self.rows(py, stop.saturating_sub(start) as usize, None, |run| self.core.range(start, stop, run))
     }
 
-    fn block_states<'py>(&self, py: Python<'py>, rows: Rows<'py>) -> PyResult<Array2<'py, u8>> {
-        let bytes = self.checked(py, &rows)?;
-        let states = detached(py, rows.shape()[0], None, |run| run.install(|| self.core.block_states(bytes, run)))?;
-        to_rows(py, states, self.core.blocks().len())
+    fn block_states(&self, rows: Rows<'_>) -> PyResult<Wide<u8>> {
+        Ok(Wide(self.of(&rows, |rows, run| self.core.block_states(rows, run))?, self.core.blocks().len()))
     }
 
     #[pyo3(name = "from_block_states")]
-    fn rows_of_block_states<'py>(&self, py: Python<'py>, states: Rows<'py>) -> PyResult<Array2<'py, u8>> {
-        let bytes = row_bytes(py, &states, self.core.blocks().len(), "blocks", "space.blocks")?;
-        let rows =
-            detached(py, states.shape()[0], None, |run| run.install(|| self.core.from_block_states(bytes, run)))?;
-        to_rows(py, rows, self.core.width())
+    fn rows_of_block_states(&self, states: Rows<'_>) -> PyResult<Wide<u8>> {
+        let bytes = row_bytes(&states, self.core.blocks().len(), "blocks", "space.blocks")?;
+        self.rows(states.py(), states.shape()[0], None, |run| self.core.from_block_states(bytes, run))
     }
 
-    fn format(&self, py: Python<'_>, rows: Rows<'_>) -> PyResult<Vec<String>> {
-        let bytes = self.checked(py, &rows)?;
-        detached(py, rows.shape()[0], None, |run| run.install(|| self.core.format(bytes, run)))
+    fn format(&self, rows: Rows<'_>) -> PyResult<Vec<String>> {
+        self.of(&rows, |rows, run| self.core.format(rows, run))
     }
 
-    fn parse<'py>(&self, py: Python<'py>, texts: Vec<String>) -> PyResult<Array2<'py, u8>> {
-        let rows = detached(py, texts.len(), None, |run| run.install(|| self.core.parse(&texts, run)))?;
-        to_rows(py, rows, self.core.width())
+    fn parse(&self, py: Python<'_>, texts: Vec<String>) -> PyResult<Wide<u8>> {
+        self.rows(py, texts.len(), None, |run| self.core.parse(&texts, run))
     }
 
-    fn neighbours<'py>(&self, py: Python<'py>, row: Rows<'py>) -> PyResult<Array2<'py, u8>> {
-        to_rows(py, self.core.neighbours(self.checked(py, &row)?), self.core.width())
+    fn neighbours(&self, row: Rows<'_>) -> PyResult<Wide<u8>> {
+        Ok(self.wide(self.core.neighbours(checked(&self.core, &row)?)))
     }
 
     /// A uniform neighbour of every row.
-    fn random_neighbours<'py>(&self, py: Python<'py>, rows: Rows<'py>, seed: u64) -> PyResult<Array2<'py, u8>> {
-        let bytes = self.checked(py, &rows)?;
-        let out = detached(py, rows.shape()[0], None, |_| self.core.random_neighbours(bytes, seed))?;
-        to_rows(py, out, self.core.width())
+    fn random_neighbours(&self, rows: Rows<'_>, seed: u64) -> PyResult<Wide<u8>> {
+        Ok(self.wide(self.of(&rows, |rows, _| self.core.random_neighbours(rows, seed))?))
     }
 
     /// Choice index of a value of one variable, or the error that names the row.
-    fn choice_index(&self, py: Python<'_>, variable: usize, value: &Bound<'_, PyAny>, row: usize) -> PyResult<u8> {
+    fn choice_index(&self, variable: usize, value: &Bound<'_, PyAny>, row: usize) -> PyResult<u8> {
         let variable = &self.core.variables()[variable];
-        choices::position(variable, value).ok_or_else(|| to_py(py, choices::value_error(variable, row, value)))
+        choices::position(variable, value).ok_or_else(|| to_py(choices::value_error(variable, row, value)))
     }
 
-    fn encode_dicts<'py>(&self, py: Python<'py>, dicts: &Bound<'py, PyList>) -> PyResult<Array2<'py, u8>> {
+    fn encode_dicts(&self, dicts: &Bound<'_, PyList>) -> PyResult<Wide<u8>> {
         let width = self.core.width();
-        let mut rows = zeros(dicts.len(), width).map_err(|e| to_py(py, e))?;
+        let mut rows = zeros(dicts.len(), width).map_err(to_py)?;
         for (row, (dict, out)) in dicts.iter().zip(rows.chunks_exact_mut(width)).enumerate() {
             let dict = dict.cast::<PyDict>().map_err(|_| {
                 PyTypeError::new_err(format!(
@@ -169,17 +168,14 @@ impl Space {
                     dict.get_type()
                 ))
             })?;
-            choices::from_dict(&self.core, &self.names, row, dict, out).map_err(|e| to_py(py, e))?;
+            choices::from_dict(&self.core, &self.names, row, dict, out).map_err(to_py)?;
         }
-        to_rows(py, rows, width)
+        Ok(self.wide(rows))
     }
 
-    fn decode<'py>(&self, py: Python<'py>, rows: Rows<'py>) -> PyResult<Bound<'py, PyList>> {
-        let bytes = self.checked(py, &rows)?;
-        let objects = |v: &accelnas_core::space::definition::Variable| {
-            v.choices.iter().map(|c| choices::to_object(py, c)).collect()
-        };
-        let objects: Vec<Vec<Py<PyAny>>> = self.core.variables().iter().map(objects).collect::<PyResult<_>>()?;
+    fn decode<'py>(&self, rows: Rows<'py>) -> PyResult<Bound<'py, PyList>> {
+        let (py, bytes) = (rows.py(), checked(&self.core, &rows)?);
+        let objects = self.core.variables().iter().map(|v| objects(py, v)).collect::<PyResult<Vec<_>>>()?;
         let list = PyList::empty(py);
         for row in bytes.chunks_exact(self.core.width()) {
             let dict = PyDict::new(py);

@@ -1,12 +1,13 @@
 //! What Python says of a metric's errors, as `accelnas.build` estimates it.
 
+use accelnas_core::space::definition::Space;
 use accelnas_core::surrogate::uncertainty::Uncertainty as CoreUncertainty;
-use numpy::{PyArray1, PyReadonlyArray1};
+use numpy::PyReadonlyArray1;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::boundary::{Rows, row_bytes, to_rows};
+use crate::boundary::{Flat, Rows, Wide, choice_bytes};
 
 /// A dict of these.
 #[derive(FromPyObject)]
@@ -21,14 +22,14 @@ pub(crate) struct Uncertainty<'py> {
 
 impl Uncertainty<'_> {
     /// The core's form; the core checks the values.
-    pub(crate) fn core(&self, py: Python<'_>, width: usize) -> PyResult<CoreUncertainty> {
+    pub(crate) fn core(&self, space: &Space) -> PyResult<CoreUncertainty> {
         let contiguous = |_| PyValueError::new_err("uncertainty must hold contiguous arrays");
         Ok(CoreUncertainty {
             noise: self.noise,
             residual: self.residual,
             factors: self.factors.as_slice().map_err(contiguous)?.to_vec(),
             scores: self.scores.as_slice().map_err(contiguous)?.to_vec(),
-            training: row_bytes(py, &self.training, width, "variables", "space.variables")?.to_vec(),
+            training: choice_bytes(space, &self.training)?.to_vec(),
         })
     }
 }
@@ -42,8 +43,8 @@ pub(crate) fn to_dict<'py>(
     let dict = PyDict::new(py);
     dict.set_item("noise", uncertainty.noise)?;
     dict.set_item("residual", uncertainty.residual)?;
-    dict.set_item("factors", PyArray1::from_vec(py, uncertainty.factors))?;
-    dict.set_item("scores", PyArray1::from_vec(py, uncertainty.scores))?;
-    dict.set_item("training", to_rows(py, uncertainty.training, width)?)?;
+    dict.set_item("factors", Flat(uncertainty.factors))?;
+    dict.set_item("scores", Flat(uncertainty.scores))?;
+    dict.set_item("training", Wide(uncertainty.training, width))?;
     Ok(dict)
 }

@@ -8,7 +8,7 @@ use crate::exact::fixed::network::{Network, relevant_variables};
 use crate::exact::fixed::tiles::MAX_LIMITS;
 use crate::exact::question::kinds::{Item, Question};
 use crate::exact::question::levels::Levels;
-use crate::metric::{Direction, Link};
+use crate::metric::Link;
 use crate::store::benchmark::Benchmark;
 use crate::threads::Run;
 
@@ -52,42 +52,43 @@ impl Prepared {
         let levels = Levels::new(&space, &question.domain, &relevant);
         let network = |&m: &usize| {
             let named = |e: Error| match e {
-                Error::Model { reason } => Error::Metric { name: bench.metrics()[m].name.clone(), reason },
+                Error::Model { reason } => bench.refused(m, reason),
                 other => other,
             };
-            Network::new(&space, bench.predictor(m)?.surrogate(), &question.domain, &levels, run).map_err(named)
+            Network::new(&space, &bench.predictor(m)?.surrogate, &question.domain, &levels, run).map_err(named)
         };
         let networks = metrics.iter().map(network).collect::<Result<Vec<_>>>()?;
         let mut prepared = Prepared { bench, question, levels, metrics, networks, terms: Vec::new() };
         prepared.set_terms();
         if prepared.constraint_terms().len() > MAX_LIMITS {
             let found = prepared.constraint_terms().len();
-            let reason =
-                format!("{found} bounds are given, at most {MAX_LIMITS} are supported; join those of a metric");
-            return Err(Error::Search { reason });
+            return Err(Error::search(format!(
+                "{found} bounds are given, at most {MAX_LIMITS} are supported; join those of a metric"
+            )));
         }
         Ok(prepared)
     }
 
+    /// Where a metric of the question is among [`Prepared::metrics`].
+    fn place(&self, metric: usize) -> usize {
+        self.metrics.iter().position(|&m| m == metric).unwrap_or(0)
+    }
+
     fn set_terms(&mut self) {
-        let place = |metric: usize| self.metrics.iter().position(|&m| m == metric).unwrap_or(0);
         for &(metric, direction) in &self.question.objectives {
-            let sign = match direction {
-                Direction::Maximise => 1.0,
-                Direction::Minimise => -1.0,
-            };
-            let sign = sign * slope(self.link(metric));
-            self.terms.push(Term { network: place(metric), sign, reach: (f64::NEG_INFINITY, f64::NEG_INFINITY) });
+            let sign = direction.sign() * self.link(metric).sign();
+            let network = self.place(metric);
+            self.terms.push(Term { network, sign, reach: (f64::NEG_INFINITY, f64::NEG_INFINITY) });
         }
         for constraint in &self.question.constraints {
             let link = self.link(constraint.metric);
             for (bound, up) in [(constraint.lower, 1.0), (constraint.upper, -1.0)] {
-                let sign = up * slope(link);
+                let sign = up * link.sign();
                 let reach = reach(link, sign, bound);
                 // Other links than identity give no negative values: every architecture is above such a bound.
                 let met = bound == -up * f64::INFINITY || link != Link::Identity && up > 0.0 && bound <= 0.0;
                 if !met && reach.1 > f64::NEG_INFINITY {
-                    self.terms.push(Term { network: place(constraint.metric), sign, reach });
+                    self.terms.push(Term { network: self.place(constraint.metric), sign, reach });
                 }
             }
         }
@@ -152,7 +153,7 @@ impl Prepared {
             "is {} at architecture {architecture}, which is no number; restrict choices to where it is one, or refit",
             values[m]
         );
-        Err(Error::Metric { name: self.bench.metrics()[self.metrics[m]].name.clone(), reason })
+        Err(self.bench.refused(self.metrics[m], reason))
     }
 
     /// Adds the first `k` of the architectures that differ from a row in free variables alone, and that row.
@@ -171,19 +172,12 @@ impl Prepared {
 
     /// Whether an architecture meets the constraints, given its metrics' values.
     pub(crate) fn is_feasible(&self, value_of: impl Fn(usize) -> f64) -> bool {
-        let place = |metric: usize| self.metrics.iter().position(|&m| m == metric).unwrap_or(0);
-        self.question.constraints.iter().all(|c| {
-            let value = value_of(place(c.metric));
-            c.lower <= value && value <= c.upper
-        })
+        self.question.constraints.iter().all(|c| (c.lower..=c.upper).contains(&value_of(self.place(c.metric))))
     }
 
     /// An objective's value as a score: more is better.
     pub(crate) fn score(&self, objective: usize, value: f64) -> f64 {
-        match self.question.objectives[objective].1 {
-            Direction::Maximise => value,
-            Direction::Minimise => -value,
-        }
+        self.question.objectives[objective].1.sign() * value
     }
 
     /// Values on the scale of a term from which on a metric is possibly, and surely, as good as a value.
@@ -213,14 +207,6 @@ impl Prepared {
 fn reach(link: Link, sign: f64, value: f64) -> (f64, f64) {
     let (first, last) = link.bracket(value);
     if sign > 0.0 { (first, last) } else { (-last, -first) }
-}
-
-/// Whether the metric rises or falls with its modelled value.
-fn slope(link: Link) -> f64 {
-    match link {
-        Link::Identity | Link::Log => 1.0,
-        Link::Reciprocal => -1.0,
-    }
 }
 
 /// A number of steps inside the range of values.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::exact::answers::answer::Answer;
 use crate::exact::answers::best::BestGoal;
 use crate::exact::answers::count::{CountGoal, with_opposites};
@@ -16,13 +16,12 @@ use crate::exact::answers::front::FrontGoal;
 use crate::exact::answers::histogram::{Bins, HistogramGoal};
 use crate::exact::answers::ranks::{Given, RanksGoal};
 use crate::exact::bounds::counts::Counts;
-use crate::exact::bounds::order::{tree, tree_in};
-use crate::exact::bounds::scan::{coarse_unit, scan_order};
+use crate::exact::bounds::order::tree;
+use crate::exact::bounds::scan::coarse_unit;
 use crate::exact::bounds::tree::Tree;
-use crate::exact::bounds::walk::Goal;
-use crate::exact::bounds::waves::search;
+use crate::exact::bounds::walk::{Goal, search};
 use crate::exact::prepared::Prepared;
-use crate::exact::question::checks::{check, refused};
+use crate::exact::question::checks::check;
 use crate::exact::question::kinds::{Kind, Outcome, Question};
 use crate::exact::starts::bounding::{Guide, bounding_functions};
 use crate::exact::state::{Done, State};
@@ -98,43 +97,34 @@ impl Task {
             }
             let prepared = Prepared::new(bench.clone(), question, run)?;
             let mut functions = prepared.functions(&prepared.terms);
-            let (plan, tree) = match kind {
-                Kind::Best { k, prune: true } => {
-                    (Plan::Best { k, prune: true }, tree(&prepared, &functions, &[], run)?)
-                }
-                Kind::Best { k, prune: false } => {
-                    let unit = coarse_unit(&functions[0]);
-                    functions.push(functions[0].clone());
-                    let units: Vec<_> = functions[1..].iter().map(|_| None).chain([Some(unit)]).collect();
-                    (
-                        Plan::Best { k, prune: false },
-                        tree_in(scan_order(&functions[0].cards), &prepared, &functions, &units, run)?,
-                    )
+            let (mut units, mut prunes) = (Vec::new(), true);
+            let plan = match kind {
+                Kind::Best { k, prune } => {
+                    if !prune {
+                        units = vec![None; functions.len()];
+                        units.push(Some(coarse_unit(&functions[0])));
+                        functions.push(functions[0].clone());
+                    }
+                    prunes = prune;
+                    Plan::Best { k, prune }
                 }
                 Kind::Count => {
-                    let functions = with_opposites(&prepared, prepared.constraint_terms());
-                    (Plan::Count, tree(&prepared, &functions, &[], run)?)
+                    functions = with_opposites(&prepared, prepared.constraint_terms());
+                    Plan::Count
                 }
-                Kind::Front => {
-                    let (functions, guide) = bounding_functions(&prepared, functions, run)?;
-                    (Plan::Front(guide), tree(&prepared, &functions, &[], run)?)
-                }
+                Kind::Front => Plan::Front(bounding_functions(&prepared, &mut functions, run)?),
                 Kind::Histogram { bins } => {
-                    let range = range(&bench, &prepared, run)?;
-                    let bins = Bins::new(&prepared, &functions[0], bins, range);
-                    let units = [Some(bins.unit)];
-                    // Nothing is pruned without constraints.
-                    let tree = match prepared.constraint_terms().is_empty() {
-                        true => tree_in(scan_order(&functions[0].cards), &prepared, &functions, &units, run)?,
-                        false => tree(&prepared, &functions, &units, run)?,
-                    };
-                    (Plan::Histogram(bins), tree)
+                    let bins = Bins::new(&prepared, &functions[0], bins, range(&bench, &prepared, run)?);
+                    units.push(Some(bins.unit));
+                    prunes = !prepared.constraint_terms().is_empty();
+                    Plan::Histogram(bins)
                 }
                 Kind::Ranks { rows } => {
-                    let given = Given::new(&prepared, &rows, run)?;
-                    (Plan::Ranks(given), tree(&prepared, &with_opposites(&prepared, &prepared.terms), &[], run)?)
+                    functions = with_opposites(&prepared, &prepared.terms);
+                    Plan::Ranks(Given::new(&prepared, &rows, run)?)
                 }
             };
+            let tree = tree(&prepared, &functions, &units, prunes, run)?;
             Ok(Task { prepared, plan, tree, key, last: Mutex::new(None) })
         })
     }
@@ -162,7 +152,7 @@ impl Task {
     /// Does jobs; `settled` grows by the number of architectures that are dealt with.
     pub fn run(&self, state: State, jobs: Range<usize>, settled: &AtomicU64, run: &Run<'_>) -> Result<State> {
         if jobs.end > self.jobs() || jobs.is_empty() {
-            return Err(refused(format!("jobs {jobs:?} are not among the {}; choose some of them", self.jobs())));
+            return Err(Error::search(format!("jobs {jobs:?} are not among the {}; choose some of them", self.jobs())));
         }
         self.with_answer(run, |answer| answer.run(self, state, jobs, settled, run))
     }
@@ -208,7 +198,7 @@ impl Task {
     /// What a state found, ready to go on: as the last call left it, or checked.
     fn found<G: Answer>(&self, goal: &G, state: &State) -> Result<G::Found> {
         if state.key != self.key {
-            return Err(refused("the state is of another question, benchmark or version; start again".to_owned()));
+            return Err(Error::search("the state is of another question, benchmark or version; start again"));
         }
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some((_, found)) = last.filter(|(sha256, _)| *sha256 == state.sha256)
@@ -241,7 +231,10 @@ fn joined(a: &[(usize, usize)], b: &[(usize, usize)]) -> Result<Vec<(usize, usiz
     for (start, end) in all {
         match out.last_mut() {
             Some(last) if start < last.1 => {
-                return Err(refused(format!("jobs {start} to {} are done twice; give each once", last.1.min(end) - 1)));
+                return Err(Error::search(format!(
+                    "jobs {start} to {} are done twice; give each once",
+                    last.1.min(end) - 1
+                )));
             }
             Some(last) if start == last.1 => last.1 = end,
             _ => out.push((start, end)),

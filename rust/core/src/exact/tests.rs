@@ -81,18 +81,7 @@ fn case_with(blocks: &[Vec<usize>], whole: bool, constant: f64, seed: u64) -> Ca
     let space = space_of(&blocks.iter().map(Vec::as_slice).collect::<Vec<_>>());
     let directory = tempfile::tempdir().unwrap();
     for (m, link) in [Link::Identity, Link::Reciprocal, Link::Log].into_iter().enumerate() {
-        let metric = Metric {
-            name: format!("m{m}"),
-            unit: String::new(),
-            direction: Direction::Maximise,
-            link,
-            noise: None,
-            description: String::new(),
-            members: 0,
-            calibrated: false,
-            file: String::new(),
-            sha256: String::new(),
-        };
+        let metric = Metric::new(format!("m{m}"), Direction::Maximise, link);
         let constant = if link == Link::Reciprocal { constant } else { 0.0 };
         let surrogate = surrogate(&space, whole, constant, seed ^ m as u64);
         write_metric(directory.path(), &space, metric, &surrogate, None, BTreeMap::new()).unwrap();

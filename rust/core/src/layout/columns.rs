@@ -1,6 +1,7 @@
 //! Columns of packed rows: the bytes that a cell number of a dense table is made of.
 
 use crate::space::definition::Space;
+use crate::tables::axes::joint;
 
 /// Two neighbouring variables share a column where their joint states are at most this many.
 const MERGED_STATES: usize = 8;
@@ -11,6 +12,12 @@ pub(crate) struct Column {
     pub(crate) first: usize,
     pub(crate) len: usize,
     pub(crate) states: usize,
+}
+
+/// Joint states of some variables, with those that share their columns.
+pub(crate) fn packed_cells(columns: &[Column], variables: impl Iterator<Item = usize> + Clone) -> usize {
+    let inside = |c: &&Column| variables.clone().any(|v| (c.first..c.first + c.len).contains(&v));
+    joint(columns.iter().filter(inside).map(|c| c.states))
 }
 
 /// Columns of a space: pairs of variables (2i, 2i + 1) of one block where they are small, single variables else.

@@ -23,7 +23,7 @@ impl Benchmark {
 
     /// How measurements of a metric scatter.
     pub(crate) fn noise(&self, metric: usize) -> Result<Noise> {
-        let of_link = self.predictor(metric)?.uncertainty().and_then(|u| u.noise).map(Noise::OfLink);
+        let of_link = self.predictor(metric)?.uncertainty.as_ref().and_then(|u| u.noise).map(Noise::OfLink);
         of_link.or(self.metrics()[metric].noise.map(Noise::OfMetric)).ok_or_else(|| {
             self.lacks(metric, "a noise", "predict it, or fit it to data with repeated measurements or a stated noise")
         })
@@ -34,23 +34,23 @@ impl Benchmark {
         let uncertainty = self.uncertainty(metric, |u| !u.scores.is_empty(), "held-out errors")?;
         let predictor = self.predictor(metric)?;
         if !(level > 0.0 && level < 1.0) {
-            return Err(self.refuses(metric, format!("has no interval of level {level}; choose between 0 and 1")));
+            return Err(self.refused(metric, format!("has no interval of level {level}; choose between 0 and 1")));
         }
         let score = uncertainty.quantile(level).ok_or_else(|| {
             let scores = uncertainty.scores.len();
             let largest = (1e6 * scores as f64 / (scores as f64 + 1.0)).floor() / 1e6;
             let reason = format!("has {scores} held-out errors, too few for level {level}");
-            self.refuses(metric, format!("{reason}; choose at most {largest}"))
+            self.refused(metric, format!("{reason}; choose at most {largest}"))
         })?;
         let means = predictor.predict_linked(self.space(), rows, run)?;
-        let members = predictor.surrogate().predict_members(self.space(), rows, run)?;
+        let members = predictor.surrogate.predict_members(self.space(), rows, run)?;
         let cards: Vec<usize> = self.space().cards().collect();
-        let each = means.iter().zip(members.chunks_exact(predictor.surrogate().members()));
+        let each = means.iter().zip(members.chunks_exact(predictor.surrogate.members()));
         let each = each.zip(rows.chunks_exact(cards.len()));
         Ok(each
             .map(|((&mean, members), row)| {
                 let half = score * uncertainty.total(&cards, row, members);
-                ends(predictor.link(), mean, half)
+                ends(predictor.link, mean, half)
             })
             .unzip())
     }
@@ -73,20 +73,16 @@ impl Benchmark {
     }
 
     fn uncertainty(&self, metric: usize, has: fn(&Uncertainty) -> bool, what: &str) -> Result<&Uncertainty> {
-        let uncertainty = self.predictor(metric)?.uncertainty().filter(|u| has(u));
+        let uncertainty = self.predictor(metric)?.uncertainty.as_ref().filter(|u| has(u));
         let is_exact = self.metrics()[metric].noise == Some(0.0);
         uncertainty.ok_or_else(|| match is_exact {
-            true => self.refuses(metric, format!("is exact, without {what}; use its predictions")),
+            true => self.refused(metric, format!("is exact, without {what}; use its predictions")),
             false => self.lacks(metric, what, "fit it with accelnas.build, which records them"),
         })
     }
 
     fn lacks(&self, metric: usize, what: &str, remedy: &str) -> Error {
-        self.refuses(metric, format!("comes without {what}; {remedy}"))
-    }
-
-    fn refuses(&self, metric: usize, reason: String) -> Error {
-        Error::Metric { name: self.metrics()[metric].name.clone(), reason }
+        self.refused(metric, format!("comes without {what}; {remedy}"))
     }
 }
 

@@ -180,7 +180,7 @@ mod tests {
             let bits = |(mean, std): (&[f32], &[f32])| mean.iter().chain(std).map(|x| x.to_bits()).collect::<Vec<_>>();
             prop_assert_eq!(bits((&mean, &std)), bits((&portable.0, &portable.1)));
             let (exact, exact_std) = predictor.predict_f64(&space, &rows, Some(Std::Total), &run()).unwrap();
-            let modelled = predictor.surrogate().predict(&space, &rows, &run()).unwrap();
+            let modelled = predictor.surrogate.predict(&space, &rows, &run()).unwrap();
             let bound = predictor.deviation_bound(&Packer::new(&space), &run()).unwrap();
             for i in 0..mean.len() {
                 // Slope of the link's inverse carries errors to the metric's scale.
@@ -278,10 +278,8 @@ mod tests {
         let wide: Vec<&[usize]> = vec![&[256]; 200];
         let space = space_of(&wide);
         let stump = |t: u32| {
-            let leaf =
-                |value| Node { goes_left: ChoiceSet::EMPTY, variable: 0, left: Node::LEAF, right: Node::LEAF, value };
             let split = Node { goes_left: ChoiceSet::first(100), variable: t % 200, left: 1, right: 2, value: 0.0 };
-            [split, leaf(f64::from(t) / 7.0), leaf(-f64::from(t) / 3.0)]
+            [split, Node::leaf(f64::from(t) / 7.0), Node::leaf(-f64::from(t) / 3.0)]
         };
         let of_trees = |count: u32| {
             let mut forest = Forest::constant(0.0);

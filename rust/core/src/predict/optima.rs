@@ -35,7 +35,7 @@ pub struct Optima {
 impl Predictor {
     /// Climbs from each checked row to the best neighbour, the first of equals, until none is better.
     pub fn climb(&self, space: &Space, direction: Direction, mut rows: Vec<u8>, run: &Run<'_>) -> Result<Optima> {
-        self.surrogate().require_tables(" to climb on")?;
+        self.surrogate.require_tables(" to climb on")?;
         let width = space.width();
         let (mut scores, mut steps) = (vec![0.0; rows.len() / width], vec![0; rows.len() / width]);
         run.in_pool(|| {
@@ -56,15 +56,7 @@ impl Predictor {
                 Ok(())
             })
         })?;
-        collect(&rows, width, &scores, steps, sign(direction), run)
-    }
-}
-
-/// Factor that makes more better.
-fn sign(direction: Direction) -> f64 {
-    match direction {
-        Direction::Maximise => 1.0,
-        Direction::Minimise => -1.0,
+        collect(&rows, width, &scores, steps, direction.sign(), run)
     }
 }
 
@@ -136,14 +128,14 @@ struct ClimbBuffers {
 
 impl<'a> Climber<'a> {
     fn new(space: &Space, predictor: &'a Predictor, direction: Direction) -> Result<Climber<'a>> {
-        let surrogate = predictor.surrogate();
+        let surrogate = &predictor.surrogate;
         let (cells, granularity) = (surrogate.tables.mean_cells(), surrogate.tables.granularity);
         let groups = surrogate.assigned(0)?;
         let tables = map(&groups, |group| DenseTable::new(space, granularity, group, &cells));
         let holds = |t: &usize, v: usize| tables[*t].steps.iter().any(|&(own, _)| own == v);
         let tables_of = (0..space.width()).map(|v| (0..tables.len()).filter(|t| holds(t, v)).collect()).collect();
         let first = (0..=space.width()).map(|v| space.cards().take(v).sum()).collect();
-        let (constant, sign) = (surrogate.mean_constant(), sign(direction));
+        let (constant, sign) = (surrogate.mean_constant(), direction.sign());
         Ok(Climber { predictor, constant, sign, tables, tables_of, first })
     }
 
@@ -191,7 +183,7 @@ impl<'a> Climber<'a> {
         for parts in parts.chunks_exact(scores.len()) {
             scores.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
         }
-        let link = self.predictor.link();
+        let link = self.predictor.link;
         scores.iter_mut().for_each(|score| *score = self.sign * link.inverse(self.constant + *score));
     }
 }
@@ -215,7 +207,7 @@ mod tests {
     fn climbed(space: &Space, predictor: &Predictor, direction: Direction, row: &[u8]) -> (Vec<u8>, u32) {
         let scores = |rows: &[u8]| -> Vec<f64> {
             let (values, _) = predictor.predict_f64(space, rows, None, &run()).unwrap();
-            values.iter().map(|v| sign(direction) * v).collect()
+            values.iter().map(|v| direction.sign() * v).collect()
         };
         let (mut row, mut moves) = (row.to_vec(), 0);
         loop {
@@ -237,7 +229,7 @@ mod tests {
             assert_eq!(found.steps, expected.iter().map(|(_, moves)| *moves).collect::<Vec<_>>());
             let (values, _) = predictor.predict_f64(space, &found.rows, None, &run()).unwrap();
             assert_eq!(found.values, values, "bits differ from those of predictions");
-            assert!(values.windows(2).all(|w| sign(direction) * w[0] >= sign(direction) * w[1]));
+            assert!(values.windows(2).all(|w| direction.sign() * w[0] >= direction.sign() * w[1]));
             let optima: Vec<&[u8]> = found.rows.chunks_exact(space.width()).collect();
             let ends: Vec<&[u8]> = expected.iter().map(|(end, _)| end.as_slice()).collect();
             assert_eq!(found.reached.iter().map(|&i| optima[i as usize]).collect::<Vec<_>>(), ends);

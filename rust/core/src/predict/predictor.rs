@@ -37,9 +37,9 @@ pub enum Std {
 /// One metric, ready to predict.
 #[derive(Debug)]
 pub struct Predictor {
-    pub(crate) surrogate: Surrogate,
-    pub(crate) link: Link,
-    pub(crate) uncertainty: Option<Uncertainty>,
+    pub surrogate: Surrogate,
+    pub link: Link,
+    pub uncertainty: Option<Uncertainty>,
     pub(crate) constant: f64,
     pub(crate) mean_cells: Vec<f64>,
     pub(crate) groups: Vec<Group>,
@@ -94,18 +94,6 @@ impl Predictor {
             training: OnceLock::new(),
             lowest: OnceLock::new(),
         })
-    }
-
-    pub fn surrogate(&self) -> &Surrogate {
-        &self.surrogate
-    }
-
-    pub fn uncertainty(&self) -> Option<&Uncertainty> {
-        self.uncertainty.as_ref()
-    }
-
-    pub fn link(&self) -> Link {
-        self.link
     }
 
     /// Largest error of a member's deviation in a float32 standard deviation: half a step a group, on the link's scale.

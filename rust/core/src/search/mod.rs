@@ -18,5 +18,5 @@ pub use problem::objective::{Objective, is_feasible};
 pub use problem::stream::Stream;
 pub use quality::indicators::{hypervolumes, igd_plus};
 pub use quality::ranks::{crowding_distances, non_dominated_ranks};
-pub use runs::cohort::{Cohort, Keep, Log};
+pub use runs::cohort::{Cohort, Log};
 pub use runs::farm::{Farm, Watch};

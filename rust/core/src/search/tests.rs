@@ -35,18 +35,7 @@ fn benchmark(space: &Space, seed: u64) -> Arc<Benchmark> {
     for (i, (name, direction, link)) in
         [("a", Direction::Maximise, Link::Identity), ("b", Direction::Minimise, Link::Log)].into_iter().enumerate()
     {
-        let metric = Metric {
-            name: name.to_owned(),
-            unit: String::new(),
-            direction,
-            link,
-            noise: Some(0.1),
-            description: String::new(),
-            members: 1,
-            calibrated: false,
-            file: String::new(),
-            sha256: String::new(),
-        };
+        let metric = Metric { noise: Some(0.1), ..Metric::new(name.to_owned(), direction, link) };
         let surrogate = lower(space, &[&forest(space, 20, 2, 3, seed ^ i as u64)], &run()).unwrap();
         write_metric(directory.path(), space, metric, &surrogate, None, Default::default()).unwrap();
     }
@@ -59,12 +48,12 @@ fn benchmark(space: &Space, seed: u64) -> Arc<Benchmark> {
 fn problem(bench: &Arc<Benchmark>, metrics: &[usize], objective: &str, noisy: usize) -> Arc<Problem> {
     let objective = Objective::from_json(objective, metrics.len()).unwrap();
     let modelled = Modelled::new(bench.clone(), metrics.to_vec(), noisy, &run()).unwrap();
-    Arc::new(Problem::modelled(modelled, noisy > 0, false, objective, None).unwrap())
+    Arc::new(Problem::modelled(modelled, false, objective, None).unwrap())
 }
 
-fn logs(problem: &Arc<Problem>, algorithm: &str, budget: u64, keep: Keep, threads: usize) -> Vec<Log> {
+fn logs(problem: &Arc<Problem>, algorithm: &str, budget: u64, keep_all: bool, threads: usize) -> Vec<Log> {
     let algorithm = AlgorithmSpec::from_json(algorithm).unwrap();
-    let farm = Farm { problem, algorithm: &algorithm, seed: 5, budget, keep };
+    let farm = Farm { problem, algorithm: &algorithm, seed: 5, budget, keep_all };
     farm.run(0..9, &Watch::default(), &Run { threads: Some(threads), ..run() }).unwrap()
 }
 
@@ -79,9 +68,9 @@ proptest! {
         let several = problem(&bench, &[0, 1], r#"{"directions": ["maximise", "minimise"]}"#, 0);
         let cases = SINGLE.iter().map(|a| (&single, a)).chain(SEVERAL.iter().map(|a| (&several, a)));
         for (problem, algorithm) in cases {
-            let all = logs(problem, algorithm, 70, Keep::All, 1);
-            prop_assert_eq!(&all, &logs(problem, algorithm, 70, Keep::All, 3), "{}", algorithm);
-            let short = logs(problem, algorithm, 70, Keep::Improvements, 2);
+            let all = logs(problem, algorithm, 70, true, 1);
+            prop_assert_eq!(&all, &logs(problem, algorithm, 70, true, 3), "{}", algorithm);
+            let short = logs(problem, algorithm, 70, false, 2);
             for (all, short) in all.iter().zip(&short) {
                 prop_assert_eq!(&all.evaluations, &(1..=70).collect::<Vec<u64>>());
                 space.check(&all.rows, &ALONE).unwrap();
@@ -124,7 +113,7 @@ proptest! {
         let linked = [linked(1), linked(0)];
         // The multilinear extension by its definition; probabilities need not add up for slopes to be right.
         let score = |p: &[f64]| {
-            let constant = |metric: usize| bench.predictor(metric).unwrap().surrogate().mean_constant();
+            let constant = |metric: usize| bench.predictor(metric).unwrap().surrogate.mean_constant();
             let mut values = [constant(1), constant(0)];
             for (i, row) in rows.chunks_exact(space.width()).enumerate() {
                 let weight: f64 = row.iter().zip(&first).map(|(&c, f)| p[f + c as usize]).product();
@@ -164,7 +153,7 @@ fn all_algorithms_reach_the_optimum_of_small_spaces() {
     let ascent = r#"{"kind": "gradient_ascent", "learning_rate": 0.1, "steps": 5, "relaxation": "expectation", "temperature": 1}"#;
     let noisy = ascent.replace("expectation", "gumbel");
     for (algorithm, budget) in SINGLE.iter().map(|a| (*a, 12_000)).chain([(ascent, 400), (&noisy, 400)]) {
-        for log in logs(&single, algorithm, budget, Keep::Improvements, 2) {
+        for log in logs(&single, algorithm, budget, false, 2) {
             // A policy converges where it converges.
             let is_policy = algorithm.contains("reinforce");
             assert!(is_policy || log.scores.last() == Some(&f64::from(best)), "{algorithm}: {:?}, {best}", log.scores);
@@ -178,7 +167,7 @@ fn measurements_are_those_of_queries_and_halving_finds_good_means() {
     let bench = benchmark(&space, 4);
     let noisy = problem(&bench, &[0], r#"{"directions": ["maximise"]}"#, 1);
     let algorithm = r#"{"kind": "successive_halving", "initial": 27, "reduction": 3}"#;
-    let all = logs(&noisy, algorithm, 300, Keep::All, 1);
+    let all = logs(&noisy, algorithm, 300, true, 1);
     for (number, log) in all.iter().enumerate() {
         for (i, (row, score)) in log.rows.chunks_exact(space.width()).zip(&log.scores).enumerate().step_by(37) {
             let seed = Stream::of_evaluation(5, number as u64, i as u64 + 1);
@@ -194,7 +183,7 @@ fn measurements_are_those_of_queries_and_halving_finds_good_means() {
         counts.sort_unstable();
         assert!(counts[80] >= 27 && counts[0] >= 1);
     }
-    assert_eq!(all, logs(&noisy, algorithm, 300, Keep::All, 2));
+    assert_eq!(all, logs(&noisy, algorithm, 300, true, 2));
 }
 
 #[test]
@@ -228,6 +217,6 @@ fn what_can_not_be_done_is_refused() {
     assert!(spec(r#"{"kind": "annealing"}"#).unwrap_err().to_string().contains("the algorithm can't be read"));
     let stopped = Run { cancelled: &AtomicBool::new(true), ..run() };
     let algorithm = spec(SINGLE[0]).unwrap();
-    let farm = Farm { problem: &plain, algorithm: &algorithm, seed: 0, budget: 10, keep: Keep::All };
+    let farm = Farm { problem: &plain, algorithm: &algorithm, seed: 0, budget: 10, keep_all: true };
     assert!(matches!(farm.run(0..1, &Watch::default(), &stopped), Err(Error::Cancelled)));
 }

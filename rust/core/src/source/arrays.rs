@@ -97,14 +97,7 @@ impl SourceTrees<'_> {
             if !self.value[i].is_finite() {
                 return Err(format!("leaf value {} is not finite", self.value[i]));
             }
-            let leaf = Node {
-                goes_left: ChoiceSet::EMPTY,
-                variable: 0,
-                left: Node::LEAF,
-                right: Node::LEAF,
-                value: self.value[i],
-            };
-            return Ok(leaf);
+            return Ok(Node::leaf(self.value[i]));
         }
         let child = |c: i32| match usize::try_from(c) {
             Ok(c) if c < tree_len => Ok(c as u32),

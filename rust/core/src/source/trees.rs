@@ -75,6 +75,10 @@ pub struct Node {
 impl Node {
     pub const LEAF: u32 = u32::MAX;
 
+    pub(crate) fn leaf(value: f64) -> Node {
+        Node { goes_left: ChoiceSet::EMPTY, variable: 0, left: Node::LEAF, right: Node::LEAF, value }
+    }
+
     pub fn is_leaf(&self) -> bool {
         self.left == Node::LEAF
     }

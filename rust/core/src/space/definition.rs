@@ -173,13 +173,10 @@ impl Space {
 
     /// The space of some choices alone: ascending choice indices of every variable.
     pub fn restricted(&self, allowed: &[Vec<u8>]) -> Result<Space> {
+        self.check_allowed(allowed)?;
         let mut definition = self.definition.clone();
-        let fits = |v: &VariableDefinition, own: &[u8]| own.iter().all(|&c| (c as usize) < v.choices.len());
         let variables = definition.blocks.iter_mut().flat_map(|block| &mut block.variables);
-        let mut allowed = allowed.iter();
-        for variable in variables {
-            let own = allowed.next().filter(|own| fits(variable, own));
-            let own = own.ok_or_else(|| invalid(self.name(), "allowed choices do not fit; give indices of its own"))?;
+        for (variable, own) in variables.zip(allowed) {
             let labels = variable.labels.take();
             variable.labels = labels.map(|labels| own.iter().map(|&c| labels[c as usize].clone()).collect());
             variable.choices = own.iter().map(|&c| variable.choices[c as usize].clone()).collect();
@@ -232,6 +229,13 @@ impl Space {
         let block = &self.blocks[self.variables[variable].block];
         let later = &self.variables[variable + 1..block.variables.end];
         (self.variables[variable].choices.len(), later.iter().map(|v| v.choices.len()).product())
+    }
+
+    /// Blocks of ascending variables, each once.
+    pub(crate) fn blocks_of(&self, variables: impl Iterator<Item = usize>) -> Vec<usize> {
+        let mut blocks: Vec<usize> = variables.map(|v| self.variables[v].block).collect();
+        blocks.dedup();
+        blocks
     }
 
     /// Number of choices of each variable.

@@ -25,6 +25,29 @@ impl Space {
         })
     }
 
+    /// Expects ascending choice indices of every variable.
+    pub(crate) fn check_allowed(&self, allowed: &[Vec<u8>]) -> Result<()> {
+        let invalid = |reason: String| Err(Error::InvalidSpace { space: self.name().to_owned(), reason });
+        if allowed.len() != self.width() {
+            let (found, width) = (allowed.len(), self.width());
+            return invalid(format!("{width} variables are restricted by {found} lists; give one each"));
+        }
+        for (v, (variable, choices)) in self.variables().iter().zip(allowed).enumerate() {
+            if choices.is_empty() || choices.windows(2).any(|w| w[0] >= w[1]) {
+                return invalid(format!("{:?} is restricted to {choices:?}; give ascending choices", variable.name));
+            }
+            if let Some(&index) = choices.iter().find(|&&c| c as usize >= variable.choices.len()) {
+                return Err(self.choice_index_error(0, v, index));
+            }
+        }
+        Ok(())
+    }
+
+    /// Choice indices of every variable.
+    pub(crate) fn all_choices(&self) -> Vec<Vec<u8>> {
+        self.cards().map(|card| (0..card).map(|c| c as u8).collect()).collect()
+    }
+
     /// The error for a choice index out of range.
     pub fn choice_index_error(&self, row: usize, variable: usize, index: u8) -> Error {
         let v = &self.variables()[variable];
@@ -186,25 +209,10 @@ impl Space {
 
     /// For each block, the choice indices of each of its states.
     fn state_tables(&self) -> Vec<Vec<u8>> {
-        let cards: Vec<usize> = self.cards().collect();
         let table = |block: &Block| {
-            (0..block.states)
-                .flat_map(|state| {
-                    let mut rest = state;
-                    let mut choices: Vec<u8> = block
-                        .variables
-                        .clone()
-                        .rev()
-                        .map(|v| {
-                            let choice = (rest % cards[v]) as u8;
-                            rest /= cards[v];
-                            choice
-                        })
-                        .collect();
-                    choices.reverse();
-                    choices
-                })
-                .collect()
+            let radices: Vec<(usize, usize)> = block.variables.clone().map(|v| self.radix(v)).collect();
+            let choices = |state: usize| radices.iter().map(move |(card, inner)| (state / inner % card) as u8);
+            (0..block.states).flat_map(choices).collect()
         };
         self.blocks().iter().map(table).collect()
     }

@@ -168,10 +168,9 @@ fn read_surrogate(reader: &Reader<'_>, space: &Space, header: &Header) -> Read<S
 }
 
 fn read_tables(reader: &Reader<'_>, space: &Space, header: &Header, members: usize) -> Read<Tables> {
-    let granularity = [Granularity::Variables, Granularity::Blocks]
-        .into_iter()
-        .find(|g| g.name() == header.granularity)
-        .ok_or_else(|| format!("granularity is {:?}, expected variables or blocks", header.granularity))?;
+    let named = Granularity::NAMES.into_iter().find(|(name, _)| *name == header.granularity);
+    let (_, granularity) =
+        named.ok_or_else(|| format!("granularity is {:?}, expected variables or blocks", header.granularity))?;
     let cards = granularity.cards(space);
     let (_, axes) = reader.tensor("table_axes", Dtype::U16, 2, u16::from_le_bytes)?;
     let (triples, rest) = axes.as_chunks::<MAX_ORDER>();

@@ -16,7 +16,7 @@ use crate::store::artifact;
 use crate::store::artifact::{FORMAT_VERSION, Header};
 use crate::store::files::{self, BENCHMARK_FILE};
 use crate::store::listing::{BenchmarkToml, Metric, check_name, read_toml};
-use crate::surrogate::ensemble::Surrogate;
+use crate::surrogate::ensemble::{LIMITED, Surrogate};
 use crate::surrogate::uncertainty::Uncertainty;
 use crate::threads::{Run, filled};
 
@@ -86,15 +86,11 @@ impl Benchmark {
         }
         let metric = Metric { members: surrogate.members(), calibrated: uncertainty.is_some(), ..metric };
         let predictor = Predictor::new(surrogate.clone(), metric.link, uncertainty)?;
-        Ok(Benchmark {
-            directory: self.directory.clone(),
-            name: self.name.clone(),
-            packer: Packer::new(space),
-            space: self.space.clone(),
-            metrics: self.metrics.iter().cloned().chain([metric]).collect(),
-            predictors: self.predictors.iter().cloned().chain([Arc::new(OnceLock::from(predictor))]).collect(),
-            in_memory: self.in_memory.iter().cloned().chain([Some(header)]).collect(),
-        })
+        let mut more = self.clone();
+        more.metrics.push(metric);
+        more.predictors.push(Arc::new(OnceLock::from(predictor)));
+        more.in_memory.push(Some(header));
+        Ok(more)
     }
 
     pub fn directory(&self) -> &Path {
@@ -156,17 +152,19 @@ impl Benchmark {
 
     /// A metric's surrogate, without trees; else says what follows from them and what else can be done.
     pub(crate) fn tables_of(&self, metric: usize, so: &str, or: &str) -> Result<&Surrogate> {
-        let surrogate = self.predictor(metric)?.surrogate();
+        let surrogate = &self.predictor(metric)?.surrogate;
         match surrogate.forest_trees() {
             0 => Ok(surrogate),
-            trees => {
-                let limits = "limited interactions (max_variables or max_blocks)";
-                let reason = format!(
-                    "has {trees} trees that are no interaction tables, so {so}; refit it with {limits}, or {or}"
-                );
-                Err(Error::Metric { name: self.metrics[metric].name.clone(), reason })
-            }
+            trees => Err(self.refused(
+                metric,
+                format!("has {trees} trees that are no interaction tables, so {so}; refit it with {LIMITED}, or {or}"),
+            )),
         }
+    }
+
+    /// The error for what a metric can't do.
+    pub(crate) fn refused(&self, metric: usize, reason: String) -> Error {
+        Error::Metric { name: self.metrics[metric].name.clone(), reason }
     }
 
     /// Largest error of a member's deviation in float32 standard deviations, on the link's scale.
@@ -270,18 +268,7 @@ mod tests {
     use crate::threads::ALONE;
 
     fn metric(name: &str) -> Metric {
-        Metric {
-            name: name.to_owned(),
-            unit: "ms".to_owned(),
-            direction: Direction::Minimise,
-            link: Link::Identity,
-            noise: None,
-            description: String::new(),
-            members: 0,
-            calibrated: false,
-            file: String::new(),
-            sha256: String::new(),
-        }
+        Metric { unit: "ms".to_owned(), ..Metric::new(name.to_owned(), Direction::Minimise, Link::Identity) }
     }
 
     #[test]

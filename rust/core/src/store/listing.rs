@@ -39,6 +39,14 @@ pub struct Metric {
     pub sha256: String,
 }
 
+impl Metric {
+    /// A metric without unit, noise and description; its members, file and hash follow from its surrogate.
+    pub fn new(name: String, direction: Direction, link: Link) -> Metric {
+        let [unit, description, file, sha256] = [const { String::new() }; 4];
+        Metric { name, unit, direction, link, noise: None, description, members: 0, calibrated: false, file, sha256 }
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BenchmarkToml {

@@ -111,9 +111,7 @@ fn tree<'a>(
             nodes[open.pop()?].right = i as u32;
         }
         if variable == LEAF {
-            let leaf = (Node::LEAF, Node::LEAF);
-            let value = values.next()?;
-            nodes.push(Node { goes_left: ChoiceSet::EMPTY, variable: 0, left: leaf.0, right: leaf.1, value });
+            nodes.push(Node::leaf(values.next()?));
         } else {
             let goes_left = ChoiceSet::from_bytes(masks.next()?);
             nodes.push(Node { goes_left, variable: u32::from(variable), left: i as u32 + 1, right: 0, value: 0.0 });

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::source::trees::{Forest, Node};
 use crate::space::definition::Space;
 use crate::surrogate::ensemble::Surrogate;
-use crate::surrogate::given::check_variables;
+use crate::surrogate::given::check_axes;
 use crate::surrogate::lower::spread;
 use crate::tables::axes::{AxisSet, Granularity, MAX_CELLS, axis_set, joint};
 use crate::tables::stored::{RawTables, Tables, purify};
@@ -62,9 +62,8 @@ fn common_granularity(space: &Space, parts: &[(f64, &Surrogate)]) -> Result<Gran
         return Ok(Granularity::Variables);
     }
     for set in of(Granularity::Variables).flat_map(|t| &t.sets) {
-        let mut blocks: Vec<usize> = set.axes().iter().map(|&v| space.variables()[v as usize].block).collect();
-        blocks.dedup();
-        let cells = joint(blocks.iter().map(|&b| space.blocks()[b].states));
+        let blocks = space.blocks_of(set.axes().iter().map(|&v| v as usize));
+        let cells = joint(blocks.into_iter().map(|b| space.blocks()[b].states));
         if cells > MAX_CELLS {
             return Err(Error::model(format!(
                 "a table over variables {:?} would have {cells} cells over their blocks, at most {MAX_CELLS} fit; combine surrogates of one granularity",
@@ -80,7 +79,7 @@ fn variables_of(space: &Space, blocks: &AxisSet) -> Result<AxisSet> {
     let of_block = |&b: &u16| space.blocks()[b as usize].variables.clone();
     let free = |&v: &usize| space.variables()[v].choices.len() > 1;
     let variables: Vec<usize> = blocks.axes().iter().flat_map(of_block).filter(free).collect();
-    check_variables(space, &variables).map_err(Error::model)?;
+    check_axes(space, Granularity::Variables, &variables).map_err(Error::model)?;
     axis_set(&variables.iter().map(|&v| v as u16).collect::<Vec<_>>())
 }
 

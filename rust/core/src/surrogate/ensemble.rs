@@ -13,6 +13,8 @@ use crate::threads::{Run, for_rows};
 
 /// Most cells of a dense table of member deviations: with 16 lanes it stays inside a core's second cache.
 pub const MEMBER_CELLS: usize = 2048;
+/// What makes a model tables.
+pub(crate) const LIMITED: &str = "limited interactions (max_variables or max_blocks)";
 /// What predictions may take in memory: so much for any model, and so many times what a file holds of it.
 const BUDGET: (usize, usize) = (1 << 28, 64);
 /// Groups of so few cells are not made smaller to stay within the budget.
@@ -115,9 +117,7 @@ impl Surrogate {
     pub(crate) fn require_tables(&self, so: &str) -> Result<()> {
         match self.forest_trees() {
             0 => Ok(()),
-            trees => Err(Error::model(format!(
-                "{trees} trees are no interaction tables{so}; refit with limited interactions (max_variables or max_blocks)"
-            ))),
+            trees => Err(Error::model(format!("{trees} trees are no interaction tables{so}; refit with {LIMITED}"))),
         }
     }
 

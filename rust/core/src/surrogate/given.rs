@@ -1,7 +1,7 @@
 //! Surrogates from tables that a caller gives.
 
 use crate::error::{Error, Result};
-use crate::layout::columns::{Column, columns};
+use crate::layout::columns::{columns, packed_cells};
 use crate::space::definition::Space;
 use crate::surrogate::ensemble::Surrogate;
 use crate::tables::axes::{AxisSet, Granularity, MAX_BLOCKS, MAX_CELLS, MAX_ORDER, joint};
@@ -83,11 +83,7 @@ fn free_axes(
 ) -> Result<Option<AxisSet>> {
     let cards = granularity.cards(space);
     let error = |reason: String| Error::model(format!("table {i}, of {} {set:?}: {reason}", granularity.name()));
-    match granularity {
-        Granularity::Variables => check_variables(space, set),
-        Granularity::Blocks => check_blocks(space, set),
-    }
-    .map_err(error)?;
+    check_axes(space, granularity, set).map_err(error)?;
     let expected = members * set.iter().map(|&a| cards[a]).product::<usize>();
     if cells.len() != expected {
         let states = if granularity == Granularity::Blocks { "states" } else { "choices" };
@@ -102,42 +98,30 @@ fn free_axes(
     Ok(AxisSet::new(&free))
 }
 
-/// Whether a table may depend on these variables.
-pub(crate) fn check_variables(space: &Space, set: &[usize]) -> std::result::Result<(), String> {
-    let width = space.width();
-    if set.is_empty() || set.len() > MAX_ORDER {
-        return Err(format!("it has {} variables; use 1 to {MAX_ORDER}", set.len()));
-    }
-    if set.windows(2).any(|w| w[0] >= w[1]) || set[set.len() - 1] >= width {
-        return Err(format!("use ascending numbers of variables, 0 to {}", width - 1));
-    }
-    let mut blocks: Vec<usize> = set.iter().map(|&v| space.variables()[v].block).collect();
-    blocks.dedup();
-    if blocks.len() > MAX_BLOCKS {
-        return Err(format!("they are of {} blocks; use at most {MAX_BLOCKS}", blocks.len()));
-    }
-    let inside = |c: &&Column| set.iter().any(|&v| (c.first..c.first + c.len).contains(&v));
-    let cells = joint(columns(space).iter().filter(inside).map(|c| c.states));
-    match cells > MAX_CELLS {
-        true => {
-            Err(format!("they have {cells} joint choices, with those they are packed with; at most {MAX_CELLS} fit"))
-        }
-        false => Ok(()),
-    }
-}
-
-/// Whether a table may depend on these blocks.
-fn check_blocks(space: &Space, set: &[usize]) -> std::result::Result<(), String> {
-    let count = space.blocks().len();
-    if set.is_empty() || set.len() > MAX_BLOCKS {
-        return Err(format!("it has {} blocks; use 1 to {MAX_BLOCKS}", set.len()));
+/// Whether a table may depend on these axes.
+pub(crate) fn check_axes(space: &Space, granularity: Granularity, set: &[usize]) -> std::result::Result<(), String> {
+    let (axes, most, count) = match granularity {
+        Granularity::Variables => ("variables", MAX_ORDER, space.width()),
+        Granularity::Blocks => ("blocks", MAX_BLOCKS, space.blocks().len()),
+    };
+    if set.is_empty() || set.len() > most {
+        return Err(format!("it has {} {axes}; use 1 to {most}", set.len()));
     }
     if set.windows(2).any(|w| w[0] >= w[1]) || set[set.len() - 1] >= count {
-        return Err(format!("use ascending numbers of blocks, 0 to {}", count - 1));
+        return Err(format!("use ascending numbers of {axes}, 0 to {}", count - 1));
     }
-    let cells = joint(set.iter().map(|&b| space.blocks()[b].states));
+    let (cells, states) = match granularity {
+        Granularity::Blocks => (joint(set.iter().map(|&b| space.blocks()[b].states)), "states"),
+        Granularity::Variables => {
+            let blocks = space.blocks_of(set.iter().copied()).len();
+            if blocks > MAX_BLOCKS {
+                return Err(format!("they are of {blocks} blocks; use at most {MAX_BLOCKS}"));
+            }
+            (packed_cells(&columns(space), set.iter().copied()), "choices, with those they are packed with")
+        }
+    };
     match cells > MAX_CELLS {
-        true => Err(format!("they have {cells} joint states; at most {MAX_CELLS} fit")),
+        true => Err(format!("they have {cells} joint {states}; at most {MAX_CELLS} fit")),
         false => Ok(()),
     }
 }

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use crate::error::{Error, Result};
-use crate::layout::columns::{Column, columns};
+use crate::layout::columns::{Column, columns, packed_cells};
 use crate::source::paths::{Path, for_each_leaf};
-use crate::source::trees::{ChoiceSet, Forest, Node};
+use crate::source::trees::{Forest, Node};
 use crate::space::definition::Space;
 use crate::surrogate::ensemble::Surrogate;
 use crate::tables::axes::{Granularity, MAX_BLOCKS, MAX_CELLS, MAX_ORDER, axis_set, joint};
@@ -52,10 +52,8 @@ pub fn lower(space: &Space, forests: &[&Forest], run: &Run<'_>) -> Result<Surrog
 fn tree_need(space: &Space, columns: &[Column], tree: &[Node]) -> Need {
     let mut need = Need::Variables;
     for_each_leaf(space, tree, |path, _| {
-        let mut blocks: Vec<usize> = path.iter().map(|&(v, _)| space.variables()[v as usize].block).collect();
-        blocks.dedup();
-        let inside = |c: &&Column| path.iter().any(|&(v, _)| (c.first..c.first + c.len).contains(&(v as usize)));
-        let column_cells = || joint(columns.iter().filter(inside).map(|c| c.states));
+        let blocks = space.blocks_of(path.iter().map(|&(v, _)| v as usize));
+        let column_cells = || packed_cells(columns, path.iter().map(|&(v, _)| v as usize));
         let block_cells = || joint(blocks.iter().map(|&b| space.blocks()[b].states));
         let leaf = match () {
             () if blocks.len() > MAX_BLOCKS => Need::Tree,
@@ -130,35 +128,23 @@ fn add_box(table: &mut [f64], path: &Path, cards: &[usize], value: f64) {
 
 /// Adds a table over variables to the table over their blocks.
 pub(crate) fn spread(space: &Space, raw: &mut RawTables, variables: &[u16], table: &[f64]) -> Result<()> {
-    let cards: Vec<usize> = space.cards().collect();
-    let mut blocks: Vec<u16> = variables.iter().map(|&v| space.variables()[v as usize].block as u16).collect();
-    blocks.dedup();
-    let set = axis_set(&blocks)?;
-    // Offset into the variables' table of each state of each block.
-    let offsets: Vec<Vec<usize>> = blocks
-        .iter()
-        .map(|&b| {
-            let block = &space.blocks()[b as usize];
-            (0..block.states)
-                .map(|state| {
-                    let mut rest = state;
-                    let mut offset = 0;
-                    for v in block.variables.clone().rev() {
-                        let choice = rest % cards[v];
-                        rest /= cards[v];
-                        if let Ok(position) = variables.binary_search(&(v as u16)) {
-                            let stride: usize = variables[position + 1..].iter().map(|&w| cards[w as usize]).product();
-                            offset += choice * stride;
-                        }
-                    }
-                    offset
-                })
-                .collect()
-        })
-        .collect();
+    let blocks = space.blocks_of(variables.iter().map(|&v| v as usize));
+    let set = axis_set(&blocks.iter().map(|&b| b as u16).collect::<Vec<_>>())?;
     let mut at = vec![0usize];
-    for states in &offsets {
-        at = at.iter().flat_map(|&base| states.iter().map(move |s| base + s)).collect();
+    for block in blocks.into_iter().map(|b| &space.blocks()[b]) {
+        // Number of choices of each of its variables, states that pass before it changes, step in the variables' table.
+        let mut digits: Vec<(usize, usize, usize)> = Vec::new();
+        let mut stride = 1;
+        for v in variables.iter().rev().map(|&v| v as usize) {
+            let (card, inner) = space.radix(v);
+            if block.variables.contains(&v) {
+                digits.push((card, inner, stride));
+            }
+            stride *= card;
+        }
+        let offset = |state: usize| digits.iter().map(|(card, inner, stride)| state / inner % card * stride).sum();
+        let offsets: Vec<usize> = (0..block.states).map(offset).collect();
+        at = at.iter().flat_map(|&base| offsets.iter().map(move |offset| base + offset)).collect();
     }
     let target = raw.entry(set).or_insert_with(|| vec![0.0; at.len()]);
     for (cell, from) in target.iter_mut().zip(at) {
@@ -190,7 +176,7 @@ fn in_preorder(tree: &[Node]) -> impl Iterator<Item = Node> {
         }
     }
     let renumbered = move |node: Node| match node.is_leaf() {
-        true => Node { goes_left: ChoiceSet::EMPTY, variable: 0, ..node },
+        true => Node::leaf(node.value),
         false => Node { left: position[node.left as usize], right: position[node.right as usize], value: 0.0, ..node },
     };
     let nodes: Vec<Node> = order.into_iter().map(|at| tree[at]).collect();
@@ -200,6 +186,7 @@ fn in_preorder(tree: &[Node]) -> impl Iterator<Item = Node> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::trees::ChoiceSet;
     use crate::testing::{forest, run, space_of, spaces};
     use crate::threads::ALONE;
     use proptest::prelude::*;
@@ -268,8 +255,7 @@ mod tests {
             let mut forest = Forest::constant(0.0);
             for (i, &variable) in variables.iter().enumerate() {
                 let at = 2 * i as u32;
-                let leaf =
-                    Node { goes_left: ChoiceSet::EMPTY, variable: 0, left: Node::LEAF, right: Node::LEAF, value: 1.0 };
+                let leaf = Node::leaf(1.0);
                 forest.nodes.push(Node {
                     goes_left: ChoiceSet::first(1),
                     variable,

@@ -10,7 +10,7 @@ use crate::space::forms::joint_state;
 pub const MAX_ORDER: usize = 4;
 
 /// Most blocks that a table depends on.
-pub(crate) const MAX_BLOCKS: usize = 3;
+pub const MAX_BLOCKS: usize = 3;
 
 /// Most cells of a dense table, so that a cell number fits 16 bits; what needs a larger one stays a tree.
 pub const MAX_CELLS: usize = 1 << 16;
@@ -23,11 +23,11 @@ pub enum Granularity {
 }
 
 impl Granularity {
+    pub const NAMES: [(&str, Granularity); 2] =
+        [("variables", Granularity::Variables), ("blocks", Granularity::Blocks)];
+
     pub fn name(self) -> &'static str {
-        match self {
-            Granularity::Variables => "variables",
-            Granularity::Blocks => "blocks",
-        }
+        Granularity::NAMES[self as usize].0
     }
 
     /// Number of states of each axis.

@@ -8,7 +8,9 @@ use crate::exact::state::Done;
 /// How a kind of question starts, goes on and is answered.
 pub(crate) trait Answer: Goal {
     /// Before the first job.
-    fn start(&self) -> Result<Self::Found>;
+    fn start(&self) -> Result<Self::Found> {
+        Ok(self.seed(&Self::Found::default()))
+    }
 
     /// Refuses what a search of these jobs can't have found, as it was stored by a stranger.
     fn validate(&self, found: &Self::Found, done: &Done<'_>) -> Result<()>;

@@ -15,8 +15,6 @@ use crate::exact::starts::seeds::shortage;
 use crate::exact::state::{Done, check_items, damaged};
 use crate::threads::Run;
 
-/// Candidates that are evaluated in float64 at once.
-const BATCH: usize = 256;
 /// Random architectures to ascend from.
 const STARTS: u64 = 64;
 
@@ -28,8 +26,6 @@ pub(crate) struct Best {
     /// Steps from which on an architecture may belong to them.
     #[serde(skip)]
     least: Option<i32>,
-    #[serde(skip)]
-    pending: Vec<u8>,
 }
 
 /// The search for them. Function 0 is the objective, the others are the constraints.
@@ -72,16 +68,17 @@ impl<'a> BestGoal<'a> {
         Some(clamp(self.tree.lattice(0).possibly_at_least(value)))
     }
 
-    /// Has the first `k` architectures with these states of the levels evaluated, several at once.
-    fn look_at(&self, found: &mut Best, row: &[u8]) -> Result<()> {
-        self.prepared.first_ties(row, self.k, &mut found.pending);
-        if found.pending.len() >= BATCH * row.len() { self.finish(found) } else { Ok(()) }
+    /// Has the first `k` architectures with the same states of the levels decided, several at once.
+    fn look_at(&self, found: &mut Best, row: &[u8], doubtful: &mut Vec<u8>) -> Result<()> {
+        self.prepared.first_ties(row, self.k, doubtful);
+        self.decide_many(found, doubtful, row.len())
     }
 }
 
 impl Goal for BestGoal<'_> {
     type Found = Best;
     type View = ();
+    const BATCH: usize = 256;
 
     fn view(&self, _: &Best) {}
 
@@ -107,7 +104,7 @@ impl Goal for BestGoal<'_> {
         (!self.prune).then(|| (function, found.least.map_or(i16::MIN, least)))
     }
 
-    fn tile(&self, found: &mut Best, (): (), tile: &mut Tile<'_>) -> Result<()> {
+    fn tile(&self, found: &mut Best, (): (), tile: &mut Tile<'_>, doubtful: &mut Vec<u8>) -> Result<()> {
         if found.least.is_some_and(|least| tile.maximum(0) < least) {
             return Ok(());
         }
@@ -116,15 +113,14 @@ impl Goal for BestGoal<'_> {
             let reaches = |(f, least): (usize, &i32)| tile.values(f)[cell] >= *least;
             let matters = found.least.is_none_or(|least| tile.values(0)[cell] >= least);
             if matters && self.least.iter().enumerate().all(reaches) {
-                self.look_at(found, &tile.row(cell))?;
+                self.look_at(found, &tile.row(cell), doubtful)?;
             }
         }
         Ok(())
     }
 
-    fn finish(&self, found: &mut Best) -> Result<()> {
-        let pending = std::mem::take(&mut found.pending);
-        let items = self.prepared.items(&pending, 1, &self.run)?;
+    fn decide(&self, found: &mut Best, doubtful: &[u8]) -> Result<()> {
+        let items = self.prepared.items(doubtful, 1, &self.run)?;
         items.into_iter().for_each(|item| self.insert(found, item));
         self.run.check()
     }
@@ -150,19 +146,19 @@ impl Answer for BestGoal<'_> {
         let mut optima = self.run.try_map(0..STARTS, ascended)?;
         optima.sort_unstable();
         optima.dedup();
-        let mut found = Best::default();
+        let (mut found, mut doubtful) = (Best::default(), Vec::new());
         for states in optima {
-            self.look_at(&mut found, &tree.levels.row(&states))?;
+            self.look_at(&mut found, &tree.levels.row(&states), &mut doubtful)?;
             // Several are wanted: those one step away are good, too.
             for (level, &count) in tree.cards.iter().enumerate().filter(|_| self.k > 1) {
                 for state in (0..count).filter(|&state| state != states[level]) {
                     let mut near = states.clone();
                     near[level] = state;
-                    self.look_at(&mut found, &tree.levels.row(&near))?;
+                    self.look_at(&mut found, &tree.levels.row(&near), &mut doubtful)?;
                 }
             }
         }
-        self.finish(&mut found)?;
+        self.decide(&mut found, &doubtful)?;
         Ok(found)
     }
 

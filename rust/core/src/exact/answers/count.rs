@@ -14,16 +14,11 @@ use crate::exact::question::kinds::Outcome;
 use crate::exact::state::{Done, damaged};
 use crate::threads::Run;
 
-/// Doubtful architectures that are evaluated in float64 at once.
-const BATCH: usize = 4096;
-
 /// Number of architectures so far.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Count {
     pub(crate) feasible: u64,
-    #[serde(skip)]
-    pending: Vec<u8>,
 }
 
 /// The count. Functions are the constraints, then their opposites, whose bounds say when all architectures meet them.
@@ -51,6 +46,7 @@ impl<'a> CountGoal<'a> {
 impl Goal for CountGoal<'_> {
     type Found = Count;
     type View = ();
+    const BATCH: usize = 4096;
 
     fn view(&self, _: &Count) {}
 
@@ -72,26 +68,21 @@ impl Goal for CountGoal<'_> {
         Count::default()
     }
 
-    fn tile(&self, found: &mut Count, (): (), tile: &mut Tile<'_>) -> Result<()> {
+    fn tile(&self, found: &mut Count, (): (), tile: &mut Tile<'_>, doubtful: &mut Vec<u8>) -> Result<()> {
         (0..self.limits.len()).for_each(|f| tile.evaluate(f));
         let (rows, columns, _) = tile.shape();
         let values: Vec<&[i32]> = (0..self.limits.len()).map(|f| tile.values(f)).collect();
-        let (met, doubtful) = classify(&values, &self.limits, columns);
+        let (met, is_doubtful) = classify(&values, &self.limits, columns);
         found.feasible += met * self.tree.levels.free_size;
-        if !doubtful {
-            return Ok(());
+        if is_doubtful {
+            let cells = tile.cells(0..rows).filter(|&cell| tile.meets(cell, 0, &self.limits) == 1);
+            cells.for_each(|cell| doubtful.extend(tile.row(cell)));
         }
-        for cell in tile.cells(0..rows).filter(|&cell| tile.meets(cell, 0, &self.limits) == 1) {
-            found.pending.extend(tile.row(cell));
-        }
-        match found.pending.len() >= BATCH * self.prepared.bench.space().width() {
-            true => self.finish(found),
-            false => Ok(()),
-        }
+        Ok(())
     }
 
-    fn finish(&self, found: &mut Count) -> Result<()> {
-        let met = self.prepared.feasible(&std::mem::take(&mut found.pending), &self.run)?.len();
+    fn decide(&self, found: &mut Count, doubtful: &[u8]) -> Result<()> {
+        let met = self.prepared.feasible(doubtful, &self.run)?.len();
         found.feasible += met as u64 * self.tree.levels.free_size;
         Ok(())
     }
@@ -103,10 +94,6 @@ impl Goal for CountGoal<'_> {
 }
 
 impl Answer for CountGoal<'_> {
-    fn start(&self) -> Result<Count> {
-        Ok(Count::default())
-    }
-
     /// All that bounds count, and some of those that were evaluated.
     fn validate(&self, found: &Count, done: &Done<'_>) -> Result<()> {
         let (counts, feasible) = (done.counts, done.sum_of_groups(&[found.feasible])?);

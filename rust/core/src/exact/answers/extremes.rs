@@ -7,9 +7,8 @@ use crate::error::{Error, Result};
 use crate::exact::answers::answer::Answer;
 use crate::exact::answers::best::BestGoal;
 use crate::exact::bounds::order::tree;
-use crate::exact::bounds::waves::search;
+use crate::exact::bounds::walk::search;
 use crate::exact::prepared::Prepared;
-use crate::exact::question::checks::refused;
 use crate::exact::question::domain::Domain;
 use crate::exact::question::kinds::{Item, Question};
 use crate::metric::{Direction, Link};
@@ -26,12 +25,12 @@ fn extreme(
 ) -> Result<Item> {
     let question = Question { domain, objectives: vec![(metric, direction)], constraints: Vec::new() };
     let prepared = Prepared::new(bench, question, run)?;
-    let tree = tree(&prepared, &prepared.functions(&prepared.terms), &[], run)?;
+    let tree = tree(&prepared, &prepared.functions(&prepared.terms), &[], true, run)?;
     let goal = BestGoal::new(&prepared, &tree, (1, true), *run);
     let found = goal.resumed(goal.start()?)?;
     let (found, _) = search(&tree, &goal, found, 0..tree.jobs(), &AtomicU64::new(0), run)?;
     let best = found.items.into_iter().next();
-    best.ok_or_else(|| refused("a search for the best found nothing".to_owned()))
+    best.ok_or_else(|| Error::search("a search for the best found nothing"))
 }
 
 /// Lowest and highest value of the objective's function without constraints.
@@ -49,13 +48,13 @@ pub(crate) fn range(bench: &Arc<Benchmark>, prepared: &Prepared, run: &Run<'_>) 
 pub(crate) fn require_rates(bench: &Arc<Benchmark>, metric: usize, domain: &Domain, run: &Run<'_>) -> Result<()> {
     let entry = &bench.metrics()[metric];
     let predictor = bench.predictor(metric)?;
-    if entry.link != Link::Reciprocal || predictor.surrogate().forest_trees() > 0 {
+    if entry.link != Link::Reciprocal || predictor.surrogate.forest_trees() > 0 {
         return Ok(());
     }
     let lowest = |domain: Domain| {
         let name = format!("1 / {}", entry.name);
         let modelled = Metric { name, link: Link::Identity, direction: Direction::Minimise, ..entry.clone() };
-        let with = bench.with_metric(bench.space(), modelled, predictor.surrogate(), None, Default::default())?;
+        let with = bench.with_metric(bench.space(), modelled, &predictor.surrogate, None, Default::default())?;
         let metric = with.metrics().len() - 1;
         extreme(Arc::new(with), (metric, Direction::Minimise), domain, run)
     };
@@ -77,5 +76,5 @@ pub(crate) fn require_rates(bench: &Arc<Benchmark>, metric: usize, domain: &Doma
          restrict choices to where it is above 0, or refit",
         item.values[0]
     );
-    Err(Error::Metric { name: entry.name.clone(), reason })
+    Err(bench.refused(metric, reason))
 }

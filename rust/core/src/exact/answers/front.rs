@@ -21,8 +21,6 @@ use crate::exact::starts::dominance::{covers, insert_item, score};
 use crate::exact::state::{Done, check_items, checked_sum, damaged};
 use crate::threads::Run;
 
-/// Candidates that are evaluated in float64 at once.
-const BATCH: usize = 1024;
 /// Most zones that a tile is compared with one by one.
 const FEW: usize = 6;
 
@@ -34,8 +32,6 @@ pub(crate) struct Front {
     pub(crate) items: Vec<Item>,
     #[serde(skip)]
     zones: Arc<Zones>,
-    #[serde(skip)]
-    pending: Vec<u8>,
 }
 
 /// A range of zones that a subtree reaches into, and the version that it is a range of.
@@ -126,6 +122,7 @@ impl<'a> FrontGoal<'a> {
 impl Goal for FrontGoal<'_> {
     type Found = Front;
     type View = Reached;
+    const BATCH: usize = 1024;
 
     fn view(&self, found: &Front) -> Reached {
         Reached { first: 0, last: found.zones.all.len(), version: found.zones.version }
@@ -150,7 +147,7 @@ impl Goal for FrontGoal<'_> {
         }
     }
 
-    fn tile(&self, found: &mut Front, view: Reached, tile: &mut Tile<'_>) -> Result<()> {
+    fn tile(&self, found: &mut Front, view: Reached, tile: &mut Tile<'_>, doubtful: &mut Vec<u8>) -> Result<()> {
         let evaluated = self.objectives() + self.least.len();
         (0..evaluated).for_each(|f| tile.evaluate(f));
         let zones = &found.zones.all[view.first..view.last];
@@ -168,18 +165,14 @@ impl Goal for FrontGoal<'_> {
         for cell in cells.filter(|cell| cell % padded < columns) {
             of_cell.iter_mut().zip(&values).for_each(|(v, values)| *v = values[cell]);
             if self.matters(&found.zones, view, &of_cell) {
-                found.pending.extend(tile.row(cell));
+                doubtful.extend(tile.row(cell));
             }
         }
-        match found.pending.len() >= BATCH * self.prepared.bench.space().width() {
-            true => self.finish(found),
-            false => Ok(()),
-        }
+        Ok(())
     }
 
-    fn finish(&self, found: &mut Front) -> Result<()> {
-        let pending = std::mem::take(&mut found.pending);
-        let items = self.prepared.items(&pending, self.tree.levels.free_size, &self.run)?;
+    fn decide(&self, found: &mut Front, doubtful: &[u8]) -> Result<()> {
+        let items = self.prepared.items(doubtful, self.tree.levels.free_size, &self.run)?;
         self.add(found, items)
     }
 
@@ -189,10 +182,6 @@ impl Goal for FrontGoal<'_> {
 }
 
 impl Answer for FrontGoal<'_> {
-    fn start(&self) -> Result<Front> {
-        Ok(Front::default())
-    }
-
     /// Points of jobs that are done, none of which covers another; they cover the seeds of these jobs.
     fn validate(&self, found: &Front, done: &Done<'_>) -> Result<()> {
         let (prepared, items) = (self.prepared, &found.items);

@@ -19,16 +19,11 @@ use crate::exact::state::{Done, damaged};
 use crate::metric::Link;
 use crate::threads::Run;
 
-/// Doubtful architectures that are evaluated in float64 at once.
-const BATCH: usize = 8192;
-
 /// Counts by bin, in the order of the modelled value.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Counted {
     pub(crate) bins: Vec<u64>,
-    #[serde(skip)]
-    pending: Vec<u8>,
     /// Not yet added to `bins`: a word a count, for speed.
     #[serde(skip)]
     recent: Vec<u32>,
@@ -129,6 +124,7 @@ impl<'a> HistogramGoal<'a> {
 impl Goal for HistogramGoal<'_> {
     type Found = Counted;
     type View = ();
+    const BATCH: usize = 8192;
 
     fn view(&self, _: &Counted) {}
 
@@ -144,7 +140,7 @@ impl Goal for HistogramGoal<'_> {
         }
     }
 
-    fn tile(&self, found: &mut Counted, (): (), tile: &mut Tile<'_>) -> Result<()> {
+    fn tile(&self, found: &mut Counted, (): (), tile: &mut Tile<'_>, doubtful: &mut Vec<u8>) -> Result<()> {
         (0..=self.limits.len()).for_each(|f| tile.evaluate(f));
         let (rows, columns, _) = tile.shape();
         let cells = (rows * columns) as u32;
@@ -159,18 +155,18 @@ impl Goal for HistogramGoal<'_> {
             match (tile.meets(cell, 1, &self.limits), bin_of(tile.values(0)[cell], binning)) {
                 (0, _) => {}
                 (2, Some(bin)) => found.recent[bin] += 1,
-                _ => found.pending.extend(tile.row(cell)),
+                _ => doubtful.extend(tile.row(cell)),
             }
         }
-        match found.pending.len() >= BATCH * self.prepared.bench.space().width() {
-            true => self.decide(found),
-            false => Ok(()),
-        }
+        Ok(())
     }
 
-    fn finish(&self, found: &mut Counted) -> Result<()> {
+    fn decide(&self, found: &mut Counted, doubtful: &[u8]) -> Result<()> {
         found.flush(self.tree.levels.free_size);
-        self.decide(found)
+        for (_, values) in self.prepared.feasible(doubtful, &self.run)? {
+            found.bins[self.bin_of(values[0])] += self.tree.levels.free_size;
+        }
+        Ok(())
     }
 
     fn merge(&self, into: &mut Counted, from: Counted) -> Result<()> {
@@ -180,10 +176,6 @@ impl Goal for HistogramGoal<'_> {
 }
 
 impl Answer for HistogramGoal<'_> {
-    fn start(&self) -> Result<Counted> {
-        Ok(Counted { bins: vec![0; self.bins.count], ..Counted::default() })
-    }
-
     /// A count a bin, of architectures that were evaluated.
     fn validate(&self, found: &Counted, done: &Done<'_>) -> Result<()> {
         let (bins, expected) = (found.bins.len(), self.bins.count);
@@ -207,16 +199,6 @@ impl Answer for HistogramGoal<'_> {
             edges.reverse();
         }
         Ok(Outcome::Histogram { counts, edges })
-    }
-}
-
-impl HistogramGoal<'_> {
-    /// Counts the doubtful ones by their float64 values.
-    fn decide(&self, found: &mut Counted) -> Result<()> {
-        for (_, values) in self.prepared.feasible(&std::mem::take(&mut found.pending), &self.run)? {
-            found.bins[self.bin_of(values[0])] += self.tree.levels.free_size;
-        }
-        Ok(())
     }
 }
 

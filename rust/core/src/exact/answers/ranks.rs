@@ -1,6 +1,7 @@
 //! Exact ranks: how many architectures are better than given ones, and how many are equal.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,9 +15,6 @@ use crate::exact::prepared::{Prepared, clamp};
 use crate::exact::question::kinds::Outcome;
 use crate::exact::state::{Done, checked_sum, damaged};
 use crate::threads::Run;
-
-/// Doubtful architectures that are evaluated in float64 at once.
-const BATCH: usize = 8192;
 
 /// Most values that are compared with a tile one by one.
 const FEW: usize = 6;
@@ -34,9 +32,7 @@ pub(crate) struct Ranked {
     /// How many more beat a value, decided in float64.
     more: Vec<u64>,
     equal: Vec<u64>,
-    #[serde(skip)]
-    pending: Vec<u8>,
-    /// The value that each pending architecture is compared with.
+    /// The value that each doubtful architecture is compared with.
     #[serde(skip)]
     against: Vec<usize>,
 }
@@ -119,37 +115,18 @@ impl<'a> RanksGoal<'a> {
         RanksGoal { prepared, tree, ranked, cells: (0..CELLS).map(cell).collect(), steps, first, shift, run }
     }
 
-    /// Compares a cell with values it may be close to; it surely beats those before the first and none from the last on.
-    fn compare(&self, found: &mut Ranked, view: Between, value: i32, row: impl Fn() -> Vec<u8>) {
+    /// Which of some values a cell may be close to: it surely beats those before the first and none from the last on.
+    fn close(&self, view: Between, value: i32) -> Range<usize> {
         let among = &self.steps[view.first..view.last];
         let sure = view.first + among.partition_point(|&(_, sure)| sure <= value);
-        let open = view.first + among.partition_point(|&(least, _)| least <= value);
-        found.beaten[sure] += self.tree.levels.free_size;
-        for against in sure..open {
-            found.pending.extend(row());
-            found.against.push(against);
-        }
-    }
-
-    /// Decides the doubtful ones by their float64 values.
-    fn decide(&self, found: &mut Ranked) -> Result<()> {
-        let rows = std::mem::take(&mut found.pending);
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let values = self.prepared.values(&rows, &self.run)?;
-        for (&value, against) in values[0].iter().zip(std::mem::take(&mut found.against)) {
-            let (score, size) = (self.prepared.score(0, value), self.tree.levels.free_size);
-            found.more[against] += if score > self.ranked.scores[against] { size } else { 0 };
-            found.equal[against] += if score == self.ranked.scores[against] { size } else { 0 };
-        }
-        Ok(())
+        sure..view.first + among.partition_point(|&(least, _)| least <= value)
     }
 }
 
 impl Goal for RanksGoal<'_> {
     type Found = Ranked;
     type View = Between;
+    const BATCH: usize = 8192;
 
     fn view(&self, _: &Ranked) -> Between {
         Between { first: 0, last: self.steps.len() }
@@ -172,46 +149,54 @@ impl Goal for RanksGoal<'_> {
         Verdict::Whole
     }
 
-    fn tile(&self, found: &mut Ranked, view: Between, tile: &mut Tile<'_>) -> Result<()> {
+    fn tile(&self, found: &mut Ranked, view: Between, tile: &mut Tile<'_>, doubtful: &mut Vec<u8>) -> Result<()> {
         tile.evaluate(0);
         let (rows, columns, _) = tile.shape();
         let values = tile.values(0);
         let cells = tile.cells(0..rows);
         let size = self.tree.levels.free_size;
+        let mut compare = |found: &mut Ranked, cell: usize, value: usize| {
+            doubtful.extend(tile.row(cell));
+            found.against.push(value);
+        };
         if view.last - view.first <= FEW {
             let mut above = (rows * columns) as u64;
-            let mut doubtful = false;
+            let mut is_doubtful = false;
             for v in view.first..view.last {
                 let (beat, some) = classify(&[values], &self.steps[v..v + 1], columns);
                 found.beaten[v] += (above - beat) * size;
                 above = beat;
-                doubtful |= some;
+                is_doubtful |= some;
             }
             found.beaten[view.last] += above * size;
-            for cell in cells.filter(|_| doubtful) {
+            for cell in cells.filter(|_| is_doubtful) {
                 let close = |&v: &usize| self.steps[v].0 <= values[cell] && values[cell] < self.steps[v].1;
-                for v in (view.first..view.last).filter(close) {
-                    found.pending.extend(tile.row(cell));
-                    found.against.push(v);
-                }
+                (view.first..view.last).filter(close).for_each(|v| compare(found, cell, v));
             }
         } else {
             for cell in cells {
                 let value = values[cell];
                 match self.cells[((value.wrapping_sub(self.first) as u32) >> self.shift) as usize & (CELLS - 1)] {
-                    MIXED => self.compare(found, view, value, || tile.row(cell)),
+                    MIXED => {
+                        let close = self.close(view, value);
+                        found.beaten[close.start] += size;
+                        close.for_each(|v| compare(found, cell, v));
+                    }
                     beaten => found.beaten[beaten as usize] += size,
                 }
             }
         }
-        match found.against.len() >= BATCH {
-            true => self.decide(found),
-            false => Ok(()),
-        }
+        Ok(())
     }
 
-    fn finish(&self, found: &mut Ranked) -> Result<()> {
-        self.decide(found)
+    fn decide(&self, found: &mut Ranked, doubtful: &[u8]) -> Result<()> {
+        let values = self.prepared.values(doubtful, &self.run)?;
+        for (&value, against) in values[0].iter().zip(std::mem::take(&mut found.against)) {
+            let (score, size) = (self.prepared.score(0, value), self.tree.levels.free_size);
+            found.more[against] += if score > self.ranked.scores[against] { size } else { 0 };
+            found.equal[against] += if score == self.ranked.scores[against] { size } else { 0 };
+        }
+        Ok(())
     }
 
     fn merge(&self, into: &mut Ranked, from: Ranked) -> Result<()> {
@@ -224,10 +209,6 @@ impl Goal for RanksGoal<'_> {
 }
 
 impl Answer for RanksGoal<'_> {
-    fn start(&self) -> Result<Ranked> {
-        Ok(self.seed(&Ranked::default()))
-    }
-
     /// Counts of every value, of all architectures: those that beat a value, or equal it, beat the one below.
     fn validate(&self, found: &Ranked, done: &Done<'_>) -> Result<()> {
         let values = self.steps.len();

@@ -7,4 +7,3 @@ pub(crate) mod scan;
 pub(crate) mod tile;
 pub(crate) mod tree;
 pub(crate) mod walk;
-pub(crate) mod waves;

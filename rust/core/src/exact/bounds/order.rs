@@ -1,6 +1,7 @@
 //! The tree of a question, and which level is fixed first: the order decides how early bounds exclude.
 
 use crate::error::Result;
+use crate::exact::bounds::scan::scan_order;
 use crate::exact::bounds::tree::Tree;
 use crate::exact::fixed::lattice::Lattice;
 use crate::exact::fixed::network::Network;
@@ -25,23 +26,19 @@ fn by_variance(functions: &[Network]) -> Vec<usize> {
     order
 }
 
-/// Functions as lattices over levels in the order that prunes best.
-pub(crate) fn tree(prepared: &Prepared, functions: &[Network], units: &[Option<f64>], run: &Run<'_>) -> Result<Tree> {
-    let order = match functions.is_empty() {
-        true => (0..prepared.levels.levels.len()).collect(),
-        false => by_variance(&functions[..functions.len().min(prepared.terms.len())]),
-    };
-    tree_in(order, prepared, functions, units, run)
-}
-
-/// Functions as lattices over levels in an order; some with units of their own.
-pub(crate) fn tree_in(
-    order: Vec<usize>,
+/// Functions as lattices, some with units of their own, over levels in the order that prunes best, or scans fastest.
+pub(crate) fn tree(
     prepared: &Prepared,
     functions: &[Network],
     units: &[Option<f64>],
+    prunes: bool,
     run: &Run<'_>,
 ) -> Result<Tree> {
+    let order = match functions {
+        [] => (0..prepared.levels.levels.len()).collect(),
+        _ if prunes => by_variance(&functions[..functions.len().min(prepared.terms.len())]),
+        [first, ..] => scan_order(&first.cards),
+    };
     let lattice = |(f, network): (usize, &Network)| {
         let unit = units.get(f).copied().flatten().unwrap_or_else(|| Lattice::safe_unit(network));
         Lattice::new(network, &order, unit, run)

@@ -31,6 +31,8 @@ pub(crate) struct Worker {
     /// Tables over the last two levels, see [`Tree::parts`].
     pub(crate) edges: (Vec<i32>, Vec<i32>),
     pub(crate) last: LastTables,
+    /// Rows that are to be decided in float64.
+    pub(crate) doubtful: Vec<u8>,
     pub(crate) counts: Counts,
 }
 
@@ -82,6 +84,7 @@ impl Tree {
             values: vec![vec![0; tile]; self.functions.len()],
             edges: Default::default(),
             last: LastTables::default(),
+            doubtful: Vec::new(),
             counts: Counts::default(),
         }
     }
@@ -116,9 +119,7 @@ impl Tree {
         }
         worker.entered.push(state);
     }
-}
 
-impl Tree {
     /// The matrices of a function in a tile; its tables over one level go to the edges.
     pub(crate) fn parts<'a>(
         &'a self,

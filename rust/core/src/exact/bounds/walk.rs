@@ -1,11 +1,18 @@
 //! The walk through a tree: a goal judges subtrees by their bounds, and looks at the tiles that are left.
 
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::error::Result;
+use crate::exact::bounds::counts::Counts;
 use crate::exact::bounds::tile::Tile;
 use crate::exact::bounds::tree::{Tree, Worker};
-use crate::threads::Run;
+use crate::threads::{Run, map_with};
+
+/// Jobs that start from the same finds.
+const WAVE: usize = 64;
 
 /// What becomes of a subtree.
 pub(crate) enum Verdict<V> {
@@ -19,9 +26,12 @@ pub(crate) enum Verdict<V> {
 /// What is looked for.
 pub(crate) trait Goal: Sync {
     /// What was found so far; later jobs start from it.
-    type Found: Clone + Send + Sync + Serialize + DeserializeOwned + 'static;
+    type Found: Clone + Default + Send + Sync + Serialize + DeserializeOwned + 'static;
     /// What a node tells its children.
     type View: Copy;
+
+    /// Doubtful architectures that are decided in float64 at once.
+    const BATCH: usize;
 
     /// What the root tells its children.
     fn view(&self, found: &Self::Found) -> Self::View;
@@ -37,19 +47,62 @@ pub(crate) trait Goal: Sync {
         None
     }
 
-    /// Looks at the architectures of a tile.
-    fn tile(&self, found: &mut Self::Found, view: Self::View, tile: &mut Tile<'_>) -> Result<()>;
+    /// Looks at the architectures of a tile; adds the rows of those that fixed point leaves in doubt.
+    fn tile(
+        &self,
+        found: &mut Self::Found,
+        view: Self::View,
+        tile: &mut Tile<'_>,
+        doubtful: &mut Vec<u8>,
+    ) -> Result<()>;
 
-    /// Ends a job.
-    fn finish(&self, found: &mut Self::Found) -> Result<()>;
+    /// Decides architectures in float64; also at the end of every job, where there may be none.
+    fn decide(&self, found: &mut Self::Found, doubtful: &[u8]) -> Result<()>;
+
+    /// Decides doubtful architectures of so many choices once there are enough of them.
+    fn decide_many(&self, found: &mut Self::Found, doubtful: &mut Vec<u8>, width: usize) -> Result<()> {
+        if doubtful.len() >= Self::BATCH * width {
+            self.decide(found, doubtful)?;
+            doubtful.clear();
+        }
+        Ok(())
+    }
 
     /// Adds what another job found.
     fn merge(&self, into: &mut Self::Found, from: Self::Found) -> Result<()>;
 }
 
+/// Searches jobs in waves: each starts from what those before it found. They do not depend on threads, nor do results.
+pub(crate) fn search<G: Goal>(
+    tree: &Tree,
+    goal: &G,
+    mut found: G::Found,
+    jobs: Range<usize>,
+    done: &AtomicU64,
+    run: &Run<'_>,
+) -> Result<(G::Found, Counts)> {
+    let mut counts = Counts::default();
+    for first in jobs.clone().step_by(WAVE) {
+        let wave = first..(first + WAVE).min(jobs.end);
+        let job = |worker: &mut Worker, job: usize| {
+            let mut found = goal.seed(&found);
+            worker.counts = Counts::default();
+            tree.search(goal, worker, &mut found, job, run)?;
+            done.fetch_add(worker.counts.total(), Ordering::Relaxed);
+            Ok((found, worker.counts))
+        };
+        for result in run.in_pool(|| map_with(wave, || tree.worker(), job)) {
+            let (of_job, count) = result?;
+            goal.merge(&mut found, of_job)?;
+            counts = counts.plus(count);
+        }
+    }
+    Ok((found, counts))
+}
+
 impl Tree {
     /// Searches a job.
-    pub(crate) fn search<G: Goal>(
+    fn search<G: Goal>(
         &self,
         goal: &G,
         worker: &mut Worker,
@@ -65,7 +118,16 @@ impl Tree {
         }
         let view = goal.view(found);
         self.visit(goal, worker, found, &prefix, (0, view), run)?;
-        goal.finish(found)
+        goal.decide(found, &std::mem::take(&mut worker.doubtful))
+    }
+
+    /// Shows a goal the tile of the worker's states.
+    fn look<G: Goal>(&self, goal: &G, worker: &mut Worker, found: &mut G::Found, view: G::View) -> Result<()> {
+        let mut doubtful = std::mem::take(&mut worker.doubtful);
+        goal.tile(found, view, &mut Tile { tree: self, worker }, &mut doubtful)?;
+        goal.decide_many(found, &mut doubtful, self.levels.first.len())?;
+        worker.doubtful = doubtful;
+        Ok(())
     }
 
     fn visit<G: Goal>(
@@ -98,8 +160,7 @@ impl Tree {
                     worker.states[depth] = state;
                     if depth == self.bottom() {
                         worker.counts.evaluated += size;
-                        let mut tile = Tile { tree: self, worker };
-                        goal.tile(found, view, &mut tile)?;
+                        self.look(goal, worker, found, view)?;
                     } else {
                         self.enter(worker, depth, state);
                         self.visit(goal, worker, found, prefix, (depth + 1, view), run)?;
@@ -132,7 +193,7 @@ impl Tree {
                 }
                 (worker.states[p], worker.states[p + 1]) = (state, q);
                 self.enter(worker, p, state);
-                goal.tile(found, view, &mut Tile { tree: self, worker })?;
+                self.look(goal, worker, found, view)?;
                 least = goal.coarse(found).map_or(least, |(_, least)| least);
             }
         }

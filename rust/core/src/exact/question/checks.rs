@@ -16,11 +16,11 @@ pub(crate) fn check(bench: &Benchmark, question: &Question, kind: &Kind) -> Resu
     let (objectives, constraints) = (question.objectives.len(), question.constraints.len());
     let known = bench.metrics().len();
     if let Some(metric) = question.metrics().into_iter().find(|&metric| metric >= known) {
-        return Err(refused(format!("metric {metric} is asked about; there are {known}")));
+        return Err(Error::search(format!("metric {metric} is asked about; there are {known}")));
     }
     if let Some(c) = question.constraints.iter().find(|c| c.lower.is_nan() || c.upper.is_nan()) {
         let name = &bench.metrics()[c.metric].name;
-        return Err(refused(format!("{name} is to be {} to {}; give numbers", c.lower, c.upper)));
+        return Err(Error::search(format!("{name} is to be {} to {}; give numbers", c.lower, c.upper)));
     }
     let (what, wanted) = match kind {
         Kind::Front => ("2 or 3", 2..=MAX_OBJECTIVES),
@@ -28,25 +28,23 @@ pub(crate) fn check(bench: &Benchmark, question: &Question, kind: &Kind) -> Resu
         _ => ("one", 1..=1),
     };
     if !wanted.contains(&objectives) {
-        return Err(refused(format!("{objectives} objectives are given; give {what}")));
+        return Err(Error::search(format!("{objectives} objectives are given; give {what}")));
     }
     if matches!(kind, Kind::Ranks { .. }) && constraints > 0 {
-        return Err(refused(format!("ranks are given {constraints} constraints; restrict choices, or count instead")));
+        return Err(Error::search(format!(
+            "ranks are given {constraints} constraints; restrict choices, or count instead"
+        )));
     }
     match kind {
         Kind::Best { k, .. } if !(1..=MAX_BEST).contains(k) => {
-            Err(refused(format!("the {k} best are asked for; ask for 1 to {MAX_BEST}")))
+            Err(Error::search(format!("the {k} best are asked for; ask for 1 to {MAX_BEST}")))
         }
         Kind::Histogram { bins } if !(1..=MAX_BINS).contains(bins) => {
-            Err(refused(format!("{bins} bins are asked for; choose 1 to {MAX_BINS}")))
+            Err(Error::search(format!("{bins} bins are asked for; choose 1 to {MAX_BINS}")))
         }
         Kind::Ranks { rows } => bench.space().check(rows, &ALONE),
         _ => Ok(()),
     }
-}
-
-pub(crate) fn refused(reason: String) -> Error {
-    Error::Search { reason }
 }
 
 /// Most objectives.

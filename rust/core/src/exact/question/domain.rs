@@ -13,21 +13,7 @@ pub struct Domain {
 impl Domain {
     /// The allowed choices of every variable, ascending.
     pub fn new(space: &Space, allowed: Vec<Vec<u8>>) -> Result<Domain> {
-        let invalid = |reason: String| Error::InvalidSpace { space: space.name().to_owned(), reason };
-        if allowed.len() != space.width() {
-            let (found, width) = (allowed.len(), space.width());
-            return Err(invalid(format!("{width} variables are restricted by {found} lists; give one each")));
-        }
-        for (v, choices) in allowed.iter().enumerate() {
-            let variable = &space.variables()[v];
-            if choices.is_empty() || choices.windows(2).any(|w| w[0] >= w[1]) {
-                let reason = format!("{:?} is restricted to {choices:?}; give ascending choices", variable.name);
-                return Err(invalid(reason));
-            }
-            if let Some(&index) = choices.iter().find(|&&c| c as usize >= variable.choices.len()) {
-                return Err(space.choice_index_error(0, v, index));
-            }
-        }
+        space.check_allowed(&allowed)?;
         let size = allowed.iter().try_fold(1u64, |n, choices| n.checked_mul(choices.len() as u64));
         let size = size.ok_or_else(|| Error::NoIndex { space: space.name().to_owned() })?;
         Ok(Domain { allowed, size })
@@ -35,7 +21,7 @@ impl Domain {
 
     /// The whole space.
     pub fn whole(space: &Space) -> Result<Domain> {
-        Domain::new(space, space.cards().map(|n| (0..n).map(|c| c as u8).collect()).collect())
+        Domain::new(space, space.all_choices())
     }
 
     /// Number of architectures.

@@ -9,12 +9,8 @@ use crate::exact::starts::dominance::insert_item;
 use crate::exact::starts::seeds::Landscape;
 use crate::threads::Run;
 
-/// Functions, and weighted sums of the objectives, which follow a front that local search finds.
-pub(crate) fn bounding_functions(
-    prepared: &Prepared,
-    mut functions: Vec<Network>,
-    run: &Run<'_>,
-) -> Result<(Vec<Network>, Guide)> {
+/// Adds weighted sums of the objectives to the functions, which follow a front that local search finds.
+pub(crate) fn bounding_functions(prepared: &Prepared, functions: &mut Vec<Network>, run: &Run<'_>) -> Result<Guide> {
     let m = prepared.objectives();
     let order: Vec<usize> = (0..prepared.levels.levels.len()).collect();
     let lattice = |f: &Network| Lattice::new(f, &order, Lattice::safe_unit(f), run);
@@ -48,7 +44,7 @@ pub(crate) fn bounding_functions(
     for item in prepared.items(&rows, prepared.levels.free_size, run)? {
         insert_item(prepared, &mut guide.seeds, item);
     }
-    Ok((functions, guide))
+    Ok(guide)
 }
 
 /// What helps the search for a front: weights of sums that bound it, and architectures near it.

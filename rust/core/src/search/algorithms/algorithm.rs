@@ -14,8 +14,14 @@ pub trait Algorithm: Send + Sync {
         1
     }
 
-    /// Takes architectures and their scores, in any order; also ones that were never asked for.
-    fn tell(&mut self, rows: &[u8], scores: &[f64]);
+    /// Takes an architecture and its scores, in any order; also one that was never asked for.
+    fn tell(&mut self, _row: &[u8], _scores: &[f64]) {}
+
+    /// The same of architectures of so many choices.
+    fn tell_all(&mut self, rows: &[u8], scores: &[f64], width: usize) {
+        let each = scores.chunks_exact((scores.len() * width / rows.len().max(1)).max(1));
+        rows.chunks_exact(width).zip(each).for_each(|(row, scores)| self.tell(row, scores));
+    }
 
     /// The architecture that the run stands for and its score, where that changed since the last call; see
     /// `AlgorithmSpec::recommends`.

@@ -1,14 +1,11 @@
 //! Simulated annealing (Kirkpatrick, Gelatt and Vecchi 1983) with geometric cooling over the budget.
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 
 use crate::error::Result;
 use crate::search::algorithms::algorithm::{Algorithm, require, require_within};
-use crate::search::problem::brief::Brief;
+use crate::search::problem::brief::Sampler;
 use crate::search::problem::objective::{is_feasible, violation};
-use crate::search::problem::stream::Stream;
 use crate::surrogate::uncertainty::variance;
 use crate::threads::Run;
 
@@ -26,8 +23,7 @@ pub struct AnnealingSettings {
 
 pub(crate) struct Annealing {
     settings: AnnealingSettings,
-    brief: Arc<Brief>,
-    stream: Stream,
+    sampler: Sampler,
     asked: usize,
     told: u64,
     /// Scores of the first architectures.
@@ -39,7 +35,7 @@ pub(crate) struct Annealing {
 }
 
 impl Annealing {
-    pub(crate) fn new(settings: &AnnealingSettings, brief: Arc<Brief>, stream: Stream) -> Result<Annealing> {
+    pub(crate) fn new(settings: &AnnealingSettings, sampler: Sampler) -> Result<Annealing> {
         let &settings @ AnnealingSettings { initial, temperature, cooling } = settings;
         require_within("initial", initial, 1..=1 << 20)?;
         if let Some(t) = temperature {
@@ -47,12 +43,12 @@ impl Annealing {
         }
         require(cooling > 0.0 && cooling <= 1.0, "cooling", cooling, "a number above 0 and at most 1")?;
         let (first, current, score) = (Vec::new(), Vec::new(), f64::NEG_INFINITY);
-        Ok(Annealing { settings, brief, stream, asked: 0, told: 0, first, of_violations: None, current, score })
+        Ok(Annealing { settings, sampler, asked: 0, told: 0, first, of_violations: None, current, score })
     }
 
     /// Temperature over the first one, at this share of the budget.
     fn cooled(&self) -> f64 {
-        let (done, all) = (self.told.saturating_sub(self.settings.initial as u64), self.brief.budget);
+        let (done, all) = (self.told.saturating_sub(self.settings.initial as u64), self.sampler.brief.budget);
         let share = done as f64 / all.saturating_sub(self.settings.initial as u64).max(1) as f64;
         libm::pow(self.settings.cooling, share.min(1.0))
     }
@@ -75,7 +71,7 @@ impl Annealing {
                 (violation(score) - violation(self.score)) / *first
             }
         };
-        self.stream.unit() < libm::exp(-loss / self.cooled())
+        self.sampler.stream.unit() < libm::exp(-loss / self.cooled())
     }
 }
 
@@ -91,28 +87,27 @@ impl Algorithm for Annealing {
         if self.asked < self.settings.initial || self.current.is_empty() {
             let n = self.settings.initial.saturating_sub(self.asked).clamp(1, most);
             self.asked += n;
-            (0..n).for_each(|_| self.brief.random(&mut self.stream, rows));
+            self.sampler.random(n, rows);
             return;
         }
         let first = rows.len();
         rows.extend_from_slice(&self.current);
-        self.brief.step(&mut self.stream, &mut rows[first..]);
+        self.sampler.step(&mut rows[first..]);
     }
 
-    fn tell(&mut self, rows: &[u8], scores: &[f64]) {
-        for (row, &score) in rows.chunks_exact(self.brief.width()).zip(scores) {
-            let accepted = if self.told < self.settings.initial as u64 {
-                self.first.push(score);
-                score > self.score
-            } else {
-                self.accepts(score)
-            };
-            if accepted || self.current.is_empty() {
-                self.current.clear();
-                self.current.extend_from_slice(row);
-                self.score = score;
-            }
-            self.told += 1;
+    fn tell(&mut self, row: &[u8], scores: &[f64]) {
+        let score = scores[0];
+        let accepted = if self.told < self.settings.initial as u64 {
+            self.first.push(score);
+            score > self.score
+        } else {
+            self.accepts(score)
+        };
+        if accepted || self.current.is_empty() {
+            self.current.clear();
+            self.current.extend_from_slice(row);
+            self.score = score;
         }
+        self.told += 1;
     }
 }

@@ -1,14 +1,11 @@
 //! MOEA/D (Zhang and Li 2007; Li and Zhang 2009): one Chebyshev subproblem a weight vector, solved with its neighbours.
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 
 use crate::error::Result;
 use crate::search::algorithms::algorithm::{Algorithm, require, require_within};
-use crate::search::problem::brief::Brief;
+use crate::search::problem::brief::Sampler;
 use crate::search::problem::objective::is_feasible;
-use crate::search::problem::stream::Stream;
 use crate::threads::Run;
 
 /// Weights of 0 would ignore an objective.
@@ -28,8 +25,7 @@ pub struct DecompositionSettings {
 
 pub(crate) struct Decomposition {
     settings: DecompositionSettings,
-    brief: Arc<Brief>,
-    stream: Stream,
+    sampler: Sampler,
     /// Weights of every subproblem, and its nearest ones.
     weights: Vec<f64>,
     near: Vec<Vec<usize>>,
@@ -47,13 +43,13 @@ pub(crate) struct Decomposition {
 }
 
 impl Decomposition {
-    pub(crate) fn new(settings: &DecompositionSettings, brief: Arc<Brief>, stream: Stream) -> Result<Decomposition> {
+    pub(crate) fn new(settings: &DecompositionSettings, sampler: Sampler) -> Result<Decomposition> {
         let s = settings.clone();
         require_within("population", s.population, 2..=1 << 12)?;
         require((2..=s.population).contains(&s.neighbours), "neighbours", s.neighbours, "2 to the population")?;
         require((1..=s.population).contains(&s.replacements), "replacements", s.replacements, "1 to the population")?;
         require((0.0..=1.0).contains(&s.locality), "locality", s.locality, "a probability")?;
-        let m = brief.scores;
+        let m = sampler.brief.scores;
         let weights = simplex_weights(m, s.population);
         let vectors: Vec<&[f64]> = weights.chunks_exact(m).collect();
         let distance = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>();
@@ -66,20 +62,7 @@ impl Decomposition {
         let near = vectors.iter().map(nearest).collect();
         let (best, worst) = (vec![f64::NEG_INFINITY; m], vec![f64::INFINITY; m]);
         let (rows, scores, round, pending) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Ok(Decomposition {
-            settings: s,
-            brief,
-            stream,
-            weights,
-            near,
-            rows,
-            scores,
-            best,
-            worst,
-            round,
-            pending,
-            asked: 0,
-        })
+        Ok(Decomposition { settings: s, sampler, weights, near, rows, scores, best, worst, round, pending, asked: 0 })
     }
 
     fn population(&self) -> usize {
@@ -87,7 +70,7 @@ impl Decomposition {
     }
 
     fn members(&self) -> usize {
-        self.scores.len() / self.brief.scores
+        self.scores.len() / self.sampler.brief.scores
     }
 
     /// Weighted distance to the best scores seen, the largest of all objectives: less is better.
@@ -107,7 +90,7 @@ impl Decomposition {
 
     /// Finds the range of the members' scores again.
     fn measure(&mut self) {
-        let m = self.brief.scores;
+        let m = self.sampler.brief.scores;
         self.worst.fill(f64::INFINITY);
         for scores in self.scores.chunks_exact(m).filter(|s| is_feasible(s[0])) {
             self.worst.iter_mut().zip(scores).for_each(|(worst, score)| *worst = worst.min(*score));
@@ -118,7 +101,7 @@ impl Decomposition {
         if is_feasible(scores[0]) {
             self.best.iter_mut().zip(scores).for_each(|(best, score)| *best = best.max(*score));
         }
-        let (width, m) = (self.brief.width(), scores.len());
+        let (width, m) = (self.sampler.width(), scores.len());
         if self.members() < self.population() {
             self.rows.extend_from_slice(row);
             self.scores.extend_from_slice(scores);
@@ -131,7 +114,7 @@ impl Decomposition {
             Some((subproblem, true)) => self.near[subproblem].clone(),
             _ => (0..self.population()).collect(),
         };
-        self.stream.shuffle(&mut around);
+        self.sampler.stream.shuffle(&mut around);
         let mut left = self.settings.replacements;
         for i in around {
             if self.loss(scores, i) < self.loss(&self.scores[i * m..][..m], i) {
@@ -152,35 +135,33 @@ impl Algorithm for Decomposition {
         if missing > 0 || self.members() < self.population() {
             let n = missing.clamp(1, most);
             self.asked += n;
-            (0..n).for_each(|_| self.brief.random(&mut self.stream, rows));
+            self.sampler.random(n, rows);
             return;
         }
         if self.round.is_empty() {
             self.measure();
             self.round.extend(0..self.near.len());
-            self.stream.shuffle(&mut self.round);
+            self.sampler.stream.shuffle(&mut self.round);
         }
         let Some(subproblem) = self.round.pop() else { return };
-        let is_local = self.stream.unit() < self.settings.locality;
+        let is_local = self.sampler.stream.unit() < self.settings.locality;
         let [a, b] = [0; 2].map(|_| match is_local {
-            true => self.near[subproblem][self.stream.below(self.settings.neighbours)],
-            false => self.stream.below(self.near.len()),
+            true => self.near[subproblem][self.sampler.stream.below(self.settings.neighbours)],
+            false => self.sampler.stream.below(self.near.len()),
         });
-        let (first, width) = (rows.len(), self.brief.width());
+        let (first, width) = (rows.len(), self.sampler.width());
         let parents = [a, b].map(|i| &self.rows[i * width..][..width]);
-        self.brief.cross(&mut self.stream, parents, rows);
+        self.sampler.cross(parents, rows);
         if parents.contains(&&rows[first..]) {
-            self.brief.step(&mut self.stream, &mut rows[first..]);
+            self.sampler.step(&mut rows[first..]);
         }
         self.pending.push((rows[first..].to_vec(), subproblem, is_local));
     }
 
-    fn tell(&mut self, rows: &[u8], scores: &[f64]) {
-        for (row, scores) in rows.chunks_exact(self.brief.width()).zip(scores.chunks_exact(self.brief.scores)) {
-            let known = self.pending.iter().position(|(pending, ..)| pending == row);
-            let subproblem = known.map(|i| self.pending.swap_remove(i)).map(|(_, i, is_local)| (i, is_local));
-            self.place(row, scores, subproblem);
-        }
+    fn tell(&mut self, row: &[u8], scores: &[f64]) {
+        let known = self.pending.iter().position(|(pending, ..)| pending == row);
+        let subproblem = known.map(|i| self.pending.swap_remove(i)).map(|(_, i, is_local)| (i, is_local));
+        self.place(row, scores, subproblem);
     }
 }
 

@@ -1,13 +1,11 @@
 //! Regularized evolution (Real, Aggarwal, Huang and Le 2019): tournaments, one mutation, the oldest dies.
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 
 use crate::error::Result;
 use crate::search::algorithms::algorithm::{Algorithm, require_within};
-use crate::search::problem::brief::Brief;
-use crate::search::problem::stream::{Stream, scaled};
+use crate::search::problem::brief::Sampler;
+use crate::search::problem::stream::scaled;
 use crate::threads::Run;
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -29,8 +27,7 @@ enum Removal {
 
 pub(crate) struct Evolution {
     settings: EvolutionSettings,
-    brief: Arc<Brief>,
-    stream: Stream,
+    sampler: Sampler,
     /// Members of the population, from `oldest` around.
     rows: Vec<u8>,
     scores: Vec<f64>,
@@ -40,14 +37,14 @@ pub(crate) struct Evolution {
 }
 
 impl Evolution {
-    pub(crate) fn new(settings: &EvolutionSettings, brief: Arc<Brief>, stream: Stream) -> Result<Evolution> {
+    pub(crate) fn new(settings: &EvolutionSettings, sampler: Sampler) -> Result<Evolution> {
         let &settings @ EvolutionSettings { population, sample, .. } = settings;
         require_within("population", population, 1..=1 << 20)?;
         require_within("sample", sample, 1..=1 << 20)?;
-        let rows = Vec::with_capacity(population * brief.width());
+        let rows = Vec::with_capacity(population * sampler.width());
         let scores = Vec::with_capacity(population);
         let (oldest, missing) = (0, population);
-        Ok(Evolution { settings, brief, stream, rows, scores, oldest, missing })
+        Ok(Evolution { settings, sampler, rows, scores, oldest, missing })
     }
 
     /// The best of so many members, drawn with replacement.
@@ -62,14 +59,14 @@ impl Evolution {
             best_score = best_score.max(score);
         };
         // In registers for as long as this takes.
-        let mut stream = self.stream.clone();
+        let mut stream = self.sampler.stream.clone();
         for _ in 0..self.settings.sample / 2 {
             stream.halves().into_iter().for_each(|half| enter(scaled(half, scores.len())));
         }
         if self.settings.sample % 2 == 1 {
             enter(scaled(stream.halves()[0], scores.len()));
         }
-        self.stream = stream;
+        self.sampler.stream = stream;
         best
     }
 
@@ -93,26 +90,23 @@ impl Algorithm for Evolution {
         if self.missing > 0 || self.scores.is_empty() {
             let n = self.missing.clamp(1, most);
             self.missing = self.missing.saturating_sub(n);
-            (0..n).for_each(|_| self.brief.random(&mut self.stream, rows));
+            self.sampler.random(n, rows);
             return;
         }
-        let (parent, width) = (self.parent(), self.brief.width());
+        let (parent, width) = (self.parent(), self.sampler.width());
         let first = rows.len();
         rows.extend_from_slice(&self.rows[parent * width..][..width]);
-        self.brief.step(&mut self.stream, &mut rows[first..]);
+        self.sampler.step(&mut rows[first..]);
     }
 
-    fn tell(&mut self, rows: &[u8], scores: &[f64]) {
-        let width = self.brief.width();
-        for (row, &score) in rows.chunks_exact(width).zip(scores) {
-            if self.scores.len() < self.settings.population {
-                self.rows.extend_from_slice(row);
-                self.scores.push(score);
-            } else {
-                let place = self.replaced();
-                self.rows[place * width..][..width].copy_from_slice(row);
-                self.scores[place] = score;
-            }
+    fn tell(&mut self, row: &[u8], scores: &[f64]) {
+        if self.scores.len() < self.settings.population {
+            self.rows.extend_from_slice(row);
+            self.scores.push(scores[0]);
+        } else {
+            let place = self.replaced();
+            self.rows[place * row.len()..][..row.len()].copy_from_slice(row);
+            self.scores[place] = scores[0];
         }
     }
 }

@@ -3,15 +3,12 @@
 //! The policy is a softmax of logits; with Gumbel noise on them the ascent is that of the Gumbel-softmax
 //! (Jang, Gu and Poole 2017; Maddison, Mnih and Teh 2017), as differentiable searches do it.
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
 use crate::search::algorithms::algorithm::{Algorithm, require, require_within};
 use crate::search::algorithms::policy::{Adam, Policy, softmax};
-use crate::search::problem::brief::Brief;
-use crate::search::problem::stream::Stream;
+use crate::search::problem::brief::Sampler;
 use crate::threads::Run;
 
 /// A policy that is surer than this of every choice has converged.
@@ -41,8 +38,7 @@ enum Relaxation {
 
 pub(crate) struct GradientAscent {
     settings: GradientSettings,
-    brief: Arc<Brief>,
-    stream: Stream,
+    sampler: Sampler,
     policy: Policy,
     adam: Adam,
     /// The likeliest architecture when it was last asked for.
@@ -51,27 +47,27 @@ pub(crate) struct GradientAscent {
 }
 
 impl GradientAscent {
-    pub(crate) fn new(settings: &GradientSettings, brief: Arc<Brief>, stream: Stream) -> Result<GradientAscent> {
+    pub(crate) fn new(settings: &GradientSettings, sampler: Sampler) -> Result<GradientAscent> {
         let s = settings.clone();
         let (rate, temperature) = (s.learning_rate, s.temperature);
         require(rate.is_finite() && rate > 0.0, "learning_rate", rate, "a number above 0")?;
         require_within("steps", s.steps, 1..=1 << 20)?;
         require(temperature.is_finite() && temperature > 0.0, "temperature", temperature, "a number above 0")?;
-        if brief.extension.is_none() {
+        if sampler.brief.extension.is_none() {
             return Err(Error::search(
                 "gradient_ascent needs metrics made of tables; choose another algorithm for functions and expressions",
             ));
         }
-        let policy = Policy::new(&brief);
+        let policy = Policy::new(&sampler.brief);
         let adam = Adam::new(rate, policy.logits.len());
-        let mut new = GradientAscent { settings: s, brief, stream, policy, adam, last: Vec::new(), rounds: 0 };
+        let mut new = GradientAscent { settings: s, sampler, policy, adam, last: Vec::new(), rounds: 0 };
         new.restart();
         Ok(new)
     }
 
     fn restart(&mut self) {
         self.adam = Adam::new(self.settings.learning_rate, self.policy.logits.len());
-        let stream = &mut self.stream;
+        let stream = &mut self.sampler.stream;
         self.policy.logits.iter_mut().for_each(|logit| *logit = stream.gumbel());
         self.policy.normalise();
         self.last.clear();
@@ -79,13 +75,13 @@ impl GradientAscent {
     }
 
     fn step(&mut self) {
-        let Some(extension) = &self.brief.extension else { return };
+        let Some(extension) = &self.sampler.brief.extension else { return };
         let n = self.policy.logits.len();
         let (mut relaxed, mut slopes, mut gradient) = (self.policy.probabilities.clone(), vec![0.0; n], vec![0.0; n]);
         let mut scale = 1.0;
         if self.settings.relaxation == Relaxation::Gumbel {
             scale = 1.0 / self.settings.temperature;
-            let stream = &mut self.stream;
+            let stream = &mut self.sampler.stream;
             let noisy: Vec<f64> = self.policy.logits.iter().map(|logit| (logit + stream.gumbel()) * scale).collect();
             self.policy.ranges().for_each(|range| softmax(&noisy[range.clone()], &mut relaxed[range]));
         }
@@ -138,6 +134,4 @@ impl Algorithm for GradientAscent {
             }
         }
     }
-
-    fn tell(&mut self, _rows: &[u8], _scores: &[f64]) {}
 }

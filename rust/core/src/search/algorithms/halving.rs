@@ -1,13 +1,10 @@
 //! Successive halving (Jamieson and Talwalkar 2016) over repeated noisy measurements, bracket after bracket.
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 
 use crate::error::Result;
 use crate::search::algorithms::algorithm::{Algorithm, require_within};
-use crate::search::problem::brief::Brief;
-use crate::search::problem::stream::Stream;
+use crate::search::problem::brief::Sampler;
 use crate::threads::Run;
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -35,8 +32,7 @@ impl Candidate {
 
 pub(crate) struct Halving {
     settings: HalvingSettings,
-    brief: Arc<Brief>,
-    stream: Stream,
+    sampler: Sampler,
     candidates: Vec<Candidate>,
     /// Measurements that a candidate of this rung has at its end.
     repeats: usize,
@@ -46,11 +42,11 @@ pub(crate) struct Halving {
 }
 
 impl Halving {
-    pub(crate) fn new(settings: &HalvingSettings, brief: Arc<Brief>, stream: Stream) -> Result<Halving> {
+    pub(crate) fn new(settings: &HalvingSettings, sampler: Sampler) -> Result<Halving> {
         require_within("initial", settings.initial, 2..=4096)?;
         require_within("reduction", settings.reduction, 2..=1 << 20)?;
         let (settings, candidates) = (*settings, Vec::new());
-        let mut new = Halving { settings, brief, stream, candidates, repeats: 1, best: None, has_changed: false };
+        let mut new = Halving { settings, sampler, candidates, repeats: 1, best: None, has_changed: false };
         new.open();
         Ok(new)
     }
@@ -60,8 +56,8 @@ impl Halving {
         self.repeats = 1;
         self.candidates.clear();
         for _ in 0..self.settings.initial {
-            let mut row = Vec::with_capacity(self.brief.width());
-            self.brief.random(&mut self.stream, &mut row);
+            let mut row = Vec::with_capacity(self.sampler.width());
+            self.sampler.random(1, &mut row);
             self.candidates.push(Candidate { row, sum: 0.0, told: 0, asked: 0 });
         }
     }
@@ -88,7 +84,7 @@ impl Halving {
 
 impl Algorithm for Halving {
     fn ask(&mut self, most: usize, rows: &mut Vec<u8>, _run: &Run<'_>) {
-        let (first, width) = (rows.len(), self.brief.width());
+        let (first, width) = (rows.len(), self.sampler.width());
         let repeats = self.repeats;
         for candidate in &mut self.candidates {
             while candidate.asked < repeats && rows.len() < first + most * width {
@@ -98,22 +94,20 @@ impl Algorithm for Halving {
         }
         if rows.len() == first {
             // All of the rung is under way: measure a candidate once more.
-            let spare = self.stream.below(self.candidates.len());
+            let spare = self.sampler.stream.below(self.candidates.len());
             rows.extend_from_slice(&self.candidates[spare].row);
             self.candidates[spare].asked += 1;
         }
     }
 
-    fn tell(&mut self, rows: &[u8], scores: &[f64]) {
-        for (row, &score) in rows.chunks_exact(self.brief.width()).zip(scores) {
-            // One that was never asked for, or that is out, changes nothing.
-            let lacking = |c: &&mut Candidate| c.told < c.asked && c.row == row;
-            if let Some(candidate) = self.candidates.iter_mut().find(lacking) {
-                candidate.sum += score;
-                candidate.told += 1;
-                if self.candidates.iter().all(|c| c.told >= self.repeats) {
-                    self.promote();
-                }
+    fn tell(&mut self, row: &[u8], scores: &[f64]) {
+        // One that was never asked for, or that is out, changes nothing.
+        let lacking = |c: &&mut Candidate| c.told < c.asked && c.row == row;
+        if let Some(candidate) = self.candidates.iter_mut().find(lacking) {
+            candidate.sum += scores[0];
+            candidate.told += 1;
+            if self.candidates.iter().all(|c| c.told >= self.repeats) {
+                self.promote();
             }
         }
     }

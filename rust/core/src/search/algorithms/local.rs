@@ -1,13 +1,10 @@
 //! Local search (White, Nolen and Savani 2021): neighbours of the best, restarted at local optima.
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 
 use crate::error::Result;
 use crate::search::algorithms::algorithm::{Algorithm, require_within};
-use crate::search::problem::brief::Brief;
-use crate::search::problem::stream::Stream;
+use crate::search::problem::brief::Sampler;
 use crate::threads::Run;
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -21,8 +18,7 @@ pub struct LocalSettings {
 
 pub(crate) struct LocalSearch {
     settings: LocalSettings,
-    brief: Arc<Brief>,
-    stream: Stream,
+    sampler: Sampler,
     current: Vec<u8>,
     score: f64,
     /// The best neighbour told so far.
@@ -37,13 +33,13 @@ pub(crate) struct LocalSearch {
 }
 
 impl LocalSearch {
-    pub(crate) fn new(settings: &LocalSettings, brief: Arc<Brief>, stream: Stream) -> Result<LocalSearch> {
+    pub(crate) fn new(settings: &LocalSettings, sampler: Sampler) -> Result<LocalSearch> {
         let &settings @ LocalSettings { initial, .. } = settings;
         require_within("initial", initial, 1..=1 << 20)?;
         let (current, better, moves) = (Vec::new(), Vec::new(), Vec::new());
         let (score, better_score) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
         let (asked, told, random) = (0, 0, [initial; 2]);
-        Ok(LocalSearch { settings, brief, stream, current, score, better, better_score, moves, asked, told, random })
+        Ok(LocalSearch { settings, sampler, current, score, better, better_score, moves, asked, told, random })
     }
 
     /// Goes to the best found, and lists its neighbours.
@@ -51,12 +47,12 @@ impl LocalSearch {
         std::mem::swap(&mut self.current, &mut self.better);
         self.score = self.better_score;
         self.moves.clear();
-        for &variable in &self.brief.free {
+        for &variable in &self.sampler.brief.free {
             let own = self.current[variable];
-            let choices = (0..self.brief.cards[variable]).map(|choice| choice as u8);
+            let choices = (0..self.sampler.brief.cards[variable]).map(|choice| choice as u8);
             self.moves.extend(choices.filter(|&c| c != own).map(|choice| (variable as u32, choice)));
         }
-        self.stream.shuffle(&mut self.moves);
+        self.sampler.stream.shuffle(&mut self.moves);
         (self.asked, self.told) = (0, 0);
     }
 
@@ -73,7 +69,7 @@ impl Algorithm for LocalSearch {
             // Where all was asked and not yet told, more random architectures do no harm.
             let n = self.random[0].clamp(1, most);
             self.random[0] = self.random[0].saturating_sub(n);
-            (0..n).for_each(|_| self.brief.random(&mut self.stream, rows));
+            self.sampler.random(n, rows);
             return;
         }
         // All neighbours are independent, unless the first better one ends their turn.
@@ -86,27 +82,25 @@ impl Algorithm for LocalSearch {
         self.asked += n;
     }
 
-    fn tell(&mut self, rows: &[u8], scores: &[f64]) {
-        for (row, &score) in rows.chunks_exact(self.brief.width()).zip(scores) {
-            if score > self.better_score || self.better.is_empty() {
-                self.better_score = score;
-                self.better.clear();
-                self.better.extend_from_slice(row);
+    fn tell(&mut self, row: &[u8], scores: &[f64]) {
+        if scores[0] > self.better_score || self.better.is_empty() {
+            self.better_score = scores[0];
+            self.better.clear();
+            self.better.extend_from_slice(row);
+        }
+        if self.random[1] > 0 {
+            self.random[1] -= 1;
+            if self.random[1] == 0 {
+                self.settle();
             }
-            if self.random[1] > 0 {
-                self.random[1] -= 1;
-                if self.random[1] == 0 {
-                    self.settle();
-                }
-                continue;
-            }
-            self.told += 1;
-            let improved = self.better_score > self.score;
-            match (improved, self.told >= self.moves.len()) {
-                (true, all) if all || self.settings.first_improvement => self.settle(),
-                (false, true) => self.restart(),
-                _ => {}
-            }
+            return;
+        }
+        self.told += 1;
+        let improved = self.better_score > self.score;
+        match (improved, self.told >= self.moves.len()) {
+            (true, all) if all || self.settings.first_improvement => self.settle(),
+            (false, true) => self.restart(),
+            _ => {}
         }
     }
 }

@@ -1,13 +1,11 @@
 //! NSGA-II (Deb, Pratap, Agarwal and Meyarivan 2002) with uniform crossover and without duplicates.
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 
 use crate::error::Result;
 use crate::search::algorithms::algorithm::{Algorithm, require, require_within};
-use crate::search::problem::brief::Brief;
-use crate::search::problem::stream::{Stream, scaled};
+use crate::search::problem::brief::Sampler;
+use crate::search::problem::stream::scaled;
 use crate::search::quality::ranks::Sorter;
 use crate::threads::Run;
 
@@ -34,8 +32,7 @@ struct Population {
 
 pub(crate) struct Nsga2 {
     settings: Nsga2Settings,
-    brief: Arc<Brief>,
-    stream: Stream,
+    sampler: Sampler,
     /// Parents, then the children told so far.
     members: Population,
     parents: usize,
@@ -53,14 +50,13 @@ pub(crate) struct Nsga2 {
 }
 
 impl Nsga2 {
-    pub(crate) fn new(settings: &Nsga2Settings, brief: Arc<Brief>, stream: Stream) -> Result<Nsga2> {
+    pub(crate) fn new(settings: &Nsga2Settings, sampler: Sampler) -> Result<Nsga2> {
         let &settings @ Nsga2Settings { population, crossover } = settings;
         require_within("population", population, 2..=1 << 20)?;
         require((0.0..=1.0).contains(&crossover), "crossover", crossover, "a probability")?;
         Ok(Nsga2 {
             settings,
-            brief,
-            stream,
+            sampler,
             members: Population::default(),
             parents: 0,
             ranks: Vec::new(),
@@ -77,7 +73,7 @@ impl Nsga2 {
     /// The better of two random parents: by rank, then by crowding.
     #[inline]
     fn parent(&mut self) -> usize {
-        let [a, b] = self.stream.halves().map(|half| scaled(half, self.parents));
+        let [a, b] = self.sampler.stream.halves().map(|half| scaled(half, self.parents));
         let order = self.ranks[b].cmp(&self.ranks[a]).then_with(|| self.crowding[a].total_cmp(&self.crowding[b]));
         if order.is_lt() { b } else { a }
     }
@@ -86,20 +82,20 @@ impl Nsga2 {
     fn child(&mut self, rows: &mut Vec<u8>) {
         let first = rows.len();
         if self.parents == 0 {
-            self.brief.random(&mut self.stream, rows);
+            self.sampler.random(1, rows);
         } else {
             let [a, b] = [0; 2].map(|_| self.parent());
-            let b = if self.stream.unit() < self.settings.crossover { b } else { a };
-            let width = self.brief.width();
+            let b = if self.sampler.stream.unit() < self.settings.crossover { b } else { a };
+            let width = self.sampler.width();
             let parents = [a, b].map(|i| &self.members.rows[i * width..][..width]);
-            self.brief.cross(&mut self.stream, parents, rows);
+            self.sampler.cross(parents, rows);
         }
         let mut key = key_of(&rows[first..]);
         for _ in 0..ATTEMPTS {
             if !self.is_known(key) {
                 break;
             }
-            self.brief.step(&mut self.stream, &mut rows[first..]);
+            self.sampler.step(&mut rows[first..]);
             key = key_of(&rows[first..]);
         }
         self.asked.push(key);
@@ -113,7 +109,7 @@ impl Nsga2 {
 
     /// Lets the best of parents and children live.
     fn select(&mut self) {
-        let (width, scores) = (self.brief.width(), self.brief.scores);
+        let (width, scores) = (self.sampler.width(), self.sampler.brief.scores);
         self.sorter.sort(&self.members.scores, scores);
         let Sorter { ranks, crowding, order, line, .. } = &self.sorter;
         self.chosen.clear();
@@ -179,17 +175,14 @@ impl Algorithm for Nsga2 {
         (0..most.min(left)).for_each(|_| self.child(rows));
     }
 
-    fn tell(&mut self, rows: &[u8], scores: &[f64]) {
-        let each = scores.chunks_exact(self.brief.scores);
-        for (row, scores) in rows.chunks_exact(self.brief.width()).zip(each) {
-            self.members.rows.extend_from_slice(row);
-            let key = key_of(row);
-            self.members.keys.push(key);
-            note(&mut self.filter, key);
-            self.members.scores.extend_from_slice(scores);
-            if self.members.keys.len() - self.parents >= self.settings.population {
-                self.select();
-            }
+    fn tell(&mut self, row: &[u8], scores: &[f64]) {
+        self.members.rows.extend_from_slice(row);
+        let key = key_of(row);
+        self.members.keys.push(key);
+        note(&mut self.filter, key);
+        self.members.scores.extend_from_slice(scores);
+        if self.members.keys.len() - self.parents >= self.settings.population {
+            self.select();
         }
     }
 }

@@ -1,14 +1,11 @@
 //! REINFORCE (Williams 1992) with an independent categorical policy for every variable, as NATS-Bench has it.
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 
 use crate::error::Result;
 use crate::search::algorithms::algorithm::{Algorithm, require, require_within};
 use crate::search::algorithms::policy::{Adam, Policy};
-use crate::search::problem::brief::Brief;
-use crate::search::problem::stream::Stream;
+use crate::search::problem::brief::Sampler;
 use crate::threads::Run;
 
 #[derive(Clone, Debug, Deserialize)]
@@ -25,8 +22,7 @@ pub struct ReinforceSettings {
 
 pub(crate) struct Reinforce {
     settings: ReinforceSettings,
-    brief: Arc<Brief>,
-    stream: Stream,
+    sampler: Sampler,
     policy: Policy,
     adam: Adam,
     baseline: Option<f64>,
@@ -36,18 +32,18 @@ pub(crate) struct Reinforce {
 }
 
 impl Reinforce {
-    pub(crate) fn new(settings: &ReinforceSettings, brief: Arc<Brief>, stream: Stream) -> Result<Reinforce> {
+    pub(crate) fn new(settings: &ReinforceSettings, sampler: Sampler) -> Result<Reinforce> {
         let s = settings.clone();
         let rate = s.learning_rate;
         require(rate.is_finite() && rate > 0.0, "learning_rate", rate, "a number above 0")?;
         require_within("episodes", s.episodes, 1..=1 << 20)?;
         require((0.0..1.0).contains(&s.baseline), "baseline", s.baseline, "a decay of at least 0 and below 1")?;
         require(s.entropy.is_finite() && s.entropy >= 0.0, "entropy", s.entropy, "a number of at least 0")?;
-        let policy = Policy::new(&brief);
+        let policy = Policy::new(&sampler.brief);
         let n = policy.logits.len();
         let (adam, gradient) = (Adam::new(rate, n), vec![0.0; n]);
         let (rows, scores) = (Vec::new(), Vec::new());
-        Ok(Reinforce { settings: s, brief, stream, policy, adam, baseline: None, rows, scores, gradient })
+        Ok(Reinforce { settings: s, sampler, policy, adam, baseline: None, rows, scores, gradient })
     }
 
     /// One step along the gradient of the expected score, estimated from the episodes.
@@ -66,7 +62,7 @@ impl Reinforce {
                 self.gradient[c] = -advantage * p[c] + self.settings.entropy * of_entropy;
             }
         }
-        for (row, score) in self.rows.chunks_exact(self.brief.width()).zip(&self.scores) {
+        for (row, score) in self.rows.chunks_exact(self.sampler.width()).zip(&self.scores) {
             for (&choice, &first) in row.iter().zip(&self.policy.first) {
                 self.gradient[first + choice as usize] += (score - baseline) / n;
             }
@@ -80,16 +76,14 @@ impl Reinforce {
 
 impl Algorithm for Reinforce {
     fn ask(&mut self, most: usize, rows: &mut Vec<u8>, _run: &Run<'_>) {
-        (0..most.min(self.settings.episodes)).for_each(|_| self.policy.draw(&mut self.stream, rows));
+        (0..most.min(self.settings.episodes)).for_each(|_| self.policy.draw(&mut self.sampler.stream, rows));
     }
 
-    fn tell(&mut self, rows: &[u8], scores: &[f64]) {
-        for (row, &score) in rows.chunks_exact(self.brief.width()).zip(scores) {
-            self.rows.extend_from_slice(row);
-            self.scores.push(score);
-            if self.scores.len() == self.settings.episodes {
-                self.learn();
-            }
+    fn tell(&mut self, row: &[u8], scores: &[f64]) {
+        self.rows.extend_from_slice(row);
+        self.scores.push(scores[0]);
+        if self.scores.len() == self.settings.episodes {
+            self.learn();
         }
     }
 }

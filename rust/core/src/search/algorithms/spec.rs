@@ -15,7 +15,7 @@ use crate::search::algorithms::local::{LocalSearch, LocalSettings};
 use crate::search::algorithms::nsga2::{Nsga2, Nsga2Settings};
 use crate::search::algorithms::random::RandomSearch;
 use crate::search::algorithms::reinforce::{Reinforce, ReinforceSettings};
-use crate::search::problem::brief::Brief;
+use crate::search::problem::brief::{Brief, Sampler};
 use crate::search::problem::definition::Problem;
 use crate::search::problem::stream::Stream;
 
@@ -95,17 +95,17 @@ impl AlgorithmSpec {
 
     /// Starts a run.
     pub fn start(&self, brief: &Arc<Brief>, stream: Stream) -> Result<Box<dyn Algorithm>> {
-        let brief = brief.clone();
+        let sampler = Sampler { brief: brief.clone(), stream };
         Ok(match self {
-            AlgorithmSpec::RandomSearch {} => Box::new(RandomSearch::new(brief, stream)),
-            AlgorithmSpec::LocalSearch(settings) => Box::new(LocalSearch::new(settings, brief, stream)?),
-            AlgorithmSpec::RegularizedEvolution(settings) => Box::new(Evolution::new(settings, brief, stream)?),
-            AlgorithmSpec::SimulatedAnnealing(settings) => Box::new(Annealing::new(settings, brief, stream)?),
-            AlgorithmSpec::Nsga2(settings) => Box::new(Nsga2::new(settings, brief, stream)?),
-            AlgorithmSpec::Decomposition(settings) => Box::new(Decomposition::new(settings, brief, stream)?),
-            AlgorithmSpec::Reinforce(settings) => Box::new(Reinforce::new(settings, brief, stream)?),
-            AlgorithmSpec::GradientAscent(settings) => Box::new(GradientAscent::new(settings, brief, stream)?),
-            AlgorithmSpec::SuccessiveHalving(settings) => Box::new(Halving::new(settings, brief, stream)?),
+            AlgorithmSpec::RandomSearch {} => Box::new(RandomSearch { sampler }),
+            AlgorithmSpec::LocalSearch(settings) => Box::new(LocalSearch::new(settings, sampler)?),
+            AlgorithmSpec::RegularizedEvolution(settings) => Box::new(Evolution::new(settings, sampler)?),
+            AlgorithmSpec::SimulatedAnnealing(settings) => Box::new(Annealing::new(settings, sampler)?),
+            AlgorithmSpec::Nsga2(settings) => Box::new(Nsga2::new(settings, sampler)?),
+            AlgorithmSpec::Decomposition(settings) => Box::new(Decomposition::new(settings, sampler)?),
+            AlgorithmSpec::Reinforce(settings) => Box::new(Reinforce::new(settings, sampler)?),
+            AlgorithmSpec::GradientAscent(settings) => Box::new(GradientAscent::new(settings, sampler)?),
+            AlgorithmSpec::SuccessiveHalving(settings) => Box::new(Halving::new(settings, sampler)?),
         })
     }
 }

@@ -51,27 +51,42 @@ impl Brief {
         self.cards.len()
     }
 
-    /// Appends a uniform architecture.
-    pub(crate) fn random(&self, stream: &mut Stream, rows: &mut Vec<u8>) {
-        rows.extend(self.cards.iter().map(|&n| if n > 1 { scaled(stream.halves()[0], n as usize) as u8 } else { 0 }));
-    }
-
-    /// Gives one variable another choice, both uniform.
-    #[inline]
-    pub(crate) fn step(&self, stream: &mut Stream, row: &mut [u8]) {
-        let [place, choice] = stream.halves();
-        self.change(self.free[scaled(place, self.free.len())], choice, row);
-    }
-
     /// Gives a variable another choice, uniform by 32 random bits.
     #[inline]
     fn change(&self, variable: usize, half: u64, row: &mut [u8]) {
         let other = scaled(half, self.cards[variable] as usize - 1) as u8;
         row[variable] = other + u8::from(other >= row[variable]);
     }
+}
+
+/// What one run of an algorithm draws architectures from: its task, and random numbers of its own.
+pub(crate) struct Sampler {
+    pub(crate) brief: Arc<Brief>,
+    pub(crate) stream: Stream,
+}
+
+impl Sampler {
+    pub(crate) fn width(&self) -> usize {
+        self.brief.width()
+    }
+
+    /// Appends uniform architectures.
+    pub(crate) fn random(&mut self, n: usize, rows: &mut Vec<u8>) {
+        for _ in 0..n {
+            let choice = |&n: &u16| if n > 1 { scaled(self.stream.halves()[0], n as usize) as u8 } else { 0 };
+            rows.extend(self.brief.cards.iter().map(choice));
+        }
+    }
+
+    /// Gives one variable another choice, both uniform.
+    #[inline]
+    pub(crate) fn step(&mut self, row: &mut [u8]) {
+        let [place, choice] = self.stream.halves();
+        self.brief.change(self.brief.free[scaled(place, self.brief.free.len())], choice, row);
+    }
 
     /// A child of two parents: every choice is that of either one, then each changes with one chance in their number.
-    pub(crate) fn cross(&self, stream: &mut Stream, parents: [&[u8]; 2], rows: &mut Vec<u8>) {
+    pub(crate) fn cross(&mut self, parents: [&[u8]; 2], rows: &mut Vec<u8>) {
         let first = rows.len();
         rows.extend_from_slice(parents[0]);
         let (own, own_rest) = rows[first..].as_chunks_mut::<8>();
@@ -79,29 +94,30 @@ impl Brief {
         // Eight coins at a time, without branches, which nothing could predict.
         for (own, other) in own.iter_mut().zip(other) {
             let [a, b] = [*own, *other].map(u64::from_le_bytes);
-            *own = (a ^ ((a ^ b) & coins(stream))).to_le_bytes();
+            *own = (a ^ ((a ^ b) & coins(&mut self.stream))).to_le_bytes();
         }
-        let coins = coins(stream).to_le_bytes();
+        let coins = coins(&mut self.stream).to_le_bytes();
         for ((own, other), coin) in own_rest.iter_mut().zip(other_rest).zip(coins) {
             *own ^= (*own ^ other) & coin;
         }
-        self.mutate(stream, &mut rows[first..]);
+        self.mutate(&mut rows[first..]);
     }
 
     /// Changes each variable with one chance in their number.
-    fn mutate(&self, stream: &mut Stream, row: &mut [u8]) {
+    fn mutate(&mut self, row: &mut [u8]) {
+        let (brief, stream) = (&*self.brief, &mut self.stream);
         let draw = stream.unit();
-        let changes = self.changes.iter().take_while(|&&below| draw >= below).count();
+        let changes = brief.changes.iter().take_while(|&&below| draw >= below).count();
         let mut changed = [usize::MAX; MOST_CHANGES];
         for i in 0..changes {
             let variable = loop {
-                let variable = self.free[scaled(stream.halves()[0], self.free.len())];
+                let variable = brief.free[scaled(stream.halves()[0], brief.free.len())];
                 if !changed[..i].contains(&variable) {
                     break variable;
                 }
             };
             changed[i] = variable;
-            self.change(variable, stream.halves()[1], row);
+            brief.change(variable, stream.halves()[1], row);
         }
     }
 }
@@ -132,11 +148,11 @@ mod tests {
         for cards in [vec![2], vec![3, 1, 2], vec![4; 28]] {
             let brief = Brief::new(cards.clone(), 1, 1, None).unwrap();
             let (n, trials) = (brief.free.len() as f64, 200_000);
-            let mut stream = Stream::new(1, 2);
+            let mut sampler = Sampler { brief: brief.clone(), stream: Stream::new(1, 2) };
             let (mut unchanged, mut of_each) = (0.0, vec![0.0; cards.len()]);
             for _ in 0..trials {
                 let mut row = vec![0; cards.len()];
-                brief.mutate(&mut stream, &mut row);
+                sampler.mutate(&mut row);
                 assert!(row.iter().zip(&cards).all(|(&c, &card)| (c as usize) < card));
                 unchanged += f64::from(u8::from(row.iter().all(|&c| c == 0)));
                 row.iter().zip(&mut of_each).for_each(|(&c, sum)| *sum += f64::from(u8::from(c > 0)));

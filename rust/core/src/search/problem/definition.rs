@@ -23,10 +23,7 @@ pub struct Problem {
 }
 
 enum Evaluator {
-    Modelled {
-        modelled: Modelled,
-        is_noisy: bool,
-    },
+    Modelled(Modelled),
     Other(Box<dyn Evaluate>),
     /// The caller tells the values.
     None,
@@ -36,13 +33,12 @@ impl Problem {
     /// Seeks over the metrics of a benchmark; with a clock, the last one is the cost of an evaluation.
     pub fn modelled(
         modelled: Modelled,
-        is_noisy: bool,
         has_clock: bool,
         objective: Objective,
         allowed: Option<Vec<Vec<u8>>>,
     ) -> Result<Problem> {
         let space = modelled.bench().space().clone();
-        Problem::new(space, Evaluator::Modelled { modelled, is_noisy }, has_clock, objective, allowed)
+        Problem::new(space, Evaluator::Modelled(modelled), has_clock, objective, allowed)
     }
 
     /// Seeks over whatever gives values.
@@ -63,15 +59,7 @@ impl Problem {
         allowed: Option<Vec<Vec<u8>>>,
     ) -> Result<Problem> {
         if let Some(allowed) = &allowed {
-            let fits = allowed.len() == space.width()
-                && allowed.iter().zip(space.cards()).all(|(choices, card)| {
-                    !choices.is_empty()
-                        && choices.windows(2).all(|w| w[0] < w[1])
-                        && choices.iter().all(|&c| (c as usize) < card)
-                });
-            if !fits {
-                return Err(Error::search("allowed choices do not fit the space; give ascending choice indices"));
-            }
+            space.check_allowed(allowed)?;
         }
         Ok(Problem { space, allowed, objective, evaluator, has_clock, extension: OnceLock::new() })
     }
@@ -87,7 +75,7 @@ impl Problem {
 
     /// Whether measurements of one architecture may differ.
     pub(crate) fn is_noisy(&self) -> bool {
-        !matches!(self.evaluator, Evaluator::Modelled { is_noisy: false, .. })
+        !matches!(&self.evaluator, Evaluator::Modelled(modelled) if !modelled.is_noisy())
     }
 
     pub fn objective(&self) -> &Objective {
@@ -104,15 +92,14 @@ impl Problem {
     }
 
     fn extension(&self, needs_extension: bool) -> Result<Option<Arc<Extension>>> {
-        let Evaluator::Modelled { modelled, .. } = &self.evaluator else { return Ok(None) };
+        let Evaluator::Modelled(modelled) = &self.evaluator else { return Ok(None) };
         if !needs_extension {
             return Ok(None);
         }
         if let Some(extension) = self.extension.get() {
             return Ok(Some(extension.clone()));
         }
-        let all = || self.space.cards().map(|card| (0..card).map(|c| c as u8).collect()).collect();
-        let allowed = self.allowed.clone().unwrap_or_else(all);
+        let allowed = self.allowed.clone().unwrap_or_else(|| self.space.all_choices());
         let metrics = &modelled.metrics()[..modelled.metrics().len() - usize::from(self.has_clock)];
         let extension = Extension::new(modelled.bench(), metrics, self.objective.clone(), &allowed)?;
         Ok(Some(filled(&self.extension, || Ok(Arc::new(extension)))?.clone()))
@@ -142,7 +129,7 @@ impl Problem {
 
     pub(crate) fn evaluate(&self) -> Result<&dyn Evaluate> {
         match &self.evaluator {
-            Evaluator::Modelled { modelled, .. } => Ok(modelled),
+            Evaluator::Modelled(modelled) => Ok(modelled),
             Evaluator::Other(other) => Ok(other.as_ref()),
             Evaluator::None => Err(Error::search("nothing gives values here; tell them to the algorithm")),
         }

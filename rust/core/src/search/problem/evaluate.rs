@@ -50,6 +50,11 @@ impl Modelled {
         &self.metrics
     }
 
+    /// Whether measurements are simulated.
+    pub(crate) fn is_noisy(&self) -> bool {
+        !self.noise.is_empty()
+    }
+
     /// Measurements of one metric, equal to `Benchmark::query` with each row's seed.
     fn measure(&self, column: usize, rows: &[u8], seeds: &[u64], values: &mut [f64]) -> Result<()> {
         let (metric, space) = (self.metrics[column], self.bench.space());

@@ -101,13 +101,8 @@ impl MetricExtension {
     fn new(bench: &Benchmark, metric: usize, possible: &[f64], first: &[usize]) -> Result<MetricExtension> {
         let surrogate = bench.tables_of(metric, "gradients do not exist", "choose another algorithm")?;
         let axes = Axes::new(bench.space(), surrogate.tables.granularity);
-        let mut offset = 0;
-        let table = |set: &crate::tables::axes::AxisSet| {
-            let start = offset;
-            offset += set.cells(&surrogate.tables.cards);
-            (set.axes().iter().map(|&a| a as usize).collect(), start)
-        };
-        let tables = surrogate.tables.sets.iter().map(table).collect();
+        let starts = surrogate.tables.sets.iter().zip(&surrogate.tables.offsets);
+        let tables = starts.map(|(set, &start)| (set.axes().iter().map(|&a| a as usize).collect(), start)).collect();
         let cells = surrogate.tables.mean_cells();
         let allowed = axes.states(possible, first).iter().map(|&p| p > 0.0).collect();
         Ok(MetricExtension {
@@ -133,11 +128,7 @@ impl MetricExtension {
         let tables = self.tables.iter().map(|(axes, start)| sum.contract(&self.cells[*start..], axes, 1.0));
         let expected = self.constant + tables.sum::<f64>();
         self.axes.to_choices(&of_states, p, first, slopes);
-        let slope = match self.link {
-            Link::Identity => 1.0,
-            Link::Reciprocal => -self.link.slope(expected),
-            Link::Log => self.link.slope(expected),
-        };
+        let slope = self.link.sign() * self.link.slope(expected);
         slopes.iter_mut().for_each(|s| *s *= slope);
         self.link.inverse(expected)
     }

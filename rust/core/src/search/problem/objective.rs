@@ -162,10 +162,9 @@ impl Objective {
         let first = scores.len();
         match &self.formula {
             Some(formula) => scores.push(formula.score(values)),
-            None => scores.extend(self.directions.iter().zip(values).map(|(direction, &value)| match direction {
-                Direction::Maximise => value,
-                Direction::Minimise => -value,
-            })),
+            None => {
+                scores.extend(self.directions.iter().zip(values).map(|(direction, value)| direction.sign() * value))
+            }
         }
         if self.constraints.is_empty() {
             return;

@@ -1,22 +1,20 @@
 //! What a run has to show: the best architecture so far, or all that no other one dominates.
 
+use std::ops::Range;
+
 /// Scores of the best, or of the front, of one run.
 #[derive(Clone, Debug)]
 pub(crate) enum Archive {
     Best(f64),
-    /// Two scores: the first descends, the second ascends.
-    Staircase(Vec<[f64; 2]>),
-    Many {
-        width: usize,
-        points: Vec<f64>,
-    },
+    Staircase(Staircase),
+    Many { width: usize, points: Vec<f64> },
 }
 
 impl Archive {
     pub(crate) fn new(scores: usize) -> Archive {
         match scores {
             1 => Archive::Best(f64::NEG_INFINITY),
-            2 => Archive::Staircase(Vec::new()),
+            2 => Archive::Staircase(Staircase::default()),
             width => Archive::Many { width, points: Vec::new() },
         }
     }
@@ -32,7 +30,11 @@ impl Archive {
                 }
                 better
             }
-            Archive::Staircase(points) => offer_to_staircase(points, [scores[0], scores[1]]),
+            Archive::Staircase(staircase) => {
+                let point = [scores[0], scores[1]];
+                let replaced = staircase.replaced(point);
+                replaced.map(|replaced| staircase.0.splice(replaced, [point])).is_some()
+            }
             Archive::Many { width, points } => {
                 let weakly = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| a >= b);
                 if points.chunks_exact(*width).any(|point| weakly(point, scores)) {
@@ -46,16 +48,20 @@ impl Archive {
     }
 }
 
-fn offer_to_staircase(points: &mut Vec<[f64; 2]>, [x, y]: [f64; 2]) -> bool {
-    // Points up to here are at least as good in the first score; the last of them is the best of those in the second.
-    let end = points.partition_point(|p| p[0] >= x);
-    if end > 0 && points[end - 1][1] >= y {
-        return false;
+/// Points of two scores that do not dominate each other: the first ascends, the second descends.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Staircase(pub(crate) Vec<[f64; 2]>);
+
+impl Staircase {
+    /// The points whose place a new one takes; `None` where one of them is as good.
+    pub(crate) fn replaced(&self, [x, y]: [f64; 2]) -> Option<Range<usize>> {
+        let points = &self.0;
+        let right = points.partition_point(|p| p[0] < x);
+        let next = points.get(right);
+        let first = points[..right].partition_point(|p| p[1] > y);
+        let end = right + usize::from(next.is_some_and(|p| p[0] == x));
+        next.is_none_or(|p| p[1] < y).then_some(first..end)
     }
-    let first = end - usize::from(end > 0 && points[end - 1][0] == x);
-    let dominated = points[end..].partition_point(|p| p[1] <= y);
-    points.splice(first..end + dominated, [[x, y]]);
-    true
 }
 
 #[cfg(test)]

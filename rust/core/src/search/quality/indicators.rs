@@ -1,6 +1,7 @@
 //! How good archives are as they grow: hypervolume and distance to a known front. More of a score is better.
 
 use crate::error::Result;
+use crate::search::quality::archive::Staircase;
 use crate::threads::Run;
 
 /// For every point of every run, the hypervolume of the run's points so far; `starts` are the first points of runs
@@ -41,37 +42,25 @@ fn each_run(
     Ok(run.in_pool(|| run.try_map(starts.windows(2), of_run))?.concat())
 }
 
-/// Points that do not dominate each other: x ascends, y descends.
-#[derive(Default)]
-struct Staircase(Vec<[f64; 2]>);
-
-impl Staircase {
-    /// Adds a point, and gives the area that it alone dominates.
-    fn add(&mut self, x: f64, y: f64) -> f64 {
-        let points = &mut self.0;
-        let right = points.partition_point(|p| p[0] < x);
-        if points.get(right).is_some_and(|p| p[1] >= y) {
-            return 0.0;
-        }
-        let end = right + usize::from(points.get(right).is_some_and(|p| p[0] == x));
-        let first = points[..right].partition_point(|p| p[1] > y);
-        let mut below = points.get(right).map_or(0.0, |p| p[1]);
-        let (mut edge, mut area) = (x, 0.0);
-        for p in points[first..right].iter().rev() {
-            area += (edge - p[0]) * (y - below);
-            [edge, below] = *p;
-        }
-        area += (edge - if first > 0 { points[first - 1][0] } else { 0.0 }) * (y - below);
-        points.splice(first..end, [[x, y]]);
-        area
+/// Adds a point of two positive distances, and gives the area that it alone dominates.
+fn add(staircase: &mut Staircase, x: f64, y: f64) -> f64 {
+    let Some(replaced) = staircase.replaced([x, y]) else { return 0.0 };
+    let points = &mut staircase.0;
+    let (mut edge, mut area, mut below) = (x, 0.0, points.get(replaced.end).map_or(0.0, |p| p[1]));
+    for p in points[replaced.clone()].iter().rev() {
+        area += (edge - p[0]) * (y - below);
+        [edge, below] = *p;
     }
+    area += (edge - if replaced.start > 0 { points[replaced.start - 1][0] } else { 0.0 }) * (y - below);
+    points.splice(replaced, [[x, y]]);
+    area
 }
 
 fn areas(points: &[f64]) -> Vec<f64> {
     let (mut staircase, mut area) = (Staircase::default(), 0.0);
     let mut after = |p: &[f64]| {
         if p[0] > 0.0 && p[1] > 0.0 {
-            area += staircase.add(p[0], p[1]);
+            area += add(&mut staircase, p[0], p[1]);
         }
         area
     };
@@ -84,7 +73,7 @@ fn volume(points: &[f64]) -> f64 {
     points.sort_by(|a, b| b[2].total_cmp(&a[2]));
     let (mut staircase, mut area, mut volume) = (Staircase::default(), 0.0, 0.0);
     for (i, p) in points.iter().enumerate() {
-        area += staircase.add(p[0], p[1]);
+        area += add(&mut staircase, p[0], p[1]);
         volume += area * (p[2] - points.get(i + 1).map_or(0.0, |next| next[2]));
     }
     volume

@@ -9,15 +9,6 @@ use crate::search::quality::archive::Archive;
 
 const IMPROVEMENTS: usize = 32;
 
-/// What a log holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keep {
-    /// Architectures that were the best so far, or that nothing so far dominated.
-    Improvements,
-    /// Every architecture, and with it all values.
-    All,
-}
-
 /// What one run found, in the order of evaluations.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Log {
@@ -26,13 +17,13 @@ pub struct Log {
     /// Choice indices.
     pub rows: Vec<u8>,
     pub scores: Vec<f64>,
-    /// Values of all columns but the clock; of [`Keep::All`] only.
+    /// Values of all columns but the clock; of logs of everything only.
     pub values: Vec<f64>,
     /// Cost so far, the evaluation included; empty without a clock.
     pub times: Vec<f64>,
     /// Cost of the whole run.
     pub time: f64,
-    /// Positions in the log of what was the best so far, or not dominated, or recommended; of [`Keep::All`] only.
+    /// Positions in the log of what was the best so far, or not dominated, or recommended; of logs of everything only.
     pub improvements: Vec<u64>,
     /// The evaluations after which they were.
     pub improved_at: Vec<u64>,
@@ -44,7 +35,9 @@ pub struct Log {
 pub struct Cohort {
     problem: Arc<Problem>,
     seed: u64,
-    keep: Keep,
+    /// Whether logs hold every architecture, and with it all values, or those alone that were the best so far, or that
+    /// nothing so far dominated.
+    keep_all: bool,
     recorders: Vec<Recorder>,
     choices: Vec<u8>,
     seeds: Vec<u64>,
@@ -62,7 +55,7 @@ struct Recorder {
 }
 
 impl Cohort {
-    pub fn new(problem: Arc<Problem>, seed: u64, runs: &[u64], keep: Keep) -> Cohort {
+    pub fn new(problem: Arc<Problem>, seed: u64, runs: &[u64], keep_all: bool) -> Cohort {
         let (width, m) = (problem.space().width(), problem.objective().scores());
         let recorder = |&number| {
             // Most runs improve this often: one allocation instead of many.
@@ -76,7 +69,7 @@ impl Cohort {
         };
         let recorders = runs.iter().map(recorder).collect();
         let (choices, seeds, values, scores) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Cohort { problem, seed, keep, recorders, choices, seeds, values, scores }
+        Cohort { problem, seed, keep_all, recorders, choices, seeds, values, scores }
     }
 
     /// Evaluations of a run so far.
@@ -108,7 +101,7 @@ impl Cohort {
         let mut each = each.zip(self.scores.chunks_exact(m));
         for (recorder, &n) in self.recorders.iter_mut().zip(asked) {
             for ((choices, values), scores) in each.by_ref().take(n) {
-                recorder.record(choices, values, scores, &problem, self.keep, recommends);
+                recorder.record(choices, values, scores, &problem, self.keep_all, recommends);
             }
         }
         Ok(&self.scores)
@@ -137,7 +130,7 @@ impl Cohort {
         let Recorder { log, done, .. } = &mut self.recorders[run];
         let mut choices = row.to_vec();
         self.problem.to_choices(&mut choices);
-        if self.keep == Keep::All {
+        if self.keep_all {
             // One of its measurements is in the log.
             let Some(last) = log.rows.chunks_exact(row.len()).rposition(|row| row == choices) else { return };
             log.improvements.push(last as u64);
@@ -166,7 +159,7 @@ impl Recorder {
         values: &[f64],
         scores: &[f64],
         problem: &Problem,
-        keep: Keep,
+        keep_all: bool,
         recommends: bool,
     ) {
         self.done += 1;
@@ -174,10 +167,10 @@ impl Recorder {
         let (values, clock) = values.split_at(values.len() - usize::from(problem.has_clock()));
         log.time += clock.first().unwrap_or(&0.0);
         let improves = self.archive.offer(scores) && !recommends;
-        if !improves && keep == Keep::Improvements {
+        if !improves && !keep_all {
             return;
         }
-        if improves && keep == Keep::All {
+        if improves && keep_all {
             log.improvements.push(log.evaluations.len() as u64);
             log.improved_at.push(self.done);
             log.improved_scores.extend_from_slice(scores);
@@ -188,7 +181,7 @@ impl Recorder {
         if problem.has_clock() {
             log.times.push(log.time);
         }
-        if keep == Keep::All {
+        if keep_all {
             log.values.extend_from_slice(values);
         }
     }

@@ -10,7 +10,7 @@ use crate::search::algorithms::spec::AlgorithmSpec;
 use crate::search::problem::brief::Brief;
 use crate::search::problem::definition::Problem;
 use crate::search::problem::stream::Stream;
-use crate::search::runs::cohort::{Cohort, Keep, Log};
+use crate::search::runs::cohort::{Cohort, Log};
 use crate::threads::{Run, width};
 
 /// Runs of a cohort: enough to overlap their look-ups, few enough for the cache.
@@ -57,7 +57,8 @@ pub struct Farm<'a> {
     pub seed: u64,
     /// Evaluations of a run.
     pub budget: u64,
-    pub keep: Keep,
+    /// Whether logs hold every architecture, and with it all values.
+    pub keep_all: bool,
 }
 
 impl Farm<'_> {
@@ -80,7 +81,7 @@ impl Farm<'_> {
     fn run_cohort(&self, brief: &Arc<Brief>, runs: &[u64], watch: &Watch, run: &Run<'_>) -> Result<Vec<Log>> {
         let start = |&number: &u64| self.algorithm.start(brief, Stream::new(self.seed, number));
         let mut algorithms = runs.iter().map(start).collect::<Result<Vec<Box<dyn Algorithm>>>>()?;
-        let mut cohort = Cohort::new(self.problem.clone(), self.seed, runs, self.keep);
+        let mut cohort = Cohort::new(self.problem.clone(), self.seed, runs, self.keep_all);
         let (width, m) = (brief.width(), brief.scores);
         let recommends = self.algorithm.recommends();
         let (mut rows, mut asked) = (Vec::new(), Vec::new());
@@ -104,7 +105,7 @@ impl Farm<'_> {
             let (mut rows, mut scores) = (rows.as_slice(), scores);
             for (algorithm, &n) in algorithms.iter_mut().zip(&asked) {
                 let (own, told) = (rows.split_off(..n * width), scores.split_off(..n * m));
-                algorithm.tell(own.unwrap_or_default(), told.unwrap_or_default());
+                algorithm.tell_all(own.unwrap_or_default(), told.unwrap_or_default(), width);
             }
             if recommends {
                 for (i, algorithm) in algorithms.iter_mut().enumerate() {
