@@ -11,8 +11,10 @@ __all__ = [
     "FORMAT_VERSION",
     "MAX_BEST",
     "MAX_BINS",
+    "MAX_BLOCKS",
     "MAX_LIMITS",
     "MAX_OBJECTIVES",
+    "MAX_ORDER",
     "MAX_SIZE",
     "MAX_STATES",
     "Benchmark",
@@ -39,8 +41,10 @@ __version__: str
 FORMAT_VERSION: int
 MAX_BEST: int  # architectures that a search keeps
 MAX_BINS: int  # of a histogram
+MAX_BLOCKS: int  # of a table
 MAX_LIMITS: int  # bounds that constraints have together
 MAX_OBJECTIVES: int  # of a front
+MAX_ORDER: int  # variables of a table
 MAX_SIZE: int  # architectures of a space that is searched: 64 bits
 MAX_STATES: int  # of a variable or a block
 

@@ -127,9 +127,9 @@ impl Search {
             Ok((state, outcome))
         })?;
         let out = PyDict::new(py);
-        let counts = state.counts();
+        let counts = state.counts;
         out.set_item("complete", self.task.is_complete(&state))?;
-        out.set_item("done", state.done().to_vec())?;
+        out.set_item("done", state.done)?;
         out.set_item("evaluated", counts.evaluated)?;
         out.set_item("pruned", counts.pruned)?;
         out.set_item("settled", counts.settled)?;

@@ -13,15 +13,18 @@ type Starts<'py> = PyReadonlyArray1<'py, i64>;
 /// Number of the front of each point, from 0; more of a score is better.
 #[pyfunction]
 pub(crate) fn non_dominated_ranks(scores: Points<'_>) -> PyResult<Flat<u32>> {
-    let (points, width) = checked(&scores)?;
-    detached(scores.py(), usize::MAX, Some(1), |run| search::non_dominated_ranks(points, width, run)).map(Flat)
+    fronts(&scores).map(|(ranks, _)| Flat(ranks))
 }
 
 /// Crowding distance of each point within its front.
 #[pyfunction]
 pub(crate) fn crowding_distances(scores: Points<'_>) -> PyResult<Flat<f64>> {
-    let (points, width) = checked(&scores)?;
-    detached(scores.py(), usize::MAX, Some(1), |run| search::crowding_distances(points, width, run)).map(Flat)
+    fronts(&scores).map(|(_, crowding)| Flat(crowding))
+}
+
+fn fronts(scores: &Points<'_>) -> PyResult<(Vec<u32>, Vec<f64>)> {
+    let (points, width) = checked(scores)?;
+    detached(scores.py(), usize::MAX, Some(1), |run| search::fronts(points, width, run))
 }
 
 /// Hypervolume of each run's points up to each point; runs begin at `starts`, whose last is the number of points.

@@ -168,7 +168,7 @@ fn joined<T: Copy>(logs: &[Log], part: fn(&Log) -> &[T]) -> Vec<T> {
 
 impl Problem {
     fn wide(&self, scores: Vec<f64>) -> Wide<f64> {
-        Wide(scores, self.core.objective().scores())
+        Wide(scores, self.core.objective.scores())
     }
 
     fn scores_of(&self, values: &PyReadonlyArray2<'_, f64>) -> PyResult<Vec<f64>> {
@@ -181,7 +181,7 @@ impl Problem {
         for values in values.as_array().rows() {
             own.clear();
             own.extend(values.iter());
-            self.core.objective().score(&own, &mut scores);
+            self.core.objective.score(&own, &mut scores);
         }
         Ok(scores)
     }
@@ -193,7 +193,7 @@ impl Problem {
         let out = PyDict::new(py);
         out.set_item("lengths", lengths(|log| log.evaluations.len()))?;
         out.set_item("evaluations", counts(|log| &log.evaluations))?;
-        out.set_item("rows", Wide(joined(logs, |log| &log.rows), self.core.space().width()))?;
+        out.set_item("rows", Wide(joined(logs, |log| &log.rows), self.core.space.width()))?;
         out.set_item("scores", self.wide(joined(logs, |log| &log.scores)))?;
         out.set_item("values", Wide(joined(logs, |log| &log.values), self.columns))?;
         out.set_item("times", Flat(joined(logs, |log| &log.times)))?;
@@ -207,7 +207,7 @@ impl Problem {
 
     /// Checked rows, as positions among the allowed choices.
     fn positions(&self, rows: &Rows<'_>) -> PyResult<Vec<u8>> {
-        let space = self.core.space();
+        let space = &self.core.space;
         let names = || space.variables().iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", ");
         let mut bytes = row_bytes(rows, space.width(), "variables", &names())?.to_vec();
         detached(rows.py(), rows.shape()[0], None, |run| {
@@ -239,7 +239,7 @@ impl Optimizer {
     #[pyo3(signature = (n = None))]
     fn ask(&mut self, py: Python<'_>, n: Option<usize>) -> PyResult<Wide<u8>> {
         let problem = &self.problem.get().core;
-        let (width, algorithm) = (problem.space().width(), &mut self.algorithm);
+        let (width, algorithm) = (problem.space.width(), &mut self.algorithm);
         let work = n.unwrap_or(1).saturating_mul(algorithm.cost());
         let rows = detached(py, work, None, |run| {
             let mut rows = room(n.unwrap_or(0), width)?;
@@ -267,7 +267,7 @@ impl Optimizer {
             return Err(PyValueError::new_err(format!("{rows} rows come with {values} rows of values")));
         }
         let algorithm = &mut self.algorithm;
-        rows.py().detach(|| algorithm.tell_all(&positions, &scores, problem.core.space().width()));
+        rows.py().detach(|| algorithm.tell_all(&positions, &scores, problem.core.space.width()));
         Ok(problem.wide(scores))
     }
 }
@@ -293,7 +293,7 @@ impl Runs {
     /// Evaluates and logs rows of positions among the allowed choices, so many a run; gives scores (n, scores).
     fn advance(&mut self, rows: Rows<'_>, asked: Vec<usize>) -> PyResult<Wide<f64>> {
         let problem = self.problem.get();
-        let bytes = row_bytes(&rows, problem.core.space().width(), "variables", "the space")?;
+        let bytes = row_bytes(&rows, problem.core.space.width(), "variables", "the space")?;
         let cohort = self.cohort.as_mut().ok_or_else(finished)?;
         let scores = rows.py().detach(|| cohort.advance(bytes, &asked, false).map(<[f64]>::to_vec)).map_err(to_py);
         Ok(problem.wide(problem.raise(scores)?))

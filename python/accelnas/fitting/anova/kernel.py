@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import csc_matrix
 
+from accelnas._core import MAX_BLOCKS, MAX_ORDER
 from accelnas.errors import ModelError
 from accelnas.fitting.anova.covariance import Block, Variable
 
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AnovaKernel"]
 
-MAX_VARIABLES = 4  # axes of a table
-MAX_BLOCKS = 3
 TILE_ROWS, TILE_COLUMNS = 512, 32  # a few tiles stay in a core's cache
 
 
@@ -66,8 +65,8 @@ class AnovaKernel:
     """
 
     def __init__(self, space: Space, orders: Sequence[int], over: str = "variables") -> None:
-        if not 1 <= len(orders) <= MAX_BLOCKS or not all(0 <= order <= MAX_VARIABLES for order in orders):
-            raise ModelError(f"orders are {list(orders)}; give 1 to {MAX_BLOCKS} numbers up to {MAX_VARIABLES}")
+        if not 1 <= len(orders) <= MAX_BLOCKS or not all(0 <= order <= MAX_ORDER for order in orders):
+            raise ModelError(f"orders are {list(orders)}; give 1 to {MAX_BLOCKS} numbers up to {MAX_ORDER}")
         if over not in ("variables", "blocks"):
             raise ModelError(f"over is {over!r}; choose variables or blocks")
         self.over = over

@@ -21,8 +21,8 @@ pub struct State {
     /// Of the question, its benchmark and this engine.
     pub(crate) key: String,
     /// Ascending, disjoint ranges of jobs.
-    pub(crate) done: Vec<(usize, usize)>,
-    pub(crate) counts: Counts,
+    pub done: Vec<(usize, usize)>,
+    pub counts: Counts,
     pub(crate) found: Value,
     /// Of all the other fields.
     pub(crate) sha256: String,
@@ -39,15 +39,6 @@ impl State {
     fn digest(&self) -> Result<String> {
         let fields = (&self.key, &self.done, &self.counts, &self.found);
         Ok(sha256_hex(&serde_json::to_vec(&fields).map_err(unreadable)?))
-    }
-
-    pub fn counts(&self) -> Counts {
-        self.counts
-    }
-
-    /// Ascending, disjoint ranges of jobs.
-    pub fn done(&self) -> &[(usize, usize)] {
-        &self.done
     }
 
     pub fn to_json(&self) -> Result<String> {

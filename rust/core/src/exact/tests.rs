@@ -142,7 +142,7 @@ impl Case {
         let [(task, state, settled), (_, portable, _)] = both(searched);
         assert_eq!(state.to_json().unwrap(), portable.to_json().unwrap());
         assert!(task.is_complete(&state));
-        assert_eq!((state.counts().total(), settled.into_inner()), (task.size(), task.size()));
+        assert_eq!((state.counts.total(), settled.into_inner()), (task.size(), task.size()));
         let outcome = task.outcome(&state, &run()).unwrap();
         let two = Run { threads: Some(2), ..run() };
         let half = task.jobs() / 2;

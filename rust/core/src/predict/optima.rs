@@ -13,7 +13,7 @@ use crate::memory::room;
 use crate::metric::Direction;
 use crate::predict::predictor::Predictor;
 use crate::space::definition::Space;
-use crate::tables::axes::Granularity;
+use crate::tables::axes::{Granularity, starts};
 use crate::threads::{Run, map};
 
 /// Climbs that a thread makes at a time.
@@ -134,7 +134,7 @@ impl<'a> Climber<'a> {
         let tables = map(&groups, |group| DenseTable::new(space, granularity, group, &cells));
         let holds = |t: &usize, v: usize| tables[*t].steps.iter().any(|&(own, _)| own == v);
         let tables_of = (0..space.width()).map(|v| (0..tables.len()).filter(|t| holds(t, v)).collect()).collect();
-        let first = (0..=space.width()).map(|v| space.cards().take(v).sum()).collect();
+        let first = starts(space.cards());
         let (constant, sign) = (surrogate.mean_constant(), direction.sign());
         Ok(Climber { predictor, constant, sign, tables, tables_of, first })
     }

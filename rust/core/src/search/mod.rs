@@ -17,6 +17,6 @@ pub use problem::evaluate::{Evaluate, Modelled};
 pub use problem::objective::{Objective, is_feasible};
 pub use problem::stream::Stream;
 pub use quality::indicators::{hypervolumes, igd_plus};
-pub use quality::ranks::{crowding_distances, non_dominated_ranks};
+pub use quality::ranks::fronts;
 pub use runs::cohort::{Cohort, Log};
 pub use runs::farm::{Farm, Watch};

@@ -75,7 +75,7 @@ proptest! {
                 prop_assert_eq!(&all.evaluations, &(1..=70).collect::<Vec<u64>>());
                 space.check(&all.rows, &ALONE).unwrap();
                 let means = bench.predict(&[0], &all.rows, None, &run()).unwrap();
-                let columns = problem.objective().scores();
+                let columns = problem.objective.scores();
                 for (seen, mean) in all.values.chunks_exact(columns).zip(&means[0].0) {
                     prop_assert_eq!(seen[0], f64::from(*mean));
                 }

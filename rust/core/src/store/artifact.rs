@@ -16,7 +16,7 @@ use crate::store::tensors::{Read, Reader, Tensor, bytes_of, check_offsets, f32s,
 use crate::store::trees;
 use crate::surrogate::ensemble::Surrogate;
 use crate::surrogate::uncertainty::Uncertainty;
-use crate::tables::axes::{AxisSet, Granularity, MAX_ORDER};
+use crate::tables::axes::{AxisSet, Granularity, MAX_ORDER, starts};
 use crate::tables::stored::Tables;
 
 /// Version of the format that this code writes, and the newest it reads.
@@ -66,11 +66,7 @@ pub fn to_bytes(
         ("table_cells".into(), dtype, vec![members, tables.compact_len()], cells),
     ];
     for (name, groups) in GROUPS.iter().zip(&surrogate.groups) {
-        let mut offsets = vec![0u32];
-        offsets.extend(groups.iter().scan(0, |sum, g| {
-            *sum += g.len() as u32;
-            Some(*sum)
-        }));
+        let offsets: Vec<u32> = starts(groups.iter().map(Vec::len)).into_iter().map(|o| o as u32).collect();
         tensors.push(u16s(format!("{name}.axes"), &groups.concat()));
         tensors.push(u32s(format!("{name}.offsets"), &offsets));
     }

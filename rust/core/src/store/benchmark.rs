@@ -93,10 +93,6 @@ impl Benchmark {
         Ok(more)
     }
 
-    pub fn directory(&self) -> &Path {
-        &self.directory
-    }
-
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -111,6 +111,13 @@ pub(crate) fn axis_set(axes: &[u16]) -> Result<AxisSet> {
     })
 }
 
+/// First of each of some ranges of these lengths, one behind the other, and the end of the last.
+pub(crate) fn starts(lengths: impl IntoIterator<Item = usize>) -> Vec<usize> {
+    let mut starts = vec![0];
+    lengths.into_iter().for_each(|length| starts.push(starts[starts.len() - 1] + length));
+    starts
+}
+
 /// Number of joint states of some axes, or the largest number where it is larger.
 pub(crate) fn joint(states: impl IntoIterator<Item = usize>) -> usize {
     states.into_iter().fold(1, usize::saturating_mul)

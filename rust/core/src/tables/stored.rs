@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::Result;
-use crate::tables::axes::{AxisSet, Granularity, MAX_ORDER};
+use crate::tables::axes::{AxisSet, Granularity, MAX_ORDER, starts};
 use crate::threads::Run;
 
 /// The same tables for several members: cells differ, axes do not.
@@ -48,10 +48,7 @@ impl Tables {
 
     /// Tables without members over ascending sets.
     pub(crate) fn empty(granularity: Granularity, cards: Vec<usize>, sets: Vec<AxisSet>) -> Tables {
-        let mut offsets = vec![0];
-        for set in &sets {
-            offsets.push(offsets[offsets.len() - 1] + set.cells(&cards));
-        }
+        let offsets = starts(sets.iter().map(|set| set.cells(&cards)));
         Tables { granularity, cards, sets, offsets, cells: Vec::new() }
     }
 

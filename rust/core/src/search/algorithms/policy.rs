@@ -2,6 +2,7 @@
 
 use crate::search::problem::brief::Brief;
 use crate::search::problem::stream::Stream;
+use crate::tables::axes::starts;
 
 /// Adam (Kingma and Ba 2015), ascending.
 #[derive(Clone, Debug)]
@@ -42,10 +43,7 @@ pub(crate) struct Policy {
 
 impl Policy {
     pub(crate) fn new(brief: &Brief) -> Policy {
-        let mut first = vec![0];
-        for &card in &brief.cards {
-            first.push(first[first.len() - 1] + card as usize);
-        }
+        let first = starts(brief.cards.iter().map(|&card| usize::from(card)));
         let n = first[first.len() - 1];
         let mut policy = Policy { first, logits: vec![0.0; n], probabilities: vec![0.0; n] };
         policy.normalise();

@@ -67,7 +67,7 @@ impl AlgorithmSpec {
     }
 
     fn check(&self, problem: &Problem) -> Result<()> {
-        let (name, scores) = (self.name(), problem.objective().scores());
+        let (name, scores) = (self.name(), problem.objective.scores());
         let several =
             matches!(self, AlgorithmSpec::RandomSearch {} | AlgorithmSpec::Nsga2(_) | AlgorithmSpec::Decomposition(_));
         if scores > 1 && !several {
@@ -80,7 +80,7 @@ impl AlgorithmSpec {
             return Err(Error::search(format!("{name} needs several objectives, there is {scores}; give two or more")));
         }
         let weighs = matches!(self, AlgorithmSpec::Reinforce(_) | AlgorithmSpec::GradientAscent(_));
-        if weighs && problem.objective().ranks_feasible_first() {
+        if weighs && problem.objective.ranks_feasible_first() {
             return Err(Error::search(format!(
                 "{name} weighs scores, and infeasible architectures have none without a penalty; give one"
             )));

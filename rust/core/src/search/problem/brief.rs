@@ -72,10 +72,13 @@ impl Sampler {
 
     /// Appends uniform architectures.
     pub(crate) fn random(&mut self, n: usize, rows: &mut Vec<u8>) {
+        // In registers for as long as this takes.
+        let mut stream = self.stream.clone();
         for _ in 0..n {
-            let choice = |&n: &u16| if n > 1 { scaled(self.stream.halves()[0], n as usize) as u8 } else { 0 };
+            let choice = |&n: &u16| if n > 1 { scaled(stream.halves()[0], n as usize) as u8 } else { 0 };
             rows.extend(self.brief.cards.iter().map(choice));
         }
+        self.stream = stream;
     }
 
     /// Gives one variable another choice, both uniform.

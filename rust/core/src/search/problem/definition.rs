@@ -12,13 +12,13 @@ use crate::threads::filled;
 
 /// A search space, what evaluates its architectures, and what is sought.
 pub struct Problem {
-    space: Arc<Space>,
+    pub space: Arc<Space>,
     /// Allowed choices of every variable, where not all are.
     allowed: Option<Vec<Vec<u8>>>,
-    objective: Objective,
+    pub objective: Objective,
     evaluator: Evaluator,
     /// Whether the last column is the cost of an evaluation.
-    has_clock: bool,
+    pub(crate) has_clock: bool,
     extension: OnceLock<Arc<Extension>>,
 }
 
@@ -37,7 +37,7 @@ impl Problem {
         objective: Objective,
         allowed: Option<Vec<Vec<u8>>>,
     ) -> Result<Problem> {
-        let space = modelled.bench().space().clone();
+        let space = modelled.bench.space().clone();
         Problem::new(space, Evaluator::Modelled(modelled), has_clock, objective, allowed)
     }
 
@@ -64,22 +64,9 @@ impl Problem {
         Ok(Problem { space, allowed, objective, evaluator, has_clock, extension: OnceLock::new() })
     }
 
-    pub fn space(&self) -> &Arc<Space> {
-        &self.space
-    }
-
-    /// Whether the last column is the cost of an evaluation.
-    pub(crate) fn has_clock(&self) -> bool {
-        self.has_clock
-    }
-
     /// Whether measurements of one architecture may differ.
     pub(crate) fn is_noisy(&self) -> bool {
         !matches!(&self.evaluator, Evaluator::Modelled(modelled) if !modelled.is_noisy())
-    }
-
-    pub fn objective(&self) -> &Objective {
-        &self.objective
     }
 
     /// What an algorithm is told, with the objective as a function of random choices where it is needed.
@@ -100,8 +87,8 @@ impl Problem {
             return Ok(Some(extension.clone()));
         }
         let allowed = self.allowed.clone().unwrap_or_else(|| self.space.all_choices());
-        let metrics = &modelled.metrics()[..modelled.metrics().len() - usize::from(self.has_clock)];
-        let extension = Extension::new(modelled.bench(), metrics, self.objective.clone(), &allowed)?;
+        let metrics = &modelled.metrics[..modelled.metrics.len() - usize::from(self.has_clock)];
+        let extension = Extension::new(&modelled.bench, metrics, self.objective.clone(), &allowed)?;
         Ok(Some(filled(&self.extension, || Ok(Arc::new(extension)))?.clone()))
     }
 

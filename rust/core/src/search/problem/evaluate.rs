@@ -25,8 +25,8 @@ pub trait Evaluate: Send + Sync {
 
 /// Metrics of a benchmark: float32 predictions, or simulated measurements.
 pub struct Modelled {
-    bench: Arc<Benchmark>,
-    metrics: Vec<usize>,
+    pub(crate) bench: Arc<Benchmark>,
+    pub(crate) metrics: Vec<usize>,
     /// How the first metrics scatter, where measurements are simulated.
     noise: Vec<Noise>,
 }
@@ -40,14 +40,6 @@ impl Modelled {
             metrics.try_for_each(|&m| bench.predictor(m)?.prepare(bench.space(), bench.packer(), None, run))
         })?;
         Ok(Modelled { bench, metrics, noise })
-    }
-
-    pub fn bench(&self) -> &Arc<Benchmark> {
-        &self.bench
-    }
-
-    pub(crate) fn metrics(&self) -> &[usize] {
-        &self.metrics
     }
 
     /// Whether measurements are simulated.

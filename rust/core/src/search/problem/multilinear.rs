@@ -9,7 +9,7 @@ use crate::metric::Link;
 use crate::search::problem::objective::Objective;
 use crate::space::definition::Space;
 use crate::store::benchmark::Benchmark;
-use crate::tables::axes::Granularity;
+use crate::tables::axes::{Granularity, starts};
 
 /// Step of a difference, relative to a value.
 const STEP: f64 = 1e-6;
@@ -55,8 +55,7 @@ impl Extension {
         allowed: &[Vec<u8>],
     ) -> Result<Extension> {
         let space = bench.space();
-        let mut first = vec![0];
-        space.cards().for_each(|card| first.push(first[first.len() - 1] + card));
+        let first = starts(space.cards());
         let place =
             |(v, choices): (usize, &Vec<u8>)| choices.iter().map(|&c| first[v] + c as usize).collect::<Vec<_>>();
         let places: Vec<usize> = allowed.iter().enumerate().flat_map(place).collect();
@@ -169,8 +168,7 @@ impl Contraction<'_> {
 
 impl Axes {
     fn new(space: &Space, granularity: Granularity) -> Axes {
-        let mut first = vec![0];
-        granularity.cards(space).iter().for_each(|card| first.push(first[first.len() - 1] + card));
+        let first = starts(granularity.cards(space));
         let variables = (0..first.len() - 1).map(|axis| granularity.variables(space, axis)).collect();
         Axes { first, variables }
     }

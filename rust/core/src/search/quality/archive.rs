@@ -58,9 +58,11 @@ impl Staircase {
         let points = &self.0;
         let right = points.partition_point(|p| p[0] < x);
         let next = points.get(right);
+        if next.is_some_and(|p| p[1] >= y) {
+            return None;
+        }
         let first = points[..right].partition_point(|p| p[1] > y);
-        let end = right + usize::from(next.is_some_and(|p| p[0] == x));
-        next.is_none_or(|p| p[1] < y).then_some(first..end)
+        Some(first..right + usize::from(next.is_some_and(|p| p[0] == x)))
     }
 }
 

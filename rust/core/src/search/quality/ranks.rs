@@ -170,18 +170,12 @@ fn counting_sort(order: &mut Vec<u32>, sorted: &mut Vec<u32>, starts: &mut Vec<u
     std::mem::swap(order, sorted);
 }
 
-/// Number of the front of each point, from 0.
-pub fn non_dominated_ranks(scores: &[f64], width: usize, run: &Run<'_>) -> Result<Vec<u32>> {
+/// Number of the front of each point, from 0, and its crowding: the sum over the scores of the distance between its
+/// neighbours in the front, relative to the front's extent.
+pub fn fronts(scores: &[f64], width: usize, run: &Run<'_>) -> Result<(Vec<u32>, Vec<f64>)> {
     let mut sorter = Sorter::default();
     sorter.sort_while(scores, width, || run.check())?;
-    Ok(sorter.ranks)
-}
-
-/// Sum over the scores of the distance between a point's neighbours in its front, relative to the front's extent.
-pub fn crowding_distances(scores: &[f64], width: usize, run: &Run<'_>) -> Result<Vec<f64>> {
-    let mut sorter = Sorter::default();
-    sorter.sort_while(scores, width, || run.check())?;
-    Ok(sorter.crowding)
+    Ok((sorter.ranks, sorter.crowding))
 }
 
 #[cfg(test)]
@@ -196,7 +190,7 @@ mod tests {
             let scores: Vec<f64> = points.iter().map(|&v| f64::from(v)).collect();
             let points: Vec<&[f64]> = scores.chunks_exact(width).collect();
             let scores = points.concat();
-            let ranks = non_dominated_ranks(&scores, width, &run()).unwrap();
+            let (ranks, _) = fronts(&scores, width, &run()).unwrap();
             let dominates = |a: &[f64], b: &[f64]| a != b && a.iter().zip(b).all(|(a, b)| a >= b);
             for (point, &rank) in points.iter().zip(&ranks) {
                 // The front after that of the deepest point that dominates it.
@@ -209,7 +203,7 @@ mod tests {
     #[test]
     fn crowding_is_that_of_the_paper() {
         let scores = [[0.0, 10.0], [1.0, 8.0], [4.0, 4.0], [10.0, 0.0], [0.0, 0.0]].concat();
-        let found = crowding_distances(&scores, 2, &run()).unwrap();
+        let (_, found) = fronts(&scores, 2, &run()).unwrap();
         assert_eq!(found, [f64::INFINITY, 0.4 + 0.6, 0.9 + 0.8, f64::INFINITY, f64::INFINITY]);
     }
 }

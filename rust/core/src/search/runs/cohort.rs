@@ -56,7 +56,7 @@ struct Recorder {
 
 impl Cohort {
     pub fn new(problem: Arc<Problem>, seed: u64, runs: &[u64], keep_all: bool) -> Cohort {
-        let (width, m) = (problem.space().width(), problem.objective().scores());
+        let (width, m) = (problem.space.width(), problem.objective.scores());
         let recorder = |&number| {
             // Most runs improve this often: one allocation instead of many.
             let log = Log {
@@ -80,7 +80,7 @@ impl Cohort {
     /// Evaluates what runs asked for, so many rows each, and logs it; gives the scores. Rows hold positions among the
     /// allowed choices. A run that recommends notes its improvements itself.
     pub fn advance(&mut self, rows: &[u8], asked: &[usize], recommends: bool) -> Result<&[f64]> {
-        let (problem, width) = (self.problem.clone(), self.problem.space().width());
+        let (problem, width) = (self.problem.clone(), self.problem.space.width());
         let evaluate = problem.evaluate()?;
         self.choices.clear();
         self.seeds.clear();
@@ -96,7 +96,7 @@ impl Cohort {
         evaluate.evaluate(&self.choices, &self.seeds, &mut self.values)?;
         let columns = evaluate.columns();
         self.score(width, columns)?;
-        let m = problem.objective().scores();
+        let m = problem.objective.scores();
         let each = self.choices.chunks_exact(width).zip(self.values.chunks_exact(columns));
         let mut each = each.zip(self.scores.chunks_exact(m));
         for (recorder, &n) in self.recorders.iter_mut().zip(asked) {
@@ -109,12 +109,12 @@ impl Cohort {
 
     fn score(&mut self, width: usize, columns: usize) -> Result<()> {
         self.scores.clear();
-        let objective = self.problem.objective();
+        let objective = &self.problem.objective;
         for (i, values) in self.values.chunks_exact(columns).enumerate() {
             let first = self.scores.len();
             objective.score(values, &mut self.scores);
             if !self.scores[first..].iter().all(|s| s.is_finite()) {
-                let text = self.problem.space().format_row(&self.choices[i * width..][..width]);
+                let text = self.problem.space.format_row(&self.choices[i * width..][..width]);
                 return Err(Error::search(format!(
                     "the score of {text} is {:?}, from the values {values:?}; keep to objectives that are finite \
                      everywhere",
@@ -141,7 +141,7 @@ impl Cohort {
         log.evaluations.push(*done);
         log.rows.extend_from_slice(&choices);
         log.scores.push(score);
-        if self.problem.has_clock() {
+        if self.problem.has_clock {
             log.times.push(log.time);
         }
     }
@@ -164,7 +164,7 @@ impl Recorder {
     ) {
         self.done += 1;
         let log = &mut self.log;
-        let (values, clock) = values.split_at(values.len() - usize::from(problem.has_clock()));
+        let (values, clock) = values.split_at(values.len() - usize::from(problem.has_clock));
         log.time += clock.first().unwrap_or(&0.0);
         let improves = self.archive.offer(scores) && !recommends;
         if !improves && !keep_all {
@@ -178,7 +178,7 @@ impl Recorder {
         log.evaluations.push(self.done);
         log.rows.extend_from_slice(choices);
         log.scores.extend_from_slice(scores);
-        if problem.has_clock() {
+        if problem.has_clock {
             log.times.push(log.time);
         }
         if keep_all {
