@@ -8,7 +8,6 @@ models are fitted on.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
@@ -16,9 +15,10 @@ from typing import Literal
 
 import numpy as np
 
+from accelnas.reports import markdown as table
 from bench.engines import compile_benchmark
 from bench.models import CACHE, ROOT, WORKLOADS, Workload, random_architectures
-from bench.report import table
+from bench.report import save
 from bench.walk import reference
 
 DTYPES: tuple[Literal["float32", "float64"], ...] = ("float32", "float64")
@@ -57,10 +57,7 @@ def main() -> None:
         start = time.time()
         results[name] = errors(WORKLOADS[name], given.rows)
         print(f"{name}: {results[name]} ({time.time() - start:.0f} s)", flush=True)
-    given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "accuracy.json").write_text(
-        json.dumps({"rows": given.rows, "bounds": BOUNDS, "errors": results}, indent=1) + "\n"
-    )
+    save("accuracy", {"rows": given.rows, "bounds": BOUNDS, "errors": results}, folder=given.out)
     columns = list(dict.fromkeys(kind for kinds in results.values() for kind in kinds))
     rows = [[name, *[f"{kinds[c]:.1e}" if c in kinds else "–" for c in columns]] for name, kinds in results.items()]
     rows.append(["bound", *[f"{BOUNDS[c]:.0e}" if c in BOUNDS else "–" for c in columns]])

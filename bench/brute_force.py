@@ -12,14 +12,13 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import accelnas
 from accelnas.exact import RunOptions
-from bench.models import ROOT
+from bench.report import save
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -152,8 +151,7 @@ def main() -> None:
         same(f"optima of {name}", proven.architectures, scanned.architectures)
         optima.append({"metric": name, "value": float(proven.values[0]), "seconds": time.perf_counter() - start})
         print(json.dumps(optima[-1]), flush=True)
-    summary = {"cases": cases, "optima": optima}
-    (Path(ROOT) / "bench" / "results" / "brute_force.json").write_text(json.dumps(summary, indent=1) + "\n")
+    save("brute_force", {"cases": cases, "optima": optima})
     total = sum(case["architectures"] for case in cases)
     print(f"{len(cases)} sub-spaces, {total:,} architectures, and {len(optima)} optima agree")
 

@@ -8,17 +8,14 @@ include preparing tables and bounds, but not reading the metrics' files.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
 import sys
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 from accelnas import _core
-from bench.models import ROOT
-from bench.report import table
+from accelnas.reports import markdown as table
+from bench.report import answer_of, save
 
 DEVICES = (
     "throughput_a100",
@@ -82,15 +79,6 @@ print(json.dumps({"seconds": seconds, "peak_mb": peak, "evaluated": counts.evalu
 """
 
 
-def run(code: str) -> dict[str, Any]:
-    """Run one operation in a new process."""
-    done = subprocess.run([sys.executable, "-c", CHILD, code], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{code} failed:\n{done.stderr}")
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result
-
-
 def measure(rounds: int, only: str) -> dict[str, Any]:
     """Run all operations in turn, round after round."""
     results: dict[str, Any] = {}
@@ -98,7 +86,7 @@ def measure(rounds: int, only: str) -> dict[str, Any]:
         for name, (code, aim) in OPERATIONS.items():
             if only not in name or (number and "histogram" in name):
                 continue
-            one = run(code)
+            one = answer_of(CHILD, code)
             entry = results.setdefault(name, {**one, "code": code, "aim": aim, "samples": []})
             entry["samples"].append(one["seconds"])
             entry["peak_mb"] = max(entry["peak_mb"], one["peak_mb"])
@@ -145,10 +133,9 @@ def main() -> None:
     text = report(results)
     print(text)
     if not arguments.only:
-        target = Path(ROOT) / "bench" / "results"
         machine = f"{_core.processors()} cores, load {os.getloadavg()[0]:.1f} at the end"
-        (target / "exact.json").write_text(json.dumps({"machine": machine, "operations": results}, indent=1) + "\n")
-        (target / "exact.md").write_text(f"`python -m bench.exact --rounds {arguments.rounds}`; {machine}\n\n{text}\n")
+        made = f"`python -m bench.exact --rounds {arguments.rounds}`; {machine}"
+        save("exact", {"machine": machine, "operations": results}, f"{made}\n\n{text}\n")
 
 
 if __name__ == "__main__":

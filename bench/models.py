@@ -11,7 +11,6 @@ import hashlib
 import itertools
 import json
 import os
-import tarfile
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -20,7 +19,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+
+    from accelnas.fitting.dataset import Dataset
+    from accelnas.fitting.splits import Split
 
 ROOT = Path(__file__).parent.parent
 CACHE = Path(__file__).parent / ".cache"
@@ -161,47 +163,21 @@ def data_hash() -> str:
 
 
 @cache
-def dataset() -> dict[str, np.ndarray]:
-    """Ids, choice indices and the two metrics of the archive, one row an architecture."""
-    path = CACHE / f"dataset-{data_hash()[:10]}.npz"
-    if not path.exists():
-        ids, archs, accuracy, throughput = [], [], [], []
-        for number, record in _records():
-            arch = record["architecture"]
-            ids.append(number)
-            archs.append([c.index(arch[name]) for name, c in zip(NAMES, CHOICES, strict=True)])
-            accuracy.append(record["metrics"]["val_top1"])
-            speed = record["platform_perf"]["throughput_a100"]
-            throughput.append(speed["throughput_mean"])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(
-            path,
-            id=np.array(ids),
-            archs=np.array(archs, np.uint8),
-            accuracy=np.array(accuracy),
-            throughput_a100=np.array(throughput),
-        )
-    with np.load(path) as arrays:
-        return dict(arrays)
+def measurements() -> tuple[Dataset, Split]:
+    """Read the archive and its official split."""
+    from accelnas.fitting.dataset import read_dataset
+    from accelnas.fitting.splits import read_split
 
-
-def _records() -> Iterator[tuple[int, dict[str, Any]]]:
-    """Every record of the archive with its number."""
-    with tarfile.open(ARCHIVE) as archive:
-        for entry in archive:
-            if entry.isfile() and entry.name.endswith(".json"):
-                content = archive.extractfile(entry)
-                assert content is not None
-                yield int(Path(entry.name).stem.removeprefix("result_")), json.load(content)
+    data_hash()  # says what to do without it
+    dataset = read_dataset(ARCHIVE)
+    return dataset, read_split(DATA / "official_split.json", dataset)
 
 
 def part(name: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """Choice indices (n, 28) and measured values (n,) of a part of the official split."""
-    split = json.loads((DATA / "official_split.json").read_text())
-    ids = split["train"] + split["val"] if name == "train+val" else split[name]
-    data = dataset()
-    rows = np.searchsorted(data["id"], ids, sorter=(order := np.argsort(data["id"])))
-    return data["archs"][order[rows]], data[metric][order[rows]]
+    """Choice indices (n, 28) and measured values (n,) of a part of the official split, or of two joined by a plus."""
+    dataset, split = measurements()
+    rows = dataset.rows(np.concatenate([getattr(split, one) for one in name.split("+")]))
+    return dataset.choices[rows], dataset.values(metric)[rows]
 
 
 @cache
@@ -258,12 +234,7 @@ def fit(workload: Workload, family: str, member: int, path: Path) -> None:
 
 def quality(workload: Workload, predictions: np.ndarray) -> dict[str, float]:
     """R², Kendall's tau and mean absolute error of predictions for the test part."""
-    from scipy.stats import kendalltau
+    from accelnas.fitting.evaluate import evaluate
 
-    truth = part("test", workload.metric)[1]
-    residual = truth - predictions
-    return {
-        "r2": float(1 - np.square(residual).sum() / np.square(truth - truth.mean()).sum()),
-        "tau": float(kendalltau(predictions, truth).statistic),
-        "mae": float(np.abs(residual).mean()),
-    }
+    figures = evaluate(part("test", workload.metric)[1], predictions)
+    return {"r2": figures.r2, "tau": figures.tau, "mae": figures.mae}

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from accelnas.circumstances import processor
 from bench import chart, report
 from bench.engines import ENGINES, Engine
 from bench.models import CACHE, ROOT, WORKLOADS, Workload, data_hash
@@ -175,8 +176,6 @@ def say(message: str) -> None:
 
 def machine() -> dict[str, Any]:
     """Describe what the figures are measured on."""
-    info = Path("/proc/cpuinfo").read_text().splitlines()
-    cpu = next((line.split(":")[1].strip() for line in info if line.startswith("model name")), "")
     git = subprocess.run(
         ["git", "describe", "--always", "--dirty"],  # noqa: S607
         capture_output=True,
@@ -185,7 +184,7 @@ def machine() -> dict[str, Any]:
         check=False,
     )
     return {
-        "cpu": cpu or platform.processor(),
+        "cpu": processor(),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "system": f"{platform.system()} {platform.release()}",
@@ -224,7 +223,6 @@ def main() -> None:
     # a quick run does not replace published results
     out = given.out or (CACHE / "quick" if given.quick else ROOT / "bench" / "results")
     picture = out / "peers.svg" if given.quick or given.out else ROOT / "docs" / "peers.svg"
-    out.mkdir(parents=True, exist_ok=True)
     results: dict[str, Any] = {
         "command": " ".join(["python -m bench", *sys.argv[1:]]),
         "machine": machine(),
@@ -241,7 +239,7 @@ def main() -> None:
             "engines": measure(workload, names, options),
         }
         # written after every workload, so that an interrupted run leaves what it has
-        report.write(results, out)
+        report.save("peers", results, report.markdown(results), out)
         chart.draw(results, picture)
     say(f"{time.time() - started:.0f} s; results in {out}, chart in {picture}")
     print(report.markdown(results))

@@ -1,11 +1,17 @@
-"""The results of a comparison as JSON and as Markdown tables, with the ratios that matter."""
+"""The results of a comparison as Markdown tables, with the ratios that matter; what all measurements write."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from math import floor, log10
 from statistics import median
 from typing import TYPE_CHECKING, Any
+
+from accelnas.reports import markdown as table
+from accelnas.reports import write_files
+from bench.models import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,12 +88,6 @@ def number(value: float) -> str:
     return f"{value:,.{max(digits, 0)}f}"
 
 
-def table(header: list[str], rows: list[list[str]]) -> str:
-    """Write a Markdown table; all columns but the first are numbers."""
-    rule = ["---"] + ["---:"] * (len(header) - 1)
-    return "\n".join("| " + " | ".join(row) + " |" for row in [header, rule, *rows])
-
-
 def speed_table(engines: Results) -> str:
     """Tabulate the times of a row by batch size and thread count."""
     counts = list(next(iter(engines.values()))["samples"])
@@ -161,12 +161,16 @@ def markdown(results: Results) -> str:
     return "\n\n".join(lines) + "\n"
 
 
-def write(results: Results, folder: Path) -> None:
-    """Write ``peers.json`` and ``peers.md``, each to a temporary file first."""
-    for name, text in (
-        ("peers.json", json.dumps(results, indent=1) + "\n"),
-        ("peers.md", markdown(results)),
-    ):
-        temporary = folder / f".{name}"
-        temporary.write_text(text)
-        temporary.replace(folder / name)
+def save(name: str, figures: Any, text: str = "", folder: Path = ROOT / "bench" / "results") -> None:
+    """Write figures as ``NAME.json``, and a text as ``NAME.md``."""
+    files = {f"{name}.json": json.dumps(figures, indent=1) + "\n"}
+    write_files(folder, {**files, **({f"{name}.md": text} if text else {})})
+
+
+def answer_of(code: str, *arguments: str) -> Results:
+    """Run code in a new process, which prints its answer as JSON."""
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"a new process fails, {' '.join(arguments)}:\n{done.stderr}")
+    answer: Results = json.loads(done.stdout)
+    return answer

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import os
 import tempfile
 import time
@@ -22,8 +21,8 @@ import numpy as np
 import accelnas
 from accelnas import _core
 from accelnas.exact import RunOptions
-from bench.models import ROOT
-from bench.report import table
+from accelnas.reports import markdown as table
+from bench.report import save
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,10 +145,8 @@ def main() -> None:
         [[str(r["processes"]), f"{r['size']:.3g}", f"{r['seconds']:.1f}"] for r in results["ray"]],
     )
     print(text)
-    target = Path(ROOT) / "bench" / "results"
     results["machine"] = f"{_core.processors()} cores, load {os.getloadavg()[0]:.1f} at the end"
-    (target / "scaling.json").write_text(json.dumps(results, indent=1) + "\n")
-    (target / "scaling.md").write_text(f"`python -m bench.scaling`; {results['machine']}\n\n{text}\n")
+    save("scaling", results, f"`python -m bench.scaling`; {results['machine']}\n\n{text}\n")
 
 
 if __name__ == "__main__":

@@ -11,17 +11,15 @@ import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from accelnas.reports import write_files
 from bench.models import CACHE, ROOT
 from bench.peers import machine, say
 from bench.search_load import Patience, is_free
 from bench.search_native import NATIVE
 from bench.search_peers import PEERS
 from bench.search_report import markdown, rate
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FIGURES = CACHE / "search.json"
 SECONDS = 600  # after which a search is given up
@@ -93,17 +91,10 @@ def compare(only: str, results: dict[str, Any]) -> None:
                 say(f"{name} fails: {reason}")
 
 
-def write(path: Path, text: str) -> None:
-    """Write to a temporary file first."""
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text(text)
-    temporary.replace(path)
-
-
 def save(results: dict[str, Any]) -> None:
     """Write the figures and the tables."""
-    write(FIGURES, json.dumps(results, indent=1) + "\n")
-    write(ROOT / "bench" / "results" / "search.md", markdown(results))
+    write_files(FIGURES.parent, {FIGURES.name: json.dumps(results, indent=1) + "\n"})
+    write_files(ROOT / "bench" / "results", {"search.md": markdown(results)})
 
 
 def main() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from bench.report import number, table
+from accelnas.reports import markdown as table
+from bench.report import number
 from bench.search_load import SLACK, is_free
 from bench.search_native import NATIVE, Native
 from bench.search_peers import PEERS

@@ -7,16 +7,15 @@ nothing of Python is. It also checks that a query imports nothing but NumPy.
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
 import time
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from accelnas.reports import markdown as table
 from bench.models import ROOT
-from bench.report import table
+from bench.report import answer_of, save
 
 CHILD = """
 import json, sys, time
@@ -66,17 +65,8 @@ AIMS = {
 
 
 def run(benchmark: str, metric: str) -> dict[str, Any]:
-    """One new process."""
-    result = subprocess.run(
-        [sys.executable, "-c", CHILD, str(time.time()), benchmark, metric],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if result.returncode:
-        sys.exit(f"a new process fails: {result.stderr.strip().splitlines()[-1]}")
-    measured: dict[str, Any] = json.loads(result.stdout)
-    return measured
+    """One new process, told when it was born."""
+    return answer_of(CHILD, str(time.time()), benchmark, metric)
 
 
 def main() -> None:
@@ -94,9 +84,8 @@ def main() -> None:
     figures = {
         name: {"min": min(one[name] for one in runs), "median": median(one[name] for one in runs)} for name in runs[0]
     }
-    given.out.mkdir(parents=True, exist_ok=True)
     results = {"repeats": given.repeats, "imports besides NumPy": others, "figures": figures}
-    (given.out / "startup.json").write_text(json.dumps(results, indent=1) + "\n")
+    save("startup", results, folder=given.out)
     rows = [
         [name, f"{f['min']:.1f}", f"{f['median']:.1f}", f"{AIMS[name]:.0f}" if name in AIMS else ""]
         for name, f in figures.items()
