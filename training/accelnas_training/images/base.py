@@ -14,10 +14,11 @@ from accelnas_training.checked import Checked, Range
 from accelnas_training.errors import ImagesError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     from numpy.typing import NDArray
-
-    from accelnas_training.images.loader import Loader
+    from torch import Tensor
 
 
 INTERPOLATIONS = ("bilinear", "bicubic", "random")
@@ -148,6 +149,14 @@ class LoaderPlan(Checked):
             raise ImagesError(f"rank is {self.rank} of {self.processes} processes; choose 0 to {self.processes - 1}")
 
 
+class Batches(Protocol):
+    """The batches of one epoch: float32 (b, channels, r, r), normalised, and int64 (b,), the classes."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]: ...
+
+
 class Images(ABC):
     """Labelled images in two parts, ``train`` and ``validation``.
 
@@ -187,7 +196,7 @@ class Images(ABC):
         """
 
     @abstractmethod
-    def loader(self, part: Part, plan: LoaderPlan) -> Loader:
+    def loader(self, part: Part, plan: LoaderPlan) -> Batches:
         """Give the batches of one epoch.
 
         Raises

@@ -17,7 +17,7 @@ from accelnas_training.errors import TrainingFailure
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from accelnas_training.images.loader import Loader
+    from accelnas_training.images.base import Batches
     from accelnas_training.train.learner import Learner
 
 
@@ -64,7 +64,7 @@ class ValidatedEpoch:
     top5: float = math.nan
 
 
-def train_epoch(learner: Learner, batches: Loader, epoch: int) -> TrainedEpoch:
+def train_epoch(learner: Learner, batches: Batches, epoch: int) -> TrainedEpoch:
     """Train on each batch once.
 
     Raises TrainingFailure if the loss or a weight is not finite: within some hundred steps, and at the end in any case.
@@ -104,7 +104,7 @@ def train_epoch(learner: Learner, batches: Loader, epoch: int) -> TrainedEpoch:
     return TrainedEpoch(total / count, 100 * right / count, int(count), lr, waited)
 
 
-def validate_epoch(learner: Learner, batches: Loader) -> ValidatedEpoch:
+def validate_epoch(learner: Learner, batches: Batches) -> ValidatedEpoch:
     """Validate the network that counts; every image once, whatever the number of processes."""
     device, network = learner.place.device, learner.validated
     sums = torch.zeros(3, device=device, dtype=learner.place.summing)

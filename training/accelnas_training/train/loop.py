@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from accelnas_training.images.loader import Loader
+    from accelnas_training.images.base import Batches
     from accelnas_training.schemes import Scheme
     from accelnas_training.train.places import Place
 
@@ -63,7 +63,7 @@ class TrainingPlan:
         }
         return Evidence(self.folder, identity)
 
-    def loader(self, part: Part, place: Place, epoch: int) -> Loader:
+    def loader(self, part: Part, place: Place, epoch: int) -> Batches:
         """Give an epoch's batches for one process."""
         scheme, shared = self.scheme, place.processes * self.scheme.accumulation
         if scheme.batch_size % shared:
