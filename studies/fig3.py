@@ -12,7 +12,7 @@ import accelnas
 from accelnas.circumstances import machine, versions
 from accelnas.errors import DataError
 from accelnas.fitting.checks import pooled_noise
-from accelnas.plots.style import GREY, INK, colours, drawing, save
+from accelnas.plots.style import GREY, INK, colours, drawn
 from studies.base import Comparison, Figure, Reproduction, Table
 from studies.schemes import read_schemes
 
@@ -188,9 +188,7 @@ def _interval(first: Floats, second: Floats, seed: int, resamples: int) -> tuple
 
 
 def _draw(path: Path, proxy: Scheme, reference: Scheme, tau: float, interval: tuple[float, float]) -> None:
-    with drawing() as figure_class:
-        figure = figure_class(figsize=(4.6, 3.6), layout="constrained")
-        axes = figure.subplots()
+    with drawn(path, height=3.6) as axes:
         axes.errorbar(
             reference.accuracy.mean(axis=1),
             proxy.accuracy.mean(axis=1),
@@ -205,4 +203,3 @@ def _draw(path: Path, proxy: Scheme, reference: Scheme, tau: float, interval: tu
         axes.set_xlabel("top-1, reference scheme r [%]")
         axes.set_ylabel("top-1, cheap scheme p* [%]")
         axes.set_title(f"Kendall's τ {tau:.3f} ({PER_CENT}: {interval[0]:.3f} to {interval[1]:.3f})", color=INK)
-        save(figure, path)

@@ -24,8 +24,14 @@ Values: TypeAlias = NDArray[np.float64]
 FUNCTIONS = ("abs", "exp", "log", "max", "min", "sqrt")
 
 _LONGEST = 10_000
-_SEVERAL = ("max", "min")  # take two arguments or more
-_OPERATORS: Mapping[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
+_OPERATORS: Mapping[type[ast.operator], tuple[str, Callable[..., Any]]] = {
+    ast.Add: ("+", np.add),
+    ast.Sub: ("-", np.subtract),
+    ast.Mult: ("*", np.multiply),
+    ast.Div: ("/", np.divide),
+    ast.Pow: ("**", np.power),
+}
+_OF_SEVERAL: Mapping[str, Callable[..., Any]] = {"max": np.maximum, "min": np.minimum}  # two arguments or more
 
 
 def parse(text: str) -> ast.expr:
@@ -80,8 +86,8 @@ def _check(node: ast.expr) -> None:
             _check(left)
             _check(right)
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in FUNCTIONS:
-            wanted = "two or more" if name in _SEVERAL else "one"
-            if len(arguments) < 2 if name in _SEVERAL else len(arguments) != 1:
+            wanted = "two or more" if name in _OF_SEVERAL else "one"
+            if len(arguments) < 2 if name in _OF_SEVERAL else len(arguments) != 1:
                 raise MetricError(f"{name} has {len(arguments)} arguments in {ast.unparse(node)!r}; give it {wanted}")
             for argument in arguments:
                 _check(argument)
@@ -299,27 +305,16 @@ def _operands(node: ast.expr) -> Sequence[ast.expr]:
 
 
 def _apply(node: ast.expr, operands: Sequence[Any], refuse: Refuse) -> Any:
-    first, last = operands[0], operands[-1]
     with np.errstate(all="ignore"):  # what is undefined is refused below
         match node:
             case ast.UnaryOp():
-                return -first
-            case ast.BinOp(op=ast.Add()):
-                value = first + last
-            case ast.BinOp(op=ast.Sub()):
-                value = first - last
-            case ast.BinOp(op=ast.Mult()):
-                value = first * last
-            case ast.BinOp(op=ast.Div()):
-                value = first / last
-            case ast.BinOp(op=ast.Pow()):
-                value = np.power(first, last)
-            case ast.Call(func=ast.Name(id="max")):
-                value = reduce(np.maximum, operands)
-            case ast.Call(func=ast.Name(id="min")):
-                value = reduce(np.minimum, operands)
+                return -operands[0]
+            case ast.BinOp(op=op):
+                value = _OPERATORS[type(op)][1](*operands)
+            case ast.Call(func=ast.Name(id=name)) if name in _OF_SEVERAL:
+                value = reduce(_OF_SEVERAL[name], operands)
             case ast.Call(func=ast.Name(id=name)):
-                value = getattr(np, name)(first)
+                value = getattr(np, name)(operands[0])
     undefined = ~np.isfinite(value)
     if np.any(undefined):
         at = int(np.argmax(undefined))
@@ -334,7 +329,7 @@ def _describe(node: ast.expr, numbers: Sequence[float]) -> str:
         case ast.BinOp(op=ast.Div()) if numbers[1] == 0:
             return f"division of {numbers[0]:g} by 0"
         case ast.BinOp(op=op):
-            return f"{numbers[0]:g} {_OPERATORS[type(op)]} {numbers[1]:g} is undefined or too large"
+            return f"{numbers[0]:g} {_OPERATORS[type(op)][0]} {numbers[1]:g} is undefined or too large"
         case ast.Call(func=ast.Name(id=name)):
             return f"{name} of {numbers[0]:g} is undefined or too large"
     return "a value is undefined or too large"

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Estimate", "at_least", "mean_estimate", "order_statistics", "share_estimate", "share_interval"]
+__all__ = ["Estimate", "Z", "at_least", "mean_estimate", "order_statistics", "share_estimate", "share_interval"]
 
 _TAIL = 0.025  # on either side of a 95 % interval
-_Z = 1.959963984540054  # the normal distribution's quantile at 0.975
+Z = 1.959963984540054  # the normal distribution's quantile at 0.975
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def share_estimate(count: int, n: int) -> Estimate:
 
 def mean_estimate(mean: float, variance: float, n: int) -> Estimate:
     """Give a mean with a normal interval, from the population variance of n draws."""
-    margin = _Z * math.sqrt(variance / (n - 1)) if n > 1 else math.inf
+    margin = Z * math.sqrt(variance / (n - 1)) if n > 1 else math.inf
     return Estimate(mean, mean - margin, mean + margin)
 
 

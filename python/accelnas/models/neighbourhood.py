@@ -10,7 +10,7 @@ import numpy as np
 
 from accelnas.arguments import MOST_SAMPLES, check_seed, check_whole
 from accelnas.errors import MetricError, ModelError, SpaceError
-from accelnas.models.intervals import Estimate, mean_estimate, share_estimate
+from accelnas.models.intervals import Estimate, Z, mean_estimate, share_estimate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["Neighbourhood", "neighbourhood"]
 
 _STEPS = 20  # of the autocorrelation
-_Z = 1.959963984540054  # the normal distribution's quantile at 0.975
 _ROUNDING = 1e-9  # standard deviations that sums of tables may differ by and be equal
 
 
@@ -254,9 +253,9 @@ def _chao1(counts: NDArray[np.int64]) -> Estimate:
     else:  # no sign of more: from the chance that one seen so often had been missed
         missed = np.exp(-counts.astype(np.float64))
         deviation = math.sqrt(float((missed - missed**2).sum() - (counts * missed).sum() ** 2 / n))
-        ends = [(seen + sign * _Z * deviation) / (1 - float(missed.mean())) for sign in (-1, 1)]
+        ends = [(seen + sign * Z * deviation) / (1 - float(missed.mean())) for sign in (-1, 1)]
         return Estimate(float(seen), max(float(seen), ends[0]), ends[1])
-    factor = math.exp(_Z * math.sqrt(math.log(1 + variance / unseen**2)))
+    factor = math.exp(Z * math.sqrt(math.log(1 + variance / unseen**2)))
     return Estimate(seen + unseen, seen + unseen / factor, seen + unseen * factor)
 
 
@@ -289,4 +288,4 @@ def _fisher(correlation: float, deviation: float) -> Estimate:
     if abs(correlation) == 1:
         return Estimate(correlation, correlation, correlation)
     z = math.atanh(correlation)
-    return Estimate(correlation, math.tanh(z - _Z * deviation), math.tanh(z + _Z * deviation))
+    return Estimate(correlation, math.tanh(z - Z * deviation), math.tanh(z + Z * deviation))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accelnas.plots.style import GREY, colours, drawing, save
+from accelnas.plots.style import GREY, colours, drawn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["plot_distribution", "plot_front", "plot_points"]
-
-_SIZE = (4.6, 3.2)  # inches
 
 
 def plot_points(path: Path, columns: Mapping[str, NDArray[np.float64]]) -> None:
@@ -31,13 +29,10 @@ def plot_points(path: Path, columns: Mapping[str, NDArray[np.float64]]) -> None:
     """
     (first, values), *more = columns.items()
     second, along = more[0] if more else ("place", np.arange(1, len(values) + 1))
-    with drawing() as figure_class:
-        figure = figure_class(figsize=_SIZE, layout="constrained")
-        axes = figure.subplots()
+    with drawn(path) as axes:
         axes.scatter(along, values, s=8, color=colours(["points"])["points"], linewidths=0)
         axes.set_xlabel(second)
         axes.set_ylabel(first)
-        save(figure, path)
 
 
 def plot_front(
@@ -58,13 +53,11 @@ def plot_front(
     title
         Above the plot.
     """
-    with drawing() as figure_class:
-        figure = figure_class(figsize=_SIZE, layout="constrained")
-        axes = figure.subplots()
+    with drawn(path) as axes:
         first, second, *third = values.T
         if third:
             dots = axes.scatter(second, first, c=third[0], s=6, linewidths=0, rasterized=True)
-            figure.colorbar(dots, label=labels[2])
+            axes.figure.colorbar(dots, label=labels[2])
         else:
             # the side on which what is dominated lies, seen along the second objective
             ascending = second[0] <= second[-1] if len(second) else True
@@ -74,7 +67,6 @@ def plot_front(
         axes.set_xlabel(labels[1])
         axes.set_ylabel(labels[0])
         axes.set_title(title)
-        save(figure, path)
 
 
 def plot_distribution(
@@ -96,9 +88,7 @@ def plot_distribution(
         Part below each edge.
     """
     colour = colours(["density", "cumulative"])
-    with drawing() as figure_class:
-        figure = figure_class(figsize=_SIZE, layout="constrained")
-        axes = figure.subplots()
+    with drawn(path) as axes:
         density = counts / max(sum(counts.tolist()), 1) / np.diff(edges)
         axes.stairs(density, edges, color=colour["density"], fill=True, alpha=0.4)
         axes.set_xlabel(label)
@@ -107,4 +97,3 @@ def plot_distribution(
         axis.plot(edges, below, color=colour["cumulative"], linewidth=1.0)
         axis.set_ylabel("part below")
         axis.grid(visible=False)
-        save(figure, path)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from accelnas.plots.style import GREY, colours, drawing, grid, save
+from accelnas.plots.style import GREY, colours, drawing, drawn, grid, save
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,25 +111,19 @@ def plot_regret(
         Curves of others, float64 (n, 2) of evaluations and values, by their names. One with an algorithm's name has its
         colour. A single point is drawn as one.
     """
-    with drawing() as figure_class:
-        figure = figure_class(figsize=(4.6, 3.2), layout="constrained")
-        axes = figure.subplots()
+    with drawn(path) as axes:
         means = np.concatenate([summary.mean for summary in summaries.values()])
         positive = means[np.isfinite(means) & (means > 0)]
         if len(positive) and not (means < 0).any() and positive.max() / positive.min() >= _DECADE:
             axes.set_yscale("log", nonpositive="mask")
         _curves(axes, summaries, ylabel, published or {})
-        save(figure, path)
 
 
 def plot_hypervolume(path: Path, summaries: Mapping[str, Curve]) -> None:
     """Draw means of normalised hypervolumes over runs, with their intervals, to an SVG file."""
-    with drawing() as figure_class:
-        figure = figure_class(figsize=(4.6, 3.2), layout="constrained")
-        axes = figure.subplots()
+    with drawn(path) as axes:
         _curves(axes, summaries, "hypervolume / that of the exact front", {})
         axes.set_ylim(top=min(1.0, axes.get_ylim()[1]))
-        save(figure, path)
 
 
 def plot_differences(path: Path, found: Ranked, *, level: float = 0.05) -> None:
@@ -139,9 +133,7 @@ def plot_differences(path: Path, found: Ranked, *, level: float = 0.05) -> None:
 
     labels = list(found.labels)
     frame = pandas.DataFrame(found.p_values, labels, labels)
-    with drawing() as figure_class:
-        figure = figure_class(figsize=(5.2, 0.9 + 0.22 * len(labels)), layout="constrained")
-        axes = figure.subplots()
+    with drawn(path, 5.2, 0.9 + 0.22 * len(labels)) as axes:
         axes.grid(visible=False)
         scikit_posthocs.critical_difference_diagram(
             dict(zip(labels, found.ranks.tolist(), strict=True)),
@@ -153,7 +145,6 @@ def plot_differences(path: Path, found: Ranked, *, level: float = 0.05) -> None:
             label_fmt_right="({rank:.2f}) {label}",
         )
         axes.set_title(f"average rank over {found.blocks:,} runs")
-        save(figure, path)
 
 
 def plot_fronts(path: Path, panels: Sequence[Panel]) -> None:

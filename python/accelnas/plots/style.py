@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["GREY", "INK", "colours", "drawing", "grid", "label", "save"]
+__all__ = ["GREY", "INK", "colours", "drawing", "drawn", "grid", "label", "save"]
 
 INK, GREY = "#1f2328", "#8c959f"
 # told apart by colour-blind readers, too (Okabe & Ito 2008)
@@ -46,6 +46,15 @@ def drawing() -> Iterator[Any]:
 
     with matplotlib.rc_context(STYLE):
         yield Figure
+
+
+@contextmanager
+def drawn(path: Path, width: float = 4.6, height: float = 3.2) -> Iterator[Any]:
+    """Give the axes of a figure of a size in inches, which becomes a file."""
+    with drawing() as figure_class:
+        figure = figure_class(figsize=(width, height), layout="constrained")
+        yield figure.subplots()
+        save(figure, path)
 
 
 def colours(names: Sequence[str]) -> dict[str, str]:
