@@ -9,7 +9,7 @@ Examples
 """
 
 from accelnas._core import __version__
-from accelnas.benchmark import Benchmark, load
+from accelnas.benchmark import Benchmark, benchmarks, load
 from accelnas.errors import (
     AccelnasError,
     AccelnasWarning,
@@ -64,6 +64,7 @@ __all__ = [
     "Variable",
     "Verification",
     "__version__",
+    "benchmarks",
     "load",
     "mnasnet_space",
 ]

@@ -12,6 +12,7 @@ __all__ = [
     "MAX_BEST",
     "MAX_BINS",
     "MAX_BLOCKS",
+    "MAX_CELLS",
     "MAX_LIMITS",
     "MAX_OBJECTIVES",
     "MAX_ORDER",
@@ -42,6 +43,7 @@ FORMAT_VERSION: int
 MAX_BEST: int  # architectures that a search keeps
 MAX_BINS: int  # of a histogram
 MAX_BLOCKS: int  # of a table
+MAX_CELLS: int  # of a table
 MAX_LIMITS: int  # bounds that constraints have together
 MAX_OBJECTIVES: int  # of a front
 MAX_ORDER: int  # variables of a table
@@ -190,6 +192,8 @@ class Surrogate:
     @staticmethod
     def additive(space: Space, constant: float, block_values: Sequence[Sequence[float]]) -> Surrogate: ...
     @staticmethod
+    def tabulated(space: Space, values: NDArray[np.float64]) -> Surrogate: ...
+    @staticmethod
     def from_tables(
         space: Space,
         constant: Sequence[float],
@@ -218,8 +222,7 @@ class Surrogate:
     def group_count(self) -> int: ...
     @property
     def forest_trees(self) -> int: ...
-    @property
-    def constants(self) -> list[float]: ...
+    def means(self) -> list[float]: ...
     def variances(self) -> tuple[list[list[int]], NDArray[np.float64]]: ...
     def predict(self, rows: NDArray[np.uint8], threads: int | None = None) -> NDArray[np.float64]: ...
     def predict_members(self, rows: NDArray[np.uint8], threads: int | None = None) -> NDArray[np.float64]: ...

@@ -139,8 +139,8 @@ def test_damaged_benchmarks(tmp_path: Path) -> None:
             bench.predict(0, metric)
     with pytest.raises(FileError, match=file):
         damaged(file, None).predict(0, metric)
-    with pytest.raises(ArtifactError, match="format version 2, this accelnas reads version 1; update accelnas"):
-        damaged("benchmark.toml", toml.replace(b"format_version = 1", b"format_version = 2"))
+    with pytest.raises(ArtifactError, match="format version 3, this accelnas reads versions up to 2; update accelnas"):
+        damaged("benchmark.toml", toml.replace(b"format_version = 1", b"format_version = 3"))
     with pytest.raises(FileError, match=r"benchmark\.toml"):
         accelnas.load(tmp_path / "nothing")
 
@@ -207,3 +207,20 @@ def test_importing_and_querying_need_numpy_alone() -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_complete_tables_are_bundled():
+    names = accelnas.benchmarks()
+    assert {name: accelnas.load(name).space.size for name in names} == {
+        "accel-nasbench": 104_485_552_128,
+        "nasbench201": 15_625,
+        "nasbench-macro": 6_561,
+    }
+    assert accelnas.load("accel-nasbench").space == accelnas.load().space
+    assert round(float(accelnas.load("nasbench-macro").best("accuracy").values[0]), 2) == 93.13  # as published
+    for name in names:
+        bench = accelnas.load(name)
+        again = pickle.loads(pickle.dumps(bench))
+        assert (again.space, list(again.metrics)) == (bench.space, list(bench.metrics))
+    derived = accelnas.load("nasbench-macro").derive("density", "accuracy / params", direction="maximise")
+    assert pickle.loads(pickle.dumps(derived)).best("accuracy").values[0] == derived.best("accuracy").values[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from accelnas._core import MAX_STATES
 from accelnas.errors import SpaceError
-from accelnas.space import Space
+from accelnas.space.definition import defined
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from ConfigSpace import Configuration, ConfigurationSpace
     from ConfigSpace.hyperparameters import Hyperparameter
+
+    from accelnas.space import Space
 
 # what a readable string is split at
 SEPARATORS = re.compile(r"[-_\s]")
@@ -113,7 +114,7 @@ def from_configspace(configspace: ConfigurationSpace, name: str | None = None) -
     for hyperparameter in hyperparameters:
         meta = hyperparameter.meta or {}
         blocks.setdefault(str(meta.get("block", hyperparameter.name)), []).append(_variable(hyperparameter))
-    return _space(name or configspace.name or "configspace", blocks)
+    return defined(name or configspace.name or "configspace", blocks)
 
 
 def encode_configurations(space: Space, configurations: Iterable[Configuration]) -> npt.NDArray[np.uint8]:
@@ -287,17 +288,3 @@ def _labels(space: Space, position: int) -> list[str]:
     rows[:, position] = np.arange(len(variable.choices))
     tokens = [re.split("[-_]", text)[position] for text in space.format(rows)]
     return [token.removeprefix(variable.symbol) for token in tokens]
-
-
-def _space(name: str, blocks: dict[str, list[dict[str, object]]]) -> Space:
-    """Make a space from blocks of variables, through the only reader of definitions."""
-    lines = ["[space]", f"name = {_toml(name)}"]
-    for block, variables in blocks.items():
-        tables = ("{ " + ", ".join(f"{key} = {_toml(v[key])}" for key in v) + " }" for v in variables)
-        lines += ["[[space.blocks]]", f"name = {_toml(block)}", f"variables = [{', '.join(tables)}]"]
-    return Space("\n".join(lines))
-
-
-def _toml(value: object) -> str:
-    """Write strings, numbers, truth values and lists of them, where JSON and TOML agree."""
-    return json.dumps(value, ensure_ascii=False)

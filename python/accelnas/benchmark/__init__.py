@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from accelnas.benchmark.measurements import Measurements
@@ -11,15 +12,23 @@ from accelnas.benchmark.tradeoffs import Tradeoffs
 from accelnas.errors import MetricError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from os import PathLike
 
     from accelnas.models.derived import Derivation
 
-__all__ = ["Benchmark", "load"]
+__all__ = ["Benchmark", "benchmarks", "load"]
 
 _DATA = Path(__file__).parents[1] / "data"
 _BUNDLED = {"anova_process": _DATA / "mnasnet", "xgboost": _DATA / "mnasnet-xgboost"}
+_DEFAULT = "accel-nasbench"
+_DESCRIPTIONS = {
+    _DEFAULT: "MnasNet-like networks on ImageNet: accuracy, and speed on eight devices, as surrogates "
+    "(Ahmad et al., DAC 2024)",
+    "nasbench201": "NAS-Bench-201, complete: cells of six edges on CIFAR-10, CIFAR-100 and ImageNet16-120 "
+    "(Dong and Yang, ICLR 2020)",
+    "nasbench-macro": "NAS-Bench-Macro, complete: eight layers on CIFAR-10 (Su et al., CVPR 2021)",
+}
 
 
 class Benchmark(Measurements, Tradeoffs, Searching):
@@ -53,11 +62,12 @@ class Benchmark(Measurements, Tradeoffs, Searching):
     def __reduce__(self) -> tuple[Any, ...]:
         # a bundled one by name: another process may have the package elsewhere
         family = next((family for family, path in _BUNDLED.items() if path == self._path), None)
-        origin = (self._path.absolute(), None) if family is None else (None, family)
+        name = self._path.name if self._path.parent == _DATA else self._path.absolute()
+        origin = (name, None) if family is None else (None, family)
         return (_derive_again, (*origin, tuple(self._derived.values()))) if self._derived else (load, origin)
 
 
-def _derive_again(path: Path | None, family: str | None, derivations: Sequence[Derivation]) -> Benchmark:
+def _derive_again(path: Path | str | None, family: str | None, derivations: Sequence[Derivation]) -> Benchmark:
     """Unpickle a benchmark with derived metrics."""
     bench = load(path, family)
     for given in derivations:
@@ -67,13 +77,25 @@ def _derive_again(path: Path | None, family: str | None, derivations: Sequence[D
     return bench
 
 
+def benchmarks() -> Mapping[str, str]:
+    """Give the benchmarks that come with the package: names that `load` takes, and what each is.
+
+    Examples
+    --------
+    >>> list(benchmarks())
+    ['accel-nasbench', 'nasbench201', 'nasbench-macro']
+    """
+    return MappingProxyType(_DESCRIPTIONS)
+
+
 def load(path: str | PathLike[str] | None = None, family: str | None = None) -> Benchmark:
     """Open a benchmark.
 
     Parameters
     ----------
     path : str or path, optional
-        A benchmark directory; the bundled Accel-NASBench benchmark by default.
+        A benchmark directory, or one of the names that `benchmarks` gives (which come before folders of the same
+        name); the bundled Accel-NASBench benchmark by default.
     family : {"anova_process", "xgboost"}, optional
         Model family of the bundled benchmark: the default, which is the best for every metric, or
         XGBoost with the settings that the authors of Accel-NASBench publish, for comparison: accuracy,
@@ -97,7 +119,13 @@ def load(path: str | PathLike[str] | None = None, family: str | None = None) -> 
     >>> archs = ours.space.sample(1000, seed=0)
     >>> bool(abs(ours.predict(archs, "accuracy") - theirs.predict(archs, "accuracy")).mean() < 0.5)
     True
+    >>> cells = load("nasbench201")
+    >>> found = cells.best("cifar100")
+    >>> float(found.values[0].round(2)), cells.space.format(found.architectures)
+    (73.49, ['c3_c3_c3-skip_c3_c3'])
     """
+    if path is not None and str(path) in _DESCRIPTIONS:
+        path = None if str(path) == _DEFAULT else _DATA / str(path)
     if path is not None:
         if family is not None:
             raise MetricError(f"path is {str(path)!r} and family {family!r}; give one of them")

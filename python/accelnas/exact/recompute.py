@@ -74,10 +74,12 @@ def _from_file(bench: Predictor, metric: str, rows: NDArray[np.uint8]) -> NDArra
     sums = np.full(len(rows), tensors["constants"].mean())
     cells = tensors["table_cells"].astype(np.float64).mean(axis=0)
     axes = [[int(axis) for axis in row if axis != _NO_AXIS] for row in tensors["table_axes"]]
-    free = [tuple(cards[axis] - 1 for axis in some) for some in axes]
+    given = header.get("form") == "given"  # tables of all cells
+    free = [tuple(cards[axis] - (not given) for axis in some) for some in axes]
     offsets = np.concatenate([[0], np.cumsum([np.prod(shape, dtype=int) for shape in free])]).astype(int)
     for some, shape, (start, stop) in zip(axes, free, pairwise(offsets.tolist()), strict=True):
-        sums += _expanded(cells[start:stop].reshape(shape))[tuple(states[axis] for axis in some)]
+        table = cells[start:stop].reshape(shape)
+        sums += (table if given else _expanded(table))[tuple(states[axis] for axis in some)]
     if header["link"] == "identity":
         return sums
     return 1.0 / sums if header["link"] == "reciprocal" else np.exp(sums)

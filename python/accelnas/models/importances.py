@@ -158,7 +158,7 @@ def importances(surrogate: _core.Surrogate, space: Space, metric: str, link: str
     return Importances(
         metric=metric,
         link=link,
-        mean=float(np.mean(surrogate.constants)),
+        mean=float(np.mean(surrogate.means())),
         variance=float(totals[0]),
         first_order=MappingProxyType({v: share(holds[:, i] & (order == 1)) for i, v in enumerate(names)}),
         total=MappingProxyType({v: share(holds[:, i]) for i, v in enumerate(names)}),

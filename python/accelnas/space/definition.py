@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from accelnas.space.frames import encode
 from accelnas.space.parts import Architectures, Block, Choice, Rows, Variable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -334,6 +335,31 @@ def _steps(n: int, size: int) -> Iterator[int]:
     while first < n:
         yield first
         first += size
+
+
+def defined(name: str, blocks: Mapping[str, Sequence[Mapping[str, object]]]) -> Space:
+    """Give the space of blocks of variables, each with what `benchmark.toml` says of one.
+
+    Raises
+    ------
+    SpaceError
+        If they make no space.
+
+    Examples
+    --------
+    >>> defined("toy", {"layer": [{"name": "width", "choices": [16, 32]}, {"name": "op", "choices": ["a", "b"]}]}).size
+    4
+    """
+    lines = ["[space]", f"name = {_toml(name)}"]
+    for block, variables in blocks.items():
+        tables = ("{ " + ", ".join(f"{key} = {_toml(v[key])}" for key in v) + " }" for v in variables)
+        lines += ["[[space.blocks]]", f"name = {_toml(block)}", f"variables = [{', '.join(tables)}]"]
+    return Space("\n".join(lines))
+
+
+def _toml(value: object) -> str:
+    """Write strings, numbers, truth values and lists of them, where JSON and TOML agree."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def mnasnet_space() -> Space:

@@ -59,7 +59,7 @@ pub enum Error {
     #[error("{path}: {reason}", path = path.display())]
     Artifact { path: PathBuf, reason: String },
     /// A file of another version of the format.
-    #[error("{path}: format version {found}, this accelnas reads version {supported}; {remedy}", path = path.display())]
+    #[error("{path}: format version {found}, this accelnas reads versions up to {supported}; {remedy}", path = path.display())]
     Version { path: PathBuf, found: u32, supported: u32, remedy: &'static str },
     /// Content that does not match the recorded hash.
     #[error("{path}: sha256 is {found}, {recorded_in} says {recorded}; the file is damaged or was changed, restore or recompile it", path = path.display())]

@@ -123,6 +123,14 @@ impl Surrogate {
         Ok(Surrogate { core, space })
     }
 
+    /// One member that is a complete table: the value of every architecture, by index.
+    #[staticmethod]
+    fn tabulated(space: Py<Space>, values: PyReadonlyArray1<'_, f64>) -> PyResult<Surrogate> {
+        let space = space.get().core.clone();
+        let core = CoreSurrogate::tabulated(&space, values.as_slice()?.to_vec()).map_err(to_py)?;
+        Ok(Surrogate { core, space })
+    }
+
     /// The weighted sum of surrogates and a constant, on the scale of the link.
     #[staticmethod]
     fn combine(
@@ -220,9 +228,9 @@ impl Surrogate {
     }
 
     /// Constant of each member: its mean over the space.
-    #[getter]
-    fn constants(&self) -> Vec<f64> {
-        self.core.constants.clone()
+    /// Mean of each member's tables over the space, and its bias.
+    fn means(&self, py: Python<'_>) -> PyResult<Vec<f64>> {
+        detached(py, 0, None, |run| self.core.purified(&self.space, run).map(|purified| purified.constants.clone()))
     }
 
     /// Variables of each interaction, and its variance in the members' mean and in each member, (sets, 1 + members).

@@ -17,10 +17,12 @@ use crate::store::trees;
 use crate::surrogate::ensemble::Surrogate;
 use crate::surrogate::uncertainty::Uncertainty;
 use crate::tables::axes::{AxisSet, Granularity, MAX_ORDER, starts};
-use crate::tables::stored::Tables;
+use crate::tables::stored::{Form, Tables};
 
-/// Version of the format that this code writes, and the newest it reads.
-pub const FORMAT_VERSION: u32 = 1;
+/// The newest version of the format that this code reads: 2 has tables as they are given.
+pub const FORMAT_VERSION: u32 = 2;
+/// The oldest one, which is written of all that it can hold.
+pub(crate) const FIRST_VERSION: u32 = 1;
 /// The one metadata key; its value is JSON, so that equal artifacts are equal bytes.
 const METADATA_KEY: &str = "accelnas";
 /// Marks the unused axes of a set.
@@ -37,9 +39,15 @@ pub struct Header {
     pub metric: String,
     pub link: Link,
     pub granularity: String,
+    #[serde(default, skip_serializing_if = "is_purified")]
+    pub form: Form,
     pub space_sha256: String,
     /// Hashes of data and source models, library versions, verified bounds.
     pub provenance: BTreeMap<String, String>,
+}
+
+fn is_purified(form: &Form) -> bool {
+    *form == Form::Purified
 }
 
 /// Serialises a metric's parts; equal input gives equal bytes.
@@ -141,10 +149,10 @@ impl Versioned {
     /// Refuses a version that this code does not read.
     pub(crate) fn check(&self, path: &Path) -> Result<()> {
         let found = self.format_version;
-        let remedy = match found.cmp(&FORMAT_VERSION) {
-            std::cmp::Ordering::Equal => return Ok(()),
-            std::cmp::Ordering::Greater => "update accelnas",
-            std::cmp::Ordering::Less => "recompile the benchmark",
+        let remedy = match found {
+            FIRST_VERSION..=FORMAT_VERSION => return Ok(()),
+            0 => "recompile the benchmark",
+            _ => "update accelnas",
         };
         Err(Error::Version { path: path.to_owned(), found, supported: FORMAT_VERSION, remedy })
     }
@@ -186,6 +194,7 @@ fn read_tables(reader: &Reader<'_>, space: &Space, header: &Header, members: usi
         return Err(format!("tensor table_axes has rows of another length than {MAX_ORDER}"));
     }
     let mut tables = Tables::empty(granularity, cards, sets);
+    tables.form = header.form;
     let (shape, cells) = reader.floats("table_cells", 2)?;
     let expected = [members, tables.compact_len()];
     if shape != expected {
@@ -237,7 +246,8 @@ mod tests {
 
     fn header(space: &Space, surrogate: &Surrogate) -> Header {
         Header {
-            format_version: FORMAT_VERSION,
+            format_version: FIRST_VERSION,
+            form: surrogate.tables.form,
             metric: "m".to_owned(),
             link: Link::Log,
             granularity: surrogate.tables.granularity.name().to_owned(),
@@ -306,6 +316,18 @@ mod tests {
     }
 
     #[test]
+    fn tables_as_given_come_back_bit_for_bit() {
+        let space = space_of(&[&[3, 2], &[4], &[5]]);
+        let table = Surrogate::tabulated(&space, (0..120u32).map(|i| f64::from(i * 7 % 11) / 3.0).collect()).unwrap();
+        let header = header(&space, &table);
+        let bytes = to_bytes(&space, &header, &table, None).unwrap();
+        assert_eq!(read(&space, &bytes).unwrap().1, table);
+        let purified = Header { form: Form::Purified, ..header };
+        let message = read(&space, &to_bytes(&space, &purified, &table, None).unwrap()).unwrap_err().to_string();
+        assert!(message.contains("tensor table_cells has shape [1, 120]"), "{message}");
+    }
+
+    #[test]
     fn damaged_uncertainty_names_the_tensor() {
         let space = space_of(&[&[3, 2], &[4], &[2, 2], &[3]]);
         let (_, _, bytes) = artifact(&space, 3, 7);
@@ -366,15 +388,15 @@ mod tests {
         let message = |header: &Header, surrogate: &Surrogate| {
             read(&space, &to_bytes(&space, header, surrogate, None).unwrap()).unwrap_err().to_string()
         };
-        let newer = Header { format_version: 2, ..header.clone() };
+        let newer = Header { format_version: 3, ..header.clone() };
         assert_eq!(
             message(&newer, &surrogate),
-            "m.safetensors: format version 2, this accelnas reads version 1; update accelnas"
+            "m.safetensors: format version 3, this accelnas reads versions up to 2; update accelnas"
         );
         let older = Header { format_version: 0, ..header.clone() };
         assert!(
             message(&older, &surrogate)
-                .ends_with("format version 0, this accelnas reads version 1; recompile the benchmark")
+                .ends_with("format version 0, this accelnas reads versions up to 2; recompile the benchmark")
         );
         let other = Header { space_sha256: "abc".to_owned(), ..header.clone() };
         assert!(message(&other, &surrogate).contains("compiled for the space abc"));

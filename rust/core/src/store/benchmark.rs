@@ -13,11 +13,12 @@ use crate::predict::predictor::{Predictor, Std};
 use crate::space::definition::Space;
 use crate::space::names;
 use crate::store::artifact;
-use crate::store::artifact::{FORMAT_VERSION, Header};
+use crate::store::artifact::{FIRST_VERSION, FORMAT_VERSION, Header};
 use crate::store::files::{self, BENCHMARK_FILE};
 use crate::store::listing::{BenchmarkToml, Metric, check_name, read_toml};
 use crate::surrogate::ensemble::{LIMITED, Surrogate};
 use crate::surrogate::uncertainty::Uncertainty;
+use crate::tables::stored::Form;
 use crate::threads::{Run, filled};
 
 /// Means of one metric, and standard deviations where they are asked for.
@@ -198,8 +199,10 @@ impl Benchmark {
 }
 
 fn new_header(space: &Space, metric: &Metric, surrogate: &Surrogate, provenance: BTreeMap<String, String>) -> Header {
+    let form = surrogate.tables.form;
     Header {
-        format_version: FORMAT_VERSION,
+        format_version: if form == Form::Given { FORMAT_VERSION } else { FIRST_VERSION },
+        form,
         metric: metric.name.clone(),
         link: metric.link,
         granularity: surrogate.tables.granularity.name().to_owned(),
@@ -232,7 +235,7 @@ pub fn write_metric(
             file
         }
         false => BenchmarkToml {
-            format_version: FORMAT_VERSION,
+            format_version: FIRST_VERSION,
             name: space.name().to_owned(),
             space: space.definition().clone(),
             metrics: Vec::new(),
@@ -316,7 +319,7 @@ mod tests {
         };
         assert!(
             reopened(toml.replace("format_version = 1", "format_version = 7"))
-                .contains("format version 7, this accelnas reads version 1")
+                .contains("format version 7, this accelnas reads versions up to 2")
         );
         for file in ["../a", "/a", "a/b", "..\\\\a", "c:a", "nul", "B", "a\\u0000", ".a"] {
             let text = toml.replace("file = \"a.safetensors", &format!("file = \"{file}.safetensors"));

@@ -15,6 +15,9 @@ pub fn combine(space: &Space, parts: &[(f64, &Surrogate)], constant: f64, run: &
     if let Some(value) = parts.iter().map(|(weight, _)| *weight).chain([constant]).find(|v| !v.is_finite()) {
         return Err(Error::model(format!("a weight or the constant is {value}; use finite numbers")));
     }
+    let purified = parts.iter().map(|(weight, part)| Ok((*weight, part.purified(space, run)?)));
+    let purified = purified.collect::<Result<Vec<_>>>()?;
+    let parts: &[(f64, &Surrogate)] = &purified.iter().map(|(weight, part)| (*weight, &**part)).collect::<Vec<_>>();
     let members = common_members(parts)?;
     let granularity = common_granularity(space, parts)?;
     let cards = granularity.cards(space);

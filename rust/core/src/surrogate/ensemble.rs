@@ -1,5 +1,7 @@
 //! A surrogate: for every member a constant, interaction tables and, where needed, a forest.
 
+use std::borrow::Cow;
+
 use crate::error::{Error, Result};
 use crate::layout::cover::choose_groups;
 use crate::layout::groups::{Group, MEMBER_LANES, assign, check_groups};
@@ -8,7 +10,7 @@ use crate::source::trees::Forest;
 use crate::space::definition::Space;
 use crate::surrogate::sums::Sums;
 use crate::tables::axes::{MAX_CELLS, MAX_ORDER, joint};
-use crate::tables::stored::Tables;
+use crate::tables::stored::{Form, Tables};
 use crate::threads::{Run, for_rows};
 
 /// Most cells of a dense table of member deviations: with 16 lanes it stays inside a core's second cache.
@@ -46,6 +48,16 @@ impl Surrogate {
         }
         surrogate.check(space).map_err(Error::model)?;
         Ok(surrogate)
+    }
+
+    /// The same surrogate of purified tables: equal but for rounding.
+    pub fn purified(&self, space: &Space, run: &Run<'_>) -> Result<Cow<'_, Surrogate>> {
+        if self.tables.form == Form::Purified {
+            return Ok(Cow::Borrowed(self));
+        }
+        let (tables, added) = self.tables.purified(run)?;
+        let constants = self.constants.iter().zip(added).map(|(constant, mean)| constant + mean).collect();
+        Surrogate::new(space, constants, tables, self.forests.clone()).map(Cow::Owned)
     }
 
     /// With the cells that artifacts store rounded to float32, and the tables that follow from them.
@@ -268,6 +280,27 @@ mod tests {
         let wide = space_of(&[&[256], &[256], &[2]]);
         let refused = Surrogate::from_tables(&wide, Granularity::Blocks, &[0.0], &[vec![0, 1, 2]], &[vec![]], &run());
         assert!(refused.unwrap_err().to_string().contains("131072 joint states"));
+    }
+
+    #[test]
+    fn a_complete_table_is_kept_as_it_is() {
+        let space = space_of(&[&[3, 2], &[4], &[1]]);
+        let values: Vec<f64> = (0..24u32).map(|i| f64::from(i % 5) / 3.0).collect();
+        let table = Surrogate::tabulated(&space, values.clone()).unwrap();
+        let rows = space.range(0, 24, &ALONE).unwrap();
+        assert_eq!(table.predict(&space, &rows, &run()).unwrap(), values);
+        assert_eq!(table.predict_members(&space, &rows, &run()).unwrap(), values);
+        let purified = table.purified(&space, &run()).unwrap();
+        assert!((purified.constants[0] - values.iter().sum::<f64>() / 24.0).abs() < 1e-14);
+        let found = purified.predict(&space, &rows, &run()).unwrap();
+        assert!(found.iter().zip(&values).all(|(a, b)| (a - b).abs() < 1e-14));
+        let refused = |space: &Space, values: Vec<f64>| Surrogate::tabulated(space, values).unwrap_err().to_string();
+        assert!(refused(&space, vec![0.0; 23]).contains("24 architectures, 23 values"));
+        assert!(refused(&space, vec![f64::NAN; 24]).contains("architecture 0 has the value NaN"));
+        let blocks = space_of(&[&[2], &[2], &[2], &[2]]);
+        assert!(refused(&blocks, vec![0.0; 16]).contains("a table of all blocks: it has 4 blocks; use 1 to 3"));
+        let fixed = Surrogate::tabulated(&space_of(&[&[1], &[1]]), vec![7.5]).unwrap();
+        assert_eq!(fixed.constants, [7.5]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::layout::columns::{columns, packed_cells};
 use crate::space::definition::Space;
 use crate::surrogate::ensemble::Surrogate;
 use crate::tables::axes::{AxisSet, Granularity, MAX_BLOCKS, MAX_CELLS, MAX_ORDER, joint};
-use crate::tables::stored::{RawTables, Tables, purify};
+use crate::tables::stored::{Form, RawTables, Tables, purify};
 use crate::threads::Run;
 
 impl Surrogate {
@@ -26,6 +26,32 @@ impl Surrogate {
         let fixed: f64 = block_values.iter().filter(|values| values.len() == 1).map(|values| values[0]).sum();
         let constant = constant + fixed + purify(&mut raw, &cards, run)?;
         let tables = Tables::align(Granularity::Blocks, cards, vec![raw]);
+        Surrogate::new(space, vec![constant], tables, Vec::new())
+    }
+
+    /// A single member that is a complete table: the value of every architecture, by index, kept as it is.
+    pub fn tabulated(space: &Space, values: Vec<f64>) -> Result<Surrogate> {
+        let cards = Granularity::Blocks.cards(space);
+        let free: Vec<usize> = (0..cards.len()).filter(|&b| cards[b] > 1).collect();
+        let fixed = free.is_empty();
+        if !fixed {
+            check_axes(space, Granularity::Blocks, &free)
+                .map_err(|reason| Error::model(format!("a table of all blocks: {reason}")))?;
+        }
+        let expected = joint(cards.iter().copied());
+        if values.len() != expected {
+            let found = values.len();
+            return Err(Error::model(format!("the space has {expected} architectures, {found} values are given")));
+        }
+        if let Some(index) = values.iter().position(|v| !v.is_finite()) {
+            let value = values[index];
+            return Err(Error::model(format!("architecture {index} has the value {value}; use finite numbers")));
+        }
+        let set = AxisSet::new(&free.iter().map(|&b| b as u16).collect::<Vec<_>>());
+        let mut tables = Tables::empty(Granularity::Blocks, cards, set.into_iter().collect());
+        tables.form = Form::Given;
+        let constant = if fixed { values[0] } else { 0.0 };
+        tables.cells.push(if fixed { Vec::new() } else { values });
         Surrogate::new(space, vec![constant], tables, Vec::new())
     }
 

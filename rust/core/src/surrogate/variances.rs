@@ -24,19 +24,21 @@ impl Surrogate {
     /// Variance of each interaction between variables; refused where trees are left, whose interactions are not tables.
     pub fn variances(&self, space: &Space, run: &Run<'_>) -> Result<Variances> {
         self.require_tables(", so their variance has no exact parts")?;
-        let mean = self.tables.mean_cells();
+        let purified = self.purified(space, run)?;
+        let tables = &purified.tables;
+        let mean = tables.mean_cells();
         let functions: Vec<&[f64]> =
-            std::iter::once(mean.as_slice()).chain(self.tables.cells.iter().map(Vec::as_slice)).collect();
+            std::iter::once(mean.as_slice()).chain(tables.cells.iter().map(Vec::as_slice)).collect();
         let of_table = |(t, set): (usize, &AxisSet)| {
             // A variable of one choice has no part in anything.
             let free = |&v: &usize| space.variables()[v].choices.len() > 1;
-            let variables = |&a: &u16| self.tables.granularity.variables(space, a as usize).filter(free).collect();
+            let variables = |&a: &u16| tables.granularity.variables(space, a as usize).filter(free).collect();
             let axes: Vec<Vec<usize>> = set.axes().iter().map(variables).collect();
-            let range = self.tables.offsets[t]..self.tables.offsets[t + 1];
+            let range = tables.offsets[t]..tables.offsets[t + 1];
             let energies = functions.iter().map(|cells| energies(space, &axes, &cells[range.clone()]));
             Ok((axes.concat(), energies.collect::<Vec<_>>()))
         };
-        let parts = run.in_pool(|| run.try_map(self.tables.sets.iter().enumerate(), of_table))?;
+        let parts = run.in_pool(|| run.try_map(tables.sets.iter().enumerate(), of_table))?;
         let mut sums: BTreeMap<(usize, Vec<usize>), Vec<f64>> = BTreeMap::new();
         for (variables, energies) in parts {
             for (f, energies) in energies.iter().enumerate() {

@@ -3,17 +3,32 @@
 //! An axis is a variable or a whole block; a table depends on at most three blocks. Purified (functional ANOVA under the uniform measure:
 //! every table has zero mean along each of its axes) the form is canonical, and a table is
 //! determined by its cells without the last state of each axis: that is what artifacts store.
+//! Tables of measured values stay as they are given, so that predictions are those very numbers, and equal ones stay equal.
 
 use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::tables::axes::{AxisSet, Granularity, MAX_ORDER, starts};
 use crate::threads::Run;
 
+/// What is known of the cells of tables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// Every table has zero mean along each of its axes.
+    #[default]
+    Purified,
+    /// Any cells.
+    Given,
+}
+
 /// The same tables for several members: cells differ, axes do not.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tables {
     pub granularity: Granularity,
+    pub form: Form,
     pub cards: Vec<usize>,
     /// Ascending.
     pub sets: Vec<AxisSet>,
@@ -49,7 +64,7 @@ impl Tables {
     /// Tables without members over ascending sets.
     pub(crate) fn empty(granularity: Granularity, cards: Vec<usize>, sets: Vec<AxisSet>) -> Tables {
         let offsets = starts(sets.iter().map(|set| set.cells(&cards)));
-        Tables { granularity, cards, sets, offsets, cells: Vec::new() }
+        Tables { granularity, form: Form::Purified, cards, sets, offsets, cells: Vec::new() }
     }
 
     /// Number of cells of one member.
@@ -75,8 +90,24 @@ impl Tables {
         mean
     }
 
-    /// The cells that determine a member's purified tables.
+    /// The tables purified, and what that adds to each member's constant.
+    pub(crate) fn purified(&self, run: &Run<'_>) -> Result<(Tables, Vec<f64>)> {
+        let of_member = |cells: &Vec<f64>| {
+            let table = |(set, range): (&AxisSet, &[usize])| (*set, cells[range[0]..range[1]].to_vec());
+            let mut raw: RawTables = self.sets.iter().zip(self.offsets.windows(2)).map(table).collect();
+            let constant = purify(&mut raw, &self.cards, run)?;
+            Ok((raw, constant))
+        };
+        let members = self.cells.iter().map(of_member).collect::<Result<Vec<_>>>()?;
+        let (members, constants): (Vec<_>, Vec<_>) = members.into_iter().unzip();
+        Ok((Tables::align(self.granularity, self.cards.clone(), members), constants))
+    }
+
+    /// The cells that determine a member's tables.
     pub fn compact(&self, member: usize) -> Vec<f64> {
+        if self.form == Form::Given {
+            return self.cells[member].clone();
+        }
         let mut out = Vec::new();
         for (set, &offset) in self.sets.iter().zip(&self.offsets) {
             let cards = set_cards(set, &self.cards);
@@ -91,11 +122,17 @@ impl Tables {
 
     /// Length of [`Tables::compact`].
     pub fn compact_len(&self) -> usize {
+        if self.form == Form::Given {
+            return self.cell_count();
+        }
         self.sets.iter().map(|set| set.free_cells(&self.cards)).sum()
     }
 
-    /// Adds a member from its compact cells: the last state of an axis is minus the sum of the others.
+    /// Adds a member from its compact cells: purified, the last state of an axis is minus the sum of the others.
     pub fn push_compact(&mut self, compact: &[f64]) {
+        if self.form == Form::Given {
+            return self.cells.push(compact.to_vec());
+        }
         let mut cells = vec![0.0; self.cell_count()];
         let mut rest = compact;
         for (set, &offset) in self.sets.iter().zip(&self.offsets) {

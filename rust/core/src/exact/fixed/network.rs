@@ -10,7 +10,7 @@ use crate::space::definition::Space;
 use crate::space::forms::joint_state;
 use crate::surrogate::ensemble::Surrogate;
 use crate::tables::axes::{AxisSet, Granularity};
-use crate::tables::stored::{RawTables, Tables, purify};
+use crate::tables::stored::{Form, RawTables, Tables, purify};
 use crate::threads::{Run, map};
 
 /// Most cells of the tables of a metric over levels.
@@ -94,8 +94,8 @@ impl Network {
         }
         let filled = run.try_map(parts, |(set, parts)| Ok((set, fill(&set, &cards, parts, &cells, run)?)))?;
         let mut tables: RawTables = filled.into_iter().collect();
-        // Within the whole space the tables have zero means already.
-        if domain.size() < space.size().unwrap_or(u64::MAX) {
+        // Within the whole space purified tables have zero means already.
+        if surrogate.tables.form == Form::Given || domain.size() < space.size().unwrap_or(u64::MAX) {
             constant += purify(&mut tables, &cards, run)?;
         }
         let rounding = (surrogate.tables.sets.len() + ROUNDINGS) as f64 * f64::EPSILON * magnitude;

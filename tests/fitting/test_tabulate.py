@@ -1,0 +1,163 @@
+"""Complete tables become benchmarks: predictions are their numbers, and every exact answer is that of enumeration."""
+
+import itertools
+
+import numpy as np
+import polars as pl
+import pytest
+
+import accelnas
+from accelnas import DataError
+from accelnas.fitting.dataset import from_table
+from accelnas.fitting.settings import MetricSpec
+from accelnas.fitting.tabulate import tabulate, tabulated_space
+from accelnas.space.definition import defined
+from command_line import failure, run
+
+SPECS = [MetricSpec("accuracy", "%", "maximise"), MetricSpec("latency", "ms", "minimise")]
+
+
+def table_of(space, seed, seeds=1, ties=True):
+    """A complete table in random order; few distinct values, so that many tie."""
+    chance = np.random.default_rng(seed)
+    rows = space.range(0, space.size)[chance.permutation(space.size)]
+    columns = {v.name: [v.choices[c] for c in rows[:, i]] for i, v in enumerate(space.variables)}
+    names = ["accuracy"] if seeds == 1 else [f"accuracy_seed{s}" for s in range(seeds)]
+    for name in [*names, "latency"]:
+        values = chance.gamma(5.0, 10.0, space.size)
+        columns[name] = np.round(values, 0) / 3 if ties else values
+    return pl.DataFrame(columns)
+
+
+@pytest.fixture(scope="module", params=[0, 1, 2])
+def made(request, tmp_path_factory):
+    chance = np.random.default_rng(request.param)
+    blocks = {
+        f"b{b}": [{"name": f"b{b}v{v}", "choices": list(range(int(chance.integers(1, 5))))} for v in range(2)]
+        for b in range(1 + 2 * request.param)
+    }
+    space = tabulated_space(defined("small", blocks))
+    folder = tmp_path_factory.mktemp("tabulated")
+    dataset = from_table(table_of(space, request.param), space)
+    tabulate(dataset, SPECS, folder)
+    order = np.argsort(space.index(dataset.choices))
+    return accelnas.load(folder), {spec.name: dataset.values(spec.name)[order] for spec in SPECS}
+
+
+def test_predictions_are_the_tables_numbers(made):
+    bench, values = made
+    rows = bench.space.range(0, bench.space.size)
+    for name, expected in values.items():
+        assert np.array_equal(bench.predict(rows, name, dtype="float64"), expected)
+        assert np.array_equal(bench.predict(rows, name), expected.astype(np.float32))
+        assert bench.metrics[name].link == "identity"
+    assert bench.provenance("accuracy")["family"] == "table"
+
+
+def test_exact_answers_are_those_of_enumeration(made):
+    bench, values = made
+    accuracy, latency = values["accuracy"], values["latency"]
+    limit = float(np.quantile(latency, 0.6))
+    allowed = latency <= limit
+    k = min(50, int(allowed.sum()))
+    best = bench.best("accuracy", subject_to=f"latency <= {limit!r}", k=k)
+    assert best.values.tolist() == sorted(accuracy[allowed], reverse=True)[:k]
+    assert np.array_equal(accuracy[bench.space.index(best.architectures).astype(int)], best.values)
+    assert best.certificate.verify(bench, rerun=True).passed
+    assert int(bench.count(f"latency <= {limit!r}")) == allowed.sum()
+    at = [0, bench.space.size // 2, bench.space.size - 1]
+    ranks = np.atleast_1d(bench.rank(bench.space.at(at), "accuracy").rank)
+    assert ranks.tolist() == [1 + int((accuracy > accuracy[i]).sum()) for i in at]
+    front = bench.pareto_front(["accuracy", "latency"])
+    points = sorted(set(zip(accuracy.tolist(), latency.tolist(), strict=True)))
+    kept = [p for p in points if not any(q[0] >= p[0] and q[1] <= p[1] and q != p for q in points)]
+    found = zip(front.metric_values["accuracy"].tolist(), front.metric_values["latency"].tolist(), strict=True)
+    assert sorted(set(found)) == kept
+    assert front.certificate.verify(bench, rerun=True).passed
+
+
+def test_all_else_works(made):
+    bench, values = made
+    accuracy = values["accuracy"]
+    shares = bench.importances("accuracy")
+    assert shares.mean == pytest.approx(accuracy.mean(), rel=1e-12)
+    assert shares.variance == pytest.approx(accuracy.var(), rel=1e-9)
+    derived = bench.derive("twice", "2 * accuracy + 1", direction="maximise")
+    rows = bench.space.range(0, bench.space.size)
+    np.testing.assert_allclose(derived.predict(rows, "twice", dtype="float64"), 2 * accuracy + 1, rtol=1e-12)
+    part = {bench.space.variables[-1].name: bench.space.variables[-1].choices[0]}
+    inside = rows[:, -1] == 0
+    assert bench.best("accuracy", within=part).values[0] == accuracy[inside].max()
+    history = bench.search("local_search", "accuracy", budget=200, seed=1)
+    assert history.regret()[-1] >= 0
+
+
+def test_seeds_are_averaged_and_give_the_noise(tmp_path):
+    space = defined("toy", {"a": [{"name": "x", "choices": [1, 2, 3]}], "b": [{"name": "y", "choices": ["p", "q"]}]})
+    table = table_of(space, 3, seeds=3, ties=False).with_columns(
+        pl.when(pl.col("x") == 2).then(None).otherwise(pl.col("accuracy_seed2")).alias("accuracy_seed2")
+    )
+    again = pl.concat([table, table[:1].with_columns(pl.col("accuracy_seed0") + 1)])  # a row that was measured again
+    dataset = from_table(again, space)
+    (found,) = tabulate(dataset, SPECS[:1], tmp_path / "b")
+    groups = {}
+    for row in again.iter_rows(named=True):
+        own = groups.setdefault((row["x"], row["y"]), [])
+        own += [row[f"accuracy_seed{s}"] for s in range(3) if row[f"accuracy_seed{s}"] is not None]
+    bench = accelnas.load(tmp_path / "b")
+    for (x, y), own in groups.items():
+        assert bench.predict({"x": x, "y": y}, "accuracy", dtype="float64") == pytest.approx(np.mean(own), rel=1e-15)
+    squares = sum(len(own) * np.var(own) for own in groups.values())
+    pooled = np.sqrt(squares / sum(len(own) - 1 for own in groups.values()))
+    assert found.noise == bench.metrics["accuracy"].noise == pytest.approx(pooled, rel=1e-12)
+    lengths = [len(own) for own in groups.values()]
+    assert (found.repeats, found.values) == ((min(lengths), max(lengths)), sum(lengths))
+    draws = [bench.query({"x": 1, "y": "p"}, "accuracy", seed=seed) for seed in range(2000)]
+    assert np.std(draws) == pytest.approx(pooled, rel=0.1)
+
+
+def test_missing_architectures_are_refused_or_the_worst(tmp_path):
+    space = defined("toy", {"a": [{"name": "x", "choices": [1, 2, 3]}], "b": [{"name": "y", "choices": ["p", "q"]}]})
+    table = table_of(space, 4, ties=False).filter((pl.col("x") != 3) | (pl.col("y") != "q"))
+    dataset = from_table(table, space)
+    with pytest.raises(DataError, match=r"accuracy: 1 of 6 architectures have no value, the first is x3-yq; complete"):
+        tabulate(dataset, SPECS, tmp_path / "b")
+    found = tabulate(dataset, SPECS, tmp_path / "b", missing="worst")
+    assert [metric.filled for metric in found] == [1, 1]
+    bench = accelnas.load(tmp_path / "b")
+    assert bench.predict({"x": 3, "y": "q"}, "accuracy", dtype="float64") == table["accuracy"].min()
+    assert bench.predict({"x": 3, "y": "q"}, "latency", dtype="float64") == table["latency"].max()
+
+
+def test_spaces_too_large_for_a_table_are_refused():
+    wide = defined("wide", {f"b{i}": [{"name": f"v{i}", "choices": [0, 1]}] for i in range(17)})
+    with pytest.raises(DataError, match="131,072 architectures, a table at most 65,536; fit a surrogate"):
+        tabulated_space(wide)
+    whole = defined("whole", {f"b{i}": [{"name": f"v{i}", "choices": [0, 1]}] for i in range(16)})
+    joined = tabulated_space(whole)
+    assert [block.size for block in joined.blocks] == [256, 256]
+    assert joined.variables == tuple(
+        type(v)(**{**vars(v), "block": j.block}) for v, j in zip(whole.variables, joined.variables, strict=True)
+    )
+    uneven = defined("uneven", {f"b{i}": [{"name": f"v{i}", "choices": list(range(17))}] for i in range(3)})
+    assert tabulated_space(uneven) is uneven
+
+
+def test_command(tmp_path):
+    choices = {"x": [1, 2, 3], "y": ["p", "q"]}
+    rows = list(itertools.product(*choices.values()))
+    columns = {"x": [x for x, _ in rows], "y": [y for _, y in rows]}
+    columns |= {"top1_seed0": [70.0 + i for i in range(6)], "top1_seed1": [71.0 + i for i in range(6)], "ms": [1.5] * 6}
+    pl.DataFrame(columns).write_csv(tmp_path / "t.csv")
+    space = defined("toy", {name: [{"name": name, "choices": own}] for name, own in choices.items()})
+    (tmp_path / "space.toml").write_text(space.to_toml())
+    command = ["tabulate", str(tmp_path / "t.csv"), "--space", str(tmp_path / "space.toml"), "-o", str(tmp_path / "b")]
+    shown = run(*command, "--maximise", "top1", "--minimise", "ms", "--unit", "ms=ms").stdout
+    assert "12" in shown
+    assert "6 architectures of toy" in shown
+    bench = accelnas.load(tmp_path / "b")
+    assert bench.best("top1").values[0] == 75.5
+    assert bench.metrics["ms"].unit == "ms"
+    assert "no metrics are named" in failure(*command)
+    assert "--unit names 'q'" in failure(*command, "--maximise", "top1", "--unit", "q=s")
+    assert "no metric 'top5'" in failure(*command, "--maximise", "top5")
