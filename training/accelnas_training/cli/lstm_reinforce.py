@@ -62,8 +62,8 @@ def lstm_reinforce(
     """
     bench = load_benchmark(benchmark, derive)
     algorithm = LstmReinforce(LstmSettings(learning_rate=learning_rate), device)
+    optimum = float(bench.best(metric).values[0])  # refuses what is no metric
     direction = bench.metrics[metric].direction
-    optimum = float(bench.best(metric).values[0])
     seeds = range(seed, seed + runs)
     values = np.empty((runs, budget))
     with progress("searching", runs * budget, "evaluations") as report:
