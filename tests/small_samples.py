@@ -1,20 +1,17 @@
 """Small spaces, and metrics of given tables."""
 
-import json
 import math
 
 import numpy as np
 
-from accelnas import Space, _core, load
+from accelnas import _core, load
+from accelnas.space.definition import defined
 
 
 def space_of(name, /, **blocks):
     """A space of blocks, each the choices of its variables by name."""
-    lines = [f'[space]\nname = "{name}"']
-    for block, variables in blocks.items():
-        rows = ", ".join(f'{{ name = "{v}", choices = {json.dumps(choices)} }}' for v, choices in variables.items())
-        lines.append(f'[[space.blocks]]\nname = "{block}"\nvariables = [{rows}]')
-    return Space("\n".join(lines))
+    variables = {block: [{"name": v, "choices": own} for v, own in of.items()] for block, of in blocks.items()}
+    return defined(name, variables)
 
 
 def random_benchmark(folder, space, sets, metrics, seed=0):

@@ -129,6 +129,20 @@ def test_missing_architectures_are_refused_or_the_worst(tmp_path):
     assert bench.predict({"x": 3, "y": "q"}, "latency", dtype="float64") == table["latency"].max()
 
 
+def test_many_blocks_are_joined_and_nothing_is_written_by_halves(tmp_path):
+    space = defined("many", {f"b{i}": [{"name": f"v{i}", "choices": [0, 1]}] for i in range(9)})
+    table = table_of(space, 5)
+    dataset = from_table(table, space)
+    tabulate(dataset, SPECS, tmp_path / "b")
+    bench = accelnas.load(tmp_path / "b")
+    assert [block.size for block in bench.space.blocks] == [256, 2]
+    assert np.array_equal(bench.predict(dataset.choices, "accuracy", dtype="float64"), dataset.values("accuracy"))
+    holed = from_table(table.with_columns(pl.when(pl.col("v0") == 0).then(pl.col("latency")).alias("latency")), space)
+    with pytest.raises(DataError, match="latency: 256 of 512"):
+        tabulate(holed, SPECS, tmp_path / "c")
+    assert not (tmp_path / "c").exists()
+
+
 def test_spaces_too_large_for_a_table_are_refused():
     wide = defined("wide", {f"b{i}": [{"name": f"v{i}", "choices": [0, 1]}] for i in range(17)})
     with pytest.raises(DataError, match="131,072 architectures, a table at most 65,536; fit a surrogate"):
@@ -159,5 +173,7 @@ def test_command(tmp_path):
     assert bench.best("top1").values[0] == 75.5
     assert bench.metrics["ms"].unit == "ms"
     assert "no metrics are named" in failure(*command)
+    assert "'ms' is named by --maximise and by --minimise" in failure(*command, "--maximise", "ms", "--minimise", "ms")
+    assert "--unit is 'ms'; write NAME=UNIT" in failure(*command, "--minimise", "ms", "--unit", "ms")
     assert "--unit names 'q'" in failure(*command, "--maximise", "top1", "--unit", "q=s")
     assert "no metric 'top5'" in failure(*command, "--maximise", "top5")

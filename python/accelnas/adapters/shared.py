@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -119,7 +120,7 @@ def uniform_rows(space: Space, chance: np.random.Generator, count: int = 1) -> R
     return chance.integers(0, most, size=(count, len(most)), dtype=np.uint8, endpoint=True)
 
 
-class OneByOne:
+class OneByOne(ABC):
     """A run of another library's optimizer that minimises, one architecture at a time.
 
     Where it proposes None, a uniform architecture is evaluated, of which it is not told.
@@ -129,17 +130,17 @@ class OneByOne:
         self._task, self._uniform = task, np.random.default_rng(task.seed)
         self._proposed: Any = None
 
+    @abstractmethod
     def propose(self) -> Any:
         """Give what the optimizer proposes next, in its own form, or None where there is nothing more."""
-        raise NotImplementedError
 
+    @abstractmethod
     def row(self, proposed: Any) -> Rows:
         """Give a proposal as an architecture, uint8 (1, variables)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def learn(self, proposed: Any, costs: list[float]) -> None:
         """Take the costs of a proposal, one an objective, of which less is better."""
-        raise NotImplementedError
 
     def ask(self) -> Rows:
         """Give one architecture."""

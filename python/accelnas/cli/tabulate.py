@@ -46,9 +46,13 @@ def tabulate(
     from accelnas.fitting.settings import MetricSpec
     from accelnas.fitting.tabulate import tabulate as write
 
-    units = {name: of for name, _, of in (text.partition("=") for text in unit or ())}
+    if bad := [text for text in unit or () if "=" not in text]:
+        raise DataError(f"--unit is {bad[0]!r}; write NAME=UNIT")
+    units = dict(text.split("=", 1) for text in unit or ())
     ends = {"maximise": listed(maximise), "minimise": listed(minimise)}
     wanted = {name: end for end, names in ends.items() for name in names or ()}
+    if both := sorted(set(listed(maximise) or ()) & set(listed(minimise) or ())):
+        raise DataError(f"{both[0]!r} is named by --maximise and by --minimise; choose one")
     if not wanted:
         raise DataError("no metrics are named; give --maximise or --minimise with columns of the table")
     if unknown := sorted(set(units) - set(wanted)):

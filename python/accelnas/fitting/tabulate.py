@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -103,7 +103,8 @@ def tabulate(
     Parameters
     ----------
     dataset : Dataset
-        Every architecture of its space (see `tabulated_space`), at least once.
+        Every architecture of its space, at least once. Where the space has many blocks, the benchmark's has them
+        joined (see `tabulated_space`).
     metrics : sequence of MetricSpec
         What to take: columns, or ``NAME`` for columns ``NAME_seed0``, ``NAME_seed1``, and so on, which are repeats.
         Rows of one architecture are repeats too. The link is the identity, and noise that is not given that of the
@@ -127,11 +128,12 @@ def tabulate(
     Notes
     -----
     Values are stored as they are, the mean over repeats as float64: equal ones stay equal in every exact answer.
+    Nothing is written unless all metrics are complete.
     """
     check_choice("missing", missing, ("refuse", "worst"))
-    tabulated_space(dataset.space)
-    index = dataset.space.index(dataset.choices).astype(np.int64)
-    done = []
+    space = tabulated_space(dataset.space)
+    index = dataset.space.index(dataset.choices).astype(np.int64)  # whatever the blocks
+    made = []
     for metric in metrics:
         values, found = _values(dataset, metric.name, index)
         empty = np.flatnonzero(np.isnan(values))
@@ -143,12 +145,12 @@ def tabulate(
             )
         values[empty] = np.nanmin(values) if metric.direction == "maximise" else np.nanmax(values)
         noise = found.noise if metric.noise is None else metric.noise
-        surrogate = _core.Surrogate.tabulated(dataset.space._core, values)
-        spec = type(metric)(**{**vars(metric), "link": "identity", "noise": noise})
+        spec = replace(metric, link="identity", noise=noise)
+        made.append((spec, _core.Surrogate.tabulated(space._core, values), found))
+    for spec, surrogate, found in made:
         provenance = {"data_sha256": dataset.sha256, "family": "table", "filled": str(found.filled)}
         write_metric(out, spec, surrogate, provenance)
-        done.append(found)
-    return done
+    return [found for *_, found in made]
 
 
 def _values(dataset: Dataset, metric: str, index: NDArray[np.int64]) -> tuple[Floats, TabulatedMetric]:

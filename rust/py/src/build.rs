@@ -1,4 +1,4 @@
-//! Source trees in, surrogates out: what `accelnas.build` compiles with.
+//! Source trees in, surrogates out: what `accelnas.fitting` compiles with.
 
 use std::sync::Arc;
 
