@@ -5,24 +5,18 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import is_dataclass
-from typing import Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
-import typer
+from accelnas.cli.shared import ErrorGroup, new_app
 
-from accelnas.cli.shared import ErrorGroup
+if TYPE_CHECKING:
+    import typer
 
 __all__ = ["app", "command"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-app = typer.Typer(
-    cls=ErrorGroup,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = new_app(ErrorGroup)
 
 
 def command(*examples: str, of: typer.Typer = app, name: str | None = None) -> Callable[[Function], Function]:

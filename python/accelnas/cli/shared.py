@@ -42,6 +42,18 @@ EXTRAS = {
 }
 
 
+def new_app(group: type[ErrorGroup]) -> typer.Typer:
+    """Make a command line whose errors are one line; both packages have one."""
+    return typer.Typer(
+        cls=group,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
 def optional(*names: str, text: str, metavar: str = "FILE", default: str | bool = False) -> Any:
     """Give an option, of a file for most, that need not be given; `default` says what happens without it."""
     return typer.Option(*names, metavar=metavar, help=text, show_default=default)

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 import accelnas_training
-from accelnas.cli.shared import ErrorGroup, run
+from accelnas.cli.shared import ErrorGroup, new_app, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,14 +74,7 @@ class _Commands(ErrorGroup):
         return _Deferred(cmd_name, help=COMMANDS[cmd_name][1]) if cmd_name in COMMANDS else None
 
 
-app = typer.Typer(
-    cls=_Commands,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = new_app(_Commands)
 
 
 def _print_version(wanted: bool) -> None:

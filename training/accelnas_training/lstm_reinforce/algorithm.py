@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from accelnas.search.protocol import begin
 from accelnas_training.errors import ControllerError
 from accelnas_training.lstm_reinforce.controllers import Controllers
 from accelnas_training.lstm_reinforce.parameters import Layout, LstmSettings, initial_parameters
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from accelnas.search.protocol import Task
+    from accelnas.search.protocol import AskTell, Task
     from accelnas_training.arrays import Archs, Floats
 
 
@@ -92,9 +93,9 @@ class LstmReinforce:
     def __repr__(self) -> str:
         return f"LstmReinforce({self.settings!r}, device={self.device!r})"
 
-    def __call__(self, task: Task) -> LstmRun:
+    def __call__(self, task: Task) -> AskTell:
         """Begin one run."""
-        return LstmRun(self.many([task]))
+        return begin(self, task)
 
     def many(self, tasks: Sequence[Task]) -> LstmRuns:
         """Begin many runs, trained together.
@@ -193,22 +194,6 @@ class LstmRuns:
             for group in self._groups:
                 group.learn(advantages[start : start + group.runs])
                 start += group.runs
-
-
-class LstmRun:
-    """One run of `LstmReinforce`: the form `AskTell` of an algorithm."""
-
-    def __init__(self, runs: LstmRuns) -> None:
-        self._runs = runs
-
-    def ask(self) -> Archs:
-        """Sample architectures: uint8 (episodes, variables)."""
-        archs: Archs = self._runs.ask()[0]
-        return archs
-
-    def tell(self, archs: Archs, values: Floats) -> None:
-        """Improve the controller by values, float64 (n,), of what was asked; errors are those of `LstmRuns.tell`."""
-        self._runs.tell(np.asarray(archs)[None], np.asarray(values)[None])
 
 
 class _Group:
