@@ -65,14 +65,14 @@ start = time.perf_counter()
 result = eval(code)
 seconds = time.perf_counter() - start
 found = {}
-if hasattr(result, "architectures"):
+if hasattr(result, "rank"):
+    found = {"rank": int(result.rank)}
+elif hasattr(result, "architectures"):
     found = {"architectures": len(result.architectures), "values": result.values.tolist()[:1]}
 if hasattr(result, "hypervolume"):
     found |= {"last": result.values.tolist()[-1], "hypervolume": result.hypervolume()}
 if hasattr(result, "count"):
     found = {"count": int(result.count)}
-if hasattr(result, "rank"):
-    found = {"rank": int(result.rank)}
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 counts = result.certificate.counts
 print(json.dumps({"seconds": seconds, "peak_mb": peak, "evaluated": counts.evaluated, **found}))
