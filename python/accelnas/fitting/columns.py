@@ -147,6 +147,8 @@ def _spellings(variable: Variable) -> dict[object, int]:
         elif isinstance(choice, (int, float)):
             spellings += (str(float(choice)),)
         lookup.update(dict.fromkeys(spellings, index))
+    if variable.conditional:
+        lookup.update(dict.fromkeys((None, ""), len(variable.choices)))
     return lookup
 
 

@@ -82,7 +82,7 @@ def tabulated_space(space: Space) -> Space:
     definition: dict[str, Any] = parse_toml(space.to_toml(), space.name)["space"]
     joined: list[tuple[list[str], list[dict[str, Any]], int]] = []
     for block, own in zip(space.blocks, definition["blocks"], strict=True):
-        if joined and joined[-1][2] * block.size <= _core.MAX_STATES:
+        if joined and joined[-1][2] * block.size <= _core.BYTE_STATES:
             names, variables, size = joined.pop()
         else:
             names, variables, size = [], [], 1
@@ -90,7 +90,7 @@ def tabulated_space(space: Space) -> Space:
     if len(joined) > _core.MAX_BLOCKS:
         raise DataError(
             f"blocks of {[size for *_, size in joined]} states remain; define at most {_core.MAX_BLOCKS} blocks of "
-            f"up to {_core.MAX_STATES} states"
+            f"up to {_core.BYTE_STATES} states"
         )
     return defined(space.name, {"+".join(names): variables for names, variables, _ in joined})
 

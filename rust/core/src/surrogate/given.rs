@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::layout::columns::{columns, packed_cells};
-use crate::space::definition::Space;
+use crate::space::definition::{BYTE_STATES, Space};
 use crate::surrogate::ensemble::Surrogate;
 use crate::tables::axes::{AxisSet, Granularity, MAX_BLOCKS, MAX_CELLS, MAX_ORDER, joint};
 use crate::tables::stored::{Form, RawTables, Tables, purify};
@@ -137,7 +137,7 @@ pub(crate) fn check_axes(space: &Space, granularity: Granularity, set: &[usize])
         return Err(format!("use ascending numbers of {axes}, 0 to {}", count - 1));
     }
     let (cells, states) = match granularity {
-        Granularity::Blocks => (joint(set.iter().map(|&b| space.blocks()[b].states)), "states"),
+        Granularity::Blocks => (space.byte_cells(set.iter().copied()), "states"),
         Granularity::Variables => {
             let blocks = space.blocks_of(set.iter().copied()).len();
             if blocks > MAX_BLOCKS {
@@ -147,6 +147,9 @@ pub(crate) fn check_axes(space: &Space, granularity: Granularity, set: &[usize])
         }
     };
     match cells > MAX_CELLS {
+        true if cells == usize::MAX => {
+            Err(format!("a block of theirs has more than {BYTE_STATES} joint choices; use variables, or split it"))
+        }
         true => Err(format!("they have {cells} joint {states}; at most {MAX_CELLS} fit")),
         false => Ok(()),
     }
