@@ -12,7 +12,7 @@ from accelnas import _core
 from accelnas.arguments import check_choice
 from accelnas.errors import DataError
 from accelnas.files import parse_toml
-from accelnas.fitting.compile import write_metric
+from accelnas.fitting.metric import write_metric
 from accelnas.space.definition import defined
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accelnas.fitting.dataset import Dataset
-    from accelnas.fitting.settings import MetricSpec
+    from accelnas.fitting.metric import MetricSpec
     from accelnas.space import Space
 
     Floats = NDArray[np.float64]
