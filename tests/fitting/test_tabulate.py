@@ -2,13 +2,14 @@
 
 import itertools
 import json
+import pickle
 
 import numpy as np
 import polars as pl
 import pytest
 
 import accelnas
-from accelnas import DataError
+from accelnas import DataError, MetricError, ModelError
 from accelnas.fitting.dataset import from_table
 from accelnas.fitting.evaluate import evaluate
 from accelnas.fitting.settings import MetricSpec
@@ -29,6 +30,12 @@ def table_of(space, seed, seeds=1, ties=True):
         values = chance.gamma(5.0, 10.0, space.size)
         columns[name] = np.round(values, 0) / 3 if ties else values
     return pl.DataFrame(columns)
+
+
+def made_of(table, space, folder):
+    """The benchmark of a table's accuracies."""
+    tabulate(from_table(table, space), SPECS[:1], folder)
+    return accelnas.load(folder)
 
 
 @pytest.fixture(scope="module", params=[0, 1, 2])
@@ -114,8 +121,75 @@ def test_seeds_are_averaged_and_give_the_noise(tmp_path):
     assert found.noise == bench.metrics["accuracy"].noise == pytest.approx(pooled, rel=1e-12)
     lengths = [len(own) for own in groups.values()]
     assert (found.repeats, found.values) == ((min(lengths), max(lengths)), sum(lengths))
-    draws = [bench.query({"x": 1, "y": "p"}, "accuracy", seed=seed) for seed in range(2000)]
-    assert np.std(draws) == pytest.approx(pooled, rel=0.1)
+    rows = bench.space.range(0, bench.space.size)
+    draws = np.stack([bench.query(rows, "accuracy", seed=seed) for seed in range(3000)])
+    for arch, drawn in zip(bench.space.decode(rows), draws.T, strict=True):
+        own, often = np.unique(groups[arch["x"], arch["y"]], return_counts=True)
+        values, counts = np.unique(drawn, return_counts=True)
+        assert values.tolist() == own.tolist()  # measured ones alone, each as likely
+        expected = 3000 * often / often.sum()
+        assert (np.abs(counts - expected) < 6 * np.sqrt(expected)).all()
+    assert np.array_equal(draws[7], bench.query(rows, "accuracy", seed=7, threads=1))
+    which = [np.argmax(np.sort(groups[1, y])[:, None] == draws[:, i], axis=0) for i, y in enumerate("pq")]
+    assert abs(np.corrcoef(*which)[0, 1]) < 0.1  # architectures scatter apart
+
+
+def test_simulated_measurements_of_a_search_are_measured_values(tmp_path):
+    space = tabulated_space(grid())
+    table = table_of(space, 6, seeds=3, ties=False)
+    bench = made_of(table, space, tmp_path / "b")
+    history = bench.search("random_search", "accuracy", budget=200, seed=4, noise=True)
+    order = np.argsort(space.index(from_table(table, space).choices))
+    seeds = np.stack([table[f"accuracy_seed{s}"].to_numpy()[order] for s in range(3)], axis=1)
+    own = seeds[space.index(history.architectures).astype(int)]
+    assert (own == history.values["accuracy"][:, None]).any(axis=1).all()
+    each = zip(history.architectures, accelnas._core.measurement_seeds(4, 0, 200), strict=True)
+    asked = [bench.query(row, "accuracy", seed=int(seed)) for row, seed in each]
+    assert np.array_equal(asked, history.values["accuracy"])
+    doubled = bench.derive("twice", "2 * accuracy", direction="maximise")
+    rows = space.range(0, space.size)
+    assert np.array_equal(doubled.query(rows, "twice", seed=3), 2 * bench.query(rows, "accuracy", seed=3))
+    assert bench.best("accuracy").values[0] == pytest.approx(seeds.mean(axis=1).max(), rel=1e-14)
+    assert (
+        pickle.loads(pickle.dumps(bench)).query(rows, "accuracy", seed=3).tolist()
+        == bench.query(rows, "accuracy", seed=3).tolist()
+    )
+
+
+def test_architectures_without_repeats_scatter_as_the_others_or_not_at_all(tmp_path):
+    space = defined("toy", {"a": [{"name": "x", "choices": [1, 2, 3]}], "b": [{"name": "y", "choices": ["p", "q"]}]})
+    table = pl.DataFrame({"index": [0, 1, 2, 3, 4], "t_seed0": [1.0, 2, 3, 4, 5], "t_seed1": [2.0, 3, None, 5, 6]})
+    specs = [MetricSpec("t")]
+    (found,) = tabulate(from_table(table, space), specs, tmp_path / "b", missing="worst")
+    bench = accelnas.load(tmp_path / "b")
+    draws = np.stack([bench.query(space.range(0, 6), "t", seed=seed) for seed in range(2000)])
+    assert set(draws[:, 2]) == {3.0}  # measured once
+    assert len(set(draws[:, 5])) == 2000  # filled
+    assert draws[:, 5].mean() == pytest.approx(1.5, abs=0.1)
+    assert draws[:, 5].std() == pytest.approx(found.noise, rel=0.1)
+    once = from_table(table.select("index", t="t_seed0")[:5], space)
+    tabulate(once, specs, tmp_path / "once", missing="worst")
+    with pytest.raises(MetricError, match="noise"):
+        accelnas.load(tmp_path / "once").query(space.range(0, 6), "t", seed=1)
+    tabulate(once, [MetricSpec("t", noise=0.5)], tmp_path / "stated", missing="worst")
+    stated = accelnas.load(tmp_path / "stated")
+    assert len({float(stated.query(space.at([0]), "t", seed=seed)[0]) for seed in range(50)}) == 50
+
+
+def test_repeats_are_checked_before_they_are_stored():
+    space = defined("toy", {"a": [{"name": "x", "choices": [1, 2, 3]}]})
+
+    def refused(offsets, values):
+        repeats = np.array(offsets, np.uint32), np.array(values, np.float64)
+        with pytest.raises(ModelError, match="repeats"):
+            accelnas._core.Surrogate.tabulated(space._core, np.zeros(3), repeats)
+
+    refused([0, 1, 2], [1.0, 2.0])
+    refused([0, 1, 2, 3], [1.0, 2.0])
+    refused([1, 1, 2, 2], [1.0, 2.0])
+    refused([0, 2, 1, 2], [1.0, 2.0])
+    refused([], [])
+    refused([0, 1, 2, 2], [1.0, np.inf])
 
 
 def test_missing_architectures_are_refused_or_the_worst(tmp_path):

@@ -66,8 +66,8 @@ def fit_table(
     space = tabulated_space(dataset.space)
     means = [averaged(dataset, metric) for metric in metrics]
     specs = [spec for spec, *_ in means]
-    known = np.flatnonzero(~np.all([np.isnan(values) for _, values, _ in means], axis=0))
-    table = dataset_of(space, known, {spec.name: values[known] for spec, values, _ in means})
+    known = np.flatnonzero(~np.all([np.isnan(values) for _, values, *_ in means], axis=0))
+    table = dataset_of(space, known, {spec.name: values[known] for spec, values, *_ in means})
     split = random_split(table, (fraction, 0.0, 1.0 - fraction), seed)
     if len(split.train) < _LEAST or len(split.test) < _JUDGES:
         raise DataError(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from accelnas.space import Space
 
     Floats = NDArray[np.float64]
+    Repeats = tuple[NDArray[np.uint32], Floats]
 
 __all__ = ["TabulatedMetric", "averaged", "tabulate", "tabulated_space"]
 
@@ -134,13 +135,15 @@ def tabulate(
     Notes
     -----
     Values are stored as they are, the mean over repeats as float64: equal ones stay equal in every exact answer.
+    Repeats are stored beside them, and `accelnas.Benchmark.query` draws one of those of an architecture; where one has
+    none, it is Gaussian noise around what it was filled with.
     Nothing is written unless all metrics are complete.
     """
     check_choice("missing", missing, ("refuse", "worst", "surrogate"))
     space = tabulated_space(dataset.space)
     made = []
     for metric in metrics:
-        spec, values, found = averaged(dataset, metric)
+        spec, values, repeats, found = averaged(dataset, metric)
         empty = np.flatnonzero(np.isnan(values))
         provenance = {"data_sha256": dataset.sha256, "family": "table", "filled": str(found.filled)}
         if empty.size:
@@ -159,14 +162,18 @@ def tabulate(
                 values, figures = completed(space, spec, values)
                 found = replace(found, error=figures.mae)
                 provenance["filled_left_out"] = json.dumps({name: getattr(figures, name) for name in _SHOWN})
-        made.append((spec, _core.Surrogate.tabulated(space._core, values), provenance, found))
+        drawn = None if found.noise is None else repeats  # where nothing was repeated, noise is what is stated
+        made.append((spec, _core.Surrogate.tabulated(space._core, values, drawn), provenance, found))
     for spec, surrogate, provenance, _ in made:
         write_metric(out, spec, surrogate, provenance)
     return [found for *_, found in made]
 
 
-def averaged(dataset: Dataset, metric: MetricSpec) -> tuple[MetricSpec, Floats, TabulatedMetric]:
-    """Give a metric with its noise, the mean of each architecture (by index; NaN where there is none), and of what."""
+def averaged(dataset: Dataset, metric: MetricSpec) -> tuple[MetricSpec, Floats, Repeats, TabulatedMetric]:
+    """Give a metric with its noise, the mean of each architecture (by index; NaN where there is none), and of what.
+
+    Repeats are where the values of each architecture start, and all values.
+    """
     index = dataset.space.index(dataset.choices).astype(np.int64)  # whatever the blocks
     seeds = [name for name in dataset.metrics if (found := _SEED.fullmatch(name)) and found["metric"] == metric.name]
     columns = np.stack([dataset.values(name) for name in seeds or [metric.name]])
@@ -183,7 +190,9 @@ def averaged(dataset: Dataset, metric: MetricSpec) -> tuple[MetricSpec, Floats, 
     measured = counts[counts > 0]  # a metric of a data set has a value
     repeats = (int(measured.min()), int(measured.max()))
     spec = replace(metric, link="identity", noise=noise if metric.noise is None else metric.noise)
-    return spec, means, TabulatedMetric(metric.name, len(flat), repeats, noise, int((counts == 0).sum()))
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.uint32)
+    report = TabulatedMetric(metric.name, len(flat), repeats, noise, int((counts == 0).sum()))
+    return spec, means, (offsets, flat), report
 
 
 def _ranges(index: NDArray[np.int64]) -> str:
