@@ -201,7 +201,11 @@ class Surrogate:
     @staticmethod
     def additive(space: Space, constant: float, block_values: Sequence[Sequence[float]]) -> Surrogate: ...
     @staticmethod
-    def tabulated(space: Space, values: NDArray[np.float64]) -> Surrogate: ...
+    def tabulated(
+        space: Space,
+        values: NDArray[np.float64],
+        repeats: tuple[NDArray[np.uint32], NDArray[np.float64]] | None = None,
+    ) -> Surrogate: ...
     @staticmethod
     def from_tables(
         space: Space,

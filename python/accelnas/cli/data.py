@@ -57,11 +57,24 @@ def read(data: Path | None, space: Path | None) -> Dataset:
         data = cache_folder() / "anb_dataset_jsons.tar.gz"
         if not data.is_file():
             raise DataError(f"no data named and none at {data}; run: accelnas data fetch")
-    dataset = read_dataset(data, read_space(space))
+    dataset = _of_records(data, space) if data.suffix.lower() == ".json" else read_dataset(data, read_space(space))
     columns = [field.removeprefix("column ") for field in dataset.report.unknown if field.startswith("column ")]
     if columns:
         console(stderr=True).print(f"left out, for want of numbers: columns {', '.join(columns)}")
     return dataset
+
+
+def _of_records(data: Path, space: Path | None) -> Dataset:
+    from accelnas import mnasnet_space
+    from accelnas.fitting.archive import digest_of
+    from accelnas.fitting.dataset import from_table
+    from accelnas.fitting.records import read_records
+
+    table = read_records(data)
+    try:
+        return from_table(table, read_space(space) or mnasnet_space(), file_sha256=digest_of(data))
+    except DataError as error:
+        raise DataError(f"{data}: {error}") from None
 
 
 def listed(text: str | None) -> list[str] | None:

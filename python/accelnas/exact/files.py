@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from accelnas.errors import SearchError
+from accelnas.errors import AccelnasError, SearchError
 from accelnas.files import read_text, write_text
 
 if TYPE_CHECKING:
@@ -35,14 +35,17 @@ def write_json(path: str | os.PathLike[str], content: object) -> None:
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
-def read_json(path: str | os.PathLike[str]) -> Any:
-    """Read a file of strict JSON."""
+def read_json(
+    path: str | os.PathLike[str], error: type[AccelnasError] = SearchError, *, constants: bool = False
+) -> Any:
+    """Read a file of strict JSON, or one that may hold the constants NaN and Infinity, which Python writes."""
+    refuse = None if constants else _refuse_constant
     try:
-        return json.loads(read_text(path, SearchError), parse_constant=_refuse_constant, object_pairs_hook=_distinct)
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, SearchError):
+        return json.loads(read_text(path, error), parse_constant=refuse, object_pairs_hook=_distinct)
+    except (ValueError, RecursionError) as reason:
+        if isinstance(reason, AccelnasError):
             raise
-        raise SearchError(f"{path} is no JSON: {error}; make it again") from None
+        raise error(f"{path} is no JSON: {reason}; make it again") from None
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
