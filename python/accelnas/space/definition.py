@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from accelnas.space.frames import encode
 from accelnas.space.parts import Architectures, Block, Choice, Rows, Variable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -360,8 +361,14 @@ def _steps(n: int, size: int) -> Iterator[int]:
         first += size
 
 
-def defined(name: str, blocks: Mapping[str, Sequence[Mapping[str, object]]]) -> Space:
-    """Give the space of blocks of variables, each with what `benchmark.toml` says of one.
+def defined(
+    name: str,
+    blocks: Mapping[str, Sequence[Mapping[str, object]]],
+    *,
+    conditions: Sequence[Mapping[str, object]] = (),
+    forbidden: Sequence[Mapping[str, object]] = (),
+) -> Space:
+    """Give the space of blocks of variables, and of rules, each with what `benchmark.toml` says of one.
 
     Raises
     ------
@@ -375,13 +382,19 @@ def defined(name: str, blocks: Mapping[str, Sequence[Mapping[str, object]]]) -> 
     """
     lines = ["[space]", f"name = {_toml(name)}"]
     for block, variables in blocks.items():
-        tables = ("{ " + ", ".join(f"{key} = {_toml(v[key])}" for key in v) + " }" for v in variables)
-        lines += ["[[space.blocks]]", f"name = {_toml(block)}", f"variables = [{', '.join(tables)}]"]
+        lines += ["[[space.blocks]]", f"name = {_toml(block)}", f"variables = {_toml(variables)}"]
+    for kind, rules in (("conditions", conditions), ("forbidden", forbidden)):
+        for rule in rules:
+            lines += [f"[[space.{kind}]]", *(f"{key} = {_toml(value)}" for key, value in rule.items())]
     return Space("\n".join(lines))
 
 
 def _toml(value: object) -> str:
-    """Write strings, numbers, truth values and lists of them, where JSON and TOML agree."""
+    """Write tables, lists, and the strings, numbers and truth values that JSON and TOML write alike."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_toml(key)} = {_toml(entry)}" for key, entry in value.items()) + " }"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(_toml, value)) + "]"
     return json.dumps(value, ensure_ascii=False)
 
 
