@@ -12,7 +12,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from accelnas.arguments import check_choice
-from accelnas.errors import SpaceError
 from accelnas.space import Space, mnasnet_space
 
 __all__ = ["load", "names"]
@@ -41,8 +40,8 @@ def load(name: str) -> Space:
 
     Raises
     ------
-    SpaceError
+    ParameterError
         If there is none of this name.
     """
-    check_choice("name", name, names(), SpaceError)
+    check_choice("name", name, names())
     return mnasnet_space() if name == "mnasnet" else Space.from_toml(_FOLDER / f"{name}.toml")
