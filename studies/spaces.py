@@ -46,7 +46,7 @@ def nasbench201() -> Space:
 
 
 def nasbench201_distinct() -> Space:
-    """The same, where strings of one network are one architecture."""
+    """Operations of six edges, where all that give one network are one architecture (Dong and Yang 2020)."""
     space = nasbench201()
     classes: dict[str, list[int]] = {}
     for index, operations in enumerate(product(_CELL, repeat=6)):
@@ -152,9 +152,11 @@ def transnas_macro() -> Space:
     doubling, halving = ["double", "both"], ["down", "both"]
     block = [variable("modules", [4, 5, 6], "n"), *(variable(m, kinds, "", ["1", "2", "3", "4"]) for m in modules)]
     forbidden: list[dict[str, Any]] = []
-    for depth in (4, 5, 6):
-        for none in (["plain", "double"], ["plain", "down"]):  # at least one of each
-            forbidden.append({"when": {"modules": [depth], **dict.fromkeys(modules[:depth], none)}})
+    forbidden += [  # at least one of each
+        {"when": {"modules": [depth], **dict.fromkeys(modules[:depth], none)}}
+        for depth in (4, 5, 6)
+        for none in (["plain", "double"], ["plain", "down"])
+    ]
     forbidden += [{"when": dict.fromkeys(some, doubling)} for some in combinations(modules, 4)]
     forbidden += [{"when": dict.fromkeys(some, halving)} for some in combinations(modules, 5)]
     conditions = [{"variables": [f"module{i}"], "when": {"modules": list(range(i, 7))}} for i in (5, 6)]
@@ -168,7 +170,7 @@ def transnas_micro() -> Space:
 
 
 def hat() -> Space:
-    """Transformers for translation, as for WMT'14 (Wang et al. 2020): encoders of six layers, decoders of one to six."""
+    """Six layers of an encoder, one to six of a decoder, for translation (Wang et al. 2020)."""
     widths, heads = [1024, 2048, 3072], [4, 8]
     blocks: Blocks = {"encoder": [variable("encoder_embed", [512, 640], "w")]}
     for i in range(6):

@@ -9,6 +9,7 @@ import numpy as np
 
 from accelnas.arguments import MOST_SAMPLES, check_whole
 from accelnas.caching import cached_property
+from accelnas.space.definition import sample_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,9 +50,7 @@ class Case:
     def sampled(self) -> NDArray[np.uint8]:
         """Random architectures of the (sub)space."""
         samples = check_whole("samples", self.samples, 0, MOST_SAMPLES)
-        draw = np.random.default_rng(_SEED)
-        columns = [draw.choice(np.array(choices, np.uint8), samples) for choices in self.question.allowed]
-        return np.ascontiguousarray(np.stack(columns, axis=1))
+        return sample_within(self.bench.space, self.question.allowed, samples, _SEED)
 
     def predict(self, rows: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
         """Values of the question's metrics in float64."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelnas import _core
 from accelnas.arguments import check_threads, check_whole
-from accelnas.errors import SearchError
+from accelnas.errors import SearchError, SpaceError
 from accelnas.exact.checkpoint import Checkpoint, opened
 from accelnas.exact.constraints import require_tables
 from accelnas.exact.kinds import KINDS
@@ -67,12 +67,18 @@ def prepare(bench: Predictor, question: ResolvedQuestion, threads: int | None, *
     ------
     MetricError
         If a metric has no tables.
-    SearchError
-        If there are too many architectures for this kind of question.
+    SpaceError
+        If there are more than 2**64 architectures, and they are to be counted.
     """
     for metric in question.metrics:
         require_tables(bench.metrics, metric)
     kind, position = KINDS[question.kind], bench._core.position
+    size = question.size(bench.space)
+    if size > _core.MAX_SIZE and kind.counts:
+        raise SpaceError(
+            f"{size:.3g} architectures are too many to search, 2**64 or more; restrict the space with within, "
+            "or estimate a count, a rank or a distribution (Benchmark.estimate, --samples)"
+        )
     search: _core.Search = _core.Search(
         bench._core,
         kind.core,

@@ -16,18 +16,18 @@ from accelnas.exact.result import Drawn
 from accelnas.models.intervals import Estimate, mean_estimate, order_statistics, share_estimate, share_interval
 from accelnas.plots.exact import plot_distribution, plot_points
 from accelnas.plots.style import label
-from accelnas.space.definition import restricted
+from accelnas.space.definition import sample_within
 from accelnas.space.forms import unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from accelnas.exact.questions import Question
     from accelnas.models.predictor import Predictor, Values
-    from accelnas.space import Architectures, Rows, Space
+    from accelnas.space import Architectures
 
 __all__ = ["CountEstimate", "DistributionEstimate", "RankEstimate", "estimate"]
 
@@ -230,7 +230,7 @@ def estimate(bench: Predictor, question: Question, *, samples: int, seed: int, t
         raise SearchError(
             f"samples is {samples}, the (sub)space has {size} architectures; choose fewer, or solve it exactly"
         )
-    drawn = _draw(bench.space, asked.allowed, samples, seed)
+    drawn = sample_within(bench.space, asked.allowed, samples, seed)
     values = bench.predict(drawn, list(asked.metrics), dtype="float64", threads=threads)
     met = np.ones(samples, bool)
     for limit in asked.constraints:
@@ -264,12 +264,3 @@ def estimate(bench: Predictor, question: Question, *, samples: int, seed: int, t
 
 
 _ESTIMATED = (CountQuestion, RankQuestion, DistributionQuestion)
-
-
-def _draw(space: Space, allowed: Sequence[Sequence[int]], n: int, seed: int) -> Rows:
-    """Draw architectures uniformly from a (sub)space; of the whole one ``space.sample(n, seed)``."""
-    drawn = restricted(space, allowed).sample(n, seed)
-    if space.has_rules:
-        return drawn
-    columns = [np.array(some, np.uint8)[drawn[:, i]] for i, some in enumerate(allowed)]
-    return np.ascontiguousarray(np.stack(columns, axis=1))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accelnas.errors import MetricError, ModelError
+from accelnas.space.definition import require_product
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -130,7 +131,10 @@ def importances(surrogate: _core.Surrogate, space: Space, metric: str, link: str
     ------
     MetricError
         If part of the surrogate is a forest.
+    SpaceError
+        If the space has rules, as shares are of independent choices.
     """
+    require_product(space, "importances are shares")
     try:
         sets, variances = surrogate.variances()
     except ModelError as error:

@@ -11,6 +11,7 @@ import numpy as np
 from accelnas.arguments import MOST_SAMPLES, check_seed, check_whole
 from accelnas.errors import MetricError, ModelError, SpaceError
 from accelnas.models.intervals import Estimate, Z, mean_estimate, share_estimate
+from accelnas.space.definition import require_product
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -136,8 +137,9 @@ def neighbourhood(
     MetricError
         If a number is out of range, or the metric has no landscape.
     SpaceError
-        If `optimum` is not one architecture of the space.
+        If `optimum` is not one architecture of the space, or the space has rules.
     """
+    require_product(bench.space, "autocorrelations and local optima are")
     starts = check_whole("starts", starts, 2, MOST_SAMPLES)
     samples = check_whole("samples", samples, 10, MOST_SAMPLES)
     seed = check_seed(seed)

@@ -403,9 +403,32 @@ def mnasnet_space() -> Space:
     return Space.from_toml(_DATA / "mnasnet-space.toml")
 
 
+def require_product(space: Space, what: str) -> None:
+    """Refuse what is known of independent choices alone.
+
+    Raises
+    ------
+    SpaceError
+        If the space has rules.
+    """
+    if space.has_rules:
+        raise SpaceError(
+            f"{what} of independent choices, which the rules of {space.name!r} tie together; compare samples instead"
+        )
+
+
 def size_within(space: Space, allowed: Sequence[Sequence[int]]) -> int:
     """Count the architectures of the allowed choices."""
     return restricted(space, allowed).size if space.has_rules else math.prod(len(own) for own in allowed)
+
+
+def sample_within(space: Space, allowed: Sequence[Sequence[int]], n: int, seed: int) -> Rows:
+    """Draw architectures of the allowed choices uniformly; of the whole space ``space.sample(n, seed)``."""
+    drawn = restricted(space, allowed).sample(n, seed)
+    if space.has_rules:
+        return drawn
+    columns = [np.array(some, np.uint8)[drawn[:, i]] for i, some in enumerate(allowed)]
+    return np.ascontiguousarray(np.stack(columns, axis=1))
 
 
 def restricted(space: Space, allowed: Sequence[Sequence[int]]) -> Space:

@@ -17,10 +17,11 @@ pub(crate) fn to_object(py: Python<'_>, choice: &Choice) -> PyResult<Py<PyAny>> 
     }
 }
 
-/// State of a value: its position among a variable's choices, that behind them for `None` where the variable may be
-/// inactive. Booleans and numbers are kept apart: `True` is not `1`.
+/// State of a value: its position among a variable's choices, that behind them for `None`, or NaN as data frames have
+/// it, where the variable may be inactive. Booleans and numbers are kept apart: `True` is not `1`.
 pub(crate) fn position(variable: &Variable, value: &Bound<'_, PyAny>) -> Option<u8> {
-    if value.is_none() {
+    let is_nan = |value: &Bound<'_, PyFloat>| value.value().is_nan();
+    if value.is_none() || value.cast::<PyFloat>().is_ok_and(is_nan) {
         return variable.conditional.then_some(variable.choices.len() as u8);
     }
     let choice = if let Ok(v) = value.cast::<PyBool>() {

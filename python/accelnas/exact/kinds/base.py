@@ -26,6 +26,8 @@ class Kind(Claims):
     ----------
     core : str
         What the core searches for.
+    counts : bool
+        Whether architectures are counted, which takes a space of at most 2**64.
     anytime : bool
         Whether an interrupted search gives what was found so far.
     scanned : bool
@@ -33,6 +35,7 @@ class Kind(Claims):
     """
 
     core: ClassVar[str]
+    counts: ClassVar[bool] = False
     anytime: ClassVar[bool] = False
     scanned: ClassVar[bool] = False
 

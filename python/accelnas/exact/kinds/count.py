@@ -64,6 +64,7 @@ class Count(Kind):
 
     name: ClassVar[str] = "count"
     core: ClassVar[str] = "count"
+    counts: ClassVar[bool] = True
     objectives: ClassVar[range] = range(1)
 
     def check_options(self, options: Fields) -> None:

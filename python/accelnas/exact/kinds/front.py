@@ -101,11 +101,9 @@ class Front(Kind):
         """Give arrays that can't be changed."""
         found = certificate.result
         objectives = tuple(Objective(m, d) for m, d in certificate.question["objectives"].items())
-        wide = max(found["ties"], default=0) > _core.MAX_SIZE
-        rows, ties = (
-            fixed(bench.space.parse(found["architectures"])),
-            fixed(found["ties"], object if wide else np.uint64),
-        )
+        is_wide = max(found["ties"], default=0) > _core.MAX_SIZE
+        rows = fixed(bench.space.parse(found["architectures"]))
+        ties = fixed(found["ties"], None if is_wide else np.uint64)
         values = {metric: fixed(column) for metric, column in found["values"].items()}
         points = fixed(np.stack([values[o.metric] for o in objectives], axis=1))
         reference = None if found["reference"] is None else MappingProxyType(found["reference"])

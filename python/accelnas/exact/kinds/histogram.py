@@ -37,6 +37,7 @@ class Histogram(Kind):
 
     name: ClassVar[str] = "histogram"
     core: ClassVar[str] = "histogram"
+    counts: ClassVar[bool] = True
     objectives: ClassVar[range] = range(1, 2)
 
     def check_options(self, options: Fields) -> None:

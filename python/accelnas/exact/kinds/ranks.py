@@ -38,6 +38,7 @@ class Ranks(Kind):
 
     name: ClassVar[str] = "ranks"
     core: ClassVar[str] = "ranks"
+    counts: ClassVar[bool] = True
     objectives: ClassVar[range] = range(1, 2)
 
     def core_options(self, bench: Predictor, options: Mapping[str, Any]) -> dict[str, Any]:

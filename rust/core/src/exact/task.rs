@@ -97,7 +97,7 @@ impl Task {
                 require_rates(&bench, metric, &question.domain, run)?;
             }
             let prepared = Prepared::new(bench.clone(), question, run)?;
-            if matches!(kind, Kind::Histogram { .. } | Kind::Ranks { .. }) {
+            if matches!(kind, Kind::Count | Kind::Histogram { .. } | Kind::Ranks { .. }) {
                 prepared.levels.require_few(bench.space())?;
             }
             let mut functions = prepared.functions(&prepared.terms);

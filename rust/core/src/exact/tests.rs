@@ -31,7 +31,7 @@ fn shapes() -> impl Strategy<Value = Vec<Vec<usize>>> {
             size *= *card;
         }
         for block in &mut blocks {
-            if block.iter().product::<usize>() > 256 {
+            if block.iter().product::<usize>() > 1000 {
                 block[1] = 1;
             }
         }

@@ -167,7 +167,7 @@ impl Space {
             self.size = u64::try_from(all.size()).ok();
             self.lawful = Some([all.clone(), all]);
             if !self.definition.classes.is_empty() {
-                self.unite(&blocks)?;
+                self.unite(None)?;
             }
         }
         for (b, block) in self.blocks.iter().enumerate() {
@@ -179,17 +179,24 @@ impl Space {
         Ok(())
     }
 
-    /// Leaves one architecture of every class.
-    fn unite(&mut self, blocks: &[std::ops::Range<usize>]) -> std::result::Result<(), String> {
-        let Some(size) = self.size.filter(|&size| size <= MAX_LISTED) else {
+    /// Leaves one architecture of every class, where it is among the allowed ones.
+    fn unite(&mut self, allowed: Option<&[Vec<u8>]>) -> std::result::Result<(), String> {
+        let size = self.lawful.as_ref().and_then(|[all, _]| u64::try_from(all.size()).ok());
+        let Some(size) = size.filter(|&size| size <= MAX_LISTED) else {
             return Err(format!("classes are for spaces of at most {MAX_LISTED} architectures; state rules instead"));
         };
         self.classes = representatives(&self.definition.classes, size)?;
         let kept: Vec<u64> = (0..size).filter(|i| self.classes.get(i).is_none_or(|first| first == i)).collect();
         let mut rows = zeros(kept.len(), self.width()).map_err(|e| e.to_string())?;
         if let Some([all, united]) = &mut self.lawful {
-            rows.chunks_exact_mut(self.variables.len()).zip(&kept).for_each(|(row, &index)| all.at(index, row));
-            *united = Arc::new(Lawful::listed(&self.variables, blocks, &rows)?);
+            let width = self.variables.len();
+            rows.chunks_exact_mut(width).zip(&kept).for_each(|(row, &index)| all.at(index, row));
+            if let Some(allowed) = allowed {
+                let is_allowed = |row: &&[u8]| row.iter().zip(allowed).all(|(c, own)| own.contains(c));
+                rows = rows.chunks_exact(width).filter(is_allowed).flatten().copied().collect();
+            }
+            let blocks: Vec<_> = self.blocks.iter().map(|b| b.variables.clone()).collect();
+            *united = Arc::new(Lawful::listed(&self.variables, &blocks, &rows)?);
             self.size = u64::try_from(united.size()).ok();
         }
         Ok(())
@@ -206,7 +213,12 @@ impl Space {
         self.check_allowed(allowed)?;
         let mut definition = self.definition.clone();
         if self.has_rules() {
-            // Choices keep their numbers, which rules and classes name.
+            // Choices keep their numbers, which rules name; classes are by index, so they keep all rules as they are.
+            if self.has_classes() {
+                let mut space = self.clone();
+                space.unite(Some(allowed)).map_err(|reason| invalid(self.name(), reason))?;
+                return Ok(space);
+            }
             for (variable, own) in self.variables.iter().zip(allowed) {
                 let other = |c: &usize| !own.contains(&(*c as u8));
                 let others: Vec<_> =

@@ -1,5 +1,7 @@
 //! Uniform sampling. Row `i` is a function of the seed and `i` alone, so threads and sizes change nothing.
 
+use num_bigint::BigUint;
+
 use crate::error::{Error, Result};
 use crate::rng::{mix, uniform};
 use crate::space::definition::Space;
@@ -15,12 +17,16 @@ impl Space {
     /// with cycle walking), so they need no memory and no rejection.
     pub fn sample_from(&self, first: u64, rows: usize, seed: u64, unique: bool, run: &Run<'_>) -> Result<Vec<u8>> {
         if unique {
-            let size = self.indexed_size()?;
+            let Some(size) = self.size() else { return self.wide_distinct(first, rows, seed, run) };
             let asked = first.saturating_add(rows as u64);
             if asked > size {
                 return Err(Error::TooManyDistinct { asked, size });
             }
-            return self.decode_with(rows, |row| permuted(first + row as u64, size, seed), run);
+            return self.decode_with(
+                rows,
+                |row| permuted(u128::from(first + row as u64), size.into(), seed) as u64,
+                run,
+            );
         }
         match self.size() {
             Some(size) => self.decode_with(rows, |row| uniform(seed, first.wrapping_add(row as u64), size), run),
@@ -57,6 +63,17 @@ impl Space {
         }
     }
 
+    /// Distinct rows of a space of 2^64 architectures or more, as long as it has less than 2^128.
+    fn wide_distinct(&self, first: u64, rows: usize, seed: u64, run: &Run<'_>) -> Result<Vec<u8>> {
+        let size = u128::try_from(self.total()).map_err(|_| {
+            let reason = "has 2^128 architectures or more, of which no distinct ones are drawn; allow repetition";
+            Error::InvalidSpace { space: self.name().to_owned(), reason: reason.to_owned() }
+        })?;
+        let indices = (first..).take(rows).map(|i| BigUint::from(permuted(u128::from(i), size, seed)));
+        run.check()?;
+        self.wide_at(indices.collect())
+    }
+
     /// The first rows of a seed's uniform architectures.
     pub fn sample(&self, rows: usize, seed: u64, unique: bool) -> Result<Vec<u8>> {
         self.sample_from(0, rows, seed, unique, &ALONE)
@@ -91,16 +108,16 @@ impl Space {
 }
 
 /// Image of `i` under a permutation of `0 .. size` that the seed chooses.
-fn permuted(i: u64, size: u64, seed: u64) -> u64 {
-    let half = (64 - (size - 1).leading_zeros()).div_ceil(2).max(1);
-    let mask = (1u64 << half) - 1;
+fn permuted(i: u128, size: u128, seed: u64) -> u128 {
+    let half = (128 - (size - 1).leading_zeros()).div_ceil(2).max(1);
+    let mask = u64::MAX >> (64 - half);
     let mut x = i;
     loop {
-        let (mut left, mut right) = (x >> half, x & mask);
+        let (mut left, mut right) = ((x >> half) as u64, x as u64 & mask);
         for round in 0..ROUNDS {
             (left, right) = (right, left ^ (mix(mix(seed ^ mix(round)) ^ right) & mask));
         }
-        x = left << half | right;
+        x = u128::from(left) << half | u128::from(right);
         if x < size {
             return x;
         }
@@ -187,6 +204,9 @@ mod tests {
         space.check(&rows, &ALONE).unwrap();
         let ones = rows.iter().filter(|&&x| x == 1).count() as f64;
         assert!((ones / 10_000.0 - 1.0).abs() < 0.06, "{ones}");
-        assert!(space.sample(10, 1, true).unwrap_err().to_string().contains("no 64-bit index"));
+        let mut distinct = space.wide_index(&space.sample(1000, 1, true).unwrap());
+        distinct.sort_unstable();
+        distinct.dedup();
+        assert_eq!(distinct.len(), 1000);
     }
 }

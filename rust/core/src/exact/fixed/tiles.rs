@@ -181,7 +181,7 @@ compiled_twice! {
         let Binning { first, shift, margin } = binning;
         let (start, mask, width) = (first.wrapping_sub(margin), (1u32 << shift) - 1, 2 * margin as u32);
         let last = counts.len() - 1;
-        let mut bins = [[0u32; LANES]; 32];
+        let mut bins = vec![[0u32; LANES]; padded(columns) / LANES];
         for (number, row) in values.chunks_exact(padded(columns)).enumerate() {
             let mut nearest = [u32::MAX; LANES];
             for (values, bins) in vectors(row).iter().zip(&mut bins) {

@@ -141,8 +141,8 @@ impl Levels {
         match u64::try_from(size) {
             Ok(_) => Ok(()),
             Err(_) => Err(Error::search(format!(
-                "{:?} has about {:.1e} architectures, at most 2^64 are ranked or counted one by one; allow fewer choices, \
-                 or estimate from a sample",
+                "{:?} has about {:.1e} architectures, at most 2^64 are counted or ranked exactly; allow fewer choices, or \
+                 estimate (Benchmark.estimate, --samples)",
                 space.name(),
                 size as f64
             ))),

@@ -41,7 +41,9 @@ impl Brief {
     ) -> Result<Arc<Brief>> {
         let free: Vec<usize> = (0..cards.len()).filter(|&v| cards[v] > 1).collect();
         if free.is_empty() || ruled.as_ref().is_some_and(|space| space.size() == Some(1)) {
-            return Err(Error::search("there is one architecture alone; leave at least one variable another choice"));
+            return Err(Error::search(
+                "every variable has one choice alone; leave at least one of them another choice",
+            ));
         }
         if budget == 0 {
             return Err(Error::search("the budget is 0 evaluations; choose at least 1"));
