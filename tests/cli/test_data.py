@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 import accelnas
+from accelnas.space.definition import defined
 from command_line import failure, run
 from data_samples import sample_table
 
@@ -67,6 +68,30 @@ def test_what_fit_holds_back_and_leaves_out(tmp_path):
     assert (
         "--split all leaves no rows to compare with" in run("evaluate", "data.parquet", "--split", "all", code=1).stderr
     )
+
+
+@pytest.mark.parametrize("form", ["architecture", "index"])
+def test_every_command_reads_architectures_by_string_or_index(form, tmp_path):
+    (tmp_path / "small.toml").write_text(SETTINGS)
+    space = defined("s", {f"b{i}": [{"name": f"v{i}", "choices": [1, 2, 3, 4]}] for i in range(3)})
+    (tmp_path / "space.toml").write_text(space.to_toml())
+    archs = space.range(0, space.size)
+    named = space.format(archs) if form == "architecture" else space.index(archs)
+    params = [float(row.sum()) for row in archs]
+    table = pl.DataFrame({form: named, "accuracy": [p + 0.1 * (i % 7) for i, p in enumerate(params)], "params": params})
+    table.write_csv("named.csv")
+    given = ("named.csv", "--space", "space.toml")
+    run("tabulate", *given, "--maximise", "accuracy", "-o", "whole")
+    assert accelnas.load("whole").best("accuracy").values[0] == table["accuracy"].max()
+    fitted = (*given, "--settings", "small.toml", "--split", "random")
+    run("fit", *fitted, "-o", "fitted")
+    assert accelnas.load("fitted").predict(archs, "params", dtype="float64").tolist() == params
+    assert "accuracy" in run("evaluate", *fitted, "-m", "accuracy").output
+    run("tune", *fitted, "-m", "accuracy", "--family", "xgboost", "-n", "1", "--folds", "2", "-o", "tuned.toml")
+    assert "64 measurements of 64 architectures" in run("data", "info", *given).output
+    table.with_columns(pl.Series(form, ["x", *table[form].cast(pl.String)[1:]])).write_csv("named.csv")
+    for command in ("fit", "evaluate"):
+        assert "named.csv: row 0: " in failure(command, *fitted, *(["-o", "x"] if command == "fit" else []))
 
 
 def test_repeats_of_two_kinds_are_warned_about(tmp_path):

@@ -24,8 +24,8 @@ DataArgument = Annotated[
     Path | None,
     typer.Argument(
         metavar="DATA",
-        help="The Accel-NASBench archive (.tar.gz or folder), or a .parquet or .csv table with "
-        "a column for each variable and each metric.",
+        help="The Accel-NASBench archive (.tar.gz or folder), or a table (.csv, .parquet, .json, .jsonl) with a "
+        "column for each variable (or one named architecture or index) and each metric (or one a seed, NAME_seed0, …).",
         show_default="the archive that `accelnas data fetch` downloaded",
     ),
 ]
@@ -34,7 +34,7 @@ SpaceOption = Annotated[
     typer.Option(
         "--space",
         metavar="TOML",
-        help="Search space of the data: a benchmark.toml or the folder of one.",
+        help="Search space of the data: a space.toml (accelnas space infer writes one) or a benchmark's folder.",
         show_default="MnasNet",
     ),
 ]
@@ -59,8 +59,12 @@ def read(data: Path | None, space: Path | None) -> Dataset:
             raise DataError(f"no data named and none at {data}; run: accelnas data fetch")
     dataset = read_dataset(data, read_space(space))
     columns = [field.removeprefix("column ") for field in dataset.report.unknown if field.startswith("column ")]
+    screen = console(stderr=True)
     if columns:
-        console(stderr=True).print(f"left out, for want of numbers: columns {', '.join(columns)}")
+        screen.print(f"left out, for want of numbers: columns {', '.join(columns)}")
+    for field in dataset.report.unknown:
+        if field.endswith(")"):  # with its reason
+            screen.print(f"left out: {field}")
     return dataset
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 __all__ = ["TabulatedMetric", "tabulate", "tabulated_space"]
-
-_SEED = re.compile(r"(?P<metric>.+)_seed\d+")
 
 
 @dataclass(frozen=True)
@@ -155,10 +152,9 @@ def tabulate(
 
 def _values(dataset: Dataset, metric: str, index: NDArray[np.int64]) -> tuple[Floats, TabulatedMetric]:
     """Give the mean of every architecture, float64 (size,), NaN where there is none, and what it was made of."""
-    seeds = [name for name in dataset.metrics if (found := _SEED.fullmatch(name)) and found["metric"] == metric]
-    columns = np.stack([dataset.values(name) for name in seeds or [metric]])
+    values = dataset.measured(metric)
     order = np.argsort(index, kind="stable")
-    of_row, flat = np.repeat(index[order], len(columns)), columns.T[order].reshape(-1)
+    of_row, flat = np.repeat(index[order], values.shape[1]), values[order].reshape(-1)
     of_row, flat = of_row[~np.isnan(flat)], flat[~np.isnan(flat)]
     size = dataset.space.size
     counts = np.bincount(of_row, minlength=size)

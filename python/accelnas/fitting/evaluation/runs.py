@@ -100,7 +100,7 @@ def _metrics(dataset: Dataset, plan: Plan) -> list[str]:
         if of_metric.recipe is not None
     }
     if plan.metrics is None:
-        return [metric for metric in fitted if metric in dataset.metrics]
+        return [metric for metric in fitted if metric in dataset.measurable]
     for metric in plan.metrics:
         dataset.values(metric)
         if metric not in fitted:
