@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from accelnas.cli.commands import command
-from accelnas.cli.info import new_table, significant
+from accelnas.cli.info import new_table, print_fitting, significant
 from accelnas.cli.shared import console, progress
 from accelnas.errors import DataError
 from accelnas.files import write_frame
@@ -93,7 +93,7 @@ def info(data: DataArgument = None, space: SpaceOption = None) -> None:
     screen.print(f"content {dataset.sha256}{known}", soft_wrap=True)
     if dataset.file_sha256 is not None:
         screen.print(f"file    {dataset.file_sha256}", soft_wrap=True)
-    screen.print(_metric_table(dataset))
+    print_fitting(screen, _metric_table(dataset), "outlying ids", "nulls", "outliers")
     for metric, doubt in report.doubtful.items():
         screen.print(f"[yellow]warning:[/yellow] {metric}: {doubt}")
     for field, count in report.unknown.items():

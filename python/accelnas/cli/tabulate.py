@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from accelnas.cli.commands import command
-from accelnas.cli.data import listed, read
+from accelnas.cli.data import read
+from accelnas.cli.directed import Directed
 from accelnas.cli.info import new_table
-from accelnas.cli.shared import console, optional
+from accelnas.cli.shared import console
 from accelnas.errors import DataError
 
 
@@ -21,19 +22,16 @@ from accelnas.errors import DataError
 def tabulate(
     data: Annotated[
         Path,
-        typer.Argument(metavar="TABLE", help="Every architecture of the space: .csv or .parquet, as for accelnas fit."),
+        typer.Argument(
+            metavar="TABLE",
+            help="Every architecture of the space: .csv, .parquet, .json or .jsonl, as for accelnas fit.",
+        ),
     ],
     space: Annotated[
         Path, typer.Option(metavar="TOML", help="Search space of the table: a space.toml, or a benchmark's folder.")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Benchmark directory to create or update.")],
-    maximise: Annotated[
-        str | None, optional("--maximise", metavar="A,B", text="Metrics of which more is better.")
-    ] = None,
-    minimise: Annotated[
-        str | None, optional("--minimise", metavar="A,B", text="Metrics of which less is better.")
-    ] = None,
-    unit: Annotated[list[str] | None, optional("--unit", metavar="NAME=UNIT", text="Unit of a metric.")] = None,
+    metrics: Directed,
     missing: Annotated[
         str, typer.Option(metavar="refuse|worst", help="What to do where an architecture has no value.")
     ] = "refuse",
@@ -43,21 +41,11 @@ def tabulate(
     Columns NAME_seed0, NAME_seed1, and so on are repeats of the metric NAME, and so are rows of one architecture:
     predictions are their mean, and simulated measurements scatter as they do.
     """
-    from accelnas.fitting.settings import MetricSpec
     from accelnas.fitting.tabulate import tabulate as write
 
-    if bad := [text for text in unit or () if "=" not in text]:
-        raise DataError(f"--unit is {bad[0]!r}; write NAME=UNIT")
-    units = dict(text.split("=", 1) for text in unit or ())
-    ends = {"maximise": listed(maximise), "minimise": listed(minimise)}
-    wanted = {name: end for end, names in ends.items() for name in names or ()}
-    if both := sorted(set(listed(maximise) or ()) & set(listed(minimise) or ())):
-        raise DataError(f"{both[0]!r} is named by --maximise and by --minimise; choose one")
-    if not wanted:
+    specs = metrics.specs()
+    if not specs:
         raise DataError("no metrics are named; give --maximise or --minimise with columns of the table")
-    if unknown := sorted(set(units) - set(wanted)):
-        raise DataError(f"--unit names {unknown[0]!r}, which is no metric of --maximise and --minimise")
-    specs = [MetricSpec(name, units.get(name, ""), end) for name, end in wanted.items()]
     dataset = read(data, space)
     table = new_table("metric", "values", "seeds", "noise", "filled", numbers=("values", "seeds", "noise", "filled"))
     for made in write(dataset, specs, output, missing=missing):

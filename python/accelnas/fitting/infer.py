@@ -196,7 +196,7 @@ def _no_measurement(series: pl.Series, table: pl.DataFrame) -> str | None:
     if name == "id":
         return "names the rows" if series.dtype.is_integer() else "names the rows, but no integers: rename or drop it"
     if name in FORMS:
-        return "holds whole architectures; variables are columns of their own"
+        return "holds whole architectures; a space is guessed from one column a variable"
     if not len(given):
         return "empty in every row"
     if not _is_plain(series.dtype):

@@ -106,7 +106,7 @@ def _described(name: str, symbol: str, choices: Sequence[Choice]) -> dict[str, A
     labels = [_label(choice, text) for choice, text in zip(choices, plain, strict=True)]
     if len(set(labels)) < len(labels):
         labels = [str(number) for number in range(len(labels))]
-    runs = any(symbol[-1].isdigit() == label[0].isdigit() for label in labels)  # l01, opconv
+    runs = symbol[-1].isdigit() or any(label[0].isalpha() for label in labels)  # l01, opconv, but e6
     described = {"name": name, "symbol": f"{symbol}=" if runs else symbol, "choices": list(choices)}
     return described if labels == plain else {**described, "labels": labels}
 
