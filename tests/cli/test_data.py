@@ -5,8 +5,11 @@ import re
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 import accelnas
+from accelnas.cli import app
+from accelnas.fitting.settings import read_settings
 from accelnas.space.definition import defined
 from command_line import failure, run
 from data_samples import sample_table
@@ -92,6 +95,38 @@ def test_every_command_reads_architectures_by_string_or_index(form, tmp_path):
     table.with_columns(pl.Series(form, ["x", *table[form].cast(pl.String)[1:]])).write_csv("named.csv")
     for command in ("fit", "evaluate"):
         assert "named.csv: row 0: " in failure(command, *fitted, *(["-o", "x"] if command == "fit" else []))
+
+
+def test_metrics_that_no_settings_have_are_named_with_their_directions(tmp_path):
+    (tmp_path / "small.toml").write_text(SETTINGS.replace('params = { recipe = "exact" }\n', ""))
+    table = sample_table(300).rename({"accuracy": "top1", "throughput_a100": "speed"})
+    table.write_parquet("data.parquet")
+    given = ("data.parquet", "--split", "random", "--settings", "small.toml")
+    named = ("--maximise", "top1", "--minimise", "speed", "--unit", "speed=ms")
+    shown = run("fit", *given, *named, "-o", "own").output
+    assert "own: 2 metrics" in shown
+    bench = accelnas.load("own")
+    about = {name: (metric.direction, metric.unit) for name, metric in bench.metrics.items()}
+    assert about == {"top1": ("maximise", ""), "speed": ("minimise", "ms")}
+    run("fit", *given, "--minimise", "top1", "-o", "other")
+    digests = {accelnas.load(folder).provenance("top1")["settings_sha256"] for folder in ("own", "other")}
+    assert len(digests) == 2  # the direction is a setting, too
+    assert "top1" in run("evaluate", *given, *named).output
+    run("tune", *given, *named, "-m", "speed", "--family", "xgboost", "-n", "1", "--folds", "2", "-o", "tuned.toml")
+    tuned = read_settings("tuned.toml").metrics["speed"]
+    assert (tuned.direction, tuned.unit) == ("minimise", "ms")
+    for more, message in {
+        (): "the data has no metric 'accuracy' of settings small; it has params, speed, top1: name them with",
+        ("--maximise", "top2"): "the data has no metric 'top2'",
+        ("--maximise", "top1", "--minimise", "top1"): "'top1' is named by --maximise and by --minimise",
+        ("--settings", "own"): "settings own name no metrics",
+    }.items():
+        assert message in failure("fit", *given, *more, "-o", "b")
+    # a narrow screen has fewer columns, and all digits
+    narrow = CliRunner(env={"COLUMNS": "60"}).invoke(app, ["fit", *given, *named, "-o", "own"]).output
+    row = next(line for line in narrow.splitlines() if line.startswith("  top1"))
+    assert "…" not in row
+    assert re.search(r"\d\.\d{4}  ", row)
 
 
 def test_repeats_of_two_kinds_are_warned_about(tmp_path):

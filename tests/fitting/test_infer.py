@@ -91,7 +91,7 @@ def test_symbols_are_unique_and_strings_parse_back(data):
     value = st.one_of(
         st.lists(st.integers(-(2**40), 2**40), min_size=1, max_size=9, unique=True),
         st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=9, unique=True),
-        st.lists(st.text("a_b- \x01ö", max_size=5), min_size=1, max_size=9, unique=True),
+        st.lists(st.text("a_b- \x01\x7fö", max_size=5), min_size=1, max_size=9, unique=True),
         st.just([False, True]),
     )
     blocks = blocks_of({name: data.draw(value) for name in names})
@@ -148,6 +148,25 @@ def test_each_column_is_named_with_its_reason():
     roles = {column.name: column.role for column in again.columns}
     assert (roles["params"], roles["scheme"], roles["layer0"]) == ("variable", "variable", "metric")
     assert again.metrics == dict.fromkeys(["layer0", "quality", "top1", "cells"], "maximise")
+
+
+def test_numbers_that_follow_from_the_others_are_metrics_but_layers_alike_are_not():
+    layers = [(a, b) for a in range(3) for b in range(3)] * 4
+    table = pl.DataFrame({"layer0": [a for a, _ in layers], "layer1": [b for _, b in layers]})
+    grown = table.with_columns(stages=pl.col("layer0") // 2 + 1, cells=pl.col("layer0") + 2 * pl.col("layer1"))
+    roles = {column.name: column.role for column in infer_space(grown).columns}
+    assert roles == {"layer0": "variable", "layer1": "variable", "stages": "metric", "cells": "metric"}
+    alike = infer_space(table.with_columns(layer2=pl.col("layer1"), top1=pl.Series([1.5, math.inf] * 18)))
+    assert [v.name for v in alike.space.variables] == ["layer0", "layer1", "layer2"]
+    assert not alike.complete
+
+
+def test_infinite_and_missing_numbers_are_no_choices():
+    table = pl.DataFrame({"op": ["a", "b"] * 8, "far": [1.0, math.inf] * 8, "gap": [2.0, math.nan, 4.0, 2.0] * 4})
+    found = {column.name: column for column in infer_space(table).columns}
+    assert (found["far"].role, found["gap"].role, found["gap"].choices) == ("metric", "variable", (2, 4))
+    assert "some of them infinite" in found["far"].reason
+    assert "empty in 4 rows, the first is row 1" in found["gap"].reason
 
 
 def test_empty_choices_and_wrong_words_are_refused(tmp_path):

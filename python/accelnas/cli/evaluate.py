@@ -97,7 +97,7 @@ def evaluate(
     with progress("fits", len(plan_cells(dataset, parts, plan)), "fits") as done:
         evaluation = run_evaluation(dataset, parts, plan, store, threads, done)
     screen = console()
-    print_fitting(screen, _table(evaluation), "seconds", "Spearman", "rows", "run", "top 50")
+    print_fitting(screen, _table(evaluation), "seconds", "Spearman", "rows", "run", "top 50", "RMSE")
     if output is not None:
         found = _importances(benchmark, dataset.space.sha256, names)
         screen.print(f"{write_report(evaluation, output, found)}: {len(evaluation.cells)} fits")

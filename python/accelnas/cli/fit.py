@@ -80,7 +80,7 @@ def fit(
             dataset, parts, chosen, output, metrics=names, members=members, threads=threads, progress=tell
         )
     screen = console()
-    print_fitting(screen, _table(results), "size", "family", "members", "seconds")
+    print_fitting(screen, _table(results), "size", "family", "members", "seconds", "test rows", "RMSE")
     seconds = sum(result.seconds for result in results)
     screen.print(f"{output}: {len(results)} metrics in {seconds:.0f} s, split {parts.name}")
     held = len(dataset) - len(parts.train) - len(parts.val)

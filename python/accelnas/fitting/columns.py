@@ -68,7 +68,8 @@ class ColumnEncoder:
         else:
             raise DataError(
                 f"{table}: no architectures in columns {_listing(names)}; give the {len(variables)} "
-                f"variables ({variables[0]}, …), or a column architecture or index"
+                f"variables of {space.name} ({variables[0]}, …), a column architecture or index, or another space, as "
+                "accelnas space infer finds it"
             )
         if missing:
             self.checked = [name for name in variables if name in given]

@@ -212,7 +212,8 @@ def _no_measurement(series: pl.Series, table: pl.DataFrame) -> str | None:
 
 def _judged_numbers(series: pl.Series, values: list[Any], rows: int) -> Column:
     """Tell choices that are numbers from measurements."""
-    values = [value for value in values if math.isfinite(value)]
+    if not all(map(math.isfinite, values)):
+        return Column(series.name, "metric", "numbers, some of them infinite: leave those empty")
     whole = all(value == int(value) for value in values)
     steps = {int(b - a) for a, b in itertools.pairwise(values)} if whole else set()
     if whole and len(values) == rows > 1 and (steps == {1} or _words(series.name) & NAMES):
@@ -250,6 +251,8 @@ def _without_determined(table: pl.DataFrame, columns: list[Column], named: set[s
     for count in range(min(AT_ONCE, len(doubted)) + 1):
         for some in itertools.combinations(doubted, count):
             rest = [name for name in cards if name not in some]
+            if {_family(name) for name in some} & {_family(name) for name in rest}:
+                continue  # layers that are always alike
             size = math.prod(cards[name] for name in rest)
             if not rest or size > table.height or table.select(rest).n_unique() != size:
                 continue
@@ -267,11 +270,17 @@ def _typed(series: pl.Series) -> pl.Series:
         given = series.drop_nulls()
         if len(given) and all(PLAIN.fullmatch(text.strip()) for text in given):
             return series.str.strip_chars().cast(pl.Float64)
-    return series.cast(pl.Float64) if series.dtype.is_decimal() else series
+    series = series.cast(pl.Float64) if series.dtype.is_decimal() else series
+    return series.fill_nan(None) if series.dtype.is_float() else series
 
 
 def _is_plain(dtype: pl.DataType) -> bool:
     return dtype.is_numeric() or dtype == pl.Boolean or dtype in TEXT
+
+
+def _family(name: str) -> str:
+    """Give what layer0 and layer1 have in common."""
+    return re.sub(r"\d+", "#", name)
 
 
 def _words(name: str) -> set[str]:

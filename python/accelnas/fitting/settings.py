@@ -90,7 +90,11 @@ class Settings:
     def metric(self, name: str) -> MetricSettings:
         """Give the settings of a metric, or an error that names those there are."""
         if name not in self.metrics:
-            raise ModelError(f"settings {self.name} have no metric {name!r}; they have {', '.join(self.metrics)}")
+            known = ", ".join(self.metrics) or "none"
+            raise ModelError(
+                f"settings {self.name} have no metric {name!r}; they have {known}; give it a line there, or name "
+                "it and its direction with --maximise or --minimise"
+            )
         return self.metrics[name]
 
     def of(self, metrics: Sequence[MetricSpec]) -> Settings:

@@ -359,7 +359,7 @@ def defined(name: str, blocks: Mapping[str, Sequence[Mapping[str, object]]]) -> 
 
 def _toml(value: object) -> str:
     """Write strings, numbers, truth values and lists of them, where JSON and TOML agree."""
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # which TOML takes escaped alone
 
 
 def mnasnet_space() -> Space:

@@ -87,7 +87,10 @@ def plan_cells(dataset: Dataset, split: Split, plan: Plan) -> list[Cell]:
         for part, seed, train, test in parts[run]
     ]
     if not cells:
-        raise ModelError(f"settings {', '.join(names)} fit no metric of the data; choose others")
+        raise ModelError(
+            f"settings {', '.join(names)} fit no metric of the data; choose others, or name metrics with --maximise "
+            "and --minimise"
+        )
     return cells
 
 
