@@ -10,6 +10,7 @@ Examples
 
 from accelnas._core import __version__
 from accelnas.benchmark import Benchmark, benchmarks, load
+from accelnas.benchmark.compiling import compile  # noqa: A004 the command's name
 from accelnas.errors import (
     AccelnasError,
     AccelnasWarning,
@@ -65,6 +66,7 @@ __all__ = [
     "Verification",
     "__version__",
     "benchmarks",
+    "compile",
     "load",
     "mnasnet_space",
 ]

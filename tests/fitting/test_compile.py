@@ -196,8 +196,6 @@ def test_a_wrong_table_is_not_written(models, tmp_path, monkeypatch):
     ("change", "message"),
     [
         ({"models": []}, "no model is given"),
-        ({"metric": replace(SPEC, direction="up")}, "direction is 'up'; choose maximise or minimise"),
-        ({"metric": replace(SPEC, link="square")}, "link is 'square'"),
         ({"scale": [1.0, 2.0]}, "scale has 2 numbers for 3 models"),
         ({"bias": float("nan")}, "bias must be finite"),
     ],
@@ -207,6 +205,13 @@ def test_wrong_arguments(change, message, models, tmp_path):
     with pytest.raises(ModelError, match=re.escape(message)):
         compile_metric(**(arguments | change))
     assert not (tmp_path / "bench").exists()
+
+
+def test_wrong_metrics():
+    with pytest.raises(ModelError, match="direction is 'up'; choose maximise or minimise"):
+        replace(SPEC, direction="up")
+    with pytest.raises(ModelError, match="link is 'square'"):
+        replace(SPEC, link="square")
 
 
 def test_command(tmp_path):

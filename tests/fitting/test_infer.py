@@ -60,7 +60,7 @@ def test_a_planted_space_is_found(names, form, tmp_path):
     found = Space.from_toml(tmp_path / "s.toml")
     expected = {v.name: sorted(v.choices) for v in space.variables}
     assert {v.name: list(v.choices) for v in found.variables} == expected
-    assert max(block.size for block in found.blocks) <= _core.MAX_STATES
+    assert max(block.size for block in found.blocks) <= _core.BYTE_STATES
     archs = found.range(0, found.size)
     texts = found.format(archs)
     assert len(set(texts)) == found.size
@@ -97,7 +97,7 @@ def test_symbols_are_unique_and_strings_parse_back(data):
     blocks = blocks_of({name: data.draw(value) for name in names})
     space = defined("any", blocks)
     assert sorted(v.name for v in space.variables) == sorted(names)
-    assert all(math.prod(len(v["choices"]) for v in inside) <= _core.MAX_STATES for inside in blocks.values())
+    assert all(math.prod(len(v["choices"]) for v in inside) <= _core.BYTE_STATES for inside in blocks.values())
     for inside in blocks.values():
         assert len({v["symbol"] for v in inside}) == len(inside)
     archs = space.sample(20, 1)

@@ -1,14 +1,17 @@
 """Complete tables become benchmarks: predictions are their numbers, and every exact answer is that of enumeration."""
 
 import itertools
+import json
+import pickle
 
 import numpy as np
 import polars as pl
 import pytest
 
 import accelnas
-from accelnas import DataError
+from accelnas import DataError, MetricError, ModelError
 from accelnas.fitting.dataset import from_table
+from accelnas.fitting.evaluate import evaluate
 from accelnas.fitting.settings import MetricSpec
 from accelnas.fitting.tabulate import tabulate, tabulated_space
 from accelnas.space.definition import defined
@@ -27,6 +30,12 @@ def table_of(space, seed, seeds=1, ties=True):
         values = chance.gamma(5.0, 10.0, space.size)
         columns[name] = np.round(values, 0) / 3 if ties else values
     return pl.DataFrame(columns)
+
+
+def made_of(table, space, folder):
+    """The benchmark of a table's accuracies."""
+    tabulate(from_table(table, space), SPECS[:1], folder)
+    return accelnas.load(folder)
 
 
 @pytest.fixture(scope="module", params=[0, 1, 2])
@@ -112,8 +121,75 @@ def test_seeds_are_averaged_and_give_the_noise(tmp_path):
     assert found.noise == bench.metrics["accuracy"].noise == pytest.approx(pooled, rel=1e-12)
     lengths = [len(own) for own in groups.values()]
     assert (found.repeats, found.values) == ((min(lengths), max(lengths)), sum(lengths))
-    draws = [bench.query({"x": 1, "y": "p"}, "accuracy", seed=seed) for seed in range(2000)]
-    assert np.std(draws) == pytest.approx(pooled, rel=0.1)
+    rows = bench.space.range(0, bench.space.size)
+    draws = np.stack([bench.query(rows, "accuracy", seed=seed) for seed in range(3000)])
+    for arch, drawn in zip(bench.space.decode(rows), draws.T, strict=True):
+        own, often = np.unique(groups[arch["x"], arch["y"]], return_counts=True)
+        values, counts = np.unique(drawn, return_counts=True)
+        assert values.tolist() == own.tolist()  # measured ones alone, each as likely
+        expected = 3000 * often / often.sum()
+        assert (np.abs(counts - expected) < 6 * np.sqrt(expected)).all()
+    assert np.array_equal(draws[7], bench.query(rows, "accuracy", seed=7, threads=1))
+    which = [np.argmax(np.sort(groups[1, y])[:, None] == draws[:, i], axis=0) for i, y in enumerate("pq")]
+    assert abs(np.corrcoef(*which)[0, 1]) < 0.1  # architectures scatter apart
+
+
+def test_simulated_measurements_of_a_search_are_measured_values(tmp_path):
+    space = tabulated_space(grid())
+    table = table_of(space, 6, seeds=3, ties=False)
+    bench = made_of(table, space, tmp_path / "b")
+    history = bench.search("random_search", "accuracy", budget=200, seed=4, noise=True)
+    order = np.argsort(space.index(from_table(table, space).choices))
+    seeds = np.stack([table[f"accuracy_seed{s}"].to_numpy()[order] for s in range(3)], axis=1)
+    own = seeds[space.index(history.architectures).astype(int)]
+    assert (own == history.values["accuracy"][:, None]).any(axis=1).all()
+    each = zip(history.architectures, accelnas._core.measurement_seeds(4, 0, 200), strict=True)
+    asked = [bench.query(row, "accuracy", seed=int(seed)) for row, seed in each]
+    assert np.array_equal(asked, history.values["accuracy"])
+    doubled = bench.derive("twice", "2 * accuracy", direction="maximise")
+    rows = space.range(0, space.size)
+    assert np.array_equal(doubled.query(rows, "twice", seed=3), 2 * bench.query(rows, "accuracy", seed=3))
+    assert bench.best("accuracy").values[0] == pytest.approx(seeds.mean(axis=1).max(), rel=1e-14)
+    assert (
+        pickle.loads(pickle.dumps(bench)).query(rows, "accuracy", seed=3).tolist()
+        == bench.query(rows, "accuracy", seed=3).tolist()
+    )
+
+
+def test_architectures_without_repeats_scatter_as_the_others_or_not_at_all(tmp_path):
+    space = defined("toy", {"a": [{"name": "x", "choices": [1, 2, 3]}], "b": [{"name": "y", "choices": ["p", "q"]}]})
+    table = pl.DataFrame({"index": [0, 1, 2, 3, 4], "t_seed0": [1.0, 2, 3, 4, 5], "t_seed1": [2.0, 3, None, 5, 6]})
+    specs = [MetricSpec("t")]
+    (found,) = tabulate(from_table(table, space), specs, tmp_path / "b", missing="worst")
+    bench = accelnas.load(tmp_path / "b")
+    draws = np.stack([bench.query(space.range(0, 6), "t", seed=seed) for seed in range(2000)])
+    assert set(draws[:, 2]) == {3.0}  # measured once
+    assert len(set(draws[:, 5])) == 2000  # filled
+    assert draws[:, 5].mean() == pytest.approx(1.5, abs=0.1)
+    assert draws[:, 5].std() == pytest.approx(found.noise, rel=0.1)
+    once = from_table(table.select("index", t="t_seed0")[:5], space)
+    tabulate(once, specs, tmp_path / "once", missing="worst")
+    with pytest.raises(MetricError, match="noise"):
+        accelnas.load(tmp_path / "once").query(space.range(0, 6), "t", seed=1)
+    tabulate(once, [MetricSpec("t", noise=0.5)], tmp_path / "stated", missing="worst")
+    stated = accelnas.load(tmp_path / "stated")
+    assert len({float(stated.query(space.at([0]), "t", seed=seed)[0]) for seed in range(50)}) == 50
+
+
+def test_repeats_are_checked_before_they_are_stored():
+    space = defined("toy", {"a": [{"name": "x", "choices": [1, 2, 3]}]})
+
+    def refused(offsets, values):
+        repeats = np.array(offsets, np.uint32), np.array(values, np.float64)
+        with pytest.raises(ModelError, match="repeats"):
+            accelnas._core.Surrogate.tabulated(space._core, np.zeros(3), repeats)
+
+    refused([0, 1, 2], [1.0, 2.0])
+    refused([0, 1, 2, 3], [1.0, 2.0])
+    refused([1, 1, 2, 2], [1.0, 2.0])
+    refused([0, 2, 1, 2], [1.0, 2.0])
+    refused([], [])
+    refused([0, 1, 2, 2], [1.0, np.inf])
 
 
 def test_missing_architectures_are_refused_or_the_worst(tmp_path):
@@ -127,6 +203,128 @@ def test_missing_architectures_are_refused_or_the_worst(tmp_path):
     bench = accelnas.load(tmp_path / "b")
     assert bench.predict({"x": 3, "y": "q"}, "accuracy", dtype="float64") == table["accuracy"].min()
     assert bench.predict({"x": 3, "y": "q"}, "latency", dtype="float64") == table["latency"].max()
+
+
+def smooth(rows):
+    """What trees can learn: a sum of effects and of pairs."""
+    rows = np.asarray(rows, float)
+    return 70 + rows.sum(axis=1) + np.prod(np.minimum(rows[:, :2], 1), axis=1)
+
+
+def grid():
+    return defined("grid", {f"b{i}": [{"name": f"v{i}", "choices": [1, 2, 3, 4]}] for i in range(4)})
+
+
+def test_missing_architectures_are_filled_by_a_surrogate_that_says_so(tmp_path):
+    space = grid()
+    rows = space.range(0, space.size)
+    truth = smooth(rows)
+    gaps = np.sort(np.random.default_rng(0).permutation(space.size)[:40])
+    table = pl.DataFrame({"index": np.arange(space.size), "top1_seed0": truth + 0.1, "top1_seed1": truth - 0.1})
+    holes = table.filter(~pl.col("index").is_in(gaps.tolist()))
+    dataset = from_table(holes.with_columns(ms=pl.when(pl.col("index") > 3).then(pl.col("index"))), space)
+    specs = [MetricSpec("top1", "%"), MetricSpec("ms", "ms", "minimise")]
+    found = {made.name: made for made in tabulate(dataset, specs, tmp_path / "b", missing="surrogate")}
+    bench = accelnas.load(tmp_path / "b")
+    values = bench.predict(bench.space.range(0, space.size), "top1", dtype="float64")
+    known = np.setdiff1d(np.arange(space.size), gaps)
+    np.testing.assert_allclose(values[known], truth[known], rtol=1e-15)
+    error = np.abs(values[gaps] - truth[gaps]).mean()
+    assert 0 < error < 0.6
+    assert error / 2 < found["top1"].error < 2 * error
+    origin = bench.provenance("top1")
+    assert (origin["filled"], origin["filled_by"]) == ("40", "surrogate")
+    assert json.loads(origin["filled_left_out"])["mae"] == found["top1"].error
+    ends = [part.split("-") for part in origin["filled_indices"].split(", ")]
+    assert [i for end in ends for i in range(int(end[0]), int(end[-1]) + 1)] == gaps.tolist()
+    assert bench.provenance("ms")["filled_indices"].startswith("0-3, ")
+    tabulate(dataset, specs, tmp_path / "again", missing="surrogate")
+    assert np.array_equal(accelnas.load(tmp_path / "again").predict(rows, "top1", dtype="float64"), values)
+    few = from_table(table[:3], space)
+    with pytest.raises(DataError, match="top1 has 3 rows to fit on"):
+        tabulate(few, specs[:1], tmp_path / "c", missing="surrogate")
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_part_of_a_table_is_fitted_and_judged_on_the_rest(tmp_path):
+    space = grid()
+    truth = smooth(space.range(0, space.size))
+    pl.DataFrame({"index": np.arange(space.size), "top1_seed0": truth + 0.1, "top1_seed1": truth - 0.1}).write_csv(
+        tmp_path / "t.csv"
+    )
+    (tmp_path / "s.toml").write_text(space.to_toml())
+    command = ("tabulate", tmp_path / "t.csv", "--space", tmp_path / "s.toml", "--maximise", "top1")
+    shown = run(*command, "--fit", "0.5", "-o", tmp_path / "b").stdout
+    about = json.loads((tmp_path / "b" / "fit.json").read_text())
+    assert about["fitted"] == round(0.5 * space.size)
+    figures = about["figures"]["top1"]
+    assert figures["rows"] == space.size - about["fitted"]
+    assert f"{figures['r2']:.4f}" in shown
+    bench = accelnas.load(tmp_path / "b")
+    rows = bench.space.range(0, space.size)
+    values = bench.predict(rows, "top1", dtype="float64")
+    seen = np.isin(np.arange(space.size), space.index(space.at(np.flatnonzero(bench.distance(rows, "top1") == 0))))
+    assert seen.sum() == about["fitted"]  # what the benchmark knows to be fitted
+    expected = evaluate(truth[~seen], values[~seen])
+    assert (figures["mae"], figures["r2"]) == pytest.approx((expected.mae, expected.r2), rel=1e-6)
+    assert expected.r2 > 0.9
+    assert bench.best("top1").certificate is not None  # compiled to tables, not to a forest
+    assert bench.metrics["top1"].noise == pytest.approx(np.sqrt(0.02))
+    run(*command, "--fit", "0.5", "--seed", "1", "-o", tmp_path / "c")
+    assert json.loads((tmp_path / "c" / "fit.json").read_text())["figures"]["top1"] != figures
+    assert "choose one" in failure(*command, "--fit", "0.5", "--missing", "worst", "-o", tmp_path / "d")
+    for share in ("0", "1", "0.0001", "0.9999"):
+        assert "measured architectures are" in failure(*command, "--fit", share, "-o", tmp_path / "d")
+    for share in ("-1", "2", "nan"):
+        assert "fraction is" in failure(*command, "--fit", share, "-o", tmp_path / "d")
+    assert not (tmp_path / "d").exists()
+
+
+def test_tables_are_read_from_json(tmp_path):
+    space = defined("toy", {"a": [{"name": "x", "choices": [1, 2]}], "b": [{"name": "y", "choices": ["p", "q"]}]})
+    (tmp_path / "s.toml").write_text(space.to_toml())
+    rows = [{"x": x, "y": y, "t": [x + 0.5, x], "n": 3} for x in (1, 2) for y in "pq"]
+    by_name = {f"x{row['x']}-y{row['y']}": {"t": row["t"], "n": row["n"]} for row in reversed(rows)}
+    spread = [{"x": r["x"], "y": r["y"], "t_seed0": r["t"][0], "t_seed1": r["t"][1], "n": r["n"]} for r in rows]
+
+    def made(content, *more, check=run):
+        text = content if isinstance(content, str) else json.dumps(content)
+        (tmp_path / "t.json").write_text(text)
+        return check("tabulate", tmp_path / "t.json", "--space", tmp_path / "s.toml", "--maximise", "t", "--minimise",
+                     "n", "-o", tmp_path / "b", *more)  # fmt: skip
+
+    for content in (rows, by_name, spread, [{**row, "x": str(row["x"])} for row in rows]):
+        made(content)
+        bench = accelnas.load(tmp_path / "b")
+        values = bench.predict(space.range(0, 4), dtype="float64")
+        assert {name: found.tolist() for name, found in values.items()} == {
+            "t": [1.25, 1.25, 2.25, 2.25],
+            "n": [3.0] * 4,
+        }
+    made([{**row, "t": [float("nan"), row["x"], None]} for row in rows])  # as Python writes what is missing
+    assert accelnas.load(tmp_path / "b").predict(space.at([3]), "t", dtype="float64").tolist() == [2.0]
+    for content, message in {
+        "{": "is no JSON",
+        "3": "is one int; write a list of records, or records by architecture",
+        "[" * 100_000: "is no JSON",
+        '{"x1-yp": {"t": 1}, "x1-yp": {"t": 2}}': "'x1-yp' is given twice",
+        '{"x1-yp": 3}': "record 'x1-yp' is 3; write an object",
+        '[{"x": 1, "y": "p", "t": {"a": 1}}]': 't is {"a": 1}; write a number',
+        '[{"x": 1, "y": "p", "t": [[1]]}]': "t is [[1]]; write a number",
+        '[{"x": 1, "y": "p", "t": [1], "t_seed0": 1}]': "t_seed0 is given twice",
+        '{"x1-yp": {"architecture": "x1-yq", "t": 1}}': "architecture is given twice",
+        '{"x1-yz": {"t": 1}}': "row 0",
+        '[{"x": 1, "y": "p", "t": 1e999}]': "t is infinite",
+        '[{"x": 1, "y": "p", "t": 99999999999999999999}]': "integers beyond 64 bits",
+        '[{"x": 1, "y": "p", "t": 1.5}, {"x": 1, "y": "q", "t": 1' + "0" * 400 + "}]": "t is infinite",
+        '[{"x": 1, "y": "p", "t": -1}, {"x": 1, "y": "q", "t": 18446744073709551615}]': "integers beyond 64 bits",
+        '[{"x": 1, "y": "\\ud800", "t": 1}]': "is no text",
+        '[{"x": 1, "y": "p", "\\ud800": 1}]': "is no text",
+        "[]": "no rows",
+    }.items():
+        assert message in made(content, check=failure), content[:40]
+    assert "3 of 4 architectures have no value" in made(rows[:1], check=failure)
+    assert "n" in made(dict(list(by_name.items())[1:]), "--missing", "worst").stdout
 
 
 def test_many_blocks_are_joined_and_nothing_is_written_by_halves(tmp_path):

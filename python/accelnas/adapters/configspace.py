@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accelnas._core import MAX_STATES
+from accelnas._core import MAX_CHOICES
 from accelnas.errors import SpaceError
 from accelnas.space.definition import defined
 
@@ -220,8 +220,8 @@ def _choices(hyperparameter: Hyperparameter[Any, Any]) -> list[Any]:
         choices = [hyperparameter.value]
     elif isinstance(hyperparameter, UniformIntegerHyperparameter) and not hyperparameter.log:
         size = hyperparameter.upper - hyperparameter.lower + 1
-        if size > MAX_STATES:
-            raise SpaceError(f"{name} has {size} values; a variable has at most {MAX_STATES}")
+        if size > MAX_CHOICES:
+            raise SpaceError(f"{name} has {size} values; a variable has at most {MAX_CHOICES}")
         choices = list(range(hyperparameter.lower, hyperparameter.upper + 1))
     else:
         raise SpaceError(

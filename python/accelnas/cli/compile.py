@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from accelnas.cli.commands import command
+from accelnas.cli.data import listed
+from accelnas.cli.enumerated import enumerate_models
 from accelnas.cli.info import new_table
-from accelnas.cli.shared import ThreadsOption, console, progress
+from accelnas.cli.shared import ThreadsOption, console, optional, progress
 from accelnas.errors import ModelError
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     "accelnas compile time.txt --metric latency_phone --unit ms --direction minimise --link log -o mybench",
     "accelnas compile sparse.ubj --metric accuracy --encoding values --missing 0 -o mybench",
     "accelnas compile model.json --metric accuracy --encoding columns.toml --data measured.parquet -o mybench",
+    "accelnas compile --enumerate svr.skops --encoding ordinal -m top1 --direction maximise --space s.toml -o mine",
+    "accelnas compile --enumerate costs:latency --metric ms --direction minimise --space s.toml -o mine",
     name="compile",
 )
 def compile_models(
@@ -33,7 +37,8 @@ def compile_models(
         typer.Argument(
             metavar="MODEL...",
             help="Files of one ensemble, one a member: XGBoost JSON or UBJSON, LightGBM text, or a "
-            "Treelite checkpoint (which any scikit-learn forest can be saved as). Pickles are refused.",
+            "Treelite checkpoint (which any scikit-learn forest can be saved as); with --enumerate also any "
+            "estimator of scikit-learn, saved by skops, or module:function. Pickles are refused.",
         ),
     ],
     metric: Annotated[str, typer.Option("--metric", "-m", help="Name of the metric that the models predict.")],
@@ -51,7 +56,7 @@ def compile_models(
         typer.Option(
             metavar="ordinal|values|TOML",
             help="What the models see: positions of choices, the choices themselves, or a file that names "
-            "the columns and their numbers.",
+            "the columns and their numbers; with --enumerate also dicts or frame, of the choices.",
             show_default="ordinal, columns by the models' feature names if they have any",
         ),
     ] = None,
@@ -84,17 +89,35 @@ def compile_models(
     scale: Annotated[float, typer.Option(help="Multiplies what the models predict.")] = 1.0,
     bias: Annotated[float, typer.Option(help="Added after that.")] = 0.0,
     random_rows: Annotated[int, typer.Option(min=1, help="Random architectures to verify on.")] = 100_000,
+    whole: Annotated[
+        bool,
+        typer.Option(
+            "--enumerate", help="Evaluate any models on every architecture of a small space, and keep their values."
+        ),
+    ] = False,
+    trust: Annotated[
+        str | None, optional("--trust", metavar="TYPE,…", text="Types of skops files that may be loaded besides.")
+    ] = None,
     threads: ThreadsOption = None,
 ) -> None:
     """Compile tree models to exact tables, verify them, and write them into a benchmark.
 
     Every member is compared with the library that made it, leaf by leaf and value by value; nothing
-    is written if anything differs by more than the libraries' own rounding.
+    is written if anything differs by more than the libraries' own rounding. With --enumerate the values
+    themselves are kept, of models of any kind.
     """
     from accelnas.fitting.compile import compile_metric
 
     chosen = _space(space, output)
     spec = _metric_spec(metric, output, unit, direction, link, noise, description)
+    if whole:
+        if data is not None or missing == missing:
+            raise ModelError("--data and --missing say nothing with --enumerate; leave them out")
+        names = [str(model) for model in models]
+        console().print(enumerate_models(names, chosen, spec, output, encoding, scale, bias, listed(trust) or []))
+        return
+    if trust is not None:
+        raise ModelError("--trust is for skops files; compile them with --enumerate")
     columns = _encoding(encoding, chosen)
     architectures, provenance = None, {}
     if data is not None:

@@ -75,12 +75,12 @@ def fit(
     dataset = read(data, space)
     parts = read_parts(split, data, dataset, whole=True)
     with ExitStack() as bars:
-        names, tell = listed(metrics), _progress(bars)
+        names, tell = listed(metrics), metric_bars(bars)
         results = fit_benchmark(
             dataset, parts, chosen, output, metrics=names, members=members, threads=threads, progress=tell
         )
     screen = console()
-    print_fitting(screen, _table(results), "size", "family", "members", "seconds", "test rows", "RMSE")
+    print_fitting(screen, results_table(results), "size", "family", "members", "seconds", "test rows", "RMSE")
     seconds = sum(result.seconds for result in results)
     screen.print(f"{output}: {len(results)} metrics in {seconds:.0f} s, split {parts.name}")
     held = len(dataset) - len(parts.train) - len(parts.val)
@@ -91,7 +91,7 @@ def fit(
         )
 
 
-def _progress(bars: ExitStack) -> Callable[[str, int, int], None]:
+def metric_bars(bars: ExitStack) -> Callable[[str, int, int], None]:
     """One bar a metric, which goes when the next one starts."""
     current: list[Callable[[float], None]] = []
 
@@ -136,7 +136,8 @@ def read_parts(name: str, data: Path | None, dataset: Dataset, *, whole: bool = 
     )
 
 
-def _table(results: Sequence[MetricResult]) -> Table:
+def results_table(results: Sequence[MetricResult]) -> Table:
+    """Show what was fitted, and how well."""
     numbers = ("R²", "tau", "MAE", "RMSE", "test rows", "noise", "members", "size", "seconds")
     table = new_table("metric", "family", *numbers, numbers=numbers)
     for result in results:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from accelnas.cli.exact import Restricted, parse_direction
 from accelnas.cli.formulations import Form, Terms, parse_formulation
-from accelnas.cli.shared import console, optional
+from accelnas.cli.shared import console, imported, optional
 from accelnas.errors import AccelnasError
 
 if TYPE_CHECKING:
@@ -91,7 +88,7 @@ def parse_algorithms(names: str, settings: Sequence[str] | None) -> dict[str, An
     """Read algorithms and their settings: native names, and ``module:attribute`` for those of the caller."""
     from accelnas.search.runs.plan import labelled
 
-    chosen = labelled([_imported(name.strip()) for name in names.split(",")])
+    chosen = labelled([_algorithm(name.strip()) for name in names.split(",")])
     for text in settings or ():
         target, equals, written = text.partition("=")
         owner, _, name = target.strip().rpartition(".")
@@ -121,26 +118,9 @@ def _value(text: str) -> Any:
         return None if text.lower() == "none" else text
 
 
-def _imported(name: str) -> AnyAlgorithm:
+def _algorithm(name: str) -> AnyAlgorithm:
     """Give what ``module:attribute`` names, or the name itself."""
-    module, colon, path = name.partition(":")
-    if not colon:
-        return name
-    # as `python -m` finds modules: the current folder comes first
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        found: Any = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-            raise
-        raise typer.BadParameter(f"no module {error.name!r} in {Path.cwd()} or installed; see {name!r}") from None
-    for attribute in path.split("."):
-        if not hasattr(found, attribute):
-            raise typer.BadParameter(f"{module} has no {path!r}; name a class or a function of a Task")
-        found = getattr(found, attribute)
-    algorithm: AnyAlgorithm = found
-    return algorithm
+    return imported(name, "a class or a function of a Task") if ":" in name else name
 
 
 def known_optimum(setting: Setting, threads: int | None) -> float | None:

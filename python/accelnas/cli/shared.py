@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
@@ -36,6 +37,7 @@ EXTRAS = {
     "scikit_posthocs": "simulate",
     "scipy": "build",
     "sklearn": "build",
+    "skops": "build",
     "threadpoolctl": "build",
     "treelite": "build",
     "xgboost": "build",
@@ -200,6 +202,27 @@ def load_benchmark(path: Path | None, derive: Sequence[str] | None = None) -> Be
         direction, name, unit, expression = found.groups()
         bench = bench.derive(name, expression.strip(), unit=unit or "", direction=direction or "minimise")
     return bench
+
+
+def imported(name: str, what: str) -> Any:
+    """Give what ``module:attribute`` names, a module of the current folder or an installed one."""
+    module, _, path = name.partition(":")
+    # as `python -m` finds modules: the current folder comes first
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise
+        raise typer.BadParameter(f"no module {error.name!r} in {Path.cwd()} or installed; see {name!r}") from None
+    except (Exception, SystemExit) as error:
+        raise typer.BadParameter(f"{module} can't be imported: {type(error).__name__}: {error}") from error
+    for attribute in path.split("."):
+        if not hasattr(found, attribute):
+            raise typer.BadParameter(f"{module} has no {path!r}; name {what}")
+        found = getattr(found, attribute)
+    return found
 
 
 def console(stderr: bool = False) -> Console:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -10,14 +11,17 @@ import typer
 from accelnas.cli.commands import command
 from accelnas.cli.data import read
 from accelnas.cli.directed import Directed
+from accelnas.cli.fit import metric_bars, results_table
 from accelnas.cli.info import new_table
-from accelnas.cli.shared import console
+from accelnas.cli.shared import ThreadsOption, console, optional
 from accelnas.errors import DataError
 
 
 @command(
     "accelnas tabulate macro.csv --space macro.toml --maximise accuracy --minimise params -o macro",
     "accelnas tabulate nb201.parquet --space nb201.toml --maximise cifar10,cifar100 --unit cifar10=% -o nb201",
+    "accelnas tabulate half.json --space macro.toml --maximise accuracy --missing surrogate -o macro",
+    "accelnas tabulate macro.csv --space macro.toml --maximise accuracy --fit 0.1 -o macro-from-a-tenth",
 )
 def tabulate(
     data: Annotated[
@@ -33,13 +37,30 @@ def tabulate(
     output: Annotated[Path, typer.Option("--output", "-o", help="Benchmark directory to create or update.")],
     metrics: Directed,
     missing: Annotated[
-        str, typer.Option(metavar="refuse|worst", help="What to do where an architecture has no value.")
+        str,
+        typer.Option(
+            metavar="refuse|worst|surrogate",
+            help="What to do where an architecture has no value: refuse the table, take the metric's worst, or what "
+            "trees say that are fitted to the others.",
+        ),
     ] = "refuse",
+    fraction: Annotated[
+        float | None,
+        optional(
+            "--fit",
+            metavar="FRACTION",
+            text="Write surrogates, of boosted trees fitted to this share of the architectures, and judge them on the "
+            "rest; figures are also written to fit.json beside them.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Which share is fitted.")] = 0,
+    threads: ThreadsOption = None,
 ) -> None:
     """Write a benchmark whose predictions are the very numbers of a complete table.
 
     Columns NAME_seed0, NAME_seed1, and so on are repeats of the metric NAME, and so are rows of one architecture:
-    predictions are their mean, and simulated measurements scatter as they do.
+    predictions are their mean, and simulated measurements scatter as they do. In .json, a list of records or records
+    by architecture, lists of numbers are repeats, too.
     """
     from accelnas.fitting.tabulate import tabulate as write
 
@@ -47,12 +68,24 @@ def tabulate(
     if not specs:
         raise DataError("no metrics are named; give --maximise or --minimise with columns of the table")
     dataset = read(data, space)
-    table = new_table("metric", "values", "seeds", "noise", "filled", numbers=("values", "seeds", "noise", "filled"))
+    screen = console()
+    if fraction is not None:
+        if missing != "refuse":
+            raise DataError(f"--fit judges by what is measured, --missing {missing} adds what isn't; choose one")
+        from accelnas.fitting.partial import fit_table
+
+        with ExitStack() as bars:
+            tell = metric_bars(bars)
+            results = fit_table(dataset, specs, output, fraction, seed=seed, threads=threads, progress=tell)
+        screen.print(results_table(results))
+        screen.print(f"{output}: surrogates of {dataset.space.name}, fitted to {fraction:g} of the table")
+        return
+    counts = ("values", "seeds", "noise", "filled", "left-out MAE")
+    table = new_table("metric", *counts, numbers=counts)
     for made in write(dataset, specs, output, missing=missing):
         least, most = made.repeats
         seeds = str(least) if least == most else f"{least} to {most}"
-        noise = "–" if made.noise is None else f"{made.noise:.4g}"
-        table.add_row(made.name, f"{made.values:,}", seeds, noise, f"{made.filled:,}")
-    screen = console()
+        noise, error = ("–" if number is None else f"{number:.4g}" for number in (made.noise, made.error))
+        table.add_row(made.name, f"{made.values:,}", seeds, noise, f"{made.filled:,}", error)
     screen.print(table)
     screen.print(f"{output}: {dataset.space.size:,} architectures of {dataset.space.name}")

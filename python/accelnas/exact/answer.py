@@ -47,14 +47,15 @@ def certified(
     """Give the result of a finished search, with its certificate."""
     outcome = search.result(finished.state, threads)
     kind, space = KINDS[question.kind], bench.space
-    counts = Counts(outcome["evaluated"], outcome["pruned"], outcome["settled"])
     content, findings = question.to_json(space), kind.findings(bench, question, outcome)
     complete = outcome["complete"]
-    proven = kind.bound(content, findings, question.size) if complete else kind.partial_bound(findings, counts.total)
+    size = question.size(space)
+    counts = Counts(outcome["evaluated"], outcome["pruned"], outcome["settled"], search.size - size)
+    proven = kind.bound(content, findings, size) if complete else kind.partial_bound(findings, counts.total)
     certificate = Certificate(
         question=content,
         space={"name": space.name, "sha256": space.sha256, "size": space.size},
-        size=question.size,
+        size=size,
         metrics=described(bench, question.metrics),
         engine={
             "name": finished.engine,

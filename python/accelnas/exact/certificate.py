@@ -78,11 +78,17 @@ class Certificate:
     @property
     def sha256(self) -> str:
         """Digest of all fields: tells altered files from whole ones, not honest authors from others."""
-        return sha256_of(asdict(self))
+        return sha256_of(self._plain())
+
+    def _plain(self) -> dict[str, Any]:
+        plain = asdict(self)
+        if not self.counts.unlawful:  # files from before there were rules lack it
+            del plain["counts"]["unlawful"]
+        return plain
 
     def to_json(self) -> dict[str, Any]:
         """Give the certificate as plain data."""
-        return {"format": FORMAT, "version": VERSION, **asdict(self), "sha256": self.sha256}
+        return {"format": FORMAT, "version": VERSION, **self._plain(), "sha256": self.sha256}
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the certificate to a JSON file, in place of an older one only when complete.
@@ -226,7 +232,8 @@ def _engine(fields: Fields) -> dict[str, Any]:
 
 
 def _counts(fields: Fields) -> Counts:
-    counts = Counts(fields.integer("evaluated"), fields.integer("pruned"), fields.integer("settled"))
+    named = ("evaluated", "pruned", "settled", *(["unlawful"] if fields.has("unlawful") else []))
+    counts = Counts(*(fields.integer(name, most=_LARGEST) for name in named))
     fields.end()
     return counts
 
@@ -235,8 +242,9 @@ def _check_sums(certificate: Certificate, where: str) -> None:
     named = {*certificate.question["objectives"], *certificate.question["constraints"]}
     if missing := named - set(certificate.metrics):
         raise SearchError(f"{where}: the metric {min(missing)} of the question is not described; make it again")
-    total, size = certificate.counts.total, certificate.size
-    if total > size or (total == size) != certificate.complete:
+    size = certificate.size
+    total, all_states = certificate.counts.total, size + certificate.counts.unlawful
+    if total > all_states or (total == all_states) != certificate.complete:
         state = "complete" if certificate.complete else "incomplete"
         raise SearchError(f"{where}: counts add up to {total} of {size} architectures, yet it is {state}")
     if size > certificate.space["size"]:

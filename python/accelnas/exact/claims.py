@@ -28,15 +28,18 @@ class Counts:
         Excluded by a bound.
     settled : int
         Counted by a bound.
+    unlawful : int
+        Joint states of blocks that break rules of the space and are no architectures; the others count them too.
     """
 
     evaluated: int
     pruned: int
     settled: int
+    unlawful: int = 0
 
     @property
     def total(self) -> int:
-        """All architectures that are dealt with."""
+        """All joint states that are dealt with."""
         return self.evaluated + self.pruned + self.settled
 
 

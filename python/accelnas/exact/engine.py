@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelnas import _core
 from accelnas.arguments import check_threads, check_whole
-from accelnas.errors import SearchError, SpaceError
+from accelnas.errors import SearchError
 from accelnas.exact.checkpoint import Checkpoint, opened
 from accelnas.exact.constraints import require_tables
 from accelnas.exact.kinds import KINDS
@@ -67,16 +67,11 @@ def prepare(bench: Predictor, question: ResolvedQuestion, threads: int | None, *
     ------
     MetricError
         If a metric has no tables.
-    SpaceError
-        If there are more than 2**64 architectures.
+    SearchError
+        If there are too many architectures for this kind of question.
     """
     for metric in question.metrics:
         require_tables(bench.metrics, metric)
-    if question.size > _core.MAX_SIZE:
-        raise SpaceError(
-            f"{question.size:.3g} architectures are too many to search, 2**64 or more; restrict the space with within, "
-            "or estimate a count, a rank or a distribution (Benchmark.estimate, --samples)"
-        )
     kind, position = KINDS[question.kind], bench._core.position
     search: _core.Search = _core.Search(
         bench._core,

@@ -225,9 +225,10 @@ def estimate(bench: Predictor, question: Question, *, samples: int, seed: int, t
     check_threads(threads)
     asked = question.resolve(bench)
     samples, seed = check_whole("samples", samples, 100, MOST_SAMPLES), check_seed(seed)
-    if samples >= asked.size:
+    size = asked.size(bench.space)
+    if samples >= size:
         raise SearchError(
-            f"samples is {samples}, the (sub)space has {asked.size} architectures; choose fewer, or solve it exactly"
+            f"samples is {samples}, the (sub)space has {size} architectures; choose fewer, or solve it exactly"
         )
     drawn = _draw(bench.space, asked.allowed, samples, seed)
     values = bench.predict(drawn, list(asked.metrics), dtype="float64", threads=threads)
@@ -235,7 +236,7 @@ def estimate(bench: Predictor, question: Question, *, samples: int, seed: int, t
     for limit in asked.constraints:
         met &= (limit.lower <= values[limit.metric]) & (values[limit.metric] <= limit.upper)
     if isinstance(question, CountQuestion):
-        return CountEstimate(int(np.count_nonzero(met)), samples, asked.size, seed)
+        return CountEstimate(int(np.count_nonzero(met)), samples, size, seed)
     (objective,) = asked.objectives
     if isinstance(question, RankQuestion):
         rows = bench.space.encode(question.architectures)
@@ -243,7 +244,7 @@ def estimate(bench: Predictor, question: Question, *, samples: int, seed: int, t
         scores = np.sort(objective.sign * values[objective.metric])
         better = (samples - np.searchsorted(scores, objective.sign * own, side="right")).astype(np.uint64)
         texts = tuple(asked.options["architectures"])
-        found = RankEstimate(objective.metric, rows, texts, own, better, samples, asked.size, seed)
+        found = RankEstimate(objective.metric, rows, texts, own, better, samples, size, seed)
         return found.of(question.architectures)
     kept = values[objective.metric][met]
     if not len(kept):
@@ -257,7 +258,7 @@ def estimate(bench: Predictor, question: Question, *, samples: int, seed: int, t
         mean_estimate(float(kept.mean()), float(kept.var()), len(kept)),
         float(kept.var()),
         samples,
-        asked.size,
+        size,
         seed,
     )
 
@@ -268,5 +269,7 @@ _ESTIMATED = (CountQuestion, RankQuestion, DistributionQuestion)
 def _draw(space: Space, allowed: Sequence[Sequence[int]], n: int, seed: int) -> Rows:
     """Draw architectures uniformly from a (sub)space; of the whole one ``space.sample(n, seed)``."""
     drawn = restricted(space, allowed).sample(n, seed)
+    if space.has_rules:
+        return drawn
     columns = [np.array(some, np.uint8)[drawn[:, i]] for i, some in enumerate(allowed)]
     return np.ascontiguousarray(np.stack(columns, axis=1))

@@ -65,6 +65,10 @@ class Fields:
             raise self.wrong(name, value, expected)
         return value
 
+    def has(self, name: str) -> bool:
+        """Whether there is a field that is not taken yet."""
+        return name in self._open
+
     def wrong(self, name: str, value: object, expected: str) -> SearchError:
         """Give the error of a field."""
         return SearchError(f"{self._where}: {name} is {_shown(value)}; expected {expected}")
@@ -122,11 +126,11 @@ class Fields:
             raise self.wrong(name, values, f"{length} finite numbers")
         return values
 
-    def integers(self, name: str, length: int, *, least: int = 0) -> list[int]:
-        """Take a list of so many integers of at least `least`, and of 64 bits."""
+    def integers(self, name: str, length: int, *, least: int = 0, most: int = MAX_SIZE) -> list[int]:
+        """Take a list of so many integers of a range, by default of 64 bits."""
         values: list[int] = self._list(name, int, "integers")
-        if len(values) != length or not all(least <= value <= MAX_SIZE for value in values):
-            raise self.wrong(name, values, f"{length} integers of {least} to {MAX_SIZE}")
+        if len(values) != length or not all(least <= value <= most for value in values):
+            raise self.wrong(name, values, f"{length} integers of {least} to {most}")
         return values
 
     def _list(self, name: str, kind: type | tuple[type, ...], what: str) -> list[Any]:

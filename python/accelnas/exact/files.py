@@ -6,13 +6,13 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from accelnas.errors import SearchError
+from accelnas.errors import AccelnasError, SearchError
 from accelnas.files import read_text, write_text
 
 if TYPE_CHECKING:
     import os
 
-__all__ = ["read_json", "sha256_of", "write_json"]
+__all__ = ["parse_json", "read_json", "sha256_of", "write_json"]
 
 
 def sha256_of(content: object) -> str:
@@ -37,12 +37,16 @@ def write_json(path: str | os.PathLike[str], content: object) -> None:
 
 def read_json(path: str | os.PathLike[str]) -> Any:
     """Read a file of strict JSON."""
+    return parse_json(read_text(path, SearchError), str(path))
+
+
+def parse_json(text: str, what: str, error: type[AccelnasError] = SearchError, *, constants: bool = False) -> Any:
+    """Parse strict JSON, or what may hold the constants NaN and Infinity, which Python writes."""
+    refuse = None if constants else _refuse_constant
     try:
-        return json.loads(read_text(path, SearchError), parse_constant=_refuse_constant, object_pairs_hook=_distinct)
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, SearchError):
-            raise
-        raise SearchError(f"{path} is no JSON: {error}; make it again") from None
+        return json.loads(text, parse_constant=refuse, object_pairs_hook=_distinct)
+    except (ValueError, RecursionError) as reason:
+        raise error(f"{what} is no JSON: {reason}; make it again") from None
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -117,20 +117,23 @@ def parse_within(space: Space, within: Within | None) -> tuple[tuple[int, ...], 
     given = dict(within or {})
     allowed = []
     for variable in space.variables:
-        choices = given.pop(variable.name, variable.choices)
+        choices = given.pop(variable.name, variable.states)
         several = list(choices) if isinstance(choices, Iterable) and not isinstance(choices, str) else [choices]
         if not several:
             raise SpaceError(
-                f"within leaves {variable.name} no choice; give at least one of {_listed(variable.choices)}"
+                f"within leaves {variable.name} no choice; give at least one of {_listed(variable.states)}"
             )
-        allowed.append(tuple(sorted({_index(variable.name, variable.choices, choice) for choice in several})))
+        indices = {_index(variable.name, variable.states, choice) for choice in several}
+        if variable.conditional:  # where it is inactive, it has none of the other choices
+            indices.add(len(variable.choices))
+        allowed.append(tuple(sorted(indices)))
     if given:
         names = ", ".join(v.name for v in space.variables)
         raise SpaceError(f"within names {', '.join(map(repr, given))}; the variables are {names}")
     return tuple(allowed)
 
 
-def _index(name: str, choices: Sequence[Choice], choice: object) -> int:
+def _index(name: str, choices: Sequence[Choice | None], choice: object) -> int:
     for i, known in enumerate(choices):
         # True == 1, yet they are different choices
         if known == choice and isinstance(known, bool) == isinstance(choice, bool):
@@ -138,5 +141,5 @@ def _index(name: str, choices: Sequence[Choice], choice: object) -> int:
     raise SpaceError(f"within: {name} is {choice!r}; choose from {_listed(choices)}")
 
 
-def _listed(choices: Sequence[Choice]) -> str:
+def _listed(choices: Sequence[Choice | None]) -> str:
     return ", ".join(map(repr, choices))

@@ -6,7 +6,6 @@ commands and documentation say; ``least`` and ``most``, the ends of an integer's
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from dataclasses import MISSING, dataclass, field, fields
 from types import MappingProxyType
@@ -20,6 +19,7 @@ from accelnas.exact.formulations import FORMULATIONS, Formulation, formulation_f
 from accelnas.exact.objectives import parse_objective, parse_objectives, parse_within
 from accelnas.exact.resolved import ResolvedQuestion
 from accelnas.files import parse_toml, read_text
+from accelnas.space.definition import size_within
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,7 +76,7 @@ class Question(ABC):
 
     def size(self, bench: Predictor) -> int:
         """Count the architectures that it is about."""
-        return math.prod(map(len, parse_within(bench.space, getattr(self, "within", None))))
+        return size_within(bench.space, parse_within(bench.space, getattr(self, "within", None)))
 
     def __post_init__(self) -> None:
         """Refuse integers out of range."""

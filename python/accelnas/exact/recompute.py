@@ -101,7 +101,7 @@ def _tensors(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
 
 def _states(space: Space, rows: NDArray[np.uint8], granularity: str) -> tuple[list[NDArray[np.int64]], list[int]]:
     """Give the state of every axis, and its number of states."""
-    choices = {v.name: len(v.choices) for v in space.variables}
+    choices = {v.name: len(v.states) for v in space.variables}
     columns = {v.name: rows[:, i].astype(np.int64) for i, v in enumerate(space.variables)}
     if granularity == "variables":
         return list(columns.values()), list(choices.values())

@@ -13,6 +13,7 @@ from accelnas import _core
 from accelnas.exact.artifacts import described
 from accelnas.exact.constraints import Constraint, parse_constraints
 from accelnas.exact.objectives import Objective, parse_objective, parse_within
+from accelnas.space.definition import size_within
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,17 +53,16 @@ class ResolvedQuestion:
         """Metrics that the question names, each once: objectives first."""
         return tuple(dict.fromkeys([o.metric for o in self.objectives] + [c.metric for c in self.constraints]))
 
-    @property
-    def size(self) -> int:
-        """Number of architectures."""
-        return math.prod(len(choices) for choices in self.allowed)
+    def size(self, space: Space) -> int:
+        """Count the architectures that it is about."""
+        return size_within(space, self.allowed)
 
     def to_json(self, space: Space) -> dict[str, Any]:
         """Give the question as plain data: values in place of choice indices, null for no bound."""
         restricted = {
-            variable.name: [variable.choices[i] for i in choices]
+            variable.name: [variable.states[i] for i in choices]
             for variable, choices in zip(space.variables, self.allowed, strict=True)
-            if len(choices) < len(variable.choices)
+            if len(choices) < len(variable.states)
         }
         finite = {c.metric: [None if math.isinf(end) else end for end in (c.lower, c.upper)] for c in self.constraints}
         return {

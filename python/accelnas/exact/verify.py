@@ -88,14 +88,17 @@ def _engine(case: Case) -> Finding:
 
 def _counts(case: Case) -> Finding:
     """Expect every architecture dealt with once, and a bound that says what the result says."""
-    certificate, size = case.certificate, case.question.size
+    certificate, space = case.certificate, case.bench.space
+    size, unlawful = case.question.size(space), case.certificate.counts.unlawful
     if certificate.size != size:
         return failed(f"the (sub)space has {size} architectures, the certificate says {certificate.size}")
     kind, total = KINDS[case.question.kind], certificate.counts.total
     if not certificate.complete and certificate.bound == kind.partial_bound(certificate.result, total):
         return skipped(f"{total:,} of {size:,} architectures were dealt with: {certificate.bound}")
     bound = kind.bound(certificate.question, certificate.result, size)
-    if certificate.counts.total != size or certificate.bound != bound:
+    if unlawful and not space.has_rules:
+        return failed(f"{unlawful} joint states are said to break rules of a space that has none")
+    if certificate.counts.total != size + unlawful or certificate.bound != bound:
         return failed(f"{certificate.counts.total:,} of {size:,} architectures; {certificate.bound}")
     return passed(f"{size:,} architectures: evaluated, pruned and counted ones add up")
 

@@ -100,6 +100,16 @@ class Trees:
                 "columns; name or count the columns as in training"
             )
 
+    def check_link(self, link: str) -> None:
+        """Refuse a metric's link that does not undo what the model applies to its sum."""
+        if self.postprocessor not in LINKS:
+            raise ModelError(f"the model applies {self.postprocessor} to the sum of its trees, which "
+                             "accelnas can't; fit with a regression objective")  # fmt: skip
+        needed = LINKS[self.postprocessor] or link
+        if link != needed:
+            raise ModelError(f"the model applies {self.postprocessor} to the sum of its trees; "
+                             f"give the metric the link {needed!r}, not {link!r}")  # fmt: skip
+
     def forest(
         self, space: Space, encoding: Encoding, *, link: str = "identity", scale: float = 1.0, bias: float = 0.0
     ) -> _core.Forest:
@@ -121,13 +131,7 @@ class Trees:
         ModelError
             When the model's features, categories or link don't fit.
         """
-        if self.postprocessor not in LINKS:
-            raise ModelError(f"the model applies {self.postprocessor} to the sum of its trees, which "
-                             "accelnas can't; fit with a regression objective")  # fmt: skip
-        needed = LINKS[self.postprocessor] or link
-        if link != needed:
-            raise ModelError(f"the model applies {self.postprocessor} to the sum of its trees; "
-                             f"give the metric the link {needed!r}, not {link!r}")  # fmt: skip
+        self.check_link(link)
         self.check_columns(encoding)
         for feature in np.unique(self.feature[self.is_categorical]):
             numbers = np.asarray(encoding.columns[feature][1])

@@ -103,8 +103,8 @@ class ColumnEncoder:
         stated = self._choices_of(j, columns, locate)
         for row in np.flatnonzero(stated != found)[:1].tolist():
             raise DataError(
-                f"{locate(row)}: {variable.name} is {variable.choices[stated[row]]}, but in {self.read[0]} it is "
-                f"{variable.choices[found[row]]}; give all variables a column, or none"
+                f"{locate(row)}: {variable.name} is {variable.states[stated[row]]}, but in {self.read[0]} it is "
+                f"{variable.states[found[row]]}; give all variables a column, or none"
             )
 
     def _from_choices(self, columns: Columns, locate: Locate) -> Choices:
@@ -181,6 +181,8 @@ def _spellings(variable: Variable) -> dict[object, int]:
         elif isinstance(choice, (int, float)):
             spellings += (str(float(choice)),)
         lookup.update(dict.fromkeys(spellings, index))
+    if variable.conditional:
+        lookup.update(dict.fromkeys((None, ""), len(variable.choices)))
     return lookup
 
 

@@ -15,8 +15,8 @@ from accelnas import _core
 from accelnas.arguments import check_seed, check_threads, check_whole
 from accelnas.errors import AccelnasWarning, ModelError
 from accelnas.fitting.encoding import Encoding
+from accelnas.fitting.metric import MetricSpec, write_metric
 from accelnas.fitting.provenance import doubts, origin
-from accelnas.fitting.settings import DIRECTIONS, LINK_NAMES, MetricSpec
 from accelnas.fitting.sources import Source, read_source
 from accelnas.fitting.verify import Member, VerifyReport, verification_rows, verify
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from accelnas.fitting.uncertainty import Uncertainty
     from accelnas.space import Architectures
 
-__all__ = ["CompileReport", "Encoding", "MetricSpec", "compile_metric", "write_metric"]
+__all__ = ["CompileReport", "Encoding", "MetricSpec", "compile_metric", "default_encoding"]
 
 MOST_ROWS = 10_000_000  # compared in memory
 SIZES = ("members", "granularity", "table_count", "cell_count", "order", "forest_trees")  # of a surrogate
@@ -153,10 +153,6 @@ def compile_metric(
         raise ModelError("no model is given; give one for each member")
     if models and tables is not None and len(tables.constants) != len(models):
         raise ModelError(f"{len(models)} models come with tables of {len(tables.constants)} members; give one each")
-    if metric.direction not in DIRECTIONS:
-        raise ModelError(f"direction is {metric.direction!r}; choose {' or '.join(DIRECTIONS)}")
-    if metric.link not in LINK_NAMES:
-        raise ModelError(f"link is {metric.link!r}; choose one of {', '.join(LINK_NAMES)}")
     if np.isinf(missing):
         raise ModelError(f"missing is {missing}; give a finite number or nan")
     scales, biases = _each(scale, len(models), "scale"), _each(bias, len(models), "bias")
@@ -195,28 +191,6 @@ def compile_metric(
     )
 
 
-def write_metric(
-    directory: str | Path,
-    metric: MetricSpec,
-    surrogate: _core.Surrogate,
-    provenance: dict[str, str],
-    uncertainty: Uncertainty | None = None,
-) -> None:
-    """Write a metric into a benchmark directory, as it is."""
-    _core.write_metric(
-        str(directory),
-        metric.name,
-        surrogate,
-        unit=metric.unit,
-        direction=metric.direction,
-        link=metric.link,
-        noise=metric.noise,
-        description=metric.description,
-        provenance=provenance,
-        uncertainty=None if uncertainty is None else dict(vars(uncertainty)),
-    )
-
-
 @contextmanager
 def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     start = time.perf_counter()
@@ -248,7 +222,7 @@ def _member(
     """Read one model's trees, with the number of the model in every error."""
     try:
         if encoding is None:
-            encoding = _default_encoding(source, space)
+            encoding = default_encoding(source, space)
         if not np.isnan(missing):
             encoding = replace(encoding, missing=missing)
         encoding = source.seen(encoding)
@@ -269,7 +243,8 @@ def _lower(space: Space, members: Sequence[Member], tables: Tables | None) -> _c
     return _core.Surrogate.combine(space._core, [_core.Surrogate.lower(space._core, forests), own], [1.0, 1.0], 0.0)
 
 
-def _default_encoding(source: Source, space: Space) -> Encoding:
+def default_encoding(source: Source, space: Space) -> Encoding:
+    """Give the positions of choices, in columns by the model's feature names if it has any."""
     if source.own_categories:
         raise ModelError("the model maps category names to codes of its own; state the code of "
                          "each choice with an encoding")  # fmt: skip

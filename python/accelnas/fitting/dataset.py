@@ -241,7 +241,7 @@ def _validate(
     choices = np.ascontiguousarray(choices[order])
     columns = {"id": pl.Series("id", ids[order])}
     for i, variable in enumerate(space.variables):
-        columns[variable.name] = pl.Series(variable.name, list(variable.choices))[choices[:, i].tolist()]
+        columns[variable.name] = pl.Series(variable.name, list(variable.states))[choices[:, i].tolist()]
     for name, column in values.items():
         series = column.fill_nan(None)
         if series.null_count() == len(series):

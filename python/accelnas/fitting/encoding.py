@@ -128,6 +128,8 @@ class Encoding:
                 numbers = _numeric_choices(variable)
             else:
                 numbers = tuple(float(i) for i in range(len(variable.choices)))
+            if variable.conditional:  # nothing is there
+                numbers += (float(absent) if one_hot else math.nan,)
             columns.append((index[variable_name], numbers))
         return cls(tuple(names), tuple(columns), float(missing))
 

@@ -12,11 +12,12 @@ import numpy as np
 from accelnas import _core
 from accelnas.arguments import check_threads, check_whole
 from accelnas.errors import AccelnasWarning, DataError, ModelError
-from accelnas.fitting.compile import MOST_ROWS, compile_metric, write_metric
+from accelnas.fitting.compile import MOST_ROWS, compile_metric
 from accelnas.fitting.costs import block_costs
 from accelnas.fitting.ensemble import LINKS, fit_ensemble, usable_rows
 from accelnas.fitting.evaluate import Figures, evaluate
 from accelnas.fitting.families import FAMILIES
+from accelnas.fitting.metric import write_metric
 from accelnas.fitting.mnasnet import FORMULAS
 from accelnas.fitting.provenance import kernels
 from accelnas.fitting.settings import LARGEST

@@ -168,7 +168,7 @@ def _judged(series: pl.Series, table: pl.DataFrame, choices: Sequence[str], metr
         return Column(name, "ignored", reason)
     values = set(given.unique().to_list())
     if series.dtype in TEXT:
-        few = WHOLE if TWICE * len(values) > len(given) else _core.MAX_STATES
+        few = WHOLE if TWICE * len(values) > len(given) else _core.MAX_CHOICES
         if len(values) < len(given) and len(values) <= few:
             return _variable(series, "text")
         try:
@@ -218,7 +218,7 @@ def _judged_numbers(series: pl.Series, values: list[Any], rows: int) -> Column:
     steps = {int(b - a) for a, b in itertools.pairwise(values)} if whole else set()
     if whole and len(values) == rows > 1 and (steps == {1} or _words(series.name) & NAMES):
         return Column(series.name, "ignored", "another whole number in every row, which names it")
-    few = len(values) <= (WHOLE if whole else FRACTIONS) or (len(steps) == 1 and len(values) <= _core.MAX_STATES)
+    few = len(values) <= (WHOLE if whole else FRACTIONS) or (len(steps) == 1 and len(values) <= _core.MAX_CHOICES)
     if few and TWICE * len(values) <= rows:
         return _variable(series, "few distinct numbers")
     return Column(series.name, "metric", f"{len(values):,} distinct numbers in {rows:,} rows")
@@ -228,8 +228,8 @@ def _variable(series: pl.Series, reason: str) -> Column:
     if not _is_plain(series.dtype):
         raise DataError(f"{series.name} holds {series.dtype}; choices are numbers, truth values or text")
     found = {value.strip() if isinstance(value, str) else value for value in series.drop_nulls().to_list()}
-    if not 1 <= len(found) <= _core.MAX_STATES:
-        raise DataError(f"{series.name} has {len(found):,} distinct values; a variable has 1 to {_core.MAX_STATES}")
+    if not 1 <= len(found) <= _core.MAX_CHOICES:
+        raise DataError(f"{series.name} has {len(found):,} distinct values; a variable has 1 to {_core.MAX_CHOICES}")
     if infinite := [value for value in found if isinstance(value, float) and not math.isfinite(value)]:
         raise DataError(f"{series.name} is {infinite[0]}; choices are finite numbers, truth values or text")
     if series.dtype == pl.String and {text.lower() for text in found} == {"true", "false"}:
@@ -238,7 +238,7 @@ def _variable(series: pl.Series, reason: str) -> Column:
         found = {int(value) for value in found}
     if empty := series.null_count():
         row = series.is_null().arg_max()
-        reason += f"; empty in {empty:,} rows, the first is row {row}: write a value there, such as none"
+        reason += f"; empty in {empty:,} rows, the first is row {row}: write a value there, or give it a condition"
     return Column(series.name, "variable", reason, tuple(sorted(found)))
 
 

@@ -72,7 +72,7 @@ def _parts(names: list[str], variables: Mapping[str, Sequence[Choice]]) -> list[
     """Divide a block's variables so that no part has too many states."""
     parts: list[list[str]] = [[]]
     for name in names:
-        if math.prod(len(variables[other]) for other in (*parts[-1], name)) > _core.MAX_STATES:
+        if math.prod(len(variables[other]) for other in (*parts[-1], name)) > _core.BYTE_STATES:
             parts.append([])
         parts[-1].append(name)
     return parts

@@ -32,6 +32,7 @@ _CONVERT = (
 _TREES_NEEDED = f"it holds no trees that can be compiled; {_OTHER_TREES}"
 _DUMP = "a dump is for reading and lacks what a model needs; write it with save_model"
 _FIT = "a table of measurements is fitted with accelnas fit; compile takes what save_model writes"
+_ENUMERATE = "compile it with --enumerate, which small spaces allow, or save its trees as Treelite's"
 _EXPORT = "export the table as CSV (UTF-8) or Parquet"
 _COMPILE = "a model becomes a metric with accelnas compile; give the table of architectures here"
 
@@ -101,6 +102,8 @@ def what_it_is(raw: bytes, suffix: str, expected: Literal["model", "table"]) -> 
     head = raw[:HEAD]
     if not head.strip():
         return "this is an empty file; write or download it again"
+    if suffix.lower() == ".skops" and head.startswith(b"PK"):
+        return f"this is a skops file; {_ENUMERATE if expected == 'model' else _COMPILE}"
     for pattern, (_, what, for_model, for_table) in zip(_PATTERNS, _KINDS, strict=True):
         way_out = for_model if expected == "model" else for_table
         if pattern.match(head):

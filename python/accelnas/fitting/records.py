@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from accelnas.errors import DataError
+from accelnas.exact.files import parse_json
 from accelnas.files import DATA, read_bytes
 
 if TYPE_CHECKING:
@@ -47,31 +48,18 @@ def read_records(path: Path) -> pl.DataFrame:
 
 
 def _parsed(text: str, path: Path) -> Any:
-    """Parse the whole text, or each of its lines if the first one is whole."""
+    """Parse the whole text, or each of its lines if the first one is a record."""
     lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    if path.suffix.lower() == ".json" and (len(lines) < 2 or not _is_record(lines[0][1])):
+        return parse_json(text, str(path), DataError, constants=True)
+    return [parse_json(line, f"{path}, line {number}", DataError, constants=True) for number, line in lines]
+
+
+def _is_record(line: str) -> bool:
     try:
-        first = json.loads(lines[0][1], object_pairs_hook=_distinct) if lines else None
+        return isinstance(json.loads(line), dict)
     except (ValueError, RecursionError):
-        first = None
-    by_line = path.suffix.lower() != ".json" or len(lines) > 1
-    if not (isinstance(first, dict) and by_line):
-        return _loaded(text, str(path))
-    return [_loaded(line, f"{path}, line {number}") for number, line in lines]
-
-
-def _loaded(text: str, what: str) -> Any:
-    try:
-        return json.loads(text, object_pairs_hook=_distinct)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{what} is no JSON: {error}; make it again") from None
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!a} is given twice")
-    return found
+        return False
 
 
 def _flat(where: str, row: object, own: dict[str, Any]) -> dict[str, Any]:

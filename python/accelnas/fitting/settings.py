@@ -9,11 +9,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from accelnas import _core
 from accelnas.arguments import check_whole
 from accelnas.errors import ModelError
 from accelnas.files import parse_toml, read_text
 from accelnas.fitting.families import FAMILIES, Recipe, Stage
+from accelnas.fitting.metric import DIRECTIONS, LINK_NAMES, MetricSpec
 from accelnas.fitting.mnasnet import FORMULAS
 
 if TYPE_CHECKING:
@@ -22,44 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MetricSettings", "MetricSpec", "Settings", "known_metrics", "read_settings", "shipped_settings"]
 
-LINK_NAMES = ("identity", "reciprocal", "log")
-DIRECTIONS = ("maximise", "minimise")
 LARGEST = 1_000_000  # number of a setting, and seed
 _FOLDER = files("accelnas.fitting") / "settings"
-
-
-@dataclass(frozen=True)
-class MetricSpec:
-    """What a metric is.
-
-    Attributes
-    ----------
-    name
-        Such as ``throughput_a100``; of the data set's column, too.
-    unit
-        Such as ``images/s``.
-    direction
-        ``"maximise"`` or ``"minimise"``.
-    link
-        What the models predict: ``"identity"`` the metric itself, ``"reciprocal"`` one divided by
-        it, ``"log"`` its natural logarithm.
-    noise
-        Standard deviation of one measurement in the metric's unit, where known (better than from the data's own
-        repeats).
-    description
-        One sentence.
-    """
-
-    name: str
-    unit: str = ""
-    direction: str = "maximise"
-    link: str = "identity"
-    noise: float | None = None
-    description: str = ""
-
-    def __post_init__(self) -> None:
-        """Refuse a name that can't be a file's and a column's."""
-        _core.check_metric_name(self.name)
 
 
 @dataclass(frozen=True)

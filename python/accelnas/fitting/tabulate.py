@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from accelnas import _core
 from accelnas.arguments import check_choice
 from accelnas.errors import DataError
 from accelnas.files import parse_toml
-from accelnas.fitting.compile import write_metric
+from accelnas.fitting.metric import write_metric
 from accelnas.space.definition import defined
 
 if TYPE_CHECKING:
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accelnas.fitting.dataset import Dataset
-    from accelnas.fitting.settings import MetricSpec
+    from accelnas.fitting.metric import MetricSpec
     from accelnas.space import Space
 
     Floats = NDArray[np.float64]
+    Repeats = tuple[NDArray[np.uint32], Floats]
 
-__all__ = ["TabulatedMetric", "tabulate", "tabulated_space"]
+__all__ = ["TabulatedMetric", "averaged", "tabulate", "tabulated_space"]
+
+_SHOWN = ("rows", "r2", "tau", "mae", "rmse")
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,9 @@ class TabulatedMetric:
     noise : float or None
         Standard deviation of one value around the mean of its architecture, pooled over all that have several.
     filled : int
-        Architectures without a value, which were given the worst one.
+        Architectures without a value, which were given the worst one, or a surrogate's.
+    error : float or None
+        Mean absolute error of that surrogate on architectures that it was not fitted on, by cross-validation.
     """
 
     name: str
@@ -52,6 +58,7 @@ class TabulatedMetric:
     repeats: tuple[int, int]
     noise: float | None
     filled: int
+    error: float | None = None
 
 
 def tabulated_space(space: Space) -> Space:
@@ -79,7 +86,7 @@ def tabulated_space(space: Space) -> Space:
     definition: dict[str, Any] = parse_toml(space.to_toml(), space.name)["space"]
     joined: list[tuple[list[str], list[dict[str, Any]], int]] = []
     for block, own in zip(space.blocks, definition["blocks"], strict=True):
-        if joined and joined[-1][2] * block.size <= _core.MAX_STATES:
+        if joined and joined[-1][2] * block.size <= _core.BYTE_STATES:
             names, variables, size = joined.pop()
         else:
             names, variables, size = [], [], 1
@@ -87,7 +94,7 @@ def tabulated_space(space: Space) -> Space:
     if len(joined) > _core.MAX_BLOCKS:
         raise DataError(
             f"blocks of {[size for *_, size in joined]} states remain; define at most {_core.MAX_BLOCKS} blocks of "
-            f"up to {_core.MAX_STATES} states"
+            f"up to {_core.BYTE_STATES} states"
         )
     return defined(space.name, {"+".join(names): variables for names, variables, _ in joined})
 
@@ -108,9 +115,10 @@ def tabulate(
         repeats.
     out : path
         The benchmark directory, created or updated metric by metric.
-    missing : {"refuse", "worst"}
-        What to do where an architecture has no value: refuse the table, or take the worst value of the metric, so
-        that it is never the better choice.
+    missing : {"refuse", "worst", "surrogate"}
+        What to do where an architecture has no value: refuse the table, take the worst value of the metric, so
+        that it is never the better choice, or what boosted trees say that are fitted to the others. The provenance
+        says of how many and of which (``"filled"``, ``"filled_by"``, ``"filled_indices"``, ``"filled_left_out"``).
 
     Returns
     -------
@@ -125,36 +133,49 @@ def tabulate(
     Notes
     -----
     Values are stored as they are, the mean over repeats as float64: equal ones stay equal in every exact answer.
+    Repeats are stored beside them, and `accelnas.Benchmark.query` draws one of those of an architecture; where one has
+    none, it is Gaussian noise around what it was filled with.
     Nothing is written unless all metrics are complete.
     """
-    check_choice("missing", missing, ("refuse", "worst"))
+    check_choice("missing", missing, ("refuse", "worst", "surrogate"))
     space = tabulated_space(dataset.space)
-    index = dataset.space.index(dataset.choices).astype(np.int64)  # whatever the blocks
     made = []
     for metric in metrics:
-        values, found = _values(dataset, metric.name, index)
+        spec, values, repeats, found = averaged(dataset, metric)
         empty = np.flatnonzero(np.isnan(values))
-        if empty.size and missing == "refuse":
-            first = dataset.space.format(dataset.space.at(empty[:1]))[0]
-            raise DataError(
-                f"{metric.name}: {empty.size:,} of {dataset.space.size:,} architectures have no value, the first is "
-                f"{first}; complete the table, or let missing ones be the worst"
-            )
-        values[empty] = np.nanmin(values) if metric.direction == "maximise" else np.nanmax(values)
-        noise = found.noise if metric.noise is None else metric.noise
-        spec = replace(metric, link="identity", noise=noise)
-        made.append((spec, _core.Surrogate.tabulated(space._core, values), found))
-    for spec, surrogate, found in made:
         provenance = {"data_sha256": dataset.sha256, "family": "table", "filled": str(found.filled)}
+        if empty.size:
+            if missing == "refuse":
+                first = dataset.space.format(dataset.space.at(empty[:1]))[0]
+                raise DataError(
+                    f"{spec.name}: {empty.size:,} of {dataset.space.size:,} architectures have no value, the first is "
+                    f"{first}; complete the table, or let missing ones be the worst or those of a surrogate"
+                )
+            provenance |= {"filled_by": missing, "filled_indices": _ranges(empty)}
+            if missing == "worst":
+                values[empty] = np.nanmin(values) if spec.direction == "maximise" else np.nanmax(values)
+            else:
+                from accelnas.fitting.completion import completed
+
+                values, figures = completed(space, spec, values)
+                found = replace(found, error=figures.mae)
+                provenance["filled_left_out"] = json.dumps({name: getattr(figures, name) for name in _SHOWN})
+        drawn = None if found.noise is None else repeats  # where nothing was repeated, noise is what is stated
+        made.append((spec, _core.Surrogate.tabulated(space._core, values, drawn), provenance, found))
+    for spec, surrogate, provenance, _ in made:
         write_metric(out, spec, surrogate, provenance)
     return [found for *_, found in made]
 
 
-def _values(dataset: Dataset, metric: str, index: NDArray[np.int64]) -> tuple[Floats, TabulatedMetric]:
-    """Give the mean of every architecture, float64 (size,), NaN where there is none, and what it was made of."""
-    values = dataset.measured(metric)
+def averaged(dataset: Dataset, metric: MetricSpec) -> tuple[MetricSpec, Floats, Repeats, TabulatedMetric]:
+    """Give a metric with its noise, the mean of each architecture (by index; NaN where there is none), and of what.
+
+    Repeats are where the values of each architecture start, and all values.
+    """
+    index = dataset.space.index(dataset.choices).astype(np.int64)  # whatever the blocks
+    measured = dataset.measured(metric.name)
     order = np.argsort(index, kind="stable")
-    of_row, flat = np.repeat(index[order], values.shape[1]), values[order].reshape(-1)
+    of_row, flat = np.repeat(index[order], measured.shape[1]), measured[order].reshape(-1)
     of_row, flat = of_row[~np.isnan(flat)], flat[~np.isnan(flat)]
     size = dataset.space.size
     counts = np.bincount(of_row, minlength=size)
@@ -163,6 +184,21 @@ def _values(dataset: Dataset, metric: str, index: NDArray[np.int64]) -> tuple[Fl
     squares = np.bincount(of_row, (flat - means[of_row]) ** 2, minlength=size)
     freedom = int((counts - 1).clip(0).sum())
     noise = float(np.sqrt(squares.sum() / freedom)) if freedom else None
-    measured = counts[counts > 0]  # a metric of a data set has a value
-    repeats = (int(measured.min()), int(measured.max()))
-    return means, TabulatedMetric(metric, len(flat), repeats, noise, int((counts == 0).sum()))
+    given = counts[counts > 0]  # a metric of a data set has a value
+    repeats = (int(given.min()), int(given.max()))
+    spec = replace(metric, link="identity", noise=noise if metric.noise is None else metric.noise)
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.uint32)
+    report = TabulatedMetric(metric.name, len(flat), repeats, noise, int((counts == 0).sum()))
+    return spec, means, (offsets, flat), report
+
+
+def _ranges(index: NDArray[np.int64]) -> str:
+    """Write ascending numbers briefly.
+
+    Examples
+    --------
+    >>> _ranges(np.array([0, 3, 4, 5, 9]))
+    '0, 3-5, 9'
+    """
+    runs = np.split(index, np.flatnonzero(np.diff(index) > 1) + 1)
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)

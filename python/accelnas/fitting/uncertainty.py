@@ -51,7 +51,7 @@ def estimate_uncertainty(dataset: Dataset, ensemble: Ensemble) -> Uncertainty:
     mean, spread = ensemble.left_out
     error = np.abs(ensemble.targets - mean)
     choices = dataset.choices[ensemble.rows]
-    cards = [len(variable.choices) for variable in dataset.space.variables]
+    cards = [len(variable.states) for variable in dataset.space.variables]
     factors = _factors(error, choices, cards)
     of_row = of_rows(factors, choices, dataset.space)
     unit = float(np.sqrt(np.mean(np.square(error)))) or 1.0
@@ -87,7 +87,7 @@ def total_deviation(spread: Floats, residual: Floats) -> Floats:
 
 def of_rows(factors: Floats, choices: NDArray[np.uint8], space: Space) -> Floats:
     """Product of the factors of each architecture's choices, float64 (n,)."""
-    starts = np.cumsum([0, *(len(variable.choices) for variable in space.variables[:-1])])
+    starts = np.cumsum([0, *(len(variable.states) for variable in space.variables[:-1])])
     return np.asarray(np.prod(factors[(starts + choices).T], axis=0))
 
 

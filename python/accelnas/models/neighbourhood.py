@@ -200,7 +200,7 @@ def _autocorrelation(surrogate: _core.Surrogate, space: Space, metric: str) -> N
     own = variances[:, 0]  # of the members' mean
     if own.sum() <= 0:
         raise MetricError(f"{metric} is the same for all architectures and has no landscape; choose another metric")
-    cards = np.array([len(variable.choices) for variable in space.variables], np.float64)
+    cards = np.array([len(variable.states) for variable in space.variables], np.float64)
     losses = np.divide(cards, cards - 1, out=np.zeros_like(cards), where=cards > 1) / np.count_nonzero(cards > 1)
     factors = np.array([1 - losses[some].sum() for some in sets])
     correlations: NDArray[np.float64] = factors ** np.arange(1, _STEPS + 1)[:, None] @ (own / own.sum())

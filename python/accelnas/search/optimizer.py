@@ -83,7 +83,7 @@ class Optimizer:
         ends = {name: check_direction(f"direction of {name}", end) for name, end in objectives.items()}
         sought = Sought(tuple(Objective(name, end) for name, end in ends.items()))
         allowed = parse_within(space, within)
-        whole = all(len(own) == len(v.choices) for own, v in zip(allowed, space.variables, strict=True))
+        whole = all(len(own) == len(v.states) for own, v in zip(allowed, space.variables, strict=True))
         choices = None if whole else [list(own) for own in allowed]
         problem = _core.Problem.of(space._core, len(objectives), sought.to_core(), choices)
         self._start(space, problem, sought, algorithm, budget, seed)

@@ -74,7 +74,7 @@ class Setting:
     def is_restricted(self) -> bool:
         """Whether some choices are not allowed."""
         variables = self.bench.space.variables
-        return any(len(own) < len(v.choices) for own, v in zip(self.allowed, variables, strict=True))
+        return any(len(own) < len(v.states) for own, v in zip(self.allowed, variables, strict=True))
 
     def told(self) -> _core.Problem:
         """Prepare the problem for the core, without anything that gives values."""
@@ -122,7 +122,7 @@ class Setting:
     def within(self) -> dict[str, list[Any]]:
         """Give the allowed choices of variables that have not all of theirs."""
         return {
-            v.name: [v.choices[i] for i in own]
+            v.name: [v.states[i] for i in own]
             for v, own in zip(self.bench.space.variables, self.allowed, strict=True)
-            if len(own) < len(v.choices)
+            if len(own) < len(v.states)
         }

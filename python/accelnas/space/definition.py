@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from accelnas.space.frames import encode
 from accelnas.space.parts import Architectures, Block, Choice, Rows, Variable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -43,8 +44,9 @@ class Space:
     Notes
     -----
     One architecture has five equal forms: a dict of variable names to values, choice indices
-    (``uint8``, the order of `variables`), block states (``uint8``, the order of `blocks`), a
-    64-bit index (mixed radix over the variables, the last one fastest) and a readable string.
+    (``uint8``, the order of `variables`), block states (``uint8``, the order of `blocks`), an
+    index (its place in the order of choice indices) and a readable string. Where rules make a variable
+    inactive, its value is None, its choice index is the number of its choices, and it is written ``~``.
 
     Examples
     --------
@@ -104,8 +106,8 @@ class Space:
         """Variables, in the order of choice indices."""
         blocks = self._core.blocks
         return tuple(
-            Variable(name, tuple(choices), symbol, blocks[block][0])
-            for name, symbol, block, choices in self._core.variables
+            Variable(name, tuple(choices), symbol, blocks[block][0], conditional)
+            for name, symbol, block, choices, conditional in self._core.variables
         )
 
     @cached_property
@@ -116,8 +118,13 @@ class Space:
 
     @cached_property
     def size(self) -> int:
-        """Number of architectures."""
-        return math.prod(block.size for block in self.blocks)
+        """Number of architectures, each counted once however many ways there are to write it."""
+        return self._core.size
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether there are conditions, forbidden combinations, equivalences or classes."""
+        return self._core.has_rules
 
     def to_toml(self) -> str:
         """Give the definition as TOML text that `Space` reads."""
@@ -218,6 +225,9 @@ class Space:
     def neighbours(self, arch: Architectures) -> Rows:
         """Give all architectures that differ from one architecture in one variable.
 
+        In a space with rules, variables that a change switches on take their first choices, and what is forbidden or
+        the same as an earlier neighbour is left out.
+
         Returns
         -------
         uint8 array (sum of (choices - 1), variables)
@@ -228,8 +238,11 @@ class Space:
             raise SpaceError(f"neighbours are of one architecture, got {len(rows)}; call it for each")
         return self._core.neighbours(rows)
 
-    def encode(self, archs: Architectures) -> Rows:
+    def encode(self, archs: Architectures, *, strict: bool = False) -> Rows:
         """Turn any form of one or many architectures into choice indices.
+
+        In a space with rules every architecture takes its canonical form: inactive variables are shown as such,
+        and those that are the same get one form.
 
         Parameters
         ----------
@@ -239,6 +252,8 @@ class Space:
             Integers of 64 bits, and 1-dimensional arrays of them, are indices into the space. A data frame
             (pandas, Polars, or any that speaks Arrow) has a column of choices for each variable, or one named
             ``architecture`` or ``index``; its rows and columns alone are read too.
+        strict : bool
+            Refuse architectures that are not in their canonical form.
 
         Returns
         -------
@@ -251,9 +266,16 @@ class Space:
         ------
         SpaceError
             If a value is out of range; the message names row, variable, value and choices. If integers can
-            be meant in two ways.
+            be meant in two ways. If a combination is forbidden, or an active variable has no choice.
         """
-        return encode(self, archs)
+        rows = encode(self, archs)
+        if not self.has_rules:
+            return rows
+        if strict:
+            self._core.check(rows)
+            return rows
+        canonical = self._core.canonical(rows)
+        return rows if canonical is None else canonical
 
     def check(self, archs: Architectures) -> None:
         """Raise SpaceError unless every architecture is one of this space."""
@@ -264,22 +286,21 @@ class Space:
         return self._core.decode(self.encode(archs))
 
     def index(self, archs: Architectures) -> NDArray[np.uint64]:
-        """Give each architecture's 64-bit index.
+        """Give each architecture's index: its place in the ascending order of choice indices.
 
         Returns
         -------
         uint64 array (n,)
-            0 to ``size - 1``: mixed radix over the variables, the last one fastest.
-
-        Raises
-        ------
-        SpaceError
-            If the space has more than 2**64 architectures.
+            0 to ``size - 1``; without rules, mixed radix over the variables, the last one fastest. In a space of
+            more than 2**64 architectures, an object array of Python integers.
         """
-        return self._core.index(self.encode(archs))
+        rows = self.encode(archs)
+        if self.size <= _core.MAX_SIZE:
+            return self._core.index(rows)
+        return np.array(self._core.wide_index(rows), dtype=object)
 
     def at(self, indices: Sequence[int] | NDArray[Any]) -> Rows:
-        """Give the architectures at 64-bit indices.
+        """Give the architectures at indices.
 
         Returns
         -------
@@ -290,6 +311,8 @@ class Space:
         if array.dtype != np.uint64:
             for row, index in enumerate(array.tolist()):
                 self._valid_index(row, index)
+        if self.size > _core.MAX_SIZE:
+            return self._core.wide_at([int(index) for index in array.tolist()])
         return self._core.at(np.ascontiguousarray(array, np.uint64))
 
     def _valid_index(self, row: int, index: object) -> int:
@@ -297,13 +320,14 @@ class Space:
             raise SpaceError(f"row {row}: index {index} is outside the space; choose one of 0 to {self.size - 1}")
         return int(index)
 
-    def block_states(self, archs: Architectures) -> Rows:
+    def block_states(self, archs: Architectures) -> NDArray[Any]:
         """Give each architecture's block states.
 
         Returns
         -------
         uint8 array (n, blocks)
-            State of each block: mixed radix over its variables, the last one fastest.
+            State of each block, 0 to its size - 1: mixed radix over its variables, the last one fastest, counting
+            only joint choices that some architecture has. uint16 where a block has more than 256 states.
         """
         return self._core.block_states(self.encode(archs))
 
@@ -326,7 +350,7 @@ class Space:
         for row, text in enumerate(texts):
             if not isinstance(text, str):
                 raise SpaceError(f"row {row}: {text!r} is not an architecture of {self.name!r}; give a string")
-        return self._core.parse(texts)
+        return self.encode(self._core.parse(texts))
 
 
 def _steps(n: int, size: int) -> Iterator[int]:
@@ -337,8 +361,14 @@ def _steps(n: int, size: int) -> Iterator[int]:
         first += size
 
 
-def defined(name: str, blocks: Mapping[str, Sequence[Mapping[str, object]]]) -> Space:
-    """Give the space of blocks of variables, each with what `benchmark.toml` says of one.
+def defined(
+    name: str,
+    blocks: Mapping[str, Sequence[Mapping[str, object]]],
+    *,
+    conditions: Sequence[Mapping[str, object]] = (),
+    forbidden: Sequence[Mapping[str, object]] = (),
+) -> Space:
+    """Give the space of blocks of variables, and of rules, each with what `benchmark.toml` says of one.
 
     Raises
     ------
@@ -352,13 +382,19 @@ def defined(name: str, blocks: Mapping[str, Sequence[Mapping[str, object]]]) -> 
     """
     lines = ["[space]", f"name = {_toml(name)}"]
     for block, variables in blocks.items():
-        tables = ("{ " + ", ".join(f"{key} = {_toml(v[key])}" for key in v) + " }" for v in variables)
-        lines += ["[[space.blocks]]", f"name = {_toml(block)}", f"variables = [{', '.join(tables)}]"]
+        lines += ["[[space.blocks]]", f"name = {_toml(block)}", f"variables = {_toml(variables)}"]
+    for kind, rules in (("conditions", conditions), ("forbidden", forbidden)):
+        for rule in rules:
+            lines += [f"[[space.{kind}]]", *(f"{key} = {_toml(value)}" for key, value in rule.items())]
     return Space("\n".join(lines))
 
 
 def _toml(value: object) -> str:
-    """Write strings, numbers, truth values and lists of them, where JSON and TOML agree."""
+    """Write tables, lists, and the strings, numbers and truth values that JSON and TOML write alike."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_toml(key)} = {_toml(entry)}" for key, entry in value.items()) + " }"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(_toml, value)) + "]"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # which TOML takes escaped alone
 
 
@@ -367,8 +403,13 @@ def mnasnet_space() -> Space:
     return Space.from_toml(_DATA / "mnasnet-space.toml")
 
 
+def size_within(space: Space, allowed: Sequence[Sequence[int]]) -> int:
+    """Count the architectures of the allowed choices."""
+    return restricted(space, allowed).size if space.has_rules else math.prod(len(own) for own in allowed)
+
+
 def restricted(space: Space, allowed: Sequence[Sequence[int]]) -> Space:
-    """Give the space of the allowed choices alone; its choice indices are positions among them.
+    """Give the space of the allowed choices alone; its choice indices are positions among them, unless it has rules.
 
     Examples
     --------
@@ -379,6 +420,6 @@ def restricted(space: Space, allowed: Sequence[Sequence[int]]) -> Space:
     (6,)
     """
     variables = zip(space.variables, allowed, strict=True)
-    if all(len(own) == len(v.choices) for v, own in variables):
+    if all(len(own) == len(v.states) for v, own in variables):
         return space
     return Space._of(space._core.restricted([list(own) for own in allowed]))

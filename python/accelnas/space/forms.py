@@ -58,13 +58,13 @@ def choice_indices(space: Named, array: NDArray[Any]) -> Rows:
     SpaceError
         If one is out of range; the message names row and variable.
     """
-    wrong = (array < 0) | (array >= np.array([len(variable.choices) for variable in space.variables]))
+    wrong = (array < 0) | (array >= np.array([len(variable.states) for variable in space.variables]))
     if wrong.any():
         row, column = (int(i) for i in np.argwhere(wrong)[0])
         variable = space.variables[column]
         raise SpaceError(
             f"row {row}: {variable.name} has choice index {array[row, column]}; choose one of 0 to "
-            f"{len(variable.choices) - 1} (choices {', '.join(map(str, variable.choices))})"
+            f"{len(variable.states) - 1} (choices {', '.join(map(str, variable.states))})"
         )
     return np.ascontiguousarray(array, np.uint8)
 
@@ -90,10 +90,12 @@ def _encode_matrix(space: Named, array: NDArray[Any]) -> Rows:
     if array.dtype == np.uint8:
         rows = np.ascontiguousarray(array)
         if rows.shape[1] == len(space.blocks) != len(space.variables):
-            return space._core.from_block_states(rows)
+            return space._core.from_block_states(rows.astype(np.uint16))
         if rows.shape[1] != len(space.variables):
             space._core.check(rows)
         return rows
+    if array.dtype == np.uint16 and array.shape[1] == len(space.blocks) != len(space.variables):
+        return space._core.from_block_states(np.ascontiguousarray(array))
     if array.shape[1] == len(space.variables):
         return choice_indices(space, array)
     raise SpaceError(
@@ -150,7 +152,7 @@ def _at(space: Named, numbers: Sequence[Any] | NDArray[Any]) -> Rows:
     known = isinstance(numbers, np.ndarray) and numbers.dtype == np.uint64  # as `Space.index` gives them
     if not known and 1 < len(numbers) == len(space.variables):
         pairs = zip(numbers, space.variables, strict=True)
-        if all(0 <= number < len(variable.choices) for number, variable in pairs):
+        if all(0 <= number < len(variable.states) for number, variable in pairs):
             raise SpaceError(
                 f"{len(numbers)} integers can be the choice indices of one architecture or {len(numbers)} indices into "
                 "the space; pass choice indices as uint8 or with 2 dimensions, and indices through Space.at"

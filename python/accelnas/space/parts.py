@@ -28,17 +28,37 @@ Architectures: TypeAlias = (
 
 @dataclass(frozen=True)
 class Variable:
-    """A categorical variable: its choice indices are positions in `choices`."""
+    """A categorical variable: its choice indices are positions in `states`.
+
+    Attributes
+    ----------
+    name : str
+        Name of the variable.
+    choices : tuple of bool, int, float or str
+        What it can take.
+    symbol : str
+        What readable strings call it.
+    block : str
+        The block that it belongs to.
+    conditional : bool
+        Whether it may be inactive.
+    """
 
     name: str
     choices: tuple[Choice, ...]
     symbol: str
     block: str
+    conditional: bool = False
+
+    @property
+    def states(self) -> tuple[Choice | None, ...]:
+        """Choices, and None for being inactive behind them where that may be."""
+        return (*self.choices, None) if self.conditional else self.choices
 
 
 @dataclass(frozen=True)
 class Block:
-    """Consecutive variables whose joint state is one number, the last variable fastest."""
+    """Consecutive variables whose joint state is one number; `size` is that of joint choices some architecture has."""
 
     name: str
     variables: tuple[str, ...]

@@ -27,7 +27,7 @@ pub enum Error {
     ChoiceValue { row: usize, variable: String, value: String, choices: String },
     /// A block state beyond the block's states.
     #[error("row {row}: {block} has state {state}; choose one of 0 to {last}")]
-    BlockState { row: usize, block: String, state: u8, last: usize },
+    BlockState { row: usize, block: String, state: u16, last: usize },
     /// An index beyond the space.
     #[error("row {row}: index {index} is outside a space of {size} architectures; choose one of 0 to {last}", last = size - 1)]
     Index { row: usize, index: u64, size: u64 },
@@ -40,6 +40,15 @@ pub enum Error {
     /// A variable without a value.
     #[error("row {row}: {variable} is missing; choose one of {choices}")]
     MissingVariable { row: usize, variable: String, choices: String },
+    /// A combination that is none of the space.
+    #[error("row {row}: {variable} {reason}")]
+    Unlawful { row: usize, variable: String, reason: String },
+    /// Another way to write an architecture.
+    #[error("row {row}: {variable} is written {found}, where it is the same as {expected}; call space.encode")]
+    NotCanonical { row: usize, variable: String, found: String, expected: String },
+    /// An index beyond a space of more than 2^64 architectures.
+    #[error("row {row}: index {index} is outside a space of {size} architectures; choose a smaller one")]
+    WideIndex { row: usize, index: num_bigint::BigUint, size: num_bigint::BigUint },
     /// An array whose rows have another width.
     #[error("an architecture has {expected} {what}, the array has {found} columns; the order is that of {order}")]
     Width { expected: usize, found: usize, what: &'static str, order: String },

@@ -6,7 +6,9 @@ use proptest::prelude::*;
 
 use crate::rng::uniform;
 use crate::source::trees::{ChoiceSet, Forest, Node};
-use crate::space::definition::{BlockDefinition, Choice, Space, SpaceDefinition, VariableDefinition};
+use crate::space::definition::{BlockDefinition, Space, SpaceDefinition};
+use crate::space::rules::{Choices, ConditionDefinition, EquivalenceDefinition, ForbiddenDefinition, When};
+use crate::space::variables::{Choice, VariableDefinition};
 use crate::surrogate::uncertainty::Uncertainty;
 use crate::threads::{ALONE, Run};
 
@@ -41,7 +43,7 @@ pub(crate) fn forest(space: &Space, trees: usize, depth: usize, variables: usize
                 continue;
             }
             let variable = allowed[draw(allowed.len())];
-            let card = space.variables()[variable].choices.len();
+            let card = space.variables()[variable].card();
             let goes_left = (0..card).filter(|_| draw(2) == 0).fold(ChoiceSet::EMPTY, ChoiceSet::with);
             let (left, right) = (tree.len() as u32, tree.len() as u32 + 1);
             tree[at] = Node { goes_left, variable: variable as u32, left, right, value: 0.0 };
@@ -86,7 +88,50 @@ pub(crate) fn space_of(blocks: &[&[usize]]) -> Space {
                 .collect(),
         })
         .collect();
-    Space::new(SpaceDefinition { name: "test".to_owned(), blocks }).unwrap()
+    Space::new(SpaceDefinition::product("test".to_owned(), blocks)).unwrap()
+}
+
+/// A space with random rules of every kind: some of those asked for may be left out, so that architectures remain.
+pub(crate) fn ruled(space: &Space, seed: u64) -> Space {
+    let mut counter = 0;
+    let mut draw = |bound: usize| {
+        counter += 1;
+        uniform(seed ^ 0x5eed, counter, bound as u64) as usize
+    };
+    let variables = space.variables();
+    let mut definition = space.definition().clone();
+    let named = |v: usize, c: usize| (variables[v].name.clone(), variables[v].choices[c].clone());
+    let some = |v: usize, draw: &mut dyn FnMut(usize) -> usize| {
+        let choices = (0..1 + draw(2)).map(|_| variables[v].choices[draw(variables[v].choices.len())].clone());
+        (variables[v].name.clone(), Choices::Several(choices.collect()))
+    };
+    for _ in 0..draw(6) {
+        let mut next = definition.clone();
+        let (a, b, c) = (draw(space.width()), draw(space.width()), draw(space.width()));
+        let mut when: When = [some(a, &mut draw)].into();
+        when.extend((draw(2) == 0).then(|| some(b, &mut draw)));
+        match draw(4) {
+            0 => next.forbidden.push(ForbiddenDefinition { when }),
+            1 => {
+                let same_as = [named(c, draw(variables[c].choices.len()))].into();
+                next.equivalences.push(EquivalenceDefinition { when, same_as });
+            }
+            2 if next.classes.is_empty() => {
+                let Some(size) = Space::new(next.clone()).ok().and_then(|s| s.size()) else { continue };
+                let mut members: Vec<u64> = (0..1 + draw(9)).map(|_| draw(size as usize) as u64).collect();
+                members.sort_unstable();
+                members.dedup();
+                let half = members.len() / 2;
+                next.classes = [members[..half].to_vec(), members[half..].to_vec()].into();
+                next.classes.retain(|class| !class.is_empty());
+            }
+            _ => next.conditions.push(ConditionDefinition { variables: vec![variables[c].name.clone()], when }),
+        }
+        if Space::new(next.clone()).is_ok() {
+            definition = next;
+        }
+    }
+    Space::new(definition).unwrap()
 }
 
 /// The shape of the MnasNet space.

@@ -131,6 +131,9 @@ pub(crate) fn to_py(error: Error) -> PyErr {
         | Error::BlockState { .. }
         | Error::Index { .. }
         | Error::Text { .. }
+        | Error::Unlawful { .. }
+        | Error::NotCanonical { .. }
+        | Error::WideIndex { .. }
         | Error::UnknownVariable { .. }
         | Error::MissingVariable { .. }
         | Error::Width { .. } => "SpaceError",
@@ -150,8 +153,13 @@ pub(crate) fn to_py(error: Error) -> PyErr {
     raised.unwrap_or_else(|failed| failed)
 }
 
-/// Bytes of a C-contiguous array with a column for each of these things, whose order that is.
-pub(crate) fn row_bytes<'a>(rows: &'a Rows<'_>, width: usize, what: &'static str, order: &str) -> PyResult<&'a [u8]> {
+/// Numbers of a C-contiguous array with a column for each of these things, whose order that is.
+pub(crate) fn row_numbers<'a, T: Element>(
+    rows: &'a PyReadonlyArray2<'_, T>,
+    width: usize,
+    what: &'static str,
+    order: &str,
+) -> PyResult<&'a [T]> {
     let (expected, found) = (width, rows.shape()[1]);
     if found != expected {
         return Err(to_py(Error::Width { expected, found, what, order: order.to_owned() }));
@@ -166,7 +174,7 @@ pub(crate) fn contiguous<'a, T: Element>(array: &'a PyReadonlyArray2<'_, T>) -> 
 
 /// Bytes of an array of choice indices.
 pub(crate) fn choice_bytes<'a>(space: &Space, rows: &'a Rows<'_>) -> PyResult<&'a [u8]> {
-    row_bytes(rows, space.width(), "variables", "space.variables")
+    row_numbers(rows, space.width(), "variables", "space.variables")
 }
 
 /// Bytes of an array of choice indices in range.

@@ -123,11 +123,21 @@ impl Surrogate {
         Ok(Surrogate { core, space })
     }
 
-    /// One member that is a complete table: the value of every architecture, by index.
+    /// One member that is a complete table: the value of every architecture, by index; and where the measured values
+    /// of each start that it is the mean of, and these.
     #[staticmethod]
-    fn tabulated(space: Py<Space>, values: PyReadonlyArray1<'_, f64>) -> PyResult<Surrogate> {
+    #[pyo3(signature = (space, values, repeats = None))]
+    fn tabulated(
+        space: Py<Space>,
+        values: PyReadonlyArray1<'_, f64>,
+        repeats: Option<(PyReadonlyArray1<'_, u32>, PyReadonlyArray1<'_, f64>)>,
+    ) -> PyResult<Surrogate> {
         let space = space.get().core.clone();
-        let core = CoreSurrogate::tabulated(&space, values.as_slice()?.to_vec()).map_err(to_py)?;
+        let repeats = match repeats {
+            Some((offsets, each)) => Some((offsets.as_slice()?.to_vec(), each.as_slice()?.to_vec())),
+            None => None,
+        };
+        let core = CoreSurrogate::tabulated(&space, values.as_slice()?.to_vec(), repeats).map_err(to_py)?;
         Ok(Surrogate { core, space })
     }
 

@@ -1,7 +1,8 @@
 //! Python values to choices and back.
 
 use accelnas_core::Error;
-use accelnas_core::space::definition::{Choice, Space, Variable};
+use accelnas_core::space::definition::Space;
+use accelnas_core::space::variables::{Choice, Variable};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
@@ -16,8 +17,12 @@ pub(crate) fn to_object(py: Python<'_>, choice: &Choice) -> PyResult<Py<PyAny>> 
     }
 }
 
-/// Position of a value among a variable's choices. Booleans and numbers are kept apart: `True` is not `1`.
+/// State of a value: its position among a variable's choices, that behind them for `None` where the variable may be
+/// inactive. Booleans and numbers are kept apart: `True` is not `1`.
 pub(crate) fn position(variable: &Variable, value: &Bound<'_, PyAny>) -> Option<u8> {
+    if value.is_none() {
+        return variable.conditional.then_some(variable.choices.len() as u8);
+    }
     let choice = if let Ok(v) = value.cast::<PyBool>() {
         Choice::Bool(v.is_true())
     } else if value.is_instance_of::<PyInt>() {
@@ -29,12 +34,7 @@ pub(crate) fn position(variable: &Variable, value: &Bound<'_, PyAny>) -> Option<
     } else {
         numpy_scalar(value)?
     };
-    let equal = |other: &Choice| match (&choice, other) {
-        (Choice::Int(a), Choice::Float(b)) => *a as f64 == *b,
-        (Choice::Float(a), Choice::Int(b)) => *a == *b as f64,
-        (a, b) => a == b,
-    };
-    variable.choices.iter().position(equal).map(|c| c as u8)
+    variable.position(&choice).map(|c| c as u8)
 }
 
 /// A NumPy scalar as a choice of its kind.
@@ -63,8 +63,14 @@ pub(crate) fn from_dict(
     out: &mut [u8],
 ) -> Result<(), Error> {
     let py = dict.py();
+    let mut left_out = 0;
     for ((variable, name), out) in space.variables().iter().zip(names).zip(out) {
         let Ok(Some(value)) = dict.get_item(name.bind(py)) else {
+            if variable.conditional {
+                *out = variable.choices.len() as u8;
+                left_out += 1;
+                continue;
+            }
             return Err(Error::MissingVariable {
                 row,
                 variable: variable.name.clone(),
@@ -73,7 +79,7 @@ pub(crate) fn from_dict(
         };
         *out = position(variable, &value).ok_or_else(|| value_error(variable, row, &value))?;
     }
-    if dict.len() != names.len() {
+    if dict.len() + left_out != names.len() {
         let known = |key: &String| space.variables().iter().any(|v| v.name == *key);
         let name = dict.keys().iter().map(|k| k.to_string()).find(|key| !known(key)).unwrap_or_default();
         let known = space.variables().iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", ");

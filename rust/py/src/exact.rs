@@ -57,7 +57,7 @@ impl Search {
         let constraint = |(metric, lower, upper)| Constraint { metric, lower, upper };
         let constraints = constraints.into_iter().map(constraint).collect();
         let task = detached(py, usize::MAX, threads, |run| {
-            let domain = allowed.map_or_else(|| Domain::whole(&space), |allowed| Domain::new(&space, allowed))?;
+            let domain = allowed.map_or_else(|| Ok(Domain::whole(&space)), |allowed| Domain::new(&space, allowed))?;
             Task::new(bench, Question { domain, objectives, constraints }, kind, run)
         })?;
         Ok(Search { task, width: space.width() })
@@ -71,7 +71,7 @@ impl Search {
 
     /// Number of architectures.
     #[getter]
-    fn size(&self) -> u64 {
+    fn size(&self) -> u128 {
         self.task.size()
     }
 
@@ -156,6 +156,10 @@ impl Search {
         let values: Vec<f64> = items.iter().flat_map(|item| item.values.iter().copied()).collect();
         out.set_item("rows", Wide(rows, self.width))?;
         out.set_item("values", Wide(values, self.task.metrics().len()))?;
-        out.set_item("ties", Flat(items.iter().map(|item| item.ties).collect()))
+        let ties: Vec<u128> = items.iter().map(|item| item.ties).collect();
+        match ties.iter().map(|&n| u64::try_from(n).ok()).collect() {
+            Some(ties) => out.set_item("ties", Flat::<u64>(ties)),
+            None => out.set_item("ties", ties),
+        }
     }
 }

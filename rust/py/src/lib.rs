@@ -49,6 +49,7 @@ mod _core {
         module.add("MAX_OBJECTIVES", exact::MAX_OBJECTIVES)?;
         module.add("MAX_ORDER", axes::MAX_ORDER)?;
         module.add("MAX_SIZE", u64::MAX)?;
-        module.add("MAX_STATES", accelnas_core::space::definition::MAX_STATES)
+        module.add("MAX_CHOICES", accelnas_core::space::variables::MAX_CHOICES)?;
+        module.add("BYTE_STATES", accelnas_core::space::definition::BYTE_STATES)
     }
 }

@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::benchmark::Benchmark;
-use crate::boundary::{Flat, Rows, Wide, detached, row_bytes, to_py, watched};
+use crate::boundary::{Flat, Rows, Wide, detached, row_numbers, to_py, watched};
 use crate::space::Space;
 
 /// A function of Python that gives rows of choice indices their values, float64 (n, columns).
@@ -209,7 +209,7 @@ impl Problem {
     fn positions(&self, rows: &Rows<'_>) -> PyResult<Vec<u8>> {
         let space = &self.core.space;
         let names = || space.variables().iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", ");
-        let mut bytes = row_bytes(rows, space.width(), "variables", &names())?.to_vec();
+        let mut bytes = row_numbers(rows, space.width(), "variables", &names())?.to_vec();
         detached(rows.py(), rows.shape()[0], None, |run| {
             space.check(&bytes, run).and_then(|()| self.core.to_positions(&mut bytes))
         })?;
@@ -293,7 +293,7 @@ impl Runs {
     /// Evaluates and logs rows of positions among the allowed choices, so many a run; gives scores (n, scores).
     fn advance(&mut self, rows: Rows<'_>, asked: Vec<usize>) -> PyResult<Wide<f64>> {
         let problem = self.problem.get();
-        let bytes = row_bytes(&rows, problem.core.space.width(), "variables", "the space")?;
+        let bytes = row_numbers(&rows, problem.core.space.width(), "variables", "the space")?;
         let cohort = self.cohort.as_mut().ok_or_else(finished)?;
         let scores = rows.py().detach(|| cohort.advance(bytes, &asked, false).map(<[f64]>::to_vec)).map_err(to_py);
         Ok(problem.wide(problem.raise(scores)?))

@@ -3,18 +3,21 @@
 use std::sync::Arc;
 
 use accelnas_core::memory::zeros;
-use accelnas_core::space::definition::{Space as CoreSpace, Variable};
+use accelnas_core::space::definition::{BYTE_STATES, Space as CoreSpace};
+use accelnas_core::space::variables::Variable;
 use accelnas_core::threads::Run;
-use numpy::{PyReadonlyArray1, PyUntypedArrayMethods};
+use num_bigint::BigUint;
+use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
-use crate::boundary::{Flat, Rows, Wide, checked, detached, of_checked, row_bytes, to_py};
+use crate::boundary::{Flat, Rows, Wide, checked, choice_bytes, detached, of_checked, row_numbers, to_py};
 use crate::choices;
 
-/// A variable as Python gets it: name, symbol, block and choices.
-type VariableTuple = (String, String, usize, Vec<Py<PyAny>>);
+/// A variable as Python gets it: name, symbol, block, choices, and whether it may be inactive.
+type VariableTuple = (String, String, usize, Vec<Py<PyAny>>, bool);
 
 #[pyclass(frozen, module = "accelnas._core")]
 pub(crate) struct Space {
@@ -77,13 +80,33 @@ impl Space {
 
     #[getter]
     fn variables(&self, py: Python<'_>) -> PyResult<Vec<VariableTuple>> {
-        let tuple = |v: &Variable| Ok((v.name.clone(), v.symbol.clone(), v.block, objects(py, v)?));
+        let tuple = |v: &Variable| Ok((v.name.clone(), v.symbol.clone(), v.block, objects(py, v)?, v.conditional));
         self.core.variables().iter().map(tuple).collect()
     }
 
     #[getter]
     fn blocks(&self) -> Vec<(String, usize)> {
-        self.core.blocks().iter().map(|b| (b.name.clone(), b.states)).collect()
+        self.core.blocks().iter().enumerate().map(|(b, block)| (block.name.clone(), self.core.states_of(b))).collect()
+    }
+
+    /// Number of architectures.
+    #[getter]
+    fn size(&self) -> BigUint {
+        self.core.total()
+    }
+
+    /// Whether there are rules: some joint choices are no architecture, or another way to write one.
+    #[getter]
+    fn has_rules(&self) -> bool {
+        self.core.has_rules()
+    }
+
+    /// Rows with choices in range in their canonical form; `None` where all are in it.
+    fn canonical(&self, rows: Rows<'_>) -> PyResult<Option<Wide<u8>>> {
+        let bytes = choice_bytes(&self.core, &rows)?;
+        let n = rows.shape()[0];
+        let found = detached(rows.py(), n, None, |run| run.install(|| self.core.canonical(bytes, run)))?;
+        Ok(found.map(|rows| self.wide(rows)))
     }
 
     fn to_toml(&self) -> String {
@@ -116,6 +139,16 @@ impl Space {
         self.of(&rows, |rows, run| self.core.index(rows, run)).map(Flat)
     }
 
+    /// Indices of a space of any size.
+    fn wide_index(&self, rows: Rows<'_>) -> PyResult<Vec<BigUint>> {
+        self.of(&rows, |rows, _| Ok(self.core.wide_index(rows)))
+    }
+
+    /// Rows at indices of a space of any size.
+    fn wide_at(&self, py: Python<'_>, indices: Vec<BigUint>) -> PyResult<Wide<u8>> {
+        self.rows(py, indices.len(), None, |_| self.core.wide_at(indices))
+    }
+
     fn at(&self, py: Python<'_>, indices: PyReadonlyArray1<'_, u64>) -> PyResult<Wide<u8>> {
         let indices = indices.as_slice()?;
         self.rows(py, indices.len(), None, |run| self.core.at(indices, run))
@@ -125,14 +158,20 @@ impl Space {
         self.rows(py, stop.saturating_sub(start) as usize, None, |run| self.core.range(start, stop, run))
     }
 
-    fn block_states(&self, rows: Rows<'_>) -> PyResult<Wide<u8>> {
-        Ok(Wide(self.of(&rows, |rows, run| self.core.block_states(rows, run))?, self.core.blocks().len()))
+    /// States of blocks: bytes where they fit.
+    fn block_states(&self, rows: Rows<'_>) -> PyResult<Py<PyAny>> {
+        let (py, blocks) = (rows.py(), self.core.blocks().len());
+        let states = self.of(&rows, |rows, run| self.core.block_states(rows, run))?;
+        match (0..blocks).all(|b| self.core.states_of(b) <= BYTE_STATES) {
+            true => Wide(states.into_iter().map(|s| s as u8).collect(), blocks).into_py_any(py),
+            false => Wide(states, blocks).into_py_any(py),
+        }
     }
 
     #[pyo3(name = "from_block_states")]
-    fn rows_of_block_states(&self, states: Rows<'_>) -> PyResult<Wide<u8>> {
-        let bytes = row_bytes(&states, self.core.blocks().len(), "blocks", "space.blocks")?;
-        self.rows(states.py(), states.shape()[0], None, |run| self.core.from_block_states(bytes, run))
+    fn rows_of_block_states(&self, states: PyReadonlyArray2<'_, u16>) -> PyResult<Wide<u8>> {
+        let numbers = row_numbers(&states, self.core.blocks().len(), "blocks", "space.blocks")?;
+        self.rows(states.py(), states.shape()[0], None, |run| self.core.from_block_states(numbers, run))
     }
 
     fn format(&self, rows: Rows<'_>) -> PyResult<Vec<String>> {
@@ -180,7 +219,7 @@ impl Space {
         for row in bytes.chunks_exact(self.core.width()) {
             let dict = PyDict::new(py);
             for ((name, objects), &choice) in self.names.iter().zip(&objects).zip(row) {
-                dict.set_item(name, &objects[choice as usize])?;
+                dict.set_item(name, objects.get(choice as usize))?;
             }
             list.append(dict)?;
         }

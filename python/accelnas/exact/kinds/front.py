@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from accelnas import _core
 from accelnas._core import MAX_LIMITS, MAX_OBJECTIVES
 from accelnas.errors import SearchError
 from accelnas.exact import checks
@@ -60,7 +61,7 @@ class Front(Kind):
         return {
             "architectures": bench.space.format(outcome["rows"]),
             "values": values,
-            "ties": outcome["ties"].tolist(),
+            "ties": [int(n) for n in outcome["ties"]],
             "reference": reference,
             "hypervolume": None if reference is None else _hypervolume(question.objectives, values, reference),
         }
@@ -68,7 +69,7 @@ class Front(Kind):
     def check_result(self, result: Fields, question: Mapping[str, Any], size: int, counts: Counts) -> None:
         """Expect values and ties of every architecture."""
         texts = result.texts("architectures")
-        ties = result.integers("ties", len(texts), least=1)
+        ties = result.integers("ties", len(texts), least=1, most=size)
         if sum(ties) > size:
             raise SearchError(f"certificate has {sum(ties)} ties of {size} architectures; make it again")
         take_values(result, {**question["objectives"], **question["constraints"]}, len(texts))
@@ -100,7 +101,11 @@ class Front(Kind):
         """Give arrays that can't be changed."""
         found = certificate.result
         objectives = tuple(Objective(m, d) for m, d in certificate.question["objectives"].items())
-        rows, ties = fixed(bench.space.parse(found["architectures"])), fixed(found["ties"], np.uint64)
+        wide = max(found["ties"], default=0) > _core.MAX_SIZE
+        rows, ties = (
+            fixed(bench.space.parse(found["architectures"])),
+            fixed(found["ties"], object if wide else np.uint64),
+        )
         values = {metric: fixed(column) for metric, column in found["values"].items()}
         points = fixed(np.stack([values[o.metric] for o in objectives], axis=1))
         reference = None if found["reference"] is None else MappingProxyType(found["reference"])
@@ -177,7 +182,7 @@ def _ties(case: Case) -> Finding:
     """Count again the architectures that equal those points that most do."""
     if not case.certificate.complete:
         return skipped("the search was interrupted, so ties may be missing")
-    ties = np.array(case.certificate.result["ties"], np.uint64)
+    ties = np.array(case.certificate.result["ties"], object)
     most = np.argsort(-ties.astype(np.float64), kind="stable")[:_COUNTED]
     names = [o.metric for o in case.question.objectives]
     others = tuple(c for c in case.question.constraints if c.metric not in names)

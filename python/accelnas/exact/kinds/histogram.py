@@ -88,7 +88,8 @@ class Histogram(Kind):
 def _closed_form(bench: Predictor, question: ResolvedQuestion) -> list[float] | None:
     """Mean and variance of the whole space from purified tables."""
     (objective,) = question.objectives
-    if question.constraints or question.size < bench.space.size or bench.metrics[objective.metric].link != "identity":
+    space, link = bench.space, bench.metrics[objective.metric].link
+    if question.constraints or space.has_rules or question.size(space) < space.size or link != "identity":
         return None
     found = bench.importances(objective.metric)
     return [found.mean, found.variance]

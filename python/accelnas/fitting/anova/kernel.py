@@ -79,7 +79,7 @@ class AnovaKernel:
             self._block_variables.append([])
             for _ in block.variables:
                 number = len(self._variables)
-                variable = Variable(len(space.variables[number].choices), size)
+                variable = Variable(len(space.variables[number].states), size)
                 if variable.card > 1:
                     self._block_variables[-1].append(number)
                     size = variable.parameters.stop

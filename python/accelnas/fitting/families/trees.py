@@ -103,7 +103,7 @@ def _block_base(train: Sample, space: Space) -> Tables:
     gram = design.T @ design + RIDGE * np.eye(design.shape[1])
     solution = np.linalg.solve(gram, design.T @ (train.targets - mean))
     parts = np.split(solution, np.cumsum([block.size for block in space.blocks])[:-1])
-    shapes = [tuple(len(space.variables[v].choices) for v in variables) for variables in sets]
+    shapes = [tuple(len(space.variables[v].states) for v in variables) for variables in sets]
     return Tables(np.array([mean]), sets, [part.reshape(1, *shape) for part, shape in zip(parts, shapes, strict=True)])
 
 

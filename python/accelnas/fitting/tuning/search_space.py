@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from accelnas.errors import ModelError
 from accelnas.files import parse_toml
-from accelnas.fitting.settings import LINK_NAMES, read_recipe, shipped, shipped_or_own
+from accelnas.fitting.metric import LINK_NAMES
+from accelnas.fitting.settings import read_recipe, shipped, shipped_or_own
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -30,8 +30,9 @@ pub(crate) struct Prepared {
     pub(crate) levels: Levels,
     /// Metrics that the question names, each once.
     pub(crate) metrics: Vec<usize>,
+    /// Those of the metrics, and that of rules that tie levels together, where there are such.
     pub(crate) networks: Vec<Network>,
-    /// Objectives first, then the constraints that can fail.
+    /// Objectives first, then the constraints that can fail, then the rules.
     pub(crate) terms: Vec<Term>,
 }
 
@@ -49,7 +50,8 @@ impl Prepared {
             )?;
             relevant_variables(&space, surrogate, &mut relevant);
         }
-        let levels = Levels::new(&space, &question.domain, &relevant);
+        let levels = Levels::new(&space, &question.domain, &relevant)?;
+        levels.require_counted(&question.domain, &space)?;
         let network = |&m: &usize| {
             let named = |e: Error| match e {
                 Error::Model { reason } => bench.refused(m, reason),
@@ -57,7 +59,8 @@ impl Prepared {
             };
             Network::new(&space, &bench.predictor(m)?.surrogate, &question.domain, &levels, run).map_err(named)
         };
-        let networks = metrics.iter().map(network).collect::<Result<Vec<_>>>()?;
+        let mut networks = metrics.iter().map(network).collect::<Result<Vec<_>>>()?;
+        networks.extend(Network::lawful(&space, &levels, run)?);
         let mut prepared = Prepared { bench, question, levels, metrics, networks, terms: Vec::new() };
         prepared.set_terms();
         if prepared.constraint_terms().len() > MAX_LIMITS {
@@ -92,6 +95,9 @@ impl Prepared {
                 }
             }
         }
+        if self.rules().is_some() {
+            self.terms.push(Term { network: self.metrics.len(), sign: 1.0, reach: (-0.5, -0.5) });
+        }
     }
 
     fn link(&self, metric: usize) -> Link {
@@ -106,6 +112,11 @@ impl Prepared {
     /// The terms of constraints.
     pub(crate) fn constraint_terms(&self) -> &[Term] {
         &self.terms[self.objectives()..]
+    }
+
+    /// The function of rules that tie levels together, where there are such.
+    pub(crate) fn rules(&self) -> Option<&Network> {
+        self.networks.get(self.metrics.len())
     }
 
     /// The functions of terms, before levels are ordered.
@@ -131,12 +142,14 @@ impl Prepared {
             return Ok(Vec::new());
         }
         let values = self.values(rows, run)?;
-        let met = (0..rows.len() / self.bench.space().width()).filter(|&i| self.is_feasible(|m| values[m][i]));
+        let space = self.bench.space();
+        let is_lawful = |i: usize| space.is_lawful(&rows[i * space.width()..][..space.width()]);
+        let met = (0..rows.len() / space.width()).filter(|&i| is_lawful(i) && self.is_feasible(|m| values[m][i]));
         Ok(met.map(|i| (i, values.iter().map(|v| v[i]).collect())).collect())
     }
 
     /// Those of some architectures that meet the constraints, each standing for so many.
-    pub(crate) fn items(&self, rows: &[u8], ties: u64, run: &Run<'_>) -> Result<Vec<Item>> {
+    pub(crate) fn items(&self, rows: &[u8], ties: u128, run: &Run<'_>) -> Result<Vec<Item>> {
         let row = |i: usize| &rows[i * self.bench.space().width()..][..self.bench.space().width()];
         let item = |(i, values): (usize, Vec<f64>)| {
             self.require_finite(row(i), &values)?;
@@ -158,13 +171,13 @@ impl Prepared {
 
     /// Adds the first `k` of the architectures that differ from a row in free variables alone, and that row.
     pub(crate) fn first_ties(&self, row: &[u8], k: usize, out: &mut Vec<u8>) {
-        let count = self.levels.free_size.min(k as u64);
+        let count = self.levels.free_size.min(k as u128);
         for number in 0..count {
             let (mut row, mut rest) = (row.to_vec(), number);
             for &v in self.levels.free.iter().rev() {
                 let choices = &self.question.domain.allowed()[v];
-                row[v] = choices[(rest % choices.len() as u64) as usize];
-                rest /= choices.len() as u64;
+                row[v] = choices[(rest % choices.len() as u128) as usize];
+                rest /= choices.len() as u128;
             }
             out.extend(row);
         }

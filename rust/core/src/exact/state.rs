@@ -80,7 +80,7 @@ impl<'a> Done<'a> {
             (from, jobs) = (last + 1, jobs + (last - first));
         }
         let Counts { evaluated, pruned, settled } = state.counts;
-        let (found, expected) = (checked_sum([evaluated, pruned, settled])?, jobs as u64 * tree.job_size());
+        let (found, expected) = (checked_sum([evaluated, pruned, settled])?, jobs as u128 * tree.job_size());
         match found == expected {
             true => Ok(Done { tree, ranges: &state.done, counts: state.counts }),
             false => Err(damaged(format!("{found} architectures are counted, {jobs} jobs have {expected}"))),
@@ -99,7 +99,7 @@ impl<'a> Done<'a> {
     }
 
     /// Expects none of the architectures in one of the counts.
-    pub(crate) fn expect_no(&self, what: &str, count: u64) -> Result<()> {
+    pub(crate) fn expect_no(&self, what: &str, count: u128) -> Result<()> {
         match count {
             0 => Ok(()),
             _ => Err(damaged(format!("{count} architectures are {what}, expected 0"))),
@@ -107,11 +107,11 @@ impl<'a> Done<'a> {
     }
 
     /// Expects counts of whole groups of architectures that differ in free variables alone; gives their sum.
-    pub(crate) fn sum_of_groups(&self, counts: &[u64]) -> Result<u64> {
+    pub(crate) fn sum_of_groups(&self, counts: impl IntoIterator<Item = u128> + Clone) -> Result<u128> {
         let size = self.tree.levels.free_size;
-        match counts.iter().find(|&&count| count % size != 0) {
+        match counts.clone().into_iter().find(|&count| count % size != 0) {
             Some(count) => Err(damaged(format!("{count} architectures are counted, expected a multiple of {size}"))),
-            None => checked_sum(counts.iter().copied()),
+            None => checked_sum(counts),
         }
     }
 }
@@ -127,6 +127,9 @@ pub(crate) fn check_items(prepared: &Prepared, items: &[Item], run: &Run<'_>) ->
         if let Some(v) = (0..row.len()).find(|&v| !allowed[v].contains(&row[v])) {
             let (name, choice, allowed) = (&space.variables()[v].name, row[v], &allowed[v]);
             return Err(damaged(format!("architecture {i}: {name} has choice {choice}, expected one of {allowed:?}")));
+        }
+        if !space.is_lawful(row) {
+            return Err(damaged(format!("architecture {i} breaks a rule of the space")));
         }
     }
     let rows: Vec<u8> = items.iter().flat_map(|item| item.row.iter().copied()).collect();
@@ -144,9 +147,9 @@ pub(crate) fn check_items(prepared: &Prepared, items: &[Item], run: &Run<'_>) ->
 }
 
 /// A sum of counts from outside.
-pub(crate) fn checked_sum(counts: impl IntoIterator<Item = u64>) -> Result<u64> {
+pub(crate) fn checked_sum(counts: impl IntoIterator<Item = u128>) -> Result<u128> {
     let mut counts = counts.into_iter();
-    counts.try_fold(0, u64::checked_add).ok_or_else(|| damaged("counts add up to more than 2^64".to_owned()))
+    counts.try_fold(0, u128::checked_add).ok_or_else(|| damaged("counts add up to more than 2^128".to_owned()))
 }
 
 pub(crate) fn damaged(what: String) -> Error {

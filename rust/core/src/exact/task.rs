@@ -20,6 +20,7 @@ use crate::exact::bounds::order::tree;
 use crate::exact::bounds::scan::coarse_unit;
 use crate::exact::bounds::tree::Tree;
 use crate::exact::bounds::walk::{Goal, search};
+use crate::exact::fixed::network::Network;
 use crate::exact::prepared::Prepared;
 use crate::exact::question::checks::check;
 use crate::exact::question::kinds::{Kind, Outcome, Question};
@@ -96,6 +97,9 @@ impl Task {
                 require_rates(&bench, metric, &question.domain, run)?;
             }
             let prepared = Prepared::new(bench.clone(), question, run)?;
+            if matches!(kind, Kind::Histogram { .. } | Kind::Ranks { .. }) {
+                prepared.levels.require_few(bench.space())?;
+            }
             let mut functions = prepared.functions(&prepared.terms);
             let (mut units, mut prunes) = (Vec::new(), true);
             let plan = match kind {
@@ -120,7 +124,12 @@ impl Task {
                     Plan::Histogram(bins)
                 }
                 Kind::Ranks { rows } => {
-                    functions = with_opposites(&prepared, &prepared.terms);
+                    functions = with_opposites(&prepared, &prepared.terms[..1]);
+                    if let Some(rules) = prepared.rules() {
+                        // What breaks a rule is beaten by everything, and by itself.
+                        let own = functions[0].penalised(rules);
+                        functions = vec![own.clone(), Network::combined(&[(-1.0, &own)])];
+                    }
                     Plan::Ranks(Given::new(&prepared, &rows, run)?)
                 }
             };
@@ -134,9 +143,9 @@ impl Task {
         self.tree.jobs()
     }
 
-    /// Number of architectures.
-    pub fn size(&self) -> u64 {
-        self.prepared.question.domain.size()
+    /// Number of joint states of levels and free variables: of architectures, where no rule ties levels together.
+    pub fn size(&self) -> u128 {
+        self.tree.sizes[0]
     }
 
     /// Metrics whose values items have, by position in the benchmark.

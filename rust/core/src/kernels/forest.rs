@@ -31,10 +31,11 @@ pub(crate) struct MaskForest {
 impl MaskForest {
     /// Most bytes that the masks and values of a forest take.
     pub(crate) fn most_bytes(space: &Space, forest: &Forest) -> usize {
-        let states: usize = space.blocks().iter().map(|block| block.states).sum();
+        let states = |block: usize| space.byte_cells([block]);
+        let states = (0..space.blocks().len()).map(states).fold(0, usize::saturating_add);
         let parts = |t: usize| forest.tree(t).iter().filter(|node| node.is_leaf()).count().div_ceil(LEAVES);
         let parts = (0..forest.tree_count()).fold(0usize, |sum, t| sum + parts(t));
-        parts.saturating_mul(8 * (states + VALUES))
+        parts.saturating_mul(states.saturating_add(VALUES).saturating_mul(8))
     }
 
     pub(crate) fn new(space: &Space, forest: &Forest, run: &Run<'_>) -> Result<MaskForest> {

@@ -1,7 +1,7 @@
 //! Rows of choice indices, checked and turned into columns of bytes for the kernels.
 
 use crate::layout::columns::{Column, columns};
-use crate::space::definition::Space;
+use crate::space::definition::{BYTE_STATES, Space};
 
 /// Rows a kernel works on at a time; columns have this stride.
 pub(crate) const ROWS: usize = 8192;
@@ -112,7 +112,9 @@ impl Packer {
                 let inside: Vec<_> = columns.iter().enumerate().filter(inside).collect();
                 // The stride of a column is the states of the later ones; only a lone column may have 256.
                 let stride = |i: usize| inside[i + 1..].iter().map(|(_, c)| c.states).product::<usize>() as u8;
-                inside.iter().enumerate().map(|(i, &(c, _))| (c, stride(i))).collect()
+                // Nothing reads the states of a block that has more than a byte tells apart.
+                let made_of = if block.states > BYTE_STATES { &[] } else { &inside[..] };
+                made_of.iter().enumerate().map(|(i, &(c, _))| (c, stride(i))).collect()
             })
             .collect();
         let last: Vec<u8> = space.cards().map(|n| (n - 1) as u8).collect();

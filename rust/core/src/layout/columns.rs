@@ -23,7 +23,7 @@ pub(crate) fn packed_cells(columns: &[Column], variables: impl Iterator<Item = u
 /// Columns of a space: pairs of variables (2i, 2i + 1) of one block where they are small, single variables else.
 pub(crate) fn columns(space: &Space) -> Vec<Column> {
     let variables = space.variables();
-    let card = |v: usize| variables[v].choices.len();
+    let card = |v: usize| variables[v].card();
     let mut out = Vec::new();
     let mut v = 0;
     while v < variables.len() {

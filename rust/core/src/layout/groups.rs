@@ -4,7 +4,7 @@
 //! computed on the fly agree to the last bit.
 
 use crate::layout::columns::columns;
-use crate::space::definition::Space;
+use crate::space::definition::{BYTE_STATES, Space};
 use crate::tables::axes::{Granularity, MAX_CELLS, joint};
 use crate::tables::stored::Tables;
 
@@ -130,7 +130,7 @@ pub(crate) fn check_groups(space: &Space, tables: &Tables, groups: &[Vec<u16>]) 
     let cards = &tables.cards;
     for axes in groups {
         // An axis of one state is in no table, and would let a group have any number of axes.
-        let usable = |a: &u16| cards.get(*a as usize).is_some_and(|&n| n > 1);
+        let usable = |a: &u16| cards.get(*a as usize).is_some_and(|n| (2..=BYTE_STATES).contains(n));
         let known = axes.windows(2).all(|w| w[0] < w[1]) && axes.iter().all(usable);
         let cells = joint(axes.iter().map(|&a| *cards.get(a as usize).unwrap_or(&MAX_CELLS)));
         if !known || cells > MAX_CELLS {

@@ -15,10 +15,19 @@ impl Benchmark {
         let noise = self.noise(metric)?;
         let (draws, width) = (Draws::new(seed, &entry.name), self.space().width());
         let linked = predictor.predict_linked(self.space(), rows, run)?;
+        let measured = self.measured(metric, rows, run)?;
         row_by_row(run, (rows, width), 1, |i, row, out: &mut [f64]| {
-            out[0] = draws.measure(row, linked[i], entry.link, noise);
+            let own = measured.as_ref().map_or(&[][..], |measured| measured[i]);
+            out[0] = draws.measure(row, own, linked[i], entry.link, noise);
             run.check()
         })
+    }
+
+    /// What was measured of each checked row, where a metric knows its repeats.
+    pub(crate) fn measured(&self, metric: usize, rows: &[u8], run: &Run<'_>) -> Result<Option<Vec<&[f64]>>> {
+        let Some(repeats) = &self.predictor(metric)?.surrogate.repeats else { return Ok(None) };
+        let indices = self.space().index(rows, run)?;
+        Ok(Some(indices.into_iter().map(|index| repeats.of(index)).collect()))
     }
 
     /// How measurements of a metric scatter.

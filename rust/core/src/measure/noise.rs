@@ -3,7 +3,7 @@
 use std::f64::consts::TAU;
 
 use crate::metric::Link;
-use crate::rng::mix;
+use crate::rng::{mix, uniform};
 
 /// How often a draw is repeated that a link has no value for.
 const ATTEMPTS: u64 = 64;
@@ -25,8 +25,12 @@ impl Draws {
         Draws(absorb(mix(seed), metric.as_bytes()))
     }
 
-    /// One measurement of an architecture whose mean on the scale of the link is given, in the metric's unit.
-    pub(crate) fn measure(&self, row: &[u8], linked: f64, link: Link, noise: Noise) -> f64 {
+    /// One measurement of an architecture, in the metric's unit: one of those given; without any, around the mean on
+    /// the scale of the link.
+    pub(crate) fn measure(&self, row: &[u8], measured: &[f64], linked: f64, link: Link, noise: Noise) -> f64 {
+        if !measured.is_empty() {
+            return measured[uniform(absorb(self.0, row), 0, measured.len() as u64) as usize];
+        }
         let sd = match noise {
             Noise::OfMetric(sd) => return link.inverse(linked) + sd * self.normal(row, 0),
             Noise::OfLink(0.0) => return link.inverse(linked),
@@ -81,17 +85,29 @@ mod tests {
     }
 
     #[test]
+    fn measured_values_are_drawn_evenly_and_apart_from_the_noise() {
+        let measured = [1.0, 2.0, 4.0];
+        let draw = |seed| Draws::new(seed, "accuracy").measure(&[1, 2], &measured, 9.0, Link::Log, Noise::OfLink(1.0));
+        let mut counts = [0; 5];
+        (0..9_000).for_each(|seed| counts[draw(seed) as usize] += 1);
+        // A standard error is 45.
+        assert!([1, 2, 4].iter().all(|&value| (2_800..3_200).contains(&counts[value])), "{counts:?}");
+        assert_eq!(counts.iter().sum::<i32>(), 9_000);
+        assert!((0..99).all(|seed| draw(seed) == draw(seed)));
+    }
+
+    #[test]
     fn measurements_are_golden_and_rates_keep_their_sign() {
         let draws = Draws::new(7, "latency");
         let row = [1, 0, 2, 1];
         assert_eq!(draws.normal(&row, 0), GOLDEN);
-        assert_eq!(draws.measure(&row, 3.0, Link::Identity, Noise::OfLink(0.5)), 3.0 + 0.5 * GOLDEN);
-        assert_eq!(draws.measure(&row, 3.0, Link::Reciprocal, Noise::OfMetric(0.5)), 1.0 / 3.0 + 0.5 * GOLDEN);
-        assert_eq!(draws.measure(&row, 3.0, Link::Log, Noise::OfLink(0.0)), Link::Log.inverse(3.0));
+        assert_eq!(draws.measure(&row, &[], 3.0, Link::Identity, Noise::OfLink(0.5)), 3.0 + 0.5 * GOLDEN);
+        assert_eq!(draws.measure(&row, &[], 3.0, Link::Reciprocal, Noise::OfMetric(0.5)), 1.0 / 3.0 + 0.5 * GOLDEN);
+        assert_eq!(draws.measure(&row, &[], 3.0, Link::Log, Noise::OfLink(0.0)), Link::Log.inverse(3.0));
         for seed in 0..1000 {
             let draws = Draws::new(seed, "latency");
-            assert!(draws.measure(&row, 0.01, Link::Reciprocal, Noise::OfLink(1.0)) > 0.0);
-            assert!(draws.measure(&row, -0.01, Link::Reciprocal, Noise::OfLink(1.0)) < 0.0);
+            assert!(draws.measure(&row, &[], 0.01, Link::Reciprocal, Noise::OfLink(1.0)) > 0.0);
+            assert!(draws.measure(&row, &[], -0.01, Link::Reciprocal, Noise::OfLink(1.0)) < 0.0);
         }
     }
 

@@ -80,7 +80,7 @@ impl SourceTrees<'_> {
             return Err(Error::model(format!("category_offsets must ascend from 0 to {}", self.categories.len())));
         }
         for (feature, (variable, values)) in self.columns.iter().enumerate() {
-            let expected = space.variables().get(*variable).map(|v| v.choices.len());
+            let expected = space.variables().get(*variable).map(crate::space::variables::Variable::card);
             if expected != Some(values.len()) {
                 return Err(Error::model(format!(
                     "feature {feature} gives {} values for variable {variable}, which has {} choices",
@@ -108,7 +108,7 @@ impl SourceTrees<'_> {
         let Some((variable, values)) = usize::try_from(feature).ok().and_then(|f| self.columns.get(f)) else {
             return Err(format!("splits on feature {feature}, the encoding has {} features", self.columns.len()));
         };
-        debug_assert_eq!(values.len(), space.variables()[*variable].choices.len());
+        debug_assert_eq!(values.len(), space.variables()[*variable].card());
         let mut goes_left = ChoiceSet::EMPTY;
         for (choice, &x) in values.iter().enumerate() {
             if self.test(i, x)? {

@@ -45,7 +45,7 @@ pub(crate) fn for_each_leaf(space: &Space, tree: &[Node], mut call: impl FnMut(&
             call(&path, node.value);
             continue;
         }
-        let card = space.variables()[node.variable as usize].choices.len();
+        let card = space.variables()[node.variable as usize].card();
         let before =
             path.binary_search_by_key(&node.variable, |&(v, _)| v).map_or(ChoiceSet::first(card), |p| path[p].1);
         for (child, after) in [(node.right, before.and_not(&node.goes_left)), (node.left, before.and(&node.goes_left))]

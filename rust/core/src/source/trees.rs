@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::memory::zeros;
-use crate::space::definition::MAX_STATES;
+use crate::space::variables::MAX_CHOICES;
 use crate::threads::{Run, for_rows};
 
 /// Rows that walk one tree before the next.
@@ -10,10 +10,10 @@ const BLOCK: usize = 256;
 
 /// Set of choices of one variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChoiceSet([u64; MAX_STATES / 64]);
+pub struct ChoiceSet([u64; MAX_CHOICES / 64]);
 
 impl ChoiceSet {
-    pub const EMPTY: ChoiceSet = ChoiceSet([0; MAX_STATES / 64]);
+    pub const EMPTY: ChoiceSet = ChoiceSet([0; MAX_CHOICES / 64]);
 
     /// The first `n` choices.
     pub fn first(n: usize) -> ChoiceSet {
@@ -52,12 +52,12 @@ impl ChoiceSet {
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> ChoiceSet {
         let choices = (0..bytes.len() * 8).filter(|c| bytes[c / 8] >> (c % 8) & 1 == 1);
-        choices.take(MAX_STATES).fold(ChoiceSet::EMPTY, ChoiceSet::with)
+        choices.take(MAX_CHOICES).fold(ChoiceSet::EMPTY, ChoiceSet::with)
     }
 
     /// The choices, ascending.
     pub fn iter(self) -> impl Iterator<Item = usize> {
-        (0..MAX_STATES).filter(move |&c| self.contains(c))
+        (0..MAX_CHOICES).filter(move |&c| self.contains(c))
     }
 }
 

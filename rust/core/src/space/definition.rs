@@ -1,71 +1,34 @@
-//! A search space: a finite product of categorical variables, grouped into blocks.
+//! A search space: the architectures of a finite product of categorical variables, grouped into blocks, that obey its rules.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::hash::sha256_hex;
+use crate::memory::zeros;
+use crate::space::lawful::{Lawful, MAX_STATES, States};
 use crate::space::names::check_column;
+use crate::space::rules::{
+    Choices, Clause, ConditionDefinition, EquivalenceDefinition, ForbiddenDefinition, Rules, representatives,
+};
+use crate::space::variables::{Variable, VariableDefinition};
 
-/// Most choices a variable, and most states a block, may have: both fit a byte.
-pub const MAX_STATES: usize = 256;
 /// Most variables a space may have.
 pub const MAX_VARIABLES: usize = 1024;
+/// Most joint choices of a block whose states fit a byte, as tables over blocks and masks of trees need.
+pub const BYTE_STATES: usize = 256;
+/// Most architectures that classes are listed for.
+const MAX_LISTED: u64 = 1 << 22;
 
-/// One value that a variable can take.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Choice {
-    Bool(bool),
-    Int(i64),
-    Float(f64),
-    Text(String),
-}
-
-impl std::fmt::Display for Choice {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Choice::Bool(v) => write!(f, "{v}"),
-            Choice::Int(v) => write!(f, "{v}"),
-            Choice::Float(v) => write!(f, "{v:?}"),
-            Choice::Text(v) => write!(f, "{v:?}"),
-        }
-    }
-}
-
-impl Choice {
-    /// Text of the choice inside an architecture's string.
-    fn label(&self) -> String {
-        match self {
-            Choice::Bool(v) => u8::from(*v).to_string(),
-            Choice::Text(v) => v.clone(),
-            other => other.to_string(),
-        }
-    }
-}
-
-/// A categorical variable.
-#[derive(Clone, Debug)]
-pub struct Variable {
-    pub name: String,
-    pub symbol: String,
-    pub choices: Vec<Choice>,
-    pub block: usize,
-    /// Symbol and label of each choice: the variable's part of an architecture's string.
-    pub tokens: Vec<String>,
-}
-
-impl Variable {
-    /// The choices as a list for a message.
-    pub fn choice_list(&self) -> String {
-        self.choices.iter().map(Choice::to_string).collect::<Vec<_>>().join(", ")
-    }
-}
-
-/// A run of consecutive variables whose joint state is one byte.
+/// A run of consecutive variables.
 #[derive(Clone, Debug)]
 pub struct Block {
     pub name: String,
     pub variables: std::ops::Range<usize>,
+    /// Number of joint choices, whether rules allow them or not.
     pub states: usize,
 }
 
@@ -74,7 +37,24 @@ pub struct Block {
 #[serde(deny_unknown_fields)]
 pub struct SpaceDefinition {
     pub name: String,
+    /// Lists of indices into the space without classes: architectures that are the same, the one for all first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<Vec<u64>>,
     pub blocks: Vec<BlockDefinition>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<ConditionDefinition>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forbidden: Vec<ForbiddenDefinition>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub equivalences: Vec<EquivalenceDefinition>,
+}
+
+impl SpaceDefinition {
+    /// A product of blocks, without rules.
+    pub fn product(name: String, blocks: Vec<BlockDefinition>) -> SpaceDefinition {
+        let (classes, conditions, forbidden, equivalences) = Default::default();
+        SpaceDefinition { name, classes, blocks, conditions, forbidden, equivalences }
+    }
 }
 
 /// A block of [`SpaceDefinition`].
@@ -85,24 +65,19 @@ pub struct BlockDefinition {
     pub variables: Vec<VariableDefinition>,
 }
 
-/// A variable of [`SpaceDefinition`].
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct VariableDefinition {
-    pub name: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub symbol: Option<String>,
-    pub choices: Vec<Choice>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub labels: Option<Vec<String>>,
-}
-
 /// A validated search space.
 #[derive(Clone, Debug)]
 pub struct Space {
     definition: SpaceDefinition,
     variables: Vec<Variable>,
     blocks: Vec<Block>,
+    rules: Rules,
+    /// Where there are rules, the architectures that obey them; without and with classes.
+    lawful: Option<[Arc<Lawful>; 2]>,
+    /// What no architecture has, before classes.
+    clauses: Vec<Clause>,
+    /// By index without classes, that of the architecture for all of its class.
+    classes: HashMap<u64, u64>,
     size: Option<u64>,
     toml: String,
     sha256: String,
@@ -125,6 +100,8 @@ impl Space {
     pub fn new(definition: SpaceDefinition) -> Result<Space> {
         let space = &definition.name;
         check_column(space).map_err(|reason| invalid(space, format!("its name {reason}")))?;
+        let is_conditional =
+            |v: &VariableDefinition| definition.conditions.iter().any(|c| c.variables.contains(&v.name));
         let mut variables: Vec<Variable> = Vec::new();
         let mut blocks: Vec<Block> = Vec::new();
         for block in &definition.blocks {
@@ -132,11 +109,11 @@ impl Space {
             let start = variables.len();
             let mut states: usize = 1;
             for v in &block.variables {
-                let variable = check_variable(space, v, blocks.len())?;
+                let variable = Variable::new(v, blocks.len(), is_conditional(v)).map_err(|e| invalid(space, e))?;
                 if variables.iter().any(|other| other.name == variable.name) {
                     return Err(invalid(space, format!("variable {:?} is defined twice; rename one", v.name)));
                 }
-                states = states.saturating_mul(variable.choices.len());
+                states = states.saturating_mul(variable.card());
                 variables.push(variable);
                 if variables.len() > MAX_VARIABLES {
                     return Err(invalid(
@@ -148,10 +125,6 @@ impl Space {
             if variables.len() == start {
                 return Err(invalid(space, format!("block {:?} has no variables; remove it", block.name)));
             }
-            if states > MAX_STATES {
-                let reason = format!("block {:?} has {states} states, at most {MAX_STATES} fit; split it", block.name);
-                return Err(invalid(space, reason));
-            }
             if blocks.iter().any(|other| other.name == block.name) {
                 return Err(invalid(space, format!("block {:?} is defined twice; rename one", block.name)));
             }
@@ -160,10 +133,66 @@ impl Space {
         if blocks.is_empty() {
             return Err(invalid(space, "has no blocks; define at least one"));
         }
-        let size = blocks.iter().try_fold(1u64, |n, b| n.checked_mul(b.states as u64));
+        let rules = Rules::new(&variables, &definition.conditions, &definition.forbidden, &definition.equivalences);
+        let rules = rules.map_err(|reason| invalid(space, reason))?;
         let file = SpaceFile { space: definition.clone() };
         let toml = toml::to_string(&file).map_err(|e| invalid(space, one_line(&e.to_string())))?;
-        Ok(Space { variables, blocks, size, sha256: sha256_hex(toml.as_bytes()), toml, definition })
+        let sha256 = sha256_hex(toml.as_bytes());
+        let size = blocks.iter().try_fold(1u64, |n, b| n.checked_mul(b.states as u64));
+        let mut made = Space {
+            variables,
+            blocks,
+            rules,
+            lawful: None,
+            clauses: Vec::new(),
+            classes: HashMap::new(),
+            size,
+            toml,
+            sha256,
+            definition,
+        };
+        made.obey().map_err(|reason| invalid(made.name(), reason))?;
+        Ok(made)
+    }
+
+    /// Finds the architectures that obey the rules; the error says what to mend.
+    fn obey(&mut self) -> std::result::Result<(), String> {
+        if !self.rules.is_empty() || !self.definition.classes.is_empty() {
+            let blocks: Vec<_> = self.blocks.iter().map(|b| b.variables.clone()).collect();
+            if let Some(block) = self.blocks.iter().find(|b| b.states as u128 >= 1 << 63) {
+                return Err(format!("block {:?} has 2^63 joint choices or more; split it", block.name));
+            }
+            self.clauses = self.rules.clauses(&self.variables)?;
+            let all = Arc::new(Lawful::new(&self.variables, &blocks, &self.clauses)?);
+            self.size = u64::try_from(all.size()).ok();
+            self.lawful = Some([all.clone(), all]);
+            if !self.definition.classes.is_empty() {
+                self.unite(&blocks)?;
+            }
+        }
+        for (b, block) in self.blocks.iter().enumerate() {
+            let states = self.states_of(b);
+            if states > MAX_STATES {
+                return Err(format!("block {:?} has {states} states, at most {MAX_STATES} fit; split it", block.name));
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves one architecture of every class.
+    fn unite(&mut self, blocks: &[std::ops::Range<usize>]) -> std::result::Result<(), String> {
+        let Some(size) = self.size.filter(|&size| size <= MAX_LISTED) else {
+            return Err(format!("classes are for spaces of at most {MAX_LISTED} architectures; state rules instead"));
+        };
+        self.classes = representatives(&self.definition.classes, size)?;
+        let kept: Vec<u64> = (0..size).filter(|i| self.classes.get(i).is_none_or(|first| first == i)).collect();
+        let mut rows = zeros(kept.len(), self.width()).map_err(|e| e.to_string())?;
+        if let Some([all, united]) = &mut self.lawful {
+            rows.chunks_exact_mut(self.variables.len()).zip(&kept).for_each(|(row, &index)| all.at(index, row));
+            *united = Arc::new(Lawful::listed(&self.variables, blocks, &rows)?);
+            self.size = u64::try_from(united.size()).ok();
+        }
+        Ok(())
     }
 
     /// Name of the space.
@@ -171,10 +200,24 @@ impl Space {
         &self.definition.name
     }
 
-    /// The space of some choices alone: ascending choice indices of every variable.
+    /// The space of some choices alone: ascending choice indices of every variable. In one with rules choices keep
+    /// their indices, and inactive variables may stay so; else an index is a position among the allowed choices.
     pub fn restricted(&self, allowed: &[Vec<u8>]) -> Result<Space> {
         self.check_allowed(allowed)?;
         let mut definition = self.definition.clone();
+        if self.has_rules() {
+            // Choices keep their numbers, which rules and classes name.
+            for (variable, own) in self.variables.iter().zip(allowed) {
+                let other = |c: &usize| !own.contains(&(*c as u8));
+                let others: Vec<_> =
+                    (0..variable.choices.len()).filter(other).map(|c| variable.choices[c].clone()).collect();
+                if !others.is_empty() {
+                    let when = [(variable.name.clone(), Choices::Several(others))].into();
+                    definition.forbidden.push(ForbiddenDefinition { when });
+                }
+            }
+            return Space::new(definition);
+        }
         let variables = definition.blocks.iter_mut().flat_map(|block| &mut block.variables);
         for (variable, own) in variables.zip(allowed) {
             let labels = variable.labels.take();
@@ -214,6 +257,68 @@ impl Space {
         self.size
     }
 
+    /// Number of architectures.
+    pub fn total(&self) -> BigUint {
+        match &self.lawful {
+            Some([_, united]) => united.size().clone(),
+            None => self.blocks.iter().map(|b| BigUint::from(b.states)).product(),
+        }
+    }
+
+    /// The architectures that obey the rules, where there are any.
+    pub(crate) fn lawful(&self) -> Option<&Lawful> {
+        self.lawful.as_ref().map(|[_, united]| &**united)
+    }
+
+    /// Those without regard to classes, with the number of the one for all by that of the others.
+    pub(crate) fn classed(&self) -> Option<(&Lawful, &HashMap<u64, u64>)> {
+        self.lawful.as_ref().map(|[all, _]| (&**all, &self.classes))
+    }
+
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Clauses that hold for no architecture; those of classes are not among them.
+    pub(crate) fn clauses(&self) -> &[Clause] {
+        &self.clauses
+    }
+
+    /// Whether some architectures stand for classes that are listed.
+    pub(crate) fn has_classes(&self) -> bool {
+        !self.classes.is_empty()
+    }
+
+    /// Variables that some rule is about.
+    pub(crate) fn ruled(&self) -> Vec<bool> {
+        let mut ruled = vec![self.has_classes(); self.width()];
+        self.clauses.iter().flatten().for_each(|literal| ruled[literal.variable] = true);
+        ruled
+    }
+
+    /// The states of a block that rules are about.
+    pub(crate) fn lawful_states(&self, block: usize) -> Option<&States> {
+        let ruled = self.ruled();
+        let is_ruled = self.blocks[block].variables.clone().any(|v| ruled[v]);
+        self.lawful().filter(|_| is_ruled).map(|lawful| &lawful.states[block])
+    }
+
+    /// Whether some joint choices, or the ways to write an architecture, are none of the space.
+    pub fn has_rules(&self) -> bool {
+        self.lawful.is_some()
+    }
+
+    /// Number of states of a block: its joint choices that some architecture has.
+    pub fn states_of(&self, block: usize) -> usize {
+        self.lawful().map_or(self.blocks[block].states, |lawful| lawful.states[block].len())
+    }
+
+    /// Joint choices of blocks; the largest number where some have more than a byte tells apart.
+    pub(crate) fn byte_cells(&self, blocks: impl IntoIterator<Item = usize>) -> usize {
+        let states = |b: usize| if self.blocks[b].states > BYTE_STATES { usize::MAX } else { self.blocks[b].states };
+        blocks.into_iter().fold(1, |n, b| n.saturating_mul(states(b)))
+    }
+
     /// Number of architectures, or the error that says there is no 64-bit index.
     pub fn indexed_size(&self) -> Result<u64> {
         self.size.ok_or_else(|| Error::NoIndex { space: self.name().to_owned() })
@@ -228,7 +333,7 @@ impl Space {
     pub(crate) fn radix(&self, variable: usize) -> (usize, usize) {
         let block = &self.blocks[self.variables[variable].block];
         let later = &self.variables[variable + 1..block.variables.end];
-        (self.variables[variable].choices.len(), later.iter().map(|v| v.choices.len()).product())
+        (self.variables[variable].card(), later.iter().map(Variable::card).product())
     }
 
     /// Blocks of ascending variables, each once.
@@ -238,44 +343,10 @@ impl Space {
         blocks
     }
 
-    /// Number of choices of each variable.
+    /// Number of states of each variable: its choices, and being inactive where it may be.
     pub fn cards(&self) -> impl Iterator<Item = usize> + '_ {
-        self.variables.iter().map(|v| v.choices.len())
+        self.variables.iter().map(Variable::card)
     }
-}
-
-fn check_variable(space: &str, v: &VariableDefinition, block: usize) -> Result<Variable> {
-    let count = v.choices.len();
-    check_column(&v.name).map_err(|reason| invalid(space, format!("variable {:?} {reason}", v.name)))?;
-    if count == 0 || count > MAX_STATES {
-        return Err(invalid(space, format!("{:?} has {count} choices; give it 1 to {MAX_STATES}", v.name)));
-    }
-    if v.choices.iter().any(|c| matches!(c, Choice::Float(f) if !f.is_finite())) {
-        return Err(invalid(space, format!("{:?} has a choice that is not finite; use a number or text", v.name)));
-    }
-    let symbol = v.symbol.clone().unwrap_or_else(|| v.name.clone());
-    let labels: Vec<String> = match &v.labels {
-        Some(labels) if labels.len() == count => labels.clone(),
-        Some(labels) => {
-            let reason =
-                format!("{:?} has {count} choices and {} labels; give one label a choice", v.name, labels.len());
-            return Err(invalid(space, reason));
-        }
-        None => v.choices.iter().map(Choice::label).collect(),
-    };
-    let tokens: Vec<String> = labels.iter().map(|label| format!("{symbol}{label}")).collect();
-    for (i, token) in tokens.iter().enumerate() {
-        let bad = |c: char| c == '_' || c == '-' || c.is_whitespace() || c.is_control();
-        if token.is_empty() || token.contains(bad) {
-            let reason =
-                format!("{:?} is written {token:?}, which holds '_', '-' or a space; set symbol and labels", v.name);
-            return Err(invalid(space, reason));
-        }
-        if tokens[..i].contains(token) || v.choices[..i].contains(&v.choices[i]) {
-            return Err(invalid(space, format!("{:?} has the choice {} twice; remove one", v.name, v.choices[i])));
-        }
-    }
-    Ok(Variable { name: v.name.clone(), symbol, choices: v.choices.clone(), block, tokens })
 }
 
 fn invalid(space: &str, reason: impl Into<String>) -> Error {
@@ -327,10 +398,31 @@ mod tests {
             let message = Space::from_toml(text).unwrap_err().to_string();
             assert!(message.contains(part), "{message}");
         }
-        let wide = format!(
-            "[space]\nname='x'\n[[space.blocks]]\nname='b'\nvariables=[{{name='v',choices={:?}}},{{name='w',choices=[1,2]}}]",
-            (0..200).collect::<Vec<_>>()
-        );
-        assert!(Space::from_toml(&wide).unwrap_err().to_string().contains("400 states"));
+        let blocks = |a: usize, b: usize| {
+            let list = |n| (0..n).collect::<Vec<_>>();
+            format!(
+                "[space]\nname='x'\n[[space.blocks]]\nname='b'\nvariables=[{{name='v',choices={:?}}},{{name='w',choices={:?}}},{{name='x',choices=[1,2]}}]",
+                list(a),
+                list(b)
+            )
+        };
+        assert!(Space::from_toml(&blocks(300, 2)).unwrap_err().to_string().contains("1 to 256"));
+        assert!(Space::from_toml(&blocks(256, 256)).unwrap_err().to_string().contains("131072 states, at most 65536"));
+        assert_eq!(Space::from_toml(&blocks(256, 128)).unwrap().size(), Some(65_536));
+        let rules = [
+            ("conditions=[{variables=['y'],when={w=1}}]", "\"y\", which is no variable"),
+            ("conditions=[{variables=['v'],when={w=7}}]", "a rule names 7 of \"w\""),
+            ("conditions=[{variables=['v'],when={w=1}},{variables=['w'],when={v=0}}]", "v, w go in a circle"),
+            ("forbidden=[{when={}}]", "names no variable"),
+            ("forbidden=[{when={x=[1,2]}}]", "leave no architecture"),
+            ("equivalences=[{when={v=0},same_as={}}]", "no 'when' or no 'same_as'"),
+            ("classes=[[0, 99]]", "a class has index 99; choose one of 0 to 7"),
+            ("classes=[[0, 1], [1, 2]]", "index 1 is in two classes"),
+        ];
+        for (rule, part) in rules {
+            let text = blocks(2, 2).replacen("name='x'", &format!("name='x'\n{rule}"), 1);
+            let message = Space::from_toml(&text).unwrap_err().to_string();
+            assert!(message.contains(part), "{message}");
+        }
     }
 }

@@ -4,9 +4,13 @@
 
 use std::ops::Range;
 
+use num_bigint::BigUint;
+
 use crate::error::{Error, Result};
-use crate::memory::room;
+use crate::memory::{room, zeros};
 use crate::space::definition::{Block, Space};
+use crate::space::rules::{Clause, Literal, Unlawful};
+use crate::space::variables::Choice;
 use crate::threads::{Run, for_rows, row_by_row};
 
 impl Space {
@@ -20,9 +24,75 @@ impl Space {
                 if let Some(v) = row.iter().zip(&last).position(|(x, last)| x > last) {
                     return Err(self.choice_index_error(first + i, v, row[v]));
                 }
+                if !self.is_lawful(row) {
+                    return Err(self.unlawful_error(first + i, row));
+                }
             }
             Ok(())
         })
+    }
+
+    /// Whether a row with choices in range is an architecture in its canonical form.
+    pub(crate) fn is_lawful(&self, row: &[u8]) -> bool {
+        self.lawful().is_none_or(|lawful| lawful.check(row).is_ok())
+    }
+
+    /// Why a row with choices in range is no canonical architecture.
+    fn unlawful_error(&self, row: usize, choices: &[u8]) -> Error {
+        let mut canonical = choices.to_vec();
+        if let Err(unlawful) = self.settle(&mut canonical, |_| None) {
+            return self.explained(row, &canonical, unlawful);
+        }
+        let differs = choices.iter().zip(&canonical).position(|(a, b)| a != b).unwrap_or(0);
+        let variable = &self.variables()[differs];
+        let token = |row: &[u8]| variable.tokens[row[differs] as usize].clone();
+        let (found, expected) = (token(choices), token(&canonical));
+        Error::NotCanonical { row, variable: variable.name.clone(), found, expected }
+    }
+
+    /// Rows with choices in range in their canonical form; `None` where all are in it.
+    pub fn canonical(&self, rows: &[u8], run: &Run<'_>) -> Result<Option<Vec<u8>>> {
+        let (width, cards) = (self.width(), self.cards().collect::<Vec<_>>());
+        if !self.has_rules() || self.check(rows, run).is_ok() {
+            return Ok(None);
+        }
+        let out = row_by_row(run, (rows, width), width, |i, row, out: &mut [u8]| {
+            if let Some(v) = (0..width).find(|&v| row[v] as usize >= cards[v]) {
+                return Err(self.choice_index_error(i, v, row[v]));
+            }
+            out.copy_from_slice(row);
+            self.settle(out, |_| None).map_err(|unlawful| self.explained(i, out, unlawful))
+        })?;
+        Ok(Some(out))
+    }
+
+    /// The error of an architecture that rules exclude.
+    fn explained(&self, row: usize, choices: &[u8], unlawful: Unlawful) -> Error {
+        let named = |clause: &Clause| {
+            let part = |l: &Literal| format!("{}", self.variables()[l.variable].tokens[choices[l.variable] as usize]);
+            clause.iter().map(part).collect::<Vec<_>>().join(" with ")
+        };
+        match unlawful {
+            Unlawful::Missing(v) => {
+                let variable = &self.variables()[v];
+                let choices = variable.choices.iter().map(Choice::to_string).collect::<Vec<_>>().join(", ");
+                let reason = format!("is inactive where it is active; choose one of {choices}");
+                Error::Unlawful { row, variable: variable.name.clone(), reason }
+            }
+            Unlawful::Forbidden(clause) => {
+                let clause = &self.rules().forbidden[clause];
+                let variable = self.variables()[clause[0].variable].name.clone();
+                Error::Unlawful {
+                    row,
+                    variable,
+                    reason: format!("has a forbidden combination, {}; change one", named(clause)),
+                }
+            }
+            Unlawful::Unsettled => {
+                let reason = "is rewritten for ever by the space's equivalences; mend them".to_owned();
+                Error::Unlawful { row, variable: "the architecture".to_owned(), reason }
+            }
+        }
     }
 
     /// Expects ascending choice indices of every variable.
@@ -36,7 +106,7 @@ impl Space {
             if choices.is_empty() || choices.windows(2).any(|w| w[0] >= w[1]) {
                 return invalid(format!("{:?} is restricted to {choices:?}; give ascending choices", variable.name));
             }
-            if let Some(&index) = choices.iter().find(|&&c| c as usize >= variable.choices.len()) {
+            if let Some(&index) = choices.iter().find(|&&c| c as usize >= variable.card()) {
                 return Err(self.choice_index_error(0, v, index));
             }
         }
@@ -51,47 +121,91 @@ impl Space {
     /// The error for a choice index out of range.
     pub fn choice_index_error(&self, row: usize, variable: usize, index: u8) -> Error {
         let v = &self.variables()[variable];
-        let last = v.choices.len() - 1;
+        let last = v.card() - 1;
         Error::ChoiceIndex { row, variable: v.name.clone(), index, last, choices: v.choice_list() }
     }
 
     /// Block states of checked rows.
-    pub fn block_states(&self, rows: &[u8], run: &Run<'_>) -> Result<Vec<u8>> {
+    pub fn block_states(&self, rows: &[u8], run: &Run<'_>) -> Result<Vec<u16>> {
         let (width, blocks) = (self.width(), self.blocks().len());
         let cards: Vec<usize> = self.cards().collect();
-        row_by_row(run, (rows, width), blocks, |_, row, out: &mut [u8]| {
-            for (state, block) in out.iter_mut().zip(self.blocks()) {
-                *state = joint_state(block.variables.clone(), row, &cards) as u8;
+        row_by_row(run, (rows, width), blocks, |_, row, out: &mut [u16]| {
+            for (b, (state, block)) in out.iter_mut().zip(self.blocks()).enumerate() {
+                *state = match self.lawful() {
+                    Some(lawful) => lawful.states[b].of(row).unwrap_or(0) as u16,
+                    None => joint_state(block.variables.clone(), row, &cards) as u16,
+                };
             }
             Ok(())
         })
     }
 
     /// Rows of choice indices of block states.
-    pub fn from_block_states(&self, states: &[u8], run: &Run<'_>) -> Result<Vec<u8>> {
+    pub fn from_block_states(&self, states: &[u16], run: &Run<'_>) -> Result<Vec<u8>> {
         let (width, blocks) = (self.width(), self.blocks().len());
+        let last: Vec<usize> = (0..blocks).map(|b| self.states_of(b) - 1).collect();
         let tables = self.state_tables();
         row_by_row(run, (states, blocks), width, |row, states, out: &mut [u8]| {
-            for ((block, table), &state) in self.blocks().iter().zip(&tables).zip(states) {
-                if state as usize >= block.states {
-                    return Err(Error::BlockState { row, block: block.name.clone(), state, last: block.states - 1 });
+            for (b, (block, &state)) in self.blocks().iter().zip(states).enumerate() {
+                if state as usize > last[b] {
+                    return Err(Error::BlockState { row, block: block.name.clone(), state, last: last[b] });
                 }
                 let n = block.variables.len();
-                out[block.variables.clone()].copy_from_slice(&table[state as usize * n..][..n]);
+                let choices = match self.lawful() {
+                    Some(lawful) => lawful.states[b].choices(state as usize),
+                    None => &tables[b][state as usize * n..][..n],
+                };
+                out[block.variables.clone()].copy_from_slice(choices);
             }
-            Ok(())
+            match self.is_lawful(out) {
+                true => Ok(()),
+                false => Err(self.unlawful_error(row, out)),
+            }
         })
     }
 
-    /// 64-bit index of each checked row: mixed radix, the last variable fastest.
+    /// 64-bit index of each checked row: its place in the ascending order of choice indices.
     pub fn index(&self, rows: &[u8], run: &Run<'_>) -> Result<Vec<u64>> {
         self.indexed_size()?;
         let width = self.width();
         let cards: Vec<u64> = self.cards().map(|n| n as u64).collect();
         row_by_row(run, (rows, width), 1, |_, row, out: &mut [u64]| {
-            out[0] = row.iter().zip(&cards).fold(0, |n, (&x, card)| n * card + u64::from(x));
+            out[0] = match self.lawful() {
+                Some(lawful) => lawful.index(row),
+                None => row.iter().zip(&cards).fold(0, |n, (&x, card)| n * card + u64::from(x)),
+            };
             Ok(())
         })
+    }
+
+    /// Index of each checked row, in a space of any size.
+    pub fn wide_index(&self, rows: &[u8]) -> Vec<BigUint> {
+        let cards: Vec<usize> = self.cards().collect();
+        let index = |row: &[u8]| match self.lawful() {
+            Some(lawful) => lawful.wide_index(row),
+            None => row.iter().zip(&cards).fold(BigUint::ZERO, |n, (&x, &card)| n * card + x),
+        };
+        rows.chunks_exact(self.width()).map(index).collect()
+    }
+
+    /// Rows of choice indices at indices of a space of any size.
+    pub fn wide_at(&self, indices: Vec<BigUint>) -> Result<Vec<u8>> {
+        let (size, cards) = (self.total(), self.cards().collect::<Vec<_>>());
+        let mut out = zeros(indices.len(), self.width())?;
+        for (row, (mut index, out)) in indices.into_iter().zip(out.chunks_exact_mut(self.width())).enumerate() {
+            if index >= size {
+                return Err(Error::WideIndex { row, index, size });
+            }
+            if let Some(lawful) = self.lawful() {
+                lawful.wide_at(index, out);
+                continue;
+            }
+            for (choice, &card) in out.iter_mut().zip(&cards).rev() {
+                *choice = u8::try_from(&index % card).unwrap_or(0);
+                index /= card;
+            }
+        }
+        Ok(out)
     }
 
     /// Rows of choice indices at 64-bit indices.
@@ -121,6 +235,12 @@ impl Space {
         run: &Run<'_>,
     ) -> Result<Vec<u8>> {
         let width = self.width();
+        if let Some(lawful) = self.lawful() {
+            return row_by_row(run, (&vec![(); rows], 1), width, |row, _, out: &mut [u8]| {
+                lawful.at(index_of(row), out);
+                Ok(())
+            });
+        }
         let tables = self.state_tables();
         row_by_row(run, (&vec![(); rows], 1), width, |row, _, out: &mut [u8]| {
             let mut rest = index_of(row);
@@ -167,7 +287,7 @@ impl Space {
                 text: text.chars().take(200).collect(),
                 space: self.name().to_owned(),
                 reason,
-                example: self.format_row(&vec![0; width]),
+                example: self.format_row(&self.first()),
             })
         })
     }
@@ -194,17 +314,52 @@ impl Space {
         Ok(())
     }
 
-    /// All architectures that differ from a checked row in one variable.
+    /// The first architecture.
+    pub(crate) fn first(&self) -> Vec<u8> {
+        let mut row = vec![0; self.width()];
+        if let Some(lawful) = self.lawful() {
+            lawful.wide_at(BigUint::ZERO, &mut row);
+        }
+        row
+    }
+
+    /// All architectures that differ from a checked row in one variable, and in those that its choice switches on,
+    /// which take their first choices, off, or for others that are the same.
     pub fn neighbours(&self, row: &[u8]) -> Vec<u8> {
-        let mut out = Vec::new();
-        for (v, card) in self.cards().enumerate() {
-            for choice in (0..card).map(|c| c as u8).filter(|&c| c != row[v]) {
+        let mut out: Vec<u8> = Vec::new();
+        for (v, variable) in self.variables().iter().enumerate().filter(|(v, variable)| !variable.is_inactive(row[*v]))
+        {
+            for choice in (0..variable.choices.len()).map(|c| c as u8).filter(|&c| c != row[v]) {
                 let start = out.len();
                 out.extend_from_slice(row);
                 out[start + v] = choice;
+                if self.has_rules() {
+                    let (known, own) = out.split_at_mut(start);
+                    let is_new = self.settle(own, |_| Some(0)).is_ok() && own != row;
+                    if !is_new || known.chunks_exact(row.len()).any(|other| other == own) {
+                        out.truncate(start);
+                    }
+                }
             }
         }
         out
+    }
+
+    /// Brings a row with choices in range into its canonical form, with the choices of a function for variables that
+    /// have none; or says why it is no architecture.
+    pub(crate) fn settle(
+        &self,
+        row: &mut [u8],
+        fill: impl FnMut(usize) -> Option<u8>,
+    ) -> std::result::Result<(), Unlawful> {
+        let Some((all, classes)) = self.classed() else { return Ok(()) };
+        self.rules().settle(self.variables(), row, fill)?;
+        if !classes.is_empty()
+            && let Some(&first) = classes.get(&all.index(row))
+        {
+            all.at(first, row);
+        }
+        Ok(())
     }
 
     /// For each block, the choice indices of each of its states.

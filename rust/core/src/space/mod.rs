@@ -2,5 +2,11 @@
 
 pub mod definition;
 pub mod forms;
+pub(crate) mod lawful;
 pub mod names;
+pub mod rules;
 pub mod sample;
+pub mod variables;
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,17 @@ impl Space {
         }
         match self.size() {
             Some(size) => self.decode_with(rows, |row| uniform(seed, first.wrapping_add(row as u64), size), run),
+            None if self.has_rules() => {
+                let blocks = self.blocks().len();
+                let streams: Vec<u64> = (0..blocks).map(|b| mix(seed ^ mix(b as u64))).collect();
+                let Some(lawful) = self.lawful() else { return Ok(Vec::new()) };
+                row_by_row(run, (&vec![(); rows], 1), self.width(), |i, _, row: &mut [u8]| {
+                    let place = mix(first.wrapping_add(i as u64));
+                    let mut streams = streams.iter();
+                    lawful.drawn(|| mix(streams.next().unwrap_or(&0) ^ place), row);
+                    Ok(())
+                })
+            }
             None => {
                 let cards: Vec<u64> = self.cards().map(|n| n as u64).collect();
                 let streams: Vec<u64> = (0..cards.len()).map(|v| mix(seed ^ mix(v as u64))).collect();
@@ -34,6 +45,15 @@ impl Space {
                     Ok(())
                 })
             }
+        }
+    }
+
+    /// A uniform architecture of a space with rules, by random words.
+    pub(crate) fn draw(&self, mut word: impl FnMut() -> u64, row: &mut [u8]) {
+        match (self.lawful(), self.size()) {
+            (Some(lawful), Some(size)) => lawful.at((u128::from(word()) * u128::from(size) >> 64) as u64, row),
+            (Some(lawful), None) => lawful.drawn(word, row),
+            (None, _) => {}
         }
     }
 
@@ -54,6 +74,14 @@ impl Space {
         let streams = [u64::MAX, u64::MAX - 1].map(|tag| mix(seed ^ mix(tag)));
         let mut out = rows.to_vec();
         for (i, row) in out.chunks_exact_mut(cards.len()).enumerate() {
+            if self.has_rules() {
+                let near = self.neighbours(row);
+                if !near.is_empty() {
+                    let n = (near.len() / row.len()) as u64;
+                    row.copy_from_slice(&near[uniform(streams[0], i as u64, n) as usize * row.len()..][..row.len()]);
+                }
+                continue;
+            }
             let v = free[uniform(streams[0], i as u64, free.len() as u64) as usize];
             let other = uniform(streams[1], i as u64, cards[v] as u64 - 1) as u8;
             row[v] = other + u8::from(other >= row[v]);

@@ -15,6 +15,7 @@ use crate::space::definition::Space;
 use crate::store::tensors::{Read, Reader, Tensor, bytes_of, check_offsets, f32s, f64s, narrow_bytes, u16s, u32s};
 use crate::store::trees;
 use crate::surrogate::ensemble::Surrogate;
+use crate::surrogate::repeats::Repeats;
 use crate::surrogate::uncertainty::Uncertainty;
 use crate::tables::axes::{AxisSet, Granularity, MAX_ORDER, starts};
 use crate::tables::stored::{Form, Tables};
@@ -80,6 +81,9 @@ pub fn to_bytes(
     }
     if !surrogate.forests.is_empty() {
         tensors.extend(trees::tensors(space, &surrogate.forests));
+    }
+    if let Some(repeats) = &surrogate.repeats {
+        tensors.extend([u32s("repeats.offsets", &repeats.offsets), f64s("repeats.values", &repeats.values)]);
     }
     tensors.extend(uncertainty.into_iter().flat_map(|uncertainty| uncertainty_tensors(space, uncertainty)));
     let json = serde_json::to_string(header).map_err(|e| Error::model(e.to_string()))?;
@@ -168,7 +172,16 @@ fn read_surrogate(reader: &Reader<'_>, space: &Space, header: &Header) -> Read<S
     let groups = [mean?, member?];
     let forests = if reader.has("forest.") { trees::read(reader, space, &mut constants)? } else { Vec::new() };
     let forests = if forests.iter().all(|f| f.tree_count() == 0) { Vec::new() } else { forests };
-    Ok(Surrogate { constants, tables, forests, groups })
+    let repeats = reader.has("repeats.").then(|| read_repeats(reader, space, header.form)).transpose()?;
+    Ok(Surrogate { constants, tables, forests, groups, repeats })
+}
+
+fn read_repeats(reader: &Reader<'_>, space: &Space, form: Form) -> Read<Repeats> {
+    if form != Form::Given {
+        return Err("tensor repeats.values is for tables as they are given, these are not".to_owned());
+    }
+    let (offsets, values) = (reader.u32s("repeats.offsets")?, reader.f64s("repeats.values")?);
+    Repeats::new(space, offsets, values).map_err(|reason| format!("tensor {reason}"))
 }
 
 fn read_tables(reader: &Reader<'_>, space: &Space, header: &Header, members: usize) -> Read<Tables> {
@@ -318,13 +331,47 @@ mod tests {
     #[test]
     fn tables_as_given_come_back_bit_for_bit() {
         let space = space_of(&[&[3, 2], &[4], &[5]]);
-        let table = Surrogate::tabulated(&space, (0..120u32).map(|i| f64::from(i * 7 % 11) / 3.0).collect()).unwrap();
+        let values = (0..120u32).map(|i| f64::from(i * 7 % 11) / 3.0).collect();
+        let table = Surrogate::tabulated(&space, values, None).unwrap();
         let header = header(&space, &table);
         let bytes = to_bytes(&space, &header, &table, None).unwrap();
         assert_eq!(read(&space, &bytes).unwrap().1, table);
         let purified = Header { form: Form::Purified, ..header };
         let message = read(&space, &to_bytes(&space, &purified, &table, None).unwrap()).unwrap_err().to_string();
         assert!(message.contains("tensor table_cells has shape [1, 120]"), "{message}");
+    }
+
+    #[test]
+    fn repeats_come_back_and_are_checked() {
+        let space = space_of(&[&[3], &[4]]);
+        let offsets: Vec<u32> = (0..13).map(|i| i * 5 / 2).collect();
+        let values: Vec<f64> = (0..30).map(|i| f64::from(i) / 7.0).collect();
+        let repeats = Repeats::new(&space, offsets.clone(), values.clone()).unwrap();
+        assert_eq!((repeats.of(0), repeats.of(11)), (&[0.0, 1.0 / 7.0][..], &repeats.values[27..]));
+        let table = Surrogate::tabulated(&space, vec![1.0; 12], Some((offsets, values))).unwrap();
+        let header = header(&space, &table);
+        let told = |header: &Header, repeats: Repeats| {
+            let table = Surrogate { repeats: Some(repeats), ..table.clone() };
+            read(&space, &to_bytes(&space, header, &table, None).unwrap()).map(|found| found.1)
+        };
+        assert_eq!(told(&header, repeats.clone()).unwrap(), table);
+        let refused = |change: &dyn Fn(&mut Repeats), reason: &str| {
+            let mut changed = repeats.clone();
+            change(&mut changed);
+            let message = told(&header, changed).unwrap_err().to_string();
+            assert!(message.contains(reason), "{message}");
+        };
+        refused(&|r| r.values[3] = f64::NAN, "tensor repeats.values has NaN");
+        refused(&|r| r.values.truncate(29), "tensor repeats.offsets does not ascend from 0 to 29");
+        refused(&|r| r.offsets[0] = 1, "repeats.offsets does not ascend");
+        refused(&|r| r.offsets[4] = 99, "repeats.offsets does not ascend");
+        refused(&|r| r.offsets.truncate(12), "repeats.offsets has 12 numbers, expected one more than architectures");
+        refused(&|r| r.offsets.clear(), "repeats.offsets has 0 numbers");
+        let (purified, _, _) = artifact(&space, 3, 7);
+        let trees = lower(&space, &[&forest(&space, 5, 3, 4, 1)], &run()).unwrap();
+        let trees = Surrogate { repeats: Some(repeats), ..trees };
+        let message = read(&space, &to_bytes(&space, &purified, &trees, None).unwrap()).unwrap_err().to_string();
+        assert!(message.contains("repeats.values is for tables as they are given"), "{message}");
     }
 
     #[test]

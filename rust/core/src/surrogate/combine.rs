@@ -6,7 +6,7 @@ use crate::space::definition::Space;
 use crate::surrogate::ensemble::Surrogate;
 use crate::surrogate::given::check_axes;
 use crate::surrogate::lower::spread;
-use crate::tables::axes::{AxisSet, Granularity, MAX_CELLS, axis_set, joint};
+use crate::tables::axes::{AxisSet, Granularity, MAX_CELLS, axis_set};
 use crate::tables::stored::{RawTables, Tables, purify};
 use crate::threads::Run;
 
@@ -66,7 +66,7 @@ fn common_granularity(space: &Space, parts: &[(f64, &Surrogate)]) -> Result<Gran
     }
     for set in of(Granularity::Variables).flat_map(|t| &t.sets) {
         let blocks = space.blocks_of(set.axes().iter().map(|&v| v as usize));
-        let cells = joint(blocks.into_iter().map(|b| space.blocks()[b].states));
+        let cells = space.byte_cells(blocks);
         if cells > MAX_CELLS {
             return Err(Error::model(format!(
                 "a table over variables {:?} would have {cells} cells over their blocks, at most {MAX_CELLS} fit; combine surrogates of one granularity",
@@ -80,7 +80,7 @@ fn common_granularity(space: &Space, parts: &[(f64, &Surrogate)]) -> Result<Gran
 /// The variables of a table over blocks: it is one over them, cell by cell, where they are few enough.
 fn variables_of(space: &Space, blocks: &AxisSet) -> Result<AxisSet> {
     let of_block = |&b: &u16| space.blocks()[b as usize].variables.clone();
-    let free = |&v: &usize| space.variables()[v].choices.len() > 1;
+    let free = |&v: &usize| space.variables()[v].card() > 1;
     let variables: Vec<usize> = blocks.axes().iter().flat_map(of_block).filter(free).collect();
     check_axes(space, Granularity::Variables, &variables).map_err(Error::model)?;
     axis_set(&variables.iter().map(|&v| v as u16).collect::<Vec<_>>())

@@ -8,6 +8,7 @@ use crate::layout::groups::{Group, MEMBER_LANES, assign, check_groups};
 use crate::memory::zeros;
 use crate::source::trees::Forest;
 use crate::space::definition::Space;
+use crate::surrogate::repeats::Repeats;
 use crate::surrogate::sums::Sums;
 use crate::tables::axes::{MAX_CELLS, MAX_ORDER, joint};
 use crate::tables::stored::{Form, Tables};
@@ -31,12 +32,14 @@ pub struct Surrogate {
     pub forests: Vec<Forest>,
     /// Groups of axes whose tables are summed for the mean, and for the members.
     pub groups: [Vec<Vec<u16>>; 2],
+    /// What a complete table's values are the means of, where it was measured repeatedly.
+    pub repeats: Option<Repeats>,
 }
 
 impl Surrogate {
     /// A surrogate from its parts; chooses the groups.
     pub(crate) fn new(space: &Space, constants: Vec<f64>, tables: Tables, forests: Vec<Forest>) -> Result<Surrogate> {
-        let mut surrogate = Surrogate { constants, tables, forests, groups: [Vec::new(), Vec::new()] };
+        let mut surrogate = Surrogate { constants, tables, forests, groups: [Vec::new(), Vec::new()], repeats: None };
         let mut limits = [MAX_CELLS, MEMBER_CELLS];
         loop {
             surrogate.groups = limits.map(|limit| choose_groups(space, &surrogate.tables, limit));
@@ -286,7 +289,7 @@ mod tests {
     fn a_complete_table_is_kept_as_it_is() {
         let space = space_of(&[&[3, 2], &[4], &[1]]);
         let values: Vec<f64> = (0..24u32).map(|i| f64::from(i % 5) / 3.0).collect();
-        let table = Surrogate::tabulated(&space, values.clone()).unwrap();
+        let table = Surrogate::tabulated(&space, values.clone(), None).unwrap();
         let rows = space.range(0, 24, &ALONE).unwrap();
         assert_eq!(table.predict(&space, &rows, &run()).unwrap(), values);
         assert_eq!(table.predict_members(&space, &rows, &run()).unwrap(), values);
@@ -294,12 +297,13 @@ mod tests {
         assert!((purified.constants[0] - values.iter().sum::<f64>() / 24.0).abs() < 1e-14);
         let found = purified.predict(&space, &rows, &run()).unwrap();
         assert!(found.iter().zip(&values).all(|(a, b)| (a - b).abs() < 1e-14));
-        let refused = |space: &Space, values: Vec<f64>| Surrogate::tabulated(space, values).unwrap_err().to_string();
+        let refused =
+            |space: &Space, values: Vec<f64>| Surrogate::tabulated(space, values, None).unwrap_err().to_string();
         assert!(refused(&space, vec![0.0; 23]).contains("24 architectures, 23 values"));
         assert!(refused(&space, vec![f64::NAN; 24]).contains("architecture 0 has the value NaN"));
         let blocks = space_of(&[&[2], &[2], &[2], &[2]]);
         assert!(refused(&blocks, vec![0.0; 16]).contains("a table of all blocks: it has 4 blocks; use 1 to 3"));
-        let fixed = Surrogate::tabulated(&space_of(&[&[1], &[1]]), vec![7.5]).unwrap();
+        let fixed = Surrogate::tabulated(&space_of(&[&[1], &[1]]), vec![7.5], None).unwrap();
         assert_eq!(fixed.constants, [7.5]);
     }
 

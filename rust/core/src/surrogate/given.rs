@@ -2,8 +2,9 @@
 
 use crate::error::{Error, Result};
 use crate::layout::columns::{columns, packed_cells};
-use crate::space::definition::Space;
+use crate::space::definition::{BYTE_STATES, Space};
 use crate::surrogate::ensemble::Surrogate;
+use crate::surrogate::repeats::Repeats;
 use crate::tables::axes::{AxisSet, Granularity, MAX_BLOCKS, MAX_CELLS, MAX_ORDER, joint};
 use crate::tables::stored::{Form, RawTables, Tables, purify};
 use crate::threads::Run;
@@ -29,8 +30,11 @@ impl Surrogate {
         Surrogate::new(space, vec![constant], tables, Vec::new())
     }
 
-    /// A single member that is a complete table: the value of every architecture, by index, kept as it is.
-    pub fn tabulated(space: &Space, values: Vec<f64>) -> Result<Surrogate> {
+    /// A single member that is a complete table: the value of every architecture, by index, kept as it is; and where
+    /// the measured values of each start that it is the mean of, and these.
+    pub fn tabulated(space: &Space, values: Vec<f64>, repeats: Option<(Vec<u32>, Vec<f64>)>) -> Result<Surrogate> {
+        let repeats = repeats.map(|(offsets, values)| Repeats::new(space, offsets, values)).transpose();
+        let repeats = repeats.map_err(Error::model)?;
         let cards = Granularity::Blocks.cards(space);
         let free: Vec<usize> = (0..cards.len()).filter(|&b| cards[b] > 1).collect();
         let fixed = free.is_empty();
@@ -52,7 +56,7 @@ impl Surrogate {
         tables.form = Form::Given;
         let constant = if fixed { values[0] } else { 0.0 };
         tables.cells.push(if fixed { Vec::new() } else { values });
-        Surrogate::new(space, vec![constant], tables, Vec::new())
+        Ok(Surrogate { repeats, ..Surrogate::new(space, vec![constant], tables, Vec::new())? })
     }
 
     /// A surrogate from tables over variables or blocks, purified on the way: for each set of axes the cells
@@ -137,7 +141,7 @@ pub(crate) fn check_axes(space: &Space, granularity: Granularity, set: &[usize])
         return Err(format!("use ascending numbers of {axes}, 0 to {}", count - 1));
     }
     let (cells, states) = match granularity {
-        Granularity::Blocks => (joint(set.iter().map(|&b| space.blocks()[b].states)), "states"),
+        Granularity::Blocks => (space.byte_cells(set.iter().copied()), "states"),
         Granularity::Variables => {
             let blocks = space.blocks_of(set.iter().copied()).len();
             if blocks > MAX_BLOCKS {
@@ -147,6 +151,9 @@ pub(crate) fn check_axes(space: &Space, granularity: Granularity, set: &[usize])
         }
     };
     match cells > MAX_CELLS {
+        true if cells == usize::MAX => {
+            Err(format!("a block of theirs has more than {BYTE_STATES} joint choices; use variables, or split it"))
+        }
         true => Err(format!("they have {cells} joint {states}; at most {MAX_CELLS} fit")),
         false => Ok(()),
     }

@@ -8,7 +8,7 @@ use crate::source::paths::{Path, for_each_leaf};
 use crate::source::trees::{Forest, Node};
 use crate::space::definition::Space;
 use crate::surrogate::ensemble::Surrogate;
-use crate::tables::axes::{Granularity, MAX_BLOCKS, MAX_CELLS, MAX_ORDER, axis_set, joint};
+use crate::tables::axes::{Granularity, MAX_BLOCKS, MAX_CELLS, MAX_ORDER, axis_set};
 use crate::tables::stored::{RawTables, Tables, purify};
 use crate::threads::Run;
 
@@ -54,7 +54,7 @@ fn tree_need(space: &Space, columns: &[Column], tree: &[Node]) -> Need {
     for_each_leaf(space, tree, |path, _| {
         let blocks = space.blocks_of(path.iter().map(|&(v, _)| v as usize));
         let column_cells = || packed_cells(columns, path.iter().map(|&(v, _)| v as usize));
-        let block_cells = || joint(blocks.iter().map(|&b| space.blocks()[b].states));
+        let block_cells = || space.byte_cells(blocks.iter().copied());
         let leaf = match () {
             () if blocks.len() > MAX_BLOCKS => Need::Tree,
             () if path.len() <= MAX_ORDER && column_cells() <= MAX_CELLS => Need::Variables,

@@ -4,6 +4,7 @@ pub mod combine;
 pub mod ensemble;
 pub(crate) mod given;
 pub mod lower;
+pub mod repeats;
 pub(crate) mod sums;
 pub mod uncertainty;
 pub mod variances;

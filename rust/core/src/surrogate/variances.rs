@@ -31,7 +31,7 @@ impl Surrogate {
             std::iter::once(mean.as_slice()).chain(tables.cells.iter().map(Vec::as_slice)).collect();
         let of_table = |(t, set): (usize, &AxisSet)| {
             // A variable of one choice has no part in anything.
-            let free = |&v: &usize| space.variables()[v].choices.len() > 1;
+            let free = |&v: &usize| space.variables()[v].card() > 1;
             let variables = |&a: &u16| tables.granularity.variables(space, a as usize).filter(free).collect();
             let axes: Vec<Vec<usize>> = set.axes().iter().map(variables).collect();
             let range = tables.offsets[t]..tables.offsets[t + 1];

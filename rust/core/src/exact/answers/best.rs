@@ -82,7 +82,7 @@ impl Goal for BestGoal<'_> {
 
     fn view(&self, _: &Best) {}
 
-    fn judge(&self, found: &mut Best, (): (), bounds: &[i32], _: u64) -> Verdict<()> {
+    fn judge(&self, found: &mut Best, (): (), bounds: &[i32], _: u128) -> Verdict<()> {
         let reaches = bounds.iter().zip(&self.least).all(|(bound, least)| bound >= least);
         match !self.prune || reaches && found.least.is_none_or(|least| bounds[0] >= least) {
             true => Verdict::Descend(()),
@@ -168,7 +168,7 @@ impl Answer for BestGoal<'_> {
         done.expect_no("counted by a bound", done.counts.settled)?;
         done.expect_no("excluded by a bound", if self.prune { 0 } else { done.counts.pruned })?;
         let (items, k) = (&found.items, self.k);
-        let size = self.prepared.question.domain.size().min(k as u64) as usize;
+        let size = self.tree.sizes[0].min(k as u128) as usize;
         let every = done.is_complete() && self.prepared.constraint_terms().is_empty();
         if items.len() > k || every && items.len() < size {
             return Err(damaged(format!("{} architectures are the {size} best", items.len())));

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::exact::answers::answer::Answer;
+use crate::exact::bounds::counts::{read, write};
 use crate::exact::bounds::tile::Tile;
 use crate::exact::bounds::tree::Tree;
 use crate::exact::bounds::walk::{Goal, Verdict};
@@ -18,7 +19,8 @@ use crate::threads::Run;
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Count {
-    pub(crate) feasible: u64,
+    #[serde(serialize_with = "write", deserialize_with = "read")]
+    pub(crate) feasible: u128,
 }
 
 /// The count. Functions are the constraints, then their opposites, whose bounds say when all architectures meet them.
@@ -50,7 +52,7 @@ impl Goal for CountGoal<'_> {
 
     fn view(&self, _: &Count) {}
 
-    fn judge(&self, found: &mut Count, (): (), bounds: &[i32], size: u64) -> Verdict<()> {
+    fn judge(&self, found: &mut Count, (): (), bounds: &[i32], size: u128) -> Verdict<()> {
         let (upper, lower) = bounds.split_at(self.limits.len());
         if upper.iter().zip(&self.limits).any(|(bound, (least, _))| bound < least) {
             return Verdict::Prune;
@@ -73,7 +75,7 @@ impl Goal for CountGoal<'_> {
         let (rows, columns, _) = tile.shape();
         let values: Vec<&[i32]> = (0..self.limits.len()).map(|f| tile.values(f)).collect();
         let (met, is_doubtful) = classify(&values, &self.limits, columns);
-        found.feasible += met * self.tree.levels.free_size;
+        found.feasible += u128::from(met) * self.tree.levels.free_size;
         if is_doubtful {
             let cells = tile.cells(0..rows).filter(|&cell| tile.meets(cell, 0, &self.limits) == 1);
             cells.for_each(|cell| doubtful.extend(tile.row(cell)));
@@ -83,7 +85,7 @@ impl Goal for CountGoal<'_> {
 
     fn decide(&self, found: &mut Count, doubtful: &[u8]) -> Result<()> {
         let met = self.prepared.feasible(doubtful, &self.run)?.len();
-        found.feasible += met as u64 * self.tree.levels.free_size;
+        found.feasible += met as u128 * self.tree.levels.free_size;
         Ok(())
     }
 
@@ -96,7 +98,7 @@ impl Goal for CountGoal<'_> {
 impl Answer for CountGoal<'_> {
     /// All that bounds count, and some of those that were evaluated.
     fn validate(&self, found: &Count, done: &Done<'_>) -> Result<()> {
-        let (counts, feasible) = (done.counts, done.sum_of_groups(&[found.feasible])?);
+        let (counts, feasible) = (done.counts, done.sum_of_groups([found.feasible])?);
         let most = counts.settled + counts.evaluated;
         let least = if self.limits.is_empty() { counts.total() } else { counts.settled };
         match (least..=most).contains(&feasible) {

@@ -60,7 +60,7 @@ pub(crate) fn require_rates(bench: &Arc<Benchmark>, metric: usize, domain: &Doma
     };
     // What holds for the whole space holds for its parts.
     if let (None, Some(_)) = (predictor.lowest.get(), bench.space().size()) {
-        let value = lowest(Domain::whole(bench.space())?)?.values[0];
+        let value = lowest(Domain::whole(bench.space()))?.values[0];
         filled(&predictor.lowest, || Ok(value))?;
     }
     if predictor.lowest.get().is_some_and(|&value| value > 0.0) {

@@ -132,7 +132,7 @@ impl Goal for FrontGoal<'_> {
         Front { zones: found.zones.clone(), ..Front::default() }
     }
 
-    fn judge(&self, found: &mut Front, view: Reached, bounds: &[i32], _: u64) -> Verdict<Reached> {
+    fn judge(&self, found: &mut Front, view: Reached, bounds: &[i32], _: u128) -> Verdict<Reached> {
         let (m, c) = (self.objectives(), self.least.len());
         if bounds[m..m + c].iter().zip(&self.least).any(|(bound, least)| bound < least) {
             return Verdict::Prune;
@@ -189,7 +189,7 @@ impl Answer for FrontGoal<'_> {
         done.expect_no("counted by a bound", done.counts.settled)?;
         let (ties, evaluated) = (items.iter().map(|item| item.ties), done.counts.evaluated);
         let total = checked_sum(ties.clone())?;
-        done.sum_of_groups(&ties.collect::<Vec<u64>>())?;
+        done.sum_of_groups(ties)?;
         if total > evaluated {
             return Err(damaged(format!("points stand for {total} architectures, {evaluated} were evaluated")));
         }

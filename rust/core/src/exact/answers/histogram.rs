@@ -133,7 +133,7 @@ impl Goal for HistogramGoal<'_> {
         Counted { bins: vec![0; self.bins.count], recent: vec![0; words], ..Counted::default() }
     }
 
-    fn judge(&self, _: &mut Counted, (): (), bounds: &[i32], _: u64) -> Verdict<()> {
+    fn judge(&self, _: &mut Counted, (): (), bounds: &[i32], _: u128) -> Verdict<()> {
         match bounds[1..].iter().zip(&self.limits).all(|(bound, (least, _))| bound >= least) {
             true => Verdict::Descend(()),
             false => Verdict::Prune,
@@ -144,7 +144,7 @@ impl Goal for HistogramGoal<'_> {
         (0..=self.limits.len()).for_each(|f| tile.evaluate(f));
         let (rows, columns, _) = tile.shape();
         let cells = (rows * columns) as u32;
-        found.make_room(cells, self.tree.levels.free_size);
+        found.make_room(cells, self.tree.levels.narrow_free_size());
         let binning = self.bins.binning;
         let mut rest: Vec<usize> = Vec::new();
         match self.limits.is_empty() {
@@ -162,9 +162,9 @@ impl Goal for HistogramGoal<'_> {
     }
 
     fn decide(&self, found: &mut Counted, doubtful: &[u8]) -> Result<()> {
-        found.flush(self.tree.levels.free_size);
+        found.flush(self.tree.levels.narrow_free_size());
         for (_, values) in self.prepared.feasible(doubtful, &self.run)? {
-            found.bins[self.bin_of(values[0])] += self.tree.levels.free_size;
+            found.bins[self.bin_of(values[0])] += self.tree.levels.narrow_free_size();
         }
         Ok(())
     }
@@ -183,7 +183,7 @@ impl Answer for HistogramGoal<'_> {
             return Err(damaged(format!("there are {bins} bins, expected {expected}")));
         }
         done.expect_no("counted by a bound", done.counts.settled)?;
-        let (counted, evaluated) = (done.sum_of_groups(&found.bins)?, done.counts.evaluated);
+        let (counted, evaluated) = (done.sum_of_groups(found.bins.iter().map(|&n| n.into()))?, done.counts.evaluated);
         let all = self.limits.is_empty();
         done.expect_no("excluded by a bound", if all { done.counts.pruned } else { 0 })?;
         match counted <= evaluated && (counted == evaluated || !all) {

@@ -51,8 +51,8 @@ pub(crate) struct Given {
 impl Given {
     pub(crate) fn new(prepared: &Prepared, rows: &[u8], run: &Run<'_>) -> Result<Given> {
         let values = prepared.values(rows, run)?;
-        let allowed = prepared.question.domain.allowed();
-        let each: Vec<&[u8]> = rows.chunks_exact(allowed.len()).collect();
+        let domain = &prepared.question.domain;
+        let each: Vec<&[u8]> = rows.chunks_exact(domain.allowed().len()).collect();
         for (row, &value) in each.iter().zip(&values[0]) {
             prepared.require_finite(row, &[value])?;
         }
@@ -67,8 +67,7 @@ impl Given {
             run.check()?;
             distinct.insert(row, score);
         }
-        let has = |row: &[u8]| row.iter().zip(allowed).all(|(choice, allowed)| allowed.contains(choice));
-        distinct.iter().filter(|(row, _)| has(row)).for_each(|(_, &score)| inside[score] += 1);
+        distinct.iter().filter(|(row, _)| domain.has(row)).for_each(|(_, &score)| inside[score] += 1);
         Ok(Given { scores, of_rows, inside })
     }
 }
@@ -137,7 +136,7 @@ impl Goal for RanksGoal<'_> {
         Ranked { beaten: vec![0; values + 1], more: vec![0; values], equal: vec![0; values], ..Ranked::default() }
     }
 
-    fn judge(&self, found: &mut Ranked, view: Between, bounds: &[i32], size: u64) -> Verdict<Between> {
+    fn judge(&self, found: &mut Ranked, view: Between, bounds: &[i32], size: u128) -> Verdict<Between> {
         let (highest, lowest) = (bounds[0], bounds[1].saturating_neg());
         let among = &self.steps[view.first..view.last];
         let first = view.first + among.partition_point(|&(_, sure)| sure <= lowest);
@@ -145,7 +144,7 @@ impl Goal for RanksGoal<'_> {
         if first < last {
             return Verdict::Descend(Between { first, last });
         }
-        found.beaten[first] += size;
+        found.beaten[first] += size as u64;
         Verdict::Whole
     }
 
@@ -154,7 +153,7 @@ impl Goal for RanksGoal<'_> {
         let (rows, columns, _) = tile.shape();
         let values = tile.values(0);
         let cells = tile.cells(0..rows);
-        let size = self.tree.levels.free_size;
+        let size = self.tree.levels.narrow_free_size();
         let mut compare = |found: &mut Ranked, cell: usize, value: usize| {
             doubtful.extend(tile.row(cell));
             found.against.push(value);
@@ -191,8 +190,13 @@ impl Goal for RanksGoal<'_> {
 
     fn decide(&self, found: &mut Ranked, doubtful: &[u8]) -> Result<()> {
         let values = self.prepared.values(doubtful, &self.run)?;
-        for (&value, against) in values[0].iter().zip(std::mem::take(&mut found.against)) {
-            let (score, size) = (self.prepared.score(0, value), self.tree.levels.free_size);
+        let space = self.prepared.bench.space();
+        let rows = doubtful.chunks_exact(space.width());
+        for ((&value, row), against) in values[0].iter().zip(rows).zip(std::mem::take(&mut found.against)) {
+            if !space.is_lawful(row) {
+                continue;
+            }
+            let (score, size) = (self.prepared.score(0, value), self.tree.levels.narrow_free_size());
             found.more[against] += if score > self.ranked.scores[against] { size } else { 0 };
             found.equal[against] += if score == self.ranked.scores[against] { size } else { 0 };
         }
@@ -211,6 +215,7 @@ impl Goal for RanksGoal<'_> {
 impl Answer for RanksGoal<'_> {
     /// Counts of every value, of all architectures: those that beat a value, or equal it, beat the one below.
     fn validate(&self, found: &Ranked, done: &Done<'_>) -> Result<()> {
+        let wide = |counts: &[u64]| counts.iter().map(|&n| n.into()).collect::<Vec<u128>>();
         let values = self.steps.len();
         let lengths = [found.beaten.len(), found.more.len(), found.equal.len()];
         if lengths != [values + 1, values, values] {
@@ -219,19 +224,19 @@ impl Answer for RanksGoal<'_> {
             )));
         }
         done.expect_no("excluded by a bound", done.counts.pruned)?;
-        let (all, compared) = (done.counts.total(), done.sum_of_groups(&found.beaten)?);
+        let (all, compared) = (done.counts.total(), done.sum_of_groups(wide(&found.beaten))?);
         if compared != all {
             return Err(damaged(format!("{compared} architectures are compared, expected {all}")));
         }
-        done.sum_of_groups(&found.more)?;
-        done.sum_of_groups(&found.equal)?;
+        done.sum_of_groups(wide(&found.more))?;
+        done.sum_of_groups(wide(&found.equal))?;
         let (mut surely, mut below) = (all, all);
         for v in 0..values {
             // No underflow: these are parts of a sum.
-            surely -= found.beaten[v];
-            let beating = checked_sum([surely, found.more[v]])?;
+            surely -= u128::from(found.beaten[v]);
+            let beating = checked_sum([surely, found.more[v].into()])?;
             let least = if done.is_complete() { self.ranked.inside[v] } else { 0 };
-            if checked_sum([beating, found.equal[v]])? > below || found.equal[v] < least {
+            if checked_sum([beating, found.equal[v].into()])? > below || found.equal[v] < least {
                 let equal = found.equal[v];
                 return Err(damaged(format!(
                     "of {below} architectures {beating} beat value {v} and {equal} equal it, expected {least} at least"

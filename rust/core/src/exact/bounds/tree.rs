@@ -16,7 +16,7 @@ pub(crate) struct Tree {
     pub(crate) levels: Levels,
     pub(crate) cards: Vec<usize>,
     /// Architectures below a node, by depth.
-    pub(crate) sizes: Vec<u64>,
+    pub(crate) sizes: Vec<u128>,
     /// A tile of a function that lacks a table.
     pub(crate) zeros: Vec<i32>,
 }
@@ -39,7 +39,7 @@ pub(crate) struct Worker {
 impl Tree {
     pub(crate) fn new(lattices: Vec<Lattice>, levels: Levels) -> Tree {
         let cards: Vec<usize> = levels.levels.iter().map(|l| l.states).collect();
-        let below = |depth: usize| cards[depth..].iter().map(|&n| n as u64).product::<u64>() * levels.free_size;
+        let below = |depth: usize| cards[depth..].iter().map(|&n| n as u128).product::<u128>() * levels.free_size;
         let sizes = (0..=cards.len()).map(below).collect();
         let zeros = vec![0; cards[cards.len() - 2] * padded(cards[cards.len() - 1])];
         Tree { functions: lattices.into_iter().map(Function::new).collect(), levels, cards, sizes, zeros }
@@ -65,7 +65,7 @@ impl Tree {
     }
 
     /// Number of architectures of a job.
-    pub(crate) fn job_size(&self) -> u64 {
+    pub(crate) fn job_size(&self) -> u128 {
         self.sizes[self.job_depth()]
     }
 

@@ -40,7 +40,7 @@ pub(crate) trait Goal: Sync {
     fn seed(&self, found: &Self::Found) -> Self::Found;
 
     /// Judges a subtree of so many architectures by an upper bound of every function.
-    fn judge(&self, found: &mut Self::Found, view: Self::View, bounds: &[i32], size: u64) -> Verdict<Self::View>;
+    fn judge(&self, found: &mut Self::Found, view: Self::View, bounds: &[i32], size: u128) -> Verdict<Self::View>;
 
     /// For an unpruned scan, the function in 16-bit steps, and the least of them at which a tile matters.
     fn coarse(&self, _: &Self::Found) -> Option<(usize, i16)> {
@@ -88,7 +88,7 @@ pub(crate) fn search<G: Goal>(
             let mut found = goal.seed(&found);
             worker.counts = Counts::default();
             tree.search(goal, worker, &mut found, job, run)?;
-            done.fetch_add(worker.counts.total(), Ordering::Relaxed);
+            done.fetch_add(u64::try_from(worker.counts.total()).unwrap_or(u64::MAX), Ordering::Relaxed);
             Ok((found, worker.counts))
         };
         for result in run.in_pool(|| map_with(wave, || tree.worker(), job)) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::exact::question::domain::Domain;
-use crate::exact::question::levels::Levels;
+use crate::exact::question::levels::{Levels, no_architecture};
 use crate::space::definition::Space;
 use crate::space::forms::joint_state;
 use crate::surrogate::ensemble::Surrogate;
@@ -39,10 +39,10 @@ pub(crate) struct Network {
     ///   no larger than cells, which at most double when one is taken away: tables over three levels, of M in all, give
     ///   M + 2 M + 4 M to those over two, whose 8 M give 8 M + 16 M to those over one, whose 25 M give as much to the
     ///   constant. Taking away rounds by u times what is left: (14 + 48 + 50) u M. Adding rounds by u times the sum, once
-    ///   for every level that another table has more, of which there are 64 at most, as a domain has no more
-    ///   than 2^64 architectures: 64 · (8 + 25 + 26) u M.
+    ///   for every level that another table has more, of which there are 128 at most, as a domain has no more
+    ///   than 2^128 architectures: 128 · (8 + 25 + 26) u M.
     ///
-    /// In all (2 `sets` + 2^12) u M = (`sets` + 2^11) 2^-52 M; the rest of [`ROUNDINGS`] is for weighted sums, whose
+    /// In all (2 `sets` + 2^13) u M = (`sets` + 2^12) 2^-52 M; the rest of [`ROUNDINGS`] is for weighted sums, whose
     /// bounds `Front` computes from values of up to 2^11 M.
     pub(crate) rounding: f64,
 }
@@ -94,12 +94,71 @@ impl Network {
         }
         let filled = run.try_map(parts, |(set, parts)| Ok((set, fill(&set, &cards, parts, &cells, run)?)))?;
         let mut tables: RawTables = filled.into_iter().collect();
-        // Within the whole space purified tables have zero means already.
-        if surrogate.tables.form == Form::Given || domain.size() < space.size().unwrap_or(u64::MAX) {
+        // Within the whole product purified tables have zero means already.
+        if surrogate.tables.form == Form::Given || !domain.is_whole() || space.has_rules() {
             constant += purify(&mut tables, &cards, run)?;
         }
         let rounding = (surrogate.tables.sets.len() + ROUNDINGS) as f64 * f64::EPSILON * magnitude;
         Ok(Network { cards, constant, tables: Arc::new(tables), scale: 1.0, rounding })
+    }
+
+    /// The rules that tie levels together: 0 at architectures that obey them, -1 or less at others; `None` where none do.
+    pub(crate) fn lawful(space: &Space, levels: &Levels, run: &Run<'_>) -> Result<Option<Network>> {
+        let cards: Vec<usize> = levels.levels.iter().map(|l| l.states).collect();
+        let mut tables = RawTables::new();
+        let level_of = |v: usize| levels.levels.iter().position(|level| level.variables.contains(&v));
+        for clause in space.clauses() {
+            // By level, whether each state has what the clause asks of its variables.
+            let mut parts: BTreeMap<usize, Vec<bool>> = BTreeMap::new();
+            let mut never = false;
+            for literal in clause {
+                let holds = |row: &[u8]| literal.holds[row[literal.variable] as usize];
+                let mut row = levels.first.clone();
+                let Some(level) = level_of(literal.variable) else {
+                    never |= !holds(&row);
+                    continue;
+                };
+                let part = parts.entry(level).or_insert_with(|| vec![true; cards[level]]);
+                for (state, part) in part.iter_mut().enumerate() {
+                    levels.write(level, state, &mut row);
+                    *part &= holds(&row);
+                }
+            }
+            // What a block alone decides has been left out of its states.
+            if never || parts.values().any(|part| !part.contains(&true)) {
+                continue;
+            }
+            if parts.is_empty() {
+                return Err(no_architecture());
+            }
+            let axes: Vec<u16> = parts.keys().map(|&level| level as u16).collect();
+            let set = AxisSet::new(&axes).filter(|set| set.order() <= 3).ok_or_else(|| {
+                let names: Vec<&str> = clause.iter().map(|l| space.variables()[l.variable].name.as_str()).collect();
+                Error::search(format!(
+                    "a rule ties {} of more than 3 blocks together; put some of them into one block",
+                    names.join(", ")
+                ))
+            })?;
+            let mut holds = vec![true];
+            for part in parts.values() {
+                holds = holds.iter().flat_map(|&before| part.iter().map(move |&own| before && own)).collect();
+            }
+            let table = tables.entry(set).or_insert_with(|| vec![0.0; holds.len()]);
+            table.iter_mut().zip(&holds).for_each(|(cell, &broken)| *cell -= f64::from(u8::from(broken)));
+        }
+        if tables.is_empty() {
+            return Ok(None);
+        }
+        let largest = |cells: &Vec<f64>| cells.iter().fold(0.0f64, |m, c| m.max(c.abs()));
+        let rounding = ROUNDINGS as f64 * f64::EPSILON * tables.values().map(largest).sum::<f64>();
+        let constant = purify(&mut tables, &cards, run)?;
+        Ok(Some(Network { cards, constant, tables: Arc::new(tables), scale: 1.0, rounding }))
+    }
+
+    /// This function, lower by more than it ranges over where another one is not 0.
+    pub(crate) fn penalised(&self, lawful: &Network) -> Network {
+        let most = (4.0 * self.magnitude()).max(f64::from(1 << 20) * self.rounding);
+        Network::combined(&[(1.0, self), (if most > 0.0 { most } else { 1.0 }, lawful)])
     }
 
     /// Weighted sum of networks over the same levels.

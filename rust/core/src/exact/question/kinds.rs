@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::exact::bounds::counts::{read, write};
 use crate::exact::question::domain::Domain;
 use crate::metric::Direction;
 
@@ -51,7 +52,7 @@ pub enum Kind {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     Items(Vec<Item>),
-    Count(u64),
+    Count(u128),
     /// Counts between edges; both ascend with the metric.
     Histogram {
         counts: Vec<u64>,
@@ -71,5 +72,6 @@ pub struct Item {
     pub row: Vec<u8>,
     pub values: Vec<f64>,
     /// Number of architectures that it stands for: those with these values.
-    pub ties: u64,
+    #[serde(serialize_with = "write", deserialize_with = "read")]
+    pub ties: u128,
 }

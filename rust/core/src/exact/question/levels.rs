@@ -3,8 +3,13 @@
 //! A level is a few variables of one or more blocks whose joint choice is one number. Variables that
 //! no table depends on are free: they multiply every count and are in no level.
 
+use std::collections::BTreeSet;
+
+use crate::error::{Error, Result};
 use crate::exact::question::domain::Domain;
-use crate::space::definition::Space;
+use crate::space::definition::{Block, Space};
+use crate::space::lawful::States;
+use crate::threads::ALONE;
 
 /// Blocks are joined into one level up to so many joint choices.
 const JOINED: usize = 64;
@@ -33,6 +38,27 @@ impl Level {
         (0..self.states).find(has).unwrap_or(0)
     }
 
+    /// The joint choices that some of a block's states have of some of its variables.
+    fn listed(block: &Block, variables: Vec<usize>, states: &States, domain: &Domain) -> Level {
+        let mut distinct = BTreeSet::new();
+        for state in 0..states.len() {
+            let choices = states.choices(state);
+            let choice = |v: usize| choices[v - block.variables.start];
+            if block.variables.clone().all(|v| domain.allowed()[v].contains(&choice(v))) {
+                distinct.insert(variables.iter().map(|&v| choice(v)).collect::<Vec<u8>>());
+            }
+        }
+        Level { variables, states: distinct.len(), choices: distinct.into_iter().flatten().collect() }
+    }
+
+    /// All architectures of a space, as states of one level.
+    fn united(space: &Space, domain: &Domain) -> Result<Level> {
+        let rows = space.range(0, space.indexed_size()?, &ALONE)?;
+        let mut choices = Vec::new();
+        rows.chunks_exact(space.width()).filter(|row| domain.has(row)).for_each(|row| choices.extend_from_slice(row));
+        Ok(Level { variables: (0..space.width()).collect(), states: choices.len() / space.width(), choices })
+    }
+
     fn empty() -> Level {
         Level { variables: Vec::new(), choices: Vec::new(), states: 1 }
     }
@@ -55,31 +81,77 @@ pub(crate) struct Levels {
     /// Variables of no level that have several allowed choices.
     pub(crate) free: Vec<usize>,
     /// Number of joint choices of the free variables.
-    pub(crate) free_size: u64,
+    pub(crate) free_size: u128,
     /// The first architecture.
     pub(crate) first: Vec<u8>,
 }
 
 impl Levels {
     /// Levels of the relevant variables.
-    pub(crate) fn new(space: &Space, domain: &Domain, relevant: &[bool]) -> Levels {
+    pub(crate) fn new(space: &Space, domain: &Domain, relevant: &[bool]) -> Result<Levels> {
         let several = |v: &usize| domain.allowed()[*v].len() > 1;
         let mut levels: Vec<Level> = Vec::new();
-        for block in space.blocks() {
+        let relevant: Vec<bool> = relevant.iter().zip(space.ruled()).map(|(a, b)| *a || b).collect();
+        for (b, block) in space.blocks().iter().enumerate() {
             let inside = block.variables.clone().filter(several).filter(|&v| relevant[v]);
-            let level = inside.fold(Level::empty(), |level, v| {
-                let choices = domain.allowed()[v].clone();
-                level.joined(&Level { variables: vec![v], states: choices.len(), choices })
-            });
-            if level.states > 1 {
+            let level = match space.lawful_states(b) {
+                Some(states) => Level::listed(block, inside.collect(), states, domain),
+                None => inside.fold(Level::empty(), |level, v| {
+                    let choices = domain.allowed()[v].clone();
+                    level.joined(&Level { variables: vec![v], states: choices.len(), choices })
+                }),
+            };
+            if level.states == 0 {
+                return Err(no_architecture());
+            }
+            if !level.variables.is_empty() {
                 levels.push(level);
+            }
+        }
+        if space.has_classes() {
+            levels = vec![Level::united(space, domain)?];
+            if levels[0].states == 0 {
+                return Err(no_architecture());
             }
         }
         join_small(&mut levels);
         levels.resize_with(levels.len().max(LEVELS), Level::empty);
         let free: Vec<usize> = (0..space.width()).filter(several).filter(|&v| !relevant[v]).collect();
-        let free_size = free.iter().map(|&v| domain.allowed()[v].len() as u64).product();
-        Levels { levels, free, free_size, first: domain.first() }
+        let free_size = free.iter().fold(1u128, |n, &v| n.saturating_mul(domain.allowed()[v].len() as u128));
+        Ok(Levels { levels, free, free_size, first: domain.first() })
+    }
+
+    /// Expects numbers of architectures to fit 128 bits.
+    pub(crate) fn require_counted(&self, domain: &Domain, space: &Space) -> Result<()> {
+        let states = self.levels.iter().map(|level| level.states);
+        let free = self.free.iter().map(|&v| domain.allowed()[v].len());
+        let size = states.chain(free).try_fold(1u128, |n, states| n.checked_mul(states as u128));
+        let name = space.name();
+        size.map(|_| ()).ok_or_else(|| {
+            Error::search(format!(
+                "{name:?} has 2^128 architectures or more, which can't be counted; allow fewer choices"
+            ))
+        })
+    }
+
+    /// Expects less than 2^64 architectures, as what looks at each of them needs.
+    pub(crate) fn require_few(&self, space: &Space) -> Result<()> {
+        let states = self.levels.iter().map(|level| level.states as u128);
+        let size = states.fold(self.free_size, u128::saturating_mul);
+        match u64::try_from(size) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error::search(format!(
+                "{:?} has about {:.1e} architectures, at most 2^64 are ranked or counted one by one; allow fewer choices, \
+                 or estimate from a sample",
+                space.name(),
+                size as f64
+            ))),
+        }
+    }
+
+    /// Number of joint choices of the free variables, where a space has less than 2^64 architectures.
+    pub(crate) fn narrow_free_size(&self) -> u64 {
+        self.free_size as u64
     }
 
     /// Puts the choices of a level's state into a row.
@@ -99,6 +171,11 @@ impl Levels {
     pub(crate) fn permuted(&self, order: &[usize]) -> Levels {
         Levels { levels: order.iter().map(|&l| self.levels[l].clone()).collect(), ..self.clone() }
     }
+}
+
+/// The error of choices that rules exclude.
+pub(crate) fn no_architecture() -> Error {
+    Error::search("the allowed choices leave no architecture that obeys the space's rules; allow more")
 }
 
 /// Joins neighbours, the smallest first, while they stay small.

@@ -24,10 +24,13 @@ pub(crate) struct LocalSearch {
     /// The best neighbour told so far.
     better: Vec<u8>,
     better_score: f64,
-    /// Neighbours as (variable, choice), in random order, and how many were asked for.
+    /// Neighbours as (variable, choice), or as (number among those that rules allow, 0), in random order, and how many
+    /// were asked for.
     moves: Vec<(u32, u8)>,
     asked: usize,
     told: usize,
+    /// The neighbours that rules allow.
+    near: Vec<u8>,
     /// Random architectures that a start still lacks: to ask, to be told.
     random: [usize; 2],
 }
@@ -38,8 +41,8 @@ impl LocalSearch {
         require_within("initial", initial, 1..=1 << 20)?;
         let (current, better, moves) = (Vec::new(), Vec::new(), Vec::new());
         let (score, better_score) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
-        let (asked, told, random) = (0, 0, [initial; 2]);
-        Ok(LocalSearch { settings, sampler, current, score, better, better_score, moves, asked, told, random })
+        let (asked, told, near, random) = (0, 0, Vec::new(), [initial; 2]);
+        Ok(LocalSearch { settings, sampler, current, score, better, better_score, moves, asked, told, near, random })
     }
 
     /// Goes to the best found, and lists its neighbours.
@@ -47,10 +50,15 @@ impl LocalSearch {
         std::mem::swap(&mut self.current, &mut self.better);
         self.score = self.better_score;
         self.moves.clear();
-        for &variable in &self.sampler.brief.free {
-            let own = self.current[variable];
-            let choices = (0..self.sampler.brief.cards[variable]).map(|choice| choice as u8);
-            self.moves.extend(choices.filter(|&c| c != own).map(|choice| (variable as u32, choice)));
+        if let Some(space) = &self.sampler.brief.ruled {
+            self.near = space.neighbours(&self.current);
+            self.moves.extend((0..self.near.len() / self.current.len()).map(|i| (i as u32, 0)));
+        } else {
+            for &variable in &self.sampler.brief.free {
+                let own = self.current[variable];
+                let choices = (0..self.sampler.brief.cards[variable]).map(|choice| choice as u8);
+                self.moves.extend(choices.filter(|&c| c != own).map(|choice| (variable as u32, choice)));
+            }
         }
         self.sampler.stream.shuffle(&mut self.moves);
         (self.asked, self.told) = (0, 0);
@@ -75,7 +83,11 @@ impl Algorithm for LocalSearch {
         // All neighbours are independent, unless the first better one ends their turn.
         let n = if self.settings.first_improvement { 1 } else { most.min(self.moves.len() - self.asked) };
         for &(variable, choice) in &self.moves[self.asked..self.asked + n] {
-            let first = rows.len();
+            let (first, width) = (rows.len(), self.current.len());
+            if self.sampler.brief.ruled.is_some() {
+                rows.extend_from_slice(&self.near[variable as usize * width..][..width]);
+                continue;
+            }
             rows.extend_from_slice(&self.current);
             rows[first + variable as usize] = choice;
         }

@@ -4,6 +4,9 @@ use crate::search::problem::brief::Brief;
 use crate::search::problem::stream::Stream;
 use crate::tables::axes::starts;
 
+/// Logit of being inactive, which rules decide.
+const NEVER: f64 = -1e30;
+
 /// Adam (Kingma and Ba 2015), ascending.
 #[derive(Clone, Debug)]
 pub(crate) struct Adam {
@@ -46,6 +49,11 @@ impl Policy {
         let first = starts(brief.cards.iter().map(|&card| usize::from(card)));
         let n = first[first.len() - 1];
         let mut policy = Policy { first, logits: vec![0.0; n], probabilities: vec![0.0; n] };
+        for (v, variable) in brief.ruled.iter().flat_map(|space| space.variables()).enumerate() {
+            if variable.conditional {
+                policy.logits[policy.first[v] + variable.choices.len()] = NEVER;
+            }
+        }
         policy.normalise();
         policy
     }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::error::Result;
 use crate::search::algorithms::algorithm::{Algorithm, require, require_within};
 use crate::search::algorithms::policy::{Adam, Policy};
-use crate::search::problem::brief::Sampler;
+use crate::search::problem::brief::{Sampler, TRIES};
 use crate::threads::Run;
 
 #[derive(Clone, Debug, Deserialize)]
@@ -76,7 +76,18 @@ impl Reinforce {
 
 impl Algorithm for Reinforce {
     fn ask(&mut self, most: usize, rows: &mut Vec<u8>, _run: &Run<'_>) {
-        (0..most.min(self.settings.episodes)).for_each(|_| self.policy.draw(&mut self.sampler.stream, rows));
+        for _ in 0..most.min(self.settings.episodes) {
+            let first = rows.len();
+            let is_drawn = (0..TRIES).any(|_| {
+                rows.truncate(first);
+                self.policy.draw(&mut self.sampler.stream, rows);
+                self.sampler.is_settled(&mut rows[first..])
+            });
+            if !is_drawn {
+                rows.truncate(first);
+                self.sampler.random(1, rows);
+            }
+        }
     }
 
     fn tell(&mut self, row: &[u8], scores: &[f64]) {

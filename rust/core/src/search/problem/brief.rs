@@ -5,9 +5,12 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::search::problem::multilinear::Extension;
 use crate::search::problem::stream::{Stream, scaled};
+use crate::space::definition::Space;
 
 /// More mutations at once than this are less likely than 2^-53.
 const MOST_CHANGES: usize = 18;
+/// Draws after which one that rules allow is drawn from all.
+pub(crate) const TRIES: usize = 64;
 
 /// What an algorithm knows of its task.
 #[derive(Clone, Debug)]
@@ -22,6 +25,8 @@ pub struct Brief {
     pub(crate) scores: usize,
     /// Number of evaluations.
     pub(crate) budget: u64,
+    /// The space, where its rules tie choices together.
+    pub(crate) ruled: Option<Arc<Space>>,
     /// The objective as a function of independent random choices, where it has one.
     pub(crate) extension: Option<Arc<Extension>>,
 }
@@ -31,20 +36,19 @@ impl Brief {
         cards: Vec<usize>,
         scores: usize,
         budget: u64,
+        ruled: Option<Arc<Space>>,
         extension: Option<Arc<Extension>>,
     ) -> Result<Arc<Brief>> {
         let free: Vec<usize> = (0..cards.len()).filter(|&v| cards[v] > 1).collect();
-        if free.is_empty() {
-            return Err(Error::search(
-                "every variable has one choice alone; leave at least one of them another choice",
-            ));
+        if free.is_empty() || ruled.as_ref().is_some_and(|space| space.size() == Some(1)) {
+            return Err(Error::search("there is one architecture alone; leave at least one variable another choice"));
         }
         if budget == 0 {
             return Err(Error::search("the budget is 0 evaluations; choose at least 1"));
         }
         let cards = cards.iter().map(|&n| n as u16).collect();
         let changes = chances(free.len());
-        Ok(Arc::new(Brief { cards, free, changes, scores, budget, extension }))
+        Ok(Arc::new(Brief { cards, free, changes, scores, budget, ruled, extension }))
     }
 
     pub(crate) fn width(&self) -> usize {
@@ -72,6 +76,12 @@ impl Sampler {
 
     /// Appends uniform architectures.
     pub(crate) fn random(&mut self, n: usize, rows: &mut Vec<u8>) {
+        if let Some(space) = &self.brief.ruled {
+            let first = rows.len();
+            rows.resize(first + n * space.width(), 0);
+            rows[first..].chunks_exact_mut(space.width()).for_each(|row| space.draw(|| self.stream.word(), row));
+            return;
+        }
         // In registers for as long as this takes.
         let mut stream = self.stream.clone();
         for _ in 0..n {
@@ -84,8 +94,45 @@ impl Sampler {
     /// Gives one variable another choice, both uniform.
     #[inline]
     pub(crate) fn step(&mut self, row: &mut [u8]) {
+        if self.brief.ruled.is_some() {
+            return self.ruled_step(row);
+        }
         let [place, choice] = self.stream.halves();
         self.brief.change(self.brief.free[scaled(place, self.brief.free.len())], choice, row);
+    }
+
+    /// The same where rules tie choices: of the variables that are active. Those that it switches on choose uniformly.
+    fn ruled_step(&mut self, row: &mut [u8]) {
+        let Some(space) = self.brief.ruled.clone() else { return };
+        for _ in 0..TRIES {
+            let [place, choice] = self.stream.halves();
+            let v = self.brief.free[scaled(place, self.brief.free.len())];
+            let choices = space.variables()[v].choices.len();
+            if row[v] as usize == choices || choices == 1 {
+                continue;
+            }
+            let mut child = row.to_vec();
+            let other = scaled(choice, choices - 1) as u8;
+            child[v] = other + u8::from(other >= row[v]);
+            if self.settle(&space, &mut child) && child != row {
+                return row.copy_from_slice(&child);
+            }
+        }
+        space.draw(|| self.stream.word(), row);
+    }
+
+    /// Makes an architecture of choices, where rules allow it; those that lack one choose uniformly.
+    fn settle(&mut self, space: &Space, row: &mut [u8]) -> bool {
+        let fill = |v: usize| Some(scaled(self.stream.halves()[0], space.variables()[v].choices.len()) as u8);
+        space.settle(row, fill).is_ok()
+    }
+
+    /// Makes an architecture of choices that were drawn one by one; says whether rules allow it.
+    pub(crate) fn is_settled(&mut self, row: &mut [u8]) -> bool {
+        match self.brief.ruled.clone() {
+            Some(space) => self.settle(&space, row),
+            None => true,
+        }
     }
 
     /// A child of two parents: every choice is that of either one, then each changes with one chance in their number.
@@ -103,7 +150,15 @@ impl Sampler {
         for ((own, other), coin) in own_rest.iter_mut().zip(other_rest).zip(coins) {
             *own ^= (*own ^ other) & coin;
         }
-        self.mutate(&mut rows[first..]);
+        if self.brief.ruled.is_none() {
+            return self.mutate(&mut rows[first..]);
+        }
+        if !self.is_settled(&mut rows[first..]) {
+            rows[first..].copy_from_slice(parents[0]);
+        }
+        let draw = self.stream.unit();
+        let changes = self.brief.changes.iter().take_while(|&&below| draw >= below).count();
+        (0..changes).for_each(|_| self.ruled_step(&mut rows[first..]));
     }
 
     /// Changes each variable with one chance in their number.
@@ -149,7 +204,7 @@ mod tests {
     #[test]
     fn mutations_are_binomial_and_uniform() {
         for cards in [vec![2], vec![3, 1, 2], vec![4; 28]] {
-            let brief = Brief::new(cards.clone(), 1, 1, None).unwrap();
+            let brief = Brief::new(cards.clone(), 1, 1, None, None).unwrap();
             let (n, trials) = (brief.free.len() as f64, 200_000);
             let mut sampler = Sampler { brief: brief.clone(), stream: Stream::new(1, 2) };
             let (mut unchanged, mut of_each) = (0.0, vec![0.0; cards.len()]);

@@ -61,6 +61,11 @@ impl Problem {
         if let Some(allowed) = &allowed {
             space.check_allowed(allowed)?;
         }
+        // Within rules a part of the space is one with more of them, and choices keep their numbers.
+        let (space, allowed) = match allowed {
+            Some(allowed) if space.has_rules() => (Arc::new(space.restricted(&allowed)?), None),
+            allowed => (space, allowed),
+        };
         Ok(Problem { space, allowed, objective, evaluator, has_clock, extension: OnceLock::new() })
     }
 
@@ -75,13 +80,20 @@ impl Problem {
             Some(allowed) => allowed.iter().map(Vec::len).collect(),
             None => self.space.cards().collect(),
         };
-        Brief::new(cards, self.objective.scores(), budget, self.extension(needs_extension)?)
+        let ruled = self.space.has_rules().then(|| self.space.clone());
+        Brief::new(cards, self.objective.scores(), budget, ruled, self.extension(needs_extension)?)
     }
 
     fn extension(&self, needs_extension: bool) -> Result<Option<Arc<Extension>>> {
         let Evaluator::Modelled(modelled) = &self.evaluator else { return Ok(None) };
         if !needs_extension {
             return Ok(None);
+        }
+        if self.space.has_rules() {
+            let name = self.space.name();
+            return Err(Error::search(format!(
+                "gradients are of independent choices, which the rules of {name:?} tie together; choose another algorithm"
+            )));
         }
         if let Some(extension) = self.extension.get() {
             return Ok(Some(extension.clone()));

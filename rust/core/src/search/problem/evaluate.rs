@@ -56,9 +56,12 @@ impl Modelled {
         let columns = self.metrics.len();
         for ((rows, seeds), values) in chunks.zip(values.chunks_mut(1024 * columns)) {
             let linked = predictor.predict_linked(space, rows, &ALONE)?;
-            let each = rows.chunks_exact(space.width()).zip(seeds).zip(&linked);
-            for (((row, &seed), &mean), values) in each.zip(values.chunks_exact_mut(columns)) {
-                values[column] = Draws::new(seed, &entry.name).measure(row, mean, entry.link, self.noise[column]);
+            let measured = self.bench.measured(metric, rows, &ALONE)?;
+            let each = rows.chunks_exact(space.width()).zip(seeds).zip(&linked).enumerate();
+            for ((i, ((row, &seed), &mean)), values) in each.zip(values.chunks_exact_mut(columns)) {
+                let own = measured.as_ref().map_or(&[][..], |measured| measured[i]);
+                let draws = Draws::new(seed, &entry.name);
+                values[column] = draws.measure(row, own, mean, entry.link, self.noise[column]);
             }
         }
         Ok(())
