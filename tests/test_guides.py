@@ -3,12 +3,21 @@
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import optuna
+import polars as pl
 import pytest
 
+import accelnas
 from accelnas.cli import app
+from accelnas.fitting.dataset import from_table
+from accelnas.fitting.families import FAMILIES, Recipe, Stage
+from accelnas.fitting.families.anova import AnovaProcess
+from accelnas.fitting.fit import fit_benchmark
+from accelnas.fitting.settings import MetricSettings, Settings, read_settings, shipped_settings
+from accelnas.fitting.splits import random_split
 from guides import EXECUTED, blocks, check_commands, check_links, executed, run_console, run_python
 from studies.command import app as reproduce
 
@@ -43,6 +52,25 @@ def test_commands_and_options_exist(guide):
             program, *words = command.split()
             if program == "make":
                 subprocess.run(["make", "--dry-run", *words], cwd=REPOSITORY, check=True, capture_output=True)
+
+
+def test_settings_guide_names_every_field_and_its_example_fits(tmp_path):
+    text = (REPOSITORY / "docs" / "settings.md").read_text(encoding="utf-8")
+    kinds = (Settings, MetricSettings, Recipe, Stage)
+    named = {field.name for kind in kinds for field in fields(kind)} - {"sha256", "metrics", "formula"}
+    for field in named | set(AnovaProcess.defaults):
+        assert f"`{field}`" in text, field
+    for name in (*FAMILIES, *shipped_settings()):
+        assert f"`{name}`" in text, name
+    (example,) = (block.text for block in blocks(REPOSITORY / "docs" / "settings.md") if block.language == "toml")
+    (tmp_path / "mine.toml").write_text(example, encoding="utf-8")
+    settings, bench = read_settings(tmp_path / "mine.toml"), accelnas.load("nasbench-macro")
+    archs = bench.space.sample(200, 0, unique=True)
+    values = bench.predict(archs, ["accuracy", "macs"], dtype="float64")
+    dataset = from_table(pl.DataFrame({"architecture": bench.space.format(archs), **values}), bench.space)
+    results = fit_benchmark(dataset, random_split(dataset), settings, tmp_path / "b", metrics=["accuracy", "macs"])
+    assert [result.members for result in results] == [4, 2]
+    assert min(result.figures.r2 for result in results) > 0.5
 
 
 @every_guide

@@ -177,6 +177,14 @@ def test_predict_keeps_other_columns_and_types(tmp_path, bench):
     run("predict", tmp_path / "a.parquet", "-m", "accuracy", "-o", tmp_path / "b.csv")
     again = pl.read_csv(tmp_path / "b.csv", schema=scored.schema)
     assert again.equals(scored)
+    plain = frame.with_columns(measured=pl.col("note"))  # JSON has no float32
+    plain.write_json(tmp_path / "c.json")
+    plain.write_ndjson(tmp_path / "c.jsonl")
+    for name in ("c.json", "c.jsonl"):
+        run("predict", tmp_path / name, "-m", "accuracy", "-o", tmp_path / "d.parquet")
+        assert pl.read_parquet(tmp_path / "d.parquet").equals(plain.with_columns(scored["accuracy"]))
+    (tmp_path / "c.json").write_text('[{"architecture": "e1"}]')
+    assert "c.json, row 1: " in failure("predict", tmp_path / "c.json")
 
 
 def test_csv_spellings(bench):

@@ -5,8 +5,12 @@ import re
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 import accelnas
+from accelnas.cli import app
+from accelnas.fitting.settings import read_settings
+from accelnas.space.definition import defined
 from command_line import failure, run
 from data_samples import sample_table
 
@@ -67,6 +71,62 @@ def test_what_fit_holds_back_and_leaves_out(tmp_path):
     assert (
         "--split all leaves no rows to compare with" in run("evaluate", "data.parquet", "--split", "all", code=1).stderr
     )
+
+
+@pytest.mark.parametrize("form", ["architecture", "index"])
+def test_every_command_reads_architectures_by_string_or_index(form, tmp_path):
+    (tmp_path / "small.toml").write_text(SETTINGS)
+    space = defined("s", {f"b{i}": [{"name": f"v{i}", "choices": [1, 2, 3, 4]}] for i in range(3)})
+    (tmp_path / "space.toml").write_text(space.to_toml())
+    archs = space.range(0, space.size)
+    named = space.format(archs) if form == "architecture" else space.index(archs)
+    params = [float(row.sum()) for row in archs]
+    table = pl.DataFrame({form: named, "accuracy": [p + 0.1 * (i % 7) for i, p in enumerate(params)], "params": params})
+    table.write_csv("named.csv")
+    given = ("named.csv", "--space", "space.toml")
+    run("tabulate", *given, "--maximise", "accuracy", "-o", "whole")
+    assert accelnas.load("whole").best("accuracy").values[0] == table["accuracy"].max()
+    fitted = (*given, "--settings", "small.toml", "--split", "random")
+    run("fit", *fitted, "-o", "fitted")
+    assert accelnas.load("fitted").predict(archs, "params", dtype="float64").tolist() == params
+    assert "accuracy" in run("evaluate", *fitted, "-m", "accuracy").output
+    run("tune", *fitted, "-m", "accuracy", "--family", "xgboost", "-n", "1", "--folds", "2", "-o", "tuned.toml")
+    assert "64 measurements of 64 architectures" in run("data", "info", *given).output
+    table.with_columns(pl.Series(form, ["x", *table[form].cast(pl.String)[1:]])).write_csv("named.csv")
+    for command in ("fit", "evaluate"):
+        assert "named.csv: row 0: " in failure(command, *fitted, *(["-o", "x"] if command == "fit" else []))
+
+
+def test_metrics_that_no_settings_have_are_named_with_their_directions(tmp_path):
+    (tmp_path / "small.toml").write_text(SETTINGS.replace('params = { recipe = "exact" }\n', ""))
+    table = sample_table(300).rename({"accuracy": "top1", "throughput_a100": "speed"})
+    table.write_parquet("data.parquet")
+    given = ("data.parquet", "--split", "random", "--settings", "small.toml")
+    named = ("--maximise", "top1", "--minimise", "speed", "--unit", "speed=ms")
+    shown = run("fit", *given, *named, "-o", "own").output
+    assert "own: 2 metrics" in shown
+    bench = accelnas.load("own")
+    about = {name: (metric.direction, metric.unit) for name, metric in bench.metrics.items()}
+    assert about == {"top1": ("maximise", ""), "speed": ("minimise", "ms")}
+    run("fit", *given, "--minimise", "top1", "-o", "other")
+    digests = {accelnas.load(folder).provenance("top1")["settings_sha256"] for folder in ("own", "other")}
+    assert len(digests) == 2  # the direction is a setting, too
+    assert "top1" in run("evaluate", *given, *named).output
+    run("tune", *given, *named, "-m", "speed", "--family", "xgboost", "-n", "1", "--folds", "2", "-o", "tuned.toml")
+    tuned = read_settings("tuned.toml").metrics["speed"]
+    assert (tuned.direction, tuned.unit) == ("minimise", "ms")
+    for more, message in {
+        (): "the data has no metric 'accuracy' of settings small; it has params, speed, top1: name them with",
+        ("--maximise", "top2"): "the data has no metric 'top2'",
+        ("--maximise", "top1", "--minimise", "top1"): "'top1' is named by --maximise and by --minimise",
+        ("--settings", "own"): "settings own name no metrics",
+    }.items():
+        assert message in failure("fit", *given, *more, "-o", "b")
+    # a narrow screen has fewer columns, and all digits
+    narrow = CliRunner(env={"COLUMNS": "60"}).invoke(app, ["fit", *given, *named, "-o", "own"]).output
+    row = next(line for line in narrow.splitlines() if line.startswith("  top1"))
+    assert "…" not in row
+    assert re.search(r"\d\.\d{4}  ", row)
 
 
 def test_repeats_of_two_kinds_are_warned_about(tmp_path):

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 import accelnas
 from accelnas.errors import DataError
 from accelnas.fitting import archive
+from accelnas.fitting.checks import pooled_noise
+from accelnas.fitting.columns import ColumnEncoder
 from accelnas.fitting.dataset import from_table, read_dataset
 from accelnas.fitting.fetch import ARCHIVE_SHA256
 from archive import LOST, REPEATS, ROWS
@@ -295,3 +297,100 @@ def test_archive(archive):
     if archive.published:
         assert report.nulls["throughput_tpuv2"] == 37
         assert report.noise["accuracy"] == pytest.approx(0.27, abs=0.01)
+
+
+def test_architectures_by_string_or_index_are_those_of_the_variables(space, tmp_path):
+    table = sample_table(50)
+    expected = from_table(table, space)
+    names = [v.name for v in space.variables]
+    choices = space.encode(table)
+    rest, last = table.drop(names), table.select(names[-3:])
+    strings, indices = pl.Series("architecture", space.format(choices)), pl.Series("index", space.index(choices))
+    numbered = pl.Series("index", range(table.height))
+    for columns in (
+        rest.with_columns(strings),
+        rest.with_columns(indices),
+        rest.with_columns(indices.cast(pl.String)),
+        rest.with_columns(strings, numbered),  # the index is a row's number, not read and no metric
+        pl.concat([rest.with_columns(strings), last], how="horizontal"),  # variables that agree are no metrics
+        table.with_columns(strings, numbered),
+    ):
+        for form in ("csv", "json"):
+            path = tmp_path / f"t.{form}"
+            columns.write_csv(path) if form == "csv" else columns.write_json(path)
+            assert read_dataset(path, space).sha256 == expected.sha256
+    assert "index (not read: no metric)" in from_table(table.with_columns(numbered), space).report.unknown
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("architecture", "e9", 'row 3: "e9" is not an architecture'),
+        ("architecture", None, "row 3: architecture is None; give a string such as"),
+        ("index", "104485552128", "row 3: index is 104485552128; give an integer from 0 to 104485552127"),
+        ("index", "-1", "row 3: index is -1"),
+        ("index", "2.5", "row 3: index is 2.5"),
+        ("index", "1_0", "row 3: index is 1_0"),
+        ("index", None, "row 3: index is empty"),
+        ("block3_k", "other", "row 3: block3_k is {0}, but in index it is {1}; give all variables a column, or none"),
+    ],
+)
+def test_wrong_architectures_name_the_row(space, column, value, message):
+    table = sample_table(20).drop("id")
+    choices = space.encode(table)
+    row = {"architecture": space.format(choices), "index": [str(i) for i in space.index(choices)]}
+    values = list(row.get(column, table["block3_k"].cast(pl.String)))
+    if value == "other":
+        value, own = ("3", "5") if values[3] == "5" else ("5", "3")
+        message = message.format(value, own)
+    values[3] = value
+    form = column if column in row else "index"
+    kept = table.drop([v.name for v in space.variables]).with_columns(pl.Series(form, row[form]))
+    with pytest.raises(DataError, match=re.escape(message)):
+        from_table(kept.with_columns(pl.Series(column, values)), space)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 2.5, True, 2**70])
+def test_an_index_is_a_whole_number(space, value):
+    with pytest.raises(DataError, match="index is"):
+        ColumnEncoder(space, ["index"], "t")({"index": [value]}, lambda row: f"row {row}")
+
+
+def test_columns_of_seeds_are_one_metric(space):
+    table = sample_table(100)
+    chance = np.random.default_rng(0)
+    seeds = [pl.Series(f"top1_seed{s}", table["accuracy"] + chance.normal(0, 0.5, table.height)) for s in range(3)]
+    dataset = from_table(table.drop("accuracy").with_columns(*seeds), space)
+    assert "top1" in dataset.measurable
+    assert "top1_seed0" not in dataset.measurable
+    values = np.stack([seed.to_numpy() for seed in seeds])
+    assert dataset.values("top1") == pytest.approx(values.mean(axis=0), rel=1e-14)
+    assert sum(group.size for group in dataset.repeated("top1")) == values.size
+    first = next(group for group in dataset.repeated("top1") if group.size == 6)  # an architecture of two rows
+    assert set(first) <= set(values.ravel())
+    assert pooled_noise(dataset.repeated("top1")) == pytest.approx(0.5, rel=0.15)
+    with pytest.raises(DataError, match="no metric 'top2'; choose one of params, throughput_a100, top1"):
+        dataset.values("top2")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("t.csv", "a,b,a\n1,2,3\n", "two columns a; rename or drop one"),
+        ("t.csv", "a;b\n1;2\n", "columns are separated by ';'; write CSV with commas"),
+        ("t.tsv", "a\tb\n1\t2\n", "the name of a table ends in .csv, .parquet, .json, .jsonl, .ndjson"),
+        ("t.json", '[{"a": 1}, 3]', "record 1 is 3; write an object"),
+        ("t.json", '[{"a": 1, "a": 2}]', "'a' is given twice"),
+        ("t.json", "{", "is no JSON"),
+        ("t.jsonl", '{"a": 1}\n{"a": \n', "line 2 is no JSON"),
+        ("t.json", "7", "is one int; write a list of records"),
+        ("t.jsonl", "[" * 100_000, "is no JSON"),
+        ("t.json", b"[\xff]", "is no text"),
+        ("t.json", "[]", "no rows"),
+    ],
+)
+def test_files_that_are_no_table_say_why(name, content, message, space, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(DataError, match=re.escape(message)):
+        read_dataset(path, space)

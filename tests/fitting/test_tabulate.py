@@ -313,7 +313,7 @@ def test_tables_are_read_from_json(tmp_path):
         '[{"x": 1, "y": "p", "t": [[1]]}]': "t is [[1]]; write a number",
         '[{"x": 1, "y": "p", "t": [1], "t_seed0": 1}]': "t_seed0 is given twice",
         '{"x1-yp": {"architecture": "x1-yq", "t": 1}}': "architecture is given twice",
-        '{"x1-yz": {"t": 1}}': "id 0",
+        '{"x1-yz": {"t": 1}}': "row 0",
         '[{"x": 1, "y": "p", "t": 1e999}]': "t is infinite",
         '[{"x": 1, "y": "p", "t": 99999999999999999999}]': "integers beyond 64 bits",
         '[{"x": 1, "y": "p", "t": 1.5}, {"x": 1, "y": "q", "t": 1' + "0" * 400 + "}]": "t is infinite",

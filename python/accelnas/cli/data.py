@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from accelnas.cli.commands import command
-from accelnas.cli.info import new_table, significant
+from accelnas.cli.info import new_table, print_fitting, significant
 from accelnas.cli.shared import console, progress
 from accelnas.errors import DataError
 from accelnas.files import write_frame
@@ -24,8 +24,8 @@ DataArgument = Annotated[
     Path | None,
     typer.Argument(
         metavar="DATA",
-        help="The Accel-NASBench archive (.tar.gz or folder), or a .parquet or .csv table with "
-        "a column for each variable and each metric.",
+        help="The Accel-NASBench archive (.tar.gz or folder), or a table (.csv, .parquet, .json, .jsonl) with a "
+        "column for each variable (or one named architecture or index) and each metric (or one a seed, NAME_seed0, …).",
         show_default="the archive that `accelnas data fetch` downloaded",
     ),
 ]
@@ -34,7 +34,7 @@ SpaceOption = Annotated[
     typer.Option(
         "--space",
         metavar="TOML",
-        help="Search space of the data: a benchmark.toml or the folder of one.",
+        help="Search space of the data: a space.toml (accelnas space infer writes one) or a benchmark's folder.",
         show_default="MnasNet",
     ),
 ]
@@ -57,24 +57,15 @@ def read(data: Path | None, space: Path | None) -> Dataset:
         data = cache_folder() / "anb_dataset_jsons.tar.gz"
         if not data.is_file():
             raise DataError(f"no data named and none at {data}; run: accelnas data fetch")
-    dataset = _of_records(data, space) if data.suffix.lower() == ".json" else read_dataset(data, read_space(space))
+    dataset = read_dataset(data, read_space(space))
     columns = [field.removeprefix("column ") for field in dataset.report.unknown if field.startswith("column ")]
+    screen = console(stderr=True)
     if columns:
-        console(stderr=True).print(f"left out, for want of numbers: columns {', '.join(columns)}")
+        screen.print(f"left out, for want of numbers: columns {', '.join(columns)}")
+    for field in dataset.report.unknown:
+        if field.endswith(")"):  # with its reason
+            screen.print(f"left out: {field}")
     return dataset
-
-
-def _of_records(data: Path, space: Path | None) -> Dataset:
-    from accelnas import mnasnet_space
-    from accelnas.fitting.archive import digest_of
-    from accelnas.fitting.dataset import from_table
-    from accelnas.fitting.records import read_records
-
-    table = read_records(data)
-    try:
-        return from_table(table, read_space(space) or mnasnet_space(), file_sha256=digest_of(data))
-    except DataError as error:
-        raise DataError(f"{data}: {error}") from None
 
 
 def listed(text: str | None) -> list[str] | None:
@@ -102,7 +93,7 @@ def info(data: DataArgument = None, space: SpaceOption = None) -> None:
     screen.print(f"content {dataset.sha256}{known}", soft_wrap=True)
     if dataset.file_sha256 is not None:
         screen.print(f"file    {dataset.file_sha256}", soft_wrap=True)
-    screen.print(_metric_table(dataset))
+    print_fitting(screen, _metric_table(dataset), "outlying ids", "nulls", "outliers")
     for metric, doubt in report.doubtful.items():
         screen.print(f"[yellow]warning:[/yellow] {metric}: {doubt}")
     for field, count in report.unknown.items():

@@ -9,8 +9,9 @@ import typer
 
 from accelnas.cli.commands import command
 from accelnas.cli.data import DataArgument, FoldsOption, MetricsOption, SpaceOption, listed, read
+from accelnas.cli.directed import Directed
 from accelnas.cli.fit import SplitOption, read_parts
-from accelnas.cli.info import new_table, significant
+from accelnas.cli.info import new_table, print_fitting, significant
 from accelnas.cli.shared import BenchmarkOption, ThreadsOption, console, load_benchmark, progress
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ FIGURES = ("r2", "tau", "spearman", "mae", "rmse", "overlap_50", "rows")  # aver
     "--runs official,cross-validation,learning-curve -o report",
 )
 def evaluate(
+    *,
     data: DataArgument = None,
     space: SpaceOption = None,
     split: SplitOption = "official",
@@ -38,10 +40,11 @@ def evaluate(
         typer.Option(
             metavar="NAME|TOML",
             help="Settings to compare, as of `accelnas fit`. May be repeated.",
-            show_default="bundled",
+            show_default="as of accelnas fit",
         ),
     ] = None,
     metrics: MetricsOption = None,
+    directed: Directed,
     runs: Annotated[
         list[str] | None,
         typer.Option(
@@ -83,9 +86,8 @@ def evaluate(
     """
     from accelnas.fitting.evaluation import Cache, Plan, plan_cells, run_evaluation, write_report
     from accelnas.fitting.fetch import cache_folder
-    from accelnas.fitting.settings import read_settings
 
-    chosen = [read_settings(name) for name in settings or ["bundled"]]
+    chosen = [directed.settings(name) for name in settings or [""]]
     dataset = read(data, space)
     parts = read_parts(split, data, dataset)
     names = listed(metrics)
@@ -95,7 +97,7 @@ def evaluate(
     with progress("fits", len(plan_cells(dataset, parts, plan)), "fits") as done:
         evaluation = run_evaluation(dataset, parts, plan, store, threads, done)
     screen = console()
-    screen.print(_table(evaluation))
+    print_fitting(screen, _table(evaluation), "seconds", "Spearman", "rows", "run", "top 50", "RMSE")
     if output is not None:
         found = _importances(benchmark, dataset.space.sha256, names)
         screen.print(f"{write_report(evaluation, output, found)}: {len(evaluation.cells)} fits")

@@ -10,7 +10,8 @@ import typer
 
 from accelnas.cli.commands import command
 from accelnas.cli.data import DataArgument, MetricsOption, SpaceOption, listed, read
-from accelnas.cli.info import new_table, significant
+from accelnas.cli.directed import Directed
+from accelnas.cli.info import new_table, print_fitting, significant
 from accelnas.cli.shared import ThreadsOption, console, progress
 from accelnas.errors import DataError
 
@@ -36,23 +37,27 @@ SplitOption = Annotated[
 
 @command(
     "accelnas data fetch && accelnas fit -o mybench",
+    "accelnas fit measured.csv --space space.toml --maximise top1 --minimise latency --split random -o mybench",
     "accelnas fit measured.parquet --space space.toml --settings mine.toml --split random -o mybench",
     "accelnas fit measured.parquet --space space.toml --settings mine.toml --split all -o mybench",
     "accelnas fit --metrics accuracy --settings published -o published",
 )
 def fit(
     output: Annotated[Path, typer.Option("--output", "-o", help="Benchmark directory to create or update.")],
+    *,
     data: DataArgument = None,
     space: SpaceOption = None,
     settings: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="NAME|TOML",
-            help="Settings: bundled, epyc, boosted, published, published_lightgbm, published_forest, or a file.",
+            help="Settings: bundled, own, epyc, boosted, published, published_lightgbm, published_forest, or a file.",
+            show_default="bundled, or own where --maximise or --minimise name metrics",
         ),
-    ] = "bundled",
+    ] = None,
     split: SplitOption = "official",
     metrics: MetricsOption = None,
+    directed: Directed,
     members: Annotated[
         int | None, typer.Option(min=1, help="Ensemble members of every metric.", show_default="as in the settings")
     ] = None,
@@ -61,12 +66,12 @@ def fit(
     """Fit models to measured data, compile them, and write a benchmark.
 
     Models are fitted on the training and validation part; the test part serves only for the
-    figures that are shown at the end.
+    figures that are shown at the end. Metrics are those of the settings, or those that --maximise and --minimise
+    name, each fitted by the first recipe of the settings.
     """
     from accelnas.fitting.fit import fit_benchmark
-    from accelnas.fitting.settings import read_settings
 
-    chosen = read_settings(settings)
+    chosen = directed.settings(settings)
     dataset = read(data, space)
     parts = read_parts(split, data, dataset, whole=True)
     with ExitStack() as bars:
@@ -75,7 +80,7 @@ def fit(
             dataset, parts, chosen, output, metrics=names, members=members, threads=threads, progress=tell
         )
     screen = console()
-    screen.print(results_table(results))
+    print_fitting(screen, results_table(results), "size", "family", "members", "seconds", "test rows", "RMSE")
     seconds = sum(result.seconds for result in results)
     screen.print(f"{output}: {len(results)} metrics in {seconds:.0f} s, split {parts.name}")
     held = len(dataset) - len(parts.train) - len(parts.val)
@@ -126,8 +131,8 @@ def read_parts(name: str, data: Path | None, dataset: Dataset, *, whole: bool = 
         if (folder / "official_split.json").is_file():
             return read_split(folder / "official_split.json", dataset)
     raise DataError(
-        f"no official_split.json in {' or '.join(str(folder) for folder in folders)}; "
-        "run: accelnas data fetch, or use --split random"
+        f"no official_split.json in {' or '.join(str(folder) for folder in folders)}; use --split random for data of "
+        "your own; that of Accel-NASBench comes with: accelnas data fetch"
     )
 
 

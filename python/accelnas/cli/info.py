@@ -10,6 +10,7 @@ from accelnas.cli.shared import Opened, console, optional
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    from rich.console import Console
     from rich.table import Table
 
     from accelnas import Benchmark
@@ -60,8 +61,20 @@ def new_table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     for column in columns:
         justify: Literal["left", "right"] = "right" if column in numbers else "left"
-        table.add_column(column, justify=justify, no_wrap=column != columns[-1])
+        last = column == columns[-1]
+        table.add_column(column, justify=justify, no_wrap=not last, overflow="fold" if last else "ellipsis")
     return table
+
+
+def print_fitting(screen: Console, table: Table, *dispensable: str) -> None:
+    """Print a table without the columns that can be spared, one by one, where the screen is too narrow for all."""
+    from rich.measure import Measurement
+
+    for name in dispensable:
+        if Measurement.get(screen, screen.options.update(max_width=10_000), table).maximum <= screen.width:
+            break
+        table.columns = [column for column in table.columns if column.header != name]
+    screen.print(table)
 
 
 def space_table(bench: Benchmark) -> Table:

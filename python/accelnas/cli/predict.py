@@ -29,7 +29,7 @@ def predict(
         Path,
         typer.Argument(
             metavar="INPUT",
-            help="CSV, Parquet (.parquet), or [cyan]-[/cyan] for CSV from stdin. Columns: every "
+            help="CSV, .parquet, .json, .jsonl, or [cyan]-[/cyan] for CSV from stdin. Columns: every "
             "variable of the space, or architecture (strings), or index. A plain list of "
             "strings without a header is read too.",
             show_default=False,

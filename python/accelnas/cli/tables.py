@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 ROWS_A_BATCH = 65_536
 LONGEST_LINE = 1 << 24
+FRAMES = (".parquet", ".json", ".jsonl", ".ndjson")
 UNLIMITED = 1 << 62  # batch by batch: any size
 
 
@@ -48,8 +49,8 @@ def _place(what: str, numbers: Sequence[int], row: int) -> str:
 
 
 @contextmanager
-def open_reader(path: Path, is_architecture: Callable[[str], bool]) -> Iterator[CsvReader | ParquetReader]:
-    """Open a table: Parquet if the name ends in ``.parquet``, CSV otherwise, ``-`` is stdin.
+def open_reader(path: Path, is_architecture: Callable[[str], bool]) -> Iterator[CsvReader | FrameReader]:
+    """Open a table by the ending of its name: Parquet, JSON or CSV, which is any other's; ``-`` is stdin.
 
     Parameters
     ----------
@@ -66,8 +67,8 @@ def open_reader(path: Path, is_architecture: Callable[[str], bool]) -> Iterator[
     standard_input = str(path) == "-"
     if not standard_input and path.is_file():
         check_table(path)
-    if path.suffix == ".parquet":
-        yield ParquetReader(regular(path, UNLIMITED))
+    if path.suffix.lower() in FRAMES:
+        yield FrameReader(regular(path, UNLIMITED))
         return
     if standard_input and sys.stdin is None:
         raise DataError("standard input is closed; give a file")
@@ -160,8 +161,8 @@ class CsvReader:
         return 0 if self._file is None else self._file.tell()
 
 
-class ParquetReader:
-    """Parquet through Polars; rows are counted from 1 in errors."""
+class FrameReader:
+    """Parquet, and JSON as of `accelnas.fitting.table`, through Polars; rows are counted from 1 in errors."""
 
     unit = "rows"
 
@@ -172,7 +173,7 @@ class ParquetReader:
         if not path.is_file():
             raise DataError(f"{path} does not exist; give a CSV or Parquet file, or - for stdin")
         try:
-            self._frame = pl.scan_parquet(path, glob=False)
+            self._frame = _scan(path)
             self.names = self._frame.collect_schema().names()
             self.total: int | None = self._frame.select(pl.len()).collect().item()
         except pl.exceptions.PolarsError as error:
@@ -190,6 +191,16 @@ class ParquetReader:
     def position(self) -> int:
         """Return the number of rows read."""
         return self._read
+
+
+def _scan(path: Path) -> pl.LazyFrame:
+    import polars as pl
+
+    if path.suffix.lower() == ".parquet":
+        return pl.scan_parquet(path, glob=False)
+    from accelnas.fitting.table import read_table
+
+    return read_table(path).lazy()
 
 
 def write_table(path: Path | None, batches: Iterable[Columns]) -> None:

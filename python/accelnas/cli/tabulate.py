@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from accelnas.cli.commands import command
-from accelnas.cli.data import listed, read
+from accelnas.cli.data import read
+from accelnas.cli.directed import Directed
 from accelnas.cli.fit import metric_bars, results_table
 from accelnas.cli.info import new_table
 from accelnas.cli.shared import ThreadsOption, console, optional
@@ -26,20 +27,15 @@ def tabulate(
     data: Annotated[
         Path,
         typer.Argument(
-            metavar="TABLE", help="Every architecture of the space: .csv, .parquet or .json, as for accelnas fit."
+            metavar="TABLE",
+            help="Every architecture of the space: .csv, .parquet, .json or .jsonl, as for accelnas fit.",
         ),
     ],
     space: Annotated[
         Path, typer.Option(metavar="TOML", help="Search space of the table: a space.toml, or a benchmark's folder.")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Benchmark directory to create or update.")],
-    maximise: Annotated[
-        str | None, optional("--maximise", metavar="A,B", text="Metrics of which more is better.")
-    ] = None,
-    minimise: Annotated[
-        str | None, optional("--minimise", metavar="A,B", text="Metrics of which less is better.")
-    ] = None,
-    unit: Annotated[list[str] | None, optional("--unit", metavar="NAME=UNIT", text="Unit of a metric.")] = None,
+    metrics: Directed,
     missing: Annotated[
         str,
         typer.Option(
@@ -66,21 +62,11 @@ def tabulate(
     predictions are their mean, and simulated measurements scatter as they do. In .json, a list of records or records
     by architecture, lists of numbers are repeats, too.
     """
-    from accelnas.fitting.metric import MetricSpec
     from accelnas.fitting.tabulate import tabulate as write
 
-    if bad := [text for text in unit or () if "=" not in text]:
-        raise DataError(f"--unit is {bad[0]!r}; write NAME=UNIT")
-    units = dict(text.split("=", 1) for text in unit or ())
-    ends = {"maximise": listed(maximise), "minimise": listed(minimise)}
-    wanted = {name: end for end, names in ends.items() for name in names or ()}
-    if both := sorted(set(listed(maximise) or ()) & set(listed(minimise) or ())):
-        raise DataError(f"{both[0]!r} is named by --maximise and by --minimise; choose one")
-    if not wanted:
+    specs = metrics.specs()
+    if not specs:
         raise DataError("no metrics are named; give --maximise or --minimise with columns of the table")
-    if unknown := sorted(set(units) - set(wanted)):
-        raise DataError(f"--unit names {unknown[0]!r}, which is no metric of --maximise and --minimise")
-    specs = [MetricSpec(name, units.get(name, ""), end) for name, end in wanted.items()]
     dataset = read(data, space)
     screen = console()
     if fraction is not None:

@@ -10,6 +10,7 @@ import typer
 
 from accelnas.cli.commands import command
 from accelnas.cli.data import DataArgument, FoldsOption, SeedOption, SpaceOption, read
+from accelnas.cli.directed import Directed
 from accelnas.cli.fit import SplitOption, read_parts
 from accelnas.cli.shared import console, progress, text_output
 
@@ -31,14 +32,18 @@ def tune(
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Settings file to write, for accelnas fit.")],
+    *,
     data: DataArgument = None,
     space: SpaceOption = None,
     settings: Annotated[
-        str,
+        str | None,
         typer.Option(
-            metavar="NAME|TOML", help="Settings that link, outliers and members are from, and to compare with."
+            metavar="NAME|TOML",
+            help="Settings that link, outliers and members are from, and to compare with.",
+            show_default="as of accelnas fit",
         ),
-    ] = "bundled",
+    ] = None,
+    directed: Directed,
     split: SplitOption = "official",
     trials: Annotated[
         int | None,
@@ -72,11 +77,10 @@ def tune(
     The search uses the training and validation part; the test part is for the figures of accelnas fit. Ctrl-C ends
     the search and keeps what was found.
     """
-    from accelnas.fitting.settings import read_settings
     from accelnas.fitting.tuning import settings_error
     from accelnas.fitting.tuning import tune as search
 
-    chosen = read_settings(settings)
+    chosen = directed.settings(settings)
     dataset = read(data, space)
     parts = read_parts(split, data, dataset, whole=True)
     if trials is None and seconds is None:

@@ -12,7 +12,7 @@ from accelnas.files import read_text, write_text
 if TYPE_CHECKING:
     import os
 
-__all__ = ["read_json", "sha256_of", "write_json"]
+__all__ = ["parse_json", "read_json", "sha256_of", "write_json"]
 
 
 def sha256_of(content: object) -> str:
@@ -35,17 +35,18 @@ def write_json(path: str | os.PathLike[str], content: object) -> None:
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
-def read_json(
-    path: str | os.PathLike[str], error: type[AccelnasError] = SearchError, *, constants: bool = False
-) -> Any:
-    """Read a file of strict JSON, or one that may hold the constants NaN and Infinity, which Python writes."""
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Read a file of strict JSON."""
+    return parse_json(read_text(path, SearchError), str(path))
+
+
+def parse_json(text: str, what: str, error: type[AccelnasError] = SearchError, *, constants: bool = False) -> Any:
+    """Parse strict JSON, or what may hold the constants NaN and Infinity, which Python writes."""
     refuse = None if constants else _refuse_constant
     try:
-        return json.loads(read_text(path, error), parse_constant=refuse, object_pairs_hook=_distinct)
+        return json.loads(text, parse_constant=refuse, object_pairs_hook=_distinct)
     except (ValueError, RecursionError) as reason:
-        if isinstance(reason, AccelnasError):
-            raise
-        raise error(f"{path} is no JSON: {reason}; make it again") from None
+        raise error(f"{what} is no JSON: {reason}; make it again") from None
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 The modules stand in the order of the data; one uses only what stands before it:
 
-- measurements: ``lookalikes`` → ``columns``, ``table``, ``archive`` → ``checks`` → ``dataset`` → ``splits`` → ``fetch``
+- measurements: ``lookalikes`` → ``records`` → ``columns``, ``table``, ``archive`` → ``checks`` → ``dataset`` →
+  ``splits`` → ``fetch``
 - fits: ``anova`` → ``families`` → ``mnasnet`` → ``settings`` → ``ensemble`` → ``uncertainty``, ``evaluate``
 - compiling: ``encoding`` → ``checkpoint`` → ``sources`` → ``verify`` → ``provenance`` → ``compile``
-- spaces that are small enough to enumerate: ``records``; ``metric`` → ``completion`` → ``tabulate``;
+- spaces that are small enough to enumerate: ``metric`` → ``completion`` → ``tabulate``;
   ``encoding`` → ``enumeration`` → ``estimators``
 - all of it: ``costs`` → ``fit``, which writes the benchmark directory that ``accelnas.load`` reads → ``partial``
-- beside it: ``tuning`` (``search_space`` → ``objective`` → ``study`` → ``run`` → ``tuner``) finds settings, and
+- beside it: ``layout`` → ``infer`` finds the space of a table,
+  ``tuning`` (``search_space`` → ``objective`` → ``study`` → ``run`` → ``tuner``) finds settings, and
   ``evaluation`` (``cells`` → ``runs`` → ``results`` → ``plots`` → ``report``) compares them
 """

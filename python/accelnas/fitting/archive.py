@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 from accelnas.errors import DataError, FileError
 from accelnas.files import regular
 from accelnas.fitting.lookalikes import HEAD, what_it_is
+from accelnas.fitting.table import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,7 +102,8 @@ def _tar_members(path: Path) -> Iterator[tuple[str, bytes]]:
     except (DataError, FileError):
         raise
     except (tarfile.TarError, EOFError, zlib.error, ValueError) as error:
-        raise DataError(f"{path} is not a readable tar archive: {error}") from error
+        ends = ", ".join(TABLES)
+        raise DataError(f"{path} is not a readable tar archive: {error}; the name of a table ends in {ends}") from error
     except OSError as error:
         if error.errno is not None:  # the file system's own errors keep their type
             raise

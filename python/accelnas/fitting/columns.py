@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from accelnas import _core
 from accelnas.errors import AccelnasError, DataError
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     Locate = Callable[[int], str]
 
 
+FORMS = ("architecture", "index")  # columns that hold an architecture each: readable strings, or 64-bit indices
+
+
 class ColumnEncoder:
     """Reads architectures from a table that holds them in one of three forms.
 
@@ -30,7 +34,8 @@ class ColumnEncoder:
         The space of the architectures.
     names
         The table's columns: among them every variable of the space, or ``architecture``
-        (readable strings), or ``index`` (integers); the first form found in this order is read.
+        (readable strings), or ``index`` (integers); the first form found in this order is read. Where
+        it is not the first, variables that have a column all the same are checked against it.
     table
         What errors call the table.
 
@@ -44,11 +49,12 @@ class ColumnEncoder:
         self.space = space
         variables = [variable.name for variable in space.variables]
         self.read = variables  # names of the columns that are read
+        self.checked: list[str] = []  # and of those that have to agree with them
         given = set(names)
         missing = [name for name in variables if name not in given]
         self._encode: Callable[[Columns, Locate], Choices]
+        self._lookups = [_spellings(variable) for variable in space.variables]
         if not missing:
-            self._lookups = [_spellings(variable) for variable in space.variables]
             self._encode = self._from_choices
         elif "architecture" in given:
             self._encode, self.read = self._from_strings, ["architecture"]
@@ -62,8 +68,11 @@ class ColumnEncoder:
         else:
             raise DataError(
                 f"{table}: no architectures in columns {_listing(names)}; give the {len(variables)} "
-                f"variables ({variables[0]}, …), or a column architecture or index"
+                f"variables of {space.name} ({variables[0]}, …), a column architecture or index, or another space, as "
+                "accelnas space infer finds it"
             )
+        if missing:
+            self.checked = [name for name in variables if name in given]
 
     def __call__(self, columns: Columns, locate: Locate) -> Choices:
         """Return the choice indices, uint8 (n, variables), of a batch of rows.
@@ -82,22 +91,38 @@ class ColumnEncoder:
         """
         if not len(next(iter(columns.values()))):
             return np.empty((0, len(self.space.variables)), np.uint8)
-        return self._encode(columns, locate)
+        choices = self._encode(columns, locate)
+        for j, variable in enumerate(self.space.variables):
+            if variable.name in self.checked:
+                self._check(j, choices[:, j], columns, locate)
+        return choices
+
+    def _check(self, j: int, found: npt.NDArray[np.uint8], columns: Columns, locate: Locate) -> None:
+        """Compare a variable's own column with the architectures: an index may be a mere row number."""
+        variable = self.space.variables[j]
+        stated = self._choices_of(j, columns, locate)
+        for row in np.flatnonzero(stated != found)[:1].tolist():
+            raise DataError(
+                f"{locate(row)}: {variable.name} is {variable.states[stated[row]]}, but in {self.read[0]} it is "
+                f"{variable.states[found[row]]}; give all variables a column, or none"
+            )
 
     def _from_choices(self, columns: Columns, locate: Locate) -> Choices:
-        rows = len(next(iter(columns.values())))
-        choices = np.empty((rows, len(self._lookups)), np.uint8)
-        for j, (variable, lookup) in enumerate(zip(self.space.variables, self._lookups, strict=True)):
-            values = _listed(columns[variable.name])
-            try:
-                choices[:, j] = [lookup[value] for value in values]
-            except (KeyError, TypeError):
-                choices[:, j] = _encode_slowly(variable, lookup, values, locate)
-            if not isinstance(variable.choices[0], bool) and not isinstance(columns[variable.name], tuple):
-                row = next((row for row, value in enumerate(values) if value is True or value is False), None)
-                if row is not None:  # True is no 1
-                    _refuse(variable, values[row], locate(row))
-        return choices
+        of_variables = [self._choices_of(j, columns, locate) for j in range(len(self._lookups))]
+        return np.ascontiguousarray(np.stack(of_variables, axis=1))
+
+    def _choices_of(self, j: int, columns: Columns, locate: Locate) -> npt.NDArray[np.uint8]:
+        variable, lookup = self.space.variables[j], self._lookups[j]
+        values = _listed(columns[variable.name])
+        try:
+            choices = [lookup[value] for value in values]
+        except (KeyError, TypeError):
+            choices = _encode_slowly(variable, lookup, values, locate)
+        if not isinstance(variable.choices[0], bool) and not isinstance(columns[variable.name], tuple):
+            row = next((row for row, value in enumerate(values) if value is True or value is False), None)
+            if row is not None:  # True is no 1
+                _refuse(variable, values[row], locate(row))
+        return np.array(choices, np.uint8)
 
     def _from_strings(self, columns: Columns, locate: Locate) -> Choices:
         texts = _listed(columns["architecture"])
@@ -116,16 +141,25 @@ class ColumnEncoder:
 
     def _from_indices(self, columns: Columns, locate: Locate) -> Choices:
         values = _listed(columns["index"])
+        if self.space.size > _core.MAX_SIZE + 1:
+            raise DataError(f"{self.space.name} has more than 2**64 architectures, which have no index; name variables")
         indices = np.zeros(len(values), np.uint64)
         for row, value in enumerate(values):
-            try:
-                number = int(value)
-            except (TypeError, ValueError):
-                number = -1
-            if not 0 <= number < self.space.size:
-                raise DataError(f"{locate(row)}: index is {value}; give an integer from 0 to {self.space.size - 1}")
+            number = _whole(value)
+            if number is None or not 0 <= number < self.space.size:
+                shown = "empty" if value in ("", None) else value
+                raise DataError(f"{locate(row)}: index is {shown}; give an integer from 0 to {self.space.size - 1}")
             indices[row] = number
         return self.space.at(indices)
+
+
+def _whole(value: object) -> int | None:
+    """Read a whole number as tables write it; a truth value, a fraction or other text is none."""
+    if isinstance(value, str):
+        return int(text) if (text := value.strip()).isdecimal() and text.isascii() and len(text) <= 20 else None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    return int(value) if isinstance(value, int | np.integer) and not isinstance(value, bool) else None
 
 
 def _listing(names: Sequence[str]) -> str:

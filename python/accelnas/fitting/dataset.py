@@ -18,8 +18,8 @@ from accelnas.errors import DataError
 from accelnas.files import write_frame
 from accelnas.fitting.archive import digest_of, read_archive
 from accelnas.fitting.checks import Report, check, measured_again
-from accelnas.fitting.columns import ColumnEncoder
-from accelnas.fitting.table import numbers, read_table
+from accelnas.fitting.columns import FORMS, ColumnEncoder
+from accelnas.fitting.table import is_table, numbers, read_table, repeated_metric, seed_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,23 +70,38 @@ class Dataset:
         """The rows' ids, int64 (n,), ascending."""
         return self.table["id"].to_numpy()
 
+    @property
+    def measurable(self) -> tuple[str, ...]:
+        """Names of what can be fitted: metric columns, those of seeds by the metric that they repeat."""
+        return tuple(dict.fromkeys(repeated_metric(name) or name for name in self.metrics))
+
     def values(self, metric: str) -> NDArray[np.float64]:
-        """Measured values of a metric, float64 (n,), NaN where not measured.
+        """Measured values of a metric, float64 (n,), NaN where not measured; the mean of its columns of seeds.
 
         Raises
         ------
         DataError
             If the data set has no such metric.
         """
+        if metric in self.metrics:
+            return self.table[metric].fill_null(np.nan).to_numpy()
+        if seeds := seed_columns(self.metrics, metric):
+            return self.table.select(pl.mean_horizontal(seeds).fill_null(np.nan)).to_series().to_numpy()
         if f"column {metric}" in self.report.unknown:
             raise DataError(f"column {metric} holds no numbers and was left out; give numbers in every row, or nothing")
-        if metric not in self.metrics:
-            raise DataError(f"no metric {metric!r}; choose one of {', '.join(self.metrics)}")
-        return self.table[metric].fill_null(np.nan).to_numpy()
+        raise DataError(f"no metric {metric!r}; choose one of {', '.join(self.measurable)}")
+
+    def measured(self, metric: str) -> NDArray[np.float64]:
+        """Every measured value of a metric, float64 (n, repeats): a column of the table, or one a seed."""
+        return np.stack([self.values(name) for name in seed_columns(self.metrics, metric) or [metric]], axis=1)
 
     def repeated(self, metric: str) -> list[NDArray[np.float64]]:
         """Values of each architecture that a metric was measured of more than once."""
-        return measured_again(self.values(metric), (self.rows(np.array(ids)) for ids in self.report.repeats))
+        values = self.measured(metric)
+        if values.shape[1] == 1:  # of one row there is one value
+            return measured_again(values, (self.rows(np.array(ids)) for ids in self.report.repeats))
+        order = np.argsort(self.groups, kind="stable")
+        return measured_again(values, np.split(order, np.flatnonzero(np.diff(self.groups[order])) + 1))
 
     def rows(self, ids: NDArray[np.int64]) -> NDArray[np.intp]:
         """Row numbers of `ids`.
@@ -142,9 +157,10 @@ def read_dataset(path: str | Path, space: Space | None = None) -> Dataset:
     Parameters
     ----------
     path
-        The Accel-NASBench archive (``.tar.gz``, ``.tar``, or a folder of ``result_N.json``), or a
-        ``.parquet`` or ``.csv`` table with one column a variable (or ``architecture`` or ``index``), one a
-        metric, an optional integer ``id`` column, and optional ``METRIC_std`` columns.
+        The Accel-NASBench archive (``.tar.gz``, ``.tar``, or a folder of ``result_N.json``), or a table
+        (``.csv``, ``.parquet``, ``.json`` of a list of records, ``.jsonl``) with one column a variable (or
+        ``architecture`` or ``index``), one a metric, an optional integer ``id`` column, and optional
+        ``METRIC_std`` columns. Columns ``METRIC_seed0``, ``METRIC_seed1``, … are repeats of a metric.
     space
         The search space; None means MnasNet, the space of Accel-NASBench.
 
@@ -157,7 +173,7 @@ def read_dataset(path: str | Path, space: Space | None = None) -> Dataset:
     path, space = Path(path), space or mnasnet_space()
     if not path.exists():
         raise DataError(f"{path} does not exist; `accelnas data fetch` downloads the public archive")
-    if path.suffix.lower() in {".parquet", ".csv"} and path.is_file():
+    if is_table(path):
         table = read_table(path)
         try:
             return from_table(table, space, file_sha256=digest_of(path))
@@ -168,7 +184,7 @@ def read_dataset(path: str | Path, space: Space | None = None) -> Dataset:
     architectures = _architecture_columns(ids, records.architectures, space)
     return _validate(
         space,
-        np.array(ids, np.int64),
+        pl.Series("id", ids, pl.Int64),
         ColumnEncoder(space, list(architectures), str(path))(architectures, lambda row: f"id {ids[row]}"),
         {name: pl.Series(name, column, pl.Float64) for name, column in records.metrics.items()},
         records.unknown,
@@ -189,30 +205,35 @@ def from_table(table: pl.DataFrame, space: Space, *, file_sha256: str | None = N
     """
     if table.height == 0:
         raise DataError("the table has no rows; expected measured architectures")
-    ids = table["id"] if "id" in table.columns else pl.Series("id", np.arange(table.height))
+    ids = table["id"] if "id" in table.columns else pl.Series("row", np.arange(table.height))
     if not ids.dtype.is_integer() or ids.null_count():
-        raise DataError(f"column id is {ids.dtype} with {ids.null_count()} nulls; use integers")
+        raise DataError(f"column id is {ids.dtype} with {ids.null_count()} nulls; use integers, or name it otherwise")
     encode = ColumnEncoder(space, table.columns, "the table")
-    choices = encode(table.select(encode.read).to_dict(), lambda row: f"id {ids[row]}")
-    others = {name: numbers(table[name], ids) for name in table.columns if name not in {"id", *encode.read}}
+    choices = encode(table.select(encode.read + encode.checked).to_dict(), lambda row: f"{ids.name} {ids[row]}")
+    known = {"id", *encode.read, *encode.checked, *FORMS, ""}
+    others = {name: numbers(table[name], ids) for name in table.columns if name not in known}
+    unread = [name for name in (*FORMS, "") if name in table.columns and name not in encode.read]
+    unknown = Counter({f"column {name}": table.height for name, column in others.items() if column is None})
+    unknown.update({f"{name or 'a column without name'} (not read: no metric)": table.height for name in unread})
     return _validate(
         space,
-        ids.cast(pl.Int64).to_numpy(),
+        ids.cast(pl.Int64),
         choices,
         {name: column for name, column in others.items() if column is not None},
-        Counter({f"column {name}": table.height for name, column in others.items() if column is None}),
+        unknown,
         file_sha256,
     )
 
 
 def _validate(
     space: Space,
-    ids: NDArray[np.int64],
+    named: pl.Series,
     choices: NDArray[np.uint8],
     values: Mapping[str, pl.Series],
     unknown: Counter[str],
     file_sha256: str | None,
 ) -> Dataset:
+    ids = named.to_numpy()
     order = np.argsort(ids, kind="stable")
     repeated = np.flatnonzero(np.diff(ids[order]) == 0)
     if repeated.size:
@@ -229,7 +250,7 @@ def _validate(
         infinite = series.is_infinite().fill_null(value=False)
         if infinite.any():
             row = ids[infinite.arg_max()]
-            raise DataError(f"id {row}: {name} is infinite; use null for what was not measured")
+            raise DataError(f"{named.name} {row}: {name} is infinite; use null for what was not measured")
         columns[name] = series[order.tolist()]
     deviations = {f"{name}_std" for name in columns}
     metrics = tuple(name for name in columns if name in values and name not in deviations)

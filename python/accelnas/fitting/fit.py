@@ -11,7 +11,7 @@ import numpy as np
 
 from accelnas import _core
 from accelnas.arguments import check_threads, check_whole
-from accelnas.errors import AccelnasWarning, ModelError
+from accelnas.errors import AccelnasWarning, DataError, ModelError
 from accelnas.fitting.compile import MOST_ROWS, compile_metric
 from accelnas.fitting.costs import block_costs
 from accelnas.fitting.ensemble import LINKS, fit_ensemble, usable_rows
@@ -123,6 +123,8 @@ def fit_benchmark(
     check_threads(threads)
     members = None if members is None else check_whole("members", members, 1, LARGEST, ModelError)
     verified_rows = check_whole("verified_rows", verified_rows, 1, MOST_ROWS, ModelError)
+    if not names:
+        raise ModelError(f"settings {settings.name} name no metrics; name some with --maximise or --minimise")
     for name in names:
         _check_metric(dataset, settings, name)
         if name in dataset.report.doubtful and settings.metrics[name].noise is None:
@@ -157,6 +159,12 @@ def fit_benchmark(
 def _check_metric(dataset: Dataset, settings: Settings, name: str) -> None:
     """Complain before anything is fitted."""
     metric = settings.metric(name)
+    known = {*dataset.measurable, *(field.removeprefix("column ") for field in dataset.report.unknown)}
+    if not metric.formula and name not in known:
+        raise DataError(
+            f"the data has no metric {name!r} of settings {settings.name}; it has {', '.join(dataset.measurable)}: "
+            "name them with their directions, --maximise and --minimise, or those of the settings with --metrics"
+        )
     if not metric.formula:
         dataset.values(name)
     if metric.recipe is not None and not FAMILIES[metric.recipe.family].compiles:

@@ -1,4 +1,4 @@
-"""Tables of measurements as JSON: a list of records, or records by architecture."""
+"""Tables of measurements as JSON: a list of records, records by architecture, or a record a line."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from accelnas.errors import DataError
-from accelnas.exact.files import read_json
-from accelnas.fitting.lookalikes import check_table
+from accelnas.exact.files import parse_json
+from accelnas.files import DATA, read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ __all__ = ["read_records"]
 
 
 def read_records(path: Path) -> pl.DataFrame:
-    """Read ``[{"architecture": …, "top1": 71.2}, …]`` or ``{ARCHITECTURE: {"top1": 71.2}, …}`` as a table.
+    """Read ``[{"architecture": …, "top1": 71.2}, …]``, a record a line or ``{ARCHITECTURE: {"top1": 71.2}, …}``.
 
     A list in place of a number, ``"top1": [71.2, 70.8]``, is repeats: columns ``top1_seed0`` and ``top1_seed1``.
 
@@ -29,8 +29,10 @@ def read_records(path: Path) -> pl.DataFrame:
     DataError
         If it is neither, with the record at fault.
     """
-    check_table(path)
-    content = read_json(path, DataError, constants=True)
+    try:
+        content = _parsed(read_bytes(path, DATA).decode("utf-8-sig"), path)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is no text: {error}; make it again") from None
     if isinstance(content, dict):
         named = [(f"record {name!r}", row, {"architecture": name}) for name, row in content.items()]
     elif isinstance(content, list):
@@ -45,6 +47,21 @@ def read_records(path: Path) -> pl.DataFrame:
         raise DataError(f"{path}: {error.object[:100]!a} is no text that UTF-8 can write; mend it") from None
 
 
+def _parsed(text: str, path: Path) -> Any:
+    """Parse the whole text, or each of its lines if the first one is a record."""
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    if path.suffix.lower() == ".json" and (len(lines) < 2 or not _is_record(lines[0][1])):
+        return parse_json(text, str(path), DataError, constants=True)
+    return [parse_json(line, f"{path}, line {number}", DataError, constants=True) for number, line in lines]
+
+
+def _is_record(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
 def _flat(where: str, row: object, own: dict[str, Any]) -> dict[str, Any]:
     """Give a record with a column for each repeat."""
     if not isinstance(row, dict):
@@ -53,7 +70,7 @@ def _flat(where: str, row: object, own: dict[str, Any]) -> dict[str, Any]:
     for name, value in row.items():
         repeats = {f"{name}_seed{i}": one for i, one in enumerate(value)} if isinstance(value, list) else {name: value}
         for column, one in repeats.items():
-            if isinstance(one, (dict, list)):
+            if isinstance(one, dict | list):
                 raise DataError(f"{where}: {name} is {json.dumps(value)[:100]}; write a number, or a list of repeats")
             if column in found:
                 raise DataError(f"{where}: {column} is given twice; leave one out")

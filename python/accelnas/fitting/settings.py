@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,12 +49,40 @@ class Settings:
     standardise: bool  # fit on (link(y) − mean) / sd of the training rows; without it on link(y)
     metrics: Mapping[str, MetricSettings]  # by name, in the artifact's order
     sha256: str  # digest of the TOML text
+    recipe: Recipe | None = None  # the first: that of metrics which the settings don't have, see `of`
 
     def metric(self, name: str) -> MetricSettings:
         """Give the settings of a metric, or an error that names those there are."""
         if name not in self.metrics:
-            raise ModelError(f"settings {self.name} have no metric {name!r}; they have {', '.join(self.metrics)}")
+            known = ", ".join(self.metrics) or "none"
+            raise ModelError(
+                f"settings {self.name} have no metric {name!r}; they have {known}; give it a line there, or name "
+                "it and its direction with --maximise or --minimise"
+            )
         return self.metrics[name]
+
+    def of(self, metrics: Sequence[MetricSpec]) -> Settings:
+        """Give the settings of other metrics, each fitted by the first recipe.
+
+        Raises
+        ------
+        ModelError
+            If there is no recipe.
+
+        Examples
+        --------
+        >>> own = read_settings("own").of([MetricSpec("top1", "%"), MetricSpec("latency", "ms", "minimise")])
+        >>> [(metric.name, metric.direction, metric.recipe.name) for metric in own.metrics.values()]
+        [('top1', 'maximise', 'triples'), ('latency', 'minimise', 'triples')]
+        """
+        if self.recipe is None:
+            raise ModelError(f"settings {self.name} have no recipe, by which other metrics could be fitted; give one")
+        stated = [asdict(metric) for metric in metrics]
+        return replace(
+            self,
+            metrics={metric.name: MetricSettings(**asdict(metric), recipe=self.recipe) for metric in metrics},
+            sha256=hashlib.sha256(json.dumps([self.sha256, stated]).encode()).hexdigest(),
+        )
 
 
 def shipped_settings() -> list[str]:
@@ -182,6 +211,7 @@ def _settings(table: _Table, text: str, known_metrics: Mapping[str, Any]) -> Set
             for name, entry in table.tables("metrics").items()
         },
         sha256=hashlib.sha256(text.encode()).hexdigest(),
+        recipe=next(iter(recipes.values()), None),
     )
     table.finish()
     return settings

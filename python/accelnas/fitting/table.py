@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from accelnas.errors import DataError
 from accelnas.fitting.lookalikes import check_table
+from accelnas.fitting.records import read_records
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-__all__ = ["numbers", "read_table"]
+__all__ = ["TABLES", "is_table", "numbers", "read_table", "seed_columns"]
+
+TABLES = (".csv", ".parquet", ".json", ".jsonl", ".ndjson")
+_SEED = re.compile(r"(?P<metric>.+)_seed\d+")
 
 MISSING = {"", "-", "--", "?", "na", "n/a", "nan", "none", "null", "missing"}
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
@@ -27,28 +33,61 @@ DECORATED = re.compile(
 )
 
 
+def is_table(path: Path) -> bool:
+    """Whether a file is a table by its name."""
+    return path.suffix.lower() in TABLES and path.is_file()
+
+
+def seed_columns(names: Sequence[str], metric: str) -> list[str]:
+    """Give those columns that are repeats of a metric.
+
+    Examples
+    --------
+    >>> seed_columns(["top1_seed0", "top1_seed1", "top5_seed0"], "top1")
+    ['top1_seed0', 'top1_seed1']
+    """
+    return [name for name in names if repeated_metric(name) == metric]
+
+
+def repeated_metric(name: str) -> str | None:
+    """Give the metric that a column ``METRIC_seedN`` repeats, or None of another column."""
+    found = _SEED.fullmatch(name)
+    return found["metric"] if found else None
+
+
 def read_table(path: Path) -> pl.DataFrame:
-    """Read a Parquet or CSV file.
+    """Read a table of Parquet, CSV, JSON or JSON lines (see `read_records`), by the ending of its name.
 
     Raises
     ------
     DataError
-        If it is neither, with what it is.
+        If it is none of them, with what it is, or two columns have one name.
     """
+    kind = path.suffix.lower()
+    if kind not in TABLES:
+        raise DataError(f"{path}: the name of a table ends in {', '.join(TABLES)}; rename or export it")
     check_table(path)
-    kind = path.suffix[1:].lower()
+    readers: dict[str, Callable[[Path], pl.DataFrame]] = {".csv": _read_csv, ".parquet": pl.read_parquet}
     try:
-        if kind == "csv":
-            return pl.read_csv(path, infer_schema_length=None)
-        return pl.read_parquet(path)
+        return readers.get(kind, read_records)(path)
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{path} is not a readable {kind} table: {error}") from error
+        raise DataError(f"{path} is not a readable {kind[1:]} table: {str(error).splitlines()[0]}") from error
+
+
+def _read_csv(path: Path) -> pl.DataFrame:
+    names = pl.read_csv(path, has_header=False, n_rows=1, infer_schema=False).row(0)
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise DataError(f"{path} has two columns {twice[0] or 'without a name'}; rename or drop one")
+    if len(names) == 1 and (found := re.search(r"[;\t]", names[0] or "")):
+        raise DataError(f"{path}: columns are separated by {found[0]!r}; write CSV with commas")
+    return pl.read_csv(path, infer_schema_length=None)
 
 
 def numbers(series: pl.Series, ids: pl.Series) -> pl.Series | None:
     """Give a column as float64, or None where it holds no measurements.
 
-    Text is read where each value is a number or stands for a missing one; errors name rows by `ids`.
+    Text is read where each value is a number or stands for a missing one; errors name rows by `ids` and their name.
 
     Raises
     ------
@@ -77,7 +116,7 @@ def numbers(series: pl.Series, ids: pl.Series) -> pl.Series | None:
     for row, text in enumerate(texts):
         if text is not None and PLAIN.fullmatch(text) is None:
             raise DataError(
-                f"id {ids[row]}: {series.name} is {text!r}; write the number alone, without unit, deviation or "
+                f"{ids.name} {ids[row]}: {series.name} is {text!r}; write the number alone, without unit, deviation or "
                 "thousands separators, leave empty what was not measured, and leave out a column that is no metric"
             )
     return pl.Series(series.name, [None if text is None else float(text) for text in texts], pl.Float64)

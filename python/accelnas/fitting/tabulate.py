@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["TabulatedMetric", "averaged", "tabulate", "tabulated_space"]
 
 _SHOWN = ("rows", "r2", "tau", "mae", "rmse")
-_SEED = re.compile(r"(?P<metric>.+)_seed\d+")
 
 
 @dataclass(frozen=True)
@@ -175,10 +173,9 @@ def averaged(dataset: Dataset, metric: MetricSpec) -> tuple[MetricSpec, Floats, 
     Repeats are where the values of each architecture start, and all values.
     """
     index = dataset.space.index(dataset.choices).astype(np.int64)  # whatever the blocks
-    seeds = [name for name in dataset.metrics if (found := _SEED.fullmatch(name)) and found["metric"] == metric.name]
-    columns = np.stack([dataset.values(name) for name in seeds or [metric.name]])
+    measured = dataset.measured(metric.name)
     order = np.argsort(index, kind="stable")
-    of_row, flat = np.repeat(index[order], len(columns)), columns.T[order].reshape(-1)
+    of_row, flat = np.repeat(index[order], measured.shape[1]), measured[order].reshape(-1)
     of_row, flat = of_row[~np.isnan(flat)], flat[~np.isnan(flat)]
     size = dataset.space.size
     counts = np.bincount(of_row, minlength=size)
@@ -187,8 +184,8 @@ def averaged(dataset: Dataset, metric: MetricSpec) -> tuple[MetricSpec, Floats, 
     squares = np.bincount(of_row, (flat - means[of_row]) ** 2, minlength=size)
     freedom = int((counts - 1).clip(0).sum())
     noise = float(np.sqrt(squares.sum() / freedom)) if freedom else None
-    measured = counts[counts > 0]  # a metric of a data set has a value
-    repeats = (int(measured.min()), int(measured.max()))
+    given = counts[counts > 0]  # a metric of a data set has a value
+    repeats = (int(given.min()), int(given.max()))
     spec = replace(metric, link="identity", noise=noise if metric.noise is None else metric.noise)
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.uint32)
     report = TabulatedMetric(metric.name, len(flat), repeats, noise, int((counts == 0).sum()))

@@ -87,7 +87,10 @@ def plan_cells(dataset: Dataset, split: Split, plan: Plan) -> list[Cell]:
         for part, seed, train, test in parts[run]
     ]
     if not cells:
-        raise ModelError(f"settings {', '.join(names)} fit no metric of the data; choose others")
+        raise ModelError(
+            f"settings {', '.join(names)} fit no metric of the data; choose others, or name metrics with --maximise "
+            "and --minimise"
+        )
     return cells
 
 
@@ -100,7 +103,7 @@ def _metrics(dataset: Dataset, plan: Plan) -> list[str]:
         if of_metric.recipe is not None
     }
     if plan.metrics is None:
-        return [metric for metric in fitted if metric in dataset.metrics]
+        return [metric for metric in fitted if metric in dataset.measurable]
     for metric in plan.metrics:
         dataset.values(metric)
         if metric not in fitted:
