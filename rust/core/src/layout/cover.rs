@@ -177,10 +177,11 @@ pub(crate) fn choose_groups(space: &Space, tables: &Tables, limit: usize) -> Vec
             at
         })
         .collect();
-    cover(&points, &sets, limit)
-        .iter()
-        .map(|group| group.iter().flat_map(|&p| points[p].axes.clone()).collect())
-        .collect()
+    // The search for a cover may exchange a point for one of one state, which no table is over.
+    let axes = |group: &Vec<usize>| -> Vec<u16> {
+        group.iter().filter(|&&p| points[p].states > 1).flat_map(|&p| points[p].axes.clone()).collect()
+    };
+    cover(&points, &sets, limit).iter().map(axes).collect()
 }
 
 #[cfg(test)]
@@ -208,6 +209,19 @@ mod tests {
     #[test]
     fn block_pairs_are_covered_by_the_fano_plane() {
         assert_eq!(check(&points(7, 36), &subsets(7, 2), 1 << 16), 7);
+    }
+
+    #[test]
+    fn axes_of_one_state_are_in_no_group() {
+        let blocks: Vec<&[usize]> = vec![&[5, 1, 4], &[1, 3, 5], &[4, 1, 1]];
+        let space = crate::testing::space_of(&[blocks.clone(), blocks].concat());
+        for seed in 0..40 {
+            let forest = crate::testing::forest(&space, 60, 3, 3, seed);
+            let surrogate = crate::surrogate::lower::lower(&space, &[&forest], &crate::testing::run()).unwrap();
+            let groups = choose_groups(&space, &surrogate.tables, 2048);
+            let cards: Vec<usize> = space.cards().collect();
+            assert!(groups.iter().flatten().all(|&axis| cards[axis as usize] > 1), "seed {seed}: {groups:?}");
+        }
     }
 
     #[test]
