@@ -20,8 +20,10 @@ use crate::surrogate::uncertainty::Uncertainty;
 use crate::tables::axes::{AxisSet, Granularity, MAX_ORDER, starts};
 use crate::tables::stored::{Form, Tables};
 
-/// The newest version of the format that this code reads: 2 has tables as they are given.
-pub const FORMAT_VERSION: u32 = 2;
+/// The newest version of the format that this code reads: of spaces with rules.
+pub const FORMAT_VERSION: u32 = 3;
+/// The version of tables as they are given.
+pub(crate) const GIVEN_VERSION: u32 = 2;
 /// The oldest one, which is written of all that it can hold.
 pub(crate) const FIRST_VERSION: u32 = 1;
 /// The one metadata key; its value is JSON, so that equal artifacts are equal bytes.
@@ -435,7 +437,7 @@ mod tests {
         let message = |header: &Header, surrogate: &Surrogate| {
             read(&space, &to_bytes(&space, header, surrogate, None).unwrap()).unwrap_err().to_string()
         };
-        let newer = Header { format_version: 3, ..header.clone() };
+        let newer = Header { format_version: 4, ..header.clone() };
         assert_eq!(
             message(&newer, &surrogate),
             "m.safetensors: format version 3, this accelnas reads versions up to 2; update accelnas"

@@ -13,7 +13,7 @@ use crate::predict::predictor::{Predictor, Std};
 use crate::space::definition::Space;
 use crate::space::names;
 use crate::store::artifact;
-use crate::store::artifact::{FIRST_VERSION, FORMAT_VERSION, Header};
+use crate::store::artifact::{FIRST_VERSION, FORMAT_VERSION, GIVEN_VERSION, Header};
 use crate::store::files::{self, BENCHMARK_FILE};
 use crate::store::listing::{BenchmarkToml, Metric, check_name, read_toml};
 use crate::surrogate::ensemble::{LIMITED, Surrogate};
@@ -201,7 +201,7 @@ impl Benchmark {
 fn new_header(space: &Space, metric: &Metric, surrogate: &Surrogate, provenance: BTreeMap<String, String>) -> Header {
     let form = surrogate.tables.form;
     Header {
-        format_version: if form == Form::Given { FORMAT_VERSION } else { FIRST_VERSION },
+        format_version: if form == Form::Given { GIVEN_VERSION } else { FIRST_VERSION },
         form,
         metric: metric.name.clone(),
         link: metric.link,
@@ -235,7 +235,7 @@ pub fn write_metric(
             file
         }
         false => BenchmarkToml {
-            format_version: FIRST_VERSION,
+            format_version: if space.has_rules() { FORMAT_VERSION } else { FIRST_VERSION },
             name: space.name().to_owned(),
             space: space.definition().clone(),
             metrics: Vec::new(),
