@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accelnas._core import MAX_CHOICES
+from accelnas.adapters.configspace_json import read_configspace
+from accelnas.adapters.configspace_parameters import choices_of, position_of, variable_of, vector_values
 from accelnas.adapters.configspace_rules import KINDS, definition, read_rules, same_blocks, stated_rules, write_rules
 from accelnas.errors import SpaceError
 from accelnas.space.definition import defined
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
+    from pathlib import Path
 
     import numpy.typing as npt
     from ConfigSpace import Configuration, ConfigurationSpace
-    from ConfigSpace.hyperparameters import Hyperparameter
 
     from accelnas.space import Space
-
-# what a readable string is split at
-SEPARATORS = re.compile(r"[-_\s]")
 
 
 def to_configspace(space: Space, seed: int | None = None) -> ConfigurationSpace:
@@ -121,13 +118,13 @@ def from_configspace(
     """
     if unknown := [name for name in leave_out if name not in configspace]:
         raise SpaceError(f"there is no {unknown[0]} to leave out; choose from {', '.join(configspace)}")
-    kept = sorted((one for one in configspace.values() if one.name not in leave_out), key=_position)
+    kept = sorted((one for one in configspace.values() if one.name not in leave_out), key=position_of)
     metas = [one.meta or {} for one in kept]
-    choices = {one.name: _choices(one) for one in kept}
-    vectors = {one.name: _vector_values(one, len(choices[one.name])) for one in kept}
+    choices = {one.name: choices_of(one) for one in kept}
+    vectors = {one.name: vector_values(one, len(choices[one.name])) for one in kept}
     noted = next((meta["rules"] for meta in metas if "rules" in meta), None)
     rules = read_rules(configspace, choices, vectors, noted)
-    variables = {one.name: _variable(one) for one in kept}
+    variables = {one.name: variable_of(one) for one in kept}
     if any("block" in meta for meta in metas):
         blocks: dict[str, list[dict[str, object]]] = {}
         for one, meta in zip(kept, metas, strict=True):
@@ -135,6 +132,29 @@ def from_configspace(
     else:
         blocks = same_blocks(variables, rules["conditions"])
     return defined(name or configspace.name or "configspace", blocks, **rules)
+
+
+def from_configspace_json(path: str | Path, name: str | None = None, *, leave_out: Sequence[str] = ()) -> Space:
+    """Return the configuration space of a JSON file as a space.
+
+    Parameters
+    ----------
+    path
+        A file that any version of ConfigSpace wrote.
+    name, leave_out
+        As for `from_configspace`.
+
+    Raises
+    ------
+    MissingExtraError
+        If ConfigSpace is not installed.
+    SpaceError
+        If the file holds no configuration space, or `from_configspace` can't convert it.
+    """
+    try:
+        return from_configspace(read_configspace(path), name, leave_out=leave_out)
+    except SpaceError as error:
+        raise SpaceError(f"{path}: {error}") from None
 
 
 def encode_configurations(space: Space, configurations: Iterable[Configuration]) -> npt.NDArray[np.uint8]:
@@ -166,7 +186,7 @@ def encode_configurations(space: Space, configurations: Iterable[Configuration])
     choices = np.empty((len(listed), len(space.variables)), np.uint8)
     for column, variable in enumerate(space.variables):
         hyperparameter = configspace[variable.name]
-        table = _vector_values(hyperparameter, len(variable.choices))
+        table = vector_values(hyperparameter, len(variable.choices))
         values = vectors[:, configspace.index_of[variable.name]]
         inactive = np.isnan(values)
         if inactive.any() and not variable.conditional:
@@ -213,7 +233,7 @@ def decode_configurations(space: Space, archs: Any, configspace: ConfigurationSp
     choices = space.encode(archs)
     vectors = np.empty(choices.shape)
     for column, variable in enumerate(space.variables):
-        table = np.append(_vector_values(configspace[variable.name], len(variable.choices)), np.nan)
+        table = np.append(vector_values(configspace[variable.name], len(variable.choices)), np.nan)
         vectors[:, configspace.index_of[variable.name]] = table[choices[:, column]]
     if space.has_rules or configspace.conditions or configspace.forbidden_clauses:
         for row, vector in enumerate(vectors):
@@ -228,55 +248,6 @@ def decode_configurations(space: Space, archs: Any, configspace: ConfigurationSp
     return [Configuration(configspace, vector=vector) for vector in vectors]
 
 
-def _position(hyperparameter: Hyperparameter[Any, Any]) -> int:
-    """Return the place that `to_configspace` noted; without one, ConfigSpace's order stays."""
-    return int((hyperparameter.meta or {}).get("position", 0))
-
-
-def _choices(hyperparameter: Hyperparameter[Any, Any]) -> list[Any]:
-    """Return the choices of a finite hyperparameter, in the order of its own indices."""
-    from ConfigSpace import (
-        CategoricalHyperparameter,
-        Constant,
-        OrdinalHyperparameter,
-        UniformIntegerHyperparameter,
-    )
-
-    name = hyperparameter.name
-    if isinstance(hyperparameter, CategoricalHyperparameter):
-        if not np.allclose(hyperparameter.probabilities, hyperparameter.probabilities[0]):
-            raise SpaceError(
-                f"{name} has weights {hyperparameter.probabilities.tolist()}; a space draws all "
-                "choices equally often, remove the weights"
-            )
-        choices = list(hyperparameter.choices)
-    elif isinstance(hyperparameter, OrdinalHyperparameter):
-        choices = list(hyperparameter.sequence)
-    elif isinstance(hyperparameter, Constant):
-        choices = [hyperparameter.value]
-    elif isinstance(hyperparameter, UniformIntegerHyperparameter) and not hyperparameter.log:
-        size = hyperparameter.upper - hyperparameter.lower + 1
-        if size > MAX_CHOICES:
-            raise SpaceError(f"{name} has {size} values; a variable has at most {MAX_CHOICES}")
-        choices = list(range(hyperparameter.lower, hyperparameter.upper + 1))
-    else:
-        raise SpaceError(
-            f"{name} is a {type(hyperparameter).__name__}, which is not a finite set of equally "
-            "likely values; list its values in a categorical or ordinal hyperparameter"
-        )
-    # NumPy scalars become Python's
-    return [choice.item() if isinstance(choice, np.generic) else choice for choice in choices]
-
-
-def _vector_values(hyperparameter: Hyperparameter[Any, Any], count: int) -> npt.NDArray[np.float64]:
-    """Return the number that stands for each choice in a configuration's array."""
-    from ConfigSpace import CategoricalHyperparameter, OrdinalHyperparameter
-
-    if isinstance(hyperparameter, (CategoricalHyperparameter, OrdinalHyperparameter)):
-        return np.arange(count, dtype=np.float64)
-    return np.array([hyperparameter.to_vector(value) for value in _choices(hyperparameter)])
-
-
 def _require_same(space: Space, configspace: ConfigurationSpace) -> None:
     """Refuse a configuration space with other variables or choices."""
     names = {variable.name for variable in space.variables}
@@ -286,32 +257,9 @@ def _require_same(space: Space, configspace: ConfigurationSpace) -> None:
             f"have {different[0]}; use to_configspace or from_configspace"
         )
     for variable in space.variables:
-        choices = tuple(_choices(configspace[variable.name]))
+        choices = tuple(choices_of(configspace[variable.name]))
         if choices != tuple(variable.choices):
             raise SpaceError(
                 f"{variable.name} has choices {choices} in the configuration space and "
                 f"{tuple(variable.choices)} in the space {space.name}"
             )
-
-
-def _variable(hyperparameter: Hyperparameter[Any, Any]) -> dict[str, object]:
-    """Return a variable's definition, with labels where its choices do not fit into a string as they are."""
-    meta = hyperparameter.meta or {}
-    name, choices = hyperparameter.name, _choices(hyperparameter)
-    variable: dict[str, object] = {"name": name, "choices": choices}
-    symbol = str(meta.get("symbol", name if "block" in meta else SEPARATORS.sub("", name) or "v"))
-    if symbol != name or "symbol" in meta:
-        variable["symbol"] = symbol
-    labels = list(meta.get("labels", map(_default_label, choices)))
-    if any(map(SEPARATORS.search, labels)):
-        labels = [SEPARATORS.sub("m" if label.startswith("-") else "", label) for label in labels]
-        unique = len(set(labels)) == len(labels)
-        meta = {"labels": labels if unique else [str(i) for i in range(len(labels))]}
-    if "labels" in meta:
-        variable["labels"] = meta["labels"]
-    return variable
-
-
-def _default_label(choice: object) -> str:
-    """Return what stands for a choice in a readable string unless a space says otherwise."""
-    return str(int(choice)) if isinstance(choice, bool) else str(choice)
