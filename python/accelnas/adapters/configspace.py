@@ -8,7 +8,8 @@ import numpy as np
 
 from accelnas.adapters.configspace_json import read_configspace
 from accelnas.adapters.configspace_parameters import choices_of, position_of, variable_of, vector_values
-from accelnas.adapters.configspace_rules import KINDS, definition, read_rules, same_blocks, stated_rules, write_rules
+from accelnas.adapters.configspace_rules import KINDS, read_rules, same_blocks, write_rules
+from accelnas.adapters.rules import definition, stated_rules
 from accelnas.errors import SpaceError
 from accelnas.space.definition import defined
 
@@ -63,6 +64,11 @@ def to_configspace(space: Space, seed: int | None = None) -> ConfigurationSpace:
     )
 
     table = definition(space)
+    if "classes" in table:
+        raise SpaceError(
+            f"{space.name} has {len(table['classes'])} classes of the same architectures, which ConfigSpace cannot "
+            "state; leave them out, or state them as equivalences"
+        )
     choices = {variable.name: variable.choices for variable in space.variables}
     rules = stated_rules(table, choices)
     # ConfigSpace wants a default that is allowed

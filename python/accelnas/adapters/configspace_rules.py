@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import cache, reduce
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tomllib
 
+from accelnas.adapters.rules import can_hold, joined, stated_rules
 from accelnas.errors import SpaceError
 from accelnas.space.definition import defined
 
@@ -17,54 +17,13 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from ConfigSpace import ConfigurationSpace
 
-    from accelnas.space import Space
+    from accelnas.adapters.rules import Clause, Rules
     from accelnas.space.parts import Choice
 
-__all__ = ["KINDS", "Rules", "definition", "read_rules", "same_blocks", "stated_rules", "write_rules"]
-
-# by variable, the numbers of some choices: holds where each has one of them
-Clause: TypeAlias = "dict[str, frozenset[int]]"
-# by variable, what it is active under, and what no architecture has
-Rules: TypeAlias = "tuple[dict[str, list[Clause]], list[Clause]]"
+__all__ = ["KINDS", "read_rules", "same_blocks", "write_rules"]
 
 KINDS = ("conditions", "forbidden", "equivalences")
-MOST = 1 << 14  # clauses that rules may combine into
 SMALL = 1 << 12  # joint choices of variables that conditions make one block
-
-
-def definition(space: Space) -> dict[str, Any]:
-    """Give the ``[space]`` table of a space."""
-    table: dict[str, Any] = tomllib.loads(space.to_toml())["space"]
-    return table
-
-
-def stated_rules(table: Mapping[str, Any], choices: Mapping[str, Sequence[Choice]]) -> Rules:
-    """Give the rules of a ``[space]`` table; an equivalence forbids what it stands for.
-
-    Raises
-    ------
-    SpaceError
-        If there are classes, which are no rules about choices.
-    """
-    if table.get("classes"):
-        raise SpaceError(
-            f"{table['name']} has {len(table['classes'])} classes of the same architectures, which ConfigSpace cannot "
-            "state; leave them out, or state them as equivalences"
-        )
-
-    def clause(when: Mapping[str, Any]) -> Clause:
-        return {name: _numbers(choices[name], own if isinstance(own, list) else [own]) for name, own in when.items()}
-
-    conditions: dict[str, list[Clause]] = {}
-    for condition in table.get("conditions", ()):
-        for name in condition["variables"]:
-            conditions.setdefault(name, []).append(clause(condition["when"]))
-    forbidden = [clause(rule["when"]) for rule in table.get("forbidden", ())]
-    for rule in table.get("equivalences", ()):
-        for name, choice in rule["same_as"].items():
-            others = frozenset(range(len(choices[name]))) - _numbers(choices[name], [choice])
-            forbidden += _joined([clause(rule["when"])], [{name: others}])
-    return conditions, forbidden
 
 
 def write_rules(configspace: ConfigurationSpace, rules: Rules, choices: Mapping[str, Sequence[Choice]]) -> None:
@@ -103,7 +62,7 @@ def write_rules(configspace: ConfigurationSpace, rules: Rules, choices: Mapping[
                 for clause in alternatives
             ]
             added.append(one(OrConjunction, written))
-    for clause in filter(_can_hold, forbidden):
+    for clause in filter(can_hold, forbidden):
         parts = [
             ForbiddenEqualsClause(parent, values[0]) if len(values) == 1 else ForbiddenInClause(parent, values)
             for parent, values in named(clause)
@@ -161,11 +120,11 @@ def same_blocks(
     """Give blocks: variables that conditions join are one where that has few joint choices, each other one its own."""
     group = {name: [name] for name in variables}
     for condition in conditions:
-        for joined in (*condition["variables"], *condition["when"]):
+        for name in (*condition["variables"], *condition["when"]):
             first = group[condition["variables"][0]]
-            if group[joined] is not first:
-                first += group[joined]
-                group.update(dict.fromkeys(group[joined], first))
+            if group[name] is not first:
+                first += group[name]
+                group.update(dict.fromkeys(group[name], first))
     order = {name: position for position, name in enumerate(variables)}
     blocks: dict[str, list[dict[str, object]]] = {}
     for members in {id(own): own for own in group.values()}.values():
@@ -186,7 +145,7 @@ class _Reader:
         self.active = cache(self._active)
 
     def _active(self, name: str) -> list[Clause]:
-        return reduce(_joined, map(self.clauses, self._configspace.parent_conditions_of[name]), [{}])
+        return reduce(joined, map(self.clauses, self._configspace.parent_conditions_of[name]), [{}])
 
     def clauses(self, rule: Any) -> list[Clause]:
         """Give clauses of which one holds where the rule does."""
@@ -199,7 +158,7 @@ class _Reader:
         )
 
         if isinstance(rule, (AndConjunction, ForbiddenAndConjunction)):
-            return reduce(_joined, map(self.clauses, rule.components))
+            return reduce(joined, map(self.clauses, rule.components))
         if isinstance(rule, (OrConjunction, ForbiddenOrConjunction)):
             return [clause for part in rule.components for clause in self.clauses(part)]
         if isinstance(rule, Condition):
@@ -228,7 +187,7 @@ class _Reader:
                 except TypeError as error:
                     raise SpaceError(f"{rule}: {error}; compare numbers with numbers") from None
                 if holds:
-                    result += _joined([{left: frozenset([i])}], [{right: frozenset([j])}])
+                    result += joined([{left: frozenset([i])}], [{right: frozenset([j])}])
         return result
 
     def _inactive(self, name: str) -> list[Clause]:
@@ -240,7 +199,7 @@ class _Reader:
                 others = frozenset(range(len(self._vectors[parent]))) - own
                 negated += [{parent: others}] if others else []
                 negated += self._inactive(parent)
-            result = _joined(result, negated)
+            result = joined(result, negated)
         return result
 
     def _blank(self, name: str, rule: Any) -> npt.NDArray[np.float64]:
@@ -253,24 +212,9 @@ class _Reader:
         return vector
 
 
-def _joined(some: list[Clause], others: list[Clause]) -> list[Clause]:
-    """Give clauses of which one holds where one of some and one of others do."""
-    if len(some) * len(others) > MOST:
-        raise SpaceError(f"rules combine into {len(some) * len(others)} clauses, at most {MOST} are read; state fewer")
-    both = [{name: a.get(name, b.get(name, frozenset())) & b.get(name, a.get(name, frozenset()))
-             for name in {**a, **b}} for a in some for b in others]  # fmt: skip
-    return list({frozenset(clause.items()): clause for clause in filter(_can_hold, both)}.values())
-
-
-def _can_hold(clause: Clause) -> bool:
-    return all(clause.values())
-
-
 def _normal(clauses: Iterable[Clause]) -> list[list[tuple[str, list[int]]]]:
     """Give clauses that can hold in one order."""
-    return sorted(
-        sorted((name, sorted(own)) for name, own in clause.items()) for clause in clauses if _can_hold(clause)
-    )
+    return sorted(sorted((name, sorted(own)) for name, own in clause.items()) for clause in clauses if can_hold(clause))
 
 
 def _same(rules: Rules, noted: Mapping[str, Any], choices: Mapping[str, Sequence[Choice]]) -> bool:
@@ -282,9 +226,3 @@ def _same(rules: Rules, noted: Mapping[str, Any], choices: Mapping[str, Sequence
     found = {name: _normal(own) for name, own in rules[0].items()}
     expected = {name: _normal(own) for name, own in conditions.items() if all(own)}
     return found == expected and _normal(rules[1]) == _normal(forbidden)
-
-
-def _numbers(choices: Sequence[Choice], own: Iterable[Choice]) -> frozenset[int]:
-    """Give the places of some choices; True is not 1."""
-    wanted = [(choice, isinstance(choice, bool)) for choice in own]
-    return frozenset(i for i, choice in enumerate(choices) if (choice, isinstance(choice, bool)) in wanted)
