@@ -264,6 +264,15 @@ def test_equivalences_forbid_all_but_one_form():
     assert from_configspace(configspace).size == 1
 
 
+def test_relations_of_what_cannot_be_compared_are_refused():
+    configspace = toy(OrdinalHyperparameter("k", [3, 5]))
+    relation = ForbiddenLessThanRelation(configspace["op"], configspace["k"])
+    with pytest.raises(TypeError):
+        configspace.add(relation)
+    with pytest.raises(accelnas.SpaceError, match=r"op < k.*; compare numbers with numbers"):
+        from_configspace(configspace)
+
+
 def test_classes_are_refused():
     with pytest.raises(accelnas.SpaceError, match=r"1350 classes .* cannot state; leave them out, or state them"):
         to_configspace(spaces.load("nasbench201-distinct"))
@@ -272,6 +281,7 @@ def test_classes_are_refused():
 def test_leaving_out():
     configspace = toy(UniformIntegerHyperparameter("epoch", 1, 98), UniformFloatHyperparameter("rate", 0, 1))
     assert from_configspace(configspace, leave_out=["epoch", "rate"]).size == 2
+    assert from_configspace(toy(UniformFloatHyperparameter("p", 0, 1)), leave_out="p").size == 2
     with pytest.raises(accelnas.SpaceError, match="there is no epochs to leave out; choose from epoch, op, rate"):
         from_configspace(configspace, leave_out=["epochs"])
     configspace.add(EqualsCondition(configspace["op"], configspace["epoch"], 9))

@@ -122,6 +122,7 @@ def from_configspace(
     >>> space.size, space.variables[0].choices
     (2, ('conv', 'pool'))
     """
+    leave_out = [leave_out] if isinstance(leave_out, str) else leave_out
     if unknown := [name for name in leave_out if name not in configspace]:
         raise SpaceError(f"there is no {unknown[0]} to leave out; choose from {', '.join(configspace)}")
     kept = sorted((one for one in configspace.values() if one.name not in leave_out), key=position_of)

@@ -180,14 +180,14 @@ class _Reader:
         self._blank(right, rule)
         result = []
         for i in range(len(self._vectors[left])):
-            for j in range(len(self._vectors[right])):
-                self._set(self._set(vector, left, i), right, j)
-                try:
-                    holds = rule.is_forbidden_vector(vector)
-                except TypeError as error:
-                    raise SpaceError(f"{rule}: {error}; compare numbers with numbers") from None
-                if holds:
-                    result += joined([{left: frozenset([i])}], [{right: frozenset([j])}])
+            self._set(vector, left, i)
+            try:
+                own = frozenset(
+                    j for j in range(len(self._vectors[right])) if rule.is_forbidden_vector(self._set(vector, right, j))
+                )
+            except TypeError as error:
+                raise SpaceError(f"{rule}: {error}; compare numbers with numbers") from None
+            result += joined([{left: frozenset([i])}], [{right: own}])
         return result
 
     def _inactive(self, name: str) -> list[Clause]:

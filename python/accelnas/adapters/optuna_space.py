@@ -30,6 +30,7 @@ def distributions(space: Space) -> dict[str, BaseDistribution]:
     -------
     dict of str to optuna.distributions.BaseDistribution
         Integers in equal steps upwards are an ``IntDistribution``, all else is categorical. Values are the choices.
+        All variables have one; `suggest` asks for those that are active.
 
     Raises
     ------
