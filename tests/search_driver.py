@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from accelnas import spaces
 from accelnas.search.protocol import Task, begin
+from accelnas.space.definition import defined
 from small_samples import space_of
 
 SMALL = space_of(
@@ -11,6 +13,20 @@ SMALL = space_of(
     b={"width": [8, 16, 64], "wide": [False, True], "l": [1, 2, 3, 4]},
 )
 TINY = space_of("tiny", a={"op": ["conv", "pool", "skip"], "k": [3, 5]})
+MACRO = spaces.load("transnas-macro")
+VARIABLES = {"leaf": [True, False], "op": ["conv", "pool", "skip"], "k": [7, 5, 3], "depth": [1, 2, 3, 4]}
+CHAIN = defined(  # children before their parents, and children of children
+    "chain",
+    {name: [{"name": name, "choices": choices}] for name, choices in VARIABLES.items()},
+    conditions=[
+        {"variables": ["leaf"], "when": {"k": [3, 5], "op": "conv"}},
+        {"variables": ["k"], "when": {"op": "conv"}},
+        {"variables": ["k"], "when": {"op": "pool", "depth": [3, 4]}},
+    ],
+    forbidden=[{"when": {"k": 3, "depth": [1, 2]}}, {"when": {"op": "skip", "depth": 4}}],
+    equivalences=[{"when": {"op": "skip"}, "same_as": {"depth": 1}}],
+)
+RULED = [MACRO, CHAIN]
 WEIGHTS = np.array([1.0, -2.0, 0.5, 3.0, -1.0])
 
 
@@ -44,3 +60,19 @@ def check_seeds(algorithm, budget, evaluate=score):
     assert not np.array_equal(runs[0], runs[1])
     assert not np.array_equal(runs[1], runs[2])
     assert all(len(archs) == budget for archs in runs)
+
+
+def waves(archs):
+    """Score the architectures of any space."""
+    return np.cos(np.arange(1, archs.shape[1] + 1) * (1.0 + archs)).sum(axis=1)
+
+
+def check_rules(algorithm, budget, evaluate=waves):
+    """Only architectures of the space, each as it is written, and the same ones from the same seed."""
+    for space in RULED:
+        runs = [drive(algorithm, budget, seed, space, evaluate)[0] for seed in (1, 1, 2)]
+        assert all(len(archs) == budget for archs in runs)
+        for archs in runs:
+            space.encode(archs, strict=True)
+        assert np.array_equal(runs[0], runs[1])
+        assert not np.array_equal(runs[1], runs[2])

@@ -17,7 +17,7 @@ def space_of(name, /, **blocks):
 def random_benchmark(folder, space, sets, metrics, seed=0):
     """Metrics of random tables: name, direction, link, centre and spread of a cell on the scale of the link."""
     random = np.random.default_rng(seed)
-    sizes = [math.prod(len(space.variables[v].choices) for v in some) for some in sets]
+    sizes = [math.prod(len(space.variables[v].states) for v in some) for some in sets]
     for name, direction, link, centre, spread in metrics:
         cells = [spread * random.normal(size=(2, size)) for size in sizes]
         surrogate = _core.Surrogate.from_tables(space._core, [centre, centre], sets, cells)

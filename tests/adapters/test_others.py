@@ -11,7 +11,7 @@ from accelnas.adapters.neps import neps_algorithm
 from accelnas.adapters.shared import OwnChance
 from accelnas.adapters.syne_tune import syne_tune_algorithm
 from accelnas.search.protocol import Task
-from search_driver import SMALL, check_seeds, score, scores
+from search_driver import SMALL, check_rules, check_seeds, score, scores
 
 ELSEWHERE = "not installed here; make training-test runs it"
 
@@ -37,12 +37,14 @@ def test_syne_tune():
     check_seeds(syne_tune_algorithm(population_size=10, sample_size=3), 40)
     check_seeds(syne_tune_algorithm(KernelDensityEstimator), 15)
     check_seeds(syne_tune_algorithm(MultiObjectiveRegularizedEvolution, population_size=5), 20, scores)
+    check_rules(syne_tune_algorithm(population_size=8, sample_size=3), 30)
 
 
 def test_neps():
     pytest.importorskip("neps", reason=ELSEWHERE)
     check_seeds(neps_algorithm(), 40, score)
     check_seeds(neps_algorithm(), 40, scores)
+    check_rules(neps_algorithm(), 30)
 
 
 @pytest.mark.parametrize(

@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accelnas._core import MAX_CHOICES
+from accelnas.adapters.configspace_json import read_configspace
+from accelnas.adapters.configspace_parameters import choices_of, position_of, variable_of, vector_values
+from accelnas.adapters.configspace_rules import KINDS, read_rules, same_blocks, write_rules
+from accelnas.adapters.rules import definition, stated_rules
 from accelnas.errors import SpaceError
 from accelnas.space.definition import defined
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Hashable, Iterable, Sequence
+    from pathlib import Path
 
     import numpy.typing as npt
     from ConfigSpace import Configuration, ConfigurationSpace
-    from ConfigSpace.hyperparameters import Hyperparameter
 
     from accelnas.space import Space
-
-# what a readable string is split at
-SEPARATORS = re.compile(r"[-_\s]")
 
 
 def to_configspace(space: Space, seed: int | None = None) -> ConfigurationSpace:
     """Return a space as a ConfigSpace configuration space.
 
-    Numbers become ordinal hyperparameters, everything else categorical ones. Block and symbol of
-    each variable are kept in the hyperparameter's ``meta``, so that `from_configspace` gives an
-    equal space back.
+    Numbers become ordinal hyperparameters, everything else categorical ones. Rules become conditions
+    and forbidden clauses; an equivalence forbids all forms but the canonical one. Block and symbol of
+    each variable, and the rules as they are written, are kept in the hyperparameters' ``meta``, so that
+    `from_configspace` gives an equal space back.
 
     Parameters
     ----------
@@ -41,7 +41,13 @@ def to_configspace(space: Space, seed: int | None = None) -> ConfigurationSpace:
     Returns
     -------
     ConfigurationSpace
-        One hyperparameter a variable. ConfigSpace sorts them by name.
+        One hyperparameter a variable. ConfigSpace sorts them by name. Its legal configurations are the
+        canonical forms of the architectures.
+
+    Raises
+    ------
+    SpaceError
+        If there are classes, which ConfigSpace cannot state.
 
     Examples
     --------
@@ -57,27 +63,41 @@ def to_configspace(space: Space, seed: int | None = None) -> ConfigurationSpace:
         OrdinalHyperparameter,
     )
 
+    table = definition(space)
+    if "classes" in table:
+        raise SpaceError(
+            f"{space.name} has {len(table['classes'])} classes of the same architectures, which ConfigSpace cannot "
+            "state; leave them out, or state them as equivalences"
+        )
+    choices = {variable.name: variable.choices for variable in space.variables}
+    rules = stated_rules(table, choices)
+    # ConfigSpace wants a default that is allowed
+    first = space.decode(space.at([0]))[0] if space.has_rules else {}
     result = ConfigurationSpace(name=space.name, seed=seed)
-    for position, variable in enumerate(space.variables):
-        meta: dict[Hashable, object] = {
-            "block": variable.block,
-            "symbol": variable.symbol,
-            "position": position,
-        }
-        if (labels := _labels(space, position)) != [_default_label(c) for c in variable.choices]:
-            meta["labels"] = labels
+    stated = (variable for block in table["blocks"] for variable in block["variables"])
+    for position, (variable, own) in enumerate(zip(space.variables, stated, strict=True)):
+        meta: dict[Hashable, object] = {"block": variable.block, "position": position}
+        meta |= {key: own[key] for key in ("symbol", "labels") if key in own}
+        if not position and space.has_rules:
+            meta["rules"] = {key: table[key] for key in KINDS if key in table}
         numeric = all(type(choice) in (int, float) for choice in variable.choices)
         kind = OrdinalHyperparameter if numeric else CategoricalHyperparameter
-        result.add(kind(variable.name, list(variable.choices), meta=meta))
+        default = first.get(variable.name)
+        own_default: dict[str, Any] = {} if default is None else {"default_value": default}
+        result.add(kind(variable.name, list(variable.choices), meta=meta, **own_default))
+    write_rules(result, rules, choices)
     return result
 
 
-def from_configspace(configspace: ConfigurationSpace, name: str | None = None) -> Space:
+def from_configspace(
+    configspace: ConfigurationSpace, name: str | None = None, *, leave_out: Sequence[str] = ()
+) -> Space:
     """Return a finite configuration space as a space.
 
     Categorical, ordinal, integer (all values from lower to upper) and constant hyperparameters are
-    understood. Variables keep the blocks noted by `to_configspace`; without such notes each one is
-    a block of its own.
+    understood, and so are conditions, conjunctions and forbidden clauses of every kind. Variables keep the
+    blocks noted by `to_configspace`; without such notes, variables that conditions join are a block where
+    that has at most 4096 joint choices, and all others are blocks of their own.
 
     Parameters
     ----------
@@ -85,12 +105,14 @@ def from_configspace(configspace: ConfigurationSpace, name: str | None = None) -
         The configuration space.
     name
         Name of the result; that of `configspace` by default.
+    leave_out
+        Hyperparameters that are no part of an architecture, such as a number of epochs.
 
     Raises
     ------
     SpaceError
-        If the configuration space is not a plain finite product: it has a continuous
-        hyperparameter, more than 256 choices, unequal weights, conditions or forbidden clauses.
+        If a hyperparameter is continuous, or has more than 256 choices or unequal weights; if a rule names
+        one that is left out.
 
     Examples
     --------
@@ -100,21 +122,46 @@ def from_configspace(configspace: ConfigurationSpace, name: str | None = None) -
     >>> space.size, space.variables[0].choices
     (2, ('conv', 'pool'))
     """
-    for obstacle, things in (
-        ("conditions", configspace.conditions),
-        ("forbidden clauses", configspace.forbidden_clauses),
-    ):
-        if things:
-            raise SpaceError(
-                f"the configuration space has {len(things)} {obstacle} ({things[0]}); "
-                "only plain products can be converted, remove them"
-            )
-    hyperparameters = sorted(configspace.values(), key=_position)
-    blocks: dict[str, list[dict[str, object]]] = {}
-    for hyperparameter in hyperparameters:
-        meta = hyperparameter.meta or {}
-        blocks.setdefault(str(meta.get("block", hyperparameter.name)), []).append(_variable(hyperparameter))
-    return defined(name or configspace.name or "configspace", blocks)
+    leave_out = [leave_out] if isinstance(leave_out, str) else leave_out
+    if unknown := [name for name in leave_out if name not in configspace]:
+        raise SpaceError(f"there is no {unknown[0]} to leave out; choose from {', '.join(configspace)}")
+    kept = sorted((one for one in configspace.values() if one.name not in leave_out), key=position_of)
+    metas = [one.meta or {} for one in kept]
+    choices = {one.name: choices_of(one) for one in kept}
+    vectors = {one.name: vector_values(one, len(choices[one.name])) for one in kept}
+    noted = next((meta["rules"] for meta in metas if "rules" in meta), None)
+    rules = read_rules(configspace, choices, vectors, noted)
+    variables = {one.name: variable_of(one) for one in kept}
+    if any("block" in meta for meta in metas):
+        blocks: dict[str, list[dict[str, object]]] = {}
+        for one, meta in zip(kept, metas, strict=True):
+            blocks.setdefault(str(meta.get("block", one.name)), []).append(variables[one.name])
+    else:
+        blocks = same_blocks(variables, rules["conditions"])
+    return defined(name or configspace.name or "configspace", blocks, **rules)
+
+
+def from_configspace_json(path: str | Path, name: str | None = None, *, leave_out: Sequence[str] = ()) -> Space:
+    """Return the configuration space of a JSON file as a space.
+
+    Parameters
+    ----------
+    path
+        A file that any version of ConfigSpace wrote.
+    name, leave_out
+        As for `from_configspace`.
+
+    Raises
+    ------
+    MissingExtraError
+        If ConfigSpace is not installed.
+    SpaceError
+        If the file holds no configuration space, or `from_configspace` can't convert it.
+    """
+    try:
+        return from_configspace(read_configspace(path), name, leave_out=leave_out)
+    except SpaceError as error:
+        raise SpaceError(f"{path}: {error}") from None
 
 
 def encode_configurations(space: Space, configurations: Iterable[Configuration]) -> npt.NDArray[np.uint8]:
@@ -135,7 +182,7 @@ def encode_configurations(space: Space, configurations: Iterable[Configuration])
     Raises
     ------
     SpaceError
-        If the variables or their choices differ.
+        If the variables or their choices differ, or a configuration is no architecture.
     """
     listed = list(configurations)
     if not listed:
@@ -146,11 +193,17 @@ def encode_configurations(space: Space, configurations: Iterable[Configuration])
     choices = np.empty((len(listed), len(space.variables)), np.uint8)
     for column, variable in enumerate(space.variables):
         hyperparameter = configspace[variable.name]
-        table = _vector_values(hyperparameter, len(variable.choices))
+        table = vector_values(hyperparameter, len(variable.choices))
         values = vectors[:, configspace.index_of[variable.name]]
+        inactive = np.isnan(values)
+        if inactive.any() and not variable.conditional:
+            raise SpaceError(
+                f"row {inactive.argmax()}: {variable.name} is inactive, which it never is in {space.name}; "
+                "use to_configspace or from_configspace"
+            )
         # every value is the vector form of some choice: take the nearest
-        choices[:, column] = np.abs(values[:, None] - table).argmin(axis=1)
-    return choices
+        choices[:, column] = np.where(inactive, len(table), np.abs(values[:, None] - table).argmin(axis=1))
+    return space.encode(choices)
 
 
 def decode_configurations(space: Space, archs: Any, configspace: ConfigurationSpace) -> list[Configuration]:
@@ -168,7 +221,7 @@ def decode_configurations(space: Space, archs: Any, configspace: ConfigurationSp
     Raises
     ------
     SpaceError
-        If the variables or their choices differ.
+        If the variables or their choices differ, or an architecture is not allowed there.
 
     Examples
     --------
@@ -187,58 +240,19 @@ def decode_configurations(space: Space, archs: Any, configspace: ConfigurationSp
     choices = space.encode(archs)
     vectors = np.empty(choices.shape)
     for column, variable in enumerate(space.variables):
-        table = _vector_values(configspace[variable.name], len(variable.choices))
+        table = np.append(vector_values(configspace[variable.name], len(variable.choices)), np.nan)
         vectors[:, configspace.index_of[variable.name]] = table[choices[:, column]]
+    if space.has_rules or configspace.conditions or configspace.forbidden_clauses:
+        for row, vector in enumerate(vectors):
+            try:
+                configspace.check_configuration_vector_representation(vector)
+            except ValueError as error:
+                reason = " ".join(str(error).split())
+                raise SpaceError(
+                    f"row {row} is not allowed in the configuration space {configspace.name} ({reason}); "
+                    "use to_configspace or from_configspace"
+                ) from None
     return [Configuration(configspace, vector=vector) for vector in vectors]
-
-
-def _position(hyperparameter: Hyperparameter[Any, Any]) -> int:
-    """Return the place that `to_configspace` noted; without one, ConfigSpace's order stays."""
-    return int((hyperparameter.meta or {}).get("position", 0))
-
-
-def _choices(hyperparameter: Hyperparameter[Any, Any]) -> list[Any]:
-    """Return the choices of a finite hyperparameter, in the order of its own indices."""
-    from ConfigSpace import (
-        CategoricalHyperparameter,
-        Constant,
-        OrdinalHyperparameter,
-        UniformIntegerHyperparameter,
-    )
-
-    name = hyperparameter.name
-    if isinstance(hyperparameter, CategoricalHyperparameter):
-        if not np.allclose(hyperparameter.probabilities, hyperparameter.probabilities[0]):
-            raise SpaceError(
-                f"{name} has weights {hyperparameter.probabilities.tolist()}; a space draws all "
-                "choices equally often, remove the weights"
-            )
-        choices = list(hyperparameter.choices)
-    elif isinstance(hyperparameter, OrdinalHyperparameter):
-        choices = list(hyperparameter.sequence)
-    elif isinstance(hyperparameter, Constant):
-        choices = [hyperparameter.value]
-    elif isinstance(hyperparameter, UniformIntegerHyperparameter) and not hyperparameter.log:
-        size = hyperparameter.upper - hyperparameter.lower + 1
-        if size > MAX_CHOICES:
-            raise SpaceError(f"{name} has {size} values; a variable has at most {MAX_CHOICES}")
-        choices = list(range(hyperparameter.lower, hyperparameter.upper + 1))
-    else:
-        raise SpaceError(
-            f"{name} is a {type(hyperparameter).__name__}, which is not a finite set of equally "
-            "likely values; list its values in a categorical or ordinal hyperparameter"
-        )
-    # NumPy scalars become Python's
-    return [choice.item() if isinstance(choice, np.generic) else choice for choice in choices]
-
-
-def _vector_values(hyperparameter: Hyperparameter[Any, Any], count: int) -> npt.NDArray[np.float64]:
-    """Return the number that stands for each choice in a configuration's array."""
-    from ConfigSpace import CategoricalHyperparameter, OrdinalHyperparameter
-
-    if isinstance(hyperparameter, (CategoricalHyperparameter, OrdinalHyperparameter)):
-        return np.arange(count, dtype=np.float64)
-    return np.array([hyperparameter.to_vector(value) for value in _choices(hyperparameter)])
 
 
 def _require_same(space: Space, configspace: ConfigurationSpace) -> None:
@@ -250,41 +264,9 @@ def _require_same(space: Space, configspace: ConfigurationSpace) -> None:
             f"have {different[0]}; use to_configspace or from_configspace"
         )
     for variable in space.variables:
-        choices = tuple(_choices(configspace[variable.name]))
+        choices = tuple(choices_of(configspace[variable.name]))
         if choices != tuple(variable.choices):
             raise SpaceError(
                 f"{variable.name} has choices {choices} in the configuration space and "
                 f"{tuple(variable.choices)} in the space {space.name}"
             )
-
-
-def _variable(hyperparameter: Hyperparameter[Any, Any]) -> dict[str, object]:
-    """Return a variable's definition, with labels where its choices do not fit into a string as they are."""
-    meta = hyperparameter.meta or {}
-    name, choices = hyperparameter.name, _choices(hyperparameter)
-    variable: dict[str, object] = {"name": name, "choices": choices}
-    symbol = str(meta.get("symbol", SEPARATORS.sub("", name) or "v"))
-    if symbol != name:
-        variable["symbol"] = symbol
-    labels = list(meta.get("labels", map(_default_label, choices)))
-    if any(map(SEPARATORS.search, labels)):
-        labels = [SEPARATORS.sub("m" if label.startswith("-") else "", label) for label in labels]
-        unique = len(set(labels)) == len(labels)
-        meta = {"labels": labels if unique else [str(i) for i in range(len(labels))]}
-    if "labels" in meta:
-        variable["labels"] = meta["labels"]
-    return variable
-
-
-def _default_label(choice: object) -> str:
-    """Return what stands for a choice in a readable string unless a space says otherwise."""
-    return str(int(choice)) if isinstance(choice, bool) else str(choice)
-
-
-def _labels(space: Space, position: int) -> list[str]:
-    """Return what stands for each choice of a variable in a readable string."""
-    variable = space.variables[position]
-    rows = np.zeros((len(variable.choices), len(space.variables)), np.uint8)
-    rows[:, position] = np.arange(len(variable.choices))
-    tokens = [re.split("[-_]", text)[position] for text in space.format(rows)]
-    return [token.removeprefix(variable.symbol) for token in tokens]

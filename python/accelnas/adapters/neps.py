@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accelnas.adapters.rules import allowed
 from accelnas.adapters.shared import OneByOne, OwnChance, alone, needs, seed_of_32_bits
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def neps_algorithm(make: Callable[[Any], Any] | None = None) -> UserAlgorithm:
     Returns
     -------
     UserAlgorithm
-        It asks one architecture at a time, and minimises costs.
+        It asks one architecture at a time, and minimises costs. The optimizer knows no rules: choices of inactive
+        variables are ignored, and an architecture near to a forbidden one is evaluated in its place.
 
     Raises
     ------
@@ -103,7 +105,7 @@ class _Run(OneByOne):
             found = POSITION.search(name)
             if found:
                 row[0, int(found[1])] = int(index)
-        return row
+        return allowed(self._task.space, row)
 
     def learn(self, proposed: Any, costs: list[float]) -> None:
         with self._chance:

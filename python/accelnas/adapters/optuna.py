@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from optuna.samplers import BaseSampler
-    from optuna.trial import Trial
+    from optuna.trial import Trial, TrialState
 
     from accelnas.adapters.optuna_sampler import AskTellSampler
     from accelnas.exact.constraints import Constraints
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from accelnas.space import Rows
 
 __all__ = ["AskTellSampler", "distributions", "optuna_algorithm", "optuna_objective", "study_directions", "suggest"]
+
+PRUNED = 100  # forbidden combinations in turn, before an architecture is drawn
 
 
 def __getattr__(name: str) -> Any:
@@ -109,7 +111,8 @@ def optuna_algorithm(make_sampler: Callable[[int], BaseSampler]) -> UserAlgorith
     -------
     UserAlgorithm
         It asks one architecture at a time, and minimises costs. Where a sampler of a finite grid has done
-        all of it, uniform architectures are evaluated, of which it is not told.
+        all of it, uniform architectures are evaluated, of which it is not told. Forbidden combinations end as
+        pruned trials, and are not evaluated.
 
     Raises
     ------
@@ -135,26 +138,37 @@ class _Run(OneByOne):
         with needs("optuna"):
             import optuna
         super().__init__(task)
-        self._distributions = distributions(task.space)
         with _quiet():
             self._study = optuna.create_study(
                 directions=["minimize"] * len(task.objectives), sampler=make_sampler(seed_of_32_bits(task.seed))
             )
         self._exhausted = False
 
-    def propose(self) -> Trial | None:
-        if self._exhausted:
-            return None
-        with _quiet():
-            return self._study.ask(self._distributions)
+    def propose(self) -> tuple[Trial, Rows] | None:
+        from optuna import TrialPruned
+        from optuna.trial import TrialState
 
-    def row(self, proposed: Trial) -> Rows:
-        return self._task.space.encode([proposed.params])
+        for _ in range(PRUNED):
+            if self._exhausted:
+                break
+            with _quiet():
+                trial = self._study.ask()
+                try:
+                    return trial, suggest(trial, self._task.space)
+                except TrialPruned:
+                    self._tell(trial, None, TrialState.PRUNED)
+        return None
 
-    def learn(self, proposed: Trial, costs: list[float]) -> None:
+    def row(self, proposed: tuple[Trial, Rows]) -> Rows:
+        return proposed[1]
+
+    def learn(self, proposed: tuple[Trial, Rows], costs: list[float]) -> None:
+        self._tell(proposed[0], costs)
+
+    def _tell(self, trial: Trial, costs: list[float] | None, state: TrialState | None = None) -> None:
         try:
             with _quiet():
-                self._study.tell(proposed, costs)
+                self._study.tell(trial, costs, state)
         except RuntimeError as error:
             # how samplers of a grid end a study; Optuna refuses it outside of its own loop
             if "Study.stop" not in str(error):

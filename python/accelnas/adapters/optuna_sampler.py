@@ -102,13 +102,13 @@ class AskTellSampler(BaseSampler):
         """Give the values of the next architecture."""
         with self._lock:
             rows = self._conversation(study).take(trial.number)
-        return self._space.decode(rows)[0]
+        return {name: value for name, value in self._space.decode(rows)[0].items() if value is not None}
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """Draw a parameter that is no variable of the space."""
-        if param_name in self._distributions:
+        """Draw a parameter that is no variable of the space, or that an enqueued one made active."""
+        if self._distributions.get(param_name, param_distribution) != param_distribution:
             raise SearchError(
                 f"{param_name} is suggested from {param_distribution}, not from {self._distributions[param_name]}; "
                 "use accelnas.adapters.optuna.suggest"

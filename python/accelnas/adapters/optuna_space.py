@@ -5,7 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from accelnas.adapters.rules import is_active, parents_first
 from accelnas.adapters.shared import needs
+from accelnas.errors import SpaceError
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -28,6 +30,7 @@ def distributions(space: Space) -> dict[str, BaseDistribution]:
     -------
     dict of str to optuna.distributions.BaseDistribution
         Integers in equal steps upwards are an ``IntDistribution``, all else is categorical. Values are the choices.
+        All variables have one; `suggest` asks for those that are active.
 
     Raises
     ------
@@ -57,12 +60,18 @@ def suggest(trial: BaseTrial, space: Space) -> Rows:
     trial : optuna.trial.BaseTrial
         A trial of a study, or an ``optuna.trial.FixedTrial``.
     space : Space
-        The space. Each variable is suggested under its own name; see `distributions`.
+        The space. Each variable that is active is suggested under its own name, behind those that it depends on;
+        see `distributions`.
 
     Returns
     -------
     uint8 array (1, variables)
         Choice indices.
+
+    Raises
+    ------
+    optuna.TrialPruned
+        If the choices are a forbidden combination: the study notes it, and goes on.
 
     Examples
     --------
@@ -72,15 +81,26 @@ def suggest(trial: BaseTrial, space: Space) -> Rows:
     >>> bool((suggest(optuna.trial.FixedTrial(space.decode(archs)[0]), space) == archs).all())
     True
     """
-    chosen: dict[str, Any] = {}
-    for variable in space.variables:
+    chosen: dict[str, Any] = dict.fromkeys(variable.name for variable in space.variables)
+    numbers: dict[str, int] = {}
+    with needs("optuna"):
+        import optuna
+    for variable, alternatives in parents_first(space):
+        if not is_active(alternatives, numbers):
+            continue
         steps = _equal_steps(variable.choices)
         if steps is None:
-            chosen[variable.name] = trial.suggest_categorical(variable.name, variable.choices)
+            value = trial.suggest_categorical(variable.name, variable.choices)
         else:
             low, high, _, step = steps
-            chosen[variable.name] = trial.suggest_int(variable.name, low, high, step=step)
-    return space.encode([chosen])
+            value = trial.suggest_int(variable.name, low, high, step=step)
+        chosen[variable.name], numbers[variable.name] = value, variable.choices.index(value)
+    try:
+        return space.encode([chosen])
+    except SpaceError as error:
+        if not space.has_rules:
+            raise
+        raise optuna.TrialPruned(str(error)) from None
 
 
 def _equal_steps(choices: tuple[Choice, ...]) -> tuple[int, int, bool, int] | None:

@@ -50,7 +50,9 @@ def to_pymoo(
     pymoo.core.problem.Problem
         One integer variable for each of the space, 0 to its number of choices - 1. A population is one call of
         `Benchmark.predict`. ``F`` holds minimised metrics as they are and maximised ones negated, ``G`` how far
-        each end of a constraint is exceeded, both in the metrics' units. Numbers in ``X`` are rounded.
+        each end of a constraint is exceeded, both in the metrics' units. Numbers in ``X`` are rounded. Where a space
+        has rules, choices of inactive variables are ignored, and a forbidden combination stands for an
+        architecture near to it, always the same, which `decode` gives.
 
     Raises
     ------
@@ -195,7 +197,9 @@ class _Run:
         # a cut last population is no longer needed
         if self._asked is None or len(archs) < len(self._asked):
             return
-        self._asked.set("X", archs.astype(np.int64))
+        # what is inactive keeps its genes, within the bounds of the problem
+        own, inactive = self._asked.get("X"), archs > self._problem.xu
+        self._asked.set("X", np.where(inactive, np.rint(own.astype(np.float64)), archs).astype(np.int64))
         self._evaluate(-self._task.signs * values.reshape(len(archs), -1))
         self._algorithm.tell(infills=self._asked)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pymoo.core.problem import Problem
 
+from accelnas.adapters.rules import allowed
 from accelnas.adapters.shared import bound_names, violations
 from accelnas.errors import SpaceError
 
@@ -29,19 +30,20 @@ class SpaceProblem(Problem):  # type: ignore[misc]
         self.space = space
 
     def rows(self, x: Any) -> Rows:
-        """Round to choice indices: uint8 (n, variables)."""
+        """Round to choice indices, uint8 (n, variables), and those to architectures where there are rules."""
         given = np.atleast_2d(np.asarray(x, np.float64))
         if given.shape[1] != self.n_var:
             raise SpaceError(f"rows have {given.shape[1]} numbers; give {self.n_var}, one a variable")
         rounded = np.rint(given)
-        outside = ~((rounded >= self.xl) & (rounded <= self.xu))
+        most = [len(variable.states) - 1 for variable in self.space.variables]
+        outside = ~((rounded >= self.xl) & (rounded <= most))
         if outside.any():
             row, column = (int(i) for i in np.argwhere(outside)[0])
-            variable = self.space.variables[column]
             raise SpaceError(
-                f"row {row}: {variable.name} is {given[row, column]}; choose one of 0 to {len(variable.choices) - 1}"
+                f"row {row}: {self.space.variables[column].name} is {given[row, column]}; "
+                f"choose one of 0 to {most[column]}"
             )
-        return rounded.astype(np.uint8)
+        return allowed(self.space, rounded.astype(np.uint8))
 
 
 class BenchmarkProblem(SpaceProblem):

@@ -116,6 +116,8 @@ def uniform_rows(space: Space, chance: np.random.Generator, count: int = 1) -> R
     >>> uniform_rows(accelnas.mnasnet_space(), np.random.default_rng(0), 2).shape
     (2, 28)
     """
+    if space.has_rules:
+        return space.sample(count, int(chance.integers(2**63)))
     most: NDArray[np.uint8] = np.array([len(variable.choices) - 1 for variable in space.variables], np.uint8)
     return chance.integers(0, most, size=(count, len(most)), dtype=np.uint8, endpoint=True)
 

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from accelnas.adapters.rules import allowed
 from accelnas.adapters.shared import OneByOne, OwnChance, alone, needs, seed_of_32_bits
+from accelnas.space.forms import encode_plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,7 +64,9 @@ def syne_tune_algorithm(searcher: Callable[..., Any] | None = None, **options: A
     Returns
     -------
     UserAlgorithm
-        It asks one architecture at a time, and gives the searcher costs to minimise. Where the searcher
+        It asks one architecture at a time, and gives the searcher costs to minimise. The searcher knows no rules:
+        choices of inactive variables are ignored, and an architecture near to a forbidden one is evaluated in
+        its place. Where the searcher
         has no more suggestions, uniform architectures are evaluated, of which it is not told.
 
     Raises
@@ -105,7 +109,7 @@ class _Run(OneByOne):
 
     def row(self, proposed: dict[str, Any]) -> Rows:
         plain = {name: getattr(value, "item", lambda v=value: v)() for name, value in proposed.items()}
-        return self._task.space.encode([{**self._constants, **plain}])
+        return allowed(self._task.space, encode_plain(self._task.space, [{**self._constants, **plain}]))
 
     def learn(self, proposed: dict[str, Any], costs: list[float]) -> None:
         with self._chance, _tolerated():

@@ -18,6 +18,7 @@ for module in (*_QUERIES, "fit", "tabulate", "tune", "evaluate", "reproduce", "c
     import_module(f"accelnas.cli.{module}")
 for module in ("devices", "space", "data"):
     app.add_typer(import_module(f"accelnas.cli.{module}").group, name=module)
+import_module("accelnas.cli.configspace")  # a command of space
 
 
 def _print_version(wanted: bool) -> None:

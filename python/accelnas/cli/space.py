@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SHOWN = 24  # letters of names and of choices on the screen: 80 in all
 
-group = typer.Typer(no_args_is_help=True, help="Find the search space of a table.")
+group = typer.Typer(no_args_is_help=True, help="Make the search space of a table or of another file.")
 
 
 @command(

@@ -367,6 +367,7 @@ def defined(
     *,
     conditions: Sequence[Mapping[str, object]] = (),
     forbidden: Sequence[Mapping[str, object]] = (),
+    equivalences: Sequence[Mapping[str, object]] = (),
 ) -> Space:
     """Give the space of blocks of variables, and of rules, each with what `benchmark.toml` says of one.
 
@@ -383,7 +384,7 @@ def defined(
     lines = ["[space]", f"name = {_toml(name)}"]
     for block, variables in blocks.items():
         lines += ["[[space.blocks]]", f"name = {_toml(block)}", f"variables = {_toml(variables)}"]
-    for kind, rules in (("conditions", conditions), ("forbidden", forbidden)):
+    for kind, rules in (("conditions", conditions), ("forbidden", forbidden), ("equivalences", equivalences)):
         for rule in rules:
             lines += [f"[[space.{kind}]]", *(f"{key} = {_toml(value)}" for key, value in rule.items())]
     return Space("\n".join(lines))
