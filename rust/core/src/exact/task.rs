@@ -25,6 +25,7 @@ use crate::exact::prepared::Prepared;
 use crate::exact::question::checks::check;
 use crate::exact::question::kinds::{Kind, Outcome, Question};
 use crate::exact::starts::bounding::{Guide, bounding_functions};
+use crate::exact::starts::penalty::Penalty;
 use crate::exact::state::{Done, State};
 use crate::hash::sha256_hex;
 use crate::store::benchmark::Benchmark;
@@ -33,7 +34,7 @@ use crate::threads::Run;
 /// A kind with what its search needs.
 #[derive(Debug)]
 enum Plan {
-    Best { k: usize, prune: bool },
+    Best { k: usize, prune: bool, penalty: Penalty },
     Front(Guide),
     Count,
     Histogram(Bins),
@@ -110,7 +111,12 @@ impl Task {
                         functions.push(functions[0].clone());
                     }
                     prunes = prune;
-                    Plan::Best { k, prune }
+                    let helps = if prune { Penalty::new(&prepared, &functions) } else { None };
+                    let penalty = helps.map(|(penalty, sum)| {
+                        functions.push(sum);
+                        penalty
+                    });
+                    Plan::Best { k, prune, penalty: penalty.unwrap_or_default() }
                 }
                 Kind::Count => {
                     functions = with_opposites(&prepared, prepared.constraint_terms());
@@ -185,7 +191,7 @@ impl Task {
         let (prepared, tree) = (&self.prepared, &self.tree);
         run.check()?;
         run.in_pool(|| match &self.plan {
-            Plan::Best { k, prune } => step(&BestGoal::new(prepared, tree, (*k, *prune), *run)),
+            Plan::Best { k, prune, penalty } => step(&BestGoal::new(prepared, tree, (*k, *prune, penalty), *run)),
             Plan::Front(guide) => step(&FrontGoal::new(prepared, tree, guide, *run)),
             Plan::Count => step(&CountGoal::new(prepared, tree, *run)),
             Plan::Histogram(bins) => step(&HistogramGoal::new(prepared, tree, bins, *run)),

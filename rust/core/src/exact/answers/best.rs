@@ -11,6 +11,7 @@ use crate::exact::fixed::lattice::Lattice;
 use crate::exact::prepared::{Prepared, clamp};
 use crate::exact::question::kinds::{Item, Outcome};
 use crate::exact::starts::ascent::{ascend, random_states};
+use crate::exact::starts::penalty::Penalty;
 use crate::exact::starts::seeds::shortage;
 use crate::exact::state::{Done, check_items, damaged};
 use crate::threads::Run;
@@ -26,23 +27,32 @@ pub(crate) struct Best {
     /// Steps from which on an architecture may belong to them.
     #[serde(skip)]
     least: Option<i32>,
+    /// The same of the objective and weighted constraints in one sum.
+    #[serde(skip)]
+    penalised: i32,
 }
 
-/// The search for them. Function 0 is the objective, the others are the constraints.
+/// The search for them. Function 0 is the objective, the others are the constraints, then their sum with weights where one helps.
 pub(crate) struct BestGoal<'a> {
     prepared: &'a Prepared,
     tree: &'a Tree,
     k: usize,
     /// Otherwise there is one more function: the objective in 16-bit steps.
     prune: bool,
+    penalty: &'a Penalty,
     least: Vec<i32>,
     run: Run<'a>,
 }
 
 impl<'a> BestGoal<'a> {
-    pub(crate) fn new(prepared: &'a Prepared, tree: &'a Tree, (k, prune): (usize, bool), run: Run<'a>) -> BestGoal<'a> {
+    pub(crate) fn new(
+        prepared: &'a Prepared,
+        tree: &'a Tree,
+        (k, prune, penalty): (usize, bool, &'a Penalty),
+        run: Run<'a>,
+    ) -> BestGoal<'a> {
         let least = prepared.terms.iter().enumerate().map(|(f, term)| prepared.least(term, tree.lattice(f))).collect();
-        BestGoal { prepared, tree, k, prune, least, run }
+        BestGoal { prepared, tree, k, prune, penalty, least, run }
     }
 
     /// Whether a comes before b.
@@ -58,14 +68,21 @@ impl<'a> BestGoal<'a> {
         }
         found.items.insert(at, item);
         found.items.truncate(self.k);
-        found.least = found.least.max(self.least_of(&found.items));
+        self.raise(found);
     }
 
-    /// Steps from which on an architecture may be among the k best.
-    fn least_of(&self, items: &[Item]) -> Option<i32> {
-        let last = items.get(self.k - 1)?;
+    /// Raises the steps from which on an architecture may be among the k best.
+    fn raise(&self, found: &mut Best) {
+        let Some(last) = found.items.get(self.k - 1) else { return };
         let (value, _) = self.prepared.on_term(&self.prepared.terms[0], last.values[0]);
-        Some(clamp(self.tree.lattice(0).possibly_at_least(value)))
+        let least = clamp(self.tree.lattice(0).possibly_at_least(value));
+        if found.least.is_none_or(|known| known < least) {
+            found.least = Some(least);
+            if !self.penalty.weights.is_empty() {
+                let sum = self.tree.lattice(self.prepared.terms.len());
+                found.penalised = clamp(sum.possibly_at_least(self.penalty.reach(self.prepared, value)));
+            }
+        }
     }
 
     /// Has the first `k` architectures with the same states of the levels decided, several at once.
@@ -84,14 +101,17 @@ impl Goal for BestGoal<'_> {
 
     fn judge(&self, found: &mut Best, (): (), bounds: &[i32], _: u128) -> Verdict<()> {
         let reaches = bounds.iter().zip(&self.least).all(|(bound, least)| bound >= least);
-        match !self.prune || reaches && found.least.is_none_or(|least| bounds[0] >= least) {
+        let is_open = |least: i32| {
+            bounds[0] >= least && (self.penalty.weights.is_empty() || bounds[self.least.len()] >= found.penalised)
+        };
+        match !self.prune || reaches && found.least.is_none_or(is_open) {
             true => Verdict::Descend(()),
             false => Verdict::Prune,
         }
     }
 
     fn seed(&self, found: &Best) -> Best {
-        Best { least: found.least, ..Best::default() }
+        Best { least: found.least, penalised: found.penalised, ..Best::default() }
     }
 
     fn coarse(&self, found: &Best) -> Option<(usize, i16)> {
@@ -192,8 +212,9 @@ impl Answer for BestGoal<'_> {
         Ok(())
     }
 
-    fn resumed(&self, found: Best) -> Result<Best> {
-        Ok(Best { least: self.least_of(&found.items), ..found })
+    fn resumed(&self, mut found: Best) -> Result<Best> {
+        self.raise(&mut found);
+        Ok(found)
     }
 
     fn outcome(&self, found: &Best, _: bool) -> Result<Outcome> {

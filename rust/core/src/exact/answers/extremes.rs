@@ -11,6 +11,7 @@ use crate::exact::bounds::walk::search;
 use crate::exact::prepared::Prepared;
 use crate::exact::question::domain::Domain;
 use crate::exact::question::kinds::{Item, Question};
+use crate::exact::starts::penalty::Penalty;
 use crate::metric::{Direction, Link};
 use crate::store::benchmark::Benchmark;
 use crate::store::listing::Metric;
@@ -26,7 +27,8 @@ fn extreme(
     let question = Question { domain, objectives: vec![(metric, direction)], constraints: Vec::new() };
     let prepared = Prepared::new(bench, question, run)?;
     let tree = tree(&prepared, &prepared.functions(&prepared.terms), &[], true, run)?;
-    let goal = BestGoal::new(&prepared, &tree, (1, true), *run);
+    let penalty = Penalty::default();
+    let goal = BestGoal::new(&prepared, &tree, (1, true, &penalty), *run);
     let found = goal.resumed(goal.start()?)?;
     let (found, _) = search(&tree, &goal, found, 0..tree.jobs(), &AtomicU64::new(0), run)?;
     let best = found.items.into_iter().next();

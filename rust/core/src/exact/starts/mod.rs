@@ -3,4 +3,5 @@
 pub(crate) mod ascent;
 pub(crate) mod bounding;
 pub(crate) mod dominance;
+pub(crate) mod penalty;
 pub(crate) mod seeds;

@@ -1,0 +1,81 @@
+//! The objective and weighted constraints in one sum: its bound falls where either alone could be had, but not both.
+//!
+//! Weights are those of the Lagrangian dual of the parts of the functions that are sums over levels (Everett 1963).
+//! Any weights of at least 0 give a valid bound; these give a low one.
+
+use crate::exact::fixed::network::Network;
+use crate::exact::prepared::Prepared;
+
+/// Rounds of the descent over the weights, and weights that it tries for each constraint, a factor apart.
+const ROUNDS: usize = 3;
+const TRIED: i32 = 24;
+const FACTOR: f64 = 1.5;
+
+/// What is added to the objective for every constraint; empty where nothing helps.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Penalty {
+    pub(crate) weights: Vec<f64>,
+}
+
+impl Penalty {
+    /// Weights of the constraints that follow the objective among functions, with the sum.
+    pub(crate) fn new(prepared: &Prepared, functions: &[Network]) -> Option<(Penalty, Network)> {
+        let reaches: Vec<f64> = prepared.constraint_terms().iter().map(|term| term.reach.0).collect();
+        let (objective, constraints) = functions.split_first()?;
+        // Rules tie levels together: no sum over levels says anything of them.
+        let own: Vec<usize> =
+            (0..reaches.len()).filter(|&c| reaches[c].is_finite() && prepared.is_of_a_metric(1 + c)).collect();
+        if own.is_empty() {
+            return None;
+        }
+        let unary = |f: &Network| -> Vec<Vec<f64>> {
+            let cells = |level: usize| f.table(&[level]).unwrap_or_else(|| vec![0.0; f.cards[level]]);
+            (0..f.cards.len()).map(|level| cells(level).iter().map(|cell| cell * f.scale()).collect()).collect()
+        };
+        let (of_objective, of_constraints) = (unary(objective), constraints.iter().map(unary).collect::<Vec<_>>());
+        let dual = |weights: &[f64]| -> f64 {
+            let best = |level: usize| {
+                let value = |state: usize| {
+                    let parts = own.iter().map(|&c| weights[c] * of_constraints[c][level][state]);
+                    of_objective[level][state] + parts.sum::<f64>()
+                };
+                (0..objective.cards[level]).map(value).fold(f64::NEG_INFINITY, f64::max)
+            };
+            let slack = own.iter().map(|&c| weights[c] * (constraints[c].constant - reaches[c])).sum::<f64>();
+            (0..objective.cards.len()).map(best).sum::<f64>() + slack
+        };
+        let mut weights = vec![0.0; reaches.len()];
+        let mut least = dual(&weights);
+        for _ in 0..ROUNDS {
+            for &c in &own {
+                let scale = objective.deviation() / constraints[c].deviation();
+                if !scale.is_finite() || scale == 0.0 {
+                    continue;
+                }
+                for step in -TRIED..=TRIED {
+                    let mut tried = weights.clone();
+                    tried[c] = scale * libm::pow(FACTOR, f64::from(step));
+                    let value = dual(&tried);
+                    if value < least {
+                        (weights, least) = (tried, value);
+                    }
+                }
+            }
+        }
+        let parts = (0..reaches.len()).filter(|&c| weights[c] > 0.0).map(|c| (weights[c], &constraints[c]));
+        let parts: Vec<(f64, &Network)> = [(1.0, objective)].into_iter().chain(parts).collect();
+        if parts.len() == 1 {
+            return None;
+        }
+        let sum = Network::combined(&parts);
+        sum.is_bounded().then_some((Penalty { weights }, sum))
+    }
+
+    /// What the sum is at least at an architecture that meets the constraints with a value of the objective.
+    pub(crate) fn reach(&self, prepared: &Prepared, value: f64) -> f64 {
+        let weighted = self.weights.iter().zip(prepared.constraint_terms()).filter(|(weight, _)| **weight > 0.0);
+        let parts: Vec<f64> = weighted.map(|(weight, term)| weight * term.reach.0).chain([value]).collect();
+        let size: f64 = parts.iter().map(|part| part.abs()).sum();
+        parts.iter().sum::<f64>() - 32.0 * f64::EPSILON * size
+    }
+}
