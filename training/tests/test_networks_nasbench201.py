@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+import accelnas
 from accelnas import spaces
 from accelnas_training.networks import build_network, load_family
 from accelnas_training.networks.complexity import complexities
@@ -29,6 +30,16 @@ def network_of(*operations, **options):
 def test_costs_are_those_published(architecture, params, macs):
     (found,) = complexities(load_family("nasbench201"), SPACE.parse([architecture]), 32)
     assert (found.params / 1e6, found.macs / 1e6) == (params, macs)
+
+
+def test_costs_are_those_of_the_benchmark():
+    """There they are sums over edges."""
+    bench = accelnas.load("nasbench201")
+    rows = bench.space.sample(200, seed=3)
+    found = list(complexities(load_family("nasbench201"), rows, 32))
+    stated = bench.predict(rows, ["params", "macs"], dtype="float64")
+    assert [one.params / 1e6 for one in found] == stated["params"].tolist()
+    assert [one.macs / 1e6 for one in found] == stated["macs"].tolist()
 
 
 def test_a_node_is_the_sum_of_its_edges():
