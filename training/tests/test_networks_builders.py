@@ -9,6 +9,8 @@ from accelnas_training.networks import NetworkFamily, NetworkOptions, build_netw
 from accelnas_training.networks.builders import SHIPPED
 from accelnas_training.networks.complexity import complexity
 from accelnas_training.networks.export import export_onnx
+from accelnas_training.zero_cost.batch import noise
+from accelnas_training.zero_cost.proxies import score_network
 
 OTHERS = sorted(SHIPPED.keys() - {"mnasnet"})
 
@@ -56,6 +58,15 @@ def test_weights_follow_from_the_seed(name):
     once, again, other = weights(1), weights(1), weights(2)
     assert all(torch.equal(once[key], again[key]) for key in once)
     assert not all(torch.equal(once[key], other[key]) for key in once)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_proxies_without_training_score_them(name):
+    torch.manual_seed(0)
+    family = load_family(name).with_options(num_classes=4)
+    network = family.build(family.space.sample(1, seed=2)[0])
+    scores = score_network(network, noise(4, 32, seed=0, classes=4), ("grad_norm", "grasp", "synflow", "zen"))
+    assert len({score.value for score in scores.values()}) == 4
 
 
 @pytest.mark.slow

@@ -45,7 +45,7 @@ def test_costs_are_those_of_the_benchmark():
 def test_a_node_is_the_sum_of_its_edges():
     torch.manual_seed(0)
     network = network_of("avg_pool_3x3", "skip_connect", "nor_conv_3x3", "none", "nor_conv_1x1", "skip_connect")
-    cell = network.cells[0].eval()
+    cell = network.features.cells[0].eval()
     images = torch.randn(2, 16, 8, 8)
     first = nn.functional.avg_pool2d(images, 3, 1, 1, count_include_pad=False)
     second = images + cell.edges["1_2"](first)
@@ -64,6 +64,5 @@ def test_without_any_edge_only_the_classifier_speaks():
 
 def test_width_is_of_all_stages():
     network = network_of(*["nor_conv_1x1"] * 6, width=0.5, num_classes=3)
-    assert [cell.edges["0_1"][1].out_channels for cell in (network.cells[0], network.cells[6], network.cells[-1])] == [
-        8, 16, 32,
-    ]  # fmt: skip
+    cells = network.features.cells
+    assert [cells[i].edges["0_1"][1].out_channels for i in (0, 6, -1)] == [8, 16, 32]

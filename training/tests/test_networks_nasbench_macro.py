@@ -48,5 +48,5 @@ def test_costs_are_those_of_the_benchmark():
 
 def test_width_stem_and_head_are_options():
     network = build_network(dict.fromkeys((f"layer{i}" for i in range(8)), "mb3_k3"), width=0.5, stem=16, head=0)
-    assert network.stem[0].out_channels == 8
+    assert network.features.stem[0].out_channels == 8
     assert network.classifier.in_features == 128

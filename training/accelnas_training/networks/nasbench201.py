@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from accelnas_training.networks.parts import activation, chosen, refuse
+from accelnas_training.networks.parts import Classifying, activation, chosen, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -53,10 +52,8 @@ def build(architecture: Mapping[str, Any], options: NetworkOptions) -> nn.Module
         ),
         "cells": nn.Sequential(*body),
         "last": nn.Sequential(nn.BatchNorm2d(stages[-1]), act()),
-        "pool": nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(options.dropout)),
-        "classifier": nn.Linear(stages[-1], options.num_classes),
     }
-    return nn.Sequential(OrderedDict(parts))
+    return Classifying(parts, stages[-1], options)
 
 
 class _Zero(nn.Module):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ from timm.models._efficientnet_blocks import InvertedResidual
 from timm.models._efficientnet_builder import round_channels
 from torch import nn
 
-from accelnas_training.networks.parts import activation, chosen
+from accelnas_training.networks.parts import Classifying, activation, chosen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,10 +53,8 @@ def build(architecture: Mapping[str, Any], options: NetworkOptions) -> nn.Module
         "stem": stem,
         "layers": nn.Sequential(*layers),
         "head": _convolution(channels, head, 1, act) if head else nn.Identity(),
-        "pool": nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(options.dropout)),
-        "classifier": nn.Linear(head or channels, options.num_classes),
     }
-    return nn.Sequential(OrderedDict(parts))
+    return Classifying(parts, head or channels, options)
 
 
 def _convolution(before: int, after: int, kernel: int, act: Callable[..., nn.Module]) -> nn.Module:

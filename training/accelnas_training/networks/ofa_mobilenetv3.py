@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from timm.layers.activations import HardSigmoid  # PyTorch's own has no second derivative
 from timm.models._efficientnet_blocks import SqueezeExcite
 from timm.models._efficientnet_builder import decode_arch_def, round_channels
 from timm.models.mobilenetv3 import MobileNetV3
@@ -57,7 +58,7 @@ def build(architecture: Mapping[str, Any], options: NetworkOptions) -> nn.Module
         head_bias=False,
         round_chs_fn=rounded,
         act_layer=activation("hard_swish"),
-        se_layer=partial(SqueezeExcite, gate_layer="hard_sigmoid", force_act_layer=nn.ReLU, rd_round_fn=round_channels),
+        se_layer=partial(SqueezeExcite, gate_layer=HardSigmoid, force_act_layer=nn.ReLU, rd_round_fn=round_channels),
         drop_rate=options.dropout,
     )
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from timm.layers.create_act import get_act_layer
+from torch import nn
 
 from accelnas_training.errors import NetworkError
 from accelnas_training.networks.builders import NetworkOptions
@@ -12,7 +14,7 @@ from accelnas_training.networks.builders import NetworkOptions
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from torch import nn
+    import torch
 
 
 def chosen(architecture: Mapping[str, Any], name: str, builder: str, among: Collection[Any] | None = None) -> Any:
@@ -60,3 +62,23 @@ def activation(name: str) -> Callable[..., nn.Module]:
     if layer is None:
         raise NetworkError(f"activation is {name!r}; use a name of timm's, such as 'relu', 'silu' or 'hard_swish'")
     return layer
+
+
+class Classifying(nn.Module):
+    """Features, their means over pixels, and a classifier; as timm's networks, it gives features alone, too."""
+
+    def __init__(self, features: Mapping[str, nn.Module], channels: int, options: NetworkOptions) -> None:
+        super().__init__()
+        self.features = nn.Sequential(OrderedDict(features))
+        self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(options.dropout))
+        self.classifier = nn.Linear(channels, options.num_classes)
+
+    def forward_features(self, images: torch.Tensor) -> torch.Tensor:
+        """Give what goes into the means: (n, channels, height, width)."""
+        out: torch.Tensor = self.features(images)
+        return out
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Give (n, num_classes)."""
+        out: torch.Tensor = self.classifier(self.pool(self.forward_features(images)))
+        return out
