@@ -26,6 +26,17 @@ def test_show():
     assert " 48 × 1 × 1" in result.output  # the head: half of 100, in eights
 
 
+def test_show_of_another_family_of_the_package():
+    result = invoke("show", "c3_c3_c1-skip_c3_c3", "--family", "nasbench201")
+    assert result.exit_code == 0, result.output
+    assert "153,272,960 multiply-accumulates and 1,073,466 parameters at 32 pixels" in result.output
+    result = invoke("show", "0", "--family", "ofa-mobilenetv3")
+    assert "121,278,672 multiply-accumulates and 3,410,792 parameters at 224 pixels" in result.output
+    result = invoke("show", "0", "--family", "nasbench201", "--head", 100)
+    assert result.exit_code == 1
+    assert "head is 100, but networks of builder 'nasbench201' have it fixed; leave it out" in result.output
+
+
 def test_export(tmp_path, toy):
     path = tmp_path / "b0.onnx"
     (tmp_path / "nets.py").write_text(
@@ -79,3 +90,17 @@ def test_check(tmp_path):
     assert (
         "id 1: params is 5.3 million in the data set, but 5.288548 million in the network (1 of 2 rows" in result.output
     )
+
+
+def test_check_of_another_family_of_the_package(tmp_path):
+    path = tmp_path / "costs.csv"
+    names = ",".join(f"layer{i}" for i in range(8))
+    largest = ",".join(["mb6_k5"] * 8)
+    path.write_text(f"{names},params,macs\n{largest},2.932586,105.660928\n")
+    result = invoke("check", path, "--family", "nasbench-macro")
+    assert result.exit_code == 0, result.output
+    assert "all 1 networks have the parameters and the MACs that the data set states" in result.output
+    path.write_text(f"{names},params,macs\n{largest},2.932586,105.7\n")
+    result = invoke("check", path, "--family", "nasbench-macro")
+    assert result.exit_code == 1
+    assert "macs is 105.7 million in the data set, but 105.660928 million in the network" in result.output

@@ -250,3 +250,9 @@ def test_unknown_proxies_are_errors(smooth, batch):
         score_network(smooth, batch, ["zenith"])
     with pytest.raises(NetworkError, match="no proxy is named; choose from params"):
         score_network(smooth, batch, [])
+
+
+def test_a_network_without_second_derivatives_is_said():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Hardsigmoid(), nn.Flatten(), nn.Linear(16, 10))
+    with pytest.raises(NetworkError, match=r"grasp: derivative for .* is not implemented; .* leave this proxy out"):
+        score_network(network, noise(4, 4, seed=0, classes=10), ["grasp"])

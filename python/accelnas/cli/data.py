@@ -47,7 +47,7 @@ FoldsOption = Annotated[int, typer.Option("--folds", min=2, help="Folds of the c
 group = typer.Typer(no_args_is_help=True, help="Fetch, check, split and convert measured data.")
 
 
-def read(data: Path | None, space: Path | None) -> Dataset:
+def read(data: Path | None, space: Path | Space | None) -> Dataset:
     """Read the named data, or the public archive in the cache folder."""
     from accelnas.fitting.dataset import read_dataset
 
@@ -73,11 +73,11 @@ def listed(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
-def read_space(path: Path | None) -> Space | None:
-    """Read a search space; None stays None and means MnasNet."""
+def read_space(given: Path | Space | None) -> Space | None:
+    """Read a search space; one that is there stays, None too, and means MnasNet."""
     import accelnas
 
-    return None if path is None else accelnas.Space.from_toml(path)
+    return accelnas.Space.from_toml(given) if isinstance(given, Path) else given
 
 
 @command("accelnas data info measured.parquet --space mybench/benchmark.toml", of=group)

@@ -100,7 +100,12 @@ def tabulated_space(space: Space) -> Space:
 
 
 def tabulate(
-    dataset: Dataset, metrics: Sequence[MetricSpec], out: str | Path, *, missing: str = "refuse"
+    dataset: Dataset,
+    metrics: Sequence[MetricSpec],
+    out: str | Path,
+    *,
+    missing: str = "refuse",
+    keep_repeats: bool = True,
 ) -> list[TabulatedMetric]:
     """Write a benchmark directory whose predictions are the values of a complete table.
 
@@ -119,6 +124,8 @@ def tabulate(
         What to do where an architecture has no value: refuse the table, take the worst value of the metric, so
         that it is never the better choice, or what boosted trees say that are fitted to the others. The provenance
         says of how many and of which (``"filled"``, ``"filled_by"``, ``"filled_indices"``, ``"filled_left_out"``).
+    keep_repeats : bool
+        Whether to store the repeats, 8 bytes each; without them, a file has means and the noise alone.
 
     Returns
     -------
@@ -133,8 +140,8 @@ def tabulate(
     Notes
     -----
     Values are stored as they are, the mean over repeats as float64: equal ones stay equal in every exact answer.
-    Repeats are stored beside them, and `accelnas.Benchmark.query` draws one of those of an architecture; where one has
-    none, it is Gaussian noise around what it was filled with.
+    Repeats are stored beside them, and `accelnas.Benchmark.query` draws one of those of an architecture; where there is
+    none, it is Gaussian noise around the value.
     Nothing is written unless all metrics are complete.
     """
     check_choice("missing", missing, ("refuse", "worst", "surrogate"))
@@ -160,7 +167,7 @@ def tabulate(
                 values, figures = completed(space, spec, values)
                 found = replace(found, error=figures.mae)
                 provenance["filled_left_out"] = json.dumps({name: getattr(figures, name) for name in _SHOWN})
-        drawn = None if found.noise is None else repeats  # where nothing was repeated, noise is what is stated
+        drawn = repeats if keep_repeats and found.noise is not None else None  # not repeated: noise is what is stated
         made.append((spec, _core.Surrogate.tabulated(space._core, values, drawn), provenance, found))
     for spec, surrogate, provenance, _ in made:
         write_metric(out, spec, surrogate, provenance)

@@ -27,21 +27,33 @@ if TYPE_CHECKING:
     from accelnas_training.arrays import Floats
     from accelnas_training.networks import NetworkFamily
 
-CHECK_EPILOG = "Example:  accelnas data fetch && accelnas-training network check"
+CHECK_EPILOG = """Examples:
+
+  accelnas data fetch && accelnas-training network check
+
+  accelnas-training network check costs.csv --family nasbench-macro
+"""
 _B0 = "e1_k3_l1_se1-e6_k3_l2_se1-e6_k5_l2_se1-e6_k3_l3_se1-e6_k5_l3_se1-e6_k5_l4_se1-e6_k3_l1_se1"
 SHOW_EPILOG = f"""Examples, of EfficientNet-B0:
 
   accelnas-training network show {_B0}
 
   accelnas-training network show {_B0} --width 0.5 --resolution 160
+
+and of the best cell of NAS-Bench-201 on CIFAR-10:
+
+  accelnas-training network show c3_c3_c1-skip_c3_c3 --family nasbench201
 """
 EXPORT_EPILOG = f"""Example, of EfficientNet-B0:
 
   accelnas-training network export {_B0} b0.onnx --resolution 224
 """
 
-ResolutionOption = Annotated[int, typer.Option("--resolution", "-r", min=1, help="Pixels a side of an image.")]
 _FAMILYS = "the family's"
+ResolutionOption = Annotated[
+    int | None,
+    typer.Option("--resolution", "-r", min=1, help="Pixels a side of an image.", show_default=_FAMILYS),
+]
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -77,10 +89,11 @@ def show(
     architecture: ArchitectureArgument,
     changes: _Changes,
     family: FamilyOption = "mnasnet",
-    resolution: ResolutionOption = 224,
+    resolution: ResolutionOption = None,
 ) -> None:
     """Show a network's layers: outputs, multiply-accumulates and parameters."""
     own, network = changes.build(architecture, family)
+    resolution = resolution or own.resolution
     total = complexity(network, resolution, own.options.in_channels)
     numbers = ("output", "MACs", "parameters")
     rows = [
@@ -98,43 +111,53 @@ def export(
     output: Annotated[Path, typer.Argument(metavar="ONNX", help="File to write.")],
     changes: _Changes,
     family: FamilyOption = "mnasnet",
-    resolution: ResolutionOption = 224,
+    resolution: ResolutionOption = None,
     batch: Annotated[int, typer.Option("--batch", "-b", min=0, help="Images at once; 0 leaves it open.")] = 1,
     seed: Annotated[int, typer.Option("--seed", "-s", min=0, help="Seed of the weights.")] = 0,
 ) -> None:
     """Write a network with random weights as ONNX, to be measured on a device, and check it against PyTorch."""
     torch.manual_seed(seed)
     own, network = changes.build(architecture, family)
-    difference = export_onnx(network, output, resolution, batch or None, own.options.in_channels)
+    difference = export_onnx(network, output, resolution or own.resolution, batch or None, own.options.in_channels)
     console().print(f"{output}: onnxruntime differs from PyTorch by {difference:.1e} at most", soft_wrap=True)
 
 
 @app.command(epilog=CHECK_EPILOG)
 def check(
     data: DataArgument = None,
+    family: FamilyOption = "mnasnet",
+    resolution: ResolutionOption = None,
     workers: Annotated[
         int | None, typer.Option("--workers", "-w", min=1, help="Processes to count in.", show_default="all cores")
     ] = None,
 ) -> None:
-    """Build every MnasNet network of a data set and compare MACs and parameters with its columns macs and params."""
-    dataset = read(data, None)
+    """Build every network of a data set and compare MACs and parameters with its columns macs and params.
+
+    MACs of MnasNet are counted as the data set of Accel-NASBench does.
+    """
+    own = load_family(family)
+    dataset = read(data, own.space)
     stated = {name: dataset.values(name) for name in ("params", "macs")}
     distinct, first = np.unique(dataset.groups, return_index=True)
     counted: list[Complexity] = []
     processes = min(workers or _core.processors(), len(distinct))
     with progress("building", len(distinct), "networks") as report:
-        for one in complexities(load_family(), dataset.choices[first], 224, processes):
+        for one in complexities(own, dataset.choices[first], resolution or own.resolution, processes):
             counted.append(one)
             report(len(counted))
-    _compare(dataset, "params", stated["params"], np.array([one.params for one in counted])[dataset.groups])
-    _compare(dataset, "macs", stated["macs"], np.array([one.dataset_macs for one in counted])[dataset.groups])
-    plain = np.array([one.macs / one.dataset_macs for one in counted])
-    console().print(
-        f"all {len(distinct):,} networks have the parameters and the MACs that the data set states\n"
-        "the data set adds 4 operations a value of a batch normalisation, and the inputs and outputs of means: "
-        f"the convolutions and matrix products are {plain.min():.1%} to {plain.max():.1%} of its MACs",
-        soft_wrap=True,
-    )
+    plain, params = np.array([(one.macs, one.params) for one in counted]).T
+    macs = np.array([one.dataset_macs for one in counted]) if own.builder == "mnasnet" else plain
+    _compare(dataset, "params", stated["params"], params[dataset.groups])
+    _compare(dataset, "macs", stated["macs"], macs[dataset.groups])
+    screen = console()
+    screen.print(f"all {len(distinct):,} networks have the parameters and the MACs that the data set states")
+    if own.builder == "mnasnet":
+        share = plain / macs
+        screen.print(
+            "the data set adds 4 operations a value of a batch normalisation, and the inputs and outputs of means: "
+            f"the convolutions and matrix products are {share.min():.1%} to {share.max():.1%} of its MACs",
+            soft_wrap=True,
+        )
 
 
 def _compare(dataset: Dataset, metric: str, stated: Floats, counted: NDArray[np.int64]) -> None:

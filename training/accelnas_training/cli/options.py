@@ -40,7 +40,9 @@ StoreArgument = Annotated[Path, typer.Argument(help="File of the results; `colle
 TableArgument = Annotated[Path, typer.Argument(help="File to write: .parquet or .csv.")]
 FamilyOption = Annotated[
     str,
-    typer.Option("--family", "-f", metavar="mnasnet|TOML", help="The networks: MnasNet's, or a file that names yours."),
+    typer.Option(
+        "--family", "-f", metavar="mnasnet|nasbench201|…|TOML", help="The networks, or a file that names yours."
+    ),
 ]
 ImagesOption = Annotated[str, typer.Option("--images", "-i", help="Images: digits, folder:PATH, cache:PATH, …")]
 SchemeOption = Annotated[

@@ -65,7 +65,33 @@ NetworkBuilder: TypeAlias = "Callable[[Mapping[str, Any], NetworkOptions], nn.Mo
 
 """From an architecture (variable names to values) and options to a network: how a search space plugs in."""
 
-_SHIPPED = {"mnasnet": "accelnas_training.networks.mnasnet:build"}
+
+@dataclass(frozen=True)
+class Shipped:
+    """A builder that comes with the package; `accelnas.spaces` has the space of its name.
+
+    Attributes
+    ----------
+    module
+        Where its function ``build`` is.
+    num_classes, resolution
+        Classes, and pixels a side, of the images that its authors train on.
+    """
+
+    module: str
+    num_classes: int = 1000
+    resolution: int = 224
+
+
+SHIPPED = {
+    "mnasnet": Shipped("accelnas_training.networks.mnasnet"),
+    "nasbench201": Shipped("accelnas_training.networks.nasbench201", 10, 32),
+    "nasbench-macro": Shipped("accelnas_training.networks.nasbench_macro", 10, 32),
+    "ofa-mobilenetv3": Shipped("accelnas_training.networks.ofa_mobilenetv3"),
+}
+"""Builders by name."""
+
+_HOW = f"use {', '.join(map(repr, SHIPPED))}, 'package.module:function' or 'path/to/file.py:function'"
 
 
 @dataclass(frozen=True)
@@ -91,7 +117,7 @@ def absolute(name: str, folder: Path) -> str:
 
 
 def find_builder(name: str) -> Builder:
-    """Find ``"mnasnet"``, ``"package.module:function"`` or ``"path/to/file.py:function"``.
+    """Find one of `SHIPPED`, ``"package.module:function"`` or ``"path/to/file.py:function"``.
 
     Raises NetworkError if there is none of that name, or its module fails while it is imported.
 
@@ -100,11 +126,9 @@ def find_builder(name: str) -> Builder:
     >>> find_builder("mnasnet").identity
     'mnasnet'
     """
-    place, _, function = _SHIPPED.get(name, name).rpartition(":")
+    place, _, function = (f"{SHIPPED[name].module}:build" if name in SHIPPED else name).rpartition(":")
     if not place or not function.isidentifier():
-        raise NetworkError(
-            f"builder is {name!r}; use 'mnasnet', 'package.module:function' or 'path/to/file.py:function'"
-        )
+        raise NetworkError(f"builder is {name!r}; {_HOW}")
     identity = name
     if place.endswith(".py"):
         path = Path(place).resolve()

@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from accelnas_training.errors import NetworkError
+from accelnas_training.networks.builders import SHIPPED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,7 +144,7 @@ def complexities(family: NetworkFamily, archs: Archs, resolution: int, workers: 
 
 
 def _count(family: NetworkFamily, resolution: int, architecture: Archs) -> Complexity:
-    if family.builder == "mnasnet":
+    if family.builder in SHIPPED:
         with torch.device("meta"), Counter():
             network = family.build(architecture)
     else:  # builders of users may look at values

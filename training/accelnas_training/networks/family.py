@@ -6,13 +6,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from accelnas import Space, mnasnet_space
+from accelnas import Space, spaces
 from accelnas_training.checked import read_toml
 from accelnas_training.errors import NetworkError
-from accelnas_training.networks.builders import NetworkOptions, absolute, find_builder
+from accelnas_training.networks.builders import SHIPPED, NetworkOptions, absolute, find_builder
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,8 +30,9 @@ class NetworkFamily:
     space
         The search space.
     builder
-        ``"mnasnet"``, ``"package.module:function"`` or ``"path/to/file.py:function"``; the function is
-        called with the architecture (variable names to values) and the options, and gives the network.
+        ``"mnasnet"``, ``"nasbench201"``, ``"nasbench-macro"``, ``"ofa-mobilenetv3"``,
+        ``"package.module:function"`` or ``"path/to/file.py:function"``; the function is called with the
+        architecture (variable names to values) and the options, and gives the network.
     options
         What the networks share.
 
@@ -58,6 +60,11 @@ class NetworkFamily:
         """
         (decoded,) = self.space.decode(architecture)
         return _build(self.builder, decoded, self.options)
+
+    @property
+    def resolution(self) -> int:
+        """Pixels a side of the images that the networks are made for, 224 where that is not known."""
+        return SHIPPED.get(self.builder, SHIPPED["mnasnet"]).resolution
 
     def with_options(self, **changes: Any) -> NetworkFamily:
         """Give the family with some options changed.
@@ -110,8 +117,10 @@ def load_family(path: str | Path = "mnasnet") -> NetworkFamily:
     Parameters
     ----------
     path
-        ``"mnasnet"``, or a TOML file: ``space``, a table as in a benchmark's ``benchmark.toml``, or the path of a
-        file with one (MnasNet's by default); ``builder``, by default ``"mnasnet"``; and a table ``options``.
+        ``"mnasnet"``, ``"nasbench201"``, ``"nasbench-macro"`` or ``"ofa-mobilenetv3"``, with the classes of its
+        authors' images; or a TOML file: ``space``, a table as in a benchmark's ``benchmark.toml``, or the path of a
+        file with one (the builder's by default, else MnasNet's); ``builder``, by default ``"mnasnet"``; and a table
+        ``options``.
         Paths are relative to the file.
 
     Raises
@@ -126,10 +135,10 @@ def load_family(path: str | Path = "mnasnet") -> NetworkFamily:
     >>> load_family().space.name
     'mnasnet'
     """
-    if str(path) == "mnasnet":
-        return NetworkFamily(mnasnet_space())
+    if str(path) in SHIPPED:
+        return NetworkFamily(_space(str(path)), str(path), _options(str(path), {}))
     path = Path(path)
-    content = read_toml(path, NetworkError, "use 'mnasnet' or the path of a TOML file")
+    content = read_toml(path, NetworkError, f"use {', '.join(map(repr, SHIPPED))} or the path of a TOML file")
     for key in content:
         if key not in {"space", "builder", "options"}:
             raise NetworkError(f"{path}: unknown field {key!r}; choose from space, builder, options")
@@ -137,15 +146,31 @@ def load_family(path: str | Path = "mnasnet") -> NetworkFamily:
     if not isinstance(builder, str) or not isinstance(options, Mapping):
         raise NetworkError(f"{path}: builder is {builder!r} and options {options!r}; expected a name and a table")
     named = content.get("space")  # a file, or a table of this one
-    space = mnasnet_space()
-    if named is not None:
+    if named is None:
+        space = _space(builder)
+    else:
         space = Space.from_toml(path.parent / named if isinstance(named, str) else path)
-    family = NetworkFamily(space, absolute(builder, path.parent), NetworkOptions.from_dict(options))
+    family = NetworkFamily(space, absolute(builder, path.parent), _options(builder, options))
     find_builder(family.builder)
     return family
 
 
-def build_network(architecture: Mapping[str, Any], builder: str = "mnasnet", **options: Any) -> nn.Module:
+def _space(builder: str) -> Space:
+    return spaces.load(builder if builder in SHIPPED else "mnasnet")
+
+
+def _options(builder: str, given: Mapping[str, Any]) -> NetworkOptions:
+    """Read options, by default with the classes of the builder's authors."""
+    known = {"num_classes": SHIPPED[builder].num_classes} if builder in SHIPPED else {}
+    return NetworkOptions.from_dict({**known, **given})
+
+
+@lru_cache
+def _variables(builder: str) -> frozenset[str]:
+    return frozenset(variable.name for variable in spaces.load(builder).variables)
+
+
+def build_network(architecture: Mapping[str, Any], builder: str | None = None, **options: Any) -> nn.Module:
     """Build one network.
 
     Parameters
@@ -153,10 +178,10 @@ def build_network(architecture: Mapping[str, Any], builder: str = "mnasnet", **o
     architecture
         Variable names to values, as `accelnas.Space.decode` gives.
     builder
-        As in `NetworkFamily`.
+        As in `NetworkFamily`; by default the one in the package that has the architecture's variables.
     **options
-        Those of `NetworkOptions`: ``num_classes``, ``in_channels``, ``width``, ``stem``, ``head``,
-        ``activation``, ``dropout``.
+        Those of `NetworkOptions`: ``num_classes`` (10 by default for NAS-Bench-201 and NAS-Bench-Macro),
+        ``in_channels``, ``width``, ``stem``, ``head``, ``activation``, ``dropout``.
 
     Raises
     ------
@@ -165,12 +190,21 @@ def build_network(architecture: Mapping[str, Any], builder: str = "mnasnet", **o
 
     Examples
     --------
-    >>> space = mnasnet_space()
-    >>> network = build_network(space.decode(space.at([0]))[0], num_classes=1000)
-    >>> sum(p.numel() for p in network.parameters())
+    >>> for name in ("mnasnet", "nasbench201"):
+    ...     space = spaces.load(name)
+    ...     network = build_network(space.decode(space.at([0]))[0], num_classes=1000)
+    ...     print(sum(p.numel() for p in network.parameters()))
     1798072
+    137656
     """
-    return _build(builder, architecture, NetworkOptions.from_dict(options))
+    if builder is None:
+        builder = next((name for name in SHIPPED if _variables(name) <= architecture.keys()), None)
+        if builder is None:
+            raise NetworkError(
+                f"architecture has {', '.join(list(architecture)[:4])}, …: no builder of the package has such "
+                f"variables ({', '.join(SHIPPED)}); name the builder of your own space"
+            )
+    return _build(builder, architecture, _options(builder, options))
 
 
 def _build(builder: str, architecture: Mapping[str, Any], options: NetworkOptions) -> nn.Module:

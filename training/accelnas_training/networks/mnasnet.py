@@ -5,16 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from timm.layers.create_act import get_act_layer
 from timm.models._efficientnet_builder import decode_arch_def, round_channels
 from timm.models.efficientnet import EfficientNet
 
-from accelnas_training.errors import NetworkError
+from accelnas_training.networks.parts import activation, chosen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from timm.layers.typing import LayerType
     from torch import nn
 
     from accelnas_training.networks.builders import NetworkOptions
@@ -50,30 +48,14 @@ def build(architecture: Mapping[str, Any], options: NetworkOptions) -> nn.Module
         stem_size=options.stem,
         num_features=rounded(options.head) if options.head else 0,
         round_chs_fn=rounded,
-        act_layer=_activation(options.activation),
+        act_layer=activation(options.activation),
         drop_rate=options.dropout,
     )
 
 
 def _block(architecture: Mapping[str, Any], number: int) -> str:
     """Give a block in timm's notation."""
-    try:
-        e, k, n, se = (architecture[f"block{number}_{symbol}"] for symbol in ("e", "k", "l", "se"))
-    except KeyError as error:
-        raise NetworkError(
-            f"architecture has no {error.args[0]}; builder 'mnasnet' needs e, k, l and se of block0 to block6, "
-            "name the builder of your own space"
-        ) from None
+    e, k, n, se = (chosen(architecture, f"block{number}_{symbol}", "mnasnet") for symbol in ("e", "k", "l", "se"))
     kind = "ds" if e == 1 else "ir"
     gate = "_se0.25" if se else ""
     return f"{kind}_r{n}_k{k}_s{_STRIDES[number]}_e{e}_c{_CHANNELS[number]}{gate}"
-
-
-def _activation(name: str) -> LayerType:
-    try:
-        layer: LayerType | None = get_act_layer(name)
-    except KeyError:
-        layer = None
-    if layer is None:
-        raise NetworkError(f"activation is {name!r}; use a name of timm's, such as 'relu', 'silu' or 'hard_swish'")
-    return layer

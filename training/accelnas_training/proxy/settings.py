@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from accelnas_training.checked import Checked, Range
 from accelnas_training.errors import ProxyError
+from accelnas_training.networks.builders import SHIPPED as BUILDERS
 from accelnas_training.ranks import LEAST_MODELS
 from accelnas_training.schemes import SHIPPED, Scheme, load_scheme
 
@@ -46,7 +47,7 @@ class ProxySettings(Checked):
     images
         What is trained on, as `accelnas_training.images.open_images` takes it.
     family
-        ``"mnasnet"`` or the TOML file of another `NetworkFamily`.
+        What `load_family` takes: ``"mnasnet"``, ``"nasbench201"``, …, or the TOML file of another `NetworkFamily`.
     models
         Number of architectures, on an even grid of MACs × parameters.
     reference_seeds, seeds
@@ -102,7 +103,7 @@ class ProxySettings(Checked):
         for key in ("reference", "base"):
             if isinstance(name := content.get(key), str):
                 content[key] = load_scheme(name if name in SHIPPED else folder / name)
-        if content.get("family", "mnasnet") != "mnasnet":
+        if content.get("family", "mnasnet") not in BUILDERS:
             content["family"] = str(folder / str(content["family"]))
         if isinstance(content.get("choices"), dict):
             content["choices"] = flat(content["choices"])

@@ -80,7 +80,7 @@ def score_network(network: nn.Module, batch: Batch, proxies: Sequence[str] = tup
     Raises
     ------
     NetworkError
-        If there is no such proxy, or a score is not finite.
+        If there is no such proxy, the network does not allow it, or a score is not finite.
 
     Examples
     --------
@@ -95,7 +95,11 @@ def score_network(network: nn.Module, batch: Batch, proxies: Sequence[str] = tup
     scores = {}
     for name in proxies:
         began = time.perf_counter()
-        value = PROXIES[name](network, batch)
+        try:
+            value = PROXIES[name](network, batch)
+        except RuntimeError as error:  # PyTorch's, such as of a function without a second derivative
+            said = str(error).partition("\n")[0]
+            raise NetworkError(f"{name}: {said}; use other images or layers, or leave this proxy out") from error
         scores[name] = Score(value, time.perf_counter() - began)
         if not math.isfinite(value):
             raise NetworkError(f"{name} is {value}; use more pixels, another seed, or leave this proxy out")

@@ -119,11 +119,6 @@ impl Prepared {
         self.networks.get(self.metrics.len())
     }
 
-    /// Whether a term is of a metric, not of rules.
-    pub(crate) fn is_of_a_metric(&self, term: usize) -> bool {
-        self.terms[term].network < self.metrics.len()
-    }
-
     /// The functions of terms, before levels are ordered.
     pub(crate) fn functions(&self, terms: &[Term]) -> Vec<Network> {
         terms.iter().map(|term| self.function(term)).collect()

@@ -69,7 +69,7 @@ impl Space {
     /// The error of an architecture that rules exclude.
     fn explained(&self, row: usize, choices: &[u8], unlawful: Unlawful) -> Error {
         let named = |clause: &Clause| {
-            let part = |l: &Literal| format!("{}", self.variables()[l.variable].tokens[choices[l.variable] as usize]);
+            let part = |l: &Literal| self.variables()[l.variable].tokens[choices[l.variable] as usize].clone();
             clause.iter().map(part).collect::<Vec<_>>().join(" with ")
         };
         match unlawful {

@@ -328,11 +328,14 @@ fn counted(states: &[States], merged: &[Vec<Vec<(u64, u32)>>]) -> (Vec<Vec<Node>
     (levels, size)
 }
 
+/// A clause's literal: the clause, which states hold, whether it is the first and the last one.
+type Part = (u32, Vec<bool>, bool, bool);
+
 /// Clauses on the way through the variables: those of which every literal so far holds.
 struct Builder {
     cards: Vec<usize>,
     /// By variable, clauses with a literal there: its states that hold, whether it is the first and the last.
-    at: Vec<Vec<(u32, Vec<bool>, bool, bool)>>,
+    at: Vec<Vec<Part>>,
 }
 
 impl Builder {

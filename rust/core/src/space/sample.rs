@@ -57,7 +57,7 @@ impl Space {
     /// A uniform architecture of a space with rules, by random words.
     pub(crate) fn draw(&self, mut word: impl FnMut() -> u64, row: &mut [u8]) {
         match (self.lawful(), self.size()) {
-            (Some(lawful), Some(size)) => lawful.at((u128::from(word()) * u128::from(size) >> 64) as u64, row),
+            (Some(lawful), Some(size)) => lawful.at(((u128::from(word()) * u128::from(size)) >> 64) as u64, row),
             (Some(lawful), None) => lawful.drawn(word, row),
             (None, _) => {}
         }

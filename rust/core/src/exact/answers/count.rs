@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::exact::answers::answer::Answer;
-use crate::exact::bounds::counts::{read, write};
 use crate::exact::bounds::tile::Tile;
 use crate::exact::bounds::tree::Tree;
 use crate::exact::bounds::walk::{Goal, Verdict};
@@ -12,6 +11,7 @@ use crate::exact::fixed::network::Network;
 use crate::exact::fixed::tiles::classify;
 use crate::exact::prepared::{Prepared, Term};
 use crate::exact::question::kinds::Outcome;
+use crate::exact::question::sizes::{read, write};
 use crate::exact::state::{Done, damaged};
 use crate::threads::Run;
 

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::exact::bounds::counts::{read, write};
 use crate::exact::question::domain::Domain;
+use crate::exact::question::sizes::{read, write};
 use crate::metric::Direction;
 
 /// Bounds on a metric's predicted value, in its unit, both inclusive.

@@ -4,3 +4,4 @@ pub(crate) mod checks;
 pub(crate) mod domain;
 pub(crate) mod kinds;
 pub(crate) mod levels;
+pub(crate) mod sizes;

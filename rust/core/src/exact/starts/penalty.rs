@@ -20,14 +20,11 @@ pub(crate) struct Penalty {
 impl Penalty {
     /// Weights of the constraints that follow the objective among functions, with the sum.
     pub(crate) fn new(prepared: &Prepared, functions: &[Network]) -> Option<(Penalty, Network)> {
-        let reaches: Vec<f64> = prepared.constraint_terms().iter().map(|term| term.reach.0).collect();
+        let reaches = reaches(prepared);
         let (objective, constraints) = functions.split_first()?;
-        // Rules tie levels together: no sum over levels says anything of them.
-        let own: Vec<usize> =
-            (0..reaches.len()).filter(|&c| reaches[c].is_finite() && prepared.is_of_a_metric(1 + c)).collect();
-        if own.is_empty() {
-            return None;
-        }
+        // Rules tie levels together: sums over levels say nothing of them.
+        let is_rules = |c: &usize| prepared.rules().is_some() && *c + 1 == reaches.len();
+        let own: Vec<usize> = (0..reaches.len()).filter(|c| reaches[*c].is_finite() && !is_rules(c)).collect();
         let unary = |f: &Network| -> Vec<Vec<f64>> {
             let cells = |level: usize| f.table(&[level]).unwrap_or_else(|| vec![0.0; f.cards[level]]);
             (0..f.cards.len()).map(|level| cells(level).iter().map(|cell| cell * f.scale()).collect()).collect()
@@ -62,6 +59,19 @@ impl Penalty {
                 }
             }
         }
+        if prepared.rules().is_some() {
+            // More than a level can gain by breaking one.
+            let range = |level: usize| {
+                let value = |state: usize| {
+                    let parts = own.iter().map(|&c| weights[c] * of_constraints[c][level][state]);
+                    of_objective[level][state] + parts.sum::<f64>()
+                };
+                let values = || (0..objective.cards[level]).map(value);
+                values().fold(f64::NEG_INFINITY, f64::max) - values().fold(f64::INFINITY, f64::min)
+            };
+            let largest = (0..objective.cards.len()).map(range).fold(0.0, f64::max);
+            weights[reaches.len() - 1] = 2.0 * largest;
+        }
         let parts = (0..reaches.len()).filter(|&c| weights[c] > 0.0).map(|c| (weights[c], &constraints[c]));
         let parts: Vec<(f64, &Network)> = [(1.0, objective)].into_iter().chain(parts).collect();
         if parts.len() == 1 {
@@ -73,9 +83,21 @@ impl Penalty {
 
     /// What the sum is at least at an architecture that meets the constraints with a value of the objective.
     pub(crate) fn reach(&self, prepared: &Prepared, value: f64) -> f64 {
-        let weighted = self.weights.iter().zip(prepared.constraint_terms()).filter(|(weight, _)| **weight > 0.0);
-        let parts: Vec<f64> = weighted.map(|(weight, term)| weight * term.reach.0).chain([value]).collect();
+        let reaches = reaches(prepared);
+        let weighted = self.weights.iter().zip(&reaches).filter(|(weight, _)| **weight > 0.0);
+        let parts: Vec<f64> = weighted.map(|(weight, reach)| weight * reach).chain([value]).collect();
         let size: f64 = parts.iter().map(|part| part.abs()).sum();
         parts.iter().sum::<f64>() - 32.0 * f64::EPSILON * size
     }
+}
+
+/// What every constraint has to reach; rules are 0 where they are obeyed.
+fn reaches(prepared: &Prepared) -> Vec<f64> {
+    let mut reaches: Vec<f64> = prepared.constraint_terms().iter().map(|term| term.reach.0).collect();
+    if prepared.rules().is_some()
+        && let Some(last) = reaches.last_mut()
+    {
+        *last = 0.0;
+    }
+    reaches
 }
