@@ -109,7 +109,7 @@ def profile_blocks(
 
 def _network(family: NetworkFamily, block: int, state: int) -> nn.Module:
     """Build the network with one block in a state, the others in state 0."""
-    states = np.zeros((1, len(family.space.blocks)), np.uint8)
+    states = np.zeros((1, len(family.space.blocks)), np.uint16)
     states[0, block] = state
     return family.build(family.space._core.from_block_states(states)[0])
 

@@ -66,7 +66,7 @@ class Features:
             rows = np.zeros((count, blocks), np.uint8)
             rows[:, b] = np.arange(count)
             changed.append(rows)
-        archs = self.space._core.from_block_states(np.concatenate(changed))
+        archs = self.space._core.from_block_states(np.concatenate(changed).astype(np.uint16))
         values = np.sum([group @ weight for group, weight in zip(self.groups(archs), weights, strict=True)], axis=0)
         tables = np.split(values[1:] - values[0], np.cumsum(self._states)[:-1])
         return _core.Surrogate.additive(self.space._core, constant + float(values[0]), [t.tolist() for t in tables])
