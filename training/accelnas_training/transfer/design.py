@@ -61,12 +61,12 @@ class Features:
         Weights are one float64 array for each of `GROUPS`.
         """
         blocks = len(self._states)
-        changed = [np.zeros((1, blocks), np.uint8)]  # every block in state 0, then one of them in each other state
+        changed = [np.zeros((1, blocks), np.uint16)]  # every block in state 0, then one of them in each other state
         for b, count in enumerate(self._states):
-            rows = np.zeros((count, blocks), np.uint8)
+            rows = np.zeros((count, blocks), np.uint16)
             rows[:, b] = np.arange(count)
             changed.append(rows)
-        archs = self.space._core.from_block_states(np.concatenate(changed).astype(np.uint16))
+        archs = self.space._core.from_block_states(np.concatenate(changed))
         values = np.sum([group @ weight for group, weight in zip(self.groups(archs), weights, strict=True)], axis=0)
         tables = np.split(values[1:] - values[0], np.cumsum(self._states)[:-1])
         return _core.Surrogate.additive(self.space._core, constant + float(values[0]), [t.tolist() for t in tables])
