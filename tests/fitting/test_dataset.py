@@ -17,6 +17,7 @@ from accelnas.fitting.checks import pooled_noise
 from accelnas.fitting.columns import ColumnEncoder
 from accelnas.fitting.dataset import from_table, read_dataset
 from accelnas.fitting.fetch import ARCHIVE_SHA256
+from accelnas.space.definition import defined
 from archive import LOST, REPEATS, ROWS
 from data_samples import archived_dataset, sample_table, write_results
 
@@ -394,3 +395,28 @@ def test_files_that_are_no_table_say_why(name, content, message, space, tmp_path
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(DataError, match=re.escape(message)):
         read_dataset(path, space)
+
+
+def test_rows_of_one_network_are_repeats_of_it():
+    kernels = [{"name": name, "choices": [3, 5]} for name in ("k1", "k2")]
+    space = defined(
+        "toy",
+        {"stage": [{"name": "depth", "choices": [1, 2]}, *kernels]},
+        conditions=[{"variables": ["k2"], "when": {"depth": 2}}],
+        forbidden=[{"when": {"k1": 5, "k2": 5}}],
+    )  # fmt: skip
+    table = pl.DataFrame(
+        {"depth": [1, 1, 1, 2, 2], "k1": [3, 3, 3, 3, 5], "k2": [None, 3, 5, 3, 3], "acc": [1.0, 2.0, 3.0, 4.0, 5.0]}
+    )
+    dataset = from_table(table, space)
+    first, *others = dataset.groups.tolist()
+    assert others[:2] == [first, first]
+    assert len({first, *others}) == 3
+    assert dataset.table["k2"].to_list() == [None, None, None, 3, 3]
+    for k2, message in (
+        (5, "row 4: k1 has a forbidden combination"),
+        (None, "row 4: k2 is inactive where it is active"),
+    ):
+        wrong = table.with_columns(pl.Series("k2", [None, 3, 5, 3, k2]))
+        with pytest.raises(DataError, match=message):
+            from_table(wrong, space)

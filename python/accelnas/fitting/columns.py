@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from accelnas import _core
-from accelnas.errors import AccelnasError, DataError
+from accelnas.errors import AccelnasError, DataError, SpaceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -91,11 +91,19 @@ class ColumnEncoder:
         """
         if not len(next(iter(columns.values()))):
             return np.empty((0, len(self.space.variables)), np.uint8)
-        choices = self._encode(columns, locate)
+        choices = self._canonical(self._encode(columns, locate), locate)
         for j, variable in enumerate(self.space.variables):
             if variable.name in self.checked:
                 self._check(j, choices[:, j], columns, locate)
         return choices
+
+    def _canonical(self, choices: Choices, locate: Locate) -> Choices:
+        """Give architectures that are the same one form, so that they are repeats of each other."""
+        try:
+            return self.space.encode(choices)
+        except SpaceError as error:
+            row, _, reason = str(error).removeprefix("row ").partition(": ")
+            raise DataError(f"{locate(int(row))}: {reason}") from None
 
     def _check(self, j: int, found: npt.NDArray[np.uint8], columns: Columns, locate: Locate) -> None:
         """Compare a variable's own column with the architectures: an index may be a mere row number."""
