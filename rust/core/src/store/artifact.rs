@@ -440,7 +440,7 @@ mod tests {
         let newer = Header { format_version: 4, ..header.clone() };
         assert_eq!(
             message(&newer, &surrogate),
-            "m.safetensors: format version 3, this accelnas reads versions up to 2; update accelnas"
+            "m.safetensors: format version 4, this accelnas reads versions up to 3; update accelnas"
         );
         let older = Header { format_version: 0, ..header.clone() };
         assert!(
