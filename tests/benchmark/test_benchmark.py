@@ -139,7 +139,7 @@ def test_damaged_benchmarks(tmp_path: Path) -> None:
             bench.predict(0, metric)
     with pytest.raises(FileError, match=file):
         damaged(file, None).predict(0, metric)
-    with pytest.raises(ArtifactError, match="format version 3, this accelnas reads versions up to 2; update accelnas"):
+    with pytest.raises(ArtifactError, match="format version 4, this accelnas reads versions up to 3; update accelnas"):
         damaged("benchmark.toml", toml.replace(b"format_version = 1", b"format_version = 4"))
     with pytest.raises(FileError, match=r"benchmark\.toml"):
         accelnas.load(tmp_path / "nothing")

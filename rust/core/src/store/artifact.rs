@@ -445,7 +445,7 @@ mod tests {
         let older = Header { format_version: 0, ..header.clone() };
         assert!(
             message(&older, &surrogate)
-                .ends_with("format version 0, this accelnas reads versions up to 2; recompile the benchmark")
+                .ends_with("format version 0, this accelnas reads versions up to 3; recompile the benchmark")
         );
         let other = Header { space_sha256: "abc".to_owned(), ..header.clone() };
         assert!(message(&other, &surrogate).contains("compiled for the space abc"));
