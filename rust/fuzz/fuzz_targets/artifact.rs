@@ -62,7 +62,7 @@ fn ask(bench: Arc<Benchmark>, kind: Kind) -> Result<()> {
         Kind::Count => vec![Constraint { metric: 0, lower: 1.0, upper: f64::INFINITY }],
         _ => Vec::new(),
     };
-    let question = Question { objectives, constraints, domain: Domain::whole(bench.space())? };
+    let question = Question { objectives, constraints, domain: Domain::whole(bench.space()) };
     let task = Task::new(bench, question, kind, &RUN)?;
     let state = task.run(task.start(&RUN)?, 0..task.jobs(), &AtomicU64::new(0), &RUN)?;
     task.outcome(&state, &RUN).map(|_| ())
