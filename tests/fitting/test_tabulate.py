@@ -9,8 +9,9 @@ import polars as pl
 import pytest
 
 import accelnas
-from accelnas import DataError, MetricError, ModelError
+from accelnas import DataError, MetricError, ModelError, _core, spaces
 from accelnas.fitting.dataset import from_table
+from accelnas.fitting.entry import write_metric
 from accelnas.fitting.evaluate import evaluate
 from accelnas.fitting.settings import MetricSpec
 from accelnas.fitting.tabulate import tabulate, tabulated_space
@@ -391,3 +392,40 @@ def test_command(tmp_path):
     assert "--unit is 'ms'; write NAME=UNIT" in failure(*command, "--minimise", "ms", "--unit", "ms")
     assert "--unit names 'q'" in failure(*command, "--maximise", "top1", "--unit", "q=s")
     assert "no metric 'top5'" in failure(*command, "--maximise", "top5")
+
+
+@pytest.mark.parametrize("name", ["transnas-macro", "nasbench201-distinct"])
+def test_tables_of_spaces_with_rules_keep_the_rules(tmp_path, name):
+    space = spaces.load(name)
+    rows = space.range(0, space.size)
+    values = np.random.default_rng(1).normal(size=space.size).round(1)  # many ties
+    columns = {v.name: [row[v.name] for row in space.decode(rows)] for v in space.variables}
+    dataset = from_table(pl.DataFrame({**columns, "acc": values}), space)
+    tabulate(dataset, [MetricSpec("acc")], tmp_path / "table")
+    compiled = accelnas.compile(
+        lambda archs: values[space.index(archs.astype(np.uint8)).astype(int)],
+        space, tmp_path / "function", metric="acc", direction="maximise",
+    )  # fmt: skip
+    for bench in (accelnas.load(tmp_path / "table"), compiled):
+        assert (bench.space.size, bench.space.has_rules) == (space.size, True)
+        np.testing.assert_array_equal(bench.predict(rows, "acc", dtype="float64"), values)
+        best = bench.best("acc", k=20)
+        np.testing.assert_array_equal(best.architectures, rows[np.argsort(-values, kind="stable")[:20]])
+        assert bench.verify(best.certificate).passed
+        assert int(bench.count("acc >= 0.5").count) == np.count_nonzero(values >= 0.5)
+        found = bench.rank(rows[:5], "acc")
+        assert found.ties.tolist() == [np.count_nonzero(values == v) for v in values[:5]]
+
+
+def test_sums_over_blocks_are_exact_where_rules_leave_states_out(tmp_path):
+    space = spaces.load("ofa-mobilenetv3")
+    random = np.random.default_rng(2)
+    costs = [random.integers(1, 100, block.size).astype(float) for block in space.blocks]
+    surrogate = _core.Surrogate.additive(space._core, 5.0, [own.tolist() for own in costs])
+    rows = space.sample(500, seed=1)
+    states = space.block_states(rows)
+    expected = 5.0 + sum(own[states[:, b]] for b, own in enumerate(costs))
+    write_metric(tmp_path / "b", MetricSpec("cost", direction="minimise"), surrogate, {})
+    np.testing.assert_allclose(
+        accelnas.load(tmp_path / "b").predict(rows, "cost", dtype="float64"), expected, rtol=1e-12
+    )

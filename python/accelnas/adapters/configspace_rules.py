@@ -76,7 +76,7 @@ def read_rules(
     choices: Mapping[str, Sequence[Choice]],
     vectors: Mapping[str, npt.NDArray[np.float64]],
     noted: Mapping[str, Any] | None,
-) -> dict[str, list[dict[str, Any]]]:
+) -> dict[str, Any]:
     """Give the rules of a configuration space about some of its hyperparameters.
 
     Parameters

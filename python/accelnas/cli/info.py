@@ -37,6 +37,8 @@ def info(
     opened: Opened,
 ) -> None:
     """Show the benchmark's space and metrics, or predictions for single architectures."""
+    from accelnas import benchmarks
+
     bench = opened.bench
     screen = console()
     if not arch:
@@ -46,6 +48,7 @@ def info(
             f"architectures of {space.name}"
         )
         screen.print(space_table(bench), metric_table(bench))
+        screen.print(f"ready made, by name (-b): {', '.join(benchmarks())}")
     for text in arch or []:
         rows = bench.space.encode([int(text)] if text.isdecimal() else [text])
         screen.print(f"[bold]{bench.space.format(rows)[0]}[/bold]", soft_wrap=True)
@@ -82,7 +85,10 @@ def space_table(bench: Benchmark) -> Table:
     table = new_table("block", "states", "choices", numbers=("states",))
     for block in bench.space.blocks:
         inside = [v for v in bench.space.variables if v.block == block.name]
-        choices = (f"{v.name} {', '.join(str(c).lower() for c in v.choices)}" for v in inside)
+        choices = (
+            f"{v.name} {', '.join(str(c).lower() for c in v.choices)}{' or inactive' if v.conditional else ''}"
+            for v in inside
+        )
         table.add_row(block.name, str(block.size), "; ".join(choices))
     return table
 

@@ -54,7 +54,8 @@ def recomputation(case: Case) -> Finding:
             i = int(np.argmin(error <= tolerance))
             arch = case.bench.space.format(rows[[i]])[0]
             return failed(f"{metric} of {arch} is {value[i]!r}, computed from its file it is {own[i]!r}")
-        largest = max(largest, float(np.max(error / np.abs(own), initial=0.0)))
+        relative = np.divide(error, np.abs(own), out=np.zeros_like(own), where=own != 0)
+        largest = max(largest, float(np.max(relative, initial=0.0)))
     return passed(f"{len(rows):,} architectures without the core, relative error up to {largest:.1g}")
 
 

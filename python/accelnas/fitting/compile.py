@@ -15,7 +15,8 @@ from accelnas import _core
 from accelnas.arguments import check_seed, check_threads, check_whole
 from accelnas.errors import AccelnasWarning, ModelError
 from accelnas.fitting.encoding import Encoding
-from accelnas.fitting.metric import MetricSpec, write_metric
+from accelnas.fitting.entry import write_metric
+from accelnas.fitting.metric import MetricSpec
 from accelnas.fitting.provenance import doubts, origin
 from accelnas.fitting.sources import Source, read_source
 from accelnas.fitting.verify import Member, VerifyReport, verification_rows, verify

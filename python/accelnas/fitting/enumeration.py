@@ -13,7 +13,7 @@ from accelnas import _core
 from accelnas.arguments import check_choice, check_whole
 from accelnas.errors import AccelnasError, ArtifactError, MissingExtraError, ModelError
 from accelnas.fitting.encoding import Encoding
-from accelnas.fitting.metric import write_metric
+from accelnas.fitting.entry import write_metric
 from accelnas.fitting.tabulate import tabulated_space
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def evaluated(
         raise ModelError(f"{type(function).__name__} is no function; give one of architectures, such as model.predict")
     if not isinstance(encoding, Encoding):
         check_choice("encoding", encoding, SEEN)
-    elif any(v >= len(space.variables) or len(n) != len(space.variables[v].choices) for v, n in encoding.columns):
+    elif any(v >= len(space.variables) or len(n) != len(space.variables[v].states) for v, n in encoding.columns):
         raise ModelError(f"the encoding is of another space than {space.name}; make it of this one")
     see = _sight(space, Encoding.values(space) if encoding == "values" else encoding)
     values = np.empty(space.size)
@@ -113,7 +113,7 @@ def _sight(space: Space, encoding: Seen) -> Callable[[NDArray[np.uint8]], Any]:
 def _frame(space: Space, rows: NDArray[np.uint8]) -> Any:
     pd = pandas()
     choices = enumerate(space.variables)
-    return pd.DataFrame({v.name: pd.Series(list(v.choices)).take(rows[:, i]).array for i, v in choices})
+    return pd.DataFrame({v.name: pd.Series(list(v.states)).take(rows[:, i]).array for i, v in choices})
 
 
 def pandas() -> Any:

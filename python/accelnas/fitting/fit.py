@@ -15,9 +15,9 @@ from accelnas.errors import AccelnasWarning, DataError, ModelError
 from accelnas.fitting.compile import MOST_ROWS, compile_metric
 from accelnas.fitting.costs import block_costs
 from accelnas.fitting.ensemble import LINKS, fit_ensemble, usable_rows
+from accelnas.fitting.entry import write_metric
 from accelnas.fitting.evaluate import Figures, evaluate
 from accelnas.fitting.families import FAMILIES
-from accelnas.fitting.metric import write_metric
 from accelnas.fitting.mnasnet import FORMULAS
 from accelnas.fitting.provenance import kernels
 from accelnas.fitting.settings import LARGEST

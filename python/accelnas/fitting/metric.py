@@ -1,19 +1,13 @@
-"""What a metric is, and its entry in a benchmark directory."""
+"""What a metric is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from accelnas import _core
 from accelnas.errors import ModelError
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from accelnas.fitting.uncertainty import Uncertainty
-
-__all__ = ["DIRECTIONS", "LINK_NAMES", "MetricSpec", "write_metric"]
+__all__ = ["DIRECTIONS", "LINK_NAMES", "MetricSpec"]
 
 LINK_NAMES = ("identity", "reciprocal", "log")
 DIRECTIONS = ("maximise", "minimise")
@@ -55,25 +49,3 @@ class MetricSpec:
             raise ModelError(f"direction is {self.direction!r}; choose {' or '.join(DIRECTIONS)}")
         if self.link not in LINK_NAMES:
             raise ModelError(f"link is {self.link!r}; choose one of {', '.join(LINK_NAMES)}")
-
-
-def write_metric(
-    directory: str | Path,
-    metric: MetricSpec,
-    surrogate: _core.Surrogate,
-    provenance: dict[str, str],
-    uncertainty: Uncertainty | None = None,
-) -> None:
-    """Write a metric into a benchmark directory, as it is."""
-    _core.write_metric(
-        str(directory),
-        metric.name,
-        surrogate,
-        unit=metric.unit,
-        direction=metric.direction,
-        link=metric.link,
-        noise=metric.noise,
-        description=metric.description,
-        provenance=provenance,
-        uncertainty=None if uncertainty is None else dict(vars(uncertainty)),
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,11 @@ from accelnas import _core
 from accelnas.arguments import check_choice
 from accelnas.errors import DataError
 from accelnas.files import parse_toml
-from accelnas.fitting.metric import write_metric
+from accelnas.fitting.entry import write_metric
 from accelnas.space.definition import defined
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Repeats = tuple[NDArray[np.uint32], Floats]
+    _Part = tuple[str, list[dict[str, Any]]]  # a block's name and its variables' tables
 
 __all__ = ["TabulatedMetric", "averaged", "tabulate", "tabulated_space"]
 
@@ -62,12 +64,12 @@ class TabulatedMetric:
 
 
 def tabulated_space(space: Space) -> Space:
-    """Give a space whose architectures fit one table: its blocks, or neighbours of them joined where there are many.
+    """Give a space whose architectures fit one table: the same, its variables in at most three blocks.
 
     Raises
     ------
     DataError
-        If the space has more than 65,536 architectures, or its blocks can't be joined to three.
+        If the space has more than 65,536 joint choices, or no three blocks hold them.
 
     Examples
     --------
@@ -76,27 +78,41 @@ def tabulated_space(space: Space) -> Space:
     >>> [block.size for block in joined.blocks], joined.size == 3**8
     ([243, 27], True)
     """
-    if space.size > _core.MAX_CELLS:
-        raise DataError(
-            f"the space has {space.size:,} architectures, a table at most {_core.MAX_CELLS:,}; "
-            "fit a surrogate with accelnas fit"
-        )
-    if sum(block.size > 1 for block in space.blocks) <= _core.MAX_BLOCKS:
-        return space
     definition: dict[str, Any] = parse_toml(space.to_toml(), space.name)["space"]
-    joined: list[tuple[list[str], list[dict[str, Any]], int]] = []
-    for block, own in zip(space.blocks, definition["blocks"], strict=True):
-        if joined and joined[-1][2] * block.size <= _core.BYTE_STATES:
-            names, variables, size = joined.pop()
-        else:
-            names, variables, size = [], [], 1
-        joined.append(([*names, block.name], [*variables, *own["variables"]], size * block.size))
-    if len(joined) > _core.MAX_BLOCKS:
+    cards = {v.name: len(v.states) for v in space.variables}
+    joint = math.prod(cards.values())
+    if joint > _core.MAX_CELLS:
+        what = "joint choices" if space.has_rules else "architectures"
         raise DataError(
-            f"blocks of {[size for *_, size in joined]} states remain; define at most {_core.MAX_BLOCKS} blocks of "
-            f"up to {_core.BYTE_STATES} states"
+            f"the space has {joint:,} {what}, a table at most {_core.MAX_CELLS:,}; fit a surrogate with accelnas fit"
         )
-    return defined(space.name, {"+".join(names): variables for names, variables, _ in joined})
+    own = [(block["name"], block["variables"]) for block in definition.pop("blocks")]
+    by_block = _joined(own, cards)
+    each = [(f"part{i}", [variable]) for i, variable in enumerate(v for _, variables in own for v in variables)]
+    for blocks in (own, by_block, _joined(each, cards)):
+        states = _states(blocks, cards)
+        if max(states) <= _core.BYTE_STATES and sum(n > 1 for n in states) <= _core.MAX_BLOCKS:
+            return space if blocks is own else defined(**definition, blocks=dict(blocks))
+    raise DataError(
+        f"blocks of {_states(by_block, cards)} states remain; define at most {_core.MAX_BLOCKS} blocks of "
+        f"up to {_core.BYTE_STATES} states"
+    )
+
+
+def _states(blocks: Sequence[_Part], cards: Mapping[str, int]) -> list[int]:
+    return [math.prod(cards[variable["name"]] for variable in variables) for _, variables in blocks]
+
+
+def _joined(parts: Sequence[_Part], cards: Mapping[str, int]) -> list[_Part]:
+    """Join neighbours as long as their states fit a byte."""
+    joined: list[_Part] = []
+    for name, variables in parts:
+        both = (f"{joined[-1][0]}+{name}", [*joined[-1][1], *variables]) if joined else (name, variables)
+        if joined and _states([both], cards)[0] <= _core.BYTE_STATES:
+            joined[-1] = both
+        else:
+            joined.append((name, variables))
+    return joined
 
 
 def tabulate(

@@ -11,9 +11,9 @@ import numpy as np
 from accelnas.caching import cached_property
 from accelnas.errors import DataError, ModelError
 from accelnas.fitting.ensemble import LINKS, Ensemble
+from accelnas.fitting.entry import write_metric
 from accelnas.fitting.families.base import Fit, Models
 from accelnas.fitting.fit import unit_noise
-from accelnas.fitting.metric import write_metric
 from accelnas.fitting.settings import MetricSettings
 from accelnas.fitting.uncertainty import estimate_uncertainty
 from accelnas_training.transfer.design import Features

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from dataclasses import dataclass
 from itertools import chain, combinations
@@ -96,14 +97,16 @@ def _block_base(train: Sample, space: Space) -> Tables:
     sets = _block_variables(space)
     if any(len(variables) > 4 for variables in sets):
         raise ModelError("a base of blocks needs blocks of at most 4 variables; fit without one")
-    states = space.block_states(train.choices)
-    one_hot = [np.eye(block.size)[states[:, b]] for b, block in enumerate(space.blocks)]
+    shapes = [tuple(len(space.variables[v].states) for v in variables) for variables in sets]
+    sizes = [math.prod(shape) for shape in shapes]
+    columns = [train.choices[:, list(variables)].T for variables in sets]
+    states = [np.ravel_multi_index(tuple(own), shape) for own, shape in zip(columns, shapes, strict=True)]
+    one_hot = [np.eye(size)[own] for size, own in zip(sizes, states, strict=True)]
     design = np.concatenate(one_hot, axis=1)
     mean = float(train.targets.mean())
     gram = design.T @ design + RIDGE * np.eye(design.shape[1])
     solution = np.linalg.solve(gram, design.T @ (train.targets - mean))
-    parts = np.split(solution, np.cumsum([block.size for block in space.blocks])[:-1])
-    shapes = [tuple(len(space.variables[v].states) for v in variables) for variables in sets]
+    parts = np.split(solution, np.cumsum(sizes)[:-1])
     return Tables(np.array([mean]), sets, [part.reshape(1, *shape) for part, shape in zip(parts, shapes, strict=True)])
 
 

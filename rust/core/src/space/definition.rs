@@ -325,6 +325,14 @@ impl Space {
         self.lawful().map_or(self.blocks[block].states, |lawful| lawful.states[block].len())
     }
 
+    /// The joint choices of each state of a block.
+    pub(crate) fn joint_choices(&self, block: usize) -> Vec<usize> {
+        match self.lawful() {
+            Some(lawful) => lawful.states[block].joint_choices(),
+            None => (0..self.blocks[block].states).collect(),
+        }
+    }
+
     /// Joint choices of blocks; the largest number where some have more than a byte tells apart.
     pub(crate) fn byte_cells(&self, blocks: impl IntoIterator<Item = usize>) -> usize {
         let states = |b: usize| if self.blocks[b].states > BYTE_STATES { usize::MAX } else { self.blocks[b].states };

@@ -61,6 +61,11 @@ impl States {
         self.keys.len()
     }
 
+    /// Joint choices by state, mixed radix.
+    pub(crate) fn joint_choices(&self) -> Vec<usize> {
+        self.keys.iter().map(|&key| key as usize).collect()
+    }
+
     /// Choice indices of a state.
     pub(crate) fn choices(&self, state: usize) -> &[u8] {
         &self.choices[state * self.cards.len()..][..self.cards.len()]

@@ -3,24 +3,31 @@
 use crate::error::{Error, Result};
 use crate::layout::columns::{columns, packed_cells};
 use crate::space::definition::{BYTE_STATES, Space};
+use crate::space::forms::joint_state;
 use crate::surrogate::ensemble::Surrogate;
 use crate::surrogate::repeats::Repeats;
 use crate::tables::axes::{AxisSet, Granularity, MAX_BLOCKS, MAX_CELLS, MAX_ORDER, joint};
 use crate::tables::stored::{Form, RawTables, Tables, purify};
-use crate::threads::Run;
+use crate::threads::{ALONE, Run};
 
 impl Surrogate {
     /// A single member that is a sum over blocks, given the values of each block's states.
     pub fn additive(space: &Space, constant: f64, block_values: &[Vec<f64>], run: &Run<'_>) -> Result<Surrogate> {
         let cards = Granularity::Blocks.cards(space);
+        let states: Vec<usize> = (0..cards.len()).map(|block| space.states_of(block)).collect();
         let lengths: Vec<usize> = block_values.iter().map(Vec::len).collect();
-        if lengths != cards {
-            return Err(Error::model(format!("the blocks have {cards:?} states, values are given for {lengths:?}")));
+        if lengths != states {
+            return Err(Error::model(format!("the blocks have {states:?} states, values are given for {lengths:?}")));
         }
         let mut raw: RawTables = RawTables::new();
         for (block, values) in block_values.iter().enumerate().filter(|(_, values)| values.len() > 1) {
+            check_axes(space, Granularity::Blocks, &[block])
+                .map_err(|reason| Error::model(format!("a table of {:?}: {reason}", space.blocks()[block].name)))?;
+            // Joint choices that no architecture has have any value.
+            let mut cells = vec![values[0]; cards[block]];
+            space.joint_choices(block).into_iter().zip(values).for_each(|(cell, &value)| cells[cell] = value);
             if let Some(set) = AxisSet::new(&[block as u16]) {
-                raw.insert(set, values.clone());
+                raw.insert(set, cells);
             }
         }
         // A block of one state is a constant, not a table.
@@ -42,9 +49,8 @@ impl Surrogate {
             check_axes(space, Granularity::Blocks, &free)
                 .map_err(|reason| Error::model(format!("a table of all blocks: {reason}")))?;
         }
-        let expected = joint(cards.iter().copied());
-        if values.len() != expected {
-            let found = values.len();
+        if space.size() != Some(values.len() as u64) {
+            let (expected, found) = (space.total(), values.len());
             return Err(Error::model(format!("the space has {expected} architectures, {found} values are given")));
         }
         if let Some(index) = values.iter().position(|v| !v.is_finite()) {
@@ -55,7 +61,7 @@ impl Surrogate {
         let mut tables = Tables::empty(Granularity::Blocks, cards, set.into_iter().collect());
         tables.form = Form::Given;
         let constant = if fixed { values[0] } else { 0.0 };
-        tables.cells.push(if fixed { Vec::new() } else { values });
+        tables.cells.push(if fixed { Vec::new() } else { by_joint_choices(space, values)? });
         Ok(Surrogate { repeats, ..Surrogate::new(space, vec![constant], tables, Vec::new())? })
     }
 
@@ -126,6 +132,20 @@ fn free_axes(
     // An axis of one state leaves the cells as they are, and tables have none.
     let free: Vec<u16> = set.iter().filter(|&&a| cards[a] > 1).map(|&a| a as u16).collect();
     Ok(AxisSet::new(&free))
+}
+
+/// The values of all architectures by their joint choices; those that are none have the first one's.
+fn by_joint_choices(space: &Space, values: Vec<f64>) -> Result<Vec<f64>> {
+    if !space.has_rules() {
+        return Ok(values);
+    }
+    let cards: Vec<usize> = space.cards().collect();
+    let mut cells = vec![values[0]; joint(cards.iter().copied())];
+    let rows = space.range(0, values.len() as u64, &ALONE)?;
+    for (row, value) in rows.chunks_exact(space.width()).zip(values) {
+        cells[joint_state(0..space.width(), row, &cards)] = value;
+    }
+    Ok(cells)
 }
 
 /// Whether a table may depend on these axes.

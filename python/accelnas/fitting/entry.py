@@ -1,0 +1,37 @@
+"""A metric's entry in a benchmark directory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from accelnas import _core
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from accelnas.fitting.metric import MetricSpec
+    from accelnas.fitting.uncertainty import Uncertainty
+
+__all__ = ["write_metric"]
+
+
+def write_metric(
+    directory: str | Path,
+    metric: MetricSpec,
+    surrogate: _core.Surrogate,
+    provenance: dict[str, str],
+    uncertainty: Uncertainty | None = None,
+) -> None:
+    """Write a metric into a benchmark directory, as it is."""
+    _core.write_metric(
+        str(directory),
+        metric.name,
+        surrogate,
+        unit=metric.unit,
+        direction=metric.direction,
+        link=metric.link,
+        noise=metric.noise,
+        description=metric.description,
+        provenance=provenance,
+        uncertainty=None if uncertainty is None else dict(vars(uncertainty)),
+    )
