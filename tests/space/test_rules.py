@@ -90,6 +90,10 @@ def test_forms_agree_in_every_space(name: str) -> None:
         np.testing.assert_array_equal(space.encode(form), rows)
     assert pickle.loads(pickle.dumps(space)) == space
     assert len(np.unique(space.sample(3000, seed=2, unique=True), axis=0)) == 3000
+    last = space.range(space.size - 3, space.size)
+    assert space.index(last).tolist() == [space.size - 3, space.size - 2, space.size - 1]
+    with pytest.raises(SpaceError, match="index"):
+        space.range(5, 4)
 
 
 def test_architectures_are_those_that_the_rules_leave(toy: Space) -> None:

@@ -217,10 +217,13 @@ class Space:
         SpaceError
             If the range leaves the space.
         """
-        start, stop = (
-            check_whole(name, end, 0, 2**64 - 1, SpaceError) for name, end in (("start", start), ("stop", stop))
-        )
-        return self._core.range(start, stop)
+        most = max(self.size, 2**64 - 1)
+        start, stop = (check_whole(name, end, 0, most, SpaceError) for name, end in (("start", start), ("stop", stop)))
+        if self.size <= _core.MAX_SIZE:
+            return self._core.range(start, stop)
+        if start > stop:
+            raise SpaceError(f"the range {start} to {stop} goes down; give the lower index first")
+        return self._core.wide_at([*range(start, stop)])
 
     def neighbours(self, arch: Architectures) -> Rows:
         """Give all architectures that differ from one architecture in one variable.
@@ -368,6 +371,7 @@ def defined(
     conditions: Sequence[Mapping[str, object]] = (),
     forbidden: Sequence[Mapping[str, object]] = (),
     equivalences: Sequence[Mapping[str, object]] = (),
+    classes: Sequence[Sequence[int]] = (),
 ) -> Space:
     """Give the space of blocks of variables, and of rules, each with what `benchmark.toml` says of one.
 
@@ -381,7 +385,7 @@ def defined(
     >>> defined("toy", {"layer": [{"name": "width", "choices": [16, 32]}, {"name": "op", "choices": ["a", "b"]}]}).size
     4
     """
-    lines = ["[space]", f"name = {_toml(name)}"]
+    lines = ["[space]", f"name = {_toml(name)}", *([f"classes = {_toml(classes)}"] if classes else [])]
     for block, variables in blocks.items():
         lines += ["[[space.blocks]]", f"name = {_toml(block)}", f"variables = {_toml(variables)}"]
     for kind, rules in (("conditions", conditions), ("forbidden", forbidden), ("equivalences", equivalences)):

@@ -30,16 +30,19 @@ impl Penalty {
             (0..f.cards.len()).map(|level| cells(level).iter().map(|cell| cell * f.scale()).collect()).collect()
         };
         let (of_objective, of_constraints) = (unary(objective), constraints.iter().map(unary).collect::<Vec<_>>());
-        let dual = |weights: &[f64]| -> f64 {
-            let best = |level: usize| {
-                let value = |state: usize| {
-                    let parts = own.iter().map(|&c| weights[c] * of_constraints[c][level][state]);
-                    of_objective[level][state] + parts.sum::<f64>()
-                };
-                (0..objective.cards[level]).map(value).fold(f64::NEG_INFINITY, f64::max)
+        // Largest and least of what a level's states add to the sum.
+        let ends = |weights: &[f64], level: usize| {
+            let value = |state: usize| {
+                let parts = own.iter().map(|&c| weights[c] * of_constraints[c][level][state]);
+                of_objective[level][state] + parts.sum::<f64>()
             };
+            let add = |(least, most): (f64, f64), value: f64| (least.min(value), most.max(value));
+            (0..objective.cards[level]).map(value).fold((f64::INFINITY, f64::NEG_INFINITY), add)
+        };
+        let levels = 0..objective.cards.len();
+        let dual = |weights: &[f64]| -> f64 {
             let slack = own.iter().map(|&c| weights[c] * (constraints[c].constant - reaches[c])).sum::<f64>();
-            (0..objective.cards.len()).map(best).sum::<f64>() + slack
+            levels.clone().map(|level| ends(weights, level).1).sum::<f64>() + slack
         };
         let mut weights = vec![0.0; reaches.len()];
         let mut least = dual(&weights);
@@ -61,15 +64,8 @@ impl Penalty {
         }
         if prepared.rules().is_some() {
             // More than a level can gain by breaking one.
-            let range = |level: usize| {
-                let value = |state: usize| {
-                    let parts = own.iter().map(|&c| weights[c] * of_constraints[c][level][state]);
-                    of_objective[level][state] + parts.sum::<f64>()
-                };
-                let values = || (0..objective.cards[level]).map(value);
-                values().fold(f64::NEG_INFINITY, f64::max) - values().fold(f64::INFINITY, f64::min)
-            };
-            let largest = (0..objective.cards.len()).map(range).fold(0.0, f64::max);
+            let range = |(least, most): (f64, f64)| most - least;
+            let largest = levels.map(|level| range(ends(&weights, level))).fold(0.0, f64::max);
             weights[reaches.len() - 1] = 2.0 * largest;
         }
         let parts = (0..reaches.len()).filter(|&c| weights[c] > 0.0).map(|c| (weights[c], &constraints[c]));
