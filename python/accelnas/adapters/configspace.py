@@ -9,9 +9,9 @@ import numpy as np
 from accelnas.adapters.configspace_json import read_configspace
 from accelnas.adapters.configspace_parameters import choices_of, position_of, variable_of, vector_values
 from accelnas.adapters.configspace_rules import KINDS, read_rules, same_blocks, write_rules
-from accelnas.adapters.rules import definition, stated_rules
+from accelnas.adapters.rules import stated_rules
 from accelnas.errors import SpaceError
-from accelnas.space.definition import defined
+from accelnas.space.definition import defined, definition
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence

@@ -6,9 +6,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import tomllib
 
 from accelnas.errors import SpaceError
+from accelnas.space.definition import definition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,6 @@ __all__ = [
     "Rules",
     "allowed",
     "can_hold",
-    "definition",
     "is_active",
     "joined",
     "parents_first",
@@ -35,12 +34,6 @@ Rules: TypeAlias = "tuple[dict[str, list[Clause]], list[Clause]]"
 
 MOST = 1 << 14  # clauses that rules may combine into
 TRIES = 32  # of each number of changes to what is forbidden
-
-
-def definition(space: Space) -> dict[str, Any]:
-    """Give the ``[space]`` table of a space."""
-    table: dict[str, Any] = tomllib.loads(space.to_toml())["space"]
-    return table
 
 
 def stated_rules(table: Mapping[str, Any], choices: Mapping[str, Sequence[Choice]]) -> Rules:

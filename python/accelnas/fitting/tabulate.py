@@ -12,9 +12,8 @@ import numpy as np
 from accelnas import _core
 from accelnas.arguments import check_choice
 from accelnas.errors import DataError
-from accelnas.files import parse_toml
 from accelnas.fitting.entry import write_metric
-from accelnas.space.definition import defined
+from accelnas.space.definition import defined, definition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,7 +77,7 @@ def tabulated_space(space: Space) -> Space:
     >>> [block.size for block in joined.blocks], joined.size == 3**8
     ([243, 27], True)
     """
-    definition: dict[str, Any] = parse_toml(space.to_toml(), space.name)["space"]
+    table = definition(space)
     cards = {v.name: len(v.states) for v in space.variables}
     joint = math.prod(cards.values())
     if joint > _core.MAX_CELLS:
@@ -86,13 +85,13 @@ def tabulated_space(space: Space) -> Space:
         raise DataError(
             f"the space has {joint:,} {what}, a table at most {_core.MAX_CELLS:,}; fit a surrogate with accelnas fit"
         )
-    own = [(block["name"], block["variables"]) for block in definition.pop("blocks")]
+    own = [(block["name"], block["variables"]) for block in table.pop("blocks")]
     by_block = _joined(own, cards)
     each = [(f"part{i}", [variable]) for i, variable in enumerate(v for _, variables in own for v in variables)]
     for blocks in (own, by_block, _joined(each, cards)):
         states = _states(blocks, cards)
         if max(states) <= _core.BYTE_STATES and sum(n > 1 for n in states) <= _core.MAX_BLOCKS:
-            return space if blocks is own else defined(**definition, blocks=dict(blocks))
+            return space if blocks is own else defined(**table, blocks=dict(blocks))
     raise DataError(
         f"blocks of {_states(by_block, cards)} states remain; define at most {_core.MAX_BLOCKS} blocks of "
         f"up to {_core.BYTE_STATES} states"

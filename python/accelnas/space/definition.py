@@ -14,7 +14,7 @@ from accelnas import _core
 from accelnas.arguments import check_seed, check_threads, check_whole
 from accelnas.caching import cached_property
 from accelnas.errors import SpaceError
-from accelnas.files import read_text
+from accelnas.files import parse_toml, read_text
 from accelnas.space.frames import encode
 from accelnas.space.parts import Architectures, Block, Choice, Rows, Variable
 
@@ -362,6 +362,12 @@ def _steps(n: int, size: int) -> Iterator[int]:
     while first < n:
         yield first
         first += size
+
+
+def definition(space: Space) -> dict[str, Any]:
+    """Give the ``[space]`` table of a space."""
+    table: dict[str, Any] = parse_toml(space.to_toml(), f"space {space.name}", SpaceError)["space"]
+    return table
 
 
 def defined(
