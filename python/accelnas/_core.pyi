@@ -13,8 +13,8 @@ __all__ = [
     "MAX_BEST",
     "MAX_BINS",
     "MAX_BLOCKS",
-    "MAX_CELLS",
     "MAX_CHOICES",
+    "MAX_COMPLETE",
     "MAX_LIMITS",
     "MAX_OBJECTIVES",
     "MAX_ORDER",
@@ -44,7 +44,7 @@ FORMAT_VERSION: int
 MAX_BEST: int  # architectures that a search keeps
 MAX_BINS: int  # of a histogram
 MAX_BLOCKS: int  # of a table
-MAX_CELLS: int  # of a table
+MAX_COMPLETE: int  # cells of a complete table
 MAX_LIMITS: int  # bounds that constraints have together
 MAX_OBJECTIVES: int  # of a front
 MAX_ORDER: int  # variables of a table
@@ -236,7 +236,8 @@ class Surrogate:
     @property
     def forest_trees(self) -> int: ...
     def means(self) -> list[float]: ...
-    def variances(self) -> tuple[list[list[int]], NDArray[np.float64]]: ...
+    def variances(self) -> tuple[list[list[int]], NDArray[np.float64]] | None: ...
+    def sensitivity(self, groups: list[list[int]]) -> NDArray[np.float64]: ...
     def predict(self, rows: NDArray[np.uint8], threads: int | None = None) -> NDArray[np.float64]: ...
     def predict_members(self, rows: NDArray[np.uint8], threads: int | None = None) -> NDArray[np.float64]: ...
     def predict_float32(self, rows: NDArray[np.uint8], threads: int | None = None) -> NDArray[np.float32]: ...

@@ -200,7 +200,7 @@ def test_refused_places_are_refused_before_anything_is_evaluated(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ArtifactError, match="is a file"):
         compiled(tmp_path / "file", never)
-    with pytest.raises(DataError, match="a table at most 65,536"):
+    with pytest.raises(DataError, match="a table at most 67,108,864"):
         accelnas.compile(never, accelnas.mnasnet_space(), tmp_path / "c", metric="m", direction="maximise")
     with pytest.raises(ModelError, match="too late"):
         compiled(tmp_path / "b", lambda _: (x for x in ()).throw(ValueError("too late")), metric="here")

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import accelnas
-from accelnas import DataError, MetricError, ModelError, _core, spaces
+from accelnas import DataError, MetricError, ModelError, SpaceError, _core, spaces
 from accelnas.fitting.dataset import from_table
 from accelnas.fitting.entry import write_metric
 from accelnas.fitting.evaluate import evaluate
@@ -222,6 +222,70 @@ def test_missing_architectures_are_refused_or_the_worst(tmp_path):
     assert bench.predict({"x": 3, "y": "q"}, "latency", dtype="float64") == table["latency"].max()
 
 
+def test_missing_architectures_are_excluded_from_the_space(tmp_path):
+    space = defined("many", {f"b{i}": [{"name": f"v{i}", "choices": [0, 1, 2]}] for i in range(5)}, excluded=[7, 9])
+    table = table_of(space, 5, seeds=2).with_columns(
+        pl.when(pl.col("v0") + pl.col("v3") < 3).then(pl.col("accuracy_seed1")).alias("accuracy_seed1"),
+        pl.when(pl.col("v1") * pl.col("v2") < 4).then(pl.col("latency")).alias("latency"),
+    )
+    dataset = from_table(table.filter(pl.col("v4") + pl.col("v0") < 4), space)
+    found = tabulate(dataset, SPECS, tmp_path / "b", missing="exclude")
+    bench = accelnas.load(tmp_path / "b")
+    rows = {
+        tuple(row[:5]): (np.nanmean(np.array(row[5:7], float)), row[7])
+        for row in table.select(*(f"v{i}" for i in range(5)), "accuracy_seed0", "accuracy_seed1", "latency").rows()
+        if row[4] + row[0] < 4 and row[7] is not None
+    }
+    assert bench.space.size == len(rows)
+    assert [made.excluded for made in found] == [241 - len(rows)] * 2
+    every = bench.space.range(0, bench.space.size)
+    assert {tuple(arch.values()) for arch in bench.space.decode(every)} == set(rows)
+    for place, metric in enumerate(("accuracy", "latency")):
+        expected = [rows[tuple(arch.values())][place] for arch in bench.space.decode(every)]
+        assert bench.predict(every, metric, dtype="float64").tolist() == expected
+    best, cheapest = max(a for a, _ in rows.values()), min(b for _, b in rows.values())
+    assert bench.best("accuracy").values[0] == best
+    assert bench.best("latency").values[0] == cheapest
+    below = sorted((a, b) for a, b in rows.values() if b <= 14)
+    assert bench.count(["latency <= 14"]).count == len(below)
+    front = bench.pareto_front(["accuracy", "latency"]).values
+    assert all(not any(a >= x and b <= y and (a, b) != (x, y) for a, b in rows.values()) for x, y in front)
+    drawn = bench.query(every[:1], "accuracy", seed=3)
+    first = table.filter(*(pl.col(f"v{i}") == c for i, c in enumerate(bench.space.decode(every[:1])[0].values())))
+    assert drawn[0] in first.select("accuracy_seed0", "accuracy_seed1").row(0)
+    with pytest.raises(SpaceError, match="the architecture is none of the space, which excludes it"):
+        bench.predict({f"v{i}": 2 for i in range(5)}, "accuracy")
+    has = {name: pl.when(pl.col("v0") == v).then(pl.col("latency")) for v, name in enumerate(("accuracy", "latency"))}
+    apart = table.drop("accuracy_seed0", "accuracy_seed1").with_columns(**has)
+    with pytest.raises(DataError, match="no architecture of many has a value of every metric"):
+        tabulate(from_table(apart, space), SPECS, tmp_path / "c", missing="exclude")
+
+
+def test_tables_of_many_architectures(tmp_path):
+    space = defined("large", {f"b{i}": [{"name": f"v{i}", "choices": [0, 1, 2, 3]}] for i in range(9)})
+    weights = np.array([3.0, -1.0, 2.0, 0.5, 1.5, -2.0, 1.0, 4.0, -0.25])
+
+    def function(archs):
+        return archs @ weights + 5 * np.sin(archs @ np.arange(1, 10))
+
+    accelnas.compile(function, space, tmp_path / "b", metric="m", direction="maximise", batch_size=1 << 16)
+    bench = accelnas.load(tmp_path / "b")
+    assert [block.size for block in bench.space.blocks] == [64, 64, 64]
+    every = space.range(0, space.size)
+    values = function(every.astype(float))
+    assert np.array_equal(bench.predict(every, "m", dtype="float64"), values)
+    mean, std = bench.predict(every, "m", return_std=True)
+    assert np.array_equal(mean, values.astype(np.float32))
+    assert not std.any()
+    assert bench.best("m", k=5).values.tolist() == np.sort(values)[::-1][:5].tolist()
+    assert bench.best("m", subject_to=["m <= 20"]).values[0] == values[values <= 20].max()
+    assert bench.count(["m >= 20"]).count == np.count_nonzero(values >= 20)
+    assert bench.rank(every[777], "m").better == np.count_nonzero(values > values[777])
+    history = bench.search("local_search", "m", budget=500, seed=1)
+    expected = function(history.architectures.astype(float)).astype(np.float32)
+    assert np.array_equal(history.values["m"].astype(np.float32), expected)
+
+
 def smooth(rows):
     """What trees can learn: a sum of effects and of pairs."""
     rows = np.asarray(rows, float)
@@ -350,7 +414,7 @@ def test_many_blocks_are_joined_and_nothing_is_written_by_halves(tmp_path):
     dataset = from_table(table, space)
     tabulate(dataset, SPECS, tmp_path / "b")
     bench = accelnas.load(tmp_path / "b")
-    assert [block.size for block in bench.space.blocks] == [256, 2]
+    assert [block.size for block in bench.space.blocks] == [16, 32]
     assert np.array_equal(bench.predict(dataset.choices, "accuracy", dtype="float64"), dataset.values("accuracy"))
     holed = from_table(table.with_columns(pl.when(pl.col("v0") == 0).then(pl.col("latency")).alias("latency")), space)
     with pytest.raises(DataError, match="latency: 256 of 512"):
@@ -359,8 +423,8 @@ def test_many_blocks_are_joined_and_nothing_is_written_by_halves(tmp_path):
 
 
 def test_spaces_too_large_for_a_table_are_refused():
-    wide = defined("wide", {f"b{i}": [{"name": f"v{i}", "choices": [0, 1]}] for i in range(17)})
-    with pytest.raises(DataError, match="131,072 architectures, a table at most 65,536; fit a surrogate"):
+    wide = defined("wide", {f"b{i}": [{"name": f"v{i}", "choices": [0, 1]}] for i in range(27)})
+    with pytest.raises(DataError, match="134,217,728 architectures, a table at most 67,108,864; fit a surrogate"):
         tabulated_space(wide)
     whole = defined("whole", {f"b{i}": [{"name": f"v{i}", "choices": [0, 1]}] for i in range(16)})
     joined = tabulated_space(whole)

@@ -12,6 +12,7 @@ import pytest
 import accelnas
 from accelnas import Space, SpaceError, _core, spaces
 from accelnas.space.definition import defined
+from command_line import run
 from studies.spaces import FOLDER, SPACES
 
 TOY = """
@@ -212,9 +213,37 @@ def test_what_needs_independent_choices_says_so(tmp_path) -> None:
     bench = bench_of(tmp_path / "bench", Space(TOY), 4)
     with pytest.raises(accelnas.SearchError, match="independent choices"):
         bench.search("gradient_ascent", "toy", budget=10, seed=1)
-    for ask in (bench.importances, bench.neighbourhood):
-        with pytest.raises(SpaceError, match="rules of 'toy'"):
-            ask("toy")
+    with pytest.raises(SpaceError, match="rules of 'toy'"):
+        bench.neighbourhood("toy")
+
+
+def test_importances_are_of_distinct_architectures(tmp_path) -> None:
+    bench = bench_of(tmp_path / "bench", Space(TOY), 4)
+    every = bench.space.range(0, bench.space.size)
+    values = bench.predict(every, "toy", dtype="float64")
+    found = bench.importances("toy")
+    assert (found.mean, found.variance) == pytest.approx((values.mean(), values.var()))
+    assert not found.interactions
+    assert not found.by_order
+
+    def given(columns: list[int]) -> list[np.ndarray]:
+        of_row = np.unique(every[:, columns], axis=0, return_inverse=True)[1].reshape(-1)
+        return [values[of_row == part] for part in range(of_row.max() + 1)]
+
+    def shares(columns: list[int]) -> tuple[float, float]:
+        rest = [v for v in range(every.shape[1]) if v not in columns]
+        alone = sum(len(part) * (part.mean() - values.mean()) ** 2 for part in given(columns))
+        together = sum(len(part) * part.var() for part in given(rest))
+        return alone / len(values) / values.var(), together / len(values) / values.var()
+
+    for v, variable in enumerate(bench.space.variables):
+        indices = found.first_order[variable.name].value, found.total[variable.name].value
+        assert indices == pytest.approx(shares([v]))
+    for block, columns in zip(bench.space.blocks, ([0, 1, 2], [3, 4]), strict=True):
+        assert (found.blocks[block.name].value, found.block_totals[block.name].value) == pytest.approx(shares(columns))
+    shown = run("importances", "toy", "-b", str(tmp_path / "bench")).stdout
+    assert "kernel2" in shown
+    assert "together" not in shown
 
 
 def test_definitions_with_rules_are_written_as_data(toy: Space) -> None:

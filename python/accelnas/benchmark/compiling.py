@@ -45,7 +45,7 @@ def compile(  # noqa: A001 the command's name
         Takes some architectures, as `encoding` says, and gives one finite number each, as an array, a list or a
         series (n,), or (n, 1): such as ``model.predict``.
     space : Space
-        The space, of at most 65,536 architectures.
+        The space, of at most 2^26 architectures (67,108,864).
     output : str or path
         Benchmark directory, created or updated; a metric of the same name is replaced. Blocks of a space of many are
         joined, as `accelnas.fitting.tabulate.tabulated_space` says.

@@ -32,14 +32,15 @@ def importances(
     """Divide a metric's variance over all architectures among variables and their interactions.
 
     Shares are per cent of the variance of the ensemble's mean on the scale of the metric's link; ± is
-    the standard deviation of the members' own shares. Nothing is sampled.
+    the standard deviation of the members' own shares. Nothing is sampled. Where the space has rules,
+    variables are not independent, and interactions have no shares.
     """
     found = opened.bench.importances(metric)
     screen = console()
     scale = "" if found.link == "identity" else f" on the scale of link {found.link}"
     spread = found.variance**0.5
     screen.print(f"[bold]{metric}[/bold]{scale}: mean {significant(found.mean, 5)}, sd {significant(spread, 4)}")
-    screen.print(_variables(found), _interactions(found, top))
+    screen.print(_variables(found), *([_interactions(found, top)] if found.interactions else []))
     if plot is not None:
         from accelnas.fitting.evaluation.plots import plot_importances
 

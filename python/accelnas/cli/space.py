@@ -100,7 +100,7 @@ def _next(found: Inferred, data: Path, space: Path) -> str:
     """Give the command that makes a benchmark of the table."""
     from accelnas import _core
 
-    whole = found.complete and found.space.size <= _core.MAX_CELLS
+    whole = found.complete and found.space.size <= _core.MAX_COMPLETE
     words = ["accelnas", "tabulate" if whole else "fit", str(data), "--space", str(space)]
     for end in ("maximise", "minimise"):
         if names := [name for name, direction in found.metrics.items() if direction == end]:

@@ -39,9 +39,9 @@ def tabulate(
     missing: Annotated[
         str,
         typer.Option(
-            metavar="refuse|worst|surrogate",
-            help="What to do where an architecture has no value: refuse the table, take the metric's worst, or what "
-            "trees say that are fitted to the others.",
+            metavar="refuse|exclude|worst|surrogate",
+            help="What to do where an architecture has no value: refuse the table, exclude it from the space, take the "
+            "metric's worst, or what trees say that are fitted to the others.",
         ),
     ] = "refuse",
     fraction: Annotated[
@@ -82,10 +82,13 @@ def tabulate(
         return
     counts = ("values", "seeds", "noise", "filled", "left-out MAE")
     table = new_table("metric", *counts, numbers=counts)
+    excluded = 0
     for made in write(dataset, specs, output, missing=missing):
+        excluded = made.excluded
         least, most = made.repeats
         seeds = str(least) if least == most else f"{least} to {most}"
         noise, error = ("–" if number is None else f"{number:.4g}" for number in (made.noise, made.error))
         table.add_row(made.name, f"{made.values:,}", seeds, noise, f"{made.filled:,}", error)
     screen.print(table)
-    screen.print(f"{output}: {dataset.space.size:,} architectures of {dataset.space.name}")
+    without = f", without {excluded:,} that have no values" if excluded else ""
+    screen.print(f"{output}: {dataset.space.size - excluded:,} architectures of {dataset.space.name}{without}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, replace
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
     Repeats = tuple[NDArray[np.uint32], Floats]
     _Part = tuple[str, list[dict[str, Any]]]  # a block's name and its variables' tables
 
-__all__ = ["TabulatedMetric", "averaged", "tabulate", "tabulated_space"]
+__all__ = ["MISSING", "TabulatedMetric", "averaged", "tabulate", "tabulated_space"]
 
+MISSING = ("refuse", "exclude", "worst", "surrogate")
 _SHOWN = ("rows", "r2", "tau", "mae", "rmse")
 
 
@@ -50,6 +52,8 @@ class TabulatedMetric:
         Standard deviation of one value around the mean of its architecture, pooled over all that have several.
     filled : int
         Architectures without a value, which were given the worst one, or a surrogate's.
+    excluded : int
+        Architectures that the benchmark's space excludes, as they have no value of some metric.
     error : float or None
         Mean absolute error of that surrogate on architectures that it was not fitted on, by cross-validation.
     """
@@ -60,6 +64,7 @@ class TabulatedMetric:
     noise: float | None
     filled: int
     error: float | None = None
+    excluded: int = 0
 
 
 def tabulated_space(space: Space) -> Space:
@@ -68,34 +73,27 @@ def tabulated_space(space: Space) -> Space:
     Raises
     ------
     DataError
-        If the space has more than 65,536 joint choices, or no three blocks hold them.
+        If the space has more than 2^26 joint choices.
 
     Examples
     --------
     >>> layers = {f"layer{i}": [{"name": f"op{i}", "choices": [0, 1, 2]}] for i in range(8)}
     >>> joined = tabulated_space(defined("macro", layers))
     >>> [block.size for block in joined.blocks], joined.size == 3**8
-    ([243, 27], True)
+    ([81, 81], True)
     """
     table = definition(space)
     cards = {v.name: len(v.states) for v in space.variables}
     joint = math.prod(cards.values())
-    if joint > _core.MAX_CELLS:
+    if joint > _core.MAX_COMPLETE:
         what = "joint choices" if space.has_rules else "architectures"
         raise DataError(
-            f"the space has {joint:,} {what}, a table at most {_core.MAX_CELLS:,}; fit a surrogate with accelnas fit"
+            f"the space has {joint:,} {what}, a table at most {_core.MAX_COMPLETE:,}; fit a surrogate with accelnas fit"
         )
     own = [(block["name"], block["variables"]) for block in table.pop("blocks")]
-    by_block = _joined(own, cards)
-    each = [(f"part{i}", [variable]) for i, variable in enumerate(v for _, variables in own for v in variables)]
-    for blocks in (own, by_block, _joined(each, cards)):
-        states = _states(blocks, cards)
-        if max(states) <= _core.BYTE_STATES and sum(n > 1 for n in states) <= _core.MAX_BLOCKS:
-            return space if blocks is own else defined(**table, blocks=dict(blocks))
-    raise DataError(
-        f"blocks of {_states(by_block, cards)} states remain; define at most {_core.MAX_BLOCKS} blocks of "
-        f"up to {_core.BYTE_STATES} states"
-    )
+    if sum(n > 1 for n in _states(own, cards)) <= _core.MAX_BLOCKS:
+        return space
+    return defined(**table, blocks=dict(_joined(own, cards)))
 
 
 def _states(blocks: Sequence[_Part], cards: Mapping[str, int]) -> list[int]:
@@ -103,15 +101,18 @@ def _states(blocks: Sequence[_Part], cards: Mapping[str, int]) -> list[int]:
 
 
 def _joined(parts: Sequence[_Part], cards: Mapping[str, int]) -> list[_Part]:
-    """Join neighbours as long as their states fit a byte."""
-    joined: list[_Part] = []
-    for name, variables in parts:
-        both = (f"{joined[-1][0]}+{name}", [*joined[-1][1], *variables]) if joined else (name, variables)
-        if joined and _states([both], cards)[0] <= _core.BYTE_STATES:
-            joined[-1] = both
-        else:
-            joined.append((name, variables))
-    return joined
+    """Join neighbours to the fewest blocks whose states fit a byte; else to the most that a table has, all small."""
+    states = _states(parts, cards)
+
+    def largest(cuts: tuple[int, ...]) -> int:
+        return max(math.prod(states[a:b]) for a, b in pairwise((0, *cuts, len(parts))))
+
+    for blocks in range(1, _core.MAX_BLOCKS + 1):
+        cuts = min(combinations(range(1, len(parts)), blocks - 1), key=largest)
+        if largest(cuts) <= _core.BYTE_STATES:
+            break
+    joined = [parts[a:b] for a, b in pairwise((0, *cuts, len(parts)))]
+    return [("+".join(name for name, _ in own), [v for _, variables in own for v in variables]) for own in joined]
 
 
 def tabulate(
@@ -135,10 +136,12 @@ def tabulate(
         repeats.
     out : path
         The benchmark directory, created or updated metric by metric.
-    missing : {"refuse", "worst", "surrogate"}
-        What to do where an architecture has no value: refuse the table, take the worst value of the metric, so
-        that it is never the better choice, or what boosted trees say that are fitted to the others. The provenance
-        says of how many and of which (``"filled"``, ``"filled_by"``, ``"filled_indices"``, ``"filled_left_out"``).
+    missing : {"refuse", "exclude", "worst", "surrogate"}
+        What to do where an architecture has no value: refuse the table, exclude the architecture from the space of
+        the benchmark, so that it is infeasible whatever is asked, take the worst value of the metric, so that it is
+        never the better choice, or what boosted trees say that are fitted to the others. Of the last two, the
+        provenance says of how many and of which (``"filled"``, ``"filled_by"``, ``"filled_indices"``,
+        ``"filled_left_out"``).
     keep_repeats : bool
         Whether to store the repeats, 8 bytes each; without them, a file has means and the noise alone.
 
@@ -159,19 +162,24 @@ def tabulate(
     none, it is Gaussian noise around the value.
     Nothing is written unless all metrics are complete.
     """
-    check_choice("missing", missing, ("refuse", "worst", "surrogate"))
-    space = tabulated_space(dataset.space)
+    check_choice("missing", missing, MISSING)
+    space, all_found = tabulated_space(dataset.space), [averaged(dataset, metric) for metric in metrics]
+    kept = np.full(dataset.space.size, fill_value=True)
+    if missing == "exclude":
+        kept = ~np.any([np.isnan(values) for _, values, *_ in all_found], axis=0)
+        space = _without(space, np.flatnonzero(~kept))
     made = []
-    for metric in metrics:
-        spec, values, repeats, found = averaged(dataset, metric)
+    for spec, everywhere, all_repeats, found in all_found:
+        values, repeats = everywhere[kept], _of(all_repeats, kept)
         empty = np.flatnonzero(np.isnan(values))
+        found = replace(found, filled=len(empty), excluded=int(np.count_nonzero(~kept)))
         provenance = {"data_sha256": dataset.sha256, "family": "table", "filled": str(found.filled)}
         if empty.size:
             if missing == "refuse":
                 first = dataset.space.format(dataset.space.at(empty[:1]))[0]
                 raise DataError(
-                    f"{spec.name}: {empty.size:,} of {dataset.space.size:,} architectures have no value, the first is "
-                    f"{first}; complete the table, or let missing ones be the worst or those of a surrogate"
+                    f"{spec.name}: {empty.size:,} of {dataset.space.size:,} architectures have no value, the first "
+                    f"is {first}; complete the table, exclude the missing, or let them be the worst or a surrogate's"
                 )
             provenance |= {"filled_by": missing, "filled_indices": _ranges(empty)}
             if missing == "worst":
@@ -187,6 +195,28 @@ def tabulate(
     for spec, surrogate, provenance, _ in made:
         write_metric(out, spec, surrogate, provenance)
     return [found for *_, found in made]
+
+
+def _without(space: Space, indices: NDArray[np.intp]) -> Space:
+    """Give a space without some of its architectures."""
+    if not indices.size:
+        return space
+    if indices.size == space.size:
+        raise DataError(f"no architecture of {space.name} has a value of every metric; tabulate fewer metrics")
+    table = definition(space)
+    lists = {name: table.pop(name, []) for name in ("classes", "excluded")}
+    blocks = {block["name"]: block["variables"] for block in table.pop("blocks")}
+    # Lists are of the space that all other rules leave.
+    before = defined(**table, blocks=blocks)
+    lists["excluded"] = sorted([*lists["excluded"], *before.index(space.at(indices)).tolist()])
+    return defined(**table, blocks=blocks, **lists)
+
+
+def _of(repeats: Repeats, kept: NDArray[np.bool_]) -> Repeats:
+    """Give the repeats of some architectures."""
+    offsets, values = repeats
+    counts = np.diff(offsets)
+    return np.concatenate([[0], np.cumsum(counts[kept])]).astype(np.uint32), values[np.repeat(kept, counts)]
 
 
 def averaged(dataset: Dataset, metric: MetricSpec) -> tuple[MetricSpec, Floats, Repeats, TabulatedMetric]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accelnas.errors import MetricError, ModelError
-from accelnas.space.definition import require_product
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,9 +40,12 @@ class Share:
 
 @dataclass(frozen=True)
 class Importances:
-    """Exact Sobol indices of a metric's surrogate, under the uniform distribution over its space.
+    """Exact Sobol indices of a metric's surrogate, under the uniform distribution over its distinct architectures.
 
-    All numbers are on the scale of the metric's link, on which the surrogate is a sum of tables.
+    All numbers are on the scale of the metric's link, on which the surrogate is a sum of tables. Where the space has
+    rules, its variables are not independent: first-order and total indices are then the variance of the mean given a
+    variable, and the mean of the variance given all others (an inactive variable is in a state of its own); they need
+    not add up to 1, and interactions have no parts of their own.
 
     Attributes
     ----------
@@ -60,9 +62,10 @@ class Importances:
     block_totals : mapping of str to Share
         Each block's part with all interactions that one of its variables takes part in.
     by_order : mapping of int to Share
-        The part of all interactions of so many variables; 1 is that of the single variables.
+        The part of all interactions of so many variables; 1 is that of the single variables. Empty where the space
+        has rules, and for complete tables of more than 20 variables.
     interactions : mapping of tuple of str to Share
-        Every set of variables and its part, the largest first; the parts add up to 1.
+        Every set of variables and its part, the largest first; the parts add up to 1. Empty as `by_order`.
 
     Examples
     --------
@@ -130,15 +133,51 @@ def importances(surrogate: _core.Surrogate, space: Space, metric: str, link: str
     Raises
     ------
     MetricError
-        If part of the surrogate is a forest.
-    SpaceError
-        If the space has rules, as shares are of independent choices.
+        If part of the surrogate is a forest, or rules tie too large a part of the space together.
     """
-    require_product(space, "importances are shares")
     try:
-        sets, variances = surrogate.variances()
+        found = surrogate.variances()
+        return (
+            _of_groups(surrogate, space, metric, link)
+            if found is None
+            else _of_sets(surrogate, found, space, metric, link)
+        )
     except ModelError as error:
         raise MetricError(f"{metric} has no exact importances: {str(error).removeprefix('model: ')}") from error
+
+
+def _of_groups(surrogate: _core.Surrogate, space: Space, metric: str, link: str) -> Importances:
+    """Give the indices of variables and blocks alone, which may depend on each other."""
+    names = [variable.name for variable in space.variables]
+    members = [list(map(names.index, block.variables)) for block in space.blocks]
+    found = surrogate.sensitivity([*([v] for v in range(len(names))), *members])
+    shares = found[:, 2:] / np.where(found[:, 1] > 0, found[:, 1], 1.0)[:, None]
+    each = [Share(float(column[0]), float(column[1:].std())) for column in shares.T]
+    keys = [*names, *(block.name for block in space.blocks)]
+    alone, together = zip(keys, each[::2], strict=True), zip(keys, each[1::2], strict=True)
+    (first_order, blocks), (total, block_totals) = (
+        (MappingProxyType(dict(part[: len(names)])), MappingProxyType(dict(part[len(names) :])))
+        for part in (list(alone), list(together))
+    )
+    return Importances(
+        metric=metric,
+        link=link,
+        mean=float(found[0, 0]),
+        variance=float(found[0, 1]),
+        first_order=first_order,
+        total=total,
+        blocks=blocks,
+        block_totals=block_totals,
+        by_order=MappingProxyType({}),
+        interactions=MappingProxyType({}),
+    )
+
+
+def _of_sets(
+    surrogate: _core.Surrogate, found: tuple[list[list[int]], NDArray[np.float64]], space: Space, metric: str, link: str
+) -> Importances:
+    """Add up the parts of sets of independent variables."""
+    sets, variances = found
     totals = variances.sum(axis=0)
     # a constant has nothing to divide
     shares: NDArray[np.float64] = variances / np.where(totals > 0, totals, 1.0)

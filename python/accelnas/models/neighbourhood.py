@@ -198,7 +198,12 @@ def _one(space: Space, arch: Architectures) -> NDArray[np.uint8]:
 
 def _autocorrelation(surrogate: _core.Surrogate, space: Space, metric: str) -> NDArray[np.float64]:
     """Correlation of an architecture and the one that 1, 2, … steps of a random walk lead to."""
-    sets, variances = surrogate.variances()
+    found = surrogate.variances()
+    if found is None:
+        raise MetricError(
+            f"{metric} has more than 2^20 interactions, which autocorrelations follow from; choose another"
+        )
+    sets, variances = found
     own = variances[:, 0]  # of the members' mean
     if own.sum() <= 0:
         raise MetricError(f"{metric} is the same for all architectures and has no landscape; choose another metric")

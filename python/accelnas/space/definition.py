@@ -123,7 +123,7 @@ class Space:
 
     @property
     def has_rules(self) -> bool:
-        """Whether there are conditions, forbidden combinations, equivalences or classes."""
+        """Whether there are conditions, forbidden combinations, equivalences, classes or exclusions."""
         return self._core.has_rules
 
     def to_toml(self) -> str:
@@ -378,6 +378,7 @@ def defined(
     forbidden: Sequence[Mapping[str, object]] = (),
     equivalences: Sequence[Mapping[str, object]] = (),
     classes: Sequence[Sequence[int]] = (),
+    excluded: Sequence[int] = (),
 ) -> Space:
     """Give the space of blocks of variables, and of rules, each with what `benchmark.toml` says of one.
 
@@ -391,7 +392,8 @@ def defined(
     >>> defined("toy", {"layer": [{"name": "width", "choices": [16, 32]}, {"name": "op", "choices": ["a", "b"]}]}).size
     4
     """
-    lines = ["[space]", f"name = {_toml(name)}", *([f"classes = {_toml(classes)}"] if classes else [])]
+    lists = [f"{key} = {_toml(value)}" for key, value in (("classes", classes), ("excluded", excluded)) if value]
+    lines = ["[space]", f"name = {_toml(name)}", *lists]
     for block, variables in blocks.items():
         lines += ["[[space.blocks]]", f"name = {_toml(block)}", f"variables = {_toml(variables)}"]
     for kind, rules in (("conditions", conditions), ("forbidden", forbidden), ("equivalences", equivalences)):

@@ -116,7 +116,7 @@ pub(crate) fn ruled(space: &Space, seed: u64) -> Space {
                 let same_as = [named(c, draw(variables[c].choices.len()))].into();
                 next.equivalences.push(EquivalenceDefinition { when, same_as });
             }
-            2 if next.classes.is_empty() => {
+            2 if next.classes.is_empty() && next.excluded.is_empty() => {
                 let Some(size) = Space::new(next.clone()).ok().and_then(|s| s.size()) else { continue };
                 let mut members: Vec<u64> = (0..1 + draw(9)).map(|_| draw(size as usize) as u64).collect();
                 members.sort_unstable();
@@ -124,6 +124,10 @@ pub(crate) fn ruled(space: &Space, seed: u64) -> Space {
                 let half = members.len() / 2;
                 next.classes = [members[..half].to_vec(), members[half..].to_vec()].into();
                 next.classes.retain(|class| !class.is_empty());
+                // Some of them are none instead.
+                if draw(2) == 0 {
+                    next.excluded = next.classes.pop().unwrap_or_default();
+                }
             }
             _ => next.conditions.push(ConditionDefinition { variables: vec![variables[c].name.clone()], when }),
         }

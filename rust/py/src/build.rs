@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use accelnas_core::exact::{Sensitivity, sensitivity};
 use accelnas_core::predict::batch::predict_link;
 use accelnas_core::source::arrays::SourceTrees;
 use accelnas_core::source::trees::Forest as CoreForest;
@@ -240,13 +241,22 @@ impl Surrogate {
     /// Constant of each member: its mean over the space.
     /// Mean of each member's tables over the space, and its bias.
     fn means(&self, py: Python<'_>) -> PyResult<Vec<f64>> {
-        detached(py, 0, None, |run| self.core.purified(&self.space, run).map(|purified| purified.constants.clone()))
+        detached(py, 0, None, |run| self.core.purified(run).map(|(_, constants)| constants.into_owned()))
     }
 
-    /// Variables of each interaction, and its variance in the members' mean and in each member, (sets, 1 + members).
-    fn variances(&self, py: Python<'_>) -> PyResult<Variances> {
+    /// Variables of each interaction, and its variance in the members' mean and in each member, (sets, 1 + members); None
+    /// where variables are dependent, or too many interact.
+    fn variances(&self, py: Python<'_>) -> PyResult<Option<Variances>> {
         let found = detached(py, usize::MAX, None, |run| self.core.variances(&self.space, run))?;
-        Ok((found.sets, Wide(found.values.concat(), 1 + self.core.members())))
+        Ok(found.map(|found| (found.sets, Wide(found.values.concat(), 1 + self.core.members()))))
+    }
+
+    /// Mean and variance of the members' mean and of each member, then what each of some groups of variables, inside of
+    /// a block each, explains alone and with all others: (1 + members, 2 + 2 groups).
+    fn sensitivity(&self, py: Python<'_>, groups: Vec<Vec<usize>>) -> PyResult<Wide<f64>> {
+        let found = detached(py, usize::MAX, None, |run| sensitivity(&self.space, &self.core, &groups, run))?;
+        let row = |of: &Sensitivity| [vec![of.mean, of.variance], of.of_groups.as_flattened().to_vec()].concat();
+        Ok(Wide(found.iter().flat_map(row).collect(), 2 + 2 * groups.len()))
     }
 
     /// Mean over members before the link is inverted, float64.

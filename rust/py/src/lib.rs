@@ -44,7 +44,7 @@ mod _core {
         module.add("MAX_BEST", exact::MAX_BEST)?;
         module.add("MAX_BINS", exact::MAX_BINS)?;
         module.add("MAX_BLOCKS", axes::MAX_BLOCKS)?;
-        module.add("MAX_CELLS", axes::MAX_CELLS)?;
+        module.add("MAX_COMPLETE", axes::MAX_COMPLETE)?;
         module.add("MAX_LIMITS", exact::MAX_LIMITS)?;
         module.add("MAX_OBJECTIVES", exact::MAX_OBJECTIVES)?;
         module.add("MAX_ORDER", axes::MAX_ORDER)?;

@@ -251,7 +251,7 @@ def _importances(found: Sequence[Importances]) -> str:
         blocks = ", ".join(f"{name} {_percent(share)}" for name, share in importance.block_totals.items())
         top = list(importance.interactions.items())[:LARGEST]
         largest = ", ".join(f"{' × '.join(names)} {_percent(share)}" for names, share in top)
-        lines.append([importance.metric, importance.link, orders, blocks, largest])
+        lines.append([importance.metric, importance.link, orders or "–", blocks, largest or "–"])
     header = ["metric", "scale", "by order", "blocks, with interactions", f"{LARGEST} largest parts"]
     text = (
         "Exact functional ANOVA of the benchmark's metrics under the uniform distribution over all architectures: "

@@ -1,5 +1,6 @@
 //! The inner loops of predictions, compiled for AVX2 and for any processor.
 
+pub(crate) mod complete;
 pub(crate) mod cpu;
 pub(crate) mod forest;
 pub(crate) mod lookup;

@@ -44,6 +44,14 @@ impl Arena {
         floats.iter_mut().zip(cells).for_each(|(float, &cell)| *float = (cell as f32).to_ne_bytes());
     }
 
+    /// So many cells from the first of one of the tables on.
+    #[inline(always)]
+    pub(crate) fn cells(&self, place: usize, cells: usize) -> &[f32] {
+        let bytes = &self.map[self.starts[place]..][..cells * CELL];
+        // SAFETY: the slice has the bytes of the cells, starts are aligned, and any bits are a float.
+        unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), cells) }
+    }
+
     /// One of the tables, and what follows it.
     #[inline(always)]
     pub(crate) fn table(&self, place: usize) -> &[f32; MAX_CELLS] {

@@ -5,7 +5,7 @@
 
 use crate::layout::columns::columns;
 use crate::space::definition::{BYTE_STATES, Space};
-use crate::tables::axes::{Granularity, MAX_CELLS, joint};
+use crate::tables::axes::{Granularity, MAX_CELLS, MAX_COMPLETE, joint};
 use crate::tables::stored::Tables;
 
 /// A group of ascending axes and where in a member's cells its tables are.
@@ -64,11 +64,11 @@ impl Group {
     }
 
     /// Sum of the group's tables at the states of all axes of the space.
-    pub(crate) fn cell(&self, cells: &[f64], states: &[u8]) -> f64 {
+    pub(crate) fn cell(&self, cells: &[f64], states: &[u16]) -> f64 {
         self.cell_of(&self.nodes[0], cells, states, 0)
     }
 
-    fn cell_of(&self, node: &TrieNode, cells: &[f64], states: &[u8], path: usize) -> f64 {
+    fn cell_of(&self, node: &TrieNode, cells: &[f64], states: &[u16], path: usize) -> f64 {
         let mut sum = node.table.map_or(0.0, |table| cells[table + path]);
         for &(k, child) in &node.children {
             let path = path * self.cards[k] + states[self.axes[k] as usize] as usize;
@@ -128,6 +128,12 @@ pub(crate) const MEMBER_LANES: usize = 16;
 /// Whether groups are of axes that tables have, and small enough for a dense table.
 pub(crate) fn check_groups(space: &Space, tables: &Tables, groups: &[Vec<u16>]) -> std::result::Result<(), String> {
     let cards = &tables.cards;
+    if tables.is_complete() && groups.iter().all(|axes| axes == tables.sets[0].axes()) {
+        return match tables.cell_count() {
+            0..=MAX_COMPLETE => Ok(()),
+            cells => Err(format!("the complete table has {cells} cells, at most {MAX_COMPLETE} fit")),
+        };
+    }
     for axes in groups {
         // An axis of one state is in no table, and would let a group have any number of axes.
         let usable = |a: &u16| cards.get(*a as usize).is_some_and(|n| (2..=BYTE_STATES).contains(n));

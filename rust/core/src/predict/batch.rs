@@ -250,6 +250,21 @@ mod tests {
         }
     }
 
+    #[test]
+    fn large_complete_tables_predict_their_values() {
+        let space = space_of(&[&[20, 20], &[19, 21], &[1], &[2]]);
+        let value = |i: u32| f64::from(i.wrapping_mul(2_654_435_761) >> 12) + 0.3;
+        let values: Vec<f64> = (0..319_200).map(value).collect();
+        let table = Surrogate::tabulated(&space, values.clone(), None).unwrap();
+        let rows = space.range(0, 319_200, &ALONE).unwrap();
+        let floats: Vec<f32> = values.iter().map(|&v| v as f32).collect();
+        let [fast, portable] = both(|| predict_link(&space, &table, &rows, &run()).unwrap());
+        assert!(fast == floats && portable == floats);
+        assert_eq!(predict_link(&space, &table, &rows[..600], &run()).unwrap(), floats[..100], "cell by cell");
+        let predictor = Predictor::new(table, Link::Identity, None).unwrap();
+        assert!(predicted(&space, &predictor, &rows, &run()) == (floats, vec![0.0; 319_200]));
+    }
+
     /// A pair of variables whose joint part is 3.5 times as large as the function, next to pairs that keep apart the
     /// groups of the members, where the mean has one group: sums fit 16 bits, the cells of a group do not.
     #[test]

@@ -7,7 +7,7 @@ use crate::kernels::lookup::{DenseMembers, Lanes, finish, scale_residuals};
 use crate::kernels::transpose::ROWS;
 use crate::layout::groups::MEMBER_LANES;
 use crate::metric::Link;
-use crate::predict::predictor::{MemberTables, Predictor, Std, Trees};
+use crate::predict::predictor::{Means, MemberTables, Predictor, Std, Trees};
 use crate::surrogate::uncertainty::variance;
 use crate::tables::axes::Granularity;
 use crate::threads::Run;
@@ -85,9 +85,14 @@ impl Predictor {
     fn sum_tables(&self, s: &mut Buffers, n: usize) -> Result<()> {
         let columns = self.columns(&s.columns, &s.blocks);
         let sums = &mut s.sums[..n];
-        sums.fill(0.0);
-        for dense in prepared(&self.dense)? {
-            dense.add(columns, &mut s.cells, sums);
+        match prepared(&self.dense)? {
+            Means::Complete(table) => table.read(&s.columns, sums),
+            Means::Groups(groups) => {
+                sums.fill(0.0);
+                for dense in groups {
+                    dense.add(columns, &mut s.cells, sums);
+                }
+            }
         }
         Ok(())
     }

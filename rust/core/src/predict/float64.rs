@@ -12,7 +12,7 @@ use crate::threads::{Run, filled};
 impl Predictor {
     /// Mean of checked rows in float64, on the scale of the link.
     pub(crate) fn predict_linked(&self, space: &Space, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
-        let (tables, mean) = (&self.surrogate.tables, std::slice::from_ref(&self.mean_cells));
+        let (tables, mean) = (&self.surrogate.tables, self.mean_cells());
         let asked = rows.len() / space.width();
         let asked = self.summed_rows.fetch_add(asked, Ordering::Relaxed) + asked;
         let pays = DenseSums::pay(tables, &self.groups, 1, asked);

@@ -4,10 +4,12 @@
 //! groups, then in float64 the constant and the forest. Every path — one row or millions, with or
 //! without AVX2, any number of threads — does these operations in this order, so the bits agree.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::Result;
+use crate::kernels::complete::Complete;
 use crate::kernels::forest::MaskForest;
 use crate::kernels::lookup as kernels;
 use crate::kernels::lookup::{Dense, DenseMembers};
@@ -41,12 +43,13 @@ pub struct Predictor {
     pub link: Link,
     pub uncertainty: Option<Uncertainty>,
     pub(crate) constant: f64,
-    pub(crate) mean_cells: Vec<f64>,
+    /// Mean over members of each cell, where there are several.
+    mean_of_several: Vec<f64>,
     pub(crate) groups: Vec<Group>,
     pub(crate) sparse_rows: AtomicUsize,
     /// Rows summed in float64 so far.
     pub(crate) summed_rows: AtomicUsize,
-    pub(crate) dense: OnceLock<Vec<Dense>>,
+    pub(crate) dense: OnceLock<Means>,
     pub(crate) dense_sums: OnceLock<DenseSums>,
     pub(crate) members: OnceLock<MemberTables>,
     pub(crate) forests: OnceLock<Vec<Trees>>,
@@ -54,6 +57,13 @@ pub struct Predictor {
     pub(crate) training: OnceLock<Training>,
     /// Lowest modelled value over the whole space, where it was asked for.
     pub(crate) lowest: OnceLock<f64>,
+}
+
+/// The mean's tables, in float32.
+#[derive(Debug)]
+pub(crate) enum Means {
+    Groups(Vec<Dense>),
+    Complete(Complete),
 }
 
 /// How a member's forest is evaluated; both add the same leaves in the same order.
@@ -79,7 +89,10 @@ impl Predictor {
     pub fn new(surrogate: Surrogate, link: Link, uncertainty: Option<Uncertainty>) -> Result<Predictor> {
         Ok(Predictor {
             constant: surrogate.mean_constant(),
-            mean_cells: surrogate.tables.mean_cells(),
+            mean_of_several: match surrogate.tables.mean_cells() {
+                Cow::Owned(mean) => mean,
+                Cow::Borrowed(_) => Vec::new(),
+            },
             groups: surrogate.assigned(0)?,
             link,
             uncertainty,
@@ -107,9 +120,10 @@ impl Predictor {
         self.uncertainty.as_ref().filter(|_| std == Std::Total)
     }
 
-    /// Whether block states are needed: the axes are blocks, or there is a forest.
+    /// Whether block states are needed: groups are of blocks, or there is a forest.
     pub(crate) fn reads_blocks(&self) -> bool {
-        self.surrogate.tables.granularity == Granularity::Blocks || !self.surrogate.forests.is_empty()
+        let tables = &self.surrogate.tables;
+        tables.granularity == Granularity::Blocks && !tables.is_complete() || !self.surrogate.forests.is_empty()
     }
 
     /// Whether so few rows have been asked for that dense tables do not pay yet.
@@ -118,9 +132,10 @@ impl Predictor {
     }
 
     /// Mean of one checked row, cell by cell.
-    pub(crate) fn sparse(&self, space: &Space, row: &[u8], states: &mut Vec<u8>) -> f32 {
+    pub(crate) fn sparse(&self, space: &Space, row: &[u8], states: &mut Vec<u16>) -> f32 {
         self.surrogate.tables.granularity.states(space, row, states);
-        let cell = |sum: f32, group: &Group| sum + group.cell(&self.mean_cells, states) as f32;
+        let mean = &self.mean_cells()[0];
+        let cell = |sum: f32, group: &Group| sum + group.cell(mean, states) as f32;
         let forest = match self.surrogate.forests.is_empty() {
             true => 0.0,
             false => self.surrogate.forests.iter().fold(0.0, |sum, f| sum + f.predict_row(row)) / self.count(),
@@ -128,23 +143,37 @@ impl Predictor {
         kernels::inverse(self.link, f64::from(self.groups.iter().fold(0f32, cell)) + self.constant + forest)
     }
 
+    /// Mean over members of each cell.
+    pub(crate) fn mean_cells(&self) -> &[Vec<f64>] {
+        match self.surrogate.members() {
+            1 => &self.surrogate.tables.cells,
+            _ => std::slice::from_ref(&self.mean_of_several),
+        }
+    }
+
     pub(crate) fn count(&self) -> f64 {
         self.surrogate.members() as f64
     }
 
-    fn dense(&self, packer: &Packer, run: &Run<'_>) -> Result<&Vec<Dense>> {
-        filled(&self.dense, || {
-            let expand = |group: &Group| run.check().map(|()| group.expand(&self.mean_cells));
-            Dense::of_groups(packer, self.surrogate.tables.granularity, &self.groups, expand)
+    fn dense(&self, space: &Space, packer: &Packer, run: &Run<'_>) -> Result<&Means> {
+        let mean = &self.mean_cells()[0];
+        filled(&self.dense, || match self.surrogate.tables.is_complete() {
+            true => Complete::new(space, packer, mean).map(Means::Complete),
+            false => {
+                let expand = |group: &Group| run.check().map(|()| group.expand(mean));
+                Dense::of_groups(packer, self.surrogate.tables.granularity, &self.groups, expand).map(Means::Groups)
+            }
         })
     }
 
     fn members(&self, packer: &Packer, run: &Run<'_>) -> Result<&MemberTables> {
         filled(&self.members, || {
-            let tables = &self.surrogate.tables;
-            let minus_mean = |m: usize| -> Vec<f64> {
-                tables.cells[m].iter().zip(&self.mean_cells).map(|(cell, mean)| cell - mean).collect()
-            };
+            let (tables, mean) = (&self.surrogate.tables, &self.mean_cells()[0]);
+            if self.surrogate.members() == 1 {
+                return Ok(MemberTables { groups: Vec::new(), step: f64::MIN_POSITIVE, constants: vec![0.0] });
+            }
+            let minus_mean =
+                |m: usize| -> Vec<f64> { tables.cells[m].iter().zip(mean).map(|(cell, mean)| cell - mean).collect() };
             // No deviation of the tables exceeds the sum of the largest cells of any partition of them into groups;
             // the mean's groups are the coarsest at hand. Sums may wrap on the way: only the last has to fit.
             let largest = |m: usize| {
@@ -195,7 +224,7 @@ impl Predictor {
 
     /// Builds what a batch reads, so that threads do not wait for each other inside it.
     pub(crate) fn prepare(&self, space: &Space, packer: &Packer, std: Option<Std>, run: &Run<'_>) -> Result<()> {
-        self.dense(packer, run)?;
+        self.dense(space, packer, run)?;
         self.forests(space, run)?;
         let Some(std) = std else { return Ok(()) };
         self.members(packer, run)?;

@@ -12,7 +12,7 @@ use crate::memory::zeros;
 use crate::space::lawful::{Lawful, MAX_STATES, States};
 use crate::space::names::check_column;
 use crate::space::rules::{
-    Choices, Clause, ConditionDefinition, EquivalenceDefinition, ForbiddenDefinition, Rules, representatives,
+    Choices, Clause, ConditionDefinition, EquivalenceDefinition, ForbiddenDefinition, Rules, listed,
 };
 use crate::space::variables::{Variable, VariableDefinition};
 
@@ -20,7 +20,7 @@ use crate::space::variables::{Variable, VariableDefinition};
 pub const MAX_VARIABLES: usize = 1024;
 /// Most joint choices of a block whose states fit a byte, as tables over blocks and masks of trees need.
 pub const BYTE_STATES: usize = 256;
-/// Most architectures that classes are listed for.
+/// Most architectures that classes and exclusions are listed for.
 const MAX_LISTED: u64 = 1 << 22;
 
 /// A run of consecutive variables.
@@ -37,9 +37,12 @@ pub struct Block {
 #[serde(deny_unknown_fields)]
 pub struct SpaceDefinition {
     pub name: String,
-    /// Lists of indices into the space without classes: architectures that are the same, the one for all first.
+    /// Lists of indices into the space as all other rules leave it: architectures that are the same, the one for all first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<Vec<u64>>,
+    /// Such indices of architectures that are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub excluded: Vec<u64>,
     pub blocks: Vec<BlockDefinition>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<ConditionDefinition>,
@@ -52,8 +55,8 @@ pub struct SpaceDefinition {
 impl SpaceDefinition {
     /// A product of blocks, without rules.
     pub fn product(name: String, blocks: Vec<BlockDefinition>) -> SpaceDefinition {
-        let (classes, conditions, forbidden, equivalences) = Default::default();
-        SpaceDefinition { name, classes, blocks, conditions, forbidden, equivalences }
+        let (classes, excluded, conditions, forbidden, equivalences) = Default::default();
+        SpaceDefinition { name, classes, excluded, blocks, conditions, forbidden, equivalences }
     }
 }
 
@@ -72,12 +75,12 @@ pub struct Space {
     variables: Vec<Variable>,
     blocks: Vec<Block>,
     rules: Rules,
-    /// Where there are rules, the architectures that obey them; without and with classes.
+    /// Where there are rules, the architectures that obey them; without and with what is listed by index.
     lawful: Option<[Arc<Lawful>; 2]>,
-    /// What no architecture has, before classes.
+    /// What no architecture has, before what is listed by index.
     clauses: Vec<Clause>,
-    /// By index without classes, that of the architecture for all of its class.
-    classes: HashMap<u64, u64>,
+    /// By index before, that of the architecture for all of its class; none where it is excluded.
+    listed: HashMap<u64, Option<u64>>,
     size: Option<u64>,
     toml: String,
     sha256: String,
@@ -145,7 +148,7 @@ impl Space {
             rules,
             lawful: None,
             clauses: Vec::new(),
-            classes: HashMap::new(),
+            listed: HashMap::new(),
             size,
             toml,
             sha256,
@@ -157,7 +160,9 @@ impl Space {
 
     /// Finds the architectures that obey the rules; the error says what to mend.
     fn obey(&mut self) -> std::result::Result<(), String> {
-        if !self.rules.is_empty() || !self.definition.classes.is_empty() {
+        let SpaceDefinition { classes, excluded, .. } = &self.definition;
+        let is_listed = !classes.is_empty() || !excluded.is_empty();
+        if !self.rules.is_empty() || is_listed {
             let blocks: Vec<_> = self.blocks.iter().map(|b| b.variables.clone()).collect();
             if let Some(block) = self.blocks.iter().find(|b| b.states as u128 >= 1 << 63) {
                 return Err(format!("block {:?} has 2^63 joint choices or more; split it", block.name));
@@ -166,8 +171,8 @@ impl Space {
             let all = Arc::new(Lawful::new(&self.variables, &blocks, &self.clauses)?);
             self.size = u64::try_from(all.size()).ok();
             self.lawful = Some([all.clone(), all]);
-            if !self.definition.classes.is_empty() {
-                self.unite(None)?;
+            if is_listed {
+                self.list(None)?;
             }
         }
         for (b, block) in self.blocks.iter().enumerate() {
@@ -179,16 +184,21 @@ impl Space {
         Ok(())
     }
 
-    /// Leaves one architecture of every class, where it is among the allowed ones.
-    fn unite(&mut self, allowed: Option<&[Vec<u8>]>) -> std::result::Result<(), String> {
+    /// Leaves one architecture of every class, and none that is excluded, where it is among the allowed ones.
+    fn list(&mut self, allowed: Option<&[Vec<u8>]>) -> std::result::Result<(), String> {
         let size = self.lawful.as_ref().and_then(|[all, _]| u64::try_from(all.size()).ok());
         let Some(size) = size.filter(|&size| size <= MAX_LISTED) else {
-            return Err(format!("classes are for spaces of at most {MAX_LISTED} architectures; state rules instead"));
+            return Err(format!(
+                "classes and exclusions are for spaces of at most {MAX_LISTED} architectures; state rules instead"
+            ));
         };
-        self.classes = representatives(&self.definition.classes, size)?;
-        let kept: Vec<u64> = (0..size).filter(|i| self.classes.get(i).is_none_or(|first| first == i)).collect();
+        self.listed = listed(&self.definition.classes, &self.definition.excluded, size)?;
+        let kept: Vec<u64> = (0..size).filter(|i| self.listed.get(i).is_none_or(|first| *first == Some(*i))).collect();
+        if kept.is_empty() {
+            return Err("all architectures are excluded; leave some".to_owned());
+        }
         let mut rows = zeros(kept.len(), self.width()).map_err(|e| e.to_string())?;
-        if let Some([all, united]) = &mut self.lawful {
+        if let Some([all, left]) = &mut self.lawful {
             let width = self.variables.len();
             rows.chunks_exact_mut(width).zip(&kept).for_each(|(row, &index)| all.at(index, row));
             if let Some(allowed) = allowed {
@@ -196,8 +206,8 @@ impl Space {
                 rows = rows.chunks_exact(width).filter(is_allowed).flatten().copied().collect();
             }
             let blocks: Vec<_> = self.blocks.iter().map(|b| b.variables.clone()).collect();
-            *united = Arc::new(Lawful::listed(&self.variables, &blocks, &rows)?);
-            self.size = u64::try_from(united.size()).ok();
+            *left = Arc::new(Lawful::listed(&self.variables, &blocks, &rows)?);
+            self.size = u64::try_from(left.size()).ok();
         }
         Ok(())
     }
@@ -213,10 +223,10 @@ impl Space {
         self.check_allowed(allowed)?;
         let mut definition = self.definition.clone();
         if self.has_rules() {
-            // Choices keep their numbers, which rules name; classes are by index, so they keep all rules as they are.
-            if self.has_classes() {
+            // Choices keep their numbers, which rules name; lists are by index, so they keep all rules as they are.
+            if self.is_listed() {
                 let mut space = self.clone();
-                space.unite(Some(allowed)).map_err(|reason| invalid(self.name(), reason))?;
+                space.list(Some(allowed)).map_err(|reason| invalid(self.name(), reason))?;
                 return Ok(space);
             }
             for (variable, own) in self.variables.iter().zip(allowed) {
@@ -282,28 +292,28 @@ impl Space {
         self.lawful.as_ref().map(|[_, united]| &**united)
     }
 
-    /// Those without regard to classes, with the number of the one for all by that of the others.
-    pub(crate) fn classed(&self) -> Option<(&Lawful, &HashMap<u64, u64>)> {
-        self.lawful.as_ref().map(|[all, _]| (&**all, &self.classes))
+    /// Those without regard to what is listed by index, and that: the number of the one for all, or none.
+    pub(crate) fn before_lists(&self) -> Option<(&Lawful, &HashMap<u64, Option<u64>>)> {
+        self.lawful.as_ref().map(|[all, _]| (&**all, &self.listed))
     }
 
     pub(crate) fn rules(&self) -> &Rules {
         &self.rules
     }
 
-    /// Clauses that hold for no architecture; those of classes are not among them.
+    /// Clauses that hold for no architecture; those of lists are not among them.
     pub(crate) fn clauses(&self) -> &[Clause] {
         &self.clauses
     }
 
-    /// Whether some architectures stand for classes that are listed.
-    pub(crate) fn has_classes(&self) -> bool {
-        !self.classes.is_empty()
+    /// Whether classes or exclusions are listed by index.
+    pub(crate) fn is_listed(&self) -> bool {
+        !self.listed.is_empty()
     }
 
     /// Variables that some rule is about.
     pub(crate) fn ruled(&self) -> Vec<bool> {
-        let mut ruled = vec![self.has_classes(); self.width()];
+        let mut ruled = vec![self.is_listed(); self.width()];
         self.clauses.iter().flatten().for_each(|literal| ruled[literal.variable] = true);
         ruled
     }
@@ -436,8 +446,11 @@ mod tests {
             ("forbidden=[{when={}}]", "names no variable"),
             ("forbidden=[{when={x=[1,2]}}]", "leave no architecture"),
             ("equivalences=[{when={v=0},same_as={}}]", "no 'when' or no 'same_as'"),
-            ("classes=[[0, 99]]", "a class has index 99; choose one of 0 to 7"),
-            ("classes=[[0, 1], [1, 2]]", "index 1 is in two classes"),
+            ("classes=[[0, 99]]", "index 99 is listed; choose one of 0 to 7"),
+            ("excluded=[8]", "index 8 is listed; choose one of 0 to 7"),
+            ("excluded=[0, 1, 2, 3, 4, 5, 6, 7]", "all architectures are excluded; leave some"),
+            ("classes=[[0, 1]]\nexcluded=[1]", "index 1 is listed twice"),
+            ("classes=[[0, 1], [1, 2]]", "index 1 is listed twice"),
         ];
         for (rule, part) in rules {
             let text = blocks(2, 2).replacen("name='x'", &format!("name='x'\n{rule}"), 1);

@@ -88,6 +88,10 @@ impl Space {
                     reason: format!("has a forbidden combination, {}; change one", named(clause)),
                 }
             }
+            Unlawful::Excluded => {
+                let reason = "is none of the space, which excludes it; give another".to_owned();
+                Error::Unlawful { row, variable: "the architecture".to_owned(), reason }
+            }
             Unlawful::Unsettled => {
                 let reason = "is rewritten for ever by the space's equivalences; mend them".to_owned();
                 Error::Unlawful { row, variable: "the architecture".to_owned(), reason }
@@ -352,14 +356,19 @@ impl Space {
         row: &mut [u8],
         fill: impl FnMut(usize) -> Option<u8>,
     ) -> std::result::Result<(), Unlawful> {
-        let Some((all, classes)) = self.classed() else { return Ok(()) };
+        let Some((all, listed)) = self.before_lists() else { return Ok(()) };
         self.rules().settle(self.variables(), row, fill)?;
-        if !classes.is_empty()
-            && let Some(&first) = classes.get(&all.index(row))
-        {
-            all.at(first, row);
+        if listed.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        match listed.get(&all.index(row)) {
+            None => Ok(()),
+            Some(None) => Err(Unlawful::Excluded),
+            Some(&Some(first)) => {
+                all.at(first, row);
+                Ok(())
+            }
+        }
     }
 
     /// For each block, the choice indices of each of its states.

@@ -82,6 +82,8 @@ pub(crate) enum Unlawful {
     Forbidden(usize),
     /// Rules rewrite it for ever.
     Unsettled,
+    /// Its index is listed among those that are excluded.
+    Excluded,
 }
 
 fn holds(clause: &Clause, row: &[u8]) -> bool {
@@ -264,17 +266,17 @@ fn parents_first(
     Ok(out)
 }
 
-/// By index in the space without classes, the index of the architecture that stands for its class.
-pub(crate) fn representatives(classes: &[Vec<u64>], size: u64) -> Result<HashMap<u64, u64>, String> {
+/// By index in the space as all other rules leave it, the index of the architecture that stands for its class; none of
+/// one that is excluded.
+pub(crate) fn listed(classes: &[Vec<u64>], excluded: &[u64], size: u64) -> Result<HashMap<u64, Option<u64>>, String> {
     let mut out = HashMap::new();
-    for class in classes {
-        for &index in class {
-            if index >= size {
-                return Err(format!("a class has index {index}; choose one of 0 to {}", size - 1));
-            }
-            if out.insert(index, class[0]).is_some() {
-                return Err(format!("index {index} is in two classes, or twice in one; name it once"));
-            }
+    let of_classes = classes.iter().flat_map(|class| class.iter().map(|&index| (index, Some(class[0]))));
+    for (index, first) in of_classes.chain(excluded.iter().map(|&index| (index, None))) {
+        if index >= size {
+            return Err(format!("index {index} is listed; choose one of 0 to {}", size - 1));
+        }
+        if out.insert(index, first).is_some() {
+            return Err(format!("index {index} is listed twice, in classes or excluded; name it once"));
         }
     }
     Ok(out)

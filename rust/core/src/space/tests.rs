@@ -53,7 +53,10 @@ proptest! {
         let all = product(&space);
         let before: Vec<&Vec<u8>> = all.iter().filter(|row| obeys(&space, row)).collect();
         let classes = &space.definition().classes;
-        let is_first = |i: &usize| classes.iter().all(|class| !class[1..].contains(&(*i as u64)));
+        let excluded = &space.definition().excluded;
+        let is_first = |i: &usize| {
+            classes.iter().all(|class| !class[1..].contains(&(*i as u64))) && !excluded.contains(&(*i as u64))
+        };
         let expected: Vec<u8> =
             (0..before.len()).filter(is_first).flat_map(|i| before[i].clone()).collect();
         let size = (expected.len() / space.width()) as u64;

@@ -15,21 +15,19 @@ pub fn combine(space: &Space, parts: &[(f64, &Surrogate)], constant: f64, run: &
     if let Some(value) = parts.iter().map(|(weight, _)| *weight).chain([constant]).find(|v| !v.is_finite()) {
         return Err(Error::model(format!("a weight or the constant is {value}; use finite numbers")));
     }
-    let purified = parts.iter().map(|(weight, part)| Ok((*weight, part.purified(space, run)?)));
-    let purified = purified.collect::<Result<Vec<_>>>()?;
-    let parts: &[(f64, &Surrogate)] = &purified.iter().map(|(weight, part)| (*weight, &**part)).collect::<Vec<_>>();
     let members = common_members(parts)?;
-    let granularity = common_granularity(space, parts)?;
+    let purified = parts.iter().map(|(_, part)| part.purified(run)).collect::<Result<Vec<_>>>()?;
+    let granularity = common_granularity(space, &purified.iter().map(|(tables, _)| &**tables).collect::<Vec<_>>())?;
     let cards = granularity.cards(space);
     let mut constants = vec![constant; members];
     let mut tables = vec![RawTables::new(); members];
     let mut forests = vec![Forest::constant(0.0); members];
-    for (weight, part) in parts {
+    for ((weight, part), (tables_of_part, constants_of_part)) in parts.iter().zip(&purified) {
         for m in 0..members {
             let of_part = if part.members() == 1 { 0 } else { m };
-            constants[m] += weight * part.constants[of_part];
+            constants[m] += weight * constants_of_part[of_part];
             let into = (granularity, cards.as_slice());
-            constants[m] += add_tables(space, &mut tables[m], (&part.tables, of_part, *weight), into, run)?;
+            constants[m] += add_tables(space, &mut tables[m], (tables_of_part, of_part, *weight), into, run)?;
             if let Some(forest) = part.forests.get(of_part) {
                 constants[m] += weight * forest.bias;
                 add_trees(&mut forests[m], forest, *weight);
@@ -56,8 +54,8 @@ fn common_members(parts: &[(f64, &Surrogate)]) -> Result<usize> {
 }
 
 /// Variables where every table can be one over variables, which are smaller; else blocks.
-fn common_granularity(space: &Space, parts: &[(f64, &Surrogate)]) -> Result<Granularity> {
-    let of = |granularity| parts.iter().map(|(_, s)| &s.tables).filter(move |t| t.granularity == granularity);
+fn common_granularity(space: &Space, parts: &[&Tables]) -> Result<Granularity> {
+    let of = |granularity| parts.iter().filter(move |t| t.granularity == granularity);
     let fits = |set: &AxisSet| variables_of(space, set).is_ok();
     if of(Granularity::Blocks).next().is_none()
         || of(Granularity::Variables).next().is_some() && of(Granularity::Blocks).all(|t| t.sets.iter().all(fits))

@@ -53,14 +53,14 @@ impl Surrogate {
         Ok(surrogate)
     }
 
-    /// The same surrogate of purified tables: equal but for rounding.
-    pub fn purified(&self, space: &Space, run: &Run<'_>) -> Result<Cow<'_, Surrogate>> {
+    /// Purified tables, and the constants that go with them: equal to this surrogate's but for rounding.
+    pub fn purified(&self, run: &Run<'_>) -> Result<(Cow<'_, Tables>, Cow<'_, [f64]>)> {
         if self.tables.form == Form::Purified {
-            return Ok(Cow::Borrowed(self));
+            return Ok((Cow::Borrowed(&self.tables), Cow::Borrowed(&self.constants)));
         }
         let (tables, added) = self.tables.purified(run)?;
-        let constants = self.constants.iter().zip(added).map(|(constant, mean)| constant + mean).collect();
-        Surrogate::new(space, constants, tables, self.forests.clone()).map(Cow::Owned)
+        let constants = self.constants.iter().zip(added).map(|(constant, mean)| constant + mean);
+        Ok((Cow::Owned(tables), constants.collect()))
     }
 
     /// With the cells that artifacts store rounded to float32, and the tables that follow from them.
@@ -143,8 +143,9 @@ impl Surrogate {
 
     /// Mean over members of every checked row in float64, before the link is inverted.
     pub fn predict(&self, space: &Space, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
-        let (groups, mean) = (self.assigned(0)?, [self.tables.mean_cells()]);
-        self.predict_sums(space, &Sums::new(&self.tables, &groups, &mean, rows.len() / space.width()), rows, run)
+        let (groups, mean) = (self.assigned(0)?, self.tables.mean_cells());
+        let sums = Sums::new(&self.tables, &groups, std::slice::from_ref(&*mean), rows.len() / space.width());
+        self.predict_sums(space, &sums, rows, run)
     }
 
     /// As [`Surrogate::predict`], given the sums of the means of the cells.
@@ -190,7 +191,7 @@ impl Surrogate {
         space: &Space,
         (rows, values): (&[u8], usize),
         run: &Run<'_>,
-        f: impl Fn(&[u8], &[u8], &mut [f64]) + Sync + Send,
+        f: impl Fn(&[u8], &[u16], &mut [f64]) + Sync + Send,
     ) -> Result<Vec<f64>> {
         let width = space.width();
         let mut out = zeros(rows.len() / width, values)?;
@@ -293,7 +294,8 @@ mod tests {
         let rows = space.range(0, 24, &ALONE).unwrap();
         assert_eq!(table.predict(&space, &rows, &run()).unwrap(), values);
         assert_eq!(table.predict_members(&space, &rows, &run()).unwrap(), values);
-        let purified = table.purified(&space, &run()).unwrap();
+        let (tables, constants) = table.purified(&run()).unwrap();
+        let purified = Surrogate::new(&space, constants.to_vec(), tables.into_owned(), Vec::new()).unwrap();
         assert!((purified.constants[0] - values.iter().sum::<f64>() / 24.0).abs() < 1e-14);
         let found = purified.predict(&space, &rows, &run()).unwrap();
         assert!(found.iter().zip(&values).all(|(a, b)| (a - b).abs() < 1e-14));
@@ -301,8 +303,13 @@ mod tests {
             |space: &Space, values: Vec<f64>| Surrogate::tabulated(space, values, None).unwrap_err().to_string();
         assert!(refused(&space, vec![0.0; 23]).contains("24 architectures, 23 values"));
         assert!(refused(&space, vec![f64::NAN; 24]).contains("architecture 0 has the value NaN"));
+        let wide = space_of(&[&[20, 20], &[19, 21], &[1], &[2]]);
+        let values: Vec<f64> = (0..319_200u32).map(|i| f64::from(i.wrapping_mul(2_654_435_761) >> 12)).collect();
+        let table = Surrogate::tabulated(&wide, values.clone(), None).unwrap();
+        let rows = wide.range(0, 319_200, &ALONE).unwrap();
+        assert_eq!(table.predict(&wide, &rows, &run()).unwrap(), values);
         let blocks = space_of(&[&[2], &[2], &[2], &[2]]);
-        assert!(refused(&blocks, vec![0.0; 16]).contains("a table of all blocks: it has 4 blocks; use 1 to 3"));
+        assert!(refused(&blocks, vec![0.0; 16]).contains("there are 4 of several states; join them to at most 3"));
         let fixed = Surrogate::tabulated(&space_of(&[&[1], &[1]]), vec![7.5], None).unwrap();
         assert_eq!(fixed.constants, [7.5]);
     }

@@ -6,7 +6,7 @@ use crate::space::definition::{BYTE_STATES, Space};
 use crate::space::forms::joint_state;
 use crate::surrogate::ensemble::Surrogate;
 use crate::surrogate::repeats::Repeats;
-use crate::tables::axes::{AxisSet, Granularity, MAX_BLOCKS, MAX_CELLS, MAX_ORDER, joint};
+use crate::tables::axes::{AxisSet, Granularity, MAX_BLOCKS, MAX_CELLS, MAX_COMPLETE, MAX_ORDER, joint};
 use crate::tables::stored::{Form, RawTables, Tables, purify};
 use crate::threads::{ALONE, Run};
 
@@ -45,9 +45,17 @@ impl Surrogate {
         let cards = Granularity::Blocks.cards(space);
         let free: Vec<usize> = (0..cards.len()).filter(|&b| cards[b] > 1).collect();
         let fixed = free.is_empty();
-        if !fixed {
-            check_axes(space, Granularity::Blocks, &free)
-                .map_err(|reason| Error::model(format!("a table of all blocks: {reason}")))?;
+        if free.len() > MAX_BLOCKS {
+            let found = free.len();
+            return Err(Error::model(format!(
+                "a table of all blocks: there are {found} of several states; join them to at most {MAX_BLOCKS}"
+            )));
+        }
+        let cells = joint(cards.iter().copied());
+        if cells > MAX_COMPLETE {
+            return Err(Error::model(format!(
+                "a table of all blocks: there are {cells} joint choices; at most {MAX_COMPLETE} fit"
+            )));
         }
         if space.size() != Some(values.len() as u64) {
             let (expected, found) = (space.total(), values.len());

@@ -53,7 +53,7 @@ impl<'a> Sums<'a> {
     }
 
     /// Adds every member's tables to its sum.
-    pub(crate) fn add(&self, states: &[u8], sums: &mut [f64]) {
+    pub(crate) fn add(&self, states: &[u16], sums: &mut [f64]) {
         let members = self.cells.len();
         match &self.dense {
             Some(dense) => {

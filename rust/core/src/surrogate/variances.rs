@@ -11,6 +11,9 @@ use crate::surrogate::ensemble::Surrogate;
 use crate::tables::axes::AxisSet;
 use crate::threads::Run;
 
+/// Variables of a complete table whose interactions are told apart, at most: there are 2^20.
+const MOST: usize = 20;
+
 /// Variance of each interaction on the scale of the link.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Variances {
@@ -21,11 +24,15 @@ pub struct Variances {
 }
 
 impl Surrogate {
-    /// Variance of each interaction between variables; refused where trees are left, whose interactions are not tables.
-    pub fn variances(&self, space: &Space, run: &Run<'_>) -> Result<Variances> {
+    /// Variance of each interaction between variables, where rules do not make them dependent and not too many take part;
+    /// refused where trees are left, whose interactions are not tables.
+    pub fn variances(&self, space: &Space, run: &Run<'_>) -> Result<Option<Variances>> {
         self.require_tables(", so their variance has no exact parts")?;
-        let purified = self.purified(space, run)?;
-        let tables = &purified.tables;
+        let free = space.cards().filter(|&n| n > 1).count();
+        if space.has_rules() || self.tables.is_complete() && free > MOST {
+            return Ok(None);
+        }
+        let (tables, _) = self.purified(run)?;
         let mean = tables.mean_cells();
         let functions: Vec<&[f64]> =
             std::iter::once(mean.as_slice()).chain(tables.cells.iter().map(Vec::as_slice)).collect();
@@ -42,7 +49,7 @@ impl Surrogate {
         let mut sums: BTreeMap<(usize, Vec<usize>), Vec<f64>> = BTreeMap::new();
         for (variables, energies) in parts {
             for (f, energies) in energies.iter().enumerate() {
-                for (&mask, energy) in energies {
+                for (mask, energy) in energies {
                     let set: Vec<usize> =
                         variables.iter().enumerate().filter(|(i, _)| mask >> i & 1 == 1).map(|(_, &v)| v).collect();
                     sums.entry((set.len(), set)).or_insert_with(|| vec![0.0; functions.len()])[f] += energy;
@@ -50,12 +57,12 @@ impl Surrogate {
             }
         }
         let (sets, values) = sums.into_iter().map(|((_, set), values)| (set, values)).unzip();
-        Ok(Variances { sets, values })
+        Ok(Some(Variances { sets, values }))
     }
 }
 
 /// Variance of a purified table by subset of its variables (a bit each), without those that purification leaves at zero.
-fn energies(space: &Space, axes: &[Vec<usize>], table: &[f64]) -> BTreeMap<u32, f64> {
+fn energies(space: &Space, axes: &[Vec<usize>], table: &[f64]) -> Vec<(u32, f64)> {
     let all: Vec<usize> = space.cards().collect();
     let cards: Vec<usize> = axes.iter().flatten().map(|&v| all[v]).collect();
     let mut cells = table.to_vec();
@@ -71,18 +78,20 @@ fn energies(space: &Space, axes: &[Vec<usize>], table: &[f64]) -> BTreeMap<u32, 
             mask
         })
         .collect();
-    let mut out = BTreeMap::new();
-    for (cell, coefficient) in cells.iter().enumerate() {
-        let (mut rest, mut mask) = (cell, 0u32);
-        for (i, &n) in cards.iter().enumerate().rev() {
-            mask |= u32::from(rest % n > 0) << i;
-            rest /= n;
-        }
-        if of_axes.iter().all(|axis| mask & axis != 0) {
-            *out.entry(mask).or_insert(0.0) += coefficient * coefficient / cells.len() as f64;
+    let (mut sums, mut states, mut mask) = (vec![0.0; 1 << cards.len()], vec![0; cards.len()], 0u32);
+    for coefficient in &cells {
+        sums[mask as usize] += coefficient * coefficient / cells.len() as f64;
+        // The next cell's states, and which of them are not the first.
+        for (i, (state, &n)) in states.iter_mut().zip(&cards).enumerate().rev() {
+            *state = (*state + 1) % n;
+            mask = mask & !(1 << i) | u32::from(*state > 0) << i;
+            if *state > 0 {
+                break;
+            }
         }
     }
-    out
+    let parts = (0u32..).zip(sums);
+    parts.filter(|(mask, _)| of_axes.iter().all(|axis| mask & axis != 0)).collect()
 }
 
 /// Helmert's orthonormal transform along one axis: coefficient 0 holds the mean, the others contrasts.
@@ -117,7 +126,7 @@ mod tests {
             let surrogate = lower(&space, &members.iter().collect::<Vec<_>>(), &run()).unwrap();
             prop_assume!(surrogate.forest_trees() == 0 && space.size().unwrap() < 20_000);
             let rows = space.range(0, space.size().unwrap(), &ALONE).unwrap();
-            let found = surrogate.variances(&space, &run()).unwrap();
+            let found = surrogate.variances(&space, &run()).unwrap().unwrap();
             let members = surrogate.predict_members(&space, &rows, &run()).unwrap();
             let count = surrogate.members();
             for f in 0..=count {
@@ -140,7 +149,7 @@ mod tests {
         // x0 + x0·[x1 = 2] + 5·x2
         let block = (0..6).map(|s| (s / 3) as f64 * if s % 3 == 2 { 2.0 } else { 1.0 }).collect();
         let surrogate = Surrogate::additive(&space, 1.0, &[block, vec![0.0, 5.0]], &run()).unwrap();
-        let found = surrogate.variances(&space, &run()).unwrap();
+        let found = surrogate.variances(&space, &run()).unwrap().unwrap();
         assert_eq!(found.sets, [vec![0], vec![1], vec![2], vec![0, 1]]);
         let expected = [(4.0f64 / 3.0).powi(2) / 4.0, 1.0 / 18.0, 6.25, 1.0 / 18.0];
         for (values, expected) in found.values.iter().zip(expected) {

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use crate::error::{Error, Result};
 use crate::space::definition::Space;
-use crate::space::forms::joint_state;
 
 /// Most axes a table has.
 pub const MAX_ORDER: usize = 4;
@@ -14,6 +13,9 @@ pub const MAX_BLOCKS: usize = 3;
 
 /// Most cells of a dense table, so that a cell number fits 16 bits; what needs a larger one stays a tree.
 pub const MAX_CELLS: usize = 1 << 16;
+
+/// Most cells of a complete table, which is alone and needs no groups.
+pub const MAX_COMPLETE: usize = 1 << 26;
 
 /// What an axis of a table is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,13 +49,14 @@ impl Granularity {
     }
 
     /// State of each axis in a checked row.
-    pub fn states(self, space: &Space, row: &[u8], out: &mut Vec<u8>) {
+    pub fn states(self, space: &Space, row: &[u8], out: &mut Vec<u16>) {
         out.clear();
         match self {
-            Granularity::Variables => out.extend_from_slice(row),
+            Granularity::Variables => out.extend(row.iter().map(|&choice| u16::from(choice))),
             Granularity::Blocks => {
-                let cards: Vec<usize> = space.cards().collect();
-                out.extend(space.blocks().iter().map(|b| joint_state(b.variables.clone(), row, &cards) as u8));
+                let variables = space.variables();
+                let next = |state: usize, v: usize| state * variables[v].card() + row[v] as usize;
+                out.extend(space.blocks().iter().map(|b| b.variables.clone().fold(0, next) as u16));
             }
         }
     }

@@ -5,6 +5,7 @@
 //! determined by its cells without the last state of each axis: that is what artifacts store.
 //! Tables of measured values stay as they are given, so that predictions are those very numbers, and equal ones stay equal.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -77,8 +78,17 @@ impl Tables {
         self.sets.iter().map(AxisSet::order).max().unwrap_or(0)
     }
 
+    /// Whether this is the value of every architecture, of one member, as it was given.
+    pub(crate) fn is_complete(&self) -> bool {
+        let free = self.cards.iter().filter(|&&n| n > 1).count();
+        self.form == Form::Given && self.cells.len() == 1 && self.sets.len() == 1 && self.sets[0].order() == free
+    }
+
     /// Mean over members, cell by cell.
-    pub fn mean_cells(&self) -> Vec<f64> {
+    pub fn mean_cells(&self) -> Cow<'_, Vec<f64>> {
+        if let [only] = &self.cells[..] {
+            return Cow::Borrowed(only);
+        }
         let mut mean = vec![0.0; self.cell_count()];
         for member in &self.cells {
             for (sum, cell) in mean.iter_mut().zip(member) {
@@ -87,7 +97,7 @@ impl Tables {
         }
         let members = self.cells.len() as f64;
         mean.iter_mut().for_each(|sum| *sum /= members);
-        mean
+        Cow::Owned(mean)
     }
 
     /// The tables purified, and what that adds to each member's constant.

@@ -14,7 +14,7 @@ use crate::tables::stored::{Form, RawTables, Tables, purify};
 use crate::threads::{Run, map};
 
 /// Most cells of the tables of a metric over levels.
-const MAX_LEVEL_CELLS: usize = 1 << 25;
+const MAX_LEVEL_CELLS: usize = 1 << 26;
 /// Largest size of a value: squares, and sums of such, stay finite.
 const MAX_VALUE: f64 = 1e150;
 /// Roundings of a value, besides those of adding up its tables: see [`Network::rounding`].
@@ -202,6 +202,11 @@ impl Network {
             at = at.iter().flat_map(|&a| (0..states).map(move |s| a + s * stride)).collect();
         }
         Some(at.into_iter().map(|a| cells[a]).collect())
+    }
+
+    /// All tables; unscaled cells.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&AxisSet, &Vec<f64>)> {
+        self.tables.iter()
     }
 
     /// What the cells of tables are multiplied by.

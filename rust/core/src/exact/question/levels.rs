@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::exact::question::domain::Domain;
 use crate::space::definition::{Block, Space};
 use crate::space::lawful::States;
+use crate::tables::axes::joint;
 use crate::threads::ALONE;
 
 /// Blocks are joined into one level up to so many joint choices.
@@ -16,6 +17,9 @@ const JOINED: usize = 64;
 
 /// Fewest levels; spaces of fewer blocks get levels of one state.
 const LEVELS: usize = 4;
+
+/// Most joint choices of parts that rules tie together, where these are made one level.
+const TIED: usize = 1 << 22;
 
 /// A few variables and their joint choices.
 #[derive(Clone, Debug)]
@@ -38,6 +42,19 @@ impl Level {
         (0..self.states).find(has).unwrap_or(0)
     }
 
+    /// Some of a block's variables.
+    fn of_block(space: &Space, block: usize, domain: &Domain, has: impl Fn(usize) -> bool) -> Level {
+        let (states, block) = (space.lawful_states(block), &space.blocks()[block]);
+        let inside = block.variables.clone().filter(|&v| has(v));
+        match states {
+            Some(states) => Level::listed(block, inside.collect(), states, domain),
+            None => inside.fold(Level::empty(), |level, v| {
+                let choices = domain.allowed()[v].clone();
+                level.joined(&Level { variables: vec![v], states: choices.len(), choices })
+            }),
+        }
+    }
+
     /// The joint choices that some of a block's states have of some of its variables.
     fn listed(block: &Block, variables: Vec<usize>, states: &States, domain: &Domain) -> Level {
         let mut distinct = BTreeSet::new();
@@ -57,6 +74,21 @@ impl Level {
         let mut choices = Vec::new();
         rows.chunks_exact(space.width()).filter(|row| domain.has(row)).for_each(|row| choices.extend_from_slice(row));
         Ok(Level { variables: (0..space.width()).collect(), states: choices.len() / space.width(), choices })
+    }
+
+    /// Keeps the states that a row with their choices has something of.
+    fn retain(&mut self, row: &[u8], keep: impl Fn(&[u8]) -> bool) {
+        let (mut row, mut kept) = (row.to_vec(), Vec::new());
+        for state in 0..self.states {
+            self.variables.iter().zip(self.state(state)).for_each(|(&v, &choice)| row[v] = choice);
+            if keep(&row) {
+                kept.extend_from_slice(self.state(state));
+            }
+        }
+        if !self.variables.is_empty() {
+            self.states = kept.len() / self.variables.len();
+            self.choices = kept;
+        }
     }
 
     fn empty() -> Level {
@@ -92,15 +124,8 @@ impl Levels {
         let several = |v: &usize| domain.allowed()[*v].len() > 1;
         let mut levels: Vec<Level> = Vec::new();
         let relevant: Vec<bool> = relevant.iter().zip(space.ruled()).map(|(a, b)| *a || b).collect();
-        for (b, block) in space.blocks().iter().enumerate() {
-            let inside = block.variables.clone().filter(several).filter(|&v| relevant[v]);
-            let level = match space.lawful_states(b) {
-                Some(states) => Level::listed(block, inside.collect(), states, domain),
-                None => inside.fold(Level::empty(), |level, v| {
-                    let choices = domain.allowed()[v].clone();
-                    level.joined(&Level { variables: vec![v], states: choices.len(), choices })
-                }),
-            };
+        for b in 0..space.blocks().len() {
+            let level = Level::of_block(space, b, domain, |v| several(&v) && relevant[v]);
             if level.states == 0 {
                 return Err(no_architecture());
             }
@@ -108,7 +133,7 @@ impl Levels {
                 levels.push(level);
             }
         }
-        if space.has_classes() {
+        if space.is_listed() {
             levels = vec![Level::united(space, domain)?];
             if levels[0].states == 0 {
                 return Err(no_architecture());
@@ -119,6 +144,34 @@ impl Levels {
         let free: Vec<usize> = (0..space.width()).filter(several).filter(|&v| !relevant[v]).collect();
         let free_size = free.iter().fold(1u128, |n, &v| n.saturating_mul(domain.allowed()[v].len() as u128));
         Ok(Levels { levels, free, free_size, first: domain.first() })
+    }
+
+    /// Levels of all variables of several choices that no rule ties together: every state of one goes with every state
+    /// of the others.
+    pub(crate) fn independent(space: &Space) -> Result<Levels> {
+        let domain = Domain::whole(space);
+        let of_block = |b: usize| Level::of_block(space, b, &domain, |v| domain.allowed()[v].len() > 1);
+        let mut levels: Vec<Level> = (0..space.blocks().len()).map(of_block).collect();
+        if space.is_listed() {
+            levels = vec![Level::united(space, &domain)?];
+        }
+        for clause in space.clauses() {
+            let ties = |level: &Level| clause.iter().any(|literal| level.variables.contains(&literal.variable));
+            let (tied, others): (Vec<Level>, Vec<Level>) = levels.into_iter().partition(ties);
+            let states = joint(tied.iter().map(|level| level.states));
+            if states > TIED {
+                return Err(Error::model(format!(
+                    "rules tie parts of {:?} together that have {states} joint choices, at most {TIED} are enumerated",
+                    space.name()
+                )));
+            }
+            let mut joined = tied.into_iter().fold(Level::empty(), |a, b| a.joined(&b));
+            joined.retain(&domain.first(), |row| !clause.iter().all(|l| l.holds[row[l.variable] as usize]));
+            levels = others;
+            levels.push(joined);
+        }
+        levels.retain(|level| !level.variables.is_empty());
+        Ok(Levels { levels, free: Vec::new(), free_size: 1, first: domain.first() })
     }
 
     /// Expects numbers of architectures to fit 128 bits.

@@ -102,7 +102,7 @@ impl MetricExtension {
         let axes = Axes::new(bench.space(), surrogate.tables.granularity);
         let starts = surrogate.tables.sets.iter().zip(&surrogate.tables.offsets);
         let tables = starts.map(|(set, &start)| (set.axes().iter().map(|&a| a as usize).collect(), start)).collect();
-        let cells = surrogate.tables.mean_cells();
+        let cells = surrogate.tables.mean_cells().into_owned();
         let allowed = axes.states(possible, first).iter().map(|&p| p > 0.0).collect();
         Ok(MetricExtension {
             link: bench.metrics()[metric].link,
