@@ -89,9 +89,9 @@ TABLES: dict[str, Callable[[Path], tuple[pl.DataFrame, Space, list[MetricSpec]]]
 
 
 def make(name: str, path: Path, out: Path) -> list[TabulatedMetric]:
-    """Write one of the benchmarks to a directory: without the repeats, which take three times as much as means."""
+    """Write one of the benchmarks to a directory."""
     table, space, metrics = TABLES[name](path)
-    return tabulate(from_table(table, space), metrics, out, keep_repeats=False)
+    return tabulate(from_table(table, space), metrics, out)
 
 
 def main() -> None:

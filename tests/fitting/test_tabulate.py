@@ -135,22 +135,6 @@ def test_seeds_are_averaged_and_give_the_noise(tmp_path):
     assert abs(np.corrcoef(*which)[0, 1]) < 0.1  # architectures scatter apart
 
 
-def test_repeats_may_be_left_out(tmp_path):
-    space = defined("toy", {"a": [{"name": "x", "choices": [1, 2, 3]}], "b": [{"name": "y", "choices": ["p", "q"]}]})
-    dataset = from_table(table_of(space, 3, seeds=3, ties=False), space)
-    told = [tabulate(dataset, SPECS[:1], tmp_path / str(keep), keep_repeats=keep) for keep in (True, False)]
-    assert told[0] == told[1]
-    kept, bare = (accelnas.load(tmp_path / name) for name in ("True", "False"))
-    rows = space.range(0, space.size)
-    means = kept.predict(rows, "accuracy", dtype="float64")
-    assert np.array_equal(bare.predict(rows, "accuracy", dtype="float64"), means)
-    assert bare.metrics["accuracy"].noise == kept.metrics["accuracy"].noise > 0
-    drawn = {name: np.stack([bench.query(rows, "accuracy", seed=seed) for seed in range(50)])
-             for name, bench in (("kept", kept), ("bare", bare))}  # fmt: skip
-    assert [len(np.unique(drawn["kept"][:, i])) for i in range(6)] == [3] * 6
-    assert [len(np.unique(drawn["bare"][:, i])) for i in range(6)] == [50] * 6
-
-
 def test_simulated_measurements_of_a_search_are_measured_values(tmp_path):
     space = tabulated_space(grid())
     table = table_of(space, 6, seeds=3, ties=False)

@@ -121,7 +121,6 @@ def tabulate(
     out: str | Path,
     *,
     missing: str = "refuse",
-    keep_repeats: bool = True,
 ) -> list[TabulatedMetric]:
     """Write a benchmark directory whose predictions are the values of a complete table.
 
@@ -142,8 +141,6 @@ def tabulate(
         never the better choice, or what boosted trees say that are fitted to the others. Of the last two, the
         provenance says of how many and of which (``"filled"``, ``"filled_by"``, ``"filled_indices"``,
         ``"filled_left_out"``).
-    keep_repeats : bool
-        Whether to store the repeats, 8 bytes each; without them, a file has means and the noise alone.
 
     Returns
     -------
@@ -190,7 +187,7 @@ def tabulate(
                 values, figures = completed(space, spec, values)
                 found = replace(found, error=figures.mae)
                 provenance["filled_left_out"] = json.dumps({name: getattr(figures, name) for name in _SHOWN})
-        drawn = repeats if keep_repeats and found.noise is not None else None  # not repeated: noise is what is stated
+        drawn = repeats if found.noise is not None else None  # not repeated: noise is what is stated
         made.append((spec, _core.Surrogate.tabulated(space._core, values, drawn), provenance, found))
     for spec, surrogate, provenance, _ in made:
         write_metric(out, spec, surrogate, provenance)
