@@ -431,6 +431,10 @@ def test_command(tmp_path):
     command = ["tabulate", str(tmp_path / "t.csv"), "--space", str(tmp_path / "space.toml"), "-o", str(tmp_path / "b")]
     shown = run(*command, "--maximise", "top1", "--minimise", "ms", "--unit", "ms=ms").stdout
     assert "12" in shown
+    named = pl.DataFrame({f"layer{i}": ["identity"] for i in range(8)} | {"t": [1.0]})
+    named.write_csv(tmp_path / "macro.csv")
+    options = ("--space", "nasbench-macro", "--maximise", "t", "-o", tmp_path / "macro")
+    assert "6,560 of 6,561 architectures" in failure("tabulate", tmp_path / "macro.csv", *options)
     assert "6 architectures of toy" in shown
     bench = accelnas.load(tmp_path / "b")
     assert bench.best("top1").values[0] == 75.5

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from accelnas.cli.commands import command
-from accelnas.cli.data import listed
+from accelnas.cli.data import listed, read_space
 from accelnas.cli.enumerated import enumerate_models
 from accelnas.cli.info import new_table
 from accelnas.cli.shared import ThreadsOption, console, optional, progress
 from accelnas.errors import ModelError
+from accelnas.space import mnasnet_space
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -44,10 +45,10 @@ def compile_models(
     metric: Annotated[str, typer.Option("--metric", "-m", help="Name of the metric that the models predict.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Benchmark directory to create or update.")],
     space: Annotated[
-        str | None,
+        Path | None,
         typer.Option(
-            metavar="TOML|mnasnet",
-            help="Search space: a benchmark.toml, the folder of one, or mnasnet.",
+            metavar="TOML|NAME",
+            help="Search space: a space.toml, a benchmark's folder, or a name such as darts (docs/spaces.md).",
             show_default="that of the output, else mnasnet",
         ),
     ] = None,
@@ -143,12 +144,10 @@ def compile_models(
     console().print(_table(report))
 
 
-def _space(name: str | None, output: Path) -> Space:
-    import accelnas
-
-    if name is None and (output / "benchmark.toml").is_file():
-        return accelnas.Space.from_toml(output)
-    return accelnas.mnasnet_space() if name in (None, "mnasnet") else accelnas.Space.from_toml(Path(str(name)))
+def _space(given: Path | None, output: Path) -> Space:
+    if given is None and (output / "benchmark.toml").is_file():
+        given = output
+    return read_space(given) or mnasnet_space()
 
 
 def _encoding(name: str | None, space: Space) -> Encoding | None:

@@ -33,8 +33,9 @@ SpaceOption = Annotated[
     Path | None,
     typer.Option(
         "--space",
-        metavar="TOML",
-        help="Search space of the data: a space.toml (accelnas space infer writes one) or a benchmark's folder.",
+        metavar="TOML|NAME",
+        help="Search space of the data: a space.toml (accelnas space infer writes one), a benchmark's folder, or a "
+        "name such as darts (docs/spaces.md).",
         show_default="MnasNet",
     ),
 ]
@@ -74,10 +75,12 @@ def listed(text: str | None) -> list[str] | None:
 
 
 def read_space(given: Path | Space | None) -> Space | None:
-    """Read a search space; one that is there stays, None too, and means MnasNet."""
-    import accelnas
+    """Read a search space from a file or folder, or by its name; one that is there stays, None too: MnasNet."""
+    from accelnas import Space, spaces
 
-    return accelnas.Space.from_toml(given) if isinstance(given, Path) else given
+    if not isinstance(given, Path):
+        return given
+    return spaces.load(str(given)) if str(given) in spaces.names() and not given.exists() else Space.from_toml(given)
 
 
 @command("accelnas data info measured.parquet --space mybench/benchmark.toml", of=group)

@@ -32,7 +32,11 @@ def tabulate(
         ),
     ],
     space: Annotated[
-        Path, typer.Option(metavar="TOML", help="Search space of the table: a space.toml, or a benchmark's folder.")
+        Path,
+        typer.Option(
+            metavar="TOML|NAME",
+            help="Search space of the table: a space.toml, a benchmark's folder, or a name such as nasbench201.",
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Benchmark directory to create or update.")],
     metrics: Directed,
