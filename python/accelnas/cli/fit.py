@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +13,7 @@ from accelnas.cli.commands import command
 from accelnas.cli.data import DataArgument, MetricsOption, SpaceOption, listed, read
 from accelnas.cli.directed import Directed
 from accelnas.cli.info import new_table, print_fitting, significant
-from accelnas.cli.shared import ThreadsOption, console, progress
+from accelnas.cli.shared import ThreadsOption, console, optional, progress
 from accelnas.errors import DataError
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ SplitOption = Annotated[
 
 @command(
     "accelnas data fetch && accelnas fit -o mybench",
-    "accelnas fit measured.csv --space space.toml --maximise top1 --minimise latency --split random -o mybench",
+    "accelnas fit measured.csv --space space.toml --maximise top1 --minimise latency -o mybench",
+    "accelnas fit measured.csv --space space.toml --maximise top1 --budget 10m --split random -o mybench",
     "accelnas fit measured.parquet --space space.toml --settings mine.toml --split random -o mybench",
     "accelnas fit measured.parquet --space space.toml --settings mine.toml --split all -o mybench",
     "accelnas fit --metrics accuracy --settings published -o published",
@@ -52,10 +54,22 @@ def fit(
         typer.Option(
             metavar="NAME|TOML",
             help="Settings: bundled, own, epyc, boosted, published, published_lightgbm, published_forest, or a file.",
-            show_default="bundled, or own where --maximise or --minimise name metrics",
+            show_default="bundled for MnasNet's data; else models are chosen",
         ),
     ] = None,
-    split: SplitOption = "official",
+    budget: Annotated[
+        str, typer.Option(metavar="TIME", help="Work on choosing models for each metric: 90s, 2m, 1h.")
+    ] = "2m",
+    split: Annotated[
+        str | None,
+        optional(
+            "--split",
+            metavar="official|random|all|JSON",
+            text="Parts of the data: the published split, a random one (seed 0) that holds a tenth back for the "
+            "figures, all rows (figures are of rows left out, where models are chosen), or a file.",
+            default="official with settings, else all",
+        ),
+    ] = None,
     metrics: MetricsOption = None,
     directed: Directed,
     members: Annotated[
@@ -65,15 +79,22 @@ def fit(
 ) -> None:
     """Fit models to measured data, compile them, and write a benchmark.
 
-    Models are fitted on the training and validation part; the test part serves only for the
-    figures that are shown at the end. Metrics are those of the settings, or those that --maximise and --minimise
-    name, each fitted by the first recipe of the settings.
+    Without settings, families and scales are tried on rows that they did not see, and the best are joined; metrics are
+    those that --maximise and --minimise name, or all of the table with the directions that their names suggest. With
+    settings, metrics are theirs, or named ones fitted by their first recipe. The test part of a split serves for the
+    figures alone.
     """
     from accelnas.fitting.fit import fit_benchmark
 
-    chosen = directed.settings(settings)
     dataset = read(data, space)
-    parts = read_parts(split, data, dataset, whole=True)
+    if settings is None and (space is not None or directed.specs()):
+        if metrics is not None or members is not None:
+            raise DataError("--metrics and --members are for settings; name metrics with --maximise and --minimise")
+        parts = None if split in (None, "all") else read_parts(str(split), data, dataset)
+        _choose(dataset, directed, output, parts, budget, threads)
+        return
+    chosen = directed.settings(settings)
+    parts = read_parts(split or "official", data, dataset, whole=True)
     with ExitStack() as bars:
         names, tell = listed(metrics), metric_bars(bars)
         results = fit_benchmark(
@@ -89,6 +110,55 @@ def fit(
             f"{held:,} of {len(dataset):,} rows are held back for the figures and were not fitted; "
             "--split all fits all of them, without figures"
         )
+
+
+def _choose(
+    dataset: Dataset, directed: Directed, output: Path, split: Split | None, budget: str, threads: int | None
+) -> None:
+    """Fit models that are chosen, and show what was tried."""
+    from accelnas.fitting.automatic import fit_automatically
+    from accelnas.fitting.infer import suggested
+    from accelnas.fitting.metric import MetricSpec
+
+    seconds = _seconds(budget)
+    screen = console()
+    specs = directed.specs()
+    if not specs:
+        specs = [MetricSpec(name, "", direction) for name, direction in suggested(dataset.measurable).items()]
+        screen.print("metrics: " + ", ".join(f"{spec.direction} {spec.name}" for spec in specs))
+    with ExitStack() as bars:
+        tell = metric_bars(bars)
+        results = fit_automatically(
+            dataset, specs, output, split=split, budget=seconds, threads=threads,
+            progress=lambda metric, share: tell(metric, round(100 * share), 100),
+        )  # fmt: skip
+    for result in results:
+        numbers = ("R²", "tau", "MAE", "seconds")
+        table = new_table(result.name, *numbers, "", numbers=numbers)
+        for attempt in result.attempts:
+            f = attempt.figures
+            figures = ["", "", ""] if f is None else [f"{f.r2:.4f}", f"{f.tau:.4f}", significant(f.mae, 4)]
+            table.add_row(attempt.name, *figures, f"{attempt.seconds:.1f}", attempt.note)
+        screen.print(table)
+    where = "rows left out" if split is None else f"the {len(split.test):,} rows of the test part"
+    for result in results:
+        f = result.figures
+        if f is not None and split is not None:
+            screen.print(f"{result.name}: R² {f.r2:.4f}, tau {f.tau:.4f}, MAE {significant(f.mae, 4)} on {where}")
+    screen.print(f"{output}: {len(results)} metrics; figures above are of rows that models did not see")
+
+
+def _seconds(text: str) -> float:
+    """Read a time such as 90s, 2m or 1h."""
+    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
+    number, unit = (text[:-1], text[-1:]) if text[-1:] in units else (text, "s")
+    try:
+        seconds = float(number) * units[unit]
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise DataError(f"--budget is {text!r}; write a time such as 90s, 2m or 1h")
+    return seconds
 
 
 def metric_bars(bars: ExitStack) -> Callable[[str, int, int], None]:

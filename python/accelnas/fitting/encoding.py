@@ -63,6 +63,17 @@ class Encoding:
         return cls.from_names([v.name for v in space.variables], space, kind="values")
 
     @classmethod
+    def one_hot(cls, space: Space) -> Encoding:
+        """One column a state of each variable that has several, 1 where an architecture has it; else 0."""
+        names, columns = [], []
+        for v, variable in enumerate(space.variables):
+            several = len(variable.states) > 1
+            for state, row in enumerate(np.eye(len(variable.states)) if several else ()):
+                names.append(f"{variable.name}={_label(variable.states[state])}")
+                columns.append((v, tuple(row.tolist())))
+        return cls(tuple(names), tuple(columns))
+
+    @classmethod
     def from_names(
         cls,
         names: Sequence[str],

@@ -23,7 +23,17 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["LINKS", "Ensemble", "Link", "bias_and_scale", "fit_ensemble", "to_link", "usable_rows"]
+__all__ = [
+    "LINKS",
+    "Ensemble",
+    "Link",
+    "bias_and_scale",
+    "fit_ensemble",
+    "folds_of",
+    "link_of",
+    "to_link",
+    "usable_rows",
+]
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,18 @@ LINKS = {
     "reciprocal": Link(lambda y: 1.0 / y, lambda z: 1.0 / z, np.square),
     "log": Link(np.log, np.exp, lambda y: y),
 }
+
+
+def link_of(metric: MetricSettings) -> Link:
+    """Give the scale on which models of a metric predict: that of its link, or of the distance to its limit."""
+    if metric.limit is None:
+        return LINKS[metric.link]
+    limit, sign = metric.limit, 1.0 if metric.direction == "maximise" else -1.0
+    return Link(
+        lambda y: -sign * np.log(sign * (limit - y)),
+        lambda z: limit - sign * np.exp(-sign * z),
+        lambda y: np.abs(limit - y),
+    )
 
 
 @dataclass(frozen=True)
@@ -61,7 +83,7 @@ class Ensemble:
 
     def predict(self, choices: NDArray[np.uint8]) -> Floats:
         """Predict the metric, float64 (n,): the link's inverse of the members' mean."""
-        return np.asarray(LINKS[self.metric.link].inverse(self.predict_members(choices).mean(axis=0)))
+        return np.asarray(link_of(self.metric).inverse(self.predict_members(choices).mean(axis=0)))
 
     @property
     def left_out(self) -> tuple[Floats, Floats]:
@@ -113,8 +135,7 @@ def fit_ensemble(
     rows = usable_rows(dataset, metric, np.sort(ids))
     if len(rows) < 2 * settings.folds:
         raise DataError(f"{metric.name} has {len(rows)} rows to fit on; {settings.folds} folds need twice as many")
-    parts = fold_parts(dataset, dataset.ids[rows], settings.folds, settings.seed)
-    folds = [np.searchsorted(rows, dataset.rows(part)) for part in parts]
+    folds = folds_of(dataset, rows, settings)
     targets = to_link(dataset.values(metric.name), metric, dataset.ids)[rows]
     bias, scale = bias_and_scale(targets, settings.standardise)
     data = Sample(dataset.choices[rows], (targets - bias) / scale)
@@ -137,6 +158,12 @@ def fit_ensemble(
     return Ensemble(metric, fit, scale, bias, rows, targets)
 
 
+def folds_of(dataset: Dataset, rows: NDArray[np.intp], settings: Settings) -> list[NDArray[np.intp]]:
+    """Divide rows of a data set into the folds of some settings, by their positions among the rows."""
+    parts = fold_parts(dataset, dataset.ids[rows], settings.folds, settings.seed)
+    return [np.searchsorted(rows, dataset.rows(part)) for part in parts]
+
+
 def to_link(values: Floats, metric: MetricSettings, ids: NDArray[np.int64]) -> Floats:
     """Give measured values of some ids on the link's scale.
 
@@ -148,7 +175,7 @@ def to_link(values: Floats, metric: MetricSettings, ids: NDArray[np.int64]) -> F
     if metric.link != "identity" and (values <= 0).any():  # NaN compares false
         row = int(np.argmax(values <= 0))
         raise DataError(f"id {ids[row]}: {metric.name} is {values[row]}; link {metric.link} needs values above 0")
-    return np.asarray(LINKS[metric.link].apply(values), np.float64)
+    return np.asarray(link_of(metric).apply(values), np.float64)
 
 
 def bias_and_scale(targets: Floats, standardise: bool) -> tuple[float, float]:

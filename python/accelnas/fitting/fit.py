@@ -14,6 +14,7 @@ from accelnas.arguments import check_threads, check_whole
 from accelnas.errors import AccelnasWarning, DataError, ModelError
 from accelnas.fitting.compile import MOST_ROWS, compile_metric
 from accelnas.fitting.costs import block_costs
+from accelnas.fitting.encoding import Encoding
 from accelnas.fitting.ensemble import LINKS, fit_ensemble, usable_rows
 from accelnas.fitting.entry import write_metric
 from accelnas.fitting.evaluate import Figures, evaluate
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from accelnas.fitting.splits import Split
     from accelnas.fitting.uncertainty import Uncertainty
 
-__all__ = ["MetricResult", "fit_benchmark", "unit_noise"]
+__all__ = ["MetricResult", "fit_benchmark", "unit_noise", "write_ensemble"]
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def fit_benchmark(
             ensemble = fit_ensemble(dataset, ids, metric, settings, threads, tell, members)
             uncertainty = estimate_uncertainty(dataset, ensemble)
             noise = unit_noise(dataset, ensemble, uncertainty)
-            _write_ensemble(dataset, split, settings, ensemble, uncertainty, noise, out, threads, verified_rows)
+            write_ensemble(dataset, split, settings, ensemble, uncertainty, noise, out, threads, verified_rows)
             predicted = ensemble.predict(dataset.choices)
             family, count, size = metric.recipe.family, ensemble.fit.models.count, ensemble.fit.models.size
         figures = None
@@ -182,7 +183,7 @@ def unit_noise(dataset: Dataset, ensemble: Ensemble, uncertainty: Uncertainty) -
     return uncertainty.noise * float(LINKS[ensemble.metric.link].slope(np.median(values)))
 
 
-def _write_ensemble(
+def write_ensemble(
     dataset: Dataset,
     split: Split,
     settings: Settings,
@@ -205,6 +206,7 @@ def _write_ensemble(
         space=dataset.space,
         metric=replace(metric, noise=noise),
         directory=out,
+        encoding=Encoding.one_hot(dataset.space) if metric.recipe and metric.recipe.one_hot else None,
         scale=ensemble.scale,
         bias=ensemble.bias,
         architectures=dataset.choices,

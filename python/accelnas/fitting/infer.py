@@ -18,12 +18,12 @@ from accelnas.fitting.table import PLAIN, numbers, repeated_metric
 from accelnas.space.definition import defined
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from accelnas.space import Space
     from accelnas.space.parts import Choice
 
-__all__ = ["Column", "Inferred", "infer_space"]
+__all__ = ["Column", "Inferred", "infer_space", "suggested"]
 
 # a variable has at most so many choices where nobody says that it is one, and each occurs TWICE on average
 WHOLE, FRACTIONS, TWICE = 32, 16, 2
@@ -87,9 +87,19 @@ class Inferred:
     @property
     def metrics(self) -> dict[str, str]:
         """Metric names, those of seeds once, to the direction that each suggests; maximise where it suggests none."""
-        names = (repeated_metric(c.name) or c.name for c in self.columns if c.role == "metric")
-        less = LESS | {"time", "memory", "cost", "size"}
-        return {name: "minimise" if _words(name) & less and not _words(name) & MORE else "maximise" for name in names}
+        return suggested(repeated_metric(c.name) or c.name for c in self.columns if c.role == "metric")
+
+
+def suggested(names: Iterable[str]) -> dict[str, str]:
+    """Give the direction that the name of each metric suggests.
+
+    Examples
+    --------
+    >>> suggested(["top1", "latency_phone", "peak_memory"])
+    {'top1': 'maximise', 'latency_phone': 'minimise', 'peak_memory': 'minimise'}
+    """
+    less = LESS | {"time", "memory", "cost", "size"}
+    return {name: "minimise" if _words(name) & less and not _words(name) & MORE else "maximise" for name in names}
 
 
 def infer_space(

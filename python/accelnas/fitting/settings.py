@@ -34,6 +34,9 @@ class MetricSettings(MetricSpec):
     drop_outliers: bool = False  # leave the outliers that the data set's report names out of fit and test figures
     formula: bool = False  # it follows from the architecture alone, see `accelnas.fitting.mnasnet.FORMULAS`
     members: int | None = None  # number of members, if not that of all metrics
+    # a value better than all: models predict the logarithm of the distance to it, which a table over the whole space
+    # takes back; None: they predict the metric on its link's scale
+    limit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -233,7 +236,8 @@ def _recipe(name: str, table: _Table) -> Recipe:
         )
         stage.finish()
     base = None if "base" not in table else table.one_of("base", ("blocks",))
-    recipe = Recipe(name, family, tuple(stages), table.take("parameters", dict, {}), base)
+    one_hot = table.take("one_hot", bool, False)
+    recipe = Recipe(name, family, tuple(stages), table.take("parameters", dict, {}), base, one_hot)
     table.finish()
     return recipe
 

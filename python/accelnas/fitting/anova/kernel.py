@@ -64,6 +64,8 @@ class AnovaKernel:
     per pair of numbers of blocks and variables log s; the log of the noise's variance.
     """
 
+    learning_rate = 0.1  # of Adam
+
     def __init__(self, space: Space, orders: Sequence[int], over: str = "variables") -> None:
         if not 1 <= len(orders) <= MAX_BLOCKS or not all(0 <= order <= MAX_ORDER for order in orders):
             raise ModelError(f"orders are {list(orders)}; give 1 to {MAX_BLOCKS} numbers up to {MAX_ORDER}")
@@ -100,7 +102,7 @@ class AnovaKernel:
         self.noise = size + len(self.terms)
         self.size = self.noise + 1
 
-    def start(self) -> Floats:
+    def start(self, _random: np.random.Generator) -> Floats:
         """Parameters to learn from: equal variables, smaller scales for higher interactions."""
         theta = np.zeros(self.size)
         for variable in self._variables:

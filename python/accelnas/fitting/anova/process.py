@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from scipy.linalg import cho_solve, cholesky
@@ -11,18 +11,15 @@ from scipy.linalg.lapack import dpotri
 from accelnas.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
-
-    from accelnas.fitting.anova.kernel import AnovaKernel
 
     Floats = NDArray[np.float64]
     Choices = NDArray[np.uint8]
 
-__all__ = ["GaussianProcess", "learn"]
+__all__ = ["GaussianProcess", "Kernel", "learn"]
 
-LEARNING_RATE = 0.1
 DECAYS = 0.9, 0.95  # of Adam's moments
 LEAST_PARAMETER, LARGEST_PARAMETER = -14.0, 6.0
 LEAST_NOISE = np.log(1e-7)
@@ -30,8 +27,46 @@ AVERAGED = 0.2  # last part of the steps, whose mean is the result
 DIGITS = 3  # of a learned parameter: machines differ in the fourth, so that most round alike
 
 
+class Kernel(Protocol):
+    """Covariances of architectures, and of the functions over few axes that they are sums of."""
+
+    learning_rate: float
+    """Of Adam."""
+    over: str
+    """What an axis is: ``"variables"`` or ``"blocks"``."""
+    noise: int
+    """Where the log of the noise's variance is among the parameters."""
+
+    def start(self, random: np.random.Generator, /) -> Floats:
+        """Parameters to learn from."""
+
+    def states(self, choices: Choices) -> Choices:
+        """Give what the other functions take of architectures."""
+
+    def axes(self, choices: Choices) -> Choices:
+        """States of the axes."""
+
+    def matrix(self, theta: Floats, left: Choices, right: Choices) -> Floats:
+        """Covariances, without noise."""
+
+    def gram(self, theta: Floats, states: Choices) -> NDArray[Any]:
+        """Covariances of `states`; the upper triangle may be zeros."""
+
+    def gradient(self, theta: Floats, states: Choices, weights: NDArray[np.float32]) -> Floats:
+        """Gradient by theta of ``Σ weights · gram``, weights lower triangular; the noise's entry is 0."""
+
+    def interactions(self) -> Iterator[tuple[tuple[int, int], tuple[int, ...]]]:
+        """Every set of axes that interact, with its (blocks, variables)."""
+
+    def covariances(self, theta: Floats) -> list[Floats]:
+        """Covariance of each axis between its states."""
+
+    def term_scales(self, theta: Floats) -> dict[tuple[int, int], float]:
+        """Scale of each (blocks, variables)."""
+
+
 def learn(
-    kernel: AnovaKernel,
+    kernel: Kernel,
     choices: Choices,
     targets: Floats,
     steps: Sequence[tuple[int, int]],
@@ -55,7 +90,7 @@ def learn(
     """
     states = kernel.states(choices)
     random = np.random.default_rng(seed)
-    theta = kernel.start()
+    theta = kernel.start(random)
     total = sum(count for _, count in steps)
     first, second = np.zeros_like(theta), np.zeros_like(theta)
     kept, step = [], 0
@@ -66,7 +101,7 @@ def learn(
             step += 1
             first += (1 - DECAYS[0]) * (gradient - first)
             second += (1 - DECAYS[1]) * (gradient**2 - second)
-            size = LEARNING_RATE * min(1.0, 2 * (1 - (step - 1) / total))
+            size = kernel.learning_rate * min(1.0, 2 * (1 - (step - 1) / total))
             update = first / (1 - DECAYS[0] ** step) / (np.sqrt(second / (1 - DECAYS[1] ** step)) + 1e-10)
             theta = np.clip(theta + size * update, LEAST_PARAMETER, LARGEST_PARAMETER)
             theta[kernel.noise] = max(theta[kernel.noise], LEAST_NOISE)
@@ -75,7 +110,7 @@ def learn(
     return np.asarray(np.round(np.mean(kept, axis=0), DIGITS))
 
 
-def _likelihood_gradient(kernel: AnovaKernel, theta: Floats, states: NDArray[np.uint8], targets: Floats) -> Floats:
+def _likelihood_gradient(kernel: Kernel, theta: Floats, states: NDArray[np.uint8], targets: Floats) -> Floats:
     """Gradient of the log marginal likelihood (Rasmussen & Williams 2006, Eq. 5.9)."""
     gram = kernel.gram(theta, states).astype(np.float64)
     noise = np.exp(theta[kernel.noise])
@@ -99,7 +134,7 @@ def _cholesky(matrix: Floats) -> Floats:
 class GaussianProcess:
     """A Gaussian process with a kernel's learned parameters, conditioned on choices and float64 targets (n,)."""
 
-    def __init__(self, kernel: AnovaKernel, theta: Floats, choices: Choices, targets: Floats) -> None:
+    def __init__(self, kernel: Kernel, theta: Floats, choices: Choices, targets: Floats) -> None:
         self.kernel, self.theta = kernel, theta
         self._targets = targets
         self.axes = kernel.axes(choices)  # uint8 (n, axes): states of what interacts in each training row

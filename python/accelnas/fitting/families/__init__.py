@@ -1,6 +1,6 @@
 """The model families, behind one interface."""
 
-from accelnas.fitting.families.anova import AnovaProcess
+from accelnas.fitting.families.anova import AnovaProcess, ProductProcess
 from accelnas.fitting.families.base import Family, Fit, Recipe, Sample, Stage
 from accelnas.fitting.families.svr import EpsilonSVR, NuSVR
 from accelnas.fitting.families.trees import GradientBoosting, LightGBM, RandomForest, XGBoost
@@ -9,5 +9,5 @@ __all__ = ["FAMILIES", "Family", "Fit", "Recipe", "Sample", "Stage"]
 
 FAMILIES: dict[str, type[Family]] = {
     family.name: family
-    for family in (AnovaProcess, XGBoost, LightGBM, GradientBoosting, RandomForest, EpsilonSVR, NuSVR)
+    for family in (AnovaProcess, ProductProcess, XGBoost, LightGBM, GradientBoosting, RandomForest, EpsilonSVR, NuSVR)
 }

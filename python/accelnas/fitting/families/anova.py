@@ -1,7 +1,9 @@
-"""Gaussian processes with an ANOVA kernel, whose members are posterior draws."""
+"""Gaussian processes whose members are posterior draws: over interactions of a few choices, or of all."""
 
 from __future__ import annotations
 
+import math
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -9,7 +11,7 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from accelnas.errors import ModelError
-from accelnas.fitting.anova import AnovaKernel, GaussianProcess, Tables, learn, posterior_members
+from accelnas.fitting.anova import AnovaKernel, GaussianProcess, ProductKernel, Tables, learn, posterior_members
 from accelnas.fitting.families.base import Fit, Models, ParameterFamily
 
 if TYPE_CHECKING:
@@ -18,23 +20,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accelnas import Space
+    from accelnas.fitting.anova.process import Kernel
     from accelnas.fitting.families.base import Recipe, Rows, Sample
 
     Floats = NDArray[np.float64]
 
-__all__ = ["AnovaProcess"]
+__all__ = ["AnovaProcess", "ProductProcess"]
 
+LARGEST = 1 << 20  # joint choices of a table of draws
 AGREEMENT = 1e-8  # of tables with the kernel's own sums, in standard deviations
 
 
-class AnovaProcess(ParameterFamily):
-    """Gaussian processes over interactions: the posterior's mean and draws are tables."""
+class Process(ParameterFamily):
+    """A Gaussian process with a kernel of its own."""
 
-    name = "anova_process"
     library = "scipy.linalg"
-    defaults: ClassVar[dict[str, Any]] = {
-        "orders": [3, 3, 3],  # see AnovaKernel
-        "over": "variables",
+    steps: ClassVar[dict[str, Any]] = {
         "steps": [[1000, 90], [2500, 20]],  # (rows, steps) of learning
         "noise_factor": 1.0,  # on the learned standard deviation of the noise
         "processes": 2,  # learned apart, and averaged
@@ -43,12 +44,16 @@ class AnovaProcess(ParameterFamily):
     def __init__(self, recipe: Recipe, space: Space) -> None:
         super().__init__(recipe, space)
         parameters = self.parameters
-        self._kernel = AnovaKernel(space, parameters["orders"], parameters["over"])
+        self._kernel = self.kernel(space)
         self._steps = [(int(rows), int(count)) for rows, count in parameters["steps"]]
         self._noise = float(parameters["noise_factor"])
         self._processes = int(parameters["processes"])
         if not self._steps or self._noise <= 0 or self._processes < 1:
             raise ModelError(f"recipe {recipe.name}: steps, noise_factor and processes must be positive")
+
+    @abstractmethod
+    def kernel(self, space: Space) -> Kernel:
+        """Covariances of the space's architectures."""
 
     def fit(self, train: Sample, val: Sample, seed: int) -> Tables:  # noqa: ARG002 no early stopping
         """Posterior mean of one process."""
@@ -105,3 +110,34 @@ class AnovaProcess(ParameterFamily):
     def __getstate__(self) -> dict[str, Any]:
         """Spaces and what stops threads stay with the parent process."""
         return {**self.__dict__, "space": None, "_stopped": None}
+
+
+class AnovaProcess(Process):
+    """Gaussian processes over interactions of a few variables: the posterior's mean and draws are tables."""
+
+    name = "anova_process"
+    defaults: ClassVar[dict[str, Any]] = {
+        "orders": [3, 3, 3],  # see AnovaKernel
+        "over": "variables",
+        **Process.steps,
+    }
+
+    def kernel(self, space: Space) -> AnovaKernel:
+        return AnovaKernel(space, self.parameters["orders"], self.parameters["over"])
+
+
+class ProductProcess(Process):
+    """Gaussian processes over all variables at once, whose choices have no order: one table over the whole space."""
+
+    name = "product_process"
+    compiles = False
+    defaults: ClassVar[dict[str, Any]] = {**Process.steps, "steps": [[700, 120]]}
+
+    def kernel(self, space: Space) -> ProductKernel:
+        cells = math.prod(len(variable.states) for variable in space.variables)
+        if cells > LARGEST:
+            raise ModelError(
+                f"{self.name} is for spaces of at most {LARGEST:,} joint choices, {space.name} has {cells:,}; "
+                "use anova_process"
+            )
+        return ProductKernel(space)

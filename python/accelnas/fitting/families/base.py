@@ -52,6 +52,7 @@ class Recipe:
     stages: tuple[Stage, ...] = ()  # of tree families, each continuing the one before
     parameters: Mapping[str, Any] = field(default_factory=dict)  # of the other families
     base: str | None = None  # "blocks": trees are fitted to what a sum over blocks leaves over; None: to everything
+    one_hot: bool = False  # trees see a column a choice, not one a variable with the positions of its choices
 
 
 @dataclass(frozen=True)
@@ -186,8 +187,10 @@ class ParameterFamily(Family):
 
     def __init__(self, recipe: Recipe, space: Space) -> None:
         super().__init__(recipe, space)
-        if recipe.stages or recipe.base:
-            raise ModelError(f"recipe {recipe.name}: {self.name} has no stages and no base; give parameters")
+        if recipe.stages or recipe.base or recipe.one_hot:
+            raise ModelError(
+                f"recipe {recipe.name}: {self.name} has no stages, no base and no one_hot; give parameters"
+            )
         for name in recipe.parameters:
             if name not in self.defaults:
                 known = ", ".join(self.defaults)

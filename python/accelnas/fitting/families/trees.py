@@ -12,6 +12,7 @@ import numpy as np
 
 from accelnas.errors import ModelError
 from accelnas.fitting.anova import Tables
+from accelnas.fitting.encoding import Encoding
 from accelnas.fitting.families.base import Family, Models, Sample
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class TreeFamily(Family):
             raise ModelError(f"{what}: {self.name} takes its parameters in stages, not {next(iter(recipe.parameters))}")
         if not 1 <= len(recipe.stages) <= self.most_stages:
             raise ModelError(f"{what}: {len(recipe.stages)} stages; {self.name} takes 1 to {self.most_stages}")
+        self.encoding = Encoding.one_hot(space) if recipe.one_hot else None
         limits = any(stage.max_blocks or stage.max_variables for stage in recipe.stages)
         if limits and not self.limits_paths:
             raise ModelError(f"{what}: {self.name} can't limit paths; drop max_blocks and max_variables")
@@ -64,18 +66,30 @@ class TreeFamily(Family):
         """Predict with the library."""
         return np.asarray(model.predict(inputs), np.float64)
 
+    def inputs(self, choices: Choices) -> NDArray[np.float32]:
+        """Give what the library sees of architectures."""
+        return choices.astype(np.float32) if self.encoding is None else self.encoding.transform(choices)
+
+    def paths(self, stage: Stage) -> list[list[int]]:
+        """Interaction constraints, by column."""
+        groups = path_groups(self.space, stage)
+        if self.encoding is None:
+            return groups
+        of_column = [variable for variable, _ in self.encoding.columns]
+        return [[c for c, variable in enumerate(of_column) if variable in group] for group in groups]
+
     def size(self, model: Any) -> int:
         """Return the number of trees."""
         return len(model.estimators_)
 
     def fit(self, train: Sample, val: Sample, seed: int) -> TreeMember:
         base = _block_base(train, self.space) if self.recipe.base == "blocks" else None
-        own, stop = ((s.choices.astype(np.float32), s.targets - _base_values(base, s.choices)) for s in (train, val))
+        own, stop = ((self.inputs(s.choices), s.targets - _base_values(base, s.choices)) for s in (train, val))
         return TreeMember(self.fit_trees(own, stop, seed), base)
 
     def gather(self, members: Sequence[TreeMember]) -> Models:
         def predict(choices: Choices) -> Floats:
-            inputs = choices.astype(np.float32)
+            inputs = self.inputs(choices)
             return np.stack([self.predict(m.model, inputs) + _base_values(m.base, choices) for m in members])
 
         bases, models = [m.base for m in members if m.base is not None], [m.model for m in members]
@@ -146,7 +160,7 @@ class XGBoost(TreeFamily):
                 **stage.parameters,
                 "nthread": 1,
                 "seed": seed,
-                "interaction_constraints": str(path_groups(self.space, stage)),
+                "interaction_constraints": str(self.paths(stage)),
             }
             model = xgboost.train(
                 parameters,
@@ -185,7 +199,7 @@ class LightGBM(TreeFamily):
         # bin edges between all choices, also for variables with few rows a choice
         options: dict[str, Any] = {"min_data_in_bin": 1, "feature_pre_filter": False, "verbosity": -1}
         if stage.max_blocks or stage.max_variables:
-            groups = path_groups(self.space, stage)
+            groups = self.paths(stage)
             options["interaction_constraints"] = ",".join(f"[{','.join(map(str, group))}]" for group in groups)
         train_data = lightgbm.Dataset(*train, params=options)
         val_data = lightgbm.Dataset(*val, reference=train_data)

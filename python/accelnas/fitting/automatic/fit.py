@@ -1,0 +1,186 @@
+"""Fit the metrics of a table by models that are chosen from it, and write a benchmark."""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from accelnas import _core
+from accelnas.arguments import check_number, check_seed, check_threads
+from accelnas.errors import AccelnasWarning, ModelError
+from accelnas.files import write_text
+from accelnas.fitting.automatic.candidates import enumerates
+from accelnas.fitting.automatic.choice import choose
+from accelnas.fitting.ensemble import Ensemble
+from accelnas.fitting.entry import write_metric
+from accelnas.fitting.evaluate import evaluate
+from accelnas.fitting.families.base import Fit
+from accelnas.fitting.fit import MetricResult, unit_noise, write_ensemble
+from accelnas.fitting.provenance import kernels
+from accelnas.fitting.settings import MetricSettings
+from accelnas.fitting.splits import whole_split
+from accelnas.fitting.tabulate import tabulated_space
+from accelnas.fitting.uncertainty import estimate_uncertainty
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from accelnas.fitting.automatic.choice import Attempt, Choice
+    from accelnas.fitting.dataset import Dataset
+    from accelnas.fitting.metric import MetricSpec
+    from accelnas.fitting.splits import Split
+
+__all__ = ["AutomaticResult", "fit_automatically"]
+
+BATCH = 1 << 14  # architectures predicted at once
+
+
+@dataclass(frozen=True)
+class AutomaticResult(MetricResult):
+    """What `fit_automatically` did for one metric; figures are of the test part, or left out where there is none.
+
+    Attributes
+    ----------
+    attempts
+        What was tried, baselines last.
+    """
+
+    attempts: Sequence[Attempt] = ()
+
+
+def fit_automatically(
+    dataset: Dataset,
+    metrics: Sequence[MetricSpec],
+    out: str | Path,
+    *,
+    split: Split | None = None,
+    budget: float = 120.0,
+    seed: int = 0,
+    threads: int | None = None,
+    progress: Callable[[str, float], None] | None = None,
+) -> list[AutomaticResult]:
+    """Choose models for each metric, fit them to all rows, and write a benchmark directory with ``fit.json`` beside.
+
+    Families and scales are tried in a fixed order and judged on rows that they did not see. Where the space has at most
+    2^20 joint choices, any models become a table of all architectures, and several are blended; elsewhere the best one
+    that compiles to tables is taken.
+
+    Parameters
+    ----------
+    dataset, metrics, out
+        What to fit, and where to write it. A metric's link is chosen, too.
+    split : Split, optional
+        Train and validation part are fitted, figures are of the test part. All rows by default.
+    budget : float
+        Seconds for each metric, above 0. What is tried follows from counted work, not from a clock, so that the same
+        data, budget and seed give the same models.
+    seed : int
+        Of folds and models.
+    threads : int, optional
+        Members fitted at the same time; None means all cores.
+    progress : callable, optional
+        Called with (metric, share of the budget that is used).
+
+    Returns
+    -------
+    list of AutomaticResult
+        One a metric.
+
+    Raises
+    ------
+    DataError
+        If a metric is not in the data, or has too few rows.
+    ModelError
+        If nothing can be fitted or compiled.
+
+    Warns
+    -----
+    AccelnasWarning
+        If what is chosen is no better than a sum of one number a choice, or hardly better than the median.
+    """
+    budget, seed = check_number("budget", budget, 0.001, 1e9, ModelError), check_seed(seed)
+    check_threads(threads)
+    parts = split or whole_split(dataset)
+    ids = np.sort(np.concatenate([parts.train, parts.val]))
+    tell = progress or (lambda *_: None)
+    results = []
+    for metric in metrics:
+        start = time.perf_counter()
+        tell(metric.name, 0.0)
+        choice = choose(dataset, ids, metric, budget, seed, threads, partial(tell, metric.name))
+        if enumerates(dataset.space):
+            noise = _write_table(dataset, parts, choice, metric, out)
+        else:
+            noise = _write_best(dataset, parts, choice, out, threads)
+        if choice.is_plain:
+            warnings.warn(
+                f"{metric.name}: models err by {choice.figures.mae:.4g} on rows left out, hardly less than a sum of "
+                "one number a choice or the median of all; measure more architectures, or look at the data",
+                AccelnasWarning,
+                stacklevel=2,
+            )
+        figures, test = choice.figures, dataset.rows(parts.test)
+        test = test[~np.isnan(dataset.values(metric.name)[test])]
+        if test.size > 1:
+            figures = evaluate(
+                dataset.values(metric.name)[test], choice.predict(dataset.choices[test]), metric.direction
+            )
+        names = [attempt.name for attempt in choice.attempts if attempt.note == "chosen"]
+        members = sum(ensemble.fit.models.count for ensemble in choice.ensembles)
+        size = sum(ensemble.fit.models.size for ensemble in choice.ensembles)
+        seconds = time.perf_counter() - start
+        results.append(
+            AutomaticResult(metric.name, figures, " + ".join(names), members, size, noise, seconds, choice.attempts)
+        )
+    about = {result.name: [asdict(attempt) for attempt in result.attempts] for result in results}
+    write_text(Path(out) / "fit.json", json.dumps({"budget": budget, "seed": seed, "attempts": about}, indent=1) + "\n")
+    return results
+
+
+def _write_table(dataset: Dataset, split: Split, choice: Choice, metric: MetricSpec, out: str | Path) -> float | None:
+    """Write predictions of all architectures; give the noise of one measurement."""
+    own = MetricSettings(**{**vars(metric), "link": "identity"})
+    first = choice.ensembles[0]
+    spread = np.zeros(len(choice.left_out))
+    values = dataset.values(metric.name)[first.rows]
+    judged = Ensemble(own, Fit(first.fit.models, choice.left_out, spread), 1.0, 0.0, first.rows, values)
+    uncertainty = estimate_uncertainty(dataset, judged)
+    noise = unit_noise(dataset, judged, uncertainty)
+    space = tabulated_space(dataset.space)
+    every = (space.range(first, min(first + BATCH, space.size)) for first in range(0, space.size, BATCH))
+    table = np.concatenate([choice.predict(rows) for rows in every])
+    provenance = _provenance(dataset, split, choice)
+    surrogate = _core.Surrogate.tabulated(space._core, table)
+    write_metric(out, replace(own, noise=noise), surrogate, provenance, uncertainty)
+    return noise
+
+
+def _write_best(dataset: Dataset, split: Split, choice: Choice, out: str | Path, threads: int | None) -> float | None:
+    """Compile the one ensemble; give the noise of one measurement."""
+    (ensemble,) = choice.ensembles
+    uncertainty = estimate_uncertainty(dataset, ensemble)
+    noise = unit_noise(dataset, ensemble, uncertainty)
+    write_ensemble(dataset, split, choice.settings, ensemble, uncertainty, noise, out, threads, 100_000)
+    return noise
+
+
+def _provenance(dataset: Dataset, split: Split, choice: Choice) -> dict[str, str]:
+    names = [attempt.name for attempt in choice.attempts if attempt.note == "chosen"]
+    return {
+        "data_sha256": dataset.sha256,
+        "split": split.name,
+        "split_sha256": split.sha256,
+        "settings": choice.settings.name,
+        "settings_sha256": choice.settings.sha256,
+        "seed": str(choice.settings.seed),
+        "recipe": " + ".join(names),
+        "family": "table",
+        "kernels": kernels(),
+    }

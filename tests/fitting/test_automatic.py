@@ -1,0 +1,193 @@
+"""Models chosen from data: the product kernel against its definition, blends, and the way of a user."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.optimize import approx_fprime
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+
+import accelnas
+from accelnas import AccelnasWarning, DataError, ModelError
+from accelnas.fitting.anova import GaussianProcess, ProductKernel, posterior_members
+from accelnas.fitting.anova.process import _likelihood_gradient
+from accelnas.fitting.automatic import fit_automatically
+from accelnas.fitting.automatic.blend import Blend
+from accelnas.fitting.completion import dataset_of
+from accelnas.fitting.ensemble import link_of
+from accelnas.fitting.metric import MetricSpec
+from accelnas.fitting.settings import MetricSettings
+from accelnas.space.definition import defined
+from command_line import failure, run
+
+SPACE = defined(
+    "cells",
+    {
+        "a": [
+            {"name": "op0", "choices": ["skip", "conv", "pool"]},
+            {"name": "op1", "choices": ["skip", "conv", "pool"]},
+        ],
+        "b": [{"name": "op2", "choices": ["skip", "conv", "pool"]}, {"name": "wide", "choices": [False, True]}],
+        "c": [{"name": "op3", "choices": ["skip", "conv", "pool"]}, {"name": "only", "choices": [1]}],
+        "d": [{"name": "op4", "choices": ["skip", "conv", "pool"]}],
+    },
+)
+EVERY = SPACE.range(0, SPACE.size)
+
+
+def accuracy(rows):
+    """An accuracy of operations without an order, that fails where nothing connects, and saturates."""
+    gains = np.array([0.4, 1.0, 0.7])[rows[:, [0, 1, 2, 4, 6]]]
+    quality = gains.prod(axis=1) * (1 + 0.2 * rows[:, 3]) + 0.3 * gains.mean(axis=1)
+    return np.where((rows[:, :3] == 0).all(axis=1), 10.0, 95 - 25 * np.exp(-2 * quality))
+
+
+def table(rows, **metrics):
+    columns = {v.name: [v.choices[c] for c in rows[:, i]] for i, v in enumerate(SPACE.variables)}
+    return pl.DataFrame(columns | metrics)
+
+
+def test_product_kernel_is_its_definition():
+    kernel, random = ProductKernel(SPACE), np.random.default_rng(0)
+    theta = kernel.start(random)
+    rows = EVERY[random.permutation(len(EVERY))[:40]]
+    targets = random.normal(size=40)
+    expected = np.exp(theta[kernel.scale]) * np.ones((40, 40))
+    at = 0
+    for v, variable in enumerate(SPACE.variables):
+        card = len(variable.choices)
+        count = min(card - 1, 2)
+        positions = theta[at : at + count * card].reshape(count, card)[:, rows[:, v]]
+        expected *= np.exp(-0.5 * np.square(positions[:, :, None] - positions[:, None]).sum(axis=0))
+        at += count * card
+    np.testing.assert_allclose(kernel.matrix(theta, rows, rows), 1 + expected, rtol=1e-12)
+
+    def likelihood(theta):
+        gram = kernel.matrix(theta, rows, rows) + np.exp(theta[kernel.noise]) * np.eye(40)
+        return -0.5 * targets @ np.linalg.solve(gram, targets) - 0.5 * np.linalg.slogdet(gram)[1]
+
+    found = _likelihood_gradient(kernel, theta, rows, targets)
+    np.testing.assert_allclose(found, approx_fprime(theta, likelihood, 1e-6), rtol=2e-3, atol=2e-4)
+
+
+def test_product_process_is_that_of_scikit_learn():
+    kernel = ProductKernel(SPACE)
+    theta = kernel.start(np.random.default_rng(1))
+    positions, at = [], 0
+    for variable in SPACE.variables:
+        count, card = min(len(variable.choices) - 1, 2), len(variable.choices)
+        positions.append(theta[at : at + count * card].reshape(count, card))
+        at += count * card
+    inputs = np.concatenate([own[:, EVERY[:, v]].T for v, own in enumerate(positions)], axis=1)
+    some = np.random.default_rng(2).permutation(len(EVERY))[:60]
+    targets = accuracy(EVERY[some])
+    targets = (targets - targets.mean()) / targets.std()
+    noise = np.exp(theta[kernel.noise])
+    same = ConstantKernel(np.exp(theta[kernel.scale])) * RBF(1.0) + ConstantKernel(1.0) + WhiteKernel(noise)
+    peer = GaussianProcessRegressor(same, optimizer=None, alpha=0.0).fit(inputs[some], targets)
+    process = GaussianProcess(kernel, theta, EVERY[some], targets)
+    np.testing.assert_allclose(process.predict(EVERY), peer.predict(inputs), atol=1e-8)
+    tables = posterior_members(process, 200, seed=3)
+    draws = tables.predict(EVERY)
+    np.testing.assert_allclose(draws.mean(axis=0), process.predict(EVERY), atol=1e-8)
+    _, std = peer.predict(inputs, return_std=True)
+    latent = np.sqrt(np.maximum(std**2 - noise, 0))
+    assert np.median(np.abs(draws.std(axis=0) / latent - 1)) < 0.1
+
+
+def test_limits_are_scales():
+    for direction, limit in (("maximise", 75.0), ("minimise", 50.0)):
+        link = link_of(MetricSettings("m", "", direction, limit=limit))
+        values = np.array([55.0, 60.0, 74.0])
+        scaled = link.apply(values)
+        assert (np.diff(scaled) > 0).all()
+        np.testing.assert_allclose(link.inverse(scaled), values)
+        np.testing.assert_allclose(link.slope(values), np.abs(limit - values))
+        slope = (link.inverse(scaled + 1e-6) - values) / 1e-6
+        np.testing.assert_allclose(slope, link.slope(values), rtol=1e-4)
+
+
+def test_blends_trust_each_model_where_it_is_exact():
+    random = np.random.default_rng(4)
+    measured = 100 - np.exp(random.uniform(0, 4, 2000))
+    near = 100 - (100 - measured) * np.exp(0.05 * random.normal(size=2000))  # exact near the limit
+    plain = measured + random.normal(size=2000)
+    blend = Blend.fitted(np.stack([near, plain]), measured, 100.0)
+    powers = blend.powers
+    assert powers[:, 1] == pytest.approx([1.0, 0.0], abs=0.3)
+    fresh = 100 - np.exp(random.uniform(0, 4, 2000))
+    both = np.stack([100 - (100 - fresh) * np.exp(0.05 * random.normal(size=2000)), fresh + random.normal(size=2000)])
+    errors = np.abs(blend.predict(both) - fresh).mean()
+    assert errors < 0.9 * min(np.abs(both[0] - fresh).mean(), np.abs(both[1] - fresh).mean())
+    assert np.array_equal(blend.predict(both[:1]), both[0])
+
+
+def test_models_are_chosen_and_written(tmp_path):
+    some = np.sort(np.random.default_rng(5).permutation(len(EVERY))[:120])
+    values = accuracy(EVERY)
+    data, specs = dataset_of(SPACE, some, {"top1": values[some]}), [MetricSpec("top1", "%")]
+    found = fit_automatically(data, specs, tmp_path / "b", budget=11, threads=2)
+    again = fit_automatically(data, specs, tmp_path / "c", budget=11, threads=1)
+    assert (tmp_path / "b/top1.safetensors").read_bytes() == (tmp_path / "c/top1.safetensors").read_bytes()
+    assert again[0].family == found[0].family
+    bench = accelnas.load(tmp_path / "b")
+    others = np.setdiff1d(np.arange(len(EVERY)), some)
+    predicted = bench.predict(EVERY, "top1", dtype="float64")
+    baseline = found[0].attempts[-2].figures
+    assert found[0].figures.mae < 0.3 * baseline.mae
+    assert np.abs(predicted - values)[others].mean() < 0.3 * baseline.mae
+    assert "product_process" in found[0].family
+    best = bench.best("top1")
+    assert best.values[0] == predicted.max()
+    assert values[SPACE.index(best.architectures)[0]] >= np.sort(values)[-5]
+    mean, std = bench.predict(EVERY[others], "top1", return_std=True)
+    assert 0.5 < np.mean(np.abs(mean - values[others]) < 2 * std) <= 1
+    told = json.loads((tmp_path / "b/fit.json").read_text())
+    assert [a["name"] for a in told["attempts"]["top1"]] == [a.name for a in found[0].attempts]
+    assert bench.provenance("top1")["recipe"] == found[0].family
+
+
+def test_a_small_budget_tries_less_and_noise_is_warned_of(tmp_path):
+    some = np.sort(np.random.default_rng(1).permutation(len(EVERY))[:108])
+    noise = np.random.default_rng(6).normal(size=len(some))
+    data = dataset_of(SPACE, some, {"noise": noise})
+    with pytest.warns(AccelnasWarning, match="measure more architectures"):
+        (found,) = fit_automatically(data, [MetricSpec("noise")], tmp_path / "b", budget=4)
+    assert [attempt.note for attempt in found.attempts].count("no time left") >= 5
+    for budget in (0.0, -1.0, np.nan):
+        with pytest.raises(ModelError, match="budget"):
+            fit_automatically(data, [MetricSpec("noise")], tmp_path / "c", budget=budget)
+
+
+def test_spaces_that_do_not_enumerate_get_tables(tmp_path):
+    space = accelnas.mnasnet_space()
+    rows = space.sample(120, seed=7)
+    values = 50 + rows.sum(axis=1) + np.random.default_rng(8).normal(0, 0.1, 120)
+    columns = {v.name: [v.choices[c] for c in rows[:, i]] for i, v in enumerate(space.variables)}
+    from accelnas.fitting.dataset import from_table
+
+    data = from_table(pl.DataFrame(columns | {"score": values}), space)
+    (found,) = fit_automatically(data, [MetricSpec("score")], tmp_path / "b", budget=5)
+    bench = accelnas.load(tmp_path / "b")
+    assert bench.space == space
+    assert bench.best("score").certificate.size == space.size
+    assert found.family.startswith(("anova_process", "xgboost"))
+
+
+def test_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    some = np.random.default_rng(9).permutation(len(EVERY))[:100]
+    table(EVERY[some], top1=accuracy(EVERY[some]), latency_ms=1.0 + EVERY[some].sum(axis=1)).write_csv("t.csv")
+    (tmp_path / "space.toml").write_text(SPACE.to_toml())
+    shown = run("fit", "t.csv", "--space", "space.toml", "--budget", "4s", "-o", "b").stdout
+    assert "maximise top1, minimise latency_ms" in shown
+    assert all(word in shown for word in ("chosen", "baseline"))
+    assert accelnas.load("b").metrics["latency_ms"].direction == "minimise"
+    judged = run("fit", "t.csv", "--space", "space.toml", "--maximise", "top1", "--budget", "4s", "--split", "random",
+                 "-o", "c").stdout  # fmt: skip
+    assert "10 rows of the test part" in judged
+    assert "--budget is 'soon'" in failure("fit", "t.csv", "--space", "space.toml", "--budget", "soon", "-o", "d")
+    with pytest.raises(DataError):
+        fit_automatically(dataset_of(SPACE, some[:3], {"m": np.arange(3.0)}), [MetricSpec("m")], "e")
