@@ -30,7 +30,7 @@ def kernel(request, space):
 
 
 def theta_of(kernel, seed=0):
-    theta = kernel.start() + 0.3 * np.random.default_rng(seed).standard_normal(kernel.size)
+    theta = kernel.start(np.random.default_rng(0)) + 0.3 * np.random.default_rng(seed).standard_normal(kernel.size)
     theta[kernel.noise] = np.log(0.05)
     return theta
 

@@ -213,7 +213,7 @@ def test_outliers_and_nulls_are_left_out(tmp_path, dataset, split):
         (("members = 3", "members = 0"), "members is 0; choose an integer of 1 to"),
         (("members = 3", "members = true"), "members is True, of the wrong type"),
         (("members = 3", "members = 3\nmembres = 4"), "unknown field membres"),
-        (('"xgboost"', '"xgbost"'), "family is 'xgbost'; choose one of anova_process, xgboost, lightgbm"),
+        (('"xgboost"', '"xgbost"'), "family is 'xgbost'; choose one of anova_process, product_process, xgboost"),
         (('"reciprocal"', '"inverse"'), "link is 'inverse'; choose one of identity"),
         (('"RECIPE"', '"nothing"'), "recipe is 'nothing'; choose one of exact, formula, xgb"),
         (('"exact"', '"formula"'), "params: no formula is known for it; those with one are peak_memory"),
