@@ -144,7 +144,7 @@ def test_models_are_chosen_and_written(tmp_path):
     assert values[SPACE.index(best.architectures)[0]] >= np.sort(values)[-5]
     mean, std = bench.predict(EVERY[others], "top1", return_std=True)
     assert 0.5 < np.mean(np.abs(mean - values[others]) < 2 * std) <= 1
-    told = json.loads((tmp_path / "b/fit.json").read_text())
+    told = json.loads((tmp_path / "b/fit.json").read_text(), parse_constant=pytest.fail)  # no NaN
     assert [a["name"] for a in told["attempts"]["top1"]] == [a.name for a in found[0].attempts]
     assert bench.provenance("top1")["recipe"] == found[0].family
 
@@ -188,6 +188,12 @@ def test_command(tmp_path, monkeypatch):
     judged = run("fit", "t.csv", "--space", "space.toml", "--maximise", "top1", "--budget", "4s", "--split", "random",
                  "-o", "c").stdout  # fmt: skip
     assert "10 rows of the test part" in judged
+    assert "--budget is for choosing" in failure(
+        "fit", "t.csv", "--space", "space.toml", "--settings", "own", "--budget", "4s", "-o", "d"
+    )
+    with pytest.raises(DataError, match="beauty"):
+        fit_automatically(dataset_of(SPACE, some, {"m": some / 7}), [MetricSpec("m"), MetricSpec("beauty")], "d")
+    assert not (tmp_path / "d").exists()
     assert "--budget is 'soon'" in failure("fit", "t.csv", "--space", "space.toml", "--budget", "soon", "-o", "d")
     with pytest.raises(DataError):
         fit_automatically(dataset_of(SPACE, some[:3], {"m": np.arange(3.0)}), [MetricSpec("m")], "e")

@@ -58,8 +58,14 @@ def fit(
         ),
     ] = None,
     budget: Annotated[
-        str, typer.Option(metavar="TIME", help="Work on choosing models for each metric: 90s, 2m, 1h.")
-    ] = "2m",
+        str | None,
+        optional(
+            "--budget",
+            metavar="TIME",
+            text="Work on choosing models for each metric: 90s, 2m, 1h.",
+            default="2m, without settings",
+        ),
+    ] = None,
     split: Annotated[
         str | None,
         optional(
@@ -91,8 +97,10 @@ def fit(
         if metrics is not None or members is not None:
             raise DataError("--metrics and --members are for settings; name metrics with --maximise and --minimise")
         parts = None if split in (None, "all") else read_parts(str(split), data, dataset)
-        _choose(dataset, directed, output, parts, budget, threads)
+        _choose(dataset, directed, output, parts, budget or "2m", threads)
         return
+    if budget is not None:
+        raise DataError("--budget is for choosing models; leave out --settings, or name metrics or a space")
     chosen = directed.settings(settings)
     parts = read_parts(split or "official", data, dataset, whole=True)
     with ExitStack() as bars:
@@ -138,14 +146,13 @@ def _choose(
         for attempt in result.attempts:
             f = attempt.figures
             figures = ["", "", ""] if f is None else [f"{f.r2:.4f}", f"{f.tau:.4f}", significant(f.mae, 4)]
+            figures = ["–" if text == "nan" else text for text in figures]
             table.add_row(attempt.name, *figures, f"{attempt.seconds:.1f}", attempt.note)
         screen.print(table)
-    where = "rows left out" if split is None else f"the {len(split.test):,} rows of the test part"
-    for result in results:
-        f = result.figures
-        if f is not None and split is not None:
-            screen.print(f"{result.name}: R² {f.r2:.4f}, tau {f.tau:.4f}, MAE {significant(f.mae, 4)} on {where}")
-    screen.print(f"{output}: {len(results)} metrics; figures above are of rows that models did not see")
+        if split is not None and (f := result.figures) is not None:
+            rows = f"the {len(split.test):,} rows of the test part"
+            screen.print(f"{result.name}: R² {f.r2:.4f}, tau {f.tau:.4f}, MAE {significant(f.mae, 4)} on {rows}")
+    screen.print(f"{output}: {len(results)} metrics; figures in tables are of rows that models did not see")
 
 
 def _seconds(text: str) -> float:

@@ -168,10 +168,14 @@ def _check_metric(dataset: Dataset, settings: Settings, name: str) -> None:
         )
     if not metric.formula:
         dataset.values(name)
+    if metric.limit is not None:
+        raise ModelError(
+            f"{name}: the distance to a limit is no link; let accelnas fit choose models, without settings"
+        )
     if metric.recipe is not None and not FAMILIES[metric.recipe.family].compiles:
         raise ModelError(
             f"{name}: {metric.recipe.family} does not compile into trees or tables; compare it with "
-            "`accelnas evaluate`, and fit a benchmark with another family"
+            "`accelnas evaluate`, and fit a benchmark with another family, or without settings"
         )
 
 

@@ -63,7 +63,7 @@ class Candidate:
         return MetricSettings(**own)
 
     def seconds(self, rows: int, variables: int) -> float:
-        """About the time of a fit, on a core of 2024: counted, not measured, so that a budget always buys the same."""
+        """About the time of a fit, on one core: counted, not measured, so that a budget always buys the same."""
         family = self.recipe.family
         if family in ("product_process", "anova_process"):
             steps: int = sum(count * min(size, rows) ** 2 for size, count in self.recipe.parameters["steps"])
@@ -71,7 +71,7 @@ class Candidate:
             return 2 * (steps * variables * factor + 6e-11 * rows**3) + 1.0
         if family == "epsilon_svr":
             return 1.0 + FOLDS * 2e-7 * rows**2
-        return 1.0 + MEMBERS * (0.4 if family == "lightgbm" else 1.0) * (0.3 + 1e-6 * rows * variables * 100)
+        return 1.0 + MEMBERS * (0.4 if family == "lightgbm" else 1.0) * (0.3 + 1e-4 * rows * variables)
 
 
 def limit_of(values: NDArray[np.float64], direction: str) -> float:

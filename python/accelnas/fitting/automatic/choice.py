@@ -13,6 +13,7 @@ import numpy as np
 from accelnas.errors import ModelError
 from accelnas.fitting.automatic.blend import Blend
 from accelnas.fitting.automatic.candidates import FOLDS, MEMBERS, candidates, enumerates, limit_of
+from accelnas.fitting.encoding import Encoding
 from accelnas.fitting.ensemble import fit_ensemble, folds_of, link_of, usable_rows
 from accelnas.fitting.evaluate import Figures, evaluate
 from accelnas.fitting.settings import MetricSettings, Settings
@@ -185,9 +186,7 @@ def _joined(
 
 def _additive(dataset: Dataset, rows: NDArray[np.intp], measured: Floats, folds: Sequence[NDArray[np.intp]]) -> Floats:
     """Predict each fold by a sum of one number a choice, fitted to the others by ridge regression."""
-    choices = dataset.choices[rows]
-    cards = [len(variable.states) for variable in dataset.space.variables]
-    design = np.concatenate([np.eye(card)[choices[:, v]] for v, card in enumerate(cards)], axis=1)
+    design = Encoding.one_hot(dataset.space).transform(dataset.choices[rows], np.float64)
     out = np.empty(len(measured))
     for fold in folds:
         others = np.setdiff1d(np.arange(len(measured)), fold, assume_unique=True)

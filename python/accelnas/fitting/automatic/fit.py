@@ -98,15 +98,22 @@ def fit_automatically(
     DataError
         If a metric is not in the data, or has too few rows.
     ModelError
-        If nothing can be fitted or compiled.
+        If no metric is named, or nothing can be fitted or compiled.
 
     Warns
     -----
     AccelnasWarning
-        If what is chosen is no better than a sum of one number a choice, or hardly better than the median.
+        If what is chosen is no better than a sum of one number a choice, or hardly better than the median; or if the
+        repeats that the noise comes from can't all be of one kind.
     """
     budget, seed = check_number("budget", budget, 0.001, 1e9, ModelError), check_seed(seed)
     check_threads(threads)
+    if not metrics:
+        raise ModelError("no metrics are named; name at least one, with its direction")
+    for metric in metrics:  # complain before anything is fitted
+        dataset.values(metric.name)
+        if metric.name in dataset.report.doubtful and metric.noise is None:
+            warnings.warn(f"{metric.name}: {dataset.report.doubtful[metric.name]}", AccelnasWarning, stacklevel=2)
     parts = split or whole_split(dataset)
     ids = np.sort(np.concatenate([parts.train, parts.val]))
     tell = progress or (lambda *_: None)
@@ -139,9 +146,17 @@ def fit_automatically(
         results.append(
             AutomaticResult(metric.name, figures, " + ".join(names), members, size, noise, seconds, choice.attempts)
         )
-    about = {result.name: [asdict(attempt) for attempt in result.attempts] for result in results}
+    about = {result.name: [_told(attempt) for attempt in result.attempts] for result in results}
     write_text(Path(out) / "fit.json", json.dumps({"budget": budget, "seed": seed, "attempts": about}, indent=1) + "\n")
     return results
+
+
+def _told(attempt: Attempt) -> dict[str, object]:
+    """Give an attempt as JSON has it, which knows no NaN."""
+    told = asdict(attempt)
+    if attempt.figures is not None:
+        told["figures"] = {name: value if np.isfinite(value) else None for name, value in told["figures"].items()}
+    return told
 
 
 def _write_table(dataset: Dataset, split: Split, choice: Choice, metric: MetricSpec, out: str | Path) -> float | None:

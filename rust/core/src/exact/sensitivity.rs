@@ -12,7 +12,6 @@ use crate::exact::question::domain::Domain;
 use crate::exact::question::levels::{Level, Levels};
 use crate::space::definition::Space;
 use crate::surrogate::ensemble::Surrogate;
-use crate::tables::stored::Tables;
 use crate::threads::Run;
 
 /// Moments of a function of the space, and what some groups of variables explain, on the scale of the link.
@@ -41,16 +40,7 @@ pub fn sensitivity(
     surrogate.require_tables(", so their variance has no exact parts")?;
     let levels = Levels::independent(space)?;
     let divisions: Vec<Option<Division>> = groups.iter().map(|group| Division::of(&levels, group)).collect();
-    let mut functions = vec![surrogate.clone()];
-    if surrogate.members() > 1 {
-        functions.extend((0..surrogate.members()).map(|m| Surrogate {
-            constants: vec![surrogate.constants[m]],
-            tables: Tables { cells: vec![surrogate.tables.cells[m].clone()], ..surrogate.tables.clone() },
-            ..surrogate.clone()
-        }));
-    }
-    let mut found = Vec::new();
-    for function in &functions {
+    let found = |function: &Surrogate| {
         let network = Network::new(space, function, &Domain::whole(space), &levels, run)?;
         let variance = network.variances().iter().map(|(_, variance)| variance).sum();
         let of_group = |division: &Option<Division>| match division {
@@ -58,12 +48,14 @@ pub fn sensitivity(
             None => Ok([0.0; 2]),
         };
         let of_groups = divisions.iter().map(of_group).collect::<Result<_>>()?;
-        found.push(Sensitivity { mean: network.constant, variance, of_groups });
-    }
+        Ok(Sensitivity { mean: network.constant, variance, of_groups })
+    };
+    let mean = found(surrogate)?;
     if surrogate.members() == 1 {
-        found.push(found[0].clone());
+        return Ok(vec![mean.clone(), mean]);
     }
-    Ok(found)
+    let members = (0..surrogate.members()).map(|m| found(&surrogate.member(m)));
+    std::iter::once(Ok(mean)).chain(members).collect()
 }
 
 impl Division {

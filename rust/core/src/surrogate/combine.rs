@@ -16,6 +16,16 @@ pub fn combine(space: &Space, parts: &[(f64, &Surrogate)], constant: f64, run: &
         return Err(Error::model(format!("a weight or the constant is {value}; use finite numbers")));
     }
     let members = common_members(parts)?;
+    if parts.iter().all(|(_, part)| part.tables.is_complete() && part.forests.is_empty()) && !parts.is_empty() {
+        return complete(space, parts, constant, run);
+    }
+    let large = |part: &&(f64, &Surrogate)| part.1.tables.is_complete() && part.1.tables.cell_count() > MAX_CELLS;
+    if let Some((_, part)) = parts.iter().find(large) {
+        let cells = part.tables.cell_count();
+        return Err(Error::model(format!(
+            "a complete table of {cells} cells, more than {MAX_CELLS}, adds to complete tables alone; tabulate all metrics"
+        )));
+    }
     let purified = parts.iter().map(|(_, part)| part.purified(run)).collect::<Result<Vec<_>>>()?;
     let granularity = common_granularity(space, &purified.iter().map(|(tables, _)| &**tables).collect::<Vec<_>>())?;
     let cards = granularity.cards(space);
@@ -39,6 +49,22 @@ pub fn combine(space: &Space, parts: &[(f64, &Surrogate)], constant: f64, run: &
     }
     // Sums of purified tables are purified.
     Surrogate::new(space, constants, Tables::align(granularity, cards, tables), forests)
+}
+
+/// A weighted sum of complete tables, which is one again, of any number of cells.
+fn complete(space: &Space, parts: &[(f64, &Surrogate)], constant: f64, run: &Run<'_>) -> Result<Surrogate> {
+    let first = &parts[0].1.tables;
+    let mut tables = Tables::empty(first.granularity, first.cards.clone(), first.sets.clone());
+    tables.form = first.form;
+    let mut cells = vec![0.0; tables.cell_count()];
+    let mut sum = constant;
+    for (weight, part) in parts {
+        run.check()?;
+        sum += weight * part.constants[0];
+        cells.iter_mut().zip(&part.tables.cells[0]).for_each(|(sum, cell)| *sum += weight * cell);
+    }
+    tables.cells.push(cells);
+    Surrogate::new(space, vec![sum], tables, Vec::new())
 }
 
 /// The number of members that every part has, apart from those of one member.

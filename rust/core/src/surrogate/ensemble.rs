@@ -118,6 +118,19 @@ impl Surrogate {
         parts.iter().fold(0, |sum, (bytes, cells)| sum.saturating_add(bytes.saturating_mul(*cells)))
     }
 
+    /// One of the members; its groups are those that all have.
+    pub(crate) fn member(&self, m: usize) -> Surrogate {
+        let Tables { granularity, form, ref cards, ref sets, ref offsets, ref cells } = self.tables;
+        let (cards, sets, offsets) = (cards.clone(), sets.clone(), offsets.clone());
+        Surrogate {
+            constants: vec![self.constants[m]],
+            tables: Tables { granularity, form, cards, sets, offsets, cells: vec![cells[m].clone()] },
+            forests: self.forests.get(m).cloned().into_iter().collect(),
+            groups: self.groups.clone(),
+            repeats: None,
+        }
+    }
+
     /// Number of members.
     pub fn members(&self) -> usize {
         self.constants.len()

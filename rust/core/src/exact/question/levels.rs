@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::exact::question::domain::Domain;
 use crate::space::definition::{Block, Space};
 use crate::space::lawful::States;
+use crate::space::rules::Clause;
 use crate::tables::axes::joint;
 use crate::threads::ALONE;
 
@@ -152,10 +153,13 @@ impl Levels {
         let domain = Domain::whole(space);
         let of_block = |b: usize| Level::of_block(space, b, &domain, |v| domain.allowed()[v].len() > 1);
         let mut levels: Vec<Level> = (0..space.blocks().len()).map(of_block).collect();
+        let mut clauses = space.clauses();
         if space.is_listed() {
-            levels = vec![Level::united(space, &domain)?];
+            (levels, clauses) = (vec![Level::united(space, &domain)?], &[]);
         }
-        for clause in space.clauses() {
+        // What a block alone decides is decided in its states.
+        let is_across = |clause: &&Clause| space.blocks_of(clause.iter().map(|literal| literal.variable)).len() > 1;
+        for clause in clauses.iter().filter(is_across) {
             let ties = |level: &Level| clause.iter().any(|literal| level.variables.contains(&literal.variable));
             let (tied, others): (Vec<Level>, Vec<Level>) = levels.into_iter().partition(ties);
             let states = joint(tied.iter().map(|level| level.states));
