@@ -5,7 +5,7 @@
 
 use crate::layout::columns::columns;
 use crate::space::definition::{BYTE_STATES, Space};
-use crate::tables::axes::{Granularity, MAX_CELLS, MAX_COMPLETE, joint};
+use crate::tables::axes::{AxisSet, Granularity, MAX_BLOCKS, MAX_CELLS, MAX_COMPLETE, joint};
 use crate::tables::stored::Tables;
 
 /// A group of ascending axes and where in a member's cells its tables are.
@@ -128,6 +128,13 @@ pub(crate) const MEMBER_LANES: usize = 16;
 /// Whether groups are of axes that tables have, and small enough for a dense table.
 pub(crate) fn check_groups(space: &Space, tables: &Tables, groups: &[Vec<u16>]) -> std::result::Result<(), String> {
     let cards = &tables.cards;
+    let blocks = |set: &AxisSet| {
+        space.blocks_of(set.axes().iter().flat_map(|&a| tables.granularity.variables(space, a as usize))).len()
+    };
+    if let Some(set) = tables.sets.iter().find(|set| blocks(set) > MAX_BLOCKS) {
+        let (axes, found) = (set.axes(), blocks(set));
+        return Err(format!("the table over axes {axes:?} depends on {found} blocks, at most {MAX_BLOCKS} fit"));
+    }
     if tables.is_complete() && groups.iter().all(|axes| axes == tables.sets[0].axes()) {
         return match tables.cell_count() {
             0..=MAX_COMPLETE => Ok(()),

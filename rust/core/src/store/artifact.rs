@@ -344,6 +344,22 @@ mod tests {
     }
 
     #[test]
+    fn tables_over_more_blocks_than_questions_see_are_refused() {
+        let space = space_of(&[&[2], &[2], &[2], &[2]]);
+        for (granularity, form) in [(Granularity::Blocks, Form::Given), (Granularity::Variables, Form::Purified)] {
+            let set = AxisSet::new(&[0, 1, 2, 3]).unwrap();
+            let mut tables = Tables::empty(granularity, vec![2; 4], vec![set]);
+            tables.form = form;
+            tables.push_compact(&vec![1.0; tables.compact_len()]);
+            let groups = [vec![vec![0, 1, 2, 3]], vec![vec![0, 1, 2, 3]]];
+            let made = Surrogate { constants: vec![0.0], tables, forests: Vec::new(), groups, repeats: None };
+            let bytes = to_bytes(&space, &header(&space, &made), &made, None).unwrap();
+            let message = read(&space, &bytes).unwrap_err().to_string();
+            assert!(message.contains("depends on 4 blocks, at most 3 fit"), "{message}");
+        }
+    }
+
+    #[test]
     fn repeats_come_back_and_are_checked() {
         let space = space_of(&[&[3], &[4]]);
         let offsets: Vec<u32> = (0..13).map(|i| i * 5 / 2).collect();
