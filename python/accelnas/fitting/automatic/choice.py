@@ -136,8 +136,8 @@ def choose(
     limit = limit_of(measured, metric.direction)
     joined = [int(np.argmin([_score(values, measured) for values in predicted]))]
     if enumerates(dataset.space):
-        start = [i for i, (candidate, *_) in enumerate(fitted) if candidate.first]
-        joined = _joined(predicted, measured, limit, folds, start or joined)
+        first = [i for i, (candidate, *_) in enumerate(fitted) if candidate.first]
+        joined = _joined(predicted, measured, limit, folds, first or joined)
     left_out = _left_out(predicted[joined], measured, limit, folds)
     chosen = {fitted[i][0].name for i in joined}
     attempts = [replace(attempt, note="chosen") if attempt.name in chosen else attempt for attempt in attempts]
