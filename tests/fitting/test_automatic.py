@@ -8,6 +8,7 @@ import pytest
 from scipy.optimize import approx_fprime
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+from sklearn.linear_model import Ridge
 
 import accelnas
 from accelnas import AccelnasWarning, DataError, ModelError
@@ -18,6 +19,7 @@ from accelnas.fitting.automatic.blend import Blend
 from accelnas.fitting.automatic.choice import _joined
 from accelnas.fitting.completion import dataset_of
 from accelnas.fitting.ensemble import link_of
+from accelnas.fitting.families import FAMILIES, Recipe, Sample
 from accelnas.fitting.metric import MetricSpec
 from accelnas.fitting.settings import MetricSettings
 from accelnas.space.definition import defined
@@ -210,3 +212,35 @@ def test_command(tmp_path, monkeypatch):
     assert "--budget is 'soon'" in failure("fit", "t.csv", "--space", "space.toml", "--budget", "soon", "-o", "d")
     with pytest.raises(DataError):
         fit_automatically(dataset_of(SPACE, some[:3], {"m": np.arange(3.0)}), [MetricSpec("m")], "e")
+
+
+def test_baselines_are_what_they_say():
+    random = np.random.default_rng(11)
+    some = EVERY[random.permutation(len(EVERY))[:90]]
+    sample = Sample(some, random.normal(5.0, 1.0, 90))
+    sums = FAMILIES["additive"](Recipe("a", "additive", parameters={"ridge": 2.0}), SPACE)
+    several = [(i, len(v.choices)) for i, v in enumerate(SPACE.variables) if len(v.choices) > 1]
+    one_hot = np.concatenate([np.eye(count)[EVERY[:, i]] for i, count in several], axis=1)
+    peer = Ridge(2.0, fit_intercept=False).fit(one_hot[SPACE.index(some)], sample.targets - sample.targets.mean())
+    predicted = sums.gather([sums.fit(sample, sample, 0)]).predict(EVERY)
+    np.testing.assert_allclose(predicted[0], sample.targets.mean() + peer.predict(one_hot), rtol=1e-9)
+    middle = FAMILIES["median"](Recipe("m", "median"), SPACE)
+    assert (middle.gather([middle.fit(sample, sample, 0)]).predict(EVERY) == np.median(sample.targets)).all()
+
+
+@pytest.mark.slow
+def test_all_families_are_compared_on_a_table(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    some = np.random.default_rng(9).permutation(len(EVERY))[:60]
+    table(EVERY[some], top1=accuracy(EVERY[some])).write_csv("t.csv")
+    (tmp_path / "space.toml").write_text(SPACE.to_toml())
+    shown = run("evaluate", "t.csv", "--space", "space.toml", "--maximise", "top1", "--split", "random",
+                "--cache", "cache.sqlite", "-o", "report").stdout  # fmt: skip
+    found = pl.read_parquet("report/results.parquet")
+    assert set(found["settings"]) >= set(FAMILIES) - {"catboost", "gradient_boosting", "nu_svr"}
+    error = dict(found.select("settings", "mae").iter_rows())
+    measured = accuracy(EVERY)[some]
+    assert error["median"] > error["xgboost"]
+    assert 0 < error["median"] < np.ptp(measured)
+    assert "median" in shown
+    assert "nan" not in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +28,7 @@ FIGURES = ("r2", "tau", "spearman", "mae", "rmse", "overlap_50", "rows")  # aver
     "accelnas data fetch && accelnas evaluate",
     "accelnas evaluate --settings bundled --settings published --metrics accuracy -o report",
     "accelnas evaluate --settings bundled --settings boosted --runs bundled=cross-validation,learning-curve -o report",
+    "accelnas evaluate measured.csv --space space.toml --maximise top1 --split random",
     "accelnas evaluate measured.parquet --space space.toml --settings mine.toml --split random "
     "--runs official,cross-validation,learning-curve -o report",
 )
@@ -40,7 +42,7 @@ def evaluate(
         typer.Option(
             metavar="NAME|TOML",
             help="Settings to compare, as of `accelnas fit`. May be repeated.",
-            show_default="as of accelnas fit",
+            show_default="bundled for MnasNet's data; all families and two baselines for named metrics",
         ),
     ] = None,
     metrics: MetricsOption = None,
@@ -81,14 +83,21 @@ def evaluate(
 ) -> None:
     """Compare settings on measurements that they did not see, and write a report.
 
+    Metrics that --maximise and --minimise name are predicted by all families, and by two baselines: a sum of one
+    number a choice, and the median.
+
     Finished fits are kept, so only what is new or changed is fitted again. Importances in the report are those
     of the metrics of a benchmark, bundled or named, if it is of the data's space.
     """
+    from accelnas.fitting.automatic.candidates import of_families
     from accelnas.fitting.evaluation import Cache, Plan, plan_cells, run_evaluation, write_report
     from accelnas.fitting.fetch import cache_folder
 
-    chosen = [directed.settings(name) for name in settings or [""]]
-    dataset = read(data, space)
+    dataset, specs = read(data, space), directed.specs()
+    if specs and not settings:
+        chosen = of_families(dataset.space, specs, len(dataset))
+    else:
+        chosen = [directed.settings(name) for name in settings or [""]]
     parts = read_parts(split, data, dataset)
     names = listed(metrics)
     of_all, further = _runs(runs or ["official"])
@@ -157,7 +166,7 @@ def _table(evaluation: Evaluation) -> Table:
         ceiling = cells[0]["ceiling_mae"]
         table.add_row(
             *key,
-            *(f"{mean[name]:.4f}" for name in ("r2", "tau", "spearman")),
+            *("–" if isnan(mean[name]) else f"{mean[name]:.4f}" for name in ("r2", "tau", "spearman")),
             significant(mean["mae"], 4),
             significant(mean["rmse"], 4),
             f"{mean['overlap_50']:.2f}",

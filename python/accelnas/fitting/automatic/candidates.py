@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from accelnas.fitting.families import Recipe, Stage
-from accelnas.fitting.settings import MetricSettings
+from accelnas.fitting.settings import MetricSettings, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from accelnas.fitting.metric import MetricSpec
     from accelnas.space import Space
 
-__all__ = ["ENUMERATED", "MEMBERS", "Candidate", "candidates", "enumerates", "folds_for", "limit_of"]
+__all__ = ["ENUMERATED", "MEMBERS", "Candidate", "candidates", "enumerates", "folds_for", "limit_of", "of_families"]
 
 ENUMERATED = 1 << 20  # joint choices of a space whose models become tables of all architectures
-MEMBERS = 6
+FOLDS, MEMBERS = 5, 6
+MOST_ROWS = 2000  # of scikit-learn's Gaussian process in a comparison of families: it learns from all rows at each step
 FEW = 600  # rows to which processes learn their parameters for each fold apart, of which there are more
 MARGIN = 0.5  # of a limit beyond the best value, in distances from there to the median
 
@@ -44,6 +47,7 @@ _CATBOOST = Recipe(
 _SVR = Recipe("svr", "epsilon_svr", parameters={"C": 10.0, "epsilon": 0.05})
 _GAUSSIAN = Recipe("gaussian", "gaussian_process")
 _PERCEPTRON = Recipe("perceptron", "mlp")
+_ADDITIVE, _MEDIAN = Recipe("additive", "additive"), Recipe("median", "median")
 _LIMITED = Recipe(
     "limited trees",
     "xgboost",
@@ -92,7 +96,7 @@ class Candidate:
 
 def folds_for(space: Space, rows: int) -> int:
     """Give the number of parts that are left out in turn: more where rows are few and models cheap."""
-    return max(2, min(10 if rows <= FEW and enumerates(space) else 5, rows // 4))
+    return max(2, min(10 if rows <= FEW and enumerates(space) else FOLDS, rows // 4))
 
 
 def limit_of(values: NDArray[np.float64], direction: str) -> float:
@@ -130,3 +134,21 @@ def candidates(space: Space, values: NDArray[np.float64]) -> Iterator[Candidate]
     for scale in scales:
         for recipe in (_TRIPLES, _PAIRS, _LIMITED):
             yield Candidate(recipe, scale)
+
+
+def of_families(space: Space, metrics: Sequence[MetricSpec], rows: int) -> list[Settings]:
+    """Give settings that compare all families on metrics of so many rows, baselines last.
+
+    The product process is for spaces that enumerate, scikit-learn's Gaussian process for up to 2,000 rows.
+    """
+    recipes = [_TRIPLES, _XGBOOST, _LIGHTGBM, _FOREST, _SVR, _PERCEPTRON]
+    recipes += [_PRODUCT] if enumerates(space) else []
+    recipes += [_GAUSSIAN] if rows <= MOST_ROWS else []
+    recipes += [_CATBOOST] if find_spec("catboost") else []
+    found = []
+    for recipe in (*recipes, _ADDITIVE, _MEDIAN):
+        own = {metric.name: MetricSettings(**vars(metric), recipe=recipe) for metric in metrics}
+        stated = json.dumps([asdict(one) for one in own.values()], sort_keys=True)
+        sha256 = hashlib.sha256(stated.encode()).hexdigest()
+        found.append(Settings(recipe.family, MEMBERS, FOLDS, 0, True, own, sha256))
+    return found

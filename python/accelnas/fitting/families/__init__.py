@@ -2,6 +2,7 @@
 
 from accelnas.fitting.families.anova import AnovaProcess, ProductProcess
 from accelnas.fitting.families.base import Family, Fit, Recipe, Sample, Stage
+from accelnas.fitting.families.baselines import Additive, Median
 from accelnas.fitting.families.estimators import EpsilonSVR, GaussianProcessRegression, NuSVR, Perceptron
 from accelnas.fitting.families.trees import CatBoost, GradientBoosting, LightGBM, RandomForest, XGBoost
 
@@ -21,5 +22,7 @@ FAMILIES: dict[str, type[Family]] = {
         NuSVR,
         GaussianProcessRegression,
         Perceptron,
+        Additive,
+        Median,
     )
 }

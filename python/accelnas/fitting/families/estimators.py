@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from contextlib import contextmanager
 from multiprocessing import current_process
@@ -63,10 +64,12 @@ class UnwatchedFamily(EstimatorFamily):
 
     def fit(self, train: Sample, val: Sample, seed: int) -> Any:  # noqa: ARG002 no early stopping
         model, inputs = self.estimator(seed), self.inputs(train.choices)
-        if len(inputs) <= self.short or current_process().name != "MainProcess":
+        if len(inputs) <= self.short:
             return _fitted(model, inputs, train.targets)
+        if current_process().name != "MainProcess":
+            return _quietly_fitted(model, inputs, train.targets)
         with self._processes(1) as children:
-            fitted = children.submit(_fitted, model, inputs, train.targets)
+            fitted = children.submit(_quietly_fitted, model, inputs, train.targets)
             while not wait([fitted], timeout=POLL).done:
                 self.check()
             return fitted.result()
@@ -105,6 +108,13 @@ def one_hot(space: Space, choices: Choices) -> Floats:
 def _fitted(model: Any, inputs: Floats, targets: Floats) -> Any:
     with threadpool_limits(1):  # sums in one order
         return model.fit(inputs, targets)
+
+
+def _quietly_fitted(model: Any, inputs: Floats, targets: Floats) -> Any:
+    """Fit in a process whose filters of warnings no other thread changes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of parameters at the ends of their ranges
+        return _fitted(model, inputs, targets)
 
 
 class SupportVectorFamily(UnwatchedFamily):
@@ -150,7 +160,7 @@ class GaussianProcessRegression(UnwatchedFamily):
 
     name = "gaussian_process"
     library = "sklearn.gaussian_process"
-    short = 100
+    short = 0
     defaults: ClassVar[dict[str, Any]] = {"length_scale": 2.0, "noise": 0.01}  # what learning starts from
 
     def estimator(self, seed: int) -> Any:  # noqa: ARG002 nothing random
