@@ -16,7 +16,14 @@ SPACE = space_of(
     c={"c0": [0, 1], "c1": [1, 2, 3]},
 )
 BLOCKS = [[0, 1], [2, 4], [5, 6]]
-ORDERS = [((3, 3, 3), "variables"), ((2, 4), "variables"), ((1, 0, 3), "variables"), ((1, 2, 3), "blocks")]
+ORDERS = [
+    ((3, 3, 3), "variables"),
+    ((2, 4), "variables"),
+    ((1, 0, 3), "variables"),
+    ((1, 2, 3), "blocks"),
+    ((3, 3, 3), "variables", "plane"),
+    ((1, 2), "blocks", "plane"),
+]
 
 
 @pytest.fixture(scope="module")

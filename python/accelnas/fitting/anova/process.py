@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Choices = NDArray[np.uint8]
 
-__all__ = ["GaussianProcess", "Kernel", "learn"]
+__all__ = ["GaussianProcess", "Kernel", "learn", "log_likelihood"]
 
 DECAYS = 0.9, 0.95  # of Adam's moments
 LEAST_PARAMETER, LARGEST_PARAMETER = -14.0, 6.0
@@ -108,6 +108,19 @@ def learn(
             if step > (1 - AVERAGED) * total:
                 kept.append(theta)
     return np.asarray(np.round(np.mean(kept, axis=0), DIGITS))
+
+
+def log_likelihood(kernel: Kernel, theta: Floats, choices: Choices, targets: Floats) -> float:
+    """Logarithm of the marginal likelihood of targets, float64 (n,), at choices (Rasmussen & Williams 2006, Eq. 2.30).
+
+    Raises
+    ------
+    ModelError
+        If the covariance matrix is not positive definite.
+    """
+    process = GaussianProcess(kernel, theta, choices, targets)
+    size = 2 * float(np.log(np.diag(process.factor)).sum()) + len(targets) * float(np.log(2 * np.pi))
+    return -0.5 * (float(targets @ process.alpha) + size)
 
 
 def _likelihood_gradient(kernel: Kernel, theta: Floats, states: NDArray[np.uint8], targets: Floats) -> Floats:
