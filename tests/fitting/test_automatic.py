@@ -18,7 +18,6 @@ from accelnas.fitting.automatic.blend import Blend
 from accelnas.fitting.completion import dataset_of
 from accelnas.fitting.ensemble import link_of
 from accelnas.fitting.metric import MetricSpec
-from accelnas.fitting.settings import MetricSettings
 from accelnas.space.definition import defined
 from command_line import failure, run
 
@@ -98,8 +97,8 @@ def test_product_process_is_that_of_scikit_learn():
 
 
 def test_limits_are_scales():
-    for direction, limit in (("maximise", 75.0), ("minimise", 50.0)):
-        link = link_of(MetricSettings("m", "", direction, limit=limit))
+    for name, limit in (("below", 75.0), ("above", 50.0)):
+        link = link_of(MetricSpec("m", link=name, limit=limit))
         values = np.array([55.0, 60.0, 74.0])
         scaled = link.apply(values)
         assert (np.diff(scaled) > 0).all()

@@ -29,7 +29,11 @@ _TREES = {"max_depth": 6, "learning_rate": 0.05, "min_child_weight": 2, "subsamp
 _LEAVES = {"num_leaves": 31, "learning_rate": 0.05, "min_data_in_leaf": 5, "bagging_fraction": 0.8, "bagging_freq": 1}
 _PRODUCT = Recipe("product", "product_process", parameters={"steps": [[700, 120]], "processes": 2})
 _TRIPLES = Recipe("triples", "anova_process", parameters={"orders": [3, 3, 3], "steps": [[800, 60]], "processes": 2})
-_PAIRS = Recipe("pairs", "anova_process", parameters={"orders": [4, 4], "steps": [[800, 60]], "processes": 2})
+_GROWN = Recipe(
+    "grown",
+    "anova_process",
+    parameters={"orders": "likelihood", "positions": "likelihood", "steps": [[800, 60]], "processes": 2},
+)
 _XGBOOST = Recipe("trees", "xgboost", (Stage({"base_score": 0.0, **_TREES}, rounds=1000, stop=50),), one_hot=True)
 _LIGHTGBM = Recipe("leaves", "lightgbm", (Stage(_LEAVES, rounds=1000, stop=50),), one_hot=True)
 _FOREST = Recipe(
@@ -57,9 +61,10 @@ class Candidate:
 
     def settings(self, metric: MetricSpec, values: NDArray[np.float64]) -> MetricSettings:
         """Give the settings of a metric with these measured values."""
-        link = "identity" if self.scale == "limit" else self.scale
-        limit = limit_of(values, metric.direction) if self.scale == "limit" else None
-        own = {**vars(metric), "link": link, "recipe": self.recipe, "limit": limit}
+        own = {**vars(metric), "link": self.scale, "limit": None, "recipe": self.recipe}
+        if self.scale == "limit":
+            side = "below" if metric.direction == "maximise" else "above"
+            own |= {"link": side, "limit": limit_of(values, metric.direction)}
         return MetricSettings(**own)
 
     def seconds(self, rows: int, variables: int) -> float:
@@ -101,7 +106,7 @@ def candidates(space: Space, values: NDArray[np.float64]) -> Iterator[Candidate]
         for recipe, scale in ((_FOREST, "identity"), (_TRIPLES, "identity"), (_SVR, "limit")):
             yield Candidate(recipe, scale)
         return
-    scales = ("identity", "log", "reciprocal") if (values > 0).all() else ("identity",)
-    for scale in scales:
-        for recipe in (_TRIPLES, _PAIRS, _LIMITED):
+    scales = ("identity", "limit", "log", "reciprocal") if (values > 0).all() else ("identity", "limit")
+    for recipe in (_GROWN, _LIMITED):
+        for scale in scales:
             yield Candidate(recipe, scale)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,8 @@ import numpy as np
 from accelnas.errors import ModelError
 from accelnas.fitting.automatic.blend import Blend
 from accelnas.fitting.automatic.candidates import FOLDS, MEMBERS, candidates, enumerates, limit_of
+from accelnas.fitting.automatic.joining import Group
+from accelnas.fitting.automatic.stack import Stack
 from accelnas.fitting.encoding import Encoding
 from accelnas.fitting.ensemble import fit_ensemble, folds_of, link_of, usable_rows
 from accelnas.fitting.evaluate import Figures, evaluate
@@ -27,12 +30,12 @@ if TYPE_CHECKING:
     from accelnas.fitting.dataset import Dataset
     from accelnas.fitting.ensemble import Ensemble
     from accelnas.fitting.metric import MetricSpec
+    from accelnas.space import Space
 
     Floats = NDArray[np.float64]
 
 __all__ = ["Attempt", "Choice", "choose"]
 
-GAIN = 0.01  # of the score: what another model in the blend has to bring
 RIDGE = 1.0  # penalty of the baseline, in rows
 
 
@@ -62,9 +65,9 @@ class Attempt:
 class Choice:
     """The models of one metric."""
 
-    settings: Settings  # of the first of the ensembles
-    ensembles: Sequence[Ensemble]  # one, or what is blended
-    blend: Blend
+    settings: Sequence[Settings]  # of each of the ensembles
+    ensembles: Sequence[Ensemble]  # one, or what is joined
+    joint: Blend | Stack  # of the metric, for a table of the whole space, or on the scale of the one link
     left_out: Floats  # float64 (n,): what models say of each fitted row that did not see it, in the metric's unit
     attempts: Sequence[Attempt]  # candidates, the blend and two baselines
     figures: Figures  # of `left_out`
@@ -78,7 +81,9 @@ class Choice:
 
     def predict(self, choices: NDArray[np.uint8]) -> Floats:
         """Predict the metric, float64 (n,)."""
-        return self.blend.predict(np.stack([ensemble.predict(choices) for ensemble in self.ensembles]))
+        if isinstance(self.joint, Stack):
+            return self.joint.ensemble(self.ensembles, self.left_out).predict(choices)
+        return self.joint.predict(np.stack([ensemble.predict(choices) for ensemble in self.ensembles]))
 
 
 def choose(
@@ -93,8 +98,8 @@ def choose(
     """Try candidates within a budget of seconds, and join the best.
 
     All are judged on the same rows, which they did not see: by the product of the mean absolute error and of one minus
-    Kendall's tau. In a space that enumerates, models are blended as long as that lowers it; elsewhere the best is
-    taken.
+    Kendall's tau. Models are joined as long as that lowers it: in a space that enumerates all are blended, elsewhere
+    those of one scale are stacked.
     `tell` gets the share of the budget that is used.
 
     Raises
@@ -109,7 +114,7 @@ def choose(
     base = Settings("automatic", MEMBERS, max(2, min(FOLDS, len(rows) // 4)), seed, True, {}, "")
     folds = folds_of(dataset, rows, base)
     several = sum(len(variable.states) > 1 for variable in dataset.space.variables)
-    fitted: list[tuple[Candidate, Settings, Ensemble, Floats]] = []
+    fitted: list[tuple[Candidate, Settings, Ensemble]] = []
     attempts: list[Attempt] = []
     used = 0.0
     for candidate in candidates(dataset.space, measured):
@@ -127,61 +132,54 @@ def choose(
             attempts.append(Attempt(candidate.name, None, time.perf_counter() - start, str(error)))
             continue
         left_out = np.asarray(link_of(own).inverse(ensemble.left_out[0]))
-        fitted.append((candidate, settings, ensemble, left_out))
+        fitted.append((candidate, settings, ensemble))
         figures = evaluate(measured, left_out, metric.direction)
         attempts.append(Attempt(candidate.name, figures, time.perf_counter() - start))
         tell(min(used / budget, 1.0))
     if not fitted:
         raise ModelError(f"{metric.name}: no family can be fitted; the first says: {attempts[0].note}")
-    predicted = np.stack([values for *_, values in fitted])
-    limit = limit_of(measured, metric.direction)
-    some = _joined(predicted, measured, limit, folds, most=len(fitted) if enumerates(dataset.space) else 1)
-    left_out = _left_out(predicted[some], measured, limit, folds)
+    ensembles = [ensemble for *_, ensemble in fitted]
+    groups = _groups(dataset.space, ensembles, measured, limit_of(measured, metric.direction), folds)
+    group = min(groups, key=lambda group: group.chosen[1])
+    positions, _ = group.chosen
+    left_out = group.left_out(positions)
+    some = [group.models[i] for i in positions]
     chosen = {fitted[i][0].name for i in some}
     attempts = [replace(attempt, note="chosen") if attempt.name in chosen else attempt for attempt in attempts]
     figures = evaluate(measured, left_out, metric.direction)
     if len(some) > 1:
-        attempts.append(Attempt("blend of those chosen", figures, 0.0))
+        attempts.append(Attempt("those chosen, joined", figures, 0.0))
     for name, values in (
         ("sum over choices (baseline)", _additive(dataset, rows, measured, folds)),
         ("median (baseline)", np.full(len(measured), np.median(measured))),
     ):
         attempts.append(Attempt(name, evaluate(measured, values, metric.direction), 0.0))
-    blend = Blend.fitted(predicted[some], measured, limit)
-    return Choice(fitted[some[0]][1], [fitted[i][2] for i in some], blend, left_out, attempts, figures)
+    joint = group.fit(group.predicted[positions], group.targets)
+    return Choice([fitted[i][1] for i in some], [ensembles[i] for i in some], joint, left_out, attempts, figures)
+
+
+def _groups(
+    space: Space, ensembles: Sequence[Ensemble], measured: Floats, limit: float, folds: Sequence[NDArray[np.intp]]
+) -> list[Group]:
+    """Models that can become one: all in a space that enumerates, elsewhere those of the same scale."""
+    linked = np.stack([ensemble.left_out[0] for ensemble in ensembles])
+    links = [link_of(ensemble.metric) for ensemble in ensembles]
+    if enumerates(space):
+        predicted = np.stack([link.inverse(values) for link, values in zip(links, linked, strict=True)])
+        fit = partial(Blend.fitted, limit=limit)
+        return [Group(range(len(links)), predicted, measured, measured, folds, fit, np.asarray)]
+    by_scale: dict[tuple[str, float | None], list[int]] = {}
+    for i, ensemble in enumerate(ensembles):
+        by_scale.setdefault((ensemble.metric.link, ensemble.metric.limit), []).append(i)
+    return [
+        Group(some, linked[some], ensembles[some[0]].targets, measured, folds, Stack.fitted, links[some[0]].inverse)
+        for some in by_scale.values()
+    ]
 
 
 def _settings(base: Settings, metric: MetricSettings) -> Settings:
     stated = json.dumps([asdict(metric), base.members, base.folds, base.seed], sort_keys=True)
     return replace(base, metrics={metric.name: metric}, sha256=hashlib.sha256(stated.encode()).hexdigest())
-
-
-def _score(predicted: Floats, measured: Floats) -> float:
-    """Logarithm of mean absolute error times 1 − tau; a constant metric has no tau."""
-    figures = evaluate(measured, predicted)
-    tau = 0.0 if np.isnan(figures.tau) else figures.tau
-    return float(np.log(max(figures.mae, np.finfo(float).tiny)) + np.log(max(1.0 - tau, 1e-12)))
-
-
-def _left_out(predicted: Floats, measured: Floats, limit: float, folds: Sequence[NDArray[np.intp]]) -> Floats:
-    """Predictions of rows that neither models nor weights have seen."""
-    return predicted[0] if len(predicted) == 1 else Blend.left_out(predicted, measured, limit, folds)
-
-
-def _joined(
-    predicted: Floats, measured: Floats, limit: float, folds: Sequence[NDArray[np.intp]], most: int
-) -> list[int]:
-    """Which models to join: the best, then whichever makes the blend best, while that pays."""
-    scores = [_score(values, measured) for values in predicted]
-    some, best = [int(np.argmin(scores))], min(scores)
-    while len(some) < most:
-        others = [i for i in range(len(predicted)) if i not in some]
-        tried = [_score(_left_out(predicted[[*some, i]], measured, limit, folds), measured) for i in others]
-        if not others or min(tried) > best - GAIN:
-            break
-        some.append(others[int(np.argmin(tried))])
-        best = min(tried)
-    return some
 
 
 def _additive(dataset: Dataset, rows: NDArray[np.intp], measured: Floats, folds: Sequence[NDArray[np.intp]]) -> Floats:
