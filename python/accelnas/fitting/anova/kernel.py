@@ -12,6 +12,7 @@ and how many variables S has (Durrande et al., "ANOVA kernels and RKHS of zero m
 from __future__ import annotations
 
 from itertools import combinations, product
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from accelnas import Space
 
     Floats = NDArray[np.float64]
-    States = NDArray[np.uint8]
+    States = NDArray[np.integer[Any]]
     Matrix = NDArray[Any]
     Sums = Mapping[tuple[int, int], Matrix]
 
@@ -37,6 +38,7 @@ __all__ = ["AnovaKernel"]
 
 DIMENSIONS = {"line": 1, "plane": 2}
 SPREAD = 0.7  # of positions at the start: neighbours have correlations of about .8
+MOST_STATES = 1024  # of a block, between whose states covariances are kept
 TILE_ROWS, TILE_COLUMNS = 512, 32  # a few tiles stay in a core's cache
 
 
@@ -61,8 +63,8 @@ class AnovaKernel:
     Raises
     ------
     ModelError
-        If the orders are not 1 to 3 numbers from 0 to 4 with at least one interaction, or `over` or `positions` is
-        none of those above.
+        If the orders are not 1 to 3 numbers from 0 to 4 with at least one interaction, `over` or `positions` is none
+        of those above, or a block has more than 1,024 joint choices.
 
     Notes
     -----
@@ -80,7 +82,7 @@ class AnovaKernel:
             raise ModelError(f"over is {over!r}; choose variables or blocks")
         if positions not in DIMENSIONS:
             raise ModelError(f"positions is {positions!r}; choose {', '.join(DIMENSIONS)} or likelihood")
-        self.over, self.positions = over, positions
+        self.orders, self.over, self.positions = orders, over, positions
         if over == "blocks" and any(order not in (0, k) for k, order in enumerate(orders, start=1)):
             raise ModelError(f"orders over blocks are {list(orders)}; use [1], [1, 2] or [1, 2, 3]")
         self._block_variables: list[list[int]] = []
@@ -96,6 +98,14 @@ class AnovaKernel:
                     size = variable.parameters.stop
                 self._variables.append(variable)
         self._block_cards = [[self._variables[v].card for v in block] for block in self._block_variables]
+        joint = [prod(cards) for cards in self._block_cards]
+        self._states = max(joint)
+        if self._states > MOST_STATES:
+            name = space.blocks[joint.index(self._states)].name
+            raise ModelError(
+                f"block {name} has {self._states:,} joint choices, covariances are of at most {MOST_STATES:,}; "
+                "divide it into several blocks"
+            )
         sizes = sorted(
             (1 if over == "blocks" else len(block) for block in self._block_variables if block), reverse=True
         )
@@ -132,7 +142,7 @@ class AnovaKernel:
             np.ravel_multi_index(tuple(choices[:, v] for v in block), cards) if block else np.zeros(len(choices), int)
             for block, cards in zip(self._block_variables, self._block_cards, strict=True)
         ]
-        return np.stack(columns, axis=1).astype(np.uint8)
+        return np.stack(columns, axis=1).astype(np.min_scalar_type(self._states - 1))
 
     def matrix(self, theta: Floats, left: States, right: States) -> Floats:
         """Covariances, float64 (len(left), len(right)), without noise."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Choices = NDArray[np.uint8]
+    States = NDArray[np.integer[Any]]
 
 __all__ = ["GaussianProcess", "Kernel", "learn", "log_likelihood"]
 
@@ -40,19 +41,19 @@ class Kernel(Protocol):
     def start(self, random: np.random.Generator, /) -> Floats:
         """Parameters to learn from."""
 
-    def states(self, choices: Choices) -> Choices:
+    def states(self, choices: Choices) -> States:
         """Give what the other functions take of architectures."""
 
-    def axes(self, choices: Choices) -> Choices:
+    def axes(self, choices: Choices) -> States:
         """States of the axes."""
 
-    def matrix(self, theta: Floats, left: Choices, right: Choices) -> Floats:
+    def matrix(self, theta: Floats, left: States, right: States) -> Floats:
         """Covariances, without noise."""
 
-    def gram(self, theta: Floats, states: Choices) -> NDArray[Any]:
+    def gram(self, theta: Floats, states: States) -> NDArray[Any]:
         """Covariances of `states`; the upper triangle may be zeros."""
 
-    def gradient(self, theta: Floats, states: Choices, weights: NDArray[np.float32]) -> Floats:
+    def gradient(self, theta: Floats, states: States, weights: NDArray[np.float32]) -> Floats:
         """Gradient by theta of ``Σ weights · gram``, weights lower triangular; the noise's entry is 0."""
 
     def interactions(self) -> Iterator[tuple[tuple[int, int], tuple[int, ...]]]:
@@ -123,7 +124,7 @@ def log_likelihood(kernel: Kernel, theta: Floats, choices: Choices, targets: Flo
     return -0.5 * (float(targets @ process.alpha) + size)
 
 
-def _likelihood_gradient(kernel: Kernel, theta: Floats, states: NDArray[np.uint8], targets: Floats) -> Floats:
+def _likelihood_gradient(kernel: Kernel, theta: Floats, states: States, targets: Floats) -> Floats:
     """Gradient of the log marginal likelihood (Rasmussen & Williams 2006, Eq. 5.9)."""
     gram = kernel.gram(theta, states).astype(np.float64)
     noise = np.exp(theta[kernel.noise])

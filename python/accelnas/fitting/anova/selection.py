@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ROWS", "STEPS", "likeliest"]
 
-ROWS, STEPS = 400, 40  # of the learning that kernels are compared after
+ROWS, STEPS = 250, 100  # of the learning that kernels are compared after: few rows, so that it converges
 STRONG = 3.0  # a Bayes factor of 20: strong evidence (Kass & Raftery 1995)
 
 
@@ -26,7 +26,7 @@ def likeliest(
 ) -> AnovaKernel:
     """Give the last of some kernels, from the plainest to the richest, that each gain on the one before.
 
-    Each learns for a short time, on the same at most 400 rows. The first that does not raise the logarithm of these
+    Each learns for a short time, on the same at most 250 rows. The first that does not raise the logarithm of these
     rows' marginal likelihood by more than 3 ends the search; those that equal the one before are left out.
 
     Parameters

@@ -147,14 +147,14 @@ class AnovaProcess(Process):
         return AnovaKernel(space, orders[0], self.parameters["over"], positions[0])
 
     def select(self, data: Sample, seed: int) -> AnovaKernel:
-        """Give the kernel whose positions, then orders, make the data likelier."""
+        """Give the kernel whose orders, then positions, make the data likelier."""
         all_orders, all_positions = self._alternatives()
         over = self.parameters["over"]
         with threadpool_limits(1):  # sums in one order
-            placed = [AnovaKernel(self.space, all_orders[0], over, positions) for positions in all_positions]
-            kernel = likeliest(placed, data.choices, data.targets, seed)
-            grown = [AnovaKernel(self.space, orders, over, kernel.positions) for orders in all_orders]
-            return likeliest(grown, data.choices, data.targets, seed)
+            grown = [AnovaKernel(self.space, orders, over, all_positions[0]) for orders in all_orders]
+            orders = likeliest(grown, data.choices, data.targets, seed).orders
+            placed = [AnovaKernel(self.space, orders, over, positions) for positions in all_positions]
+            return likeliest(placed, data.choices, data.targets, seed)
 
     def _alternatives(self) -> tuple[Sequence[Any], Sequence[str]]:
         """Orders and positions among which the likelihood decides, or those stated."""
