@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from accelnas.fitting.anova.selection import ROWS, STEPS
+from accelnas.fitting.automatic.scales import likeliest_scales
+from accelnas.fitting.ensemble import link_of
 from accelnas.fitting.families import Recipe, Stage
 from accelnas.fitting.settings import MetricSettings
 
@@ -23,6 +26,7 @@ __all__ = ["ENUMERATED", "FOLDS", "MEMBERS", "Candidate", "candidates", "enumera
 
 ENUMERATED = 1 << 20  # joint choices of a space whose models become tables of all architectures
 FOLDS, MEMBERS = 5, 6
+COMPARED = 5  # kernels that learn before one is chosen, at most
 MARGIN = 0.5  # of a limit beyond the best value, in distances from there to the median
 
 _TREES = {"max_depth": 6, "learning_rate": 0.05, "min_child_weight": 2, "subsample": 0.8, "colsample_bynode": 0.8}
@@ -32,7 +36,7 @@ _TRIPLES = Recipe("triples", "anova_process", parameters={"orders": [3, 3, 3], "
 _GROWN = Recipe(
     "grown",
     "anova_process",
-    parameters={"orders": "likelihood", "positions": "likelihood", "steps": [[800, 60]], "processes": 2},
+    parameters={"orders": "likelihood", "positions": "likelihood", "steps": [[300, 80], [800, 20]], "processes": 2},
 )
 _XGBOOST = Recipe("trees", "xgboost", (Stage({"base_score": 0.0, **_TREES}, rounds=1000, stop=50),), one_hot=True)
 _LIGHTGBM = Recipe("leaves", "lightgbm", (Stage(_LEAVES, rounds=1000, stop=50),), one_hot=True)
@@ -72,8 +76,9 @@ class Candidate:
         family = self.recipe.family
         if family in ("product_process", "anova_process"):
             steps: int = sum(count * min(size, rows) ** 2 for size, count in self.recipe.parameters["steps"])
-            factor = 8e-9 if family == "product_process" else 1.2e-7
-            return 2 * (steps * variables * factor + 6e-11 * rows**3) + 1.0
+            factor = 8e-9 if family == "product_process" else 4e-8
+            chosen = COMPARED * STEPS * min(ROWS, rows) ** 2 if self.recipe is _GROWN else 0
+            return (2 * steps + chosen) * variables * factor + 2 * 6e-11 * rows**3 + 1.0
         if family == "epsilon_svr":
             return 1.0 + FOLDS * 2e-7 * rows**2
         return 1.0 + MEMBERS * (0.4 if family == "lightgbm" else 1.0) * (0.3 + 1e-4 * rows * variables)
@@ -97,8 +102,10 @@ def enumerates(space: Space) -> bool:
     return math.prod(len(variable.states) for variable in space.variables) <= ENUMERATED
 
 
-def candidates(space: Space, values: NDArray[np.float64]) -> Iterator[Candidate]:
-    """Give what suits a space and the measured values of a metric."""
+def candidates(
+    space: Space, metric: MetricSpec, choices: NDArray[np.uint8], values: NDArray[np.float64], seed: int
+) -> Iterator[Candidate]:
+    """Give what suits a space and the measured values, float64 (n,), of a metric of choices, uint8 (n, variables)."""
     if enumerates(space):
         for recipe in (_PRODUCT, _XGBOOST, _LIGHTGBM):
             yield Candidate(recipe, "limit")
@@ -107,6 +114,7 @@ def candidates(space: Space, values: NDArray[np.float64]) -> Iterator[Candidate]
             yield Candidate(recipe, scale)
         return
     scales = ("identity", "limit", "log", "reciprocal") if (values > 0).all() else ("identity", "limit")
-    for recipe in (_GROWN, _LIMITED):
-        for scale in scales:
+    links = {scale: link_of(Candidate(_GROWN, scale).settings(metric, values)) for scale in scales}
+    for scale in likeliest_scales(space, choices, values, links, seed):
+        for recipe in (_GROWN, _LIMITED):
             yield Candidate(recipe, scale)

@@ -117,7 +117,7 @@ def choose(
     fitted: list[tuple[Candidate, Settings, Ensemble]] = []
     attempts: list[Attempt] = []
     used = 0.0
-    for candidate in candidates(dataset.space, measured):
+    for candidate in candidates(dataset.space, metric, dataset.choices[rows], measured, seed):
         cost = candidate.seconds(len(rows), several)
         if fitted and used + cost > budget:
             attempts.append(Attempt(candidate.name, None, 0.0, "no time left"))
