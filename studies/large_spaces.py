@@ -2,7 +2,7 @@
 
 ``python -m studies.large_spaces`` shows R², Kendall's tau and mean absolute error on 20,000 other architectures. The
 space has two cells of NAS-Bench-201, whose accuracies on CIFAR-100 are multiplied, and two more choices without an
-order that scale the product: the best architectures have no single cause. Figures are in docs/surrogates.md.
+order that scale the product: the best architectures have no single cause.
 """
 
 from __future__ import annotations

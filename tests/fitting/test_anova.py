@@ -140,7 +140,7 @@ def test_likelihood_finds_the_orders_and_the_positions_that_made_the_data():
     space = space_of("ops", **{f"b{b}": {f"op{b}{v}": ops for v in range(2)} for b in range(3)})
     recipe = Recipe("r", "anova_process", parameters={"orders": LIKELIHOOD, "positions": LIKELIHOOD})
     family, choices = AnovaProcess(recipe, space), space.sample(400, seed=1)
-    pentagon = 1.5 * np.exp(2j * np.pi * np.arange(1, 5) / 5) - 1.5
+    pentagon = 0.8 * (np.exp(2j * np.pi * np.arange(1, 5) * 2 / 5) - 1)  # neighbours are not next to each other
     for orders, positions in (((2, 2), "line"), ((4, 4, 3), "line"), ((2, 2), "plane")):
         made = AnovaKernel(space, orders, "variables", positions)
         theta = made.start(np.random.default_rng(0))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["ROWS", "STEPS", "likeliest"]
 
 ROWS, STEPS = 250, 100  # of the learning that kernels are compared after: few rows, so that it converges
-STRONG = 3.0  # a Bayes factor of 20: strong evidence (Kass & Raftery 1995)
+STRONG = 3.0  # a Bayes factor of 20: strong evidence (Kass & Raftery 1995); but 1 for each more parameter (Akaike 1974)
 
 
 def likeliest(
@@ -27,7 +27,8 @@ def likeliest(
     """Give the last of some kernels, from the plainest to the richest, that each gain on the one before.
 
     Each learns for a short time, on the same at most 250 rows. The first that does not raise the logarithm of these
-    rows' marginal likelihood by more than 3 ends the search; those that equal the one before are left out.
+    rows' marginal likelihood by more than 3, and by more than the number of its additional parameters, ends the search;
+    those that equal the one before are left out.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ def likeliest(
         if kernel is not chosen and (kernel.terms, kernel.size) == (chosen.terms, chosen.size):
             continue
         found = log_likelihood(kernel, learn(kernel, choices, targets, [(ROWS, STEPS)], seed), choices, targets)
-        if found <= best + STRONG:
+        if found <= best + max(STRONG, kernel.size - chosen.size):
             break
         chosen, best = kernel, found
     return chosen
