@@ -60,14 +60,18 @@ class Peer:
     make: Callable[..., Any]
     draws: dict[str, list[Any]]
 
+    @property
+    def usual(self) -> dict[str, Any]:
+        """Its usual settings."""
+        return {name: values[0] for name, values in self.draws.items()}
+
     def tuned(self, inputs: Floats, measured: Floats, seconds: float) -> Any:
         """Fit with the settings whose predictions of left-out rows are best, of those that there is time to try."""
         from sklearn.model_selection import KFold, ParameterSampler
 
         folds = list(KFold(5, shuffle=True, random_state=0).split(inputs))
-        usual = {name: values[0] for name, values in self.draws.items()}
         count = min(DRAWS, math.prod(map(len, self.draws.values())))
-        drawn = [usual, *ParameterSampler(self.draws, count, random_state=0)]
+        drawn = [self.usual, *ParameterSampler(self.draws, count, random_state=0)]
         end, found = time.perf_counter() + seconds, []
         for settings in drawn:
             predicted = np.empty(len(measured))

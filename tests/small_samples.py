@@ -25,7 +25,7 @@ def random_benchmark(folder, space, sets, metrics, seed=0):
     return load(folder)
 
 
-def write_surrogate(folder, name, surrogate, direction="maximise", link="identity"):
+def write_surrogate(folder, name, surrogate, direction="maximise", link="identity", limit=None):
     """Write a metric of which nothing else is known."""
-    texts = {"unit": "", "direction": direction, "link": link, "description": ""}
+    texts = {"unit": "", "direction": direction, "link": link, "limit": limit, "description": ""}
     _core.write_metric(folder, name, surrogate, noise=None, provenance={}, **texts)

@@ -18,8 +18,9 @@ class Metric:
         Name and unit, such as ``"latency_zcu102"`` and ``"ms"``.
     direction : {"maximise", "minimise"}
         Whether more or less is better.
-    link : {"identity", "reciprocal", "log"}
-        Scale on which the surrogate models the metric; predictions are on the metric's own scale.
+    link : {"identity", "reciprocal", "log", "below", "above"}
+        Scale on which the surrogate models the metric y; predictions are on the metric's own scale. Of
+        ``"below"``, it is −log(limit − y), of ``"above"`` log(y − limit).
     noise : float or None
         Standard deviation of one repeated measurement, in the unit, where it is known; at the median
         of the data where it is constant on the scale of the link.
@@ -30,6 +31,8 @@ class Metric:
     calibrated : bool
         Whether the benchmark says how far measurements lie from predictions: standard deviations are
         those of a measurement, and `Benchmark.predict_interval` and `Benchmark.distance` work.
+    limit : float or None
+        What values are ``"below"`` or ``"above"``, in the unit; None for the other links.
     expression : str or None
         What `Benchmark.derive` computes the metric from; None for a metric of the benchmark's files.
     exact : bool
@@ -40,10 +43,11 @@ class Metric:
     name: str
     unit: str
     direction: Literal["maximise", "minimise"]
-    link: Literal["identity", "reciprocal", "log"]
+    link: Literal["identity", "reciprocal", "log", "below", "above"]
     noise: float | None
     description: str
     members: int
     calibrated: bool = False
+    limit: float | None = None
     expression: str | None = None
     exact: bool = True

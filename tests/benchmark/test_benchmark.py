@@ -32,9 +32,11 @@ LINKS = {
 }
 
 
-def test_golden_artifacts_of_every_version_still_predict_the_same() -> None:
-    expected = json.loads((GOLDEN / "expected.json").read_text())
-    bench = accelnas.load(GOLDEN)
+@pytest.mark.parametrize("version", ["v1", "v4"])
+def test_golden_artifacts_of_every_version_still_predict_the_same(version: str) -> None:
+    golden = GOLDEN.parent / version
+    expected = json.loads((golden / "expected.json").read_text())
+    bench = accelnas.load(golden)
     rows = bench.space.range(0, bench.space.size)
     for name, values in expected.items():
         exact = bench.predict(rows, name, dtype="float64")
@@ -139,8 +141,8 @@ def test_damaged_benchmarks(tmp_path: Path) -> None:
             bench.predict(0, metric)
     with pytest.raises(FileError, match=file):
         damaged(file, None).predict(0, metric)
-    with pytest.raises(ArtifactError, match="format version 4, this accelnas reads versions up to 3; update accelnas"):
-        damaged("benchmark.toml", toml.replace(b"format_version = 1", b"format_version = 4"))
+    with pytest.raises(ArtifactError, match="format version 5, this accelnas reads versions up to 4; update accelnas"):
+        damaged("benchmark.toml", toml.replace(b"format_version = 1", b"format_version = 5"))
     with pytest.raises(FileError, match=r"benchmark\.toml"):
         accelnas.load(tmp_path / "nothing")
 

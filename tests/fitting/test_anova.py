@@ -6,7 +6,9 @@ from scipy.stats import multivariate_normal
 
 from accelnas.errors import ModelError
 from accelnas.fitting.anova import AnovaKernel, GaussianProcess, learn, posterior_members
-from accelnas.fitting.anova.process import _likelihood_gradient
+from accelnas.fitting.anova.process import _likelihood_gradient, log_likelihood
+from accelnas.fitting.families import Recipe, Sample
+from accelnas.fitting.families.anova import LIKELIHOOD, AnovaProcess
 from small_samples import space_of
 
 SPACE = space_of(
@@ -16,7 +18,14 @@ SPACE = space_of(
     c={"c0": [0, 1], "c1": [1, 2, 3]},
 )
 BLOCKS = [[0, 1], [2, 4], [5, 6]]
-ORDERS = [((3, 3, 3), "variables"), ((2, 4), "variables"), ((1, 0, 3), "variables"), ((1, 2, 3), "blocks")]
+ORDERS = [
+    ((3, 3, 3), "variables"),
+    ((2, 4), "variables"),
+    ((1, 0, 3), "variables"),
+    ((1, 2, 3), "blocks"),
+    ((3, 3, 3), "variables", "plane"),
+    ((1, 2), "blocks", "plane"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +133,45 @@ def test_learning_finds_what_made_the_data(space):
     process = GaussianProcess(kernel, theta, choices[::2], targets[::2])
     error = process.predict(choices[1::2]) - (truth[1::2] - truth.mean()) / truth.std()
     assert np.sqrt(np.mean(error**2)) < 0.1
+
+
+def test_likelihood_finds_the_orders_and_the_positions_that_made_the_data():
+    ops = ["skip", "conv", "pool", "none", "wide"]
+    space = space_of("ops", **{f"b{b}": {f"op{b}{v}": ops for v in range(2)} for b in range(3)})
+    recipe = Recipe("r", "anova_process", parameters={"orders": LIKELIHOOD, "positions": LIKELIHOOD})
+    family, choices = AnovaProcess(recipe, space), space.sample(400, seed=1)
+    pentagon = 0.8 * (np.exp(2j * np.pi * np.arange(1, 5) * 2 / 5) - 1)  # neighbours are not next to each other
+    for orders, positions in (((2, 2), "line"), ((4, 4, 3), "line"), ((2, 2), "plane")):
+        made = AnovaKernel(space, orders, "variables", positions)
+        theta = made.start(np.random.default_rng(0))
+        theta[made.scales] = [np.log(4.0 if v == max(orders) else 0.3) for _, v in made.terms]
+        for variable in made._variables:
+            if positions == "plane":
+                theta[variable.first + 1 : variable.parameters.stop] = np.concatenate([pentagon.real, pentagon.imag])
+        covariance = made.matrix(theta, made.states(choices), made.states(choices)) + 1e-3 * np.eye(400)
+        targets = np.linalg.cholesky(covariance) @ np.random.default_rng(2).standard_normal(400)
+        found = family.select(Sample(choices, (targets - targets.mean()) / targets.std()), 0)
+        assert (tuple(found.orders), found.positions) == (orders, positions)
+
+
+def test_log_likelihood_is_that_of_scipy(space, kernel):
+    theta, choices = theta_of(kernel), space.sample(50, seed=6)
+    targets = np.random.default_rng(7).standard_normal(50)
+    covariance = explicit(kernel, theta, choices, choices) + np.exp(theta[kernel.noise]) * np.eye(50)
+    expected = multivariate_normal(np.zeros(50), covariance).logpdf(targets)
+    assert log_likelihood(kernel, theta, choices, targets) == pytest.approx(expected, rel=1e-9)
+
+
+def test_blocks_of_many_states_are_told_apart_or_refused():
+    space = space_of("large", a={f"a{i}": list(range(5)) for i in range(4)}, b={"b0": [0, 1]})
+    kernel, rows = AnovaKernel(space, (2, 2)), space.sample(60, seed=0)
+    theta = kernel.start(np.random.default_rng(0))
+    process = GaussianProcess(kernel, theta, rows, rows[:, 0] / 2 - 1.0)
+    tables = posterior_members(process, 1, 0)
+    assert np.allclose(tables.predict(rows), process.predict(rows), atol=1e-10)
+    space = space_of("larger", a={f"a{i}": list(range(5)) for i in range(5)}, b={"b0": [0, 1]})
+    with pytest.raises(ModelError, match="block a has 3,125 joint choices, covariances are of at most 1,024; divide"):
+        AnovaKernel(space, (2, 2))
 
 
 @pytest.mark.parametrize(

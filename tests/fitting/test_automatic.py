@@ -1,6 +1,7 @@
 """Models chosen from data: the product kernel against its definition, blends, and the way of a user."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -14,14 +15,17 @@ import accelnas
 from accelnas import AccelnasWarning, DataError, ModelError
 from accelnas.fitting.anova import GaussianProcess, ProductKernel, posterior_members
 from accelnas.fitting.anova.process import _likelihood_gradient
-from accelnas.fitting.automatic import fit_automatically
+from accelnas.fitting.automatic import Attempt, Choice, fit_automatically
 from accelnas.fitting.automatic.blend import Blend
-from accelnas.fitting.automatic.choice import _joined
+from accelnas.fitting.automatic.fit import _write_stack
+from accelnas.fitting.automatic.stack import Stack
 from accelnas.fitting.completion import dataset_of
-from accelnas.fitting.ensemble import link_of
-from accelnas.fitting.families import FAMILIES, Recipe, Sample
+from accelnas.fitting.ensemble import fit_ensemble, link_of
+from accelnas.fitting.evaluate import evaluate
+from accelnas.fitting.families import FAMILIES, Recipe, Sample, Stage
 from accelnas.fitting.metric import MetricSpec
-from accelnas.fitting.settings import MetricSettings
+from accelnas.fitting.settings import MetricSettings, Settings
+from accelnas.fitting.splits import whole_split
 from accelnas.space.definition import defined
 from command_line import failure, run
 
@@ -101,8 +105,8 @@ def test_product_process_is_that_of_scikit_learn():
 
 
 def test_limits_are_scales():
-    for direction, limit in (("maximise", 75.0), ("minimise", 50.0)):
-        link = link_of(MetricSettings("m", "", direction, limit=limit))
+    for name, limit in (("below", 75.0), ("above", 50.0)):
+        link = link_of(MetricSpec("m", link=name, limit=limit))
         values = np.array([55.0, 60.0, 74.0])
         scaled = link.apply(values)
         assert (np.diff(scaled) > 0).all()
@@ -133,10 +137,15 @@ def test_blends_start_with_what_is_good_elsewhere_and_change_where_that_pays():
     on, fine, other = (measured + s * random.normal(size=200) for s in (0.3, 0.28, 0.3))
     off = np.full(200, 2.0) + 1e-3 * random.normal(size=200)
     folds = np.array_split(random.permutation(200), 5)
-    found = _joined(np.stack([on, off, fine, other]), measured, 4.0, folds, [0, 1])
-    assert {0, 2, 3} <= set(found)  # errors of different models cancel
-    same = np.stack([on, on + 1e-3 * random.normal(size=200)])
-    assert _joined(same, measured, 4.0, folds, [0]) == [0]  # no reason to change
+
+    def chosen(first, *predicted):
+        fit = partial(Blend.fitted, limit=4.0)
+        count = range(len(predicted))
+        return Group(count, np.stack(predicted), measured, measured, folds, fit, np.asarray, first).chosen[0]
+
+    assert {0, 2, 3} <= set(chosen([0, 1], on, off, fine, other))  # errors of different models cancel
+    assert chosen([0], on, on + 1e-3 * random.normal(size=200)) == [0]  # no reason to change
+    assert chosen([], off, on) == [1]
 
 
 def test_models_are_chosen_and_written(tmp_path):
@@ -189,6 +198,58 @@ def test_spaces_that_do_not_enumerate_get_tables(tmp_path):
     assert bench.space == space
     assert bench.best("score").certificate.size == space.size
     assert found.family.startswith(("anova_process", "xgboost"))
+
+
+def test_stacks_weigh_models_by_what_they_add():
+    random = np.random.default_rng(0)
+    targets = random.normal(5, 2, 400)
+    errors = random.normal(size=(3, 400)) * np.array([[0.5], [0.5], [4.0]])
+    predicted = targets + errors
+    stack = Stack.fitted(predicted, targets)
+    design = np.concatenate([predicted, np.ones((1, 400))])
+    free = np.linalg.lstsq(design.T, targets, rcond=None)[0]  # all of its weights are positive here
+    np.testing.assert_allclose([*stack.weights, stack.constant], free, atol=1e-9)
+    worse = np.stack([predicted[0], 2 * predicted[0] - targets])  # the other's error twice: a weight below 0
+    assert Stack.fitted(worse, targets).weights[1] == 0
+    assert np.array_equal(Stack.fitted(predicted[:1], targets).predict(predicted[:1]), predicted[0])
+
+
+def test_models_of_one_scale_become_one_surrogate(tmp_path):
+    """A sum of a smooth function and of a jump that no low order has: a process and trees add to each other."""
+    space = accelnas.mnasnet_space()
+    rows = space.sample(260, seed=1)
+    values = 100 + 0.4 * rows.sum(axis=1) + 6 * (rows[:, [0, 8, 16]] == 2).all(axis=1)
+    values = values + np.random.default_rng(2).normal(0, 0.05, len(rows))
+    data = dataset_of(space, np.asarray(space.index(rows)), {"y": values})
+    members = Settings("s", 4, 4, 0, True, {}, "")
+    parts, settings = [], []
+    for recipe in (
+        Recipe("pairs", "anova_process", parameters={"orders": [1, 1], "steps": [[200, 20]]}),
+        Recipe("trees", "xgboost", (Stage({"max_depth": 3}, 60, 10, 3, 3),)),
+    ):
+        metric = MetricSettings("y", link="above", limit=90.0, recipe=recipe)
+        settings.append(replace(members, metrics={"y": metric}))
+        parts.append(fit_ensemble(data, data.ids, metric, settings[-1]))
+    linked = np.stack([part.left_out[0] for part in parts])
+    stack = Stack.fitted(linked, parts[0].targets)
+    assert (stack.weights > 0.05).all()
+    left_out = np.asarray(link_of(metric).inverse(stack.predict(linked)))
+    figures = evaluate(values, left_out)
+    choice = Choice(settings, parts, stack, left_out, [Attempt("a", figures, 0.0, "chosen")], figures)
+    noise = _write_stack(data, whole_split(data), choice, stack, tmp_path / "b", 1)
+    bench = accelnas.load(tmp_path / "b")
+    fresh = space.sample(2000, seed=3)
+    sums = [w * part.predict_members(fresh) for w, part in zip(stack.weights, parts, strict=True)]
+    expected = 90 + np.exp(stack.constant + np.sum(sums, axis=0).mean(axis=0))
+    np.testing.assert_allclose(bench.predict(fresh, "y", dtype="float64"), expected, rtol=1e-6)
+    np.testing.assert_allclose(choice.predict(fresh), expected, rtol=1e-12)
+    assert (bench.metrics["y"].members, bench.metrics["y"].link, bench.metrics["y"].limit) == (4, "above", 90.0)
+    assert bench.best("y").certificate.complete
+    truth = 100 + 0.4 * fresh.sum(axis=1) + 6 * (fresh[:, [0, 8, 16]] == 2).all(axis=1)
+    low, high = bench.predict_interval(fresh, "y", level=0.8)
+    assert 0.7 < np.mean((truth >= low) & (truth <= high)) < 0.97
+    assert noise is None
+    assert json.loads(bench.provenance("y")["part 1"])["family"] == "xgboost"
 
 
 def test_command(tmp_path, monkeypatch):

@@ -218,6 +218,12 @@ def test_outliers_and_nulls_are_left_out(tmp_path, dataset, split):
         (('"RECIPE"', '"nothing"'), "recipe is 'nothing'; choose one of exact, formula, xgb"),
         (('"exact"', '"formula"'), "params: no formula is known for it; those with one are peak_memory"),
         (('"exact"', '"exact", link = "log"'), "an exact metric has link identity, not log"),
+        (('"reciprocal"', '"above"'), "throughput_a100: limit of link above is None; give a finite number"),
+        (('"reciprocal"', '"below", limit = inf'), "throughput_a100: limit of link below is inf; give a finite number"),
+        (
+            ('"reciprocal"', '"log", limit = 2'),
+            "limit is 2, link log has none; use link below or above",
+        ),
         (("accuracy =", "beauty ="), "metrics.beauty: direction is missing"),
         (("[metrics]", "[metrics"), "not valid TOML"),
         (('base = "blocks"', 'base = "layers"'), "base is 'layers'; choose one of blocks"),
@@ -240,6 +246,9 @@ def test_fit_refuses_what_cannot_be_fitted(tmp_path, dataset, split):
     stopped = from_table(dataset.table.with_columns(pl.Series("throughput_a100", speeds)), dataset.space)
     with pytest.raises(DataError, match=r"id 0: throughput_a100 is 0.0; link reciprocal needs"):
         fit_benchmark(stopped, split, settings, tmp_path / "b", metrics=["throughput_a100"])
+    low = settings_of(tmp_path, SMALL.replace('"reciprocal"', '"below", limit = 3'))
+    with pytest.raises(DataError, match=r"throughput_a100 is \S+; link below needs values below 3"):
+        fit_benchmark(dataset, split, low, tmp_path / "b", metrics=["throughput_a100"])
     wrong = settings_of(tmp_path, SMALL.replace("max_depth = 4 }", "max_deep = 4 }"), "forest")
     with pytest.raises(ModelError, match="random_forest refuses recipe forest"):
         fit_benchmark(dataset, split, wrong, tmp_path / "b", metrics=["accuracy"])

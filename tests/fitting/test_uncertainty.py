@@ -23,7 +23,10 @@ LINKS = {
     "identity": (lambda v: v, np.ones_like),
     "reciprocal": (lambda v: 1 / v, np.square),
     "log": (np.exp, np.abs),
+    "below": (lambda v: 9 - np.exp(-v), lambda y: 9 - y),
+    "above": (lambda v: 3 + np.exp(v), lambda y: y - 3),
 }
+LIMITS = {"below": 9.0, "above": 3.0}
 FACTORS = np.exp(np.random.default_rng(1).normal(0, 0.1, sum(CARDS)))
 
 
@@ -47,6 +50,7 @@ def write(directory, name, link="identity", granularity="variables", known=None,
         unit="u",
         direction="maximise",
         link=link,
+        limit=LIMITS.get(link),
         noise=noise,
         description="",
         provenance={},

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import accelnas
 from accelnas import MetricError, ModelError, ParameterError, _core
 from accelnas.models.expressions import LinkedSum, metric_names, parse, simplify
+from small_samples import write_surrogate
 
 ROWS = accelnas.mnasnet_space().sample(300, seed=5)
 FUNCTIONS = {
@@ -224,6 +225,34 @@ def test_ensembles_of_different_sizes_are_not_mixed(bench):
     assert mixed.provenance("three") == {"by": "hand"}
     with pytest.raises(MetricError, match="mixes ensembles: accuracy has 10, three has 3 members; use as many, or one"):
         mixed.derive("it", "accuracy * three", direction="maximise")
+
+
+def test_distances_to_limits_are_exact_through_affine_expressions(tmp_path):
+    random = np.random.default_rng(0)
+    space = accelnas.mnasnet_space()
+    for name, limit in (("below", 76.0), ("above", 2.5)):
+        cells = [random.normal(size=(2, size)) for size in (9, 2)]
+        surrogate = _core.Surrogate.from_tables(space._core, [0.0, 0.1], [[0, 4], [9]], cells)
+        write_surrogate(tmp_path, name, surrogate, "maximise", name, limit)
+    bench = accelnas.load(tmp_path)
+    for expression, link, limit in [
+        ("76 - below", "log", None),
+        ("3 * below - 2", "below", 226.0),
+        ("1 - below / 2", "above", -37.0),
+        ("log(above - 2.5)", "identity", None),
+        ("(2.5 - above) * -1", "log", None),
+        ("-2 * above", "below", -5.0),
+        ("below + above", None, None),
+        ("1 / below", None, None),
+    ]:
+        more = bench.derive("it", expression, direction="maximise")
+        metric = more.metrics["it"]
+        assert (metric.exact, metric.limit) == (link is not None, limit)
+        assert metric.link == (link or "identity")
+        values = {name: bench.predict(ROWS, name, dtype="float64") for name in ("below", "above")}
+        np.testing.assert_allclose(
+            more.predict(ROWS, "it", dtype="float64"), compute(expression, values), rtol=1e-9, atol=1e-9
+        )
 
 
 def test_sums_are_simplified_on_their_scale():

@@ -80,8 +80,15 @@ def compile_models(
     ] = None,
     link: Annotated[
         str,
-        typer.Option(metavar="identity|reciprocal|log", help="What the models predict: y, 1/y or ln y."),
+        typer.Option(
+            metavar="identity|reciprocal|log|below|above",
+            help="What the models predict: y, 1/y, ln y, -ln(limit - y) or ln(y - limit).",
+        ),
     ] = "identity",
+    limit: Annotated[
+        float | None,
+        typer.Option(help="What all values are below or above, of such a link.", show_default=False),
+    ] = None,
     noise: Annotated[
         float | None,
         typer.Option(help="Standard deviation of one measurement, in the unit.", show_default=False),
@@ -110,7 +117,7 @@ def compile_models(
     from accelnas.fitting.compile import compile_metric
 
     chosen = _space(space, output)
-    spec = _metric_spec(metric, output, unit, direction, link, noise, description)
+    spec = _metric_spec(metric, output, unit, direction, (link, limit), noise, description)
     if whole:
         if data is not None or missing == missing:
             raise ModelError("--data and --missing say nothing with --enumerate; leave them out")
@@ -165,7 +172,7 @@ def _metric_spec(
     output: Path,
     unit: str | None,
     direction: str | None,
-    link: str,
+    link: tuple[str, float | None],
     noise: float | None,
     description: str | None,
 ) -> MetricSpec:
@@ -183,7 +190,8 @@ def _metric_spec(
         name=name,
         unit=unit if unit is not None else getattr(known, "unit", ""),
         direction=direction or known.direction,
-        link=link,
+        link=link[0],
+        limit=link[1],
         noise=noise if noise is not None else getattr(known, "noise", None),
         description=description if description is not None else getattr(known, "description", ""),
     )

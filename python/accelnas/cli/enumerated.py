@@ -36,11 +36,11 @@ def enumerate_models(
     """Write what an ensemble says of every architecture; give a table of it."""
     import numpy as np
 
-    from accelnas.fitting.ensemble import LINKS
+    from accelnas.fitting.ensemble import link_of
     from accelnas.fitting.enumeration import check_output, evaluated, write_values
 
     start = time.perf_counter()
-    spec = replace(metric, link="identity")
+    spec = replace(metric, link="identity", limit=None)
     check_output(space, spec, output)
     members, origins = [], []
     with progress("evaluate", space.size * len(models), "architectures") as tell:
@@ -54,7 +54,7 @@ def enumerate_models(
             members.append(bias + scale * values)
             origins.append({"model": Path(name).name} | origin)
     with np.errstate(all="ignore"):  # what is not finite is refused
-        values = np.asarray(LINKS[metric.link].inverse(np.mean(members, axis=0)))
+        values = np.asarray(link_of(metric).inverse(np.mean(members, axis=0)))
     provenance = {"family": "enumerated", "source_models": json.dumps(origins), "link": metric.link}
     write_values(values, space, spec, output, provenance)
     table = new_table(f"{metric.name}: {len(models)} models in {output}", "what", "result")

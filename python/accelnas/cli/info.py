@@ -111,7 +111,7 @@ def metric_table(bench: Benchmark) -> Table:
             metric.direction,
             noise,
             str(metric.members),
-            metric.link if metric.exact else "",
+            (metric.link if metric.limit is None else f"{metric.link} {metric.limit:g}") if metric.exact else "",
             escape(description),
         )
     return table

@@ -41,5 +41,6 @@ def described(bench: Predictor, metrics: Iterable[str]) -> dict[str, dict[str, A
         else:
             found |= described(bench, metric_names(parse(metric.expression)))
             origin = {"sha256": None, "expression": metric.expression}
-        found[name] = {**origin, "unit": metric.unit, "direction": metric.direction, "link": metric.link}
+        link = {"link": metric.link} if metric.limit is None else {"link": metric.link, "limit": metric.limit}
+        found[name] = {**origin, "unit": metric.unit, "direction": metric.direction, **link}
     return found

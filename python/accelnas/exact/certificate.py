@@ -214,7 +214,8 @@ def _metrics(content: Mapping[str, Any], where: str) -> dict[str, dict[str, Any]
             "expression": fields.text("expression") if derived else None,
             "unit": fields.text("unit"),
             "direction": fields.text("direction", ("maximise", "minimise")),
-            "link": fields.text("link", ("identity", "reciprocal", "log")),
+            "link": fields.text("link", ("identity", "reciprocal", "log", "below", "above")),
+            **({"limit": fields.number("limit")} if fields.has("limit") else {}),
         }
         fields.end()
     return metrics

@@ -80,9 +80,18 @@ def _from_file(bench: Predictor, metric: str, rows: NDArray[np.uint8]) -> NDArra
     for some, shape, (start, stop) in zip(axes, free, pairwise(offsets.tolist()), strict=True):
         table = cells[start:stop].reshape(shape)
         sums += (table if given else _expanded(table))[tuple(states[axis] for axis in some)]
-    if header["link"] == "identity":
-        return sums
-    return 1.0 / sums if header["link"] == "reciprocal" else np.exp(sums)
+    match header["link"]:
+        case "reciprocal":
+            values = 1.0 / sums
+        case "log":
+            values = np.exp(sums)
+        case {"below": limit}:
+            values = limit - np.exp(-sums)
+        case {"above": limit}:
+            values = limit + np.exp(sums)
+        case _:
+            values = sums
+    return np.asarray(values, np.float64)
 
 
 def _tensors(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

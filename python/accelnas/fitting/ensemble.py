@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -53,11 +53,20 @@ LINKS = {
 }
 
 
-def link_of(metric: MetricSettings) -> Link:
-    """Give the scale on which models of a metric predict: that of its link, or of the distance to its limit."""
+class Linked(Protocol):
+    """What has a link, and the limit of one that needs it."""
+
+    @property
+    def link(self) -> str: ...
+    @property
+    def limit(self) -> float | None: ...
+
+
+def link_of(metric: Linked) -> Link:
+    """Give the scale on which models of a metric predict."""
     if metric.limit is None:
         return LINKS[metric.link]
-    limit, sign = metric.limit, 1.0 if metric.direction == "maximise" else -1.0
+    limit, sign = metric.limit, 1.0 if metric.link == "below" else -1.0
     return Link(
         lambda y: -sign * np.log(sign * (limit - y)),
         lambda z: limit - sign * np.exp(-sign * z),
@@ -172,9 +181,13 @@ def to_link(values: Floats, metric: MetricSettings, ids: NDArray[np.int64]) -> F
     DataError
         If a value has none there.
     """
-    if metric.link != "identity" and (values <= 0).any():  # NaN compares false
-        row = int(np.argmax(values <= 0))
-        raise DataError(f"id {ids[row]}: {metric.name} is {values[row]}; link {metric.link} needs values above 0")
+    limit = 0.0 if metric.limit is None else metric.limit
+    beyond = values >= limit if metric.link == "below" else values <= limit  # NaN compares false
+    if metric.link != "identity" and beyond.any():
+        row, side = int(np.argmax(beyond)), "below" if metric.link == "below" else "above"
+        raise DataError(
+            f"id {ids[row]}: {metric.name} is {values[row]}; link {metric.link} needs values {side} {limit:g}"
+        )
     return np.asarray(link_of(metric).apply(values), np.float64)
 
 

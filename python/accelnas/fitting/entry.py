@@ -30,6 +30,7 @@ def write_metric(
         unit=metric.unit,
         direction=metric.direction,
         link=metric.link,
+        limit=metric.limit,
         noise=metric.noise,
         description=metric.description,
         provenance=provenance,

@@ -15,7 +15,7 @@ from accelnas.errors import AccelnasWarning, DataError, ModelError
 from accelnas.fitting.compile import MOST_ROWS, compile_metric
 from accelnas.fitting.costs import block_costs
 from accelnas.fitting.encoding import Encoding
-from accelnas.fitting.ensemble import LINKS, fit_ensemble, usable_rows
+from accelnas.fitting.ensemble import fit_ensemble, link_of, usable_rows
 from accelnas.fitting.entry import write_metric
 from accelnas.fitting.evaluate import Figures, evaluate
 from accelnas.fitting.families import FAMILIES
@@ -168,10 +168,6 @@ def _check_metric(dataset: Dataset, settings: Settings, name: str) -> None:
         )
     if not metric.formula:
         dataset.values(name)
-    if metric.limit is not None:
-        raise ModelError(
-            f"{name}: the distance to a limit is no link; let accelnas fit choose models, without settings"
-        )
     if metric.recipe is not None and not FAMILIES[metric.recipe.family].compiles:
         raise ModelError(
             f"{name}: {metric.recipe.family} does not compile into trees or tables; compare it with "
@@ -184,7 +180,7 @@ def unit_noise(dataset: Dataset, ensemble: Ensemble, uncertainty: Uncertainty) -
     if uncertainty.noise is None:
         return None
     values = dataset.values(ensemble.metric.name)[ensemble.rows]
-    return uncertainty.noise * float(LINKS[ensemble.metric.link].slope(np.median(values)))
+    return uncertainty.noise * float(link_of(ensemble.metric).slope(np.median(values)))
 
 
 def write_ensemble(

@@ -34,9 +34,6 @@ class MetricSettings(MetricSpec):
     drop_outliers: bool = False  # leave the outliers that the data set's report names out of fit and test figures
     formula: bool = False  # it follows from the architecture alone, see `accelnas.fitting.mnasnet.FORMULAS`
     members: int | None = None  # number of members, if not that of all metrics
-    # a value better than all: models predict the logarithm of the distance to it, which a table over the whole space
-    # takes back; None: they predict the metric on its link's scale
-    limit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -250,6 +247,7 @@ def _metric(name: str, table: _Table, recipes: Mapping[str, Recipe], known: Mapp
         direction=table.one_of("direction", DIRECTIONS, known.get("direction", ...)),
         description=table.take("description", str, known.get("description", "")),
         link=table.one_of("link", LINK_NAMES, "identity"),
+        limit=table.take("limit", (float, int), None),
         recipe=recipes.get(recipe),
         drop_outliers=table.take("drop_outliers", bool, False),
         formula=recipe == "formula",

@@ -197,7 +197,7 @@ def averaged(dataset: Dataset, metric: MetricSpec) -> tuple[MetricSpec, Floats, 
     noise = float(np.sqrt(squares.sum() / freedom)) if freedom else None
     given = counts[counts > 0]  # a metric of a data set has a value
     repeats = (int(given.min()), int(given.max()))
-    spec = replace(metric, link="identity", noise=noise if metric.noise is None else metric.noise)
+    spec = replace(metric, link="identity", limit=None, noise=noise if metric.noise is None else metric.noise)
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.uint32)
     report = TabulatedMetric(metric.name, len(flat), repeats, noise, int((counts == 0).sum()))
     return spec, means, (offsets, flat), report

@@ -10,7 +10,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from accelnas.fitting.checks import pooled_noise
-from accelnas.fitting.ensemble import LINKS
+from accelnas.fitting.ensemble import link_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from accelnas import Space
     from accelnas.fitting.dataset import Dataset
     from accelnas.fitting.ensemble import Ensemble
+    from accelnas.fitting.metric import MetricSpec
 
     Floats = NDArray[np.float64]
 
@@ -63,9 +64,9 @@ def estimate_uncertainty(dataset: Dataset, ensemble: Ensemble) -> Uncertainty:
     noise = ensemble.metric.noise
     if noise is not None:  # stated in the metric's unit
         values = dataset.values(ensemble.metric.name)[ensemble.rows]
-        noise /= float(LINKS[ensemble.metric.link].slope(np.median(values)))
+        noise /= float(link_of(ensemble.metric).slope(np.median(values)))
     else:
-        noise = repeat_noise(dataset, ensemble.metric.name, ensemble.metric.link)
+        noise = repeat_noise(dataset, ensemble.metric)
     return Uncertainty(noise, residual, factors, scores, np.unique(choices, axis=0))
 
 
@@ -74,9 +75,10 @@ def coverage(scores: Floats) -> list[float]:
     return [float(np.mean(scores <= NormalDist().inv_cdf(0.5 + level / 2))) for level in LEVELS]
 
 
-def repeat_noise(dataset: Dataset, metric: str, link: str) -> float | None:
+def repeat_noise(dataset: Dataset, metric: MetricSpec) -> float | None:
     """Pool the standard deviation of one measurement on the link's scale over repeated architectures."""
-    repeated = [LINKS[link].apply(values) for values in dataset.repeated(metric)]
+    link = link_of(metric)
+    repeated = [link.apply(values) for values in dataset.repeated(metric.name)]
     return pooled_noise(repeated) if repeated else None
 
 

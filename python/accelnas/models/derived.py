@@ -57,7 +57,7 @@ def with_derivation(core: _core.Benchmark, metrics: Mapping[str, Metric], deriva
         If the derivation does not fit the metrics.
     """
     _check(metrics, derivation)
-    sums = {name: LinkedSum(m.link, {name: 1.0}) if m.exact else None for name, m in metrics.items()}
+    sums = {name: LinkedSum(m.link, {name: 1.0}, limit=m.limit) if m.exact else None for name, m in metrics.items()}
     form = simplify(derivation.tree, sums)
     if form is None:
         return core
@@ -68,6 +68,7 @@ def with_derivation(core: _core.Benchmark, metrics: Mapping[str, Metric], deriva
         unit=derivation.unit,
         direction=derivation.direction,
         link=form.link,
+        limit=form.limit,
         noise=None,
         description=derivation.description,
         provenance={"expression": derivation.expression},

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FUNCTIONS", "LinkedSum", "evaluate", "metric_names", "parse", "simplify"]
 
-Link: TypeAlias = Literal["identity", "reciprocal", "log"]
+Link: TypeAlias = Literal["identity", "reciprocal", "log", "below", "above"]
 Values: TypeAlias = NDArray[np.float64]
 
 FUNCTIONS = ("abs", "exp", "log", "max", "min", "sqrt")
@@ -31,6 +31,7 @@ _OPERATORS: Mapping[type[ast.operator], tuple[str, Callable[..., Any]]] = {
     ast.Div: ("/", np.divide),
     ast.Pow: ("**", np.power),
 }
+_OPPOSITE: Mapping[Link, Link] = {"below": "above", "above": "below"}
 _OF_SEVERAL: Mapping[str, Callable[..., Any]] = {"max": np.maximum, "min": np.minimum}  # two arguments or more
 
 
@@ -104,17 +105,20 @@ class LinkedSum:
 
     Attributes
     ----------
-    link : {"identity", "reciprocal", "log"}
+    link : {"identity", "reciprocal", "log", "below", "above"}
         Scale of the sum.
     weights : mapping of str to float
         Weight of each metric's modelled value.
     constant : float
         Added to the sum.
+    limit : float or None
+        What y is ``"below"`` or ``"above"``; None for the other links.
     """
 
     link: Link
     weights: Mapping[str, float]
     constant: float = 0.0
+    limit: float | None = None
 
     def scaled(self, factor: float) -> LinkedSum:
         """Multiply the sum, on its scale."""
@@ -135,7 +139,7 @@ class LinkedSum:
 
     def is_finite(self) -> bool:
         """Whether every number is."""
-        return all(map(math.isfinite, [self.constant, *self.weights.values()]))
+        return all(map(math.isfinite, [self.constant, *self.weights.values(), self.limit or 0.0]))
 
 
 Symbolic: TypeAlias = LinkedSum | float | None
@@ -207,7 +211,14 @@ def _plus(a: Symbolic, b: Symbolic) -> Symbolic:
             return a.shifted(b)
         case LinkedSum(link="identity"), LinkedSum(link="identity"):
             return a.joined(b)
+        case LinkedSum(limit=float(limit)), float():
+            return _beyond(a, limit + b)
     return None
+
+
+def _beyond(a: LinkedSum, limit: float) -> LinkedSum:
+    """Move the limit; what is above 0 has a logarithm."""
+    return replace(a, link="log", limit=None) if a.link == "above" and limit == 0 else replace(a, limit=limit)
 
 
 def _times(a: Symbolic, b: Symbolic) -> Symbolic:
@@ -226,6 +237,10 @@ def _times(a: Symbolic, b: Symbolic) -> Symbolic:
             return a.shifted(math.log(b))
         case LinkedSum(link="log"), LinkedSum(link="log"):
             return a.joined(b)
+        case LinkedSum(limit=float(limit)), float():
+            if b < 0:  # -log(limit - y) of y is -log of what -y is above -limit
+                return _times(replace(a.scaled(-1.0), link=_OPPOSITE[a.link], limit=-limit), -b)
+            return _beyond(a.shifted(math.log(b) if a.link == "above" else -math.log(b)), limit * b)
     return None
 
 

@@ -4,8 +4,10 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Scale on which a surrogate models its metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+use crate::error::{Error, Result};
+
+/// Scale on which a surrogate models its metric; the modelled value rises with the metric, but for the reciprocal.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Link {
     /// The metric itself.
@@ -14,14 +16,60 @@ pub enum Link {
     Reciprocal,
     /// `ln y`.
     Log,
+    /// `-ln(limit - y)`: of values below a limit.
+    Below(f64),
+    /// `ln(y - limit)`: of values above a limit.
+    Above(f64),
 }
 
 impl Link {
-    pub const NAMES: [(&str, Link); 3] =
-        [("identity", Link::Identity), ("reciprocal", Link::Reciprocal), ("log", Link::Log)];
+    pub const NAMES: [&str; 5] = ["identity", "reciprocal", "log", "below", "above"];
+
+    /// The link of a name, with the limit of those that have one.
+    pub fn named(name: &str, limit: Option<f64>) -> Result<Link> {
+        match (name, limit) {
+            ("identity", None) => Ok(Link::Identity),
+            ("reciprocal", None) => Ok(Link::Reciprocal),
+            ("log", None) => Ok(Link::Log),
+            ("below", Some(limit)) if limit.is_finite() => Ok(Link::Below(limit)),
+            ("above", Some(limit)) if limit.is_finite() => Ok(Link::Above(limit)),
+            ("below" | "above", Some(limit)) => {
+                Err(Error::model(format!("limit of link {name} is {limit}; use a finite number")))
+            }
+            ("below" | "above", None) => Err(Error::model(format!("link {name} has no limit; give a finite number"))),
+            ("identity" | "reciprocal" | "log", Some(limit)) => {
+                Err(Error::model(format!("limit is {limit}, link {name} has none; use link below or above")))
+            }
+            _ => Err(Error::model(format!("link is {name:?}; choose {}", Link::NAMES.join(", ")))),
+        }
+    }
 
     pub fn name(self) -> &'static str {
-        Link::NAMES[self as usize].0
+        match self {
+            Link::Identity => "identity",
+            Link::Reciprocal => "reciprocal",
+            Link::Log => "log",
+            Link::Below(_) => "below",
+            Link::Above(_) => "above",
+        }
+    }
+
+    /// The number that the link depends on, where there is one.
+    pub fn limit(self) -> Option<f64> {
+        match self {
+            Link::Identity | Link::Reciprocal | Link::Log => None,
+            Link::Below(limit) | Link::Above(limit) => Some(limit),
+        }
+    }
+
+    /// What no value of the metric is below, and what none is above.
+    pub(crate) fn range(self) -> (f64, f64) {
+        match self {
+            Link::Identity => (f64::NEG_INFINITY, f64::INFINITY),
+            Link::Reciprocal | Link::Log => (0.0, f64::INFINITY),
+            Link::Below(limit) => (f64::NEG_INFINITY, limit),
+            Link::Above(limit) => (limit, f64::INFINITY),
+        }
     }
 
     /// The metric's value of a modelled value.
@@ -32,6 +80,8 @@ impl Link {
             Link::Reciprocal => 1.0 / value,
             // The portable exponential: a system library may round the last digit otherwise.
             Link::Log => libm::exp(value),
+            Link::Below(limit) => limit - libm::exp(-value),
+            Link::Above(limit) => limit + libm::exp(value),
         }
     }
 
@@ -41,14 +91,15 @@ impl Link {
         match self {
             Link::Identity => 1.0,
             Link::Reciprocal => 1.0 / (value * value),
-            Link::Log => libm::exp(value),
+            Link::Log | Link::Above(_) => libm::exp(value),
+            Link::Below(_) => libm::exp(-value),
         }
     }
 
     /// Whether the metric rises (1) or falls (-1) with its modelled value.
     pub(crate) fn sign(self) -> f64 {
         match self {
-            Link::Identity | Link::Log => 1.0,
+            Link::Identity | Link::Log | Link::Below(_) | Link::Above(_) => 1.0,
             Link::Reciprocal => -1.0,
         }
     }
@@ -59,6 +110,8 @@ impl Link {
     /// `1 / v` is rounded once, by 2^-53 of it, or by 2^-51 where it is subnormal, and so is `1 / y`. `libm`'s `exp`
     /// and `log` err by less than a unit in the last place: `exp(v)` by 2^-52 of it and 2^-1074, which moves `v` by
     /// 2^-52 and 2^-1074 / y however small `v` itself is; `log(y)` by 2^-52 of it. `exp` is 0 up to -746 and infinite from 710 on.
+    /// A sum with a limit is rounded once, and so never across a float that it lies beyond: it is on a side of `y` where
+    /// its exact value is beyond the next float there, whose distance to the limit is rounded by 2^-53 of itself.
     pub(crate) fn bracket(self, y: f64) -> (f64, f64) {
         const EPSILON: f64 = 8.0 * f64::EPSILON;
         const LEAST: f64 = 5e-324;
@@ -78,6 +131,13 @@ impl Link {
                 let v = libm::log(y);
                 let doubt = EPSILON * (1.0 + v.abs()) + 4.0 * LEAST / y;
                 (if y < f64::MIN_POSITIVE { -746.0 } else { v - doubt }, v + doubt)
+            }
+            Link::Above(limit) => {
+                (Link::Log.bracket(y.next_down() - limit).0, Link::Log.bracket(y.next_up() - limit).1)
+            }
+            Link::Below(limit) => {
+                let (first, last) = Link::Above(-limit).bracket(-y);
+                (-last, -first)
             }
         }
     }
@@ -103,6 +163,62 @@ impl Direction {
         match self {
             Direction::Maximise => 1.0,
             Direction::Minimise => -1.0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn brackets_of_limits_are_tight_and_hold(
+            limit in -1e3..1e3f64, distance in -35.0..35.0f64, steps in 0u32..4, beyond in 1e-9..3.0f64,
+        ) {
+            for (link, sign) in [(Link::Below(limit), -1.0), (Link::Above(limit), 1.0)] {
+                let mut y = limit + sign * libm::exp(distance);
+                (0..steps).for_each(|_| y = if sign > 0.0 { y.next_down() } else { y.next_up() });
+                let (first, last) = link.bracket(y);
+                prop_assert!(first <= last && (distance < -5.0 || last - first < 1e-9), "{link:?} {y}: {first}, {last}");
+                for below in [first.next_down(), first - beyond].into_iter().filter(|_| first.is_finite()) {
+                    prop_assert!(link.inverse(below) < y, "{link:?}: {below} is not below {y}");
+                }
+                for above in [last.next_up(), last + beyond].into_iter().filter(|_| last.is_finite()) {
+                    prop_assert!(link.inverse(above) > y, "{link:?}: {above} is not above {y}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn slopes_are_those_of_the_inverse() {
+        for link in [Link::Identity, Link::Reciprocal, Link::Log, Link::Below(3.0), Link::Above(-2.0)] {
+            for z in [0.3, 1.0, 2.5] {
+                let slope = (link.inverse(z + 1e-5) - link.inverse(z - 1e-5)) / 2e-5;
+                assert!((link.sign() * slope / link.slope(z) - 1.0).abs() < 1e-8, "{link:?} at {z}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_limit_itself_is_no_value() {
+        for (link, beyond) in [(Link::Below(2.0), 3.0), (Link::Above(2.0), 1.0)] {
+            let (first, last) = link.bracket(2.0);
+            assert!(first == f64::NEG_INFINITY || last == f64::INFINITY, "{link:?}: {first}, {last}");
+            let (first, last) = link.bracket(beyond);
+            let all = if beyond > 2.0 { first > 700.0 } else { last < -700.0 };
+            assert!(all, "{link:?}: {first}, {last}");
+            assert_eq!(Link::named(link.name(), link.limit()).unwrap(), link);
+        }
+        for (name, limit, expected) in [
+            ("log", Some(2.0), "limit is 2, link log has none; use link below or above"),
+            ("above", None, "link above has no limit; give a finite number"),
+            ("below", Some(f64::NAN), "limit of link below is NaN; use a finite number"),
+            ("square", None, "link is \"square\"; choose identity, reciprocal, log, below, above"),
+        ] {
+            assert_eq!(Link::named(name, limit).unwrap_err().to_string(), format!("model: {expected}"));
         }
     }
 }

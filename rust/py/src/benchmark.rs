@@ -19,8 +19,8 @@ use crate::build::Surrogate;
 use crate::space::Space;
 use crate::uncertainty::{Uncertainty, to_dict};
 
-/// A metric as Python gets it: name, unit, direction, link, noise, description, members, calibrated.
-type MetricTuple = (String, String, &'static str, &'static str, Option<f64>, String, usize, bool);
+/// A metric as Python gets it: name, unit, direction, link, noise, description, members, calibrated, limit of the link.
+type MetricTuple = (String, String, &'static str, &'static str, Option<f64>, String, usize, bool, Option<f64>);
 
 /// What a row costs that is compared with thousands of others.
 const SCANNED: usize = 1 << 12;
@@ -42,13 +42,15 @@ pub(crate) struct Described<'py> {
     description: String,
     provenance: BTreeMap<String, String>,
     #[pyo3(default)]
+    limit: Option<f64>,
+    #[pyo3(default)]
     uncertainty: Option<Uncertainty<'py>>,
 }
 
 impl Described<'_> {
     fn metric(&self, name: String) -> PyResult<Metric> {
         let direction = parse("direction", &Direction::NAMES, &self.direction)?;
-        let link = parse("link", &Link::NAMES, &self.link)?;
+        let link = Link::named(&self.link, self.limit).map_err(to_py)?;
         let (unit, description) = (self.unit.clone(), self.description.clone());
         Ok(Metric { unit, noise: self.noise, description, ..Metric::new(name, direction, link) })
     }
@@ -82,8 +84,9 @@ impl Benchmark {
     #[getter]
     fn metrics(&self) -> Vec<MetricTuple> {
         let tuple = |m: &Metric| {
-            let (direction, link) = (m.direction.name(), m.link.name());
-            (m.name.clone(), m.unit.clone(), direction, link, m.noise, m.description.clone(), m.members, m.calibrated)
+            let (name, unit, description) = (m.name.clone(), m.unit.clone(), m.description.clone());
+            let (direction, link, limit) = (m.direction.name(), m.link.name(), m.link.limit());
+            (name, unit, direction, link, m.noise, description, m.members, m.calibrated, limit)
         };
         self.core.metrics().iter().map(tuple).collect()
     }

@@ -12,6 +12,7 @@ import polars as pl
 
 from accelnas import mnasnet_space
 from accelnas.fitting.ensemble import LINKS, fit_ensemble
+from accelnas.fitting.metric import MetricSpec
 from accelnas.fitting.settings import MetricSettings, read_settings
 from accelnas.fitting.uncertainty import repeat_noise
 from accelnas.plots.style import colours, drawing, grid, save
@@ -112,7 +113,7 @@ def _timed(name: str, kind: str, case: Case, build: Callable[[], Floats], measur
 
 def _measured_again(case: Case, plan: ComparisonPlan) -> Iterator[Estimate]:
     """Simulate a second measurement from the relative noise of repeats: both have it."""
-    noise = repeat_noise(case.dataset, case.metric, "log")
+    noise = repeat_noise(case.dataset, MetricSpec(case.metric, link="log"))
     if noise is not None:
         draws = np.random.default_rng(plan.seed).standard_normal(len(case.test))
         again = case.times[case.test] * np.exp(np.sqrt(2) * noise * draws)

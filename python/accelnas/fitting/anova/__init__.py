@@ -4,5 +4,6 @@ from accelnas.fitting.anova.kernel import AnovaKernel
 from accelnas.fitting.anova.posterior import Tables, posterior_members
 from accelnas.fitting.anova.process import GaussianProcess, learn
 from accelnas.fitting.anova.product import ProductKernel
+from accelnas.fitting.anova.selection import likeliest
 
-__all__ = ["AnovaKernel", "GaussianProcess", "ProductKernel", "Tables", "learn", "posterior_members"]
+__all__ = ["AnovaKernel", "GaussianProcess", "ProductKernel", "Tables", "learn", "likeliest", "posterior_members"]

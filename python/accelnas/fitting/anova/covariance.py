@@ -19,36 +19,41 @@ __all__ = ["Block", "Variable"]
 
 @dataclass(frozen=True)
 class Variable:
-    """A variable and where its parameters are: log w, then positions of the choices beyond the first."""
+    """A variable and where its parameters are: log w, then positions of the choices beyond the first.
+
+    The positions are float64 (dimensions, card − 1), row by row.
+    """
 
     card: int
     first: int
+    dimensions: int = 1
 
     @property
     def parameters(self) -> slice:
         """Its part of theta."""
-        return slice(self.first, self.first + (1 if self.card == 2 else self.card))
+        return slice(self.first, self.first + 1 + (0 if self.card == 2 else self.dimensions * (self.card - 1)))
 
     def covariance(self, theta: Floats) -> tuple[Floats, list[Floats]]:
         """Give ``w · t``, float64 (card, card), and its derivative by each parameter.
 
-        Of two choices only the amplitude matters. More have positions on a line, the first at 0, and
-        an RBF of unit length between them.
+        Of two choices only the amplitude matters. More have positions on a line or in the plane, the first at 0,
+        and an RBF of unit length between them.
         """
         own = theta[self.parameters]
         w = float(np.exp(own[0]))
         if self.card == 2:
             t = w * np.array([[1.0, -1.0], [-1.0, 1.0]])
             return t, [t]
-        at = np.concatenate([[0.0], own[1:]])
-        distance = at[:, None] - at
-        rbf = np.exp(-0.5 * distance**2)
+        at = np.pad(own[1:].reshape(self.dimensions, self.card - 1), ((0, 0), (1, 0)))
+        differences = at[:, :, None] - at[:, None, :]
+        rbf = np.exp(-0.5 * np.square(differences).sum(axis=0))
         centre = np.eye(self.card) - 1.0 / self.card
         derivatives = [w * centre @ rbf @ centre]
-        for choice in range(1, self.card):
-            change = np.zeros((self.card, self.card))
-            change[choice] = -rbf[choice] * distance[choice]
-            derivatives.append(w * centre @ (change + change.T) @ centre)
+        for difference in differences:
+            for choice in range(1, self.card):
+                change = np.zeros((self.card, self.card))
+                change[choice] = -rbf[choice] * difference[choice]
+                derivatives.append(w * centre @ (change + change.T) @ centre)
         return derivatives[0], derivatives
 
 

@@ -12,6 +12,7 @@ and how many variables S has (Durrande et al., "ANOVA kernels and RKHS of zero m
 from __future__ import annotations
 
 from itertools import combinations, product
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,12 +30,15 @@ if TYPE_CHECKING:
     from accelnas import Space
 
     Floats = NDArray[np.float64]
-    States = NDArray[np.uint8]
+    States = NDArray[np.integer[Any]]
     Matrix = NDArray[Any]
     Sums = Mapping[tuple[int, int], Matrix]
 
 __all__ = ["AnovaKernel"]
 
+DIMENSIONS = {"line": 1, "plane": 2}
+SPREAD = 0.7  # of positions at the start: neighbours have correlations of about .8
+MOST_STATES = 1024  # of a block, between whose states covariances are kept
 TILE_ROWS, TILE_COLUMNS = 512, 32  # a few tiles stay in a core's cache
 
 
@@ -52,11 +56,15 @@ class AnovaKernel:
     over
         What interacts: ``"variables"``, or ``"blocks"``, whose covariance is ``Π_v (1 + w_v t_v) − 1``. Then
         the orders are ``(1, 2)`` or ``(1, 2, 3)``.
+    positions
+        Of a variable's choices: on a ``"line"``, in their order at the start, or in the ``"plane"``, at random at the
+        start, where nothing says which are alike.
 
     Raises
     ------
     ModelError
-        If the orders are not 1 to 3 numbers from 0 to 4 with at least one interaction.
+        If the orders are not 1 to 3 numbers from 0 to 4 with at least one interaction, `over` or `positions` is none
+        of those above, or a block has more than 1,024 joint choices.
 
     Notes
     -----
@@ -66,12 +74,15 @@ class AnovaKernel:
 
     learning_rate = 0.1  # of Adam
 
-    def __init__(self, space: Space, orders: Sequence[int], over: str = "variables") -> None:
-        if not 1 <= len(orders) <= MAX_BLOCKS or not all(0 <= order <= MAX_ORDER for order in orders):
-            raise ModelError(f"orders are {list(orders)}; give 1 to {MAX_BLOCKS} numbers up to {MAX_ORDER}")
+    def __init__(self, space: Space, orders: Sequence[int], over: str = "variables", positions: str = "line") -> None:
+        numbers = isinstance(orders, (list, tuple)) and all(isinstance(order, int) for order in orders)
+        if not numbers or not 1 <= len(orders) <= MAX_BLOCKS or not all(0 <= order <= MAX_ORDER for order in orders):
+            raise ModelError(f"orders are {orders!r}; give 1 to {MAX_BLOCKS} numbers up to {MAX_ORDER}, or likelihood")
         if over not in ("variables", "blocks"):
             raise ModelError(f"over is {over!r}; choose variables or blocks")
-        self.over = over
+        if positions not in DIMENSIONS:
+            raise ModelError(f"positions is {positions!r}; choose {', '.join(DIMENSIONS)} or likelihood")
+        self.orders, self.over, self.positions = orders, over, positions
         if over == "blocks" and any(order not in (0, k) for k, order in enumerate(orders, start=1)):
             raise ModelError(f"orders over blocks are {list(orders)}; use [1], [1, 2] or [1, 2, 3]")
         self._block_variables: list[list[int]] = []
@@ -81,12 +92,20 @@ class AnovaKernel:
             self._block_variables.append([])
             for _ in block.variables:
                 number = len(self._variables)
-                variable = Variable(len(space.variables[number].states), size)
+                variable = Variable(len(space.variables[number].states), size, DIMENSIONS[positions])
                 if variable.card > 1:
                     self._block_variables[-1].append(number)
                     size = variable.parameters.stop
                 self._variables.append(variable)
         self._block_cards = [[self._variables[v].card for v in block] for block in self._block_variables]
+        joint = [prod(cards) for cards in self._block_cards]
+        self._states = max(joint)
+        if self._states > MOST_STATES:
+            name = space.blocks[joint.index(self._states)].name
+            raise ModelError(
+                f"block {name} has {self._states:,} joint choices, covariances are of at most {MOST_STATES:,}; "
+                "divide it into several blocks"
+            )
         sizes = sorted(
             (1 if over == "blocks" else len(block) for block in self._block_variables if block), reverse=True
         )
@@ -102,13 +121,17 @@ class AnovaKernel:
         self.noise = size + len(self.terms)
         self.size = self.noise + 1
 
-    def start(self, _random: np.random.Generator) -> Floats:
+    def start(self, random: np.random.Generator) -> Floats:
         """Parameters to learn from: equal variables, smaller scales for higher interactions."""
         theta = np.zeros(self.size)
         for variable in self._variables:
             own = variable.parameters
             theta[own.start : own.start + 1] = np.log(0.5)
-            theta[own.start + 1 : own.stop] = 0.7 * np.arange(1, own.stop - own.start)
+            places = own.stop - own.start - 1
+            on_line = variable.dimensions == 1
+            theta[own.start + 1 : own.stop] = SPREAD * (
+                np.arange(1, places + 1) if on_line else random.standard_normal(places)
+            )
         theta[self.scales] = [v * np.log(0.3) for _, v in self.terms]
         theta[self.noise] = np.log(1e-2)
         return theta
@@ -119,7 +142,7 @@ class AnovaKernel:
             np.ravel_multi_index(tuple(choices[:, v] for v in block), cards) if block else np.zeros(len(choices), int)
             for block, cards in zip(self._block_variables, self._block_cards, strict=True)
         ]
-        return np.stack(columns, axis=1).astype(np.uint8)
+        return np.stack(columns, axis=1).astype(np.min_scalar_type(self._states - 1))
 
     def matrix(self, theta: Floats, left: States, right: States) -> Floats:
         """Covariances, float64 (len(left), len(right)), without noise."""

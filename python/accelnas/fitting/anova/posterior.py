@@ -30,7 +30,7 @@ class Tables:
     cells: list[Floats]  # one float64 (functions, states of the first axis, …) array a table
     over: str = "variables"  # what an axis is: "variables" or "blocks"
 
-    def predict(self, axes: NDArray[np.uint8]) -> Floats:
+    def predict(self, axes: NDArray[np.integer[Any]]) -> Floats:
         """Every function at the states of all axes (n, axes), float64 (functions, n)."""
         out = np.repeat(self.constants[:, None], len(axes), axis=1)
         for some, cells in zip(self.sets, self.cells, strict=True):

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Choices = NDArray[np.uint8]
+    States = NDArray[np.integer[Any]]
 
-__all__ = ["GaussianProcess", "Kernel", "learn"]
+__all__ = ["GaussianProcess", "Kernel", "learn", "log_likelihood"]
 
 DECAYS = 0.9, 0.95  # of Adam's moments
 LEAST_PARAMETER, LARGEST_PARAMETER = -14.0, 6.0
@@ -40,19 +41,19 @@ class Kernel(Protocol):
     def start(self, random: np.random.Generator, /) -> Floats:
         """Parameters to learn from."""
 
-    def states(self, choices: Choices) -> Choices:
+    def states(self, choices: Choices) -> States:
         """Give what the other functions take of architectures."""
 
-    def axes(self, choices: Choices) -> Choices:
+    def axes(self, choices: Choices) -> States:
         """States of the axes."""
 
-    def matrix(self, theta: Floats, left: Choices, right: Choices) -> Floats:
+    def matrix(self, theta: Floats, left: States, right: States) -> Floats:
         """Covariances, without noise."""
 
-    def gram(self, theta: Floats, states: Choices) -> NDArray[Any]:
+    def gram(self, theta: Floats, states: States) -> NDArray[Any]:
         """Covariances of `states`; the upper triangle may be zeros."""
 
-    def gradient(self, theta: Floats, states: Choices, weights: NDArray[np.float32]) -> Floats:
+    def gradient(self, theta: Floats, states: States, weights: NDArray[np.float32]) -> Floats:
         """Gradient by theta of ``Σ weights · gram``, weights lower triangular; the noise's entry is 0."""
 
     def interactions(self) -> Iterator[tuple[tuple[int, int], tuple[int, ...]]]:
@@ -110,7 +111,20 @@ def learn(
     return np.asarray(np.round(np.mean(kept, axis=0), DIGITS))
 
 
-def _likelihood_gradient(kernel: Kernel, theta: Floats, states: NDArray[np.uint8], targets: Floats) -> Floats:
+def log_likelihood(kernel: Kernel, theta: Floats, choices: Choices, targets: Floats) -> float:
+    """Logarithm of the marginal likelihood of targets, float64 (n,), at choices (Rasmussen & Williams 2006, Eq. 2.30).
+
+    Raises
+    ------
+    ModelError
+        If the covariance matrix is not positive definite.
+    """
+    process = GaussianProcess(kernel, theta, choices, targets)
+    size = 2 * float(np.log(np.diag(process.factor)).sum()) + len(targets) * float(np.log(2 * np.pi))
+    return -0.5 * (float(targets @ process.alpha) + size)
+
+
+def _likelihood_gradient(kernel: Kernel, theta: Floats, states: States, targets: Floats) -> Floats:
     """Gradient of the log marginal likelihood (Rasmussen & Williams 2006, Eq. 5.9)."""
     gram = kernel.gram(theta, states).astype(np.float64)
     noise = np.exp(theta[kernel.noise])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from accelnas import Space
 
     Floats = NDArray[np.float64]
-    States = NDArray[np.uint8]
+    States = NDArray[np.integer[Any]]
 
 __all__ = ["ProductKernel"]
 

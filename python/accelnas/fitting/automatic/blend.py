@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -51,16 +49,6 @@ class Blend:
         sizes = self.powers[:, :1] + self.powers[:, 1:] * _distances(predicted, self.limit, self.nearest)
         weights = np.exp(-2 * (sizes - sizes.min(axis=0)))
         return np.asarray((weights * predicted).sum(axis=0) / weights.sum(axis=0))
-
-    @classmethod
-    def left_out(cls, predicted: Floats, measured: Floats, limit: float, folds: Sequence[NDArray[np.intp]]) -> Floats:
-        """Predict each fold by a blend learned on the others, float64 (n,)."""
-        out = np.empty(len(measured))
-        everything = np.arange(len(measured))
-        for fold in folds:
-            others = np.setdiff1d(everything, fold, assume_unique=True)
-            out[fold] = cls.fitted(predicted[:, others], measured[others], limit).predict(predicted[:, fold])
-        return out
 
 
 def _distances(predicted: Floats, limit: float, nearest: float) -> Floats:

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from accelnas.fitting.anova.selection import ROWS, STEPS
+from accelnas.fitting.automatic.scales import likeliest_scales
+from accelnas.fitting.ensemble import link_of
 from accelnas.fitting.families import Recipe, Stage
 from accelnas.fitting.settings import MetricSettings, Settings
 
@@ -22,20 +25,35 @@ if TYPE_CHECKING:
     from accelnas.fitting.metric import MetricSpec
     from accelnas.space import Space
 
-__all__ = ["ENUMERATED", "MEMBERS", "Candidate", "candidates", "enumerates", "folds_for", "limit_of", "of_families"]
+__all__ = [
+    "BASELINES",
+    "ENUMERATED",
+    "MEMBERS",
+    "Candidate",
+    "candidates",
+    "enumerates",
+    "folds_for",
+    "limit_of",
+    "of_families",
+]
 
 ENUMERATED = 1 << 20  # joint choices of a space whose models become tables of all architectures
 FOLDS, MEMBERS = 5, 6
 MOST_ROWS = 2000  # of scikit-learn's Gaussian process in a comparison of families: it learns from all rows at each step
 FEW = 600  # rows to which processes learn their parameters for each fold apart, of which there are more
+COMPARED = 5  # kernels that learn before one is chosen, at most
 MARGIN = 0.5  # of a limit beyond the best value, in distances from there to the median
 
 _TREES = {"max_depth": 6, "learning_rate": 0.05, "min_child_weight": 2, "subsample": 0.8, "colsample_bynode": 0.8}
 _LEAVES = {"num_leaves": 31, "learning_rate": 0.05, "min_data_in_leaf": 5, "bagging_fraction": 0.8, "bagging_freq": 1}
-_PROCESS = {"steps": [[800, 60]], "processes": 2, "relearned": FEW}
-_PRODUCT = Recipe("product", "product_process", parameters={"steps": [[700, 120]], "processes": 2, "relearned": FEW})
-_TRIPLES = Recipe("triples", "anova_process", parameters={"orders": [3, 3, 3], **_PROCESS})
-_PAIRS = Recipe("pairs", "anova_process", parameters={"orders": [4, 4], **_PROCESS})
+_PROCESS = {"processes": 2, "relearned": FEW}
+_PRODUCT = Recipe("product", "product_process", parameters={"steps": [[700, 120]], **_PROCESS})
+_TRIPLES = Recipe("triples", "anova_process", parameters={"orders": [3, 3, 3], "steps": [[800, 60]], **_PROCESS})
+_GROWN = Recipe(
+    "grown",
+    "anova_process",
+    parameters={"orders": "likelihood", "positions": "likelihood", "steps": [[300, 80], [800, 20]], **_PROCESS},
+)
 _XGBOOST = Recipe("trees", "xgboost", (Stage({"base_score": 0.0, **_TREES}, rounds=1000, stop=50),), one_hot=True)
 _LIGHTGBM = Recipe("leaves", "lightgbm", (Stage(_LEAVES, rounds=1000, stop=50),), one_hot=True)
 _FOREST = Recipe(
@@ -47,7 +65,7 @@ _CATBOOST = Recipe(
 _SVR = Recipe("svr", "epsilon_svr", parameters={"C": 10.0, "epsilon": 0.05})
 _GAUSSIAN = Recipe("gaussian", "gaussian_process")
 _PERCEPTRON = Recipe("perceptron", "mlp")
-_ADDITIVE, _MEDIAN = Recipe("additive", "additive"), Recipe("median", "median")
+BASELINES = (Recipe("sum over choices", "additive"), Recipe("median", "median"))
 _LIMITED = Recipe(
     "limited trees",
     "xgboost",
@@ -70,21 +88,26 @@ class Candidate:
 
     def settings(self, metric: MetricSpec, values: NDArray[np.float64]) -> MetricSettings:
         """Give the settings of a metric with these measured values."""
-        link = "identity" if self.scale == "limit" else self.scale
-        limit = limit_of(values, metric.direction) if self.scale == "limit" else None
-        own = {**vars(metric), "link": link, "recipe": self.recipe, "limit": limit}
+        own = {**vars(metric), "link": self.scale, "limit": None, "recipe": self.recipe}
+        if self.scale == "limit":
+            side = "below" if metric.direction == "maximise" else "above"
+            own |= {"link": side, "limit": limit_of(values, metric.direction)}
         return MetricSettings(**own)
 
     def seconds(self, rows: int, variables: int, folds: int) -> float:
         """About the time of a fit, on one core: counted, not measured, so that a budget always buys the same."""
         family = self.recipe.family
         if family in ("product_process", "anova_process"):
-            ((most, steps),) = self.recipe.parameters["steps"]
-            cells = float(min(most, rows) ** 2)
             product = family == "product_process"
-            step = 1e-3 + 1.5e-8 * cells * variables if product else 1e-2 + cells * (1.4e-7 + 6e-9 * variables)
-            learned = 1 + folds if rows <= FEW else 1
-            return float(1.0 + 2 * learned * (steps * step + 6e-11 * rows**3))
+
+            def learning(count: int, most: int) -> float:
+                cells = float(min(most, rows) ** 2)
+                step = 1e-3 + 1.5e-8 * cells * variables if product else 1e-2 + cells * (1.4e-7 + 6e-9 * variables)
+                return count * step
+
+            each = sum(learning(count, most) for most, count in self.recipe.parameters["steps"]) + 6e-11 * rows**3
+            choosing = COMPARED * learning(STEPS, ROWS) if self.recipe is _GROWN else 0.0
+            return 1.0 + 2 * (1 + folds if rows <= FEW else 1) * each + choosing
         per_member = {
             "epsilon_svr": 2e-7 * rows**2,
             "gaussian_process": 0.5 + 2e-6 * rows**2,
@@ -117,8 +140,10 @@ def enumerates(space: Space) -> bool:
     return math.prod(len(variable.states) for variable in space.variables) <= ENUMERATED
 
 
-def candidates(space: Space, values: NDArray[np.float64]) -> Iterator[Candidate]:
-    """Give what suits a space and the measured values of a metric."""
+def candidates(
+    space: Space, metric: MetricSpec, choices: NDArray[np.uint8], values: NDArray[np.float64], seed: int
+) -> Iterator[Candidate]:
+    """Give what suits a space and the measured values, float64 (n,), of a metric of choices, uint8 (n, variables)."""
     if enumerates(space):
         few = len(values) <= FEW
         for recipe in (_PRODUCT, _GAUSSIAN, _PERCEPTRON) if few else (_PRODUCT, _PERCEPTRON):
@@ -130,9 +155,10 @@ def candidates(space: Space, values: NDArray[np.float64]) -> Iterator[Candidate]
         yield from (Candidate(recipe, "identity") for recipe in (_PERCEPTRON, _FOREST, _TRIPLES))
         yield from (Candidate(recipe, "limit") for recipe in ((_SVR,) if few else (_SVR, _GAUSSIAN)))
         return
-    scales = ("identity", "log", "reciprocal") if (values > 0).all() else ("identity",)
-    for scale in scales:
-        for recipe in (_TRIPLES, _PAIRS, _LIMITED):
+    scales = ("identity", "limit", "log", "reciprocal") if (values > 0).all() else ("identity", "limit")
+    links = {scale: link_of(Candidate(_GROWN, scale).settings(metric, values)) for scale in scales}
+    for scale in likeliest_scales(space, choices, values, links, seed):
+        for recipe in (_GROWN, _LIMITED):
             yield Candidate(recipe, scale)
 
 
@@ -146,7 +172,7 @@ def of_families(space: Space, metrics: Sequence[MetricSpec], rows: int) -> list[
     recipes += [_GAUSSIAN] if rows <= MOST_ROWS else []
     recipes += [_CATBOOST] if find_spec("catboost") else []
     found = []
-    for recipe in (*recipes, _ADDITIVE, _MEDIAN):
+    for recipe in (*recipes, *BASELINES):
         own = {metric.name: MetricSettings(**vars(metric), recipe=recipe) for metric in metrics}
         stated = json.dumps([asdict(one) for one in own.values()], sort_keys=True)
         sha256 = hashlib.sha256(stated.encode()).hexdigest()

@@ -6,14 +6,24 @@ import hashlib
 import json
 import time
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from accelnas.errors import ModelError
 from accelnas.fitting.automatic.blend import Blend
-from accelnas.fitting.automatic.candidates import MEMBERS, candidates, enumerates, folds_for, limit_of
-from accelnas.fitting.encoding import Encoding
+from accelnas.fitting.automatic.candidates import (
+    BASELINES,
+    MEMBERS,
+    Candidate,
+    candidates,
+    enumerates,
+    folds_for,
+    limit_of,
+)
+from accelnas.fitting.automatic.joining import Group
+from accelnas.fitting.automatic.stack import Stack
 from accelnas.fitting.ensemble import fit_ensemble, folds_of, link_of, usable_rows
 from accelnas.fitting.evaluate import Figures, evaluate
 from accelnas.fitting.settings import MetricSettings, Settings
@@ -23,16 +33,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from accelnas.fitting.automatic.candidates import Candidate
     from accelnas.fitting.dataset import Dataset
     from accelnas.fitting.ensemble import Ensemble
     from accelnas.fitting.metric import MetricSpec
+    from accelnas.space import Space
 
     Floats = NDArray[np.float64]
 
 __all__ = ["Attempt", "Choice", "choose"]
-
-RIDGE = 1.0  # penalty of the baseline, in rows
 
 
 @dataclass(frozen=True)
@@ -61,9 +69,9 @@ class Attempt:
 class Choice:
     """The models of one metric."""
 
-    settings: Settings  # of the first of the ensembles
-    ensembles: Sequence[Ensemble]  # one, or what is blended
-    blend: Blend
+    settings: Sequence[Settings]  # of each of the ensembles
+    ensembles: Sequence[Ensemble]  # one, or what is joined
+    joint: Blend | Stack  # of the metric, for a table of the whole space, or on the scale of the one link
     left_out: Floats  # float64 (n,): what models say of each fitted row that did not see it, in the metric's unit
     attempts: Sequence[Attempt]  # candidates, the blend and two baselines
     figures: Figures  # of `left_out`
@@ -77,7 +85,9 @@ class Choice:
 
     def predict(self, choices: NDArray[np.uint8]) -> Floats:
         """Predict the metric, float64 (n,)."""
-        return self.blend.predict(np.stack([ensemble.predict(choices) for ensemble in self.ensembles]))
+        if isinstance(self.joint, Stack):
+            return self.joint.ensemble(self.ensembles, self.left_out).predict(choices)
+        return self.joint.predict(np.stack([ensemble.predict(choices) for ensemble in self.ensembles]))
 
 
 def choose(
@@ -93,7 +103,7 @@ def choose(
 
     All are judged on the same rows, which they did not see: by the product of the mean absolute error and of one minus
     Kendall's tau. In a space that enumerates, models are blended, beginning with those that are good on other spaces,
-    and changed as long as that lowers it by more than chance; elsewhere the best is taken.
+    elsewhere those of one scale are stacked; what is joined changes as long as that lowers it by more than chance.
     `tell` gets the share of the budget that is used.
 
     Raises
@@ -108,10 +118,10 @@ def choose(
     base = Settings("automatic", MEMBERS, folds_for(dataset.space, len(rows)), seed, True, {}, "")
     folds = folds_of(dataset, rows, base)
     several = sum(len(variable.states) > 1 for variable in dataset.space.variables)
-    fitted: list[tuple[Candidate, Settings, Ensemble, Floats]] = []
+    fitted: list[tuple[Candidate, Settings, Ensemble]] = []
     attempts: list[Attempt] = []
     used = 0.0
-    for candidate in candidates(dataset.space, measured):
+    for candidate in candidates(dataset.space, metric, dataset.choices[rows], measured, seed):
         cost = candidate.seconds(len(rows), several, base.folds)
         if fitted and used + cost > budget:
             attempts.append(Attempt(candidate.name, None, 0.0, "no time left"))
@@ -126,78 +136,57 @@ def choose(
             attempts.append(Attempt(candidate.name, None, time.perf_counter() - start, str(error)))
             continue
         left_out = np.asarray(link_of(own).inverse(ensemble.left_out[0]))
-        fitted.append((candidate, settings, ensemble, left_out))
+        fitted.append((candidate, settings, ensemble))
         figures = evaluate(measured, left_out, metric.direction)
         attempts.append(Attempt(candidate.name, figures, time.perf_counter() - start))
         tell(min(used / budget, 1.0))
     if not fitted:
         raise ModelError(f"{metric.name}: no family can be fitted; the first says: {attempts[0].note}")
-    predicted = np.stack([values for *_, values in fitted])
-    limit = limit_of(measured, metric.direction)
-    joined = [int(np.argmin([_score(values, measured) for values in predicted]))]
-    if enumerates(dataset.space):
-        first = [i for i, (candidate, *_) in enumerate(fitted) if candidate.first]
-        joined = _joined(predicted, measured, limit, folds, first or joined)
-    left_out = _left_out(predicted[joined], measured, limit, folds)
-    chosen = {fitted[i][0].name for i in joined}
+    ensembles = [ensemble for *_, ensemble in fitted]
+    first = [i for i, (candidate, *_) in enumerate(fitted) if candidate.first]
+    groups = _groups(dataset.space, ensembles, first, measured, limit_of(measured, metric.direction), folds)
+    group = min(groups, key=lambda group: group.chosen[1])
+    positions, _ = group.chosen
+    left_out = group.left_out(positions)
+    some = [group.models[i] for i in positions]
+    chosen = {fitted[i][0].name for i in some}
     attempts = [replace(attempt, note="chosen") if attempt.name in chosen else attempt for attempt in attempts]
     figures = evaluate(measured, left_out, metric.direction)
-    if len(joined) > 1:
-        attempts.append(Attempt("blend of those chosen", figures, 0.0))
-    for name, values in (
-        ("sum over choices (baseline)", _additive(dataset, rows, measured, folds)),
-        ("median (baseline)", np.full(len(measured), np.median(measured))),
-    ):
-        attempts.append(Attempt(name, evaluate(measured, values, metric.direction), 0.0))
-    blend = Blend.fitted(predicted[joined], measured, limit)
-    return Choice(fitted[joined[0]][1], [fitted[i][2] for i in joined], blend, left_out, attempts, figures)
+    if len(some) > 1:
+        attempts.append(Attempt("those chosen, joined", figures, 0.0))
+    for recipe in BASELINES:
+        own = Candidate(recipe, "identity").settings(metric, measured)
+        ensemble = fit_ensemble(dataset, ids, own, _settings(base, own), 1)
+        baseline = evaluate(measured, ensemble.left_out[0], metric.direction)
+        attempts.append(Attempt(f"{recipe.name} (baseline)", baseline, 0.0))
+    joint = group.fit(group.predicted[positions], group.targets)
+    return Choice([fitted[i][1] for i in some], [ensembles[i] for i in some], joint, left_out, attempts, figures)
+
+
+def _groups(
+    space: Space,
+    ensembles: Sequence[Ensemble],
+    first: Sequence[int],
+    measured: Floats,
+    limit: float,
+    folds: Sequence[NDArray[np.intp]],
+) -> list[Group]:
+    """Models that can become one: all in a space that enumerates, elsewhere those of the same scale."""
+    linked = np.stack([ensemble.left_out[0] for ensemble in ensembles])
+    links = [link_of(ensemble.metric) for ensemble in ensembles]
+    if enumerates(space):
+        predicted = np.stack([link.inverse(values) for link, values in zip(links, linked, strict=True)])
+        fit = partial(Blend.fitted, limit=limit)
+        return [Group(range(len(links)), predicted, measured, measured, folds, fit, np.asarray, first)]
+    by_scale: dict[tuple[str, float | None], list[int]] = {}
+    for i, ensemble in enumerate(ensembles):
+        by_scale.setdefault((ensemble.metric.link, ensemble.metric.limit), []).append(i)
+    return [
+        Group(some, linked[some], ensembles[some[0]].targets, measured, folds, Stack.fitted, links[some[0]].inverse)
+        for some in by_scale.values()
+    ]
 
 
 def _settings(base: Settings, metric: MetricSettings) -> Settings:
     stated = json.dumps([asdict(metric), base.members, base.folds, base.seed], sort_keys=True)
     return replace(base, metrics={metric.name: metric}, sha256=hashlib.sha256(stated.encode()).hexdigest())
-
-
-def _score(predicted: Floats, measured: Floats) -> float:
-    """Logarithm of mean absolute error times 1 − tau; a constant metric has no tau."""
-    figures = evaluate(measured, predicted)
-    tau = 0.0 if np.isnan(figures.tau) else figures.tau
-    return float(np.log(max(figures.mae, np.finfo(float).tiny)) + np.log(max(1.0 - tau, 1e-12)))
-
-
-def _left_out(predicted: Floats, measured: Floats, limit: float, folds: Sequence[NDArray[np.intp]]) -> Floats:
-    """Predictions of rows that neither models nor weights have seen."""
-    return predicted[0] if len(predicted) == 1 else Blend.left_out(predicted, measured, limit, folds)
-
-
-def _joined(
-    predicted: Floats, measured: Floats, limit: float, folds: Sequence[NDArray[np.intp]], start: Sequence[int]
-) -> list[int]:
-    """Which models to join: those to start with, then whichever change makes the blend best, while that pays.
-
-    A change has to lower the score by more than it scatters by chance among so few rows.
-    """
-
-    def score(some: Sequence[int]) -> float:
-        return _score(_left_out(predicted[list(some)], measured, limit, folds), measured)
-
-    some, best = list(start), score(start)
-    while True:
-        changed = [[*some, i] for i in range(len(predicted)) if i not in some]
-        changed += [[j for j in some if j != i] for i in some if len(some) > 1]
-        scores = [score(other) for other in changed]
-        if not scores or min(scores) > best - 1 / np.sqrt(len(measured)):
-            return some
-        some, best = changed[int(np.argmin(scores))], min(scores)
-
-
-def _additive(dataset: Dataset, rows: NDArray[np.intp], measured: Floats, folds: Sequence[NDArray[np.intp]]) -> Floats:
-    """Predict each fold by a sum of one number a choice, fitted to the others by ridge regression."""
-    design = Encoding.one_hot(dataset.space).transform(dataset.choices[rows], np.float64)
-    out = np.empty(len(measured))
-    for fold in folds:
-        others = np.setdiff1d(np.arange(len(measured)), fold, assume_unique=True)
-        mean = measured[others].mean()
-        gram = design[others].T @ design[others] + RIDGE * np.eye(design.shape[1])
-        out[fold] = mean + design[fold] @ np.linalg.solve(gram, design[others].T @ (measured[others] - mean))
-    return out

@@ -8,6 +8,7 @@ import warnings
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,8 +17,8 @@ from accelnas import _core
 from accelnas.arguments import check_number, check_seed, check_threads
 from accelnas.errors import AccelnasWarning, ModelError
 from accelnas.files import write_text
-from accelnas.fitting.automatic.candidates import enumerates
 from accelnas.fitting.automatic.choice import choose
+from accelnas.fitting.automatic.stack import Stack
 from accelnas.fitting.ensemble import Ensemble
 from accelnas.fitting.entry import write_metric
 from accelnas.fitting.evaluate import evaluate
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from accelnas.fitting.dataset import Dataset
     from accelnas.fitting.evaluate import Figures
     from accelnas.fitting.metric import MetricSpec
+    from accelnas.fitting.settings import Settings
     from accelnas.fitting.splits import Split
 
 __all__ = ["AutomaticResult", "fit_automatically"]
@@ -70,8 +72,8 @@ def fit_automatically(
     """Choose models for each metric, fit them to all rows, and write a benchmark directory with ``fit.json`` beside.
 
     Families and scales are tried in a fixed order and judged on rows that they did not see. Where the space has at most
-    2^20 joint choices, any models become a table of all architectures, and several are blended; elsewhere the best one
-    that compiles to tables is taken.
+    2^20 joint choices, any models become a table of all architectures, and several are blended; elsewhere models that
+    compile to tables, and are of one scale, are stacked.
 
     Parameters
     ----------
@@ -123,10 +125,10 @@ def fit_automatically(
         start = time.perf_counter()
         tell(metric.name, 0.0)
         choice = choose(dataset, ids, metric, budget, seed, threads, partial(tell, metric.name))
-        if enumerates(dataset.space):
-            noise = _write_table(dataset, parts, choice, metric, out)
+        if isinstance(choice.joint, Stack):
+            noise = _write_stack(dataset, parts, choice, choice.joint, out, threads)
         else:
-            noise = _write_best(dataset, parts, choice, out, threads)
+            noise = _write_table(dataset, parts, choice, metric, out)
         if choice.is_plain:
             warnings.warn(
                 f"{metric.name}: models err by {choice.figures.mae:.4g} on rows left out, hardly less than a sum of "
@@ -170,7 +172,7 @@ def _finite(figures: Figures) -> dict[str, float | None]:
 
 def _write_table(dataset: Dataset, split: Split, choice: Choice, metric: MetricSpec, out: str | Path) -> float | None:
     """Write predictions of all architectures; give the noise of one measurement."""
-    own = MetricSettings(**{**vars(metric), "link": "identity"})
+    own = MetricSettings(**{**vars(metric), "link": "identity", "limit": None})
     first = choice.ensembles[0]
     spread = np.zeros(len(choice.left_out))
     values = dataset.values(metric.name)[first.rows]
@@ -180,31 +182,50 @@ def _write_table(dataset: Dataset, split: Split, choice: Choice, metric: MetricS
     space = tabulated_space(dataset.space)
     every = (space.range(first, min(first + BATCH, space.size)) for first in range(0, space.size, BATCH))
     table = np.concatenate([choice.predict(rows) for rows in every])
-    provenance = _provenance(dataset, split, choice)
+    provenance = _provenance(dataset, split, choice, "table")
     surrogate = _core.Surrogate.tabulated(space._core, table)
     write_metric(out, replace(own, noise=noise), surrogate, provenance, uncertainty)
     return noise
 
 
-def _write_best(dataset: Dataset, split: Split, choice: Choice, out: str | Path, threads: int | None) -> float | None:
-    """Compile the one ensemble; give the noise of one measurement."""
-    (ensemble,) = choice.ensembles
-    uncertainty = estimate_uncertainty(dataset, ensemble)
-    noise = unit_noise(dataset, ensemble, uncertainty)
-    write_ensemble(dataset, split, choice.settings, ensemble, uncertainty, noise, out, threads, 100_000)
+def _write_stack(
+    dataset: Dataset, split: Split, choice: Choice, stack: Stack, out: str | Path, threads: int | None
+) -> float | None:
+    """Compile the ensembles and their sum; give the noise of one measurement."""
+    joint = stack.ensemble(choice.ensembles, choice.left_out)
+    uncertainty = estimate_uncertainty(dataset, joint)
+    noise = unit_noise(dataset, joint, uncertainty)
+
+    def write(settings: Settings, ensemble: Ensemble, folder: str | Path) -> None:
+        write_ensemble(dataset, split, settings, ensemble, uncertainty, noise, folder, threads, 100_000)
+
+    if len(choice.ensembles) == 1:
+        write(choice.settings[0], joint, out)
+        return noise
+    surrogates, provenance = [], _provenance(dataset, split, choice, "stack")
+    for number, (settings, ensemble) in enumerate(zip(choice.settings, choice.ensembles, strict=True)):
+        with TemporaryDirectory() as folder:
+            write(settings, ensemble, folder)
+            compiled = _core.Benchmark(folder)
+            surrogates.append(compiled.surrogate(0))
+            provenance[f"part {number}"] = json.dumps(compiled.provenance(0))
+    weights = stack.weights.tolist()
+    provenance["weights"] = json.dumps(weights)
+    surrogate = _core.Surrogate.combine(dataset.space._core, surrogates, weights, stack.constant)
+    write_metric(out, replace(joint.metric, noise=noise), surrogate, provenance, uncertainty)
     return noise
 
 
-def _provenance(dataset: Dataset, split: Split, choice: Choice) -> dict[str, str]:
-    names = [attempt.name for attempt in choice.attempts if attempt.note == "chosen"]
+def _provenance(dataset: Dataset, split: Split, choice: Choice, family: str) -> dict[str, str]:
+    names, settings = [attempt.name for attempt in choice.attempts if attempt.note == "chosen"], choice.settings[0]
     return {
         "data_sha256": dataset.sha256,
         "split": split.name,
         "split_sha256": split.sha256,
-        "settings": choice.settings.name,
-        "settings_sha256": choice.settings.sha256,
-        "seed": str(choice.settings.seed),
+        "settings": settings.name,
+        "settings_sha256": settings.sha256,
+        "seed": str(settings.seed),
         "recipe": " + ".join(names),
-        "family": "table",
+        "family": family,
         "kernels": kernels(),
     }

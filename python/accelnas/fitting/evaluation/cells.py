@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from accelnas.databases import check_database, translated
 from accelnas.errors import FileError, ModelError
-from accelnas.fitting.ensemble import LINKS, bias_and_scale, fit_ensemble, usable_rows
+from accelnas.fitting.ensemble import bias_and_scale, fit_ensemble, link_of, usable_rows
 from accelnas.fitting.families import FAMILIES, Sample
 from accelnas.fitting.families.anova import AnovaProcess
 from accelnas.fitting.uncertainty import estimate_uncertainty, of_rows, total_deviation
@@ -149,7 +149,7 @@ def _members_of_mean(cell: Cell) -> int | None:
 
 def _fit_single(dataset: Dataset, cell: Cell, stop: Ids, test: NDArray[np.intp]) -> tuple[Floats, int, int]:
     """Fit one member on the training part, stopped on the validation part, as the paper's tables."""
-    metric, link = cell.of_metric, LINKS[cell.of_metric.link]
+    metric, link = cell.of_metric, link_of(cell.of_metric)
     if metric.recipe is None:
         raise ModelError(f"{metric.name} is exact; it has no recipe to fit")
     rows = [usable_rows(dataset, metric, ids) for ids in (cell.train, stop)]
@@ -169,7 +169,7 @@ def _calibration(dataset: Dataset, ensemble: Any, test: NDArray[np.intp]) -> tup
     linked = ensemble.predict_members(choices)
     factors = of_rows(uncertainty.factors, choices, dataset.space)
     total = total_deviation(linked.std(axis=0), uncertainty.residual * factors)
-    measured = LINKS[metric.link].apply(dataset.values(metric.name)[test])
+    measured = link_of(metric).apply(dataset.values(metric.name)[test])
     scores = np.abs(measured - linked.mean(axis=0)) / total
     rank = np.ceil((len(uncertainty.scores) + 1) * np.array(INTERVALS)).astype(int)
     held_out = np.append(uncertainty.scores.astype(np.float64), np.inf)  # too few rows for a level: no bound

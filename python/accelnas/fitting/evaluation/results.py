@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from accelnas.fitting.ensemble import LINKS, usable_rows
+from accelnas.fitting.ensemble import link_of, usable_rows
 from accelnas.fitting.evaluate import evaluate
 from accelnas.fitting.evaluation.cells import INTERVALS
 from accelnas.fitting.uncertainty import repeat_noise
@@ -49,13 +49,13 @@ def noise_ceiling(dataset: Dataset, split: Split, metric: MetricSettings, test: 
 
     The noise is a constant standard deviation on the scale of the metric's link, pooled over the repeats.
     """
-    link, values = LINKS[metric.link], dataset.values(metric.name)
+    link, values = link_of(metric), dataset.values(metric.name)
     fitted = usable_rows(dataset, metric, np.concatenate([split.train, split.val]))
     slope = float(link.slope(np.median(values[fitted])))
     if metric.noise is not None:
         linked_noise, freedom = metric.noise / slope, 0
     else:
-        pooled = repeat_noise(dataset, metric.name, metric.link)
+        pooled = repeat_noise(dataset, metric)
         if pooled is None:
             return None
         linked_noise, freedom = pooled, sum(len(group) - 1 for group in dataset.repeated(metric.name))

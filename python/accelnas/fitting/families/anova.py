@@ -12,7 +12,16 @@ from threadpoolctl import threadpool_limits
 
 from accelnas.arguments import check_whole
 from accelnas.errors import ModelError
-from accelnas.fitting.anova import AnovaKernel, GaussianProcess, ProductKernel, Tables, learn, posterior_members
+from accelnas.fitting.anova import (
+    AnovaKernel,
+    GaussianProcess,
+    ProductKernel,
+    Tables,
+    learn,
+    likeliest,
+    posterior_members,
+)
+from accelnas.fitting.anova.kernel import DIMENSIONS
 from accelnas.fitting.families.base import Fit, Models, ParameterFamily
 
 if TYPE_CHECKING:
@@ -29,6 +38,9 @@ if TYPE_CHECKING:
 __all__ = ["AnovaProcess", "ProductProcess"]
 
 LARGEST = 1 << 20  # joint choices of a table of draws
+LIKELIHOOD = "likelihood"  # of orders and positions: what makes the data likelier
+OVER_VARIABLES: Sequence[Sequence[int]] = ((2, 2), (3, 3, 3), (4, 4, 3))  # orders to grow through
+OVER_BLOCKS: Sequence[Sequence[int]] = ((1, 2), (1, 2, 3))
 AGREEMENT = 1e-8  # of tables with the kernel's own sums, in standard deviations
 
 
@@ -58,11 +70,15 @@ class Process(ParameterFamily):
 
     @abstractmethod
     def kernel(self, space: Space) -> Kernel:
-        """Covariances of the space's architectures."""
+        """Covariances of the space's architectures, before any data are seen."""
+
+    def select(self, data: Sample, seed: int) -> Kernel:  # noqa: ARG002 nothing to choose
+        """Give the kernel that suits the data; its axes are those of `kernel`."""
+        return self._kernel
 
     def fit(self, train: Sample, val: Sample, seed: int) -> Tables:  # noqa: ARG002 no early stopping
         """Posterior mean of one process."""
-        return posterior_members(self._process(train, seed), 1, seed)
+        return posterior_members(self._process(self.select(train, seed), train, seed), 1, seed)
 
     def gather(self, members: Sequence[Tables]) -> Models:
         tables, axes = Tables.joined(members), self._kernel.axes
@@ -85,7 +101,8 @@ class Process(ParameterFamily):
         processes = min(self._processes, members)
         if members % processes:
             raise ModelError(f"recipe {self.recipe.name}: {members} members from {processes} processes; use a divisor")
-        jobs = (delayed(self._draw)(data, folds, members // processes, seed + p) for p in range(processes))
+        kernel = self.select(data, seed)
+        jobs = (delayed(self._draw)(kernel, data, folds, members // processes, seed + p) for p in range(processes))
         parts: list[tuple[Tables, Floats, Floats]] = []
         for part in Parallel(n_jobs=min(threads, processes), return_as="generator")(jobs):
             parts.append(part)
@@ -94,15 +111,17 @@ class Process(ParameterFamily):
         variance = np.mean([spread**2 for _, _, spread in parts], axis=0) + means.var(axis=0)
         return Fit(self.gather([tables for tables, _, _ in parts]), means.mean(axis=0), np.sqrt(variance))
 
-    def _process(self, data: Sample, seed: int) -> GaussianProcess:
+    def _process(self, kernel: Kernel, data: Sample, seed: int) -> GaussianProcess:
         with threadpool_limits(1):  # sums in one order
-            theta = learn(self._kernel, data.choices, data.targets, self._steps, seed)
-            theta[self._kernel.noise] += 2 * np.log(self._noise)
-            return GaussianProcess(self._kernel, theta, data.choices, data.targets)
+            theta = learn(kernel, data.choices, data.targets, self._steps, seed)
+            theta[kernel.noise] += 2 * np.log(self._noise)
+            return GaussianProcess(kernel, theta, data.choices, data.targets)
 
-    def _draw(self, data: Sample, folds: Sequence[Rows], members: int, seed: int) -> tuple[Tables, Floats, Floats]:
+    def _draw(
+        self, kernel: Kernel, data: Sample, folds: Sequence[Rows], members: int, seed: int
+    ) -> tuple[Tables, Floats, Floats]:
         """Members of one process, and its mean and spread of each row without the row's fold."""
-        process = self._process(data, seed)
+        process = self._process(kernel, data, seed)
         with threadpool_limits(1):
             tables = posterior_members(process, members, seed)
             some = data.choices[:200]
@@ -114,7 +133,7 @@ class Process(ParameterFamily):
         if len(data.targets) <= self._relearned:
             for fold in folds:
                 others = data.take(np.setdiff1d(np.arange(len(mean)), fold, assume_unique=True))
-                mean[fold], variance[fold] = self._process(others, seed).posterior(data.choices[fold])
+                mean[fold], variance[fold] = self._process(kernel, others, seed).posterior(data.choices[fold])
         return tables, mean, np.sqrt(np.maximum(variance, 0.0))
 
     def __getstate__(self) -> dict[str, Any]:
@@ -127,13 +146,34 @@ class AnovaProcess(Process):
 
     name = "anova_process"
     defaults: ClassVar[dict[str, Any]] = {
-        "orders": [3, 3, 3],  # see AnovaKernel
+        "orders": [3, 3, 3],  # see AnovaKernel; "likelihood" grows them as long as the data become likelier
         "over": "variables",
+        "positions": "line",  # of choices; or "plane", or "likelihood" for the likelier
         **Process.steps,
     }
 
     def kernel(self, space: Space) -> AnovaKernel:
-        return AnovaKernel(space, self.parameters["orders"], self.parameters["over"])
+        orders, positions = self._alternatives()
+        return AnovaKernel(space, orders[0], self.parameters["over"], positions[0])
+
+    def select(self, data: Sample, seed: int) -> AnovaKernel:
+        """Give the kernel whose orders, then positions, make the data likelier."""
+        all_orders, all_positions = self._alternatives()
+        over = self.parameters["over"]
+        with threadpool_limits(1):  # sums in one order
+            grown = [AnovaKernel(self.space, orders, over, all_positions[0]) for orders in all_orders]
+            orders = likeliest(grown, data.choices, data.targets, seed).orders
+            placed = [AnovaKernel(self.space, orders, over, positions) for positions in all_positions]
+            return likeliest(placed, data.choices, data.targets, seed)
+
+    def _alternatives(self) -> tuple[Sequence[Any], Sequence[str]]:
+        """Orders and positions among which the likelihood decides, or those stated."""
+        orders, positions = self.parameters["orders"], self.parameters["positions"]
+        grown = OVER_BLOCKS if self.parameters["over"] == "blocks" else OVER_VARIABLES
+        return (
+            grown if orders == LIKELIHOOD else [orders],
+            list(DIMENSIONS) if positions == LIKELIHOOD else [positions],
+        )
 
 
 class ProductProcess(Process):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accelnas.errors import DataError, ModelError
-from accelnas.fitting.ensemble import LINKS, bias_and_scale, to_link, usable_rows
+from accelnas.fitting.ensemble import LINKS, bias_and_scale, link_of, to_link, usable_rows
 from accelnas.fitting.families import FAMILIES, Family, Sample
 from accelnas.fitting.splits import fold_parts
 
@@ -37,6 +37,7 @@ class Problem:
     values: Floats  # float64 (n,): measured values in the metric's unit
     folds: tuple[NDArray[np.intp], ...]  # row numbers of each fold, together all rows
     link: str  # scale of the error
+    limit: float | None  # of that link
     standardise: bool  # fit on targets with mean 0 and variance 1
     seed: int  # the member that fold i judges has seed `seed` + i
 
@@ -61,6 +62,7 @@ def make_problem(dataset: Dataset, split: Split, metric: MetricSettings, setting
         values=values,
         folds=tuple(np.searchsorted(rows, dataset.rows(part)) for part in parts),
         link=metric.link,
+        limit=metric.limit,
         standardise=settings.standardise,
         seed=settings.seed,
     )
@@ -82,17 +84,17 @@ def cross_validate(problem: Problem, candidate: Candidate) -> Iterator[tuple[flo
     ModelError
         If a prediction has no value on the scale of the error, or the family refuses the recipe.
     """
-    recipe, link = candidate.recipe, LINKS[candidate.link or problem.link]
+    recipe, judge = candidate.recipe, link_of(problem)
+    link = judge if candidate.link in (None, problem.link) else LINKS[candidate.link]
     family = FAMILIES[recipe.family](recipe, problem.space)
     targets = np.asarray(link.apply(problem.values), np.float64)
     bias, scale = bias_and_scale(targets, problem.standardise)
     data = Sample(problem.choices, (targets - bias) / scale)
-    judge = LINKS[problem.link]
 
     def squares(rows: NDArray[np.intp], predicted: Floats) -> float:
         on_link = bias + scale * predicted
         with np.errstate(all="ignore"):  # what overflows or has no logarithm is reported below
-            if candidate.link not in (None, problem.link):
+            if link is not judge:
                 on_link = judge.apply(link.inverse(on_link))
             total = float(np.square(on_link - judge.apply(problem.values[rows])).sum())
         if not np.isfinite(total):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from accelnas.errors import ModelError
 from accelnas.files import parse_toml
-from accelnas.fitting.metric import LINK_NAMES
+from accelnas.fitting.metric import PLAIN_LINKS
 from accelnas.fitting.settings import read_recipe, shipped, shipped_or_own
 
 if TYPE_CHECKING:
@@ -177,9 +177,9 @@ def _parameter(space: str, place: str, entry: Any) -> Parameter:
         if set(entry) != {"kind", "choices"} or not isinstance(choices, list) or len(choices) < 2:
             raise ModelError(f"{what} is {entry}; a categorical has choices, at least two of them, and nothing else")
         labels = [choice if isinstance(choice, str) else json.dumps(choice) for choice in choices]
-        unknown = set(labels) - set(LINK_NAMES)
+        unknown = set(labels) - set(PLAIN_LINKS)
         if place == "link" and unknown:
-            raise ModelError(f"{what} may be {unknown.pop()!r}; choose among {', '.join(LINK_NAMES)}")
+            raise ModelError(f"{what} may be {unknown.pop()!r}; choose among {', '.join(PLAIN_LINKS)}")
         return Parameter(place, kind, choices=dict(zip(labels, choices, strict=True)))
     if kind not in ("float", "int"):
         raise ModelError(f"{what}: kind is {kind!r}; choose one of float, int, categorical")

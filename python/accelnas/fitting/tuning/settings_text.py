@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from accelnas.fitting.metric import LIMITED_LINKS
 from accelnas.fitting.settings import known_metrics
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def settings_text(
     entry: dict[str, Any] = {"recipe": "tuned"}
     if link != "identity":
         entry["link"] = link
+    if link in LIMITED_LINKS:
+        entry["limit"] = metric.limit
     known = {"unit": "", "description": "", **known_metrics().get(metric.name, {})}
     for key in ("unit", "direction", "description"):
         if getattr(metric, key) != known.get(key):

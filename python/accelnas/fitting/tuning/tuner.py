@@ -145,6 +145,7 @@ def tune(
     if problem.values.min() <= 0:
         space = space.without_links()
     objective = [folds, problem.seed, problem.link, problem.standardise, chosen.drop_outliers]
+    objective += [] if problem.limit is None else [problem.limit]
     identity = {
         "data": dataset.sha256,
         "split": split.sha256,

@@ -88,8 +88,8 @@ impl Prepared {
             for (bound, up) in [(constraint.lower, 1.0), (constraint.upper, -1.0)] {
                 let sign = up * link.sign();
                 let reach = reach(link, sign, bound);
-                // Other links than identity give no negative values: every architecture is above such a bound.
-                let met = bound == -up * f64::INFINITY || link != Link::Identity && up > 0.0 && bound <= 0.0;
+                let (least, most) = link.range();
+                let met = if up > 0.0 { bound <= least } else { bound >= most };
                 if !met && reach.1 > f64::NEG_INFINITY {
                     self.terms.push(Term { network: self.place(constraint.metric), sign, reach });
                 }

@@ -124,7 +124,7 @@ impl Task {
                 }
                 Kind::Front => Plan::Front(bounding_functions(&prepared, &mut functions, run)?),
                 Kind::Histogram { bins } => {
-                    let bins = Bins::new(&prepared, &functions[0], bins, range(&bench, &prepared, run)?);
+                    let bins = Bins::new(&prepared, &functions[0], bins, range(&bench, &prepared, run)?)?;
                     units.push(Some(bins.unit));
                     prunes = !prepared.constraint_terms().is_empty();
                     Plan::Histogram(bins)

@@ -78,7 +78,7 @@ struct Case {
     _directory: tempfile::TempDir,
 }
 
-/// A metric of each link and a random part of the space.
+/// Metrics of several links and a random part of the space.
 fn case(blocks: &[Vec<usize>], whole: bool, seed: u64) -> Case {
     case_with(blocks, whole, 40.0, seed)
 }
@@ -90,7 +90,8 @@ fn case_with(blocks: &[Vec<usize>], whole: bool, constant: f64, seed: u64) -> Ca
     let is_ruled = seed % 2 == 1 && blocks.iter().flatten().all(|&card| card < 200);
     let space = if is_ruled { ruled(&product, seed) } else { product };
     let directory = tempfile::tempdir().unwrap();
-    for (m, link) in [Link::Identity, Link::Reciprocal, Link::Log].into_iter().enumerate() {
+    let rising = [Link::Log, Link::Below(76.0), Link::Above(-0.3)][(seed % 3) as usize];
+    for (m, link) in [Link::Identity, Link::Reciprocal, rising].into_iter().enumerate() {
         let metric = Metric::new(format!("m{m}"), Direction::Maximise, link);
         let constant = if link == Link::Reciprocal { constant } else { 0.0 };
         let table = (m == 0 && seed % 4 < 2).then(|| complete(&space, whole, seed)).flatten();

@@ -240,6 +240,11 @@ pub(crate) fn scale_residuals(link: Link, residual: f32, mean: &[f32], products:
                 *product *= residual * y;
             }
         }
+        Link::Below(limit) | Link::Above(limit) => {
+            for (product, &y) in products.iter_mut().zip(mean) {
+                *product *= residual * (limit - f64::from(y)).abs() as f32;
+            }
+        }
     }
 }
 
@@ -250,6 +255,6 @@ pub(crate) fn inverse(link: Link, value: f64) -> f32 {
         Link::Identity => value as f32,
         // A float32 division of the rounded value: several times faster, one more rounding of 6e-8.
         Link::Reciprocal => 1.0 / value as f32,
-        Link::Log => link.inverse(value) as f32,
+        Link::Log | Link::Below(_) | Link::Above(_) => link.inverse(value) as f32,
     }
 }

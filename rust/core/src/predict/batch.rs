@@ -167,10 +167,10 @@ mod tests {
 
         #[test]
         fn float32_stays_within_its_bounds(
-            space in spaces(), depth in 1usize..6, variables in 1usize..6, members in 1usize..20, link in 0usize..3,
+            space in spaces(), depth in 1usize..6, variables in 1usize..6, members in 1usize..20, link in 0usize..5,
             calibrated: bool, seed: u64,
         ) {
-            let link = [Link::Identity, Link::Reciprocal, Link::Log][link];
+            let link = [Link::Identity, Link::Reciprocal, Link::Log, Link::Below(70.0), Link::Above(-3.0)][link];
             let forests: Vec<_> = (0..members).map(|m| forest(&space, 6, depth, variables, seed ^ m as u64)).collect();
             let surrogate = lower(&space, &forests.iter().collect::<Vec<_>>(), &run()).unwrap();
             let rows = space.sample(300, seed, false).unwrap();
@@ -188,6 +188,7 @@ mod tests {
                     Link::Identity => 1.0,
                     Link::Reciprocal => exact[i].powi(2),
                     Link::Log => exact[i],
+                    Link::Below(limit) | Link::Above(limit) => (limit - exact[i]).abs(),
                 };
                 let error = (f64::from(mean[i]) - exact[i]).abs();
                 prop_assert!(error <= 1e-5 * slope + 1e-6 * exact[i].abs() || modelled[i].abs() < 0.1, "{error} at {}", exact[i]);

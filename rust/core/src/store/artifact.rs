@@ -20,8 +20,12 @@ use crate::surrogate::uncertainty::Uncertainty;
 use crate::tables::axes::{AxisSet, Granularity, MAX_ORDER, starts};
 use crate::tables::stored::{Form, Tables};
 
-/// The newest version of the format that this code reads: of spaces with rules.
-pub const FORMAT_VERSION: u32 = 3;
+/// The newest version of the format that this code reads.
+pub const FORMAT_VERSION: u32 = LIMIT_VERSION;
+/// The version of links with a limit.
+pub(crate) const LIMIT_VERSION: u32 = 4;
+/// The version of spaces with rules.
+pub(crate) const RULES_VERSION: u32 = 3;
 /// The version of tables as they are given.
 pub(crate) const GIVEN_VERSION: u32 = 2;
 /// The oldest one, which is written of all that it can hold.
@@ -453,15 +457,15 @@ mod tests {
         let message = |header: &Header, surrogate: &Surrogate| {
             read(&space, &to_bytes(&space, header, surrogate, None).unwrap()).unwrap_err().to_string()
         };
-        let newer = Header { format_version: 4, ..header.clone() };
+        let newer = Header { format_version: FORMAT_VERSION + 1, ..header.clone() };
         assert_eq!(
             message(&newer, &surrogate),
-            "m.safetensors: format version 4, this accelnas reads versions up to 3; update accelnas"
+            "m.safetensors: format version 5, this accelnas reads versions up to 4; update accelnas"
         );
         let older = Header { format_version: 0, ..header.clone() };
         assert!(
             message(&older, &surrogate)
-                .ends_with("format version 0, this accelnas reads versions up to 3; recompile the benchmark")
+                .ends_with("format version 0, this accelnas reads versions up to 4; recompile the benchmark")
         );
         let other = Header { space_sha256: "abc".to_owned(), ..header.clone() };
         assert!(message(&other, &surrogate).contains("compiled for the space abc"));

@@ -13,7 +13,7 @@ use crate::predict::predictor::{Predictor, Std};
 use crate::space::definition::Space;
 use crate::space::names;
 use crate::store::artifact;
-use crate::store::artifact::{FIRST_VERSION, FORMAT_VERSION, GIVEN_VERSION, Header};
+use crate::store::artifact::{FIRST_VERSION, GIVEN_VERSION, Header, LIMIT_VERSION, RULES_VERSION};
 use crate::store::files::{self, BENCHMARK_FILE};
 use crate::store::listing::{BenchmarkToml, Metric, check_name, read_toml};
 use crate::surrogate::ensemble::{LIMITED, Surrogate};
@@ -201,7 +201,11 @@ impl Benchmark {
 fn new_header(space: &Space, metric: &Metric, surrogate: &Surrogate, provenance: BTreeMap<String, String>) -> Header {
     let form = surrogate.tables.form;
     Header {
-        format_version: if form == Form::Given { GIVEN_VERSION } else { FIRST_VERSION },
+        format_version: match (metric.link.limit(), form) {
+            (Some(_), _) => LIMIT_VERSION,
+            (None, Form::Given) => GIVEN_VERSION,
+            (None, Form::Purified) => FIRST_VERSION,
+        },
         form,
         metric: metric.name.clone(),
         link: metric.link,
@@ -235,7 +239,7 @@ pub fn write_metric(
             file
         }
         false => BenchmarkToml {
-            format_version: if space.has_rules() { FORMAT_VERSION } else { FIRST_VERSION },
+            format_version: FIRST_VERSION,
             name: space.name().to_owned(),
             space: space.definition().clone(),
             metrics: Vec::new(),
@@ -254,6 +258,11 @@ pub fn write_metric(
         Some(old) => *old = metric,
         None => file.metrics.push(metric),
     }
+    file.format_version = match (file.metrics.iter().any(|m| m.link.limit().is_some()), space.has_rules()) {
+        (true, _) => LIMIT_VERSION,
+        (false, true) => RULES_VERSION,
+        (false, false) => FIRST_VERSION,
+    };
     let text = toml::to_string(&file).map_err(|e| Error::artifact(&toml_path, e.to_string()))?;
     files::replace_file(&toml_path, text.as_bytes())
 }
@@ -319,7 +328,7 @@ mod tests {
         };
         assert!(
             reopened(toml.replace("format_version = 1", "format_version = 7"))
-                .contains("format version 7, this accelnas reads versions up to 3")
+                .contains("format version 7, this accelnas reads versions up to 4")
         );
         for file in ["../a", "/a", "a/b", "..\\\\a", "c:a", "nul", "B", "a\\u0000", ".a"] {
             let text = toml.replace("file = \"a.safetensors", &format!("file = \"{file}.safetensors"));

@@ -19,6 +19,9 @@ use crate::exact::state::{Done, damaged};
 use crate::metric::Link;
 use crate::threads::Run;
 
+/// Largest rounding of values near a link's limit, on the scale of the link, that bins are still told apart with.
+const CLEAR: f64 = 1e-6;
+
 /// Counts by bin, in the order of the modelled value.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -61,7 +64,12 @@ pub(crate) struct Bins {
 
 impl Bins {
     /// Bins that hold all values from `lowest` to `highest`, on the link's scale.
-    pub(crate) fn new(prepared: &Prepared, network: &Network, count: usize, (lowest, highest): (f64, f64)) -> Bins {
+    pub(crate) fn new(
+        prepared: &Prepared,
+        network: &Network,
+        count: usize,
+        (lowest, highest): (f64, f64),
+    ) -> Result<Bins> {
         // Whole values lie in a range of at most 2^32 steps, so sums modulo 2^32 find them.
         let shift = (32 - count.next_power_of_two().ilog2()).min(31);
         let steps = count as f64 * f64::from(shift).exp2();
@@ -76,6 +84,11 @@ impl Bins {
         };
         let sign = prepared.terms[0].sign;
         let of_link = if link == Link::Identity { 0.0 } else { doubt(sign * lowest).max(doubt(sign * highest)) };
+        if let Some(limit) = link.limit().filter(|_| of_link > CLEAR || !(highest - lowest).is_finite()) {
+            let reason =
+                format!("comes so close to its limit {limit} that bins there would be equal; refit it with another");
+            return Err(prepared.bench.refused(prepared.metrics[0], reason));
+        }
         let rounding = network.rounding + of_link;
         let normal = 2.0 * f64::MIN_POSITIVE * steps;
         let span = (highest - lowest).max(rounding * steps / 1024.0).max(distinct).max(normal);
@@ -92,7 +105,7 @@ impl Bins {
             }
         };
         let binning = Binning { first: first as i64 as i32, shift, margin: margin as i32 };
-        Bins { count, binning, unit, edges: (0..=count).map(edge).collect() }
+        Ok(Bins { count, binning, unit, edges: (0..=count).map(edge).collect() })
     }
 }
 
