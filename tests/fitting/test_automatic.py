@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -18,6 +19,7 @@ from accelnas.fitting.anova.process import _likelihood_gradient
 from accelnas.fitting.automatic import Attempt, Choice, fit_automatically
 from accelnas.fitting.automatic.blend import Blend
 from accelnas.fitting.automatic.fit import _write_stack
+from accelnas.fitting.automatic.joining import Group
 from accelnas.fitting.automatic.stack import Stack
 from accelnas.fitting.completion import dataset_of
 from accelnas.fitting.ensemble import fit_ensemble, link_of
@@ -186,13 +188,10 @@ def test_a_small_budget_tries_less_and_noise_is_warned_of(tmp_path):
 
 
 def test_spaces_that_do_not_enumerate_get_tables(tmp_path):
-    space = accelnas.mnasnet_space()
+    space = defined("layers", {f"b{i}": [{"name": f"v{i}", "choices": [1, 2, 3, 4]}] for i in range(11)})
     rows = space.sample(120, seed=7)
     values = 50 + rows.sum(axis=1) + np.random.default_rng(8).normal(0, 0.1, 120)
-    columns = {v.name: [v.choices[c] for c in rows[:, i]] for i, v in enumerate(space.variables)}
-    from accelnas.fitting.dataset import from_table
-
-    data = from_table(pl.DataFrame(columns | {"score": values}), space)
+    data = dataset_of(space, np.asarray(space.index(rows)), {"score": values})
     (found,) = fit_automatically(data, [MetricSpec("score")], tmp_path / "b", budget=5)
     bench = accelnas.load(tmp_path / "b")
     assert bench.space == space

@@ -107,7 +107,7 @@ class Candidate:
 
             each = sum(learning(count, most) for most, count in self.recipe.parameters["steps"]) + 6e-11 * rows**3
             choosing = COMPARED * learning(STEPS, ROWS) if self.recipe is _GROWN else 0.0
-            return 1.0 + 2 * (1 + folds if rows <= FEW else 1) * each + choosing
+            return 1.0 + (2 + folds if rows <= FEW else 2) * each + choosing
         per_member = {
             "epsilon_svr": 2e-7 * rows**2,
             "gaussian_process": 0.5 + 2e-6 * rows**2,

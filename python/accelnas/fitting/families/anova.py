@@ -108,8 +108,13 @@ class Process(ParameterFamily):
             parts.append(part)
             tell(len(parts) * members // processes)
         means = np.stack([mean for _, mean, _ in parts])
-        variance = np.mean([spread**2 for _, _, spread in parts], axis=0) + means.var(axis=0)
-        return Fit(self.gather([tables for tables, _, _ in parts]), means.mean(axis=0), np.sqrt(variance))
+        variances = np.stack([spread**2 for _, _, spread in parts])
+        mean, variance = means.mean(axis=0), variances.mean(axis=0) + means.var(axis=0)
+        if len(data.targets) <= self._relearned:
+            left_out = (delayed(self._without)(kernel, data, fold, seed + f) for f, fold in enumerate(folds))
+            for fold, (own, spread) in zip(folds, Parallel(n_jobs=min(threads, len(folds)))(left_out), strict=True):
+                mean[fold], variance[fold] = own, spread
+        return Fit(self.gather([tables for tables, _, _ in parts]), mean, np.sqrt(variance))
 
     def _process(self, kernel: Kernel, data: Sample, seed: int) -> GaussianProcess:
         with threadpool_limits(1):  # sums in one order
@@ -129,12 +134,15 @@ class Process(ParameterFamily):
             if error > AGREEMENT:
                 raise ModelError(f"the process's tables are off by {error:.2g} standard deviations; raise noise_factor")
             mean, variance = process.left_out(folds)
-            variance -= process.noise
-        if len(data.targets) <= self._relearned:
-            for fold in folds:
-                others = data.take(np.setdiff1d(np.arange(len(mean)), fold, assume_unique=True))
-                mean[fold], variance[fold] = self._process(kernel, others, seed).posterior(data.choices[fold])
-        return tables, mean, np.sqrt(np.maximum(variance, 0.0))
+        return tables, mean, np.sqrt(np.maximum(variance - process.noise, 0.0))
+
+    def _without(self, kernel: Kernel, data: Sample, fold: Rows, seed: int) -> tuple[Floats, Floats]:
+        """Mean and variance of a fold's rows by a process that learns from the others alone."""
+        others = data.take(np.setdiff1d(np.arange(len(data.targets)), fold, assume_unique=True))
+        process = self._process(kernel, others, seed)
+        with threadpool_limits(1):
+            mean, variance = process.posterior(data.choices[fold])
+        return mean, np.maximum(variance, 0.0)
 
     def __getstate__(self) -> dict[str, Any]:
         """Spaces and what stops threads stay with the parent process."""
