@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accelnas.fitting.families import Recipe, Stage
+from accelnas.fitting.families import KNOWN_FAMILIES, Recipe, Stage
 from accelnas.fitting.settings import MetricSettings
 
 if TYPE_CHECKING:
@@ -50,10 +50,13 @@ class Candidate:
     recipe: Recipe
     scale: str  # a link's name, or "limit": the logarithm of the distance to a value that is better than all
 
+    known: bool = False  # whether models see known metrics beside the choices
+
     @property
     def name(self) -> str:
         """Family and scale."""
-        return self.recipe.family if self.scale == "identity" else f"{self.recipe.family}, {self.scale}"
+        scaled = self.recipe.family if self.scale == "identity" else f"{self.recipe.family}, {self.scale}"
+        return f"{scaled}, known metrics" if self.known else scaled
 
     def settings(self, metric: MetricSpec, values: NDArray[np.float64]) -> MetricSettings:
         """Give the settings of a metric with these measured values."""
@@ -92,8 +95,22 @@ def enumerates(space: Space) -> bool:
     return math.prod(len(variable.states) for variable in space.variables) <= ENUMERATED
 
 
-def candidates(space: Space, values: NDArray[np.float64]) -> Iterator[Candidate]:
-    """Give what suits a space and the measured values of a metric."""
+def candidates(space: Space, values: NDArray[np.float64], known: bool) -> Iterator[Candidate]:
+    """Give what suits a space and the measured values of a metric; where metrics are known, with and without them."""
+    for candidate in _unaided(space, values):
+        if known and candidate.recipe.family in KNOWN_FAMILIES and candidate.recipe != _LIMITED:
+            yield replace(candidate, known=True, recipe=_shared(candidate.recipe))
+        yield candidate
+
+
+def _shared(recipe: Recipe) -> Recipe:
+    """Give the recipe of a model that sees known metrics: where it sums them, one process draws all members."""
+    if recipe.family != "anova_process":
+        return recipe
+    return replace(recipe, parameters={**recipe.parameters, "processes": 1})
+
+
+def _unaided(space: Space, values: NDArray[np.float64]) -> Iterator[Candidate]:
     if enumerates(space):
         for recipe in (_PRODUCT, _XGBOOST, _LIGHTGBM):
             yield Candidate(recipe, "limit")

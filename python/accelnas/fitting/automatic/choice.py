@@ -6,13 +6,14 @@ import hashlib
 import json
 import time
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from accelnas.errors import ModelError
 from accelnas.fitting.automatic.blend import Blend
 from accelnas.fitting.automatic.candidates import FOLDS, MEMBERS, candidates, enumerates, limit_of
+from accelnas.fitting.automatic.known import KnownOutcome
 from accelnas.fitting.encoding import Encoding
 from accelnas.fitting.ensemble import fit_ensemble, folds_of, link_of, usable_rows
 from accelnas.fitting.evaluate import Figures, evaluate
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accelnas.fitting.automatic.candidates import Candidate
+    from accelnas.fitting.automatic.known import KnownViews
     from accelnas.fitting.dataset import Dataset
     from accelnas.fitting.ensemble import Ensemble
     from accelnas.fitting.metric import MetricSpec
@@ -68,6 +70,7 @@ class Choice:
     left_out: Floats  # float64 (n,): what models say of each fitted row that did not see it, in the metric's unit
     attempts: Sequence[Attempt]  # candidates, the blend and two baselines
     figures: Figures  # of `left_out`
+    known: KnownOutcome | None = None
 
     @property
     def is_plain(self) -> bool:
@@ -89,13 +92,14 @@ def choose(
     seed: int,
     threads: int | None,
     tell: Callable[[float], None],
+    known: KnownViews | None = None,
 ) -> Choice:
     """Try candidates within a budget of seconds, and join the best.
 
     All are judged on the same rows, which they did not see: by the product of the mean absolute error and of one minus
     Kendall's tau. In a space that enumerates, models are blended as long as that lowers it; elsewhere the best is
     taken.
-    `tell` gets the share of the budget that is used.
+    `tell` gets the share of the budget that is used. Where metrics are known, models with and without them compete.
 
     Raises
     ------
@@ -112,7 +116,7 @@ def choose(
     fitted: list[tuple[Candidate, Settings, Ensemble, Floats]] = []
     attempts: list[Attempt] = []
     used = 0.0
-    for candidate in candidates(dataset.space, measured):
+    for candidate in candidates(dataset.space, measured, known is not None):
         cost = candidate.seconds(len(rows), several)
         if fitted and used + cost > budget:
             attempts.append(Attempt(candidate.name, None, 0.0, "no time left"))
@@ -120,9 +124,10 @@ def choose(
         used += cost
         own = candidate.settings(metric, measured)
         settings = _settings(base, own)
+        features = None if known is None else known.of(candidate)
         start = time.perf_counter()
         try:
-            ensemble = fit_ensemble(dataset, ids, own, settings, threads)
+            ensemble = fit_ensemble(dataset, ids, own, settings, threads, known=features)
         except ModelError as error:
             attempts.append(Attempt(candidate.name, None, time.perf_counter() - start, str(error)))
             continue
@@ -142,18 +147,37 @@ def choose(
     figures = evaluate(measured, left_out, metric.direction)
     if len(some) > 1:
         attempts.append(Attempt("blend of those chosen", figures, 0.0))
-    for name, values in (
-        ("sum over choices (baseline)", _additive(dataset, rows, measured, folds)),
+    choices = dataset.choices[rows]
+    baselines = [
+        (
+            "sum over choices (baseline)",
+            _linear(Encoding.one_hot(dataset.space).transform(choices, np.float64), measured, folds),
+        ),
         ("median (baseline)", np.full(len(measured), np.median(measured))),
-    ):
+    ]
+    if known is not None:
+        baselines.insert(0, ("sum of known metrics (baseline)", _linear(known.design(choices), measured, folds)))
+    for name, values in baselines:
         attempts.append(Attempt(name, evaluate(measured, values, metric.direction), 0.0))
     blend = Blend.fitted(predicted[some], measured, limit)
-    return Choice(fitted[some[0]][1], [fitted[i][2] for i in some], blend, left_out, attempts, figures)
+    outcome = None if known is None else _outcome(known.names, [own for own, *_ in fitted], predicted, measured, some)
+    return Choice(fitted[some[0]][1], [fitted[i][2] for i in some], blend, left_out, attempts, figures, outcome)
 
 
 def _settings(base: Settings, metric: MetricSettings) -> Settings:
     stated = json.dumps([asdict(metric), base.members, base.folds, base.seed], sort_keys=True)
     return replace(base, metrics={metric.name: metric}, sha256=hashlib.sha256(stated.encode()).hexdigest())
+
+
+def _outcome(
+    names: tuple[str, ...], tried: Sequence[Candidate], predicted: Floats, measured: Floats, some: Sequence[int]
+) -> KnownOutcome:
+    """Compare models with known metrics and without."""
+    errors = np.abs(predicted - measured).mean(axis=1)
+    best: dict[bool, float] = {}
+    for candidate, error in zip(tried, errors.tolist(), strict=True):
+        best[candidate.known] = min(error, best.get(candidate.known, error))
+    return KnownOutcome(names, any(tried[i].known for i in some), best.get(True), best.get(False))
 
 
 def _score(predicted: Floats, measured: Floats) -> float:
@@ -184,9 +208,8 @@ def _joined(
     return some
 
 
-def _additive(dataset: Dataset, rows: NDArray[np.intp], measured: Floats, folds: Sequence[NDArray[np.intp]]) -> Floats:
-    """Predict each fold by a sum of one number a choice, fitted to the others by ridge regression."""
-    design = Encoding.one_hot(dataset.space).transform(dataset.choices[rows], np.float64)
+def _linear(design: NDArray[Any], measured: Floats, folds: Sequence[NDArray[np.intp]]) -> Floats:
+    """Predict each fold by a weighted sum of the design's columns, fitted to the others by ridge regression."""
     out = np.empty(len(measured))
     for fold in folds:
         others = np.setdiff1d(np.arange(len(measured)), fold, assume_unique=True)

@@ -18,6 +18,7 @@ from accelnas.errors import AccelnasWarning, ModelError
 from accelnas.files import write_text
 from accelnas.fitting.automatic.candidates import enumerates
 from accelnas.fitting.automatic.choice import choose
+from accelnas.fitting.automatic.known import KnownViews, summed
 from accelnas.fitting.ensemble import Ensemble
 from accelnas.fitting.entry import write_metric
 from accelnas.fitting.evaluate import evaluate
@@ -33,9 +34,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from accelnas.fitting.automatic.choice import Attempt, Choice
+    from accelnas.fitting.automatic.known import KnownOutcome
     from accelnas.fitting.dataset import Dataset
     from accelnas.fitting.metric import MetricSpec
     from accelnas.fitting.splits import Split
+    from accelnas.models.predictor import Predictor
 
 __all__ = ["AutomaticResult", "fit_automatically"]
 
@@ -50,9 +53,12 @@ class AutomaticResult(MetricResult):
     ----------
     attempts
         What was tried, baselines last.
+    known
+        Whether known metrics were of use; None where none were given.
     """
 
     attempts: Sequence[Attempt] = ()
+    known: KnownOutcome | None = None
 
 
 def fit_automatically(
@@ -65,6 +71,8 @@ def fit_automatically(
     seed: int = 0,
     threads: int | None = None,
     progress: Callable[[str, float], None] | None = None,
+    known: Sequence[Predictor] = (),
+    known_metrics: Sequence[str] | None = None,
 ) -> list[AutomaticResult]:
     """Choose models for each metric, fit them to all rows, and write a benchmark directory with ``fit.json`` beside.
 
@@ -87,6 +95,13 @@ def fit_automatically(
         Members fitted at the same time; None means all cores.
     progress : callable, optional
         Called with (metric, share of the budget that is used).
+    known : sequence of Benchmark, optional
+        Loaded benchmarks over the same variables and choices, whose metrics are features of the models: zero-cost
+        scores, sizes, other data sets or devices. Models with and without them are compared. In a space that
+        enumerates, they interact with the choices; in a larger one, a weighted sum of them joins the tables, on the
+        scales of their links.
+    known_metrics : sequence of str, optional
+        Which of their metrics; all by default.
 
     Returns
     -------
@@ -98,7 +113,9 @@ def fit_automatically(
     DataError
         If a metric is not in the data, or has too few rows.
     ModelError
-        If no metric is named, or nothing can be fitted or compiled.
+        If no metric is named, nothing can be fitted or compiled, or a known benchmark is of another space.
+    MetricError
+        If a known metric is not in the known benchmarks, or is in several.
 
     Warns
     -----
@@ -117,15 +134,16 @@ def fit_automatically(
     parts = split or whole_split(dataset)
     ids = np.sort(np.concatenate([parts.train, parts.val]))
     tell = progress or (lambda *_: None)
+    views = KnownViews(dataset, known, known_metrics) if known or known_metrics else None
     results = []
     for metric in metrics:
         start = time.perf_counter()
         tell(metric.name, 0.0)
-        choice = choose(dataset, ids, metric, budget, seed, threads, partial(tell, metric.name))
+        choice = choose(dataset, ids, metric, budget, seed, threads, partial(tell, metric.name), views)
         if enumerates(dataset.space):
             noise = _write_table(dataset, parts, choice, metric, out)
         else:
-            noise = _write_best(dataset, parts, choice, out, threads)
+            noise = _write_best(dataset, parts, choice, out, threads, views)
         if choice.is_plain:
             warnings.warn(
                 f"{metric.name}: models err by {choice.figures.mae:.4g} on rows left out, hardly less than a sum of "
@@ -144,10 +162,15 @@ def fit_automatically(
         size = sum(ensemble.fit.models.size for ensemble in choice.ensembles)
         seconds = time.perf_counter() - start
         results.append(
-            AutomaticResult(metric.name, figures, " + ".join(names), members, size, noise, seconds, choice.attempts)
+            AutomaticResult(
+                metric.name, figures, " + ".join(names), members, size, noise, seconds, choice.attempts, choice.known
+            )
         )
     about = {result.name: [_told(attempt) for attempt in result.attempts] for result in results}
-    write_text(Path(out) / "fit.json", json.dumps({"budget": budget, "seed": seed, "attempts": about}, indent=1) + "\n")
+    told = {"budget": budget, "seed": seed, "attempts": about}
+    if views is not None:
+        told["known"] = {result.name: result.known and asdict(result.known) for result in results}
+    write_text(Path(out) / "fit.json", json.dumps(told, indent=1) + "\n")
     return results
 
 
@@ -177,11 +200,18 @@ def _write_table(dataset: Dataset, split: Split, choice: Choice, metric: MetricS
     return noise
 
 
-def _write_best(dataset: Dataset, split: Split, choice: Choice, out: str | Path, threads: int | None) -> float | None:
+def _write_best(
+    dataset: Dataset, split: Split, choice: Choice, out: str | Path, threads: int | None, known: KnownViews | None
+) -> float | None:
     """Compile the one ensemble; give the noise of one measurement."""
     (ensemble,) = choice.ensembles
     uncertainty = estimate_uncertainty(dataset, ensemble)
     noise = unit_noise(dataset, ensemble, uncertainty)
+    if known is not None and known.linear is not None and ensemble.fit.models.weights is not None:
+        surrogate = summed(dataset, ensemble, known.linear)
+        provenance = {**_provenance(dataset, split, choice), "family": "anova_process", "known": ", ".join(known.names)}
+        write_metric(out, replace(ensemble.metric, noise=noise), surrogate, provenance, uncertainty)
+        return noise
     write_ensemble(dataset, split, choice.settings, ensemble, uncertainty, noise, out, threads, 100_000)
     return noise
 

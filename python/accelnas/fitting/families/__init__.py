@@ -2,10 +2,11 @@
 
 from accelnas.fitting.families.anova import AnovaProcess, ProductProcess
 from accelnas.fitting.families.base import Family, Fit, Recipe, Sample, Stage
+from accelnas.fitting.families.known import KNOWN_FAMILIES
 from accelnas.fitting.families.svr import EpsilonSVR, NuSVR
 from accelnas.fitting.families.trees import GradientBoosting, LightGBM, RandomForest, XGBoost
 
-__all__ = ["FAMILIES", "Family", "Fit", "Recipe", "Sample", "Stage"]
+__all__ = ["FAMILIES", "KNOWN_FAMILIES", "Family", "Fit", "Recipe", "Sample", "Stage"]
 
 FAMILIES: dict[str, type[Family]] = {
     family.name: family

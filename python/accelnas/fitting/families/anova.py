@@ -59,7 +59,7 @@ class Process(ParameterFamily):
         """Posterior mean of one process."""
         return posterior_members(self._process(train, seed), 1, seed)
 
-    def gather(self, members: Sequence[Tables]) -> Models:
+    def gather(self, members: Sequence[Any]) -> Models:
         tables, axes = Tables.joined(members), self._kernel.axes
         size = sum(cells.size for cells in tables.cells)
         return Models(lambda choices: tables.predict(axes(choices)), len(tables.constants), size, tables=tables)

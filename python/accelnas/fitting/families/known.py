@@ -1,0 +1,154 @@
+"""Families that see known metrics beside the choices: processes, and trees with a column for each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from accelnas.fitting.anova import GaussianProcess, KnownKernel, Tables, posterior_members
+from accelnas.fitting.families.anova import AnovaProcess, Process, ProductProcess
+from accelnas.fitting.families.base import Models
+from accelnas.fitting.families.trees import LightGBM, RandomForest, TreeFamily, XGBoost
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from accelnas import Space
+    from accelnas.fitting.anova.process import Kernel
+    from accelnas.fitting.families.base import Recipe, Rows, Sample, Stage
+    from accelnas.fitting.known import Features
+
+    Floats = NDArray[np.float64]
+    Choices = NDArray[np.uint8]
+
+__all__ = ["KNOWN_FAMILIES"]
+
+FEW = 600  # rows up to which parameters are learned without each fold apart: what it is told of itself matters there
+BATCH = 1 << 12  # architectures whose covariances with all rows are held at once
+
+
+class _KnownProcess(Process):
+    """A process of choices and known metrics; what it says of a fold has, of few rows, parameters learned without."""
+
+    interacting: bool
+
+    def __init__(self, recipe: Recipe, space: Space, features: Features) -> None:
+        self._features = features
+        super().__init__(recipe, space)
+
+    def known_kernel(self, base: Kernel) -> KnownKernel:
+        """Add the known metrics to covariances of choices."""
+        return KnownKernel(base, self._features.of, len(self._features.names), interacting=self.interacting)
+
+    def made(self, process: GaussianProcess, members: int, seed: int) -> Any:
+        """Give what `gather` takes."""
+        raise NotImplementedError
+
+    def _draw(self, data: Sample, folds: Sequence[Rows], members: int, seed: int) -> tuple[Any, Floats, Floats]:
+        process = self._process(data, seed)
+        with threadpool_limits(1):
+            mean, variance = process.left_out(folds)
+        if len(data.targets) <= FEW:
+            for fold in folds:
+                others = np.setdiff1d(np.arange(len(mean)), fold, assume_unique=True)
+                mean[fold] = self._process(data.take(others), seed).predict(data.choices[fold])
+        spread = np.sqrt(np.maximum(variance - process.noise, 0.0))
+        return self.made(process, members, seed), mean, spread
+
+
+class KnownProductProcess(_KnownProcess, ProductProcess):
+    """A product process whose covariance falls with the difference of known metrics, too: one table of a space."""
+
+    interacting = True
+
+    def kernel(self, space: Space) -> Any:
+        return self.known_kernel(super().kernel(space))
+
+    def made(self, process: GaussianProcess, members: int, seed: int) -> GaussianProcess:  # noqa: ARG002 the mean alone
+        return process
+
+    def gather(self, members: Sequence[GaussianProcess]) -> Models:
+        def predict(choices: Choices) -> Floats:
+            batches = [choices[first : first + BATCH] for first in range(0, len(choices), BATCH)]
+            with threadpool_limits(1):
+                return np.stack([np.concatenate([process.predict(rows) for rows in batches]) for process in members])
+
+        return Models(predict, len(members), sum(process.alpha.size for process in members))
+
+
+@dataclass(frozen=True)
+class _Mixed:
+    """Tables of draws, and what is added to all of them: weights of the known metrics."""
+
+    tables: Tables
+    weights: Floats
+
+
+class KnownAnovaProcess(_KnownProcess, AnovaProcess):
+    """A linear function of known metrics, and an ANOVA process for what it leaves over: a surrogate that is a sum.
+
+    Both are learned together. Given the posterior mean of the slopes, that of the rest is the posterior of the ANOVA
+    process itself; draws are around that.
+    """
+
+    interacting = False
+
+    def kernel(self, space: Space) -> Any:
+        return self.known_kernel(super().kernel(space))
+
+    def made(self, process: GaussianProcess, members: int, seed: int) -> _Mixed:
+        kernel: KnownKernel = process.kernel  # type: ignore[assignment]
+        weights = kernel.linear(process.theta, process.choices, process.alpha)
+        rest = process.targets - self._features.of(process.choices) @ weights
+        with threadpool_limits(1):
+            own = GaussianProcess(kernel.base, process.theta[: kernel.base.size], process.choices, rest)
+            return _Mixed(posterior_members(own, members, seed), weights)
+
+    def gather(self, members: Sequence[_Mixed]) -> Models:
+        (mixed,) = members  # of one process: weights are those of all draws
+        tables, axes, of = mixed.tables, self._kernel.axes, self._features.of
+
+        def predict(choices: Choices) -> Floats:
+            return tables.predict(axes(choices)) + of(choices) @ mixed.weights
+
+        size = sum(cells.size for cells in tables.cells)
+        return Models(predict, len(tables.constants), size, tables=tables, weights=mixed.weights)
+
+
+class _KnownTrees(TreeFamily):
+    """Trees of choices and known metrics."""
+
+    def __init__(self, recipe: Recipe, space: Space, features: Features) -> None:
+        super().__init__(recipe, space)
+        self._features = features
+
+    def inputs(self, choices: Choices) -> NDArray[np.float32]:
+        return np.concatenate([super().inputs(choices), self._features.of(choices)], axis=1, dtype=np.float32)
+
+    def paths(self, stage: Stage) -> list[list[int]]:
+        own = len(self.space.variables) if self.encoding is None else len(self.encoding.columns)
+        known = list(range(own, own + len(self._features.names)))
+        return [group + known for group in super().paths(stage)]
+
+
+class KnownXGBoost(_KnownTrees, XGBoost):
+    """XGBoost of choices and known metrics."""
+
+
+class KnownLightGBM(_KnownTrees, LightGBM):
+    """LightGBM of choices and known metrics."""
+
+
+class KnownRandomForest(_KnownTrees, RandomForest):
+    """A random forest of choices and known metrics."""
+
+
+KNOWN_FAMILIES: dict[str, Any] = {
+    family.name: family
+    for family in (KnownProductProcess, KnownAnovaProcess, KnownXGBoost, KnownLightGBM, KnownRandomForest)
+}
