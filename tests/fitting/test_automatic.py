@@ -15,6 +15,7 @@ from accelnas.fitting.anova import GaussianProcess, ProductKernel, posterior_mem
 from accelnas.fitting.anova.process import _likelihood_gradient
 from accelnas.fitting.automatic import fit_automatically
 from accelnas.fitting.automatic.blend import Blend
+from accelnas.fitting.automatic.choice import _joined
 from accelnas.fitting.completion import dataset_of
 from accelnas.fitting.ensemble import link_of
 from accelnas.fitting.metric import MetricSpec
@@ -124,12 +125,24 @@ def test_blends_trust_each_model_where_it_is_exact():
     assert np.array_equal(blend.predict(both[:1]), both[0])
 
 
+def test_blends_start_with_what_is_good_elsewhere_and_change_where_that_pays():
+    random = np.random.default_rng(3)
+    measured = random.normal(size=200)
+    on, fine, other = (measured + s * random.normal(size=200) for s in (0.3, 0.28, 0.3))
+    off = np.full(200, 2.0) + 1e-3 * random.normal(size=200)
+    folds = np.array_split(random.permutation(200), 5)
+    found = _joined(np.stack([on, off, fine, other]), measured, 4.0, folds, [0, 1])
+    assert {0, 2, 3} <= set(found)  # errors of different models cancel
+    same = np.stack([on, on + 1e-3 * random.normal(size=200)])
+    assert _joined(same, measured, 4.0, folds, [0]) == [0]  # no reason to change
+
+
 def test_models_are_chosen_and_written(tmp_path):
     some = np.sort(np.random.default_rng(5).permutation(len(EVERY))[:120])
     values = accuracy(EVERY)
     data, specs = dataset_of(SPACE, some, {"top1": values[some]}), [MetricSpec("top1", "%")]
-    found = fit_automatically(data, specs, tmp_path / "b", budget=11, threads=2)
-    again = fit_automatically(data, specs, tmp_path / "c", budget=11, threads=1)
+    found = fit_automatically(data, specs, tmp_path / "b", budget=8, threads=2)
+    again = fit_automatically(data, specs, tmp_path / "c", budget=8, threads=1)
     assert (tmp_path / "b/top1.safetensors").read_bytes() == (tmp_path / "c/top1.safetensors").read_bytes()
     assert again[0].family == found[0].family
     bench = accelnas.load(tmp_path / "b")
@@ -181,15 +194,15 @@ def test_command(tmp_path, monkeypatch):
     some = np.random.default_rng(9).permutation(len(EVERY))[:100]
     table(EVERY[some], top1=accuracy(EVERY[some]), latency_ms=1.0 + EVERY[some].sum(axis=1)).write_csv("t.csv")
     (tmp_path / "space.toml").write_text(SPACE.to_toml())
-    shown = run("fit", "t.csv", "--space", "space.toml", "--budget", "4s", "-o", "b").stdout
+    shown = run("fit", "t.csv", "--space", "space.toml", "--budget", "1s", "-o", "b").stdout
     assert "maximise top1, minimise latency_ms" in shown
     assert all(word in shown for word in ("chosen", "baseline"))
     assert accelnas.load("b").metrics["latency_ms"].direction == "minimise"
-    judged = run("fit", "t.csv", "--space", "space.toml", "--maximise", "top1", "--budget", "4s", "--split", "random",
+    judged = run("fit", "t.csv", "--space", "space.toml", "--maximise", "top1", "--budget", "1s", "--split", "random",
                  "-o", "c").stdout  # fmt: skip
     assert "10 rows of the test part" in judged
     assert "--budget is for choosing" in failure(
-        "fit", "t.csv", "--space", "space.toml", "--settings", "own", "--budget", "4s", "-o", "d"
+        "fit", "t.csv", "--space", "space.toml", "--settings", "own", "--budget", "1s", "-o", "d"
     )
     with pytest.raises(DataError, match="beauty"):
         fit_automatically(dataset_of(SPACE, some, {"m": some / 7}), [MetricSpec("m"), MetricSpec("beauty")], "d")

@@ -325,7 +325,7 @@ def test_machines_of_a_child_process_are_those_of_this_one(dataset, family, monk
     sample = Sample(dataset.choices, dataset.values("accuracy"))
     fitted = FAMILIES[family](Recipe("svr", family, ()), dataset.space)
     here = fitted.fit(sample, sample, 0)
-    monkeypatch.setattr("accelnas.fitting.families.svr.SHORT", 10)
+    monkeypatch.setattr(FAMILIES[family], "short", 10)
     child = fitted.fit(sample, sample, 0)
     assert here[-1].dual_coef_.tobytes() == child[-1].dual_coef_.tobytes()
     assert here[-1].support_vectors_.tobytes() == child[-1].support_vectors_.tobytes()

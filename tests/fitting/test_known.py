@@ -79,7 +79,7 @@ def test_known_metrics_are_of_use_where_they_say_something(tmp_path):
     truth = 90 + 2 * SCORE + (EVERY == 1).sum(axis=1)
     some = np.sort(RANDOM.permutation(SPACE.size)[:60])
     data = dataset_of(SPACE, some, {"top1": truth[some]})
-    (found,) = fit_automatically(data, [MetricSpec("top1")], tmp_path / "b", budget=8, threads=1, known=[known])
+    (found,) = fit_automatically(data, [MetricSpec("top1")], tmp_path / "b", budget=25, threads=1, known=[known])
     assert found.known.used
     assert found.known.names == ("score", "junk")
     assert found.known.mae_with < 0.5 * found.known.mae_without

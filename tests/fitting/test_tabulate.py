@@ -13,8 +13,9 @@ from accelnas import DataError, MetricError, ModelError, SpaceError, _core, spac
 from accelnas.fitting.dataset import from_table
 from accelnas.fitting.entry import write_metric
 from accelnas.fitting.evaluate import evaluate
+from accelnas.fitting.joined import tabulated_space
 from accelnas.fitting.settings import MetricSpec
-from accelnas.fitting.tabulate import tabulate, tabulated_space
+from accelnas.fitting.tabulate import tabulate
 from accelnas.space.definition import defined
 from command_line import failure, run
 
@@ -285,15 +286,15 @@ def grid():
 
 
 def test_missing_architectures_are_filled_by_a_surrogate_that_says_so(tmp_path):
-    space = grid()
+    space = defined("grid", {f"b{i}": [{"name": f"v{i}", "choices": [1, 2, 3]}] for i in range(4)})
     rows = space.range(0, space.size)
     truth = smooth(rows)
-    gaps = np.sort(np.random.default_rng(0).permutation(space.size)[:40])
+    gaps = np.sort(np.random.default_rng(0).permutation(space.size)[:15])
     table = pl.DataFrame({"index": np.arange(space.size), "top1_seed0": truth + 0.1, "top1_seed1": truth - 0.1})
     holes = table.filter(~pl.col("index").is_in(gaps.tolist()))
     dataset = from_table(holes.with_columns(ms=pl.when(pl.col("index") > 3).then(pl.col("index"))), space)
     specs = [MetricSpec("top1", "%"), MetricSpec("ms", "ms", "minimise")]
-    found = {made.name: made for made in tabulate(dataset, specs, tmp_path / "b", missing="surrogate")}
+    found = {made.name: made for made in tabulate(dataset, specs, tmp_path / "b", missing="surrogate", budget=1.0)}
     bench = accelnas.load(tmp_path / "b")
     values = bench.predict(bench.space.range(0, space.size), "top1", dtype="float64")
     known = np.setdiff1d(np.arange(space.size), gaps)
@@ -302,12 +303,12 @@ def test_missing_architectures_are_filled_by_a_surrogate_that_says_so(tmp_path):
     assert 0 < error < 0.6
     assert error / 2 < found["top1"].error < 2 * error
     origin = bench.provenance("top1")
-    assert (origin["filled"], origin["filled_by"]) == ("40", "surrogate")
+    assert (origin["filled"], origin["filled_by"]) == ("15", "surrogate")
     assert json.loads(origin["filled_left_out"])["mae"] == found["top1"].error
     ends = [part.split("-") for part in origin["filled_indices"].split(", ")]
     assert [i for end in ends for i in range(int(end[0]), int(end[-1]) + 1)] == gaps.tolist()
     assert bench.provenance("ms")["filled_indices"].startswith("0-3, ")
-    tabulate(dataset, specs, tmp_path / "again", missing="surrogate")
+    tabulate(dataset, specs, tmp_path / "again", missing="surrogate", budget=1.0)
     assert np.array_equal(accelnas.load(tmp_path / "again").predict(rows, "top1", dtype="float64"), values)
     few = from_table(table[:3], space)
     with pytest.raises(DataError, match="top1 has 3 rows to fit on"):
@@ -322,7 +323,7 @@ def test_a_part_of_a_table_is_fitted_and_judged_on_the_rest(tmp_path):
         tmp_path / "t.csv"
     )
     (tmp_path / "s.toml").write_text(space.to_toml())
-    command = ("tabulate", tmp_path / "t.csv", "--space", tmp_path / "s.toml", "--maximise", "top1")
+    command = ("tabulate", tmp_path / "t.csv", "--space", tmp_path / "s.toml", "--maximise", "top1", "--budget", "1s")
     shown = run(*command, "--fit", "0.5", "-o", tmp_path / "b").stdout
     about = json.loads((tmp_path / "b" / "fit.json").read_text())
     assert about["fitted"] == round(0.5 * space.size)

@@ -48,7 +48,7 @@ def compile(  # noqa: A001 the command's name
         The space, of at most 2^26 architectures (67,108,864).
     output : str or path
         Benchmark directory, created or updated; a metric of the same name is replaced. Blocks of a space of many are
-        joined, as `accelnas.fitting.tabulate.tabulated_space` says.
+        joined, as `accelnas.fitting.joined.tabulated_space` says.
     metric, unit, description : str
         What the function gives.
     direction : {"maximise", "minimise"}

@@ -19,8 +19,10 @@ from accelnas.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from rich.console import Console
     from rich.table import Table
 
+    from accelnas.fitting.automatic.fit import AutomaticResult
     from accelnas.fitting.automatic.known import KnownOutcome
     from accelnas.fitting.dataset import Dataset
     from accelnas.fitting.fit import MetricResult
@@ -33,6 +35,17 @@ SplitOption = Annotated[
         metavar="official|random|all|JSON",
         help="Parts of the data: the published split, a random one (seed 0) that holds a tenth back for the figures, "
         "all rows and no figures (fit and tune alone), or a file.",
+    ),
+]
+
+
+BudgetOption = Annotated[
+    str | None,
+    optional(
+        "--budget",
+        metavar="TIME",
+        text="Work on choosing models for each metric: 90s, 2m, 1h.",
+        default="2m, where models are chosen",
     ),
 ]
 
@@ -59,15 +72,7 @@ def fit(
             show_default="bundled for MnasNet's data; else models are chosen",
         ),
     ] = None,
-    budget: Annotated[
-        str | None,
-        optional(
-            "--budget",
-            metavar="TIME",
-            text="Work on choosing models for each metric: 90s, 2m, 1h.",
-            default="2m, without settings",
-        ),
-    ] = None,
+    budget: BudgetOption = None,
     split: Annotated[
         str | None,
         optional(
@@ -113,7 +118,7 @@ def fit(
         if metrics is not None or members is not None:
             raise DataError("--metrics and --members are for settings; name metrics with --maximise and --minimise")
         parts = None if split in (None, "all") else read_parts(str(split), data, dataset)
-        _choose(dataset, directed, output, parts, budget or "2m", known or (), listed(known_metrics), threads)
+        _choose(dataset, directed, output, parts, seconds_of(budget), known or (), listed(known_metrics), threads)
         return
     if known or known_metrics:
         raise DataError("--known is for choosing models; leave out --settings, or name metrics or a space")
@@ -143,7 +148,7 @@ def _choose(
     directed: Directed,
     output: Path,
     split: Split | None,
-    budget: str,
+    budget: float,
     known: Sequence[str],
     known_metrics: Sequence[str] | None,
     threads: int | None,
@@ -153,7 +158,6 @@ def _choose(
     from accelnas.fitting.infer import suggested
     from accelnas.fitting.metric import MetricSpec
 
-    seconds = _seconds(budget)
     screen = console()
     specs, benchmarks = directed.specs(), [load_benchmark(Path(source)) for source in known]
     if not specs:
@@ -162,10 +166,16 @@ def _choose(
     with ExitStack() as bars:
         tell = metric_bars(bars)
         results = fit_automatically(
-            dataset, specs, output, split=split, budget=seconds, threads=threads,
+            dataset, specs, output, split=split, budget=budget, threads=threads,
             progress=lambda metric, share: tell(metric, round(100 * share), 100),
             known=benchmarks, known_metrics=known_metrics,
         )  # fmt: skip
+    show_attempts(screen, results, 0 if split is None else len(split.test))
+    screen.print(f"{output}: {len(results)} metrics; figures in tables are of rows that models did not see")
+
+
+def show_attempts(screen: Console, results: Sequence[AutomaticResult], test_rows: int) -> None:
+    """Show what was tried for each metric, and the figures of so many rows that were held back."""
     for result in results:
         numbers = ("R²", "tau", "MAE", "seconds")
         table = new_table(result.name, *numbers, "", numbers=numbers)
@@ -177,10 +187,9 @@ def _choose(
         screen.print(table)
         if result.known is not None:
             screen.print(f"{result.name}: {_told(result.known)}")
-        if split is not None and (f := result.figures) is not None:
-            rows = f"the {len(split.test):,} rows of the test part"
+        if test_rows and (f := result.figures) is not None:
+            rows = f"the {test_rows:,} rows of the test part"
             screen.print(f"{result.name}: R² {f.r2:.4f}, tau {f.tau:.4f}, MAE {significant(f.mae, 4)} on {rows}")
-    screen.print(f"{output}: {len(results)} metrics; figures in tables are of rows that models did not see")
 
 
 def _told(known: KnownOutcome) -> str:
@@ -194,8 +203,9 @@ def _told(known: KnownOutcome) -> str:
     return f"{use} ({', '.join(known.names)}; the best has {', '.join(errors)})"
 
 
-def _seconds(text: str) -> float:
-    """Read a time such as 90s, 2m or 1h."""
+def seconds_of(text: str | None) -> float:
+    """Read a budget such as 90s, 2m or 1h; 2m where none is given."""
+    text = text or "2m"
     units = {"s": 1.0, "m": 60.0, "h": 3600.0}
     number, unit = (text[:-1], text[-1:]) if text[-1:] in units else (text, "s")
     try:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from accelnas.cli.commands import command
 from accelnas.cli.data import read
 from accelnas.cli.directed import Directed
-from accelnas.cli.fit import metric_bars, results_table
+from accelnas.cli.fit import BudgetOption, metric_bars, seconds_of, show_attempts
 from accelnas.cli.info import new_table
 from accelnas.cli.shared import ThreadsOption, console, optional
 from accelnas.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @command(
@@ -45,7 +48,7 @@ def tabulate(
         typer.Option(
             metavar="refuse|exclude|worst|surrogate",
             help="What to do where an architecture has no value: refuse the table, exclude it from the space, take the "
-            "metric's worst, or what trees say that are fitted to the others.",
+            "metric's worst, or what models say that are chosen from the others.",
         ),
     ] = "refuse",
     fraction: Annotated[
@@ -53,10 +56,11 @@ def tabulate(
         optional(
             "--fit",
             metavar="FRACTION",
-            text="Write surrogates, of boosted trees fitted to this share of the architectures, and judge them on the "
-            "rest; figures are also written to fit.json beside them.",
+            text="Write surrogates, of models chosen from this share of the architectures, and judge them on the rest; "
+            "figures are also written to fit.json beside them.",
         ),
     ] = None,
+    budget: BudgetOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Which share is fitted.")] = 0,
     threads: ThreadsOption = None,
 ) -> None:
@@ -72,22 +76,27 @@ def tabulate(
     if not specs:
         raise DataError("no metrics are named; give --maximise or --minimise with columns of the table")
     dataset = read(data, space)
-    screen = console()
+    screen, seconds = console(), seconds_of(budget)
+    if budget is not None and fraction is None and missing != "surrogate":
+        raise DataError("--budget is for choosing models; give --fit or --missing surrogate, too")
     if fraction is not None:
         if missing != "refuse":
             raise DataError(f"--fit judges by what is measured, --missing {missing} adds what isn't; choose one")
         from accelnas.fitting.partial import fit_table
 
         with ExitStack() as bars:
-            tell = metric_bars(bars)
-            results = fit_table(dataset, specs, output, fraction, seed=seed, threads=threads, progress=tell)
-        screen.print(results_table(results))
+            results = fit_table(
+                dataset, specs, output, fraction, budget=seconds, seed=seed, threads=threads, progress=_shares(bars)
+            )
+        show_attempts(screen, results, next((result.figures.rows for result in results if result.figures), 0))
         screen.print(f"{output}: surrogates of {dataset.space.name}, fitted to {fraction:g} of the table")
         return
     counts = ("values", "seeds", "noise", "filled", "left-out MAE")
     table = new_table("metric", *counts, numbers=counts)
     excluded = 0
-    for made in write(dataset, specs, output, missing=missing):
+    with ExitStack() as bars:
+        found = write(dataset, specs, output, missing=missing, budget=seconds, threads=threads, progress=_shares(bars))
+    for made in found:
         excluded = made.excluded
         least, most = made.repeats
         seeds = str(least) if least == most else f"{least} to {most}"
@@ -96,3 +105,9 @@ def tabulate(
     screen.print(table)
     without = f", without {excluded:,} that have no values" if excluded else ""
     screen.print(f"{output}: {dataset.space.size - excluded:,} architectures of {dataset.space.name}{without}")
+
+
+def _shares(bars: ExitStack) -> Callable[[str, float], None]:
+    """Show the share of the budget that is used, one bar a metric."""
+    tell = metric_bars(bars)
+    return lambda metric, share: tell(metric, round(100 * share), 100)

@@ -14,7 +14,7 @@ from accelnas.arguments import check_choice, check_whole
 from accelnas.errors import AccelnasError, ArtifactError, MissingExtraError, ModelError
 from accelnas.fitting.encoding import Encoding
 from accelnas.fitting.entry import write_metric
-from accelnas.fitting.tabulate import tabulated_space
+from accelnas.fitting.joined import tabulated_space
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from accelnas.arguments import check_number, check_seed
 from accelnas.errors import DataError
-from accelnas.files import write_text
-from accelnas.fitting.completion import dataset_of, settings_of
-from accelnas.fitting.fit import fit_benchmark
+from accelnas.fitting.automatic import fit_automatically
+from accelnas.fitting.completion import dataset_of
+from accelnas.fitting.joined import tabulated_space
 from accelnas.fitting.splits import random_split
-from accelnas.fitting.tabulate import averaged, tabulated_space
+from accelnas.fitting.tabulate import averaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
+    from accelnas.fitting.automatic.fit import AutomaticResult
     from accelnas.fitting.dataset import Dataset
-    from accelnas.fitting.fit import MetricResult
     from accelnas.fitting.metric import MetricSpec
 
 __all__ = ["fit_table"]
@@ -35,11 +33,12 @@ def fit_table(
     out: Path,
     fraction: float,
     *,
+    budget: float = 120.0,
     seed: int = 0,
     threads: int | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
-) -> list[MetricResult]:
-    """Write a benchmark of surrogates fitted to a part of a table, and ``fit.json`` of how well they say the rest.
+    progress: Callable[[str, float], None] | None = None,
+) -> list[AutomaticResult]:
+    """Write a benchmark of models chosen from a part of a table, and ``fit.json`` of how well they say the rest.
 
     Parameters
     ----------
@@ -49,12 +48,12 @@ def fit_table(
         Share of the measured architectures that is fitted, above 0 and below 1.
     seed : int
         Of the split.
-    threads, progress
-        As for `accelnas.fitting.fit.fit_benchmark`.
+    budget, threads, progress
+        As for `accelnas.fitting.automatic.fit_automatically`.
 
     Returns
     -------
-    list of MetricResult
+    list of AutomaticResult
         One a metric, with figures on the architectures that were not fitted.
 
     Raises
@@ -74,8 +73,4 @@ def fit_table(
             f"{fraction:g} of {len(table):,} measured architectures are {len(split.train):,} to fit and "
             f"{len(split.test):,} to judge by; choose a share with at least {_LEAST} and {_JUDGES}"
         )
-    results = fit_benchmark(table, split, settings_of(specs, len(split.train)), out, threads=threads, progress=progress)
-    figures = {result.name: result.figures and asdict(result.figures) for result in results}
-    about = {"fraction": fraction, "split": split.name, "fitted": len(split.train), "figures": figures}
-    write_text(Path(out) / "fit.json", json.dumps(about, indent=1) + "\n")
-    return results
+    return fit_automatically(table, specs, out, split=split, budget=budget, threads=threads, progress=progress)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass, replace
-from itertools import combinations, pairwise
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from accelnas import _core
-from accelnas.arguments import check_choice
+from accelnas.arguments import check_choice, check_number, check_threads
 from accelnas.errors import DataError
+from accelnas.fitting.completion import completed
 from accelnas.fitting.entry import write_metric
+from accelnas.fitting.joined import tabulated_space
 from accelnas.space.definition import defined, definition
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -28,9 +29,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Repeats = tuple[NDArray[np.uint32], Floats]
-    _Part = tuple[str, list[dict[str, Any]]]  # a block's name and its variables' tables
 
-__all__ = ["MISSING", "TabulatedMetric", "averaged", "tabulate", "tabulated_space"]
+__all__ = ["MISSING", "TabulatedMetric", "averaged", "tabulate"]
 
 MISSING = ("refuse", "exclude", "worst", "surrogate")
 _SHOWN = ("rows", "r2", "tau", "mae", "rmse")
@@ -67,60 +67,15 @@ class TabulatedMetric:
     excluded: int = 0
 
 
-def tabulated_space(space: Space) -> Space:
-    """Give a space whose architectures fit one table: the same, its variables in at most three blocks.
-
-    Raises
-    ------
-    DataError
-        If the space has more than 2^26 joint choices.
-
-    Examples
-    --------
-    >>> layers = {f"layer{i}": [{"name": f"op{i}", "choices": [0, 1, 2]}] for i in range(8)}
-    >>> joined = tabulated_space(defined("macro", layers))
-    >>> [block.size for block in joined.blocks], joined.size == 3**8
-    ([81, 81], True)
-    """
-    table = definition(space)
-    cards = {v.name: len(v.states) for v in space.variables}
-    joint = math.prod(cards.values())
-    if joint > _core.MAX_COMPLETE:
-        what = "joint choices" if space.has_rules else "architectures"
-        raise DataError(
-            f"the space has {joint:,} {what}, a table at most {_core.MAX_COMPLETE:,}; fit a surrogate with accelnas fit"
-        )
-    own = [(block["name"], block["variables"]) for block in table.pop("blocks")]
-    if sum(n > 1 for n in _states(own, cards)) <= _core.MAX_BLOCKS:
-        return space
-    return defined(**table, blocks=dict(_joined(own, cards)))
-
-
-def _states(blocks: Sequence[_Part], cards: Mapping[str, int]) -> list[int]:
-    return [math.prod(cards[variable["name"]] for variable in variables) for _, variables in blocks]
-
-
-def _joined(parts: Sequence[_Part], cards: Mapping[str, int]) -> list[_Part]:
-    """Join neighbours to the fewest blocks whose states fit a byte; else to the most that a table has, all small."""
-    states = _states(parts, cards)
-
-    def largest(cuts: tuple[int, ...]) -> int:
-        return max(math.prod(states[a:b]) for a, b in pairwise((0, *cuts, len(parts))))
-
-    for blocks in range(1, _core.MAX_BLOCKS + 1):
-        cuts = min(combinations(range(1, len(parts)), blocks - 1), key=largest)
-        if largest(cuts) <= _core.BYTE_STATES:
-            break
-    joined = [parts[a:b] for a, b in pairwise((0, *cuts, len(parts)))]
-    return [("+".join(name for name, _ in own), [v for _, variables in own for v in variables]) for own in joined]
-
-
 def tabulate(
     dataset: Dataset,
     metrics: Sequence[MetricSpec],
     out: str | Path,
     *,
     missing: str = "refuse",
+    budget: float = 120.0,
+    threads: int | None = None,
+    progress: Callable[[str, float], None] | None = None,
 ) -> list[TabulatedMetric]:
     """Write a benchmark directory whose predictions are the values of a complete table.
 
@@ -138,9 +93,15 @@ def tabulate(
     missing : {"refuse", "exclude", "worst", "surrogate"}
         What to do where an architecture has no value: refuse the table, exclude the architecture from the space of
         the benchmark, so that it is infeasible whatever is asked, take the worst value of the metric, so that it is
-        never the better choice, or what boosted trees say that are fitted to the others. Of the last two, the
-        provenance says of how many and of which (``"filled"``, ``"filled_by"``, ``"filled_indices"``,
-        ``"filled_left_out"``).
+        never the better choice, or what models say that are chosen from the others and fitted to them (see
+        `accelnas.fitting.automatic.fit_automatically`). Of the last two, the provenance says of how many and of which
+        (``"filled"``, ``"filled_by"``, ``"filled_indices"``, ``"filled_left_out"``).
+    budget : float
+        Seconds for choosing the models of a metric that has gaps, above 0: counted work, no clock.
+    threads : int, optional
+        Models fitted at the same time; None means all cores.
+    progress : callable, optional
+        Called with (metric, share of the budget that is used) while models are chosen.
 
     Returns
     -------
@@ -160,6 +121,8 @@ def tabulate(
     Nothing is written unless all metrics are complete.
     """
     check_choice("missing", missing, MISSING)
+    check_number("budget", budget, 0.001, 1e9, DataError)
+    check_threads(threads)
     space, all_found = tabulated_space(dataset.space), [averaged(dataset, metric) for metric in metrics]
     kept = np.full(dataset.space.size, fill_value=True)
     if missing == "exclude":
@@ -182,9 +145,8 @@ def tabulate(
             if missing == "worst":
                 values[empty] = np.nanmin(values) if spec.direction == "maximise" else np.nanmax(values)
             else:
-                from accelnas.fitting.completion import completed
-
-                values, figures = completed(space, spec, values)
+                tell = partial(progress, spec.name) if progress else None
+                values, figures = completed(space, spec, values, budget, threads, tell)
                 found = replace(found, error=figures.mae)
                 provenance["filled_left_out"] = json.dumps({name: getattr(figures, name) for name in _SHOWN})
         drawn = repeats if found.noise is not None else None  # not repeated: noise is what is stated

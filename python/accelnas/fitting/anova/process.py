@@ -152,6 +152,14 @@ class GaussianProcess:
         """Posterior mean, float64 (n,)."""
         return np.asarray(self.kernel.matrix(self.theta, self.kernel.states(choices), self._states) @ self.alpha)
 
+    def posterior(self, choices: Choices) -> tuple[Floats, Floats]:
+        """Mean and variance (noise not included) at a few architectures, float64 (n,) each."""
+        states = self.kernel.states(choices)
+        across = self.kernel.matrix(self.theta, states, self._states)
+        own = np.diag(self.kernel.matrix(self.theta, states, states))
+        known = np.einsum("ij,ji->i", across, cho_solve((self.factor, True), across.T, check_finite=False))
+        return across @ self.alpha, own - known
+
     def left_out(self, folds: Sequence[NDArray[np.intp]]) -> tuple[Floats, Floats]:
         """Mean and variance (noise included) of each row given the rows of the other folds, in closed form.
 

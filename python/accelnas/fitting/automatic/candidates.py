@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,23 +20,30 @@ if TYPE_CHECKING:
     from accelnas.fitting.metric import MetricSpec
     from accelnas.space import Space
 
-__all__ = ["ENUMERATED", "FOLDS", "MEMBERS", "Candidate", "candidates", "enumerates", "limit_of"]
+__all__ = ["ENUMERATED", "MEMBERS", "Candidate", "candidates", "enumerates", "folds_for", "limit_of"]
 
 ENUMERATED = 1 << 20  # joint choices of a space whose models become tables of all architectures
-FOLDS, MEMBERS = 5, 6
+MEMBERS = 6
+FEW = 600  # rows to which processes learn their parameters for each fold apart, of which there are more
 MARGIN = 0.5  # of a limit beyond the best value, in distances from there to the median
 
 _TREES = {"max_depth": 6, "learning_rate": 0.05, "min_child_weight": 2, "subsample": 0.8, "colsample_bynode": 0.8}
 _LEAVES = {"num_leaves": 31, "learning_rate": 0.05, "min_data_in_leaf": 5, "bagging_fraction": 0.8, "bagging_freq": 1}
-_PRODUCT = Recipe("product", "product_process", parameters={"steps": [[700, 120]], "processes": 2})
-_TRIPLES = Recipe("triples", "anova_process", parameters={"orders": [3, 3, 3], "steps": [[800, 60]], "processes": 2})
-_PAIRS = Recipe("pairs", "anova_process", parameters={"orders": [4, 4], "steps": [[800, 60]], "processes": 2})
+_PROCESS = {"steps": [[800, 60]], "processes": 2, "relearned": FEW}
+_PRODUCT = Recipe("product", "product_process", parameters={"steps": [[700, 120]], "processes": 2, "relearned": FEW})
+_TRIPLES = Recipe("triples", "anova_process", parameters={"orders": [3, 3, 3], **_PROCESS})
+_PAIRS = Recipe("pairs", "anova_process", parameters={"orders": [4, 4], **_PROCESS})
 _XGBOOST = Recipe("trees", "xgboost", (Stage({"base_score": 0.0, **_TREES}, rounds=1000, stop=50),), one_hot=True)
 _LIGHTGBM = Recipe("leaves", "lightgbm", (Stage(_LEAVES, rounds=1000, stop=50),), one_hot=True)
 _FOREST = Recipe(
     "forest", "random_forest", (Stage({"min_samples_leaf": 1, "max_features": 0.7}, rounds=200),), one_hot=True
 )
+_CATBOOST = Recipe(
+    "oblivious trees", "catboost", (Stage({"depth": 6, "learning_rate": 0.05}, rounds=1000, stop=50),), one_hot=True
+)
 _SVR = Recipe("svr", "epsilon_svr", parameters={"C": 10.0, "epsilon": 0.05})
+_GAUSSIAN = Recipe("gaussian", "gaussian_process")
+_PERCEPTRON = Recipe("perceptron", "mlp")
 _LIMITED = Recipe(
     "limited trees",
     "xgboost",
@@ -49,7 +57,7 @@ class Candidate:
 
     recipe: Recipe
     scale: str  # a link's name, or "limit": the logarithm of the distance to a value that is better than all
-
+    first: bool = False  # one of those that a blend starts with: good on other spaces, so that few rows need not say so
     known: bool = False  # whether models see known metrics beside the choices
 
     @property
@@ -65,16 +73,29 @@ class Candidate:
         own = {**vars(metric), "link": link, "recipe": self.recipe, "limit": limit}
         return MetricSettings(**own)
 
-    def seconds(self, rows: int, variables: int) -> float:
+    def seconds(self, rows: int, variables: int, folds: int) -> float:
         """About the time of a fit, on one core: counted, not measured, so that a budget always buys the same."""
         family = self.recipe.family
         if family in ("product_process", "anova_process"):
-            steps: int = sum(count * min(size, rows) ** 2 for size, count in self.recipe.parameters["steps"])
-            factor = 8e-9 if family == "product_process" else 1.2e-7
-            return 2 * (steps * variables * factor + 6e-11 * rows**3) + 1.0
-        if family == "epsilon_svr":
-            return 1.0 + FOLDS * 2e-7 * rows**2
-        return 1.0 + MEMBERS * (0.4 if family == "lightgbm" else 1.0) * (0.3 + 1e-4 * rows * variables)
+            ((most, steps),) = self.recipe.parameters["steps"]
+            cells = float(min(most, rows) ** 2)
+            product = family == "product_process"
+            step = 1e-3 + 1.5e-8 * cells * variables if product else 1e-2 + cells * (1.4e-7 + 6e-9 * variables)
+            learned = 1 + folds if rows <= FEW else 1
+            step *= 2 if self.known else 1
+            return float(1.0 + 2 * learned * (steps * step + 6e-11 * rows**3))
+        per_member = {
+            "epsilon_svr": 2e-7 * rows**2,
+            "gaussian_process": 0.5 + 2e-6 * rows**2,
+            "mlp": 0.3 + 1.5e-3 * rows,
+            "lightgbm": 0.1 + 4e-5 * rows * variables,
+        }
+        return 1.0 + max(MEMBERS, folds) * per_member.get(family, 0.3 + 1e-4 * rows * variables)
+
+
+def folds_for(space: Space, rows: int) -> int:
+    """Give the number of parts that are left out in turn: more where rows are few and models cheap."""
+    return max(2, min(10 if rows <= FEW and enumerates(space) else 5, rows // 4))
 
 
 def limit_of(values: NDArray[np.float64], direction: str) -> float:
@@ -112,11 +133,15 @@ def _shared(recipe: Recipe) -> Recipe:
 
 def _unaided(space: Space, values: NDArray[np.float64]) -> Iterator[Candidate]:
     if enumerates(space):
-        for recipe in (_PRODUCT, _XGBOOST, _LIGHTGBM):
-            yield Candidate(recipe, "limit")
-            yield Candidate(recipe, "identity")
-        for recipe, scale in ((_FOREST, "identity"), (_TRIPLES, "identity"), (_SVR, "limit")):
-            yield Candidate(recipe, scale)
+        few = len(values) <= FEW
+        for recipe in (_PRODUCT, _GAUSSIAN, _PERCEPTRON) if few else (_PRODUCT, _PERCEPTRON):
+            yield Candidate(recipe, "limit", first=True)
+        catboost = (_CATBOOST,) if find_spec("catboost") else ()
+        both = (_XGBOOST, _LIGHTGBM, *catboost)
+        yield Candidate(_PRODUCT, "identity")
+        yield from (Candidate(recipe, scale) for recipe in both for scale in ("limit", "identity"))
+        yield from (Candidate(recipe, "identity") for recipe in (_PERCEPTRON, _FOREST, _TRIPLES))
+        yield from (Candidate(recipe, "limit") for recipe in ((_SVR,) if few else (_SVR, _GAUSSIAN)))
         return
     scales = ("identity", "log", "reciprocal") if (values > 0).all() else ("identity",)
     for scale in scales:

@@ -12,7 +12,7 @@ import numpy as np
 
 from accelnas.errors import ModelError
 from accelnas.fitting.automatic.blend import Blend
-from accelnas.fitting.automatic.candidates import FOLDS, MEMBERS, candidates, enumerates, limit_of
+from accelnas.fitting.automatic.candidates import MEMBERS, candidates, enumerates, folds_for, limit_of
 from accelnas.fitting.automatic.known import KnownOutcome
 from accelnas.fitting.encoding import Encoding
 from accelnas.fitting.ensemble import fit_ensemble, folds_of, link_of, usable_rows
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Attempt", "Choice", "choose"]
 
-GAIN = 0.01  # of the score: what another model in the blend has to bring
 RIDGE = 1.0  # penalty of the baseline, in rows
 
 
@@ -97,8 +96,8 @@ def choose(
     """Try candidates within a budget of seconds, and join the best.
 
     All are judged on the same rows, which they did not see: by the product of the mean absolute error and of one minus
-    Kendall's tau. In a space that enumerates, models are blended as long as that lowers it; elsewhere the best is
-    taken.
+    Kendall's tau. In a space that enumerates, models are blended, beginning with those that are good on other spaces,
+    and changed as long as that lowers it by more than chance; elsewhere the best is taken.
     `tell` gets the share of the budget that is used. Where metrics are known, models with and without them compete.
 
     Raises
@@ -110,14 +109,14 @@ def choose(
     """
     rows = usable_rows(dataset, MetricSettings(**vars(metric)), np.sort(ids))
     measured = dataset.values(metric.name)[rows]
-    base = Settings("automatic", MEMBERS, max(2, min(FOLDS, len(rows) // 4)), seed, True, {}, "")
+    base = Settings("automatic", MEMBERS, folds_for(dataset.space, len(rows)), seed, True, {}, "")
     folds = folds_of(dataset, rows, base)
     several = sum(len(variable.states) > 1 for variable in dataset.space.variables)
     fitted: list[tuple[Candidate, Settings, Ensemble, Floats]] = []
     attempts: list[Attempt] = []
     used = 0.0
     for candidate in candidates(dataset.space, measured, known is not None):
-        cost = candidate.seconds(len(rows), several)
+        cost = candidate.seconds(len(rows), several, base.folds)
         if fitted and used + cost > budget:
             attempts.append(Attempt(candidate.name, None, 0.0, "no time left"))
             continue
@@ -140,12 +139,18 @@ def choose(
         raise ModelError(f"{metric.name}: no family can be fitted; the first says: {attempts[0].note}")
     predicted = np.stack([values for *_, values in fitted])
     limit = limit_of(measured, metric.direction)
-    some = _joined(predicted, measured, limit, folds, most=len(fitted) if enumerates(dataset.space) else 1)
-    left_out = _left_out(predicted[some], measured, limit, folds)
-    chosen = {fitted[i][0].name for i in some}
+    joined = [int(np.argmin([_score(values, measured) for values in predicted]))]
+    if enumerates(dataset.space):
+        starts = [
+            [i for i, (candidate, *_) in enumerate(fitted) if candidate.first and candidate.known is aided]
+            for aided in (True, False)
+        ]
+        joined = _joined(predicted, measured, limit, folds, [start for start in starts if start] or [joined])
+    left_out = _left_out(predicted[joined], measured, limit, folds)
+    chosen = {fitted[i][0].name for i in joined}
     attempts = [replace(attempt, note="chosen") if attempt.name in chosen else attempt for attempt in attempts]
     figures = evaluate(measured, left_out, metric.direction)
-    if len(some) > 1:
+    if len(joined) > 1:
         attempts.append(Attempt("blend of those chosen", figures, 0.0))
     choices = dataset.choices[rows]
     baselines = [
@@ -159,9 +164,10 @@ def choose(
         baselines.insert(0, ("sum of known metrics (baseline)", _linear(known.design(choices), measured, folds)))
     for name, values in baselines:
         attempts.append(Attempt(name, evaluate(measured, values, metric.direction), 0.0))
-    blend = Blend.fitted(predicted[some], measured, limit)
-    outcome = None if known is None else _outcome(known.names, [own for own, *_ in fitted], predicted, measured, some)
-    return Choice(fitted[some[0]][1], [fitted[i][2] for i in some], blend, left_out, attempts, figures, outcome)
+    blend = Blend.fitted(predicted[joined], measured, limit)
+    tried = [candidate for candidate, *_ in fitted]
+    outcome = None if known is None else _outcome(known.names, tried, predicted, measured, joined)
+    return Choice(fitted[joined[0]][1], [fitted[i][2] for i in joined], blend, left_out, attempts, figures, outcome)
 
 
 def _settings(base: Settings, metric: MetricSettings) -> Settings:
@@ -193,19 +199,25 @@ def _left_out(predicted: Floats, measured: Floats, limit: float, folds: Sequence
 
 
 def _joined(
-    predicted: Floats, measured: Floats, limit: float, folds: Sequence[NDArray[np.intp]], most: int
+    predicted: Floats, measured: Floats, limit: float, folds: Sequence[NDArray[np.intp]], starts: Sequence[list[int]]
 ) -> list[int]:
-    """Which models to join: the best, then whichever makes the blend best, while that pays."""
-    scores = [_score(values, measured) for values in predicted]
-    some, best = [int(np.argmin(scores))], min(scores)
-    while len(some) < most:
-        others = [i for i in range(len(predicted)) if i not in some]
-        tried = [_score(_left_out(predicted[[*some, i]], measured, limit, folds), measured) for i in others]
-        if not others or min(tried) > best - GAIN:
-            break
-        some.append(others[int(np.argmin(tried))])
-        best = min(tried)
-    return some
+    """Which models to join: the best of some blends, then whichever change makes it better, while that pays.
+
+    A change has to lower the score by more than it scatters by chance among so few rows.
+    """
+
+    def score(some: Sequence[int]) -> float:
+        return _score(_left_out(predicted[list(some)], measured, limit, folds), measured)
+
+    some = min(starts, key=score)
+    best = score(some)
+    while True:
+        changed = [[*some, i] for i in range(len(predicted)) if i not in some]
+        changed += [[j for j in some if j != i] for i in some if len(some) > 1]
+        scores = [score(other) for other in changed]
+        if not scores or min(scores) > best - 1 / np.sqrt(len(measured)):
+            return some
+        some, best = changed[int(np.argmin(scores))], min(scores)
 
 
 def _linear(design: NDArray[Any], measured: Floats, folds: Sequence[NDArray[np.intp]]) -> Floats:

@@ -24,10 +24,10 @@ from accelnas.fitting.entry import write_metric
 from accelnas.fitting.evaluate import evaluate
 from accelnas.fitting.families.base import Fit
 from accelnas.fitting.fit import MetricResult, unit_noise, write_ensemble
+from accelnas.fitting.joined import tabulated_space
 from accelnas.fitting.provenance import kernels
 from accelnas.fitting.settings import MetricSettings
 from accelnas.fitting.splits import whole_split
-from accelnas.fitting.tabulate import tabulated_space
 from accelnas.fitting.uncertainty import estimate_uncertainty
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from accelnas.fitting.automatic.choice import Attempt, Choice
     from accelnas.fitting.automatic.known import KnownOutcome
     from accelnas.fitting.dataset import Dataset
+    from accelnas.fitting.evaluate import Figures
     from accelnas.fitting.metric import MetricSpec
     from accelnas.fitting.splits import Split
     from accelnas.models.predictor import Predictor
@@ -166,20 +167,27 @@ def fit_automatically(
                 metric.name, figures, " + ".join(names), members, size, noise, seconds, choice.attempts, choice.known
             )
         )
-    about = {result.name: [_told(attempt) for attempt in result.attempts] for result in results}
-    told = {"budget": budget, "seed": seed, "attempts": about}
+    about = {
+        "budget": budget,
+        "seed": seed,
+        "split": parts.name,
+        "fitted": len(ids),
+        "figures": {result.name: result.figures and _finite(result.figures) for result in results},
+        "attempts": {result.name: [_told(attempt) for attempt in result.attempts] for result in results},
+    }
     if views is not None:
-        told["known"] = {result.name: result.known and asdict(result.known) for result in results}
-    write_text(Path(out) / "fit.json", json.dumps(told, indent=1) + "\n")
+        about["known"] = {result.name: result.known and asdict(result.known) for result in results}
+    write_text(Path(out) / "fit.json", json.dumps(about, indent=1) + "\n")
     return results
 
 
 def _told(attempt: Attempt) -> dict[str, object]:
-    """Give an attempt as JSON has it, which knows no NaN."""
-    told = asdict(attempt)
-    if attempt.figures is not None:
-        told["figures"] = {name: value if np.isfinite(value) else None for name, value in told["figures"].items()}
-    return told
+    return {**asdict(attempt), "figures": attempt.figures and _finite(attempt.figures)}
+
+
+def _finite(figures: Figures) -> dict[str, float | None]:
+    """Give figures as JSON has them, which knows no NaN."""
+    return {name: value if np.isfinite(value) else None for name, value in asdict(figures).items()}
 
 
 def _write_table(dataset: Dataset, split: Split, choice: Choice, metric: MetricSpec, out: str | Path) -> float | None:

@@ -10,6 +10,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
+from accelnas.arguments import check_whole
 from accelnas.errors import ModelError
 from accelnas.fitting.anova import AnovaKernel, GaussianProcess, ProductKernel, Tables, learn, posterior_members
 from accelnas.fitting.families.base import Fit, Models, ParameterFamily
@@ -39,6 +40,9 @@ class Process(ParameterFamily):
         "steps": [[1000, 90], [2500, 20]],  # (rows, steps) of learning
         "noise_factor": 1.0,  # on the learned standard deviation of the noise
         "processes": 2,  # learned apart, and averaged
+        # to at most so many rows, what a fold left out would predict has parameters learned without the fold, not those
+        # of all rows, which know a little of it
+        "relearned": 0,
     }
 
     def __init__(self, recipe: Recipe, space: Space) -> None:
@@ -48,6 +52,7 @@ class Process(ParameterFamily):
         self._steps = [(int(rows), int(count)) for rows, count in parameters["steps"]]
         self._noise = float(parameters["noise_factor"])
         self._processes = int(parameters["processes"])
+        self._relearned = check_whole("relearned", parameters["relearned"], 0, 1 << 20, ModelError)
         if not self._steps or self._noise <= 0 or self._processes < 1:
             raise ModelError(f"recipe {recipe.name}: steps, noise_factor and processes must be positive")
 
@@ -75,7 +80,7 @@ class Process(ParameterFamily):
     ) -> Fit:
         """Fit `processes` processes on all rows and draw the members from them in equal shares.
 
-        What folds left out would predict follows from the processes in closed form.
+        What folds left out would predict follows from the processes in closed form, or from one learned without each.
         """
         processes = min(self._processes, members)
         if members % processes:
@@ -104,8 +109,20 @@ class Process(ParameterFamily):
             error = np.abs(process.predict(some) - tables.predict(process.kernel.axes(some)).mean(axis=0)).max()
             if error > AGREEMENT:
                 raise ModelError(f"the process's tables are off by {error:.2g} standard deviations; raise noise_factor")
-            mean, variance = process.left_out(folds)
-        return tables, mean, np.sqrt(np.maximum(variance - process.noise, 0.0))
+            mean, spread = self.left_out(process, data, folds, seed)
+        return tables, mean, spread
+
+    def left_out(
+        self, process: GaussianProcess, data: Sample, folds: Sequence[Rows], seed: int
+    ) -> tuple[Floats, Floats]:
+        """Mean and spread of each row without the row's fold."""
+        mean, variance = process.left_out(folds)
+        variance -= process.noise
+        if len(data.targets) <= self._relearned:
+            for fold in folds:
+                others = data.take(np.setdiff1d(np.arange(len(mean)), fold, assume_unique=True))
+                mean[fold], variance[fold] = self._process(others, seed).posterior(data.choices[fold])
+        return mean, np.sqrt(np.maximum(variance, 0.0))
 
     def __getstate__(self) -> dict[str, Any]:
         """Spaces and what stops threads stay with the parent process."""

@@ -11,7 +11,8 @@ from threadpoolctl import threadpool_limits
 from accelnas.fitting.anova import GaussianProcess, KnownKernel, Tables, posterior_members
 from accelnas.fitting.families.anova import AnovaProcess, Process, ProductProcess
 from accelnas.fitting.families.base import Models
-from accelnas.fitting.families.trees import LightGBM, RandomForest, TreeFamily, XGBoost
+from accelnas.fitting.families.estimators import EpsilonSVR, GaussianProcessRegression, Perceptron
+from accelnas.fitting.families.trees import CatBoost, LightGBM, RandomForest, XGBoost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,12 +29,11 @@ if TYPE_CHECKING:
 
 __all__ = ["KNOWN_FAMILIES"]
 
-FEW = 600  # rows up to which parameters are learned without each fold apart: what it is told of itself matters there
 BATCH = 1 << 12  # architectures whose covariances with all rows are held at once
 
 
 class _KnownProcess(Process):
-    """A process of choices and known metrics; what it says of a fold has, of few rows, parameters learned without."""
+    """A process of choices and known metrics."""
 
     interacting: bool
 
@@ -52,12 +52,7 @@ class _KnownProcess(Process):
     def _draw(self, data: Sample, folds: Sequence[Rows], members: int, seed: int) -> tuple[Any, Floats, Floats]:
         process = self._process(data, seed)
         with threadpool_limits(1):
-            mean, variance = process.left_out(folds)
-        if len(data.targets) <= FEW:
-            for fold in folds:
-                others = np.setdiff1d(np.arange(len(mean)), fold, assume_unique=True)
-                mean[fold] = self._process(data.take(others), seed).predict(data.choices[fold])
-        spread = np.sqrt(np.maximum(variance - process.noise, 0.0))
+            mean, spread = self.left_out(process, data, folds, seed)
         return self.made(process, members, seed), mean, spread
 
 
@@ -120,15 +115,21 @@ class KnownAnovaProcess(_KnownProcess, AnovaProcess):
         return Models(predict, len(tables.constants), size, tables=tables, weights=mixed.weights)
 
 
-class _KnownTrees(TreeFamily):
-    """Trees of choices and known metrics."""
+class _KnownColumns:
+    """A family that sees a column for each known metric, behind those of choices; comes before the family's class."""
 
     def __init__(self, recipe: Recipe, space: Space, features: Features) -> None:
-        super().__init__(recipe, space)
+        super().__init__(recipe, space)  # type: ignore[call-arg]
         self._features = features
 
-    def inputs(self, choices: Choices) -> NDArray[np.float32]:
-        return np.concatenate([super().inputs(choices), self._features.of(choices)], axis=1, dtype=np.float32)
+    def inputs(self, choices: Choices) -> NDArray[Any]:
+        """Give what the library sees of architectures."""
+        own = super().inputs(choices)  # type: ignore[misc]
+        return np.concatenate([own, self._features.of(choices)], axis=1, dtype=own.dtype)
+
+
+class KnownXGBoost(_KnownColumns, XGBoost):
+    """XGBoost of choices and known metrics."""
 
     def paths(self, stage: Stage) -> list[list[int]]:
         own = len(self.space.variables) if self.encoding is None else len(self.encoding.columns)
@@ -136,19 +137,41 @@ class _KnownTrees(TreeFamily):
         return [group + known for group in super().paths(stage)]
 
 
-class KnownXGBoost(_KnownTrees, XGBoost):
-    """XGBoost of choices and known metrics."""
-
-
-class KnownLightGBM(_KnownTrees, LightGBM):
+class KnownLightGBM(_KnownColumns, LightGBM):
     """LightGBM of choices and known metrics."""
 
 
-class KnownRandomForest(_KnownTrees, RandomForest):
+class KnownCatBoost(_KnownColumns, CatBoost):
+    """CatBoost of choices and known metrics."""
+
+
+class KnownRandomForest(_KnownColumns, RandomForest):
     """A random forest of choices and known metrics."""
+
+
+class KnownGaussianProcessRegression(_KnownColumns, GaussianProcessRegression):
+    """scikit-learn's Gaussian process of choices and known metrics."""
+
+
+class KnownPerceptron(_KnownColumns, Perceptron):
+    """A perceptron of choices and known metrics."""
+
+
+class KnownEpsilonSVR(_KnownColumns, EpsilonSVR):
+    """Support vectors of choices and known metrics."""
 
 
 KNOWN_FAMILIES: dict[str, Any] = {
     family.name: family
-    for family in (KnownProductProcess, KnownAnovaProcess, KnownXGBoost, KnownLightGBM, KnownRandomForest)
+    for family in (
+        KnownProductProcess,
+        KnownAnovaProcess,
+        KnownXGBoost,
+        KnownLightGBM,
+        KnownCatBoost,
+        KnownRandomForest,
+        KnownGaussianProcessRegression,
+        KnownPerceptron,
+        KnownEpsilonSVR,
+    )
 }

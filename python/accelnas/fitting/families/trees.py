@@ -1,4 +1,4 @@
-"""Trees of XGBoost, LightGBM and scikit-learn, boosted or a forest, on a base that is a sum over blocks if wanted."""
+"""Trees of XGBoost, LightGBM, CatBoost and scikit-learn, boosted or a forest, on a sum over blocks if wanted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Choices = NDArray[np.uint8]
     Arrays = tuple[NDArray[np.float32], Floats]  # inputs and targets
 
-__all__ = ["GradientBoosting", "LightGBM", "RandomForest", "TreeFamily", "XGBoost"]
+__all__ = ["CatBoost", "GradientBoosting", "LightGBM", "RandomForest", "TreeFamily", "XGBoost"]
 
 RIDGE = 1.0  # penalty of the base, in rows: states that few rows have stay near the mean
 
@@ -220,6 +220,38 @@ class LightGBM(TreeFamily):
 
     def size(self, model: Any) -> int:
         return int(model.best_iteration if model.best_iteration > 0 else model.num_trees())
+
+
+class CatBoost(TreeFamily):
+    """CatBoost (Prokhorenkova et al. 2018), which nothing imports: one table of a small space, or for comparison."""
+
+    name = "catboost"
+    library = "catboost"
+    compiles = False
+
+    def fit_trees(self, train: Arrays, val: Arrays, seed: int) -> Any:
+        import catboost
+
+        class Stopping:
+            def after_iteration(_, info: Any) -> bool:  # noqa: ARG002, N805 `self` fits
+                self.check()
+                return True
+
+        (stage,) = self.recipe.stages
+        fixed = {"thread_count": 1, "random_seed": seed, "allow_writing_files": False, "logging_level": "Silent"}
+        model = catboost.CatBoostRegressor(iterations=stage.rounds, **stage.parameters, **fixed)
+        own, stop = (catboost.Pool(*arrays) for arrays in (train, val))
+        try:
+            return model.fit(own, eval_set=stop, early_stopping_rounds=stage.stop, callbacks=[Stopping()])
+        except catboost.CatBoostError as error:  # no ValueError, as the other libraries raise
+            self.check()
+            raise ValueError(str(error)) from error
+
+    def predict(self, model: Any, inputs: NDArray[np.float32]) -> Floats:
+        return np.asarray(model.predict(inputs, thread_count=1), np.float64)
+
+    def size(self, model: Any) -> int:
+        return int(model.tree_count_)
 
 
 class GradientBoosting(TreeFamily):
