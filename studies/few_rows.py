@@ -59,7 +59,8 @@ def cases(data: Path | None) -> list[Case]:
         table, metric = name.split()
         bench = accelnas.load(table)
         choices = bench.space.range(0, bench.space.size)
-        found.append(Case(name, bench, known, choices, bench.predict(choices, metric, dtype="float64")))
+        values = np.asarray(bench.predict(choices, metric, dtype="float64"))
+        found.append(Case(name, bench, known, choices, values))
     if data is not None:
         dataset, bench = read_dataset(data), accelnas.load()
         for device in DEVICES:
@@ -93,7 +94,8 @@ def compared(case: Case, rows: int, draw: int, budget: float) -> dict[str, list[
                 known=known, known_metrics=case.known if known else None,
             )  # fmt: skip
             fitted = accelnas.load(folder)
-            figures = evaluate(case.values[others], fitted.predict(case.choices[others], "y", dtype="float64"))
+            predicted = np.asarray(fitted.predict(case.choices[others], "y", dtype="float64"))
+            figures = evaluate(case.values[others], predicted)
             intervals = (fitted.predict_interval(case.choices[others], "y", level=level) for level in LEVELS)
             held = [np.mean((low <= case.values[others]) & (case.values[others] <= high)) for low, high in intervals]
         found[name] = [figures.tau, figures.mae, *held]

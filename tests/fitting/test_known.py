@@ -76,10 +76,10 @@ def test_sums_are_the_joint_posterior(tmp_path):
 
 def test_known_metrics_are_of_use_where_they_say_something(tmp_path):
     known = benchmark(tmp_path / "known", score=SCORE, junk=RANDOM.normal(size=SPACE.size))
-    truth = 90 + 2 * SCORE + (EVERY == 1).sum(axis=1)
-    some = np.sort(RANDOM.permutation(SPACE.size)[:60])
+    truth = 90 + 2 * SCORE + (EVERY == 1).sum(axis=1) + RANDOM.normal(0, 0.1, SPACE.size)
+    some = np.sort(RANDOM.permutation(SPACE.size)[:80])
     data = dataset_of(SPACE, some, {"top1": truth[some]})
-    (found,) = fit_automatically(data, [MetricSpec("top1")], tmp_path / "b", budget=25, threads=1, known=[known])
+    (found,) = fit_automatically(data, [MetricSpec("top1")], tmp_path / "b", budget=60, threads=1, known=[known])
     assert found.known.used
     assert found.known.names == ("score", "junk")
     assert found.known.mae_with < 0.5 * found.known.mae_without
@@ -88,7 +88,12 @@ def test_known_metrics_are_of_use_where_they_say_something(tmp_path):
     others = np.setdiff1d(np.arange(SPACE.size), some)
     assert np.abs(predicted - truth)[others].mean() < 0.5
     assert bench.best("top1").values[0] == predicted.max()
-    assert json.loads((tmp_path / "b/fit.json").read_text())["known"]["top1"]["used"] is True
+    told = json.loads((tmp_path / "b/fit.json").read_text())
+    assert told["known"]["top1"]["used"] is True
+    curve = found.curve
+    assert curve.rows == (20, 40, 72)
+    assert curve.mae[0] > curve.mae[2] > curve.doubled > 0
+    assert told["curve"]["top1"]["doubled"] == curve.doubled
 
 
 def test_sums_of_large_spaces_are_tables(tmp_path):

@@ -187,6 +187,13 @@ def show_attempts(screen: Console, results: Sequence[AutomaticResult], test_rows
         screen.print(table)
         if result.known is not None:
             screen.print(f"{result.name}: {_told(result.known)}")
+        if result.curve is not None:
+            rows = ", ".join(f"{n:,}" for n in result.curve.rows)
+            errors = ", ".join(significant(mae, 3) for mae in result.curve.mae)
+            screen.print(
+                f"{result.name}: MAE {errors} from {rows} rows; twice as many as now would give about "
+                f"{significant(result.curve.doubled, 3)}"
+            )
         if test_rows and (f := result.figures) is not None:
             rows = f"the {test_rows:,} rows of the test part"
             screen.print(f"{result.name}: R² {f.r2:.4f}, tau {f.tau:.4f}, MAE {significant(f.mae, 4)} on {rows}")

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from accelnas.fitting.metric import MetricSpec
     from accelnas.space import Space
 
-__all__ = ["ENUMERATED", "MEMBERS", "Candidate", "candidates", "enumerates", "folds_for", "limit_of"]
+__all__ = ["ENUMERATED", "FOR_CURVE", "MEMBERS", "Candidate", "candidates", "enumerates", "folds_for", "limit_of"]
 
 ENUMERATED = 1 << 20  # joint choices of a space whose models become tables of all architectures
 MEMBERS = 6
 FEW = 600  # rows to which processes learn their parameters for each fold apart, of which there are more
+FOR_CURVE = 0.25  # part of the budget that is kept for the learning curve
 MARGIN = 0.5  # of a limit beyond the best value, in distances from there to the median
 
 _TREES = {"max_depth": 6, "learning_rate": 0.05, "min_child_weight": 2, "subsample": 0.8, "colsample_bynode": 0.8}
@@ -44,6 +45,7 @@ _CATBOOST = Recipe(
 _SVR = Recipe("svr", "epsilon_svr", parameters={"C": 10.0, "epsilon": 0.05})
 _GAUSSIAN = Recipe("gaussian", "gaussian_process")
 _PERCEPTRON = Recipe("perceptron", "mlp")
+_REGRESSION = Recipe("regression", "known_regression")
 _LIMITED = Recipe(
     "limited trees",
     "xgboost",
@@ -73,6 +75,12 @@ class Candidate:
         own = {**vars(metric), "link": link, "recipe": self.recipe, "limit": limit}
         return MetricSettings(**own)
 
+    def learned_once(self) -> Candidate:
+        """Give the same without parameters of each fold's own, where its models are fitted to be judged elsewhere."""
+        if "relearned" not in self.recipe.parameters:
+            return self
+        return replace(self, recipe=replace(self.recipe, parameters={**self.recipe.parameters, "relearned": 0}))
+
     def seconds(self, rows: int, variables: int, folds: int) -> float:
         """About the time of a fit, on one core: counted, not measured, so that a budget always buys the same."""
         family = self.recipe.family
@@ -81,10 +89,11 @@ class Candidate:
             cells = float(min(most, rows) ** 2)
             product = family == "product_process"
             step = 1e-3 + 1.5e-8 * cells * variables if product else 1e-2 + cells * (1.4e-7 + 6e-9 * variables)
-            learned = 1 + folds if rows <= FEW else 1
+            learned = 1 + folds if rows <= self.recipe.parameters["relearned"] else 1
             step *= 2 if self.known else 1
             return float(1.0 + 2 * learned * (steps * step + 6e-11 * rows**3))
         per_member = {
+            "known_regression": 0.01,
             "epsilon_svr": 2e-7 * rows**2,
             "gaussian_process": 0.5 + 2e-6 * rows**2,
             "mlp": 0.3 + 1.5e-3 * rows,
@@ -118,6 +127,9 @@ def enumerates(space: Space) -> bool:
 
 def candidates(space: Space, values: NDArray[np.float64], known: bool) -> Iterator[Candidate]:
     """Give what suits a space and the measured values of a metric; where metrics are known, with and without them."""
+    if known and enumerates(space):
+        yield Candidate(_REGRESSION, "limit", first=True, known=True)
+        yield Candidate(_REGRESSION, "identity", known=True)
     for candidate in _unaided(space, values):
         if known and candidate.recipe.family in KNOWN_FAMILIES and candidate.recipe != _LIMITED:
             yield replace(candidate, known=True, recipe=_shared(candidate.recipe))

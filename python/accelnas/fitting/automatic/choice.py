@@ -6,13 +6,15 @@ import hashlib
 import json
 import time
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from accelnas.errors import ModelError
 from accelnas.fitting.automatic.blend import Blend
-from accelnas.fitting.automatic.candidates import MEMBERS, candidates, enumerates, folds_for, limit_of
+from accelnas.fitting.automatic.candidates import FOR_CURVE, MEMBERS, candidates, enumerates, folds_for, limit_of
+from accelnas.fitting.automatic.curve import LEAST_ROWS, PARTS, LearningCurve, learning_curve
 from accelnas.fitting.automatic.known import KnownOutcome
 from accelnas.fitting.encoding import Encoding
 from accelnas.fitting.ensemble import fit_ensemble, folds_of, link_of, usable_rows
@@ -70,6 +72,8 @@ class Choice:
     attempts: Sequence[Attempt]  # candidates, the blend and two baselines
     figures: Figures  # of `left_out`
     known: KnownOutcome | None = None
+    curve: LearningCurve | None = None
+    folds: Sequence[NDArray[np.intp]] = ()  # of the fitted rows
 
     @property
     def is_plain(self) -> bool:
@@ -112,25 +116,30 @@ def choose(
     base = Settings("automatic", MEMBERS, folds_for(dataset.space, len(rows)), seed, True, {}, "")
     folds = folds_of(dataset, rows, base)
     several = sum(len(variable.states) > 1 for variable in dataset.space.variables)
+
+    def fit(candidate: Candidate, some: NDArray[np.intp]) -> tuple[Settings, Ensemble]:
+        own = candidate.settings(metric, measured[some])
+        settings = _settings(replace(base, folds=folds_for(dataset.space, len(some))), own)
+        features = None if known is None else known.of(candidate)
+        return settings, fit_ensemble(dataset, dataset.ids[rows[some]], own, settings, threads, known=features)
+
     fitted: list[tuple[Candidate, Settings, Ensemble, Floats]] = []
     attempts: list[Attempt] = []
     used = 0.0
+    share = 1.0 - FOR_CURVE if len(rows) >= LEAST_ROWS else 1.0
     for candidate in candidates(dataset.space, measured, known is not None):
         cost = candidate.seconds(len(rows), several, base.folds)
-        if fitted and used + cost > budget:
+        if fitted and used + cost > share * budget:
             attempts.append(Attempt(candidate.name, None, 0.0, "no time left"))
             continue
         used += cost
-        own = candidate.settings(metric, measured)
-        settings = _settings(base, own)
-        features = None if known is None else known.of(candidate)
         start = time.perf_counter()
         try:
-            ensemble = fit_ensemble(dataset, ids, own, settings, threads, known=features)
+            settings, ensemble = fit(candidate, np.arange(len(rows)))
         except ModelError as error:
             attempts.append(Attempt(candidate.name, None, time.perf_counter() - start, str(error)))
             continue
-        left_out = np.asarray(link_of(own).inverse(ensemble.left_out[0]))
+        left_out = np.asarray(link_of(ensemble.metric).inverse(ensemble.left_out[0]))
         fitted.append((candidate, settings, ensemble, left_out))
         figures = evaluate(measured, left_out, metric.direction)
         attempts.append(Attempt(candidate.name, figures, time.perf_counter() - start))
@@ -167,12 +176,39 @@ def choose(
     blend = Blend.fitted(predicted[joined], measured, limit)
     tried = [candidate for candidate, *_ in fitted]
     outcome = None if known is None else _outcome(known.names, tried, predicted, measured, joined)
-    return Choice(fitted[joined[0]][1], [fitted[i][2] for i in joined], blend, left_out, attempts, figures, outcome)
+    blended = [tried[i].learned_once() for i in joined]
+    curve = None
+    for some in (blended, blended[:1]):  # all that were joined, where the budget has room for it, else the first
+        sizes = [len(rows) // count for count in PARTS for _ in range(count)]
+        work = sum(own.seconds(n, several, folds_for(dataset.space, n)) for own in some for n in sizes)
+        if len(rows) >= LEAST_ROWS and used + work <= budget:
+            parts = [folds_of(dataset, rows, replace(base, folds=count)) for count in PARTS]
+            last = (len(rows) - len(rows) // base.folds, figures.mae)
+            curve = learning_curve(measured, parts, partial(_refitted, some, fit, measured, choices, metric), last)
+            break
+    models = [fitted[i][2] for i in joined]
+    return Choice(fitted[joined[0]][1], models, blend, left_out, attempts, figures, outcome, curve, folds)
 
 
 def _settings(base: Settings, metric: MetricSettings) -> Settings:
     stated = json.dumps([asdict(metric), base.members, base.folds, base.seed], sort_keys=True)
     return replace(base, metrics={metric.name: metric}, sha256=hashlib.sha256(stated.encode()).hexdigest())
+
+
+def _refitted(
+    candidates: Sequence[Candidate],
+    fit: Callable[[Candidate, NDArray[np.intp]], tuple[Settings, Ensemble]],
+    measured: Floats,
+    choices: NDArray[np.uint8],
+    metric: MetricSpec,
+    part: NDArray[np.intp],
+    others: NDArray[np.intp],
+) -> Floats:
+    """Predict other rows by a blend of candidates that are fitted to a part."""
+    ensembles = [fit(candidate, part)[1] for candidate in candidates]
+    left_out = np.stack([link_of(one.metric).inverse(one.left_out[0]) for one in ensembles])
+    blend = Blend.fitted(left_out, measured[part], limit_of(measured[part], metric.direction))
+    return blend.predict(np.stack([one.predict(choices[others]) for one in ensembles]))
 
 
 def _outcome(

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from accelnas.fitting.automatic.choice import Attempt, Choice
+    from accelnas.fitting.automatic.curve import LearningCurve
     from accelnas.fitting.automatic.known import KnownOutcome
     from accelnas.fitting.dataset import Dataset
     from accelnas.fitting.evaluate import Figures
@@ -56,10 +57,13 @@ class AutomaticResult(MetricResult):
         What was tried, baselines last.
     known
         Whether known metrics were of use; None where none were given.
+    curve
+        How the error falls with the rows; None of fewer than 80 rows, or where the budget had no room for it.
     """
 
     attempts: Sequence[Attempt] = ()
     known: KnownOutcome | None = None
+    curve: LearningCurve | None = None
 
 
 def fit_automatically(
@@ -164,7 +168,16 @@ def fit_automatically(
         seconds = time.perf_counter() - start
         results.append(
             AutomaticResult(
-                metric.name, figures, " + ".join(names), members, size, noise, seconds, choice.attempts, choice.known
+                metric.name,
+                figures,
+                " + ".join(names),
+                members,
+                size,
+                noise,
+                seconds,
+                choice.attempts,
+                choice.known,
+                choice.curve,
             )
         )
     about = {
@@ -175,6 +188,7 @@ def fit_automatically(
         "figures": {result.name: result.figures and _finite(result.figures) for result in results},
         "attempts": {result.name: [_told(attempt) for attempt in result.attempts] for result in results},
     }
+    about["curve"] = {result.name: result.curve and asdict(result.curve) for result in results}
     if views is not None:
         about["known"] = {result.name: result.known and asdict(result.known) for result in results}
     write_text(Path(out) / "fit.json", json.dumps(about, indent=1) + "\n")
@@ -197,7 +211,7 @@ def _write_table(dataset: Dataset, split: Split, choice: Choice, metric: MetricS
     spread = np.zeros(len(choice.left_out))
     values = dataset.values(metric.name)[first.rows]
     judged = Ensemble(own, Fit(first.fit.models, choice.left_out, spread), 1.0, 0.0, first.rows, values)
-    uncertainty = estimate_uncertainty(dataset, judged)
+    uncertainty = estimate_uncertainty(dataset, judged, choice.folds)
     noise = unit_noise(dataset, judged, uncertainty)
     space = tabulated_space(dataset.space)
     every = (space.range(first, min(first + BATCH, space.size)) for first in range(0, space.size, BATCH))
@@ -213,7 +227,7 @@ def _write_best(
 ) -> float | None:
     """Compile the one ensemble; give the noise of one measurement."""
     (ensemble,) = choice.ensembles
-    uncertainty = estimate_uncertainty(dataset, ensemble)
+    uncertainty = estimate_uncertainty(dataset, ensemble, choice.folds)
     noise = unit_noise(dataset, ensemble, uncertainty)
     if known is not None and known.linear is not None and ensemble.fit.models.weights is not None:
         surrogate = summed(dataset, ensemble, known.linear)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -11,7 +11,13 @@ from threadpoolctl import threadpool_limits
 from accelnas.fitting.anova import GaussianProcess, KnownKernel, Tables, posterior_members
 from accelnas.fitting.families.anova import AnovaProcess, Process, ProductProcess
 from accelnas.fitting.families.base import Models
-from accelnas.fitting.families.estimators import EpsilonSVR, GaussianProcessRegression, Perceptron
+from accelnas.fitting.families.estimators import (
+    EpsilonSVR,
+    EstimatorFamily,
+    GaussianProcessRegression,
+    Perceptron,
+    fitted,
+)
 from accelnas.fitting.families.trees import CatBoost, LightGBM, RandomForest, XGBoost
 
 if TYPE_CHECKING:
@@ -161,6 +167,32 @@ class KnownEpsilonSVR(_KnownColumns, EpsilonSVR):
     """Support vectors of choices and known metrics."""
 
 
+class KnownRegression(EstimatorFamily):
+    """Bayesian linear regression on known metrics alone (MacKay 1992): few rows may say no more."""
+
+    name = "known_regression"
+    library = "sklearn.linear_model"
+    defaults: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, recipe: Recipe, space: Space, features: Features) -> None:
+        super().__init__(recipe, space)
+        self._features = features
+
+    def estimator(self, seed: int) -> Any:  # noqa: ARG002 nothing random
+        from sklearn.linear_model import BayesianRidge
+
+        return BayesianRidge()
+
+    def fit(self, train: Sample, val: Sample, seed: int) -> Any:  # noqa: ARG002 no early stopping
+        return fitted(self.estimator(seed), self.inputs(train.choices), train.targets)
+
+    def inputs(self, choices: Choices) -> Floats:
+        return self._features.of(choices)
+
+    def size(self, model: Any) -> int:
+        return len(model.coef_)
+
+
 KNOWN_FAMILIES: dict[str, Any] = {
     family.name: family
     for family in (
@@ -173,5 +205,6 @@ KNOWN_FAMILIES: dict[str, Any] = {
         KnownGaussianProcessRegression,
         KnownPerceptron,
         KnownEpsilonSVR,
+        KnownRegression,
     )
 }
