@@ -131,10 +131,10 @@ def test_blends_start_with_what_is_good_elsewhere_and_change_where_that_pays():
     on, fine, other = (measured + s * random.normal(size=200) for s in (0.3, 0.28, 0.3))
     off = np.full(200, 2.0) + 1e-3 * random.normal(size=200)
     folds = np.array_split(random.permutation(200), 5)
-    found = _joined(np.stack([on, off, fine, other]), measured, 4.0, folds, [0, 1])
+    found = _joined(np.stack([on, off, fine, other]), measured, 4.0, folds, [[0, 1]])
     assert {0, 2, 3} <= set(found)  # errors of different models cancel
     same = np.stack([on, on + 1e-3 * random.normal(size=200)])
-    assert _joined(same, measured, 4.0, folds, [0]) == [0]  # no reason to change
+    assert _joined(same, measured, 4.0, folds, [[0]]) == [0]  # no reason to change
 
 
 def test_models_are_chosen_and_written(tmp_path):

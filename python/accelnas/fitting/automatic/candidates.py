@@ -25,6 +25,7 @@ __all__ = ["ENUMERATED", "FOR_CURVE", "MEMBERS", "Candidate", "candidates", "enu
 ENUMERATED = 1 << 20  # joint choices of a space whose models become tables of all architectures
 MEMBERS = 6
 FEW = 600  # rows to which processes learn their parameters for each fold apart, of which there are more
+SCARCE = 100  # rows of which processes find so different parameters that averages of more of them are better
 FOR_CURVE = 0.25  # part of the budget that is kept for the learning curve
 MARGIN = 0.5  # of a limit beyond the best value, in distances from there to the median
 
@@ -32,6 +33,7 @@ _TREES = {"max_depth": 6, "learning_rate": 0.05, "min_child_weight": 2, "subsamp
 _LEAVES = {"num_leaves": 31, "learning_rate": 0.05, "min_data_in_leaf": 5, "bagging_fraction": 0.8, "bagging_freq": 1}
 _PROCESS = {"steps": [[800, 60]], "processes": 2, "relearned": FEW}
 _PRODUCT = Recipe("product", "product_process", parameters={"steps": [[700, 120]], "processes": 2, "relearned": FEW})
+_AVERAGED = replace(_PRODUCT, parameters={**_PRODUCT.parameters, "processes": 6})
 _TRIPLES = Recipe("triples", "anova_process", parameters={"orders": [3, 3, 3], **_PROCESS})
 _PAIRS = Recipe("pairs", "anova_process", parameters={"orders": [4, 4], **_PROCESS})
 _XGBOOST = Recipe("trees", "xgboost", (Stage({"base_score": 0.0, **_TREES}, rounds=1000, stop=50),), one_hot=True)
@@ -91,7 +93,7 @@ class Candidate:
             step = 1e-3 + 1.5e-8 * cells * variables if product else 1e-2 + cells * (1.4e-7 + 6e-9 * variables)
             learned = 1 + folds if rows <= self.recipe.parameters["relearned"] else 1
             step *= 2 if self.known else 1
-            return float(1.0 + 2 * learned * (steps * step + 6e-11 * rows**3))
+            return float(1.0 + self.recipe.parameters["processes"] * learned * (steps * step + 6e-11 * rows**3))
         per_member = {
             "known_regression": 0.01,
             "epsilon_svr": 2e-7 * rows**2,
@@ -146,11 +148,12 @@ def _shared(recipe: Recipe) -> Recipe:
 def _unaided(space: Space, values: NDArray[np.float64]) -> Iterator[Candidate]:
     if enumerates(space):
         few = len(values) <= FEW
-        for recipe in (_PRODUCT, _GAUSSIAN, _PERCEPTRON) if few else (_PRODUCT, _PERCEPTRON):
+        product = _AVERAGED if len(values) <= SCARCE else _PRODUCT
+        for recipe in (product, _GAUSSIAN, _PERCEPTRON) if few else (product, _PERCEPTRON):
             yield Candidate(recipe, "limit", first=True)
         catboost = (_CATBOOST,) if find_spec("catboost") else ()
         both = (_XGBOOST, _LIGHTGBM, *catboost)
-        yield Candidate(_PRODUCT, "identity")
+        yield Candidate(product, "identity")
         yield from (Candidate(recipe, scale) for recipe in both for scale in ("limit", "identity"))
         yield from (Candidate(recipe, "identity") for recipe in (_PERCEPTRON, _FOREST, _TRIPLES))
         yield from (Candidate(recipe, "limit") for recipe in ((_SVR,) if few else (_SVR, _GAUSSIAN)))
