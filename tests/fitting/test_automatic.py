@@ -140,13 +140,13 @@ def test_blends_start_with_what_is_good_elsewhere_and_change_where_that_pays():
     off = np.full(200, 2.0) + 1e-3 * random.normal(size=200)
     folds = np.array_split(random.permutation(200), 5)
 
-    def chosen(first, *predicted):
+    def chosen(starts, *predicted):
         fit = partial(Blend.fitted, limit=4.0)
         count = range(len(predicted))
-        return Group(count, np.stack(predicted), measured, measured, folds, fit, np.asarray, first).chosen[0]
+        return Group(count, np.stack(predicted), measured, measured, folds, fit, np.asarray, starts).chosen[0]
 
-    assert {0, 2, 3} <= set(chosen([0, 1], on, off, fine, other))  # errors of different models cancel
-    assert chosen([0], on, on + 1e-3 * random.normal(size=200)) == [0]  # no reason to change
+    assert {0, 2, 3} <= set(chosen([[0, 1]], on, off, fine, other))  # errors of different models cancel
+    assert chosen([[0]], on, on + 1e-3 * random.normal(size=200)) == [0]  # no reason to change
     assert chosen([], off, on) == [1]
 
 

@@ -13,7 +13,7 @@ from accelnas.cli.commands import command
 from accelnas.cli.data import DataArgument, MetricsOption, SpaceOption, listed, read
 from accelnas.cli.directed import Directed
 from accelnas.cli.info import new_table, print_fitting, significant
-from accelnas.cli.shared import ThreadsOption, console, optional, progress
+from accelnas.cli.shared import ThreadsOption, console, load_benchmark, optional, progress
 from accelnas.errors import DataError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from accelnas.fitting.automatic.fit import AutomaticResult
+    from accelnas.fitting.automatic.known import KnownOutcome
     from accelnas.fitting.dataset import Dataset
     from accelnas.fitting.fit import MetricResult
     from accelnas.fitting.splits import Split
@@ -53,6 +54,7 @@ BudgetOption = Annotated[
     "accelnas data fetch && accelnas fit -o mybench",
     "accelnas fit measured.csv --space space.toml --maximise top1 --minimise latency -o mybench",
     "accelnas fit measured.csv --space space.toml --maximise top1 --budget 10m --split random -o mybench",
+    "accelnas fit measured.csv --space space.toml --maximise top1 --known scores -o mybench",
     "accelnas fit measured.parquet --space space.toml --settings mine.toml --split random -o mybench",
     "accelnas fit measured.parquet --space space.toml --settings mine.toml --split all -o mybench",
     "accelnas fit --metrics accuracy --settings published -o published",
@@ -81,6 +83,20 @@ def fit(
             default="official with settings, else all",
         ),
     ] = None,
+    known: Annotated[
+        list[str] | None,
+        optional(
+            "--known",
+            metavar="BENCHMARK",
+            text="Benchmark over the same variables and choices, a folder or a name, whose metrics the models see: "
+            "scores, sizes, other data sets or devices; repeatable. For choosing models.",
+            default="none",
+        ),
+    ] = None,
+    known_metrics: Annotated[
+        str | None,
+        optional("--known-metrics", metavar="A,B,…", text="Which of their metrics.", default="all"),
+    ] = None,
     metrics: MetricsOption = None,
     directed: Directed,
     members: Annotated[
@@ -102,8 +118,10 @@ def fit(
         if metrics is not None or members is not None:
             raise DataError("--metrics and --members are for settings; name metrics with --maximise and --minimise")
         parts = None if split in (None, "all") else read_parts(str(split), data, dataset)
-        _choose(dataset, directed, output, parts, seconds_of(budget), threads)
+        _choose(dataset, directed, output, parts, seconds_of(budget), known or (), listed(known_metrics), threads)
         return
+    if known or known_metrics:
+        raise DataError("--known is for choosing models; leave out --settings, or name metrics or a space")
     if budget is not None:
         raise DataError("--budget is for choosing models; leave out --settings, or name metrics or a space")
     chosen = directed.settings(settings)
@@ -126,7 +144,14 @@ def fit(
 
 
 def _choose(
-    dataset: Dataset, directed: Directed, output: Path, split: Split | None, budget: float, threads: int | None
+    dataset: Dataset,
+    directed: Directed,
+    output: Path,
+    split: Split | None,
+    budget: float,
+    known: Sequence[str],
+    known_metrics: Sequence[str] | None,
+    threads: int | None,
 ) -> None:
     """Fit models that are chosen, and show what was tried."""
     from accelnas.fitting.automatic import fit_automatically
@@ -134,7 +159,7 @@ def _choose(
     from accelnas.fitting.metric import MetricSpec
 
     screen = console()
-    specs = directed.specs()
+    specs, benchmarks = directed.specs(), [load_benchmark(Path(source)) for source in known]
     if not specs:
         specs = [MetricSpec(name, "", direction) for name, direction in suggested(dataset.measurable).items()]
         screen.print("metrics: " + ", ".join(f"{spec.direction} {spec.name}" for spec in specs))
@@ -143,6 +168,7 @@ def _choose(
         results = fit_automatically(
             dataset, specs, output, split=split, budget=budget, threads=threads,
             progress=lambda metric, share: tell(metric, round(100 * share), 100),
+            known=benchmarks, known_metrics=known_metrics,
         )  # fmt: skip
     show_attempts(screen, results, 0 if split is None else len(split.test))
     screen.print(f"{output}: {len(results)} metrics; figures in tables are of rows that models did not see")
@@ -159,9 +185,29 @@ def show_attempts(screen: Console, results: Sequence[AutomaticResult], test_rows
             figures = ["–" if text == "nan" else text for text in figures]
             table.add_row(attempt.name, *figures, f"{attempt.seconds:.1f}", attempt.note)
         screen.print(table)
+        if result.known is not None:
+            screen.print(f"{result.name}: {_told(result.known)}")
+        if result.curve is not None:
+            rows = ", ".join(f"{n:,}" for n in result.curve.rows)
+            errors = ", ".join(significant(mae, 3) for mae in result.curve.mae)
+            screen.print(
+                f"{result.name}: MAE {errors} from {rows} rows; twice as many as now would give about "
+                f"{significant(result.curve.doubled, 3)}"
+            )
         if test_rows and (f := result.figures) is not None:
             rows = f"the {test_rows:,} rows of the test part"
             screen.print(f"{result.name}: R² {f.r2:.4f}, tau {f.tau:.4f}, MAE {significant(f.mae, 4)} on {rows}")
+
+
+def _told(known: KnownOutcome) -> str:
+    """Say whether known metrics were of use."""
+    use = "models with known metrics were chosen" if known.used else "models without known metrics were chosen"
+    errors = [
+        f"MAE {significant(mae, 4)} {how}"
+        for mae, how in ((known.mae_with, "with them"), (known.mae_without, "without"))
+        if mae is not None
+    ]
+    return f"{use} ({', '.join(known.names)}; the best has {', '.join(errors)})"
 
 
 def seconds_of(text: str | None) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from accelnas import _core
 from accelnas.errors import AccelnasError, DataError, ModelError
-from accelnas.fitting.families import FAMILIES, Sample
+from accelnas.fitting.families import FAMILIES, KNOWN_FAMILIES, Sample
 from accelnas.fitting.splits import fold_parts
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from accelnas.fitting.dataset import Dataset
     from accelnas.fitting.families.base import Fit
+    from accelnas.fitting.known import Features
     from accelnas.fitting.settings import MetricSettings, Settings
 
     Floats = NDArray[np.float64]
@@ -117,6 +118,7 @@ def fit_ensemble(
     threads: int | None = None,
     progress: Callable[[str, int, int], None] | None = None,
     members: int | None = None,
+    known: Features | None = None,
 ) -> Ensemble:
     """Fit the members of one metric.
 
@@ -130,6 +132,8 @@ def fit_ensemble(
         Called with (metric, members fitted, members in all).
     members
         By default as many as the settings say.
+    known
+        Known metrics that the models see beside the choices.
 
     Raises
     ------
@@ -150,7 +154,9 @@ def fit_ensemble(
     data = Sample(dataset.choices[rows], (targets - bias) / scale)
     tell = progress or (lambda *_: None)
     tell(metric.name, 0, members)
-    family = FAMILIES[metric.recipe.family](metric.recipe, dataset.space)
+    name = metric.recipe.family
+    families, features = (FAMILIES, ()) if known is None else (KNOWN_FAMILIES, (known,))
+    family = families[name](metric.recipe, dataset.space, *features)
     try:
         fit = family.fit_ensemble(
             data,

@@ -13,6 +13,8 @@ from accelnas.fitting.checks import pooled_noise
 from accelnas.fitting.ensemble import link_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from accelnas import Space
@@ -42,12 +44,16 @@ class Uncertainty:
     training: NDArray[np.uint8]  # uint8 (n, variables): the architectures that were fitted
 
 
-def estimate_uncertainty(dataset: Dataset, ensemble: Ensemble) -> Uncertainty:
+def estimate_uncertainty(
+    dataset: Dataset, ensemble: Ensemble, folds: Sequence[NDArray[np.intp]] | None = None
+) -> Uncertainty:
     """Estimate a metric's uncertainty from the rows that each fold leaves out.
 
     The residual is heteroscedastic: the logarithm of an error's size is fitted by ridge regression on
     the choices of all variables (Harvey 1976), which gives each choice a factor. The residual's level is the
     one with which central normal intervals of 50, 80 and 95 % cover left-out measurements best.
+    With folds, an error is compared with factors that were fitted without its fold: of few rows, those of all of them
+    make every error look small.
     """
     mean, spread = ensemble.left_out
     error = np.abs(ensemble.targets - mean)
@@ -55,6 +61,9 @@ def estimate_uncertainty(dataset: Dataset, ensemble: Ensemble) -> Uncertainty:
     cards = [len(variable.states) for variable in dataset.space.variables]
     factors = _factors(error, choices, cards)
     of_row = of_rows(factors, choices, dataset.space)
+    for fold in folds or ():
+        others = np.setdiff1d(np.arange(len(error)), fold, assume_unique=True)
+        of_row[fold] = of_rows(_factors(error[others], choices[others], cards), choices[fold], dataset.space)
     unit = float(np.sqrt(np.mean(np.square(error)))) or 1.0
     levels = unit * np.geomspace(0.05, 2.0, 400)
     found = np.array([coverage(error / total_deviation(spread, level * of_row)) for level in levels])

@@ -7,7 +7,7 @@ use accelnas_core::predict::batch::predict_link;
 use accelnas_core::source::arrays::SourceTrees;
 use accelnas_core::source::trees::Forest as CoreForest;
 use accelnas_core::space::definition::Space as CoreSpace;
-use accelnas_core::surrogate::combine::combine;
+use accelnas_core::surrogate::combine::{averaged, combine};
 use accelnas_core::surrogate::ensemble::Surrogate as CoreSurrogate;
 use accelnas_core::surrogate::lower::lower;
 use accelnas_core::tables::axes::Granularity;
@@ -164,6 +164,12 @@ impl Surrogate {
         let parts: Vec<(f64, &CoreSurrogate)> = weights.iter().zip(&surrogates).map(|(w, s)| (*w, &s.core)).collect();
         let core = detached(py, usize::MAX, None, |run| combine(&space, &parts, constant, run))?;
         Ok(Surrogate { core, space })
+    }
+
+    /// The mean of all members, as a surrogate of one.
+    fn averaged(&self, py: Python<'_>) -> PyResult<Surrogate> {
+        let core = detached(py, usize::MAX, None, |run| averaged(&self.space, &self.core, run))?;
+        Ok(Surrogate { core, space: self.space.clone() })
     }
 
     /// Tables over sets of variables or of blocks, cells of shape (members, joint states of the set).

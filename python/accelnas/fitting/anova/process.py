@@ -37,6 +37,8 @@ class Kernel(Protocol):
     """What an axis is: ``"variables"`` or ``"blocks"``."""
     noise: int
     """Where the log of the noise's variance is among the parameters."""
+    size: int
+    """Number of parameters."""
 
     def start(self, random: np.random.Generator, /) -> Floats:
         """Parameters to learn from."""
@@ -150,7 +152,7 @@ class GaussianProcess:
 
     def __init__(self, kernel: Kernel, theta: Floats, choices: Choices, targets: Floats) -> None:
         self.kernel, self.theta = kernel, theta
-        self._targets = targets
+        self.choices, self.targets = choices, targets
         self.axes = kernel.axes(choices)  # uint8 (n, axes): states of what interacts in each training row
         self._states = kernel.states(choices)
         self.noise = np.full(len(targets), np.exp(theta[kernel.noise]))  # float64 (n,): each target's noise's variance
@@ -179,9 +181,9 @@ class GaussianProcess:
         """
         inverse, _ = dpotri(self.factor, lower=1)
         inverse = np.tril(inverse) + np.tril(inverse, -1).T
-        mean, variance = np.full(len(self._targets), np.nan), np.full(len(self._targets), np.nan)
+        mean, variance = np.full(len(self.targets), np.nan), np.full(len(self.targets), np.nan)
         for fold in folds:
             covariance = np.linalg.inv(inverse[np.ix_(fold, fold)])
-            mean[fold] = self._targets[fold] - covariance @ self.alpha[fold]
+            mean[fold] = self.targets[fold] - covariance @ self.alpha[fold]
             variance[fold] = np.diag(covariance)
         return mean, variance

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,8 @@ import numpy as np
 from accelnas.fitting.anova.selection import ROWS, STEPS
 from accelnas.fitting.automatic.scales import likeliest_scales
 from accelnas.fitting.ensemble import link_of
-from accelnas.fitting.families import Recipe, Stage
+from accelnas.fitting.families import KNOWN_FAMILIES, Recipe, Stage
+from accelnas.fitting.families.anova import SCARCE
 from accelnas.fitting.settings import MetricSettings, Settings
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BASELINES",
     "ENUMERATED",
+    "FOR_CURVE",
     "MEMBERS",
     "Candidate",
     "candidates",
@@ -42,12 +44,14 @@ FOLDS, MEMBERS = 5, 6
 MOST_ROWS = 2000  # of scikit-learn's Gaussian process in a comparison of families: it learns from all rows at each step
 FEW = 600  # rows to which processes learn their parameters for each fold apart, of which there are more
 COMPARED = 5  # kernels that learn before one is chosen, at most
+FOR_CURVE = 0.25  # part of the budget that is kept for the learning curve
 MARGIN = 0.5  # of a limit beyond the best value, in distances from there to the median
 
 _TREES = {"max_depth": 6, "learning_rate": 0.05, "min_child_weight": 2, "subsample": 0.8, "colsample_bynode": 0.8}
 _LEAVES = {"num_leaves": 31, "learning_rate": 0.05, "min_data_in_leaf": 5, "bagging_fraction": 0.8, "bagging_freq": 1}
 _PROCESS = {"processes": 2, "relearned": FEW}
 _PRODUCT = Recipe("product", "product_process", parameters={"steps": [[700, 120]], **_PROCESS})
+_AVERAGED = replace(_PRODUCT, parameters={**_PRODUCT.parameters, "processes": 6})
 _TRIPLES = Recipe("triples", "anova_process", parameters={"orders": [3, 3, 3], "steps": [[800, 60]], **_PROCESS})
 _GROWN = Recipe(
     "grown",
@@ -65,6 +69,7 @@ _CATBOOST = Recipe(
 _SVR = Recipe("svr", "epsilon_svr", parameters={"C": 10.0, "epsilon": 0.05})
 _GAUSSIAN = Recipe("gaussian", "gaussian_process")
 _PERCEPTRON = Recipe("perceptron", "mlp")
+_REGRESSION = Recipe("regression", "known_regression")
 BASELINES = (Recipe("sum over choices", "additive"), Recipe("median", "median"))
 _LIMITED = Recipe(
     "limited trees",
@@ -80,11 +85,13 @@ class Candidate:
     recipe: Recipe
     scale: str  # a link's name, or "limit": the logarithm of the distance to a value that is better than all
     first: bool = False  # one of those that a blend starts with: good on other spaces, so that few rows need not say so
+    known: bool = False  # whether models see known metrics beside the choices
 
     @property
     def name(self) -> str:
         """Family and scale."""
-        return self.recipe.family if self.scale == "identity" else f"{self.recipe.family}, {self.scale}"
+        scaled = self.recipe.family if self.scale == "identity" else f"{self.recipe.family}, {self.scale}"
+        return f"{scaled}, known metrics" if self.known else scaled
 
     def settings(self, metric: MetricSpec, values: NDArray[np.float64]) -> MetricSettings:
         """Give the settings of a metric with these measured values."""
@@ -94,21 +101,30 @@ class Candidate:
             own |= {"link": side, "limit": limit_of(values, metric.direction)}
         return MetricSettings(**own)
 
+    def learned_once(self) -> Candidate:
+        """Give the same without parameters of each fold's own, where its models are fitted to be judged elsewhere."""
+        if "relearned" not in self.recipe.parameters:
+            return self
+        return replace(self, recipe=replace(self.recipe, parameters={**self.recipe.parameters, "relearned": 0}))
+
     def seconds(self, rows: int, variables: int, folds: int) -> float:
         """About the time of a fit, on one core: counted, not measured, so that a budget always buys the same."""
         family = self.recipe.family
         if family in ("product_process", "anova_process"):
             product = family == "product_process"
+            parameters = self.recipe.parameters
 
             def learning(count: int, most: int) -> float:
                 cells = float(min(most, rows) ** 2)
                 step = 1e-3 + 1.5e-8 * cells * variables if product else 1e-2 + cells * (1.4e-7 + 6e-9 * variables)
-                return count * step
+                return count * step * (2 if self.known else 1)
 
-            each = sum(learning(count, most) for most, count in self.recipe.parameters["steps"]) + 6e-11 * rows**3
-            choosing = COMPARED * learning(STEPS, ROWS) if self.recipe is _GROWN else 0.0
-            return 1.0 + (2 + folds if rows <= FEW else 2) * each + choosing
+            each = sum(learning(count, most) for most, count in parameters["steps"]) + 6e-11 * rows**3
+            choosing = COMPARED * learning(STEPS, ROWS) if parameters.get("orders") == "likelihood" else 0.0
+            apart = folds * (parameters["processes"] if rows <= SCARCE else 1) if rows <= parameters["relearned"] else 0
+            return float(1.0 + (parameters["processes"] + apart) * each + choosing)
         per_member = {
+            "known_regression": 0.01,
             "epsilon_svr": 2e-7 * rows**2,
             "gaussian_process": 0.5 + 2e-6 * rows**2,
             "mlp": 0.3 + 1.5e-3 * rows,
@@ -141,16 +157,39 @@ def enumerates(space: Space) -> bool:
 
 
 def candidates(
+    space: Space, metric: MetricSpec, choices: NDArray[np.uint8], values: NDArray[np.float64], seed: int, known: bool
+) -> Iterator[Candidate]:
+    """Give what suits a space and the measured values, float64 (n,), of a metric of choices, uint8 (n, variables).
+
+    Where metrics are known, it is given with and without them.
+    """
+    if known and enumerates(space):
+        yield Candidate(_REGRESSION, "limit", first=True, known=True)
+        yield Candidate(_REGRESSION, "identity", known=True)
+    for candidate in _unaided(space, metric, choices, values, seed):
+        if known and candidate.recipe.family in KNOWN_FAMILIES and candidate.recipe != _LIMITED:
+            yield replace(candidate, known=True, recipe=_shared(candidate.recipe))
+        yield candidate
+
+
+def _shared(recipe: Recipe) -> Recipe:
+    """Give the recipe of a model that sees known metrics: where it sums them, one process draws all members."""
+    if recipe.family != "anova_process":
+        return recipe
+    return replace(recipe, parameters={**recipe.parameters, "processes": 1})
+
+
+def _unaided(
     space: Space, metric: MetricSpec, choices: NDArray[np.uint8], values: NDArray[np.float64], seed: int
 ) -> Iterator[Candidate]:
-    """Give what suits a space and the measured values, float64 (n,), of a metric of choices, uint8 (n, variables)."""
     if enumerates(space):
         few = len(values) <= FEW
-        for recipe in (_PRODUCT, _GAUSSIAN, _PERCEPTRON) if few else (_PRODUCT, _PERCEPTRON):
+        product = _AVERAGED if len(values) <= SCARCE else _PRODUCT
+        for recipe in (product, _GAUSSIAN, _PERCEPTRON) if few else (product, _PERCEPTRON):
             yield Candidate(recipe, "limit", first=True)
         catboost = (_CATBOOST,) if find_spec("catboost") else ()
         both = (_XGBOOST, _LIGHTGBM, *catboost)
-        yield Candidate(_PRODUCT, "identity")
+        yield Candidate(product, "identity")
         yield from (Candidate(recipe, scale) for recipe in both for scale in ("limit", "identity"))
         yield from (Candidate(recipe, "identity") for recipe in (_PERCEPTRON, _FOREST, _TRIPLES))
         yield from (Candidate(recipe, "limit") for recipe in ((_SVR,) if few else (_SVR, _GAUSSIAN)))

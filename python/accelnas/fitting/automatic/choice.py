@@ -15,6 +15,7 @@ from accelnas.errors import ModelError
 from accelnas.fitting.automatic.blend import Blend
 from accelnas.fitting.automatic.candidates import (
     BASELINES,
+    FOR_CURVE,
     MEMBERS,
     Candidate,
     candidates,
@@ -22,7 +23,9 @@ from accelnas.fitting.automatic.candidates import (
     folds_for,
     limit_of,
 )
+from accelnas.fitting.automatic.curve import LEAST_ROWS, PARTS, LearningCurve, learning_curve
 from accelnas.fitting.automatic.joining import Group
+from accelnas.fitting.automatic.known import KnownOutcome
 from accelnas.fitting.automatic.stack import Stack
 from accelnas.fitting.ensemble import fit_ensemble, folds_of, link_of, usable_rows
 from accelnas.fitting.evaluate import Figures, evaluate
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from accelnas.fitting.automatic.known import KnownViews
     from accelnas.fitting.dataset import Dataset
     from accelnas.fitting.ensemble import Ensemble
     from accelnas.fitting.metric import MetricSpec
@@ -75,6 +79,9 @@ class Choice:
     left_out: Floats  # float64 (n,): what models say of each fitted row that did not see it, in the metric's unit
     attempts: Sequence[Attempt]  # candidates, the blend and two baselines
     figures: Figures  # of `left_out`
+    known: KnownOutcome | None = None
+    curve: LearningCurve | None = None
+    folds: Sequence[NDArray[np.intp]] = ()  # of the fitted rows
 
     @property
     def is_plain(self) -> bool:
@@ -98,13 +105,14 @@ def choose(
     seed: int,
     threads: int | None,
     tell: Callable[[float], None],
+    known: KnownViews | None = None,
 ) -> Choice:
     """Try candidates within a budget of seconds, and join the best.
 
     All are judged on the same rows, which they did not see: by the product of the mean absolute error and of one minus
     Kendall's tau. In a space that enumerates, models are blended, beginning with those that are good on other spaces,
     elsewhere those of one scale are stacked; what is joined changes as long as that lowers it by more than chance.
-    `tell` gets the share of the budget that is used.
+    `tell` gets the share of the budget that is used. Where metrics are known, models with and without them compete.
 
     Raises
     ------
@@ -118,24 +126,30 @@ def choose(
     base = Settings("automatic", MEMBERS, folds_for(dataset.space, len(rows)), seed, True, {}, "")
     folds = folds_of(dataset, rows, base)
     several = sum(len(variable.states) > 1 for variable in dataset.space.variables)
+
+    def fit(candidate: Candidate, some: NDArray[np.intp]) -> tuple[Settings, Ensemble]:
+        own = candidate.settings(metric, measured[some])
+        settings = _settings(replace(base, folds=folds_for(dataset.space, len(some))), own)
+        features = None if known is None else known.of(candidate)
+        return settings, fit_ensemble(dataset, dataset.ids[rows[some]], own, settings, threads, known=features)
+
     fitted: list[tuple[Candidate, Settings, Ensemble]] = []
     attempts: list[Attempt] = []
     used = 0.0
-    for candidate in candidates(dataset.space, metric, dataset.choices[rows], measured, seed):
+    share = 1.0 - FOR_CURVE if len(rows) >= LEAST_ROWS else 1.0
+    for candidate in candidates(dataset.space, metric, dataset.choices[rows], measured, seed, known is not None):
         cost = candidate.seconds(len(rows), several, base.folds)
-        if fitted and used + cost > budget:
+        if fitted and used + cost > share * budget:
             attempts.append(Attempt(candidate.name, None, 0.0, "no time left"))
             continue
         used += cost
-        own = candidate.settings(metric, measured)
-        settings = _settings(base, own)
         start = time.perf_counter()
         try:
-            ensemble = fit_ensemble(dataset, ids, own, settings, threads)
+            settings, ensemble = fit(candidate, np.arange(len(rows)))
         except ModelError as error:
             attempts.append(Attempt(candidate.name, None, time.perf_counter() - start, str(error)))
             continue
-        left_out = np.asarray(link_of(own).inverse(ensemble.left_out[0]))
+        left_out = np.asarray(link_of(ensemble.metric).inverse(ensemble.left_out[0]))
         fitted.append((candidate, settings, ensemble))
         figures = evaluate(measured, left_out, metric.direction)
         attempts.append(Attempt(candidate.name, figures, time.perf_counter() - start))
@@ -143,30 +157,43 @@ def choose(
     if not fitted:
         raise ModelError(f"{metric.name}: no family can be fitted; the first says: {attempts[0].note}")
     ensembles = [ensemble for *_, ensemble in fitted]
-    first = [i for i, (candidate, *_) in enumerate(fitted) if candidate.first]
-    groups = _groups(dataset.space, ensembles, first, measured, limit_of(measured, metric.direction), folds)
+    tried = [candidate for candidate, *_ in fitted]
+    groups = _groups(dataset.space, tried, ensembles, measured, limit_of(measured, metric.direction), folds)
     group = min(groups, key=lambda group: group.chosen[1])
     positions, _ = group.chosen
     left_out = group.left_out(positions)
     some = [group.models[i] for i in positions]
-    chosen = {fitted[i][0].name for i in some}
+    chosen = {tried[i].name for i in some}
     attempts = [replace(attempt, note="chosen") if attempt.name in chosen else attempt for attempt in attempts]
     figures = evaluate(measured, left_out, metric.direction)
     if len(some) > 1:
         attempts.append(Attempt("those chosen, joined", figures, 0.0))
     for recipe in BASELINES:
-        own = Candidate(recipe, "identity").settings(metric, measured)
-        ensemble = fit_ensemble(dataset, ids, own, _settings(base, own), 1)
+        own = Candidate(recipe, "identity")
+        _, ensemble = fit(own, np.arange(len(rows)))
         baseline = evaluate(measured, ensemble.left_out[0], metric.direction)
         attempts.append(Attempt(f"{recipe.name} (baseline)", baseline, 0.0))
     joint = group.fit(group.predicted[positions], group.targets)
-    return Choice([fitted[i][1] for i in some], [ensembles[i] for i in some], joint, left_out, attempts, figures)
+    outcome = None if known is None else _outcome(known.names, tried, ensembles, measured, some)
+    curve = None
+    joined = [tried[i].learned_once() for i in some]
+    for again in (joined, joined[:1]):  # all that were joined, where the budget has room for it, else the first
+        sizes = [len(rows) // count for count in PARTS for _ in range(count)]
+        work = sum(own.seconds(n, several, folds_for(dataset.space, n)) for own in again for n in sizes)
+        if len(rows) >= LEAST_ROWS and used + work <= budget:
+            parts = [folds_of(dataset, rows, replace(base, folds=count)) for count in PARTS]
+            last = (len(rows) - len(rows) // base.folds, figures.mae)
+            predict = partial(_refitted, again, fit, measured, dataset.choices[rows], metric)
+            curve = learning_curve(measured, parts, predict, last)
+            break
+    settings_of = [fitted[i][1] for i in some]
+    return Choice(settings_of, [ensembles[i] for i in some], joint, left_out, attempts, figures, outcome, curve, folds)
 
 
 def _groups(
     space: Space,
+    tried: Sequence[Candidate],
     ensembles: Sequence[Ensemble],
-    first: Sequence[int],
     measured: Floats,
     limit: float,
     folds: Sequence[NDArray[np.intp]],
@@ -177,7 +204,12 @@ def _groups(
     if enumerates(space):
         predicted = np.stack([link.inverse(values) for link, values in zip(links, linked, strict=True)])
         fit = partial(Blend.fitted, limit=limit)
-        return [Group(range(len(links)), predicted, measured, measured, folds, fit, np.asarray, first)]
+        firsts = [
+            [i for i, candidate in enumerate(tried) if candidate.first and candidate.known is aided]
+            for aided in (True, False)
+        ]
+        starts = [some for some in firsts if some]
+        return [Group(range(len(links)), predicted, measured, measured, folds, fit, np.asarray, starts)]
     by_scale: dict[tuple[str, float | None], list[int]] = {}
     for i, ensemble in enumerate(ensembles):
         by_scale.setdefault((ensemble.metric.link, ensemble.metric.limit), []).append(i)
@@ -190,3 +222,35 @@ def _groups(
 def _settings(base: Settings, metric: MetricSettings) -> Settings:
     stated = json.dumps([asdict(metric), base.members, base.folds, base.seed], sort_keys=True)
     return replace(base, metrics={metric.name: metric}, sha256=hashlib.sha256(stated.encode()).hexdigest())
+
+
+def _refitted(
+    candidates: Sequence[Candidate],
+    fit: Callable[[Candidate, NDArray[np.intp]], tuple[Settings, Ensemble]],
+    measured: Floats,
+    choices: NDArray[np.uint8],
+    metric: MetricSpec,
+    part: NDArray[np.intp],
+    others: NDArray[np.intp],
+) -> Floats:
+    """Predict other rows by a blend of candidates that are fitted to a part."""
+    ensembles = [fit(candidate, part)[1] for candidate in candidates]
+    left_out = np.stack([link_of(one.metric).inverse(one.left_out[0]) for one in ensembles])
+    blend = Blend.fitted(left_out, measured[part], limit_of(measured[part], metric.direction))
+    return blend.predict(np.stack([one.predict(choices[others]) for one in ensembles]))
+
+
+def _outcome(
+    names: tuple[str, ...],
+    tried: Sequence[Candidate],
+    ensembles: Sequence[Ensemble],
+    measured: Floats,
+    some: Sequence[int],
+) -> KnownOutcome:
+    """Compare models with known metrics and without."""
+    best: dict[bool, float] = {}
+    for candidate, ensemble in zip(tried, ensembles, strict=True):
+        left_out = link_of(ensemble.metric).inverse(ensemble.left_out[0])
+        error = float(np.abs(left_out - measured).mean())
+        best[candidate.known] = min(error, best.get(candidate.known, error))
+    return KnownOutcome(names, any(tried[i].known for i in some), best.get(True), best.get(False))

@@ -18,6 +18,7 @@ from accelnas.arguments import check_number, check_seed, check_threads
 from accelnas.errors import AccelnasWarning, ModelError
 from accelnas.files import write_text
 from accelnas.fitting.automatic.choice import choose
+from accelnas.fitting.automatic.known import KnownViews, summed
 from accelnas.fitting.automatic.stack import Stack
 from accelnas.fitting.ensemble import Ensemble
 from accelnas.fitting.entry import write_metric
@@ -34,11 +35,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from accelnas.fitting.automatic.choice import Attempt, Choice
+    from accelnas.fitting.automatic.curve import LearningCurve
+    from accelnas.fitting.automatic.known import KnownOutcome
     from accelnas.fitting.dataset import Dataset
     from accelnas.fitting.evaluate import Figures
     from accelnas.fitting.metric import MetricSpec
     from accelnas.fitting.settings import Settings
     from accelnas.fitting.splits import Split
+    from accelnas.models.predictor import Predictor
 
 __all__ = ["AutomaticResult", "fit_automatically"]
 
@@ -53,9 +57,15 @@ class AutomaticResult(MetricResult):
     ----------
     attempts
         What was tried, baselines last.
+    known
+        Whether known metrics were of use; None where none were given.
+    curve
+        How the error falls with the rows; None of fewer than 80 rows, or where the budget had no room for it.
     """
 
     attempts: Sequence[Attempt] = ()
+    known: KnownOutcome | None = None
+    curve: LearningCurve | None = None
 
 
 def fit_automatically(
@@ -68,6 +78,8 @@ def fit_automatically(
     seed: int = 0,
     threads: int | None = None,
     progress: Callable[[str, float], None] | None = None,
+    known: Sequence[Predictor] = (),
+    known_metrics: Sequence[str] | None = None,
 ) -> list[AutomaticResult]:
     """Choose models for each metric, fit them to all rows, and write a benchmark directory with ``fit.json`` beside.
 
@@ -90,6 +102,13 @@ def fit_automatically(
         Members fitted at the same time; None means all cores.
     progress : callable, optional
         Called with (metric, share of the budget that is used).
+    known : sequence of Benchmark, optional
+        Loaded benchmarks over the same variables and choices, whose metrics are features of the models: zero-cost
+        scores, sizes, other data sets or devices. Models with and without them are compared. In a space that
+        enumerates, they interact with the choices; in a larger one, a weighted sum of them joins the tables, on the
+        scales of their links.
+    known_metrics : sequence of str, optional
+        Which of their metrics; all by default.
 
     Returns
     -------
@@ -101,7 +120,9 @@ def fit_automatically(
     DataError
         If a metric is not in the data, or has too few rows.
     ModelError
-        If no metric is named, or nothing can be fitted or compiled.
+        If no metric is named, nothing can be fitted or compiled, or a known benchmark is of another space.
+    MetricError
+        If a known metric is not in the known benchmarks, or is in several.
 
     Warns
     -----
@@ -120,13 +141,14 @@ def fit_automatically(
     parts = split or whole_split(dataset)
     ids = np.sort(np.concatenate([parts.train, parts.val]))
     tell = progress or (lambda *_: None)
+    views = KnownViews(dataset, known, known_metrics) if known or known_metrics else None
     results = []
     for metric in metrics:
         start = time.perf_counter()
         tell(metric.name, 0.0)
-        choice = choose(dataset, ids, metric, budget, seed, threads, partial(tell, metric.name))
+        choice = choose(dataset, ids, metric, budget, seed, threads, partial(tell, metric.name), views)
         if isinstance(choice.joint, Stack):
-            noise = _write_stack(dataset, parts, choice, choice.joint, out, threads)
+            noise = _write_stack(dataset, parts, choice, choice.joint, out, threads, views)
         else:
             noise = _write_table(dataset, parts, choice, metric, out)
         if choice.is_plain:
@@ -147,7 +169,18 @@ def fit_automatically(
         size = sum(ensemble.fit.models.size for ensemble in choice.ensembles)
         seconds = time.perf_counter() - start
         results.append(
-            AutomaticResult(metric.name, figures, " + ".join(names), members, size, noise, seconds, choice.attempts)
+            AutomaticResult(
+                metric.name,
+                figures,
+                " + ".join(names),
+                members,
+                size,
+                noise,
+                seconds,
+                choice.attempts,
+                choice.known,
+                choice.curve,
+            )
         )
     about = {
         "budget": budget,
@@ -157,6 +190,9 @@ def fit_automatically(
         "figures": {result.name: result.figures and _finite(result.figures) for result in results},
         "attempts": {result.name: [_told(attempt) for attempt in result.attempts] for result in results},
     }
+    about["curve"] = {result.name: result.curve and asdict(result.curve) for result in results}
+    if views is not None:
+        about["known"] = {result.name: result.known and asdict(result.known) for result in results}
     write_text(Path(out) / "fit.json", json.dumps(about, indent=1) + "\n")
     return results
 
@@ -177,7 +213,7 @@ def _write_table(dataset: Dataset, split: Split, choice: Choice, metric: MetricS
     spread = np.zeros(len(choice.left_out))
     values = dataset.values(metric.name)[first.rows]
     judged = Ensemble(own, Fit(first.fit.models, choice.left_out, spread), 1.0, 0.0, first.rows, values)
-    uncertainty = estimate_uncertainty(dataset, judged)
+    uncertainty = estimate_uncertainty(dataset, judged, choice.folds)
     noise = unit_noise(dataset, judged, uncertainty)
     space = tabulated_space(dataset.space)
     every = (space.range(first, min(first + BATCH, space.size)) for first in range(0, space.size, BATCH))
@@ -189,29 +225,42 @@ def _write_table(dataset: Dataset, split: Split, choice: Choice, metric: MetricS
 
 
 def _write_stack(
-    dataset: Dataset, split: Split, choice: Choice, stack: Stack, out: str | Path, threads: int | None
+    dataset: Dataset,
+    split: Split,
+    choice: Choice,
+    stack: Stack,
+    out: str | Path,
+    threads: int | None,
+    known: KnownViews | None,
 ) -> float | None:
     """Compile the ensembles and their sum; give the noise of one measurement."""
     joint = stack.ensemble(choice.ensembles, choice.left_out)
-    uncertainty = estimate_uncertainty(dataset, joint)
+    uncertainty = estimate_uncertainty(dataset, joint, choice.folds)
     noise = unit_noise(dataset, joint, uncertainty)
 
     def write(settings: Settings, ensemble: Ensemble, folder: str | Path) -> None:
         write_ensemble(dataset, split, settings, ensemble, uncertainty, noise, folder, threads, 100_000)
 
-    if len(choice.ensembles) == 1:
+    several = len(choice.ensembles) > 1
+    if not several and choice.ensembles[0].fit.models.weights is None:
         write(choice.settings[0], joint, out)
         return noise
-    surrogates, provenance = [], _provenance(dataset, split, choice, "stack")
+    surrogates, provenance = [], _provenance(dataset, split, choice, "stack" if several else "anova_process")
     for number, (settings, ensemble) in enumerate(zip(choice.settings, choice.ensembles, strict=True)):
+        if known is not None and known.linear is not None and ensemble.fit.models.weights is not None:
+            surrogates.append(summed(dataset, ensemble, known.linear))
+            provenance["known"] = ", ".join(known.names)
+            continue
         with TemporaryDirectory() as folder:
             write(settings, ensemble, folder)
             compiled = _core.Benchmark(folder)
             surrogates.append(compiled.surrogate(0))
             provenance[f"part {number}"] = json.dumps(compiled.provenance(0))
-    weights = stack.weights.tolist()
-    provenance["weights"] = json.dumps(weights)
-    surrogate = _core.Surrogate.combine(dataset.space._core, surrogates, weights, stack.constant)
+    surrogate = surrogates[0]
+    if several:
+        weights = stack.weights.tolist()
+        provenance["weights"] = json.dumps(weights)
+        surrogate = _core.Surrogate.combine(dataset.space._core, surrogates, weights, stack.constant)
     write_metric(out, replace(joint.metric, noise=noise), surrogate, provenance, uncertainty)
     return noise
 

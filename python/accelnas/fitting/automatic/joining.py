@@ -36,7 +36,7 @@ class Group:
     folds: Sequence[NDArray[np.intp]]
     fit: Callable[[Floats, Floats], Blend | Stack]  # to predictions and targets
     inverse: Callable[[Floats], Floats]  # from that scale to the metric's unit
-    first: Sequence[int] = ()  # positions of those to begin with; none is the best one
+    starts: Sequence[list[int]] = ()  # positions of those to begin with, the best of them; none is each model alone
 
     def left_out(self, some: Sequence[int]) -> Floats:
         """Predict, in the metric's unit, each fold by some of the models joined by weights of the others."""
@@ -55,7 +55,7 @@ class Group:
         by chance among so few rows.
         """
         every = range(len(self.models))
-        some = list(self.first) or [min(every, key=lambda i: self._score([i]))]
+        some = min(self.starts or [[i] for i in every], key=self._score)
         best = self._score(some)
         while True:
             changed = [[*some, i] for i in every if i not in some]

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["AnovaProcess", "ProductProcess"]
 
 LARGEST = 1 << 20  # joint choices of a table of draws
+SCARCE = 100  # rows of which processes find so different parameters that the average of more of them is better
 LIKELIHOOD = "likelihood"  # of orders and positions: what makes the data likelier
 OVER_VARIABLES: Sequence[Sequence[int]] = ((2, 2), (3, 3, 3), (4, 4, 3))  # orders to grow through
 OVER_BLOCKS: Sequence[Sequence[int]] = ((1, 2), (1, 2, 3))
@@ -80,7 +81,7 @@ class Process(ParameterFamily):
         """Posterior mean of one process."""
         return posterior_members(self._process(self.select(train, seed), train, seed), 1, seed)
 
-    def gather(self, members: Sequence[Tables]) -> Models:
+    def gather(self, members: Sequence[Any]) -> Models:
         tables, axes = Tables.joined(members), self._kernel.axes
         size = sum(cells.size for cells in tables.cells)
         return Models(lambda choices: tables.predict(axes(choices)), len(tables.constants), size, tables=tables)
@@ -103,7 +104,7 @@ class Process(ParameterFamily):
             raise ModelError(f"recipe {self.recipe.name}: {members} members from {processes} processes; use a divisor")
         kernel = self.select(data, seed)
         jobs = (delayed(self._draw)(kernel, data, folds, members // processes, seed + p) for p in range(processes))
-        parts: list[tuple[Tables, Floats, Floats]] = []
+        parts: list[tuple[Any, Floats, Floats]] = []
         for part in Parallel(n_jobs=min(threads, processes), return_as="generator")(jobs):
             parts.append(part)
             tell(len(parts) * members // processes)
@@ -111,7 +112,8 @@ class Process(ParameterFamily):
         variances = np.stack([spread**2 for _, _, spread in parts])
         mean, variance = means.mean(axis=0), variances.mean(axis=0) + means.var(axis=0)
         if len(data.targets) <= self._relearned:
-            left_out = (delayed(self._without)(kernel, data, fold, seed + f) for f, fold in enumerate(folds))
+            seeds = range(seed, seed + (processes if len(data.targets) <= SCARCE else 1))
+            left_out = (delayed(self._without)(kernel, data, fold, seeds) for fold in folds)
             for fold, (own, spread) in zip(folds, Parallel(n_jobs=min(threads, len(folds)))(left_out), strict=True):
                 mean[fold], variance[fold] = own, spread
         return Fit(self.gather([tables for tables, _, _ in parts]), mean, np.sqrt(variance))
@@ -124,25 +126,30 @@ class Process(ParameterFamily):
 
     def _draw(
         self, kernel: Kernel, data: Sample, folds: Sequence[Rows], members: int, seed: int
-    ) -> tuple[Tables, Floats, Floats]:
+    ) -> tuple[Any, Floats, Floats]:
         """Members of one process, and its mean and spread of each row without the row's fold."""
         process = self._process(kernel, data, seed)
         with threadpool_limits(1):
-            tables = posterior_members(process, members, seed)
-            some = data.choices[:200]
-            error = np.abs(process.predict(some) - tables.predict(process.kernel.axes(some)).mean(axis=0)).max()
-            if error > AGREEMENT:
-                raise ModelError(f"the process's tables are off by {error:.2g} standard deviations; raise noise_factor")
+            drawn = self.made(process, members, seed)
             mean, variance = process.left_out(folds)
-        return tables, mean, np.sqrt(np.maximum(variance - process.noise, 0.0))
+        return drawn, mean, np.sqrt(np.maximum(variance - process.noise, 0.0))
 
-    def _without(self, kernel: Kernel, data: Sample, fold: Rows, seed: int) -> tuple[Floats, Floats]:
-        """Mean and variance of a fold's rows by a process that learns from the others alone."""
+    def made(self, process: GaussianProcess, members: int, seed: int) -> Any:
+        """Give members of a process as `gather` takes them."""
+        tables = posterior_members(process, members, seed)
+        some = process.choices[:200]
+        error = np.abs(process.predict(some) - tables.predict(process.kernel.axes(some)).mean(axis=0)).max()
+        if error > AGREEMENT:
+            raise ModelError(f"the process's tables are off by {error:.2g} standard deviations; raise noise_factor")
+        return tables
+
+    def _without(self, kernel: Kernel, data: Sample, fold: Rows, seeds: Sequence[int]) -> tuple[Floats, Floats]:
+        """Mean and variance of a fold's rows by processes that learn from the others alone."""
         others = data.take(np.setdiff1d(np.arange(len(data.targets)), fold, assume_unique=True))
-        process = self._process(kernel, others, seed)
+        processes = [self._process(kernel, others, seed) for seed in seeds]
         with threadpool_limits(1):
-            mean, variance = process.posterior(data.choices[fold])
-        return mean, np.maximum(variance, 0.0)
+            means, variances = np.stack([process.posterior(data.choices[fold]) for process in processes], axis=1)
+        return means.mean(axis=0), np.maximum(variances, 0.0).mean(axis=0) + means.var(axis=0)
 
     def __getstate__(self) -> dict[str, Any]:
         """Spaces and what stops threads stay with the parent process."""

@@ -77,6 +77,9 @@ class Models:
     size: int
     trees: Sequence[Any] = ()  # what Treelite imports: a library's model a member; none if there are no trees
     tables: Tables | None = None  # interaction tables of each member, to which its trees add
+    weights: Floats | None = (
+        None  # float64 (known metrics,): their standardised values add to the tables of all members
+    )
 
 
 @dataclass(frozen=True)

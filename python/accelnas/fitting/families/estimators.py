@@ -65,14 +65,14 @@ class UnwatchedFamily(EstimatorFamily):
     def fit(self, train: Sample, val: Sample, seed: int) -> Any:  # noqa: ARG002 no early stopping
         model, inputs = self.estimator(seed), self.inputs(train.choices)
         if len(inputs) <= self.short:
-            return _fitted(model, inputs, train.targets)
+            return fitted(model, inputs, train.targets)
         if current_process().name != "MainProcess":
             return _quietly_fitted(model, inputs, train.targets)
         with self._processes(1) as children:
-            fitted = children.submit(_quietly_fitted, model, inputs, train.targets)
-            while not wait([fitted], timeout=POLL).done:
+            done = children.submit(_quietly_fitted, model, inputs, train.targets)
+            while not wait([done], timeout=POLL).done:
                 self.check()
-            return fitted.result()
+            return done.result()
 
     def fit_ensemble(
         self,
@@ -105,7 +105,7 @@ def one_hot(space: Space, choices: Choices) -> Floats:
     return np.asarray(Encoding.one_hot(space).transform(choices, np.float64), np.float64)
 
 
-def _fitted(model: Any, inputs: Floats, targets: Floats) -> Any:
+def fitted(model: Any, inputs: Floats, targets: Floats) -> Any:
     with threadpool_limits(1):  # sums in one order
         return model.fit(inputs, targets)
 
@@ -114,7 +114,7 @@ def _quietly_fitted(model: Any, inputs: Floats, targets: Floats) -> Any:
     """Fit in a process whose filters of warnings no other thread changes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of parameters at the ends of their ranges
-        return _fitted(model, inputs, targets)
+        return fitted(model, inputs, targets)
 
 
 class SupportVectorFamily(UnwatchedFamily):

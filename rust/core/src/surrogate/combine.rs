@@ -51,6 +51,30 @@ pub fn combine(space: &Space, parts: &[(f64, &Surrogate)], constant: f64, run: &
     Surrogate::new(space, constants, Tables::align(granularity, cards, tables), forests)
 }
 
+/// The mean of all members on the scale of the link, as a surrogate of one.
+pub fn averaged(space: &Space, part: &Surrogate, run: &Run<'_>) -> Result<Surrogate> {
+    if part.members() == 1 {
+        return Ok(part.clone());
+    }
+    let weight = 1.0 / part.members() as f64;
+    let (purified, constants) = part.purified(run)?;
+    let mut tables = Tables::empty(purified.granularity, purified.cards.clone(), purified.sets.clone());
+    let mut cells = vec![0.0; purified.cell_count()];
+    for member in &purified.cells {
+        run.check()?;
+        cells.iter_mut().zip(member).for_each(|(sum, cell)| *sum += weight * cell);
+    }
+    tables.cells.push(cells);
+    let mut constant = constants.iter().map(|of_member| weight * of_member).sum();
+    let mut sum = Forest::constant(0.0);
+    for forest in &part.forests {
+        constant += weight * forest.bias;
+        add_trees(&mut sum, forest, weight);
+    }
+    let forests = if sum.tree_count() == 0 { Vec::new() } else { vec![sum] };
+    Surrogate::new(space, vec![constant], tables, forests)
+}
+
 /// A weighted sum of complete tables, which is one again, of any number of cells.
 fn complete(space: &Space, parts: &[(f64, &Surrogate)], constant: f64, run: &Run<'_>) -> Result<Surrogate> {
     let first = &parts[0].1.tables;
@@ -192,6 +216,11 @@ mod tests {
             let found = combined.predict_members(&space, &rows, &run()).unwrap();
             for (found, expected) in found.iter().zip(&expected) {
                 prop_assert!((found - expected).abs() < 1e-10, "{found} is not {expected}");
+            }
+            let mean = averaged(&space, &combined, &run()).unwrap();
+            assert_eq!(mean.members(), 1);
+            for (mean, of_members) in mean.predict(&space, &rows, &run()).unwrap().iter().zip(expected.chunks(count)) {
+                prop_assert!((mean - of_members.iter().sum::<f64>() / count as f64).abs() < 1e-10, "{mean} is no mean");
             }
             let mut restored = combined.tables.clone();
             restored.cells.clear();
