@@ -235,7 +235,7 @@ def test_models_of_one_scale_become_one_surrogate(tmp_path):
     left_out = np.asarray(link_of(metric).inverse(stack.predict(linked)))
     figures = evaluate(values, left_out)
     choice = Choice(settings, parts, stack, left_out, [Attempt("a", figures, 0.0, "chosen")], figures)
-    noise = _write_stack(data, whole_split(data), choice, stack, tmp_path / "b", 1)
+    noise = _write_stack(data, whole_split(data), choice, stack, tmp_path / "b", 1, None)
     bench = accelnas.load(tmp_path / "b")
     fresh = space.sample(2000, seed=3)
     sums = [w * part.predict_members(fresh) for w, part in zip(stack.weights, parts, strict=True)]

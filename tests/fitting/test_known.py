@@ -70,7 +70,7 @@ def test_sums_are_the_joint_posterior(tmp_path):
     data = Sample(EVERY[some], SCORE[some] + 0.3 * (EVERY[some] == 1).sum(axis=1))
     folds = np.array_split(np.arange(80), 4)
     models = family.fit_ensemble(data, folds, 4, 0, 1, lambda _: None).models
-    process: GaussianProcess = family._process(data, 0)
+    process: GaussianProcess = family._process(family.select(data, 0), data, 0)
     np.testing.assert_allclose(models.predict(EVERY).mean(axis=0), process.predict(EVERY), atol=1e-8)
 
 

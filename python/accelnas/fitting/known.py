@@ -53,6 +53,11 @@ class KnownMetrics:
         """Names of the metrics."""
         return tuple(name for _, name in self.sources)
 
+    @property
+    def links(self) -> frozenset[str]:
+        """Names of the metrics' links."""
+        return frozenset(bench.metrics[name].link for bench, name in self.sources)
+
     def table(self) -> Floats:
         """Values of every architecture of a space that enumerates, float64 (size, metrics)."""
         every = self.space.range(0, self.space.size)

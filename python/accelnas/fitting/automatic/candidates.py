@@ -19,7 +19,7 @@ from accelnas.fitting.families.anova import SCARCE
 from accelnas.fitting.settings import MetricSettings, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -157,16 +157,21 @@ def enumerates(space: Space) -> bool:
 
 
 def candidates(
-    space: Space, metric: MetricSpec, choices: NDArray[np.uint8], values: NDArray[np.float64], seed: int, known: bool
+    space: Space,
+    metric: MetricSpec,
+    choices: NDArray[np.uint8],
+    values: NDArray[np.float64],
+    seed: int,
+    known: Collection[str],
 ) -> Iterator[Candidate]:
     """Give what suits a space and the measured values, float64 (n,), of a metric of choices, uint8 (n, variables).
 
-    Where metrics are known, it is given with and without them.
+    Where metrics of some links are known, it is given with and without them.
     """
     if known and enumerates(space):
         yield Candidate(_REGRESSION, "limit", first=True, known=True)
         yield Candidate(_REGRESSION, "identity", known=True)
-    for candidate in _unaided(space, metric, choices, values, seed):
+    for candidate in _unaided(space, metric, choices, values, seed, known):
         if known and candidate.recipe.family in KNOWN_FAMILIES and candidate.recipe != _LIMITED:
             yield replace(candidate, known=True, recipe=_shared(candidate.recipe))
         yield candidate
@@ -180,7 +185,12 @@ def _shared(recipe: Recipe) -> Recipe:
 
 
 def _unaided(
-    space: Space, metric: MetricSpec, choices: NDArray[np.uint8], values: NDArray[np.float64], seed: int
+    space: Space,
+    metric: MetricSpec,
+    choices: NDArray[np.uint8],
+    values: NDArray[np.float64],
+    seed: int,
+    known: Collection[str],
 ) -> Iterator[Candidate]:
     if enumerates(space):
         few = len(values) <= FEW
@@ -196,7 +206,8 @@ def _unaided(
         return
     scales = ("identity", "limit", "log", "reciprocal") if (values > 0).all() else ("identity", "limit")
     links = {scale: link_of(Candidate(_GROWN, scale).settings(metric, values)) for scale in scales}
-    for scale in likeliest_scales(space, choices, values, links, seed):
+    likeliest = likeliest_scales(space, choices, values, links, seed)
+    for scale in sorted(likeliest, key=lambda scale: scale not in known):  # known metrics add up on their own scales
         for recipe in (_GROWN, _LIMITED):
             yield Candidate(recipe, scale)
 

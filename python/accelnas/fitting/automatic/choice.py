@@ -137,7 +137,8 @@ def choose(
     attempts: list[Attempt] = []
     used = 0.0
     share = 1.0 - FOR_CURVE if len(rows) >= LEAST_ROWS else 1.0
-    for candidate in candidates(dataset.space, metric, dataset.choices[rows], measured, seed, known is not None):
+    links = () if known is None else known.links
+    for candidate in candidates(dataset.space, metric, dataset.choices[rows], measured, seed, links):
         cost = candidate.seconds(len(rows), several, base.folds)
         if fitted and used + cost > share * budget:
             attempts.append(Attempt(candidate.name, None, 0.0, "no time left"))

@@ -62,7 +62,7 @@ class KnownViews:
 
     def __init__(self, dataset: Dataset, benchmarks: Sequence[Predictor], metrics: Sequence[str] | None) -> None:
         known = known_metrics(dataset.space, benchmarks, metrics)
-        self.names = known.names
+        self.names, self.links = known.names, known.links
         self.linear: LinearFeatures | None = None
         if enumerates(dataset.space):
             self._plain = known.tabulated(lambda values, _: values)
