@@ -149,7 +149,10 @@ def fit_ensemble(
     if len(rows) < 2 * settings.folds:
         raise DataError(f"{metric.name} has {len(rows)} rows to fit on; {settings.folds} folds need twice as many")
     folds = folds_of(dataset, rows, settings)
-    targets = to_link(dataset.values(metric.name)[rows], metric, dataset.ids[rows])
+    values = dataset.values(metric.name)
+    if metric.limit is None:  # repeats and the test part need the link, too
+        to_link(values, metric, dataset.ids)
+    targets = to_link(values[rows], metric, dataset.ids[rows])
     bias, scale = bias_and_scale(targets, settings.standardise)
     data = Sample(dataset.choices[rows], (targets - bias) / scale)
     tell = progress or (lambda *_: None)

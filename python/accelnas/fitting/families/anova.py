@@ -49,6 +49,7 @@ class Process(ParameterFamily):
     """A Gaussian process with a kernel of its own."""
 
     library = "scipy.linalg"
+    closed_form = True
     steps: ClassVar[dict[str, Any]] = {
         "steps": [[1000, 90], [2500, 20]],  # (rows, steps) of learning
         "noise_factor": 1.0,  # on the learned standard deviation of the noise

@@ -77,9 +77,8 @@ class Models:
     size: int
     trees: Sequence[Any] = ()  # what Treelite imports: a library's model a member; none if there are no trees
     tables: Tables | None = None  # interaction tables of each member, to which its trees add
-    weights: Floats | None = (
-        None  # float64 (known metrics,): their standardised values add to the tables of all members
-    )
+    # float64 (known metrics,): their standardised values add to the tables of all members
+    weights: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -118,6 +117,8 @@ class Family(ABC):
     """What fits a member, imported before any thread does: Ctrl-C ends imports of the main one alone."""
     compiles: ClassVar[bool] = True
     """Whether the models are trees or tables, so that benchmarks can hold them."""
+    closed_form: ClassVar[bool] = False
+    """Whether one fit to all rows says what each fold's rows are without it."""
 
     def __init__(self, recipe: Recipe, space: Space) -> None:
         self.recipe, self.space = recipe, space

@@ -9,7 +9,7 @@ import numpy as np
 
 from accelnas.errors import DataError, ModelError
 from accelnas.fitting.ensemble import LINKS, bias_and_scale, link_of, to_link, usable_rows
-from accelnas.fitting.families import FAMILIES, Family, Sample
+from accelnas.fitting.families import FAMILIES, Sample
 from accelnas.fitting.splits import fold_parts
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def cross_validate(problem: Problem, candidate: Candidate) -> Iterator[tuple[flo
         return total
 
     everything = np.arange(len(targets))
-    if type(family).fit_ensemble is not Family.fit_ensemble:  # a closed form of its own
+    if family.closed_form:
         fit = family.fit_ensemble(data, problem.folds, 1, problem.seed, 1, lambda _: None)
         yield float(np.sqrt(squares(everything, fit.mean) / len(everything))), True
         return
