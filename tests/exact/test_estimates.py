@@ -9,6 +9,7 @@ import accelnas
 from accelnas.fitting.dataset import from_table
 from accelnas.fitting.ensemble import Ensemble
 from accelnas.fitting.families import Fit
+from accelnas.fitting.metric import MetricSpec
 from accelnas.fitting.settings import read_settings
 from accelnas.fitting.uncertainty import LEVELS, coverage, estimate_uncertainty, repeat_noise
 from data_samples import sample_table
@@ -55,7 +56,7 @@ def test_noise_comes_from_repeats_or_from_the_settings(dataset):
     groups = [values[dataset.rows(np.array(ids))] for ids in dataset.report.repeats]
     assert len(groups) == 3
     by_hand = np.sqrt(np.mean([np.var(group, ddof=1) for group in groups]))
-    assert repeat_noise(dataset, "accuracy", "identity") == pytest.approx(by_hand)
+    assert repeat_noise(dataset, MetricSpec("accuracy")) == pytest.approx(by_hand)
     assert estimate_uncertainty(dataset, ensemble_of(dataset)[0]).noise == pytest.approx(by_hand)
     # stated in the unit, at the median: on the scale of 1/y it is smaller by the square
     stated = estimate_uncertainty(dataset, ensemble_of(dataset, link="reciprocal", noise=0.3)[0])
