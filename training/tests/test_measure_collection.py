@@ -6,6 +6,7 @@ import pytest
 
 from accelnas.errors import DataError
 from accelnas.fitting.dataset import read_dataset
+from accelnas.fitting.metric import MetricSpec
 from accelnas.fitting.uncertainty import repeat_noise
 from accelnas_training.collect.job import Job
 from accelnas_training.collect.reader import StoreReader
@@ -212,7 +213,7 @@ def test_each_measurement_can_have_a_row(measured, toy, tmp_path):
     data = read_dataset(tmp_path / "speed.parquet", toy)
     assert data.metrics == ("latency_cpu_ort", "throughput_cpu_ort")
     assert sorted(map(len, data.report.repeats)) == [2] * 12
-    assert 0.005 < repeat_noise(data, "latency_cpu_ort", "log") < 0.02
+    assert 0.005 < repeat_noise(data, MetricSpec("latency_cpu_ort", link="log")) < 0.02
     np.testing.assert_allclose(table["latency_cpu_ort_std"], 0.01 * table["latency_cpu_ort"])
 
 
