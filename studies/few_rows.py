@@ -22,6 +22,7 @@ from accelnas.fitting.dataset import from_table, read_dataset
 from accelnas.fitting.encoding import Encoding
 from accelnas.fitting.evaluate import evaluate
 from accelnas.fitting.metric import MetricSpec
+from studies.other_spaces import averaged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,9 +129,7 @@ def main() -> None:
             continue
         for rows in given.rows:
             runs = [compared(case, rows, draw, given.budget) for draw in range(given.draws)]
-            for name in runs[0]:
-                numbers = np.array([run[name] for run in runs])
-                shown = [f"{m:.3f} ± {s:.3f}" for m, s in zip(numbers.mean(0), numbers.std(0), strict=True)]
+            for name, shown, _ in averaged(runs):
                 print(
                     f"| {case.name} | {rows} | {name} |", " | ".join(shown + [""] * (4 - len(shown))), "|", flush=True
                 )

@@ -22,7 +22,7 @@ from accelnas.fitting.encoding import Encoding
 from accelnas.fitting.evaluate import evaluate
 from accelnas.fitting.metric import MetricSpec
 from accelnas.space.definition import defined
-from studies.other_spaces import peers
+from studies.other_spaces import averaged, peers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,9 +105,7 @@ def main() -> None:
     print("|---" * (2 + len(COLUMNS)) + "|")
     for count in given.rows:
         runs = [compared(count, draw, given.budget) for draw in range(given.draws)]
-        for name in runs[0]:
-            numbers = np.array([run[name] for run in runs])
-            shown = [f"{m:.3f} ± {s:.3f}" for m, s in zip(numbers.mean(0), numbers.std(0), strict=True)]
+        for name, shown, numbers in averaged(runs):
             print(f"| {count:,} | {name} |", " | ".join([*shown[:3], f"{numbers[:, 3].mean():.0f}"]), "|", flush=True)
 
 

@@ -26,7 +26,7 @@ from accelnas.fitting.evaluate import evaluate
 from accelnas.fitting.metric import MetricSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["TABLES", "compared"]
+__all__ = ["TABLES", "averaged", "compared", "peers"]
 
 TABLES = {
     "nasbench-macro": ["accuracy"],
@@ -167,6 +167,14 @@ def compared(table: str, metric: str, share: float, split: int, budget: float) -
     return found
 
 
+def averaged(runs: Sequence[Mapping[str, Sequence[float]]]) -> Iterator[tuple[str, list[str], Floats]]:
+    """Give of each model what a table shows, mean ± deviation, and its numbers, float64 (runs, figures)."""
+    for name in runs[0]:
+        numbers = np.array([run[name] for run in runs])
+        shown = [f"{m:.3f} ± {s:.3f}" for m, s in zip(numbers.mean(0), numbers.std(0), strict=True)]
+        yield name, shown, numbers
+
+
 def main() -> None:
     """Compare on every table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -180,9 +188,7 @@ def main() -> None:
         for table, metrics in TABLES.items():
             for metric in metrics:
                 runs = [compared(table, metric, share, split, given.budget) for split in range(given.splits)]
-                for name in runs[0]:
-                    numbers = np.array([run[name] for run in runs])
-                    shown = [f"{m:.3f} ± {s:.3f}" for m, s in zip(numbers.mean(0), numbers.std(0), strict=True)]
+                for name, shown, numbers in averaged(runs):
                     ranks = ", ".join(f"{rank:.0f}" for rank in numbers[:, 3])
                     shown[3:] = [ranks, f"{numbers[:, 4].mean():.0f}"]
                     print(f"| {table} {metric} | {share:.0%} | {name} |", " | ".join(shown), "|", flush=True)

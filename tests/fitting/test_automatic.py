@@ -22,12 +22,14 @@ from accelnas.fitting.automatic.fit import _write_stack
 from accelnas.fitting.automatic.joining import Group
 from accelnas.fitting.automatic.stack import Stack
 from accelnas.fitting.completion import dataset_of
-from accelnas.fitting.ensemble import fit_ensemble, link_of
+from accelnas.fitting.dataset import from_table
+from accelnas.fitting.ensemble import fit_ensemble, link_of, to_link
 from accelnas.fitting.evaluate import evaluate
 from accelnas.fitting.families import FAMILIES, Recipe, Sample, Stage
 from accelnas.fitting.metric import MetricSpec
 from accelnas.fitting.settings import MetricSettings, Settings
 from accelnas.fitting.splits import whole_split
+from accelnas.fitting.uncertainty import repeat_noise
 from accelnas.space.definition import defined
 from command_line import failure, run
 
@@ -116,6 +118,17 @@ def test_limits_are_scales():
         np.testing.assert_allclose(link.slope(values), np.abs(limit - values))
         slope = (link.inverse(scaled + 1e-6) - values) / 1e-6
         np.testing.assert_allclose(slope, link.slope(values), rtol=1e-4)
+
+
+def test_repeats_beyond_a_limit_say_nothing_of_its_scale():
+    rows = EVERY[[3, 3, 8, 8, 8, 20, 20]]
+    data = from_table(table(rows, m=[60.0, 62.0, 70.0, 71.0, 69.0, 79.0, 81.0]), SPACE)
+    linked = [-np.log(80 - np.array(values)) for values in ([60.0, 62.0], [70.0, 71.0, 69.0])]
+    squares = sum(((values - values.mean()) ** 2).sum() for values in linked)
+    found = repeat_noise(data, MetricSpec("m", link="below", limit=80.0))
+    assert found == pytest.approx(np.sqrt(squares / 3))  # of the third one, 81 has no value there
+    with pytest.raises(DataError, match=r"id 6: m is 81.0; link below needs values below 80"):
+        to_link(data.values("m"), MetricSettings("m", link="below", limit=80.0), data.ids)
 
 
 def test_blends_trust_each_model_where_it_is_exact():

@@ -28,6 +28,7 @@ __all__ = [
     "LINKS",
     "Ensemble",
     "Link",
+    "beyond",
     "bias_and_scale",
     "fit_ensemble",
     "folds_of",
@@ -182,6 +183,14 @@ def folds_of(dataset: Dataset, rows: NDArray[np.intp], settings: Settings) -> li
     return [np.searchsorted(rows, dataset.rows(part)) for part in parts]
 
 
+def beyond(metric: Linked, values: Floats) -> NDArray[np.bool_]:
+    """Whether values have none on the scale of a metric's link, bool (n,); NaN is not beyond it."""
+    if metric.link == "identity":
+        return np.zeros(len(values), bool)
+    limit = metric.limit or 0.0
+    return np.asarray(values >= limit if metric.link == "below" else values <= limit)
+
+
 def to_link(values: Floats, metric: MetricSettings, ids: NDArray[np.int64]) -> Floats:
     """Give measured values of some ids on the link's scale.
 
@@ -190,12 +199,11 @@ def to_link(values: Floats, metric: MetricSettings, ids: NDArray[np.int64]) -> F
     DataError
         If a value has none there.
     """
-    limit = 0.0 if metric.limit is None else metric.limit
-    beyond = values >= limit if metric.link == "below" else values <= limit  # NaN compares false
-    if metric.link != "identity" and beyond.any():
-        row, side = int(np.argmax(beyond)), "below" if metric.link == "below" else "above"
+    if (wrong := beyond(metric, values)).any():
+        row, side = int(np.argmax(wrong)), "below" if metric.link == "below" else "above"
         raise DataError(
-            f"id {ids[row]}: {metric.name} is {values[row]}; link {metric.link} needs values {side} {limit:g}"
+            f"id {ids[row]}: {metric.name} is {values[row]}; link {metric.link} needs values {side} "
+            f"{metric.limit or 0.0:g}"
         )
     return np.asarray(link_of(metric).apply(values), np.float64)
 

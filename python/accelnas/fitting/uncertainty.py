@@ -10,7 +10,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from accelnas.fitting.checks import pooled_noise
-from accelnas.fitting.ensemble import link_of
+from accelnas.fitting.ensemble import beyond, link_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,9 +85,12 @@ def coverage(scores: Floats) -> list[float]:
 
 
 def repeat_noise(dataset: Dataset, metric: MetricSpec) -> float | None:
-    """Pool the standard deviation of one measurement on the link's scale over repeated architectures."""
+    """Pool the standard deviation of one measurement on the link's scale over repeated architectures.
+
+    Those that reach the limit of a link, which is found from the rows that are fitted, have no value on its scale.
+    """
     link = link_of(metric)
-    repeated = [link.apply(values) for values in dataset.repeated(metric.name)]
+    repeated = [link.apply(values) for values in dataset.repeated(metric.name) if not beyond(metric, values).any()]
     return pooled_noise(repeated) if repeated else None
 
 

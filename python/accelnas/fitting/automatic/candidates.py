@@ -14,7 +14,7 @@ import numpy as np
 from accelnas.fitting.anova.selection import ROWS, STEPS
 from accelnas.fitting.automatic.scales import likeliest_scales
 from accelnas.fitting.ensemble import link_of
-from accelnas.fitting.families import KNOWN_FAMILIES, Recipe, Stage
+from accelnas.fitting.families import KNOWN_FAMILIES, Recipe, Sample, Stage
 from accelnas.fitting.families.anova import SCARCE
 from accelnas.fitting.settings import MetricSettings, Settings
 
@@ -37,6 +37,8 @@ __all__ = [
     "folds_for",
     "limit_of",
     "of_families",
+    "seconds_of_scales",
+    "settings_of",
 ]
 
 ENUMERATED = 1 << 20  # joint choices of a space whose models become tables of all architectures
@@ -111,13 +113,10 @@ class Candidate:
         """About the time of a fit, on one core: counted, not measured, so that a budget always buys the same."""
         family = self.recipe.family
         if family in ("product_process", "anova_process"):
-            product = family == "product_process"
-            parameters = self.recipe.parameters
+            product, parameters = family == "product_process", self.recipe.parameters
 
             def learning(count: int, most: int) -> float:
-                cells = float(min(most, rows) ** 2)
-                step = 1e-3 + 1.5e-8 * cells * variables if product else 1e-2 + cells * (1.4e-7 + 6e-9 * variables)
-                return count * step * (2 if self.known else 1)
+                return count * _step(product, min(most, rows), variables) * (2 if self.known else 1)
 
             each = sum(learning(count, most) for most, count in parameters["steps"]) + 6e-11 * rows**3
             choosing = COMPARED * learning(STEPS, ROWS) if parameters.get("orders") == "likelihood" else 0.0
@@ -131,6 +130,11 @@ class Candidate:
             "lightgbm": 0.1 + 4e-5 * rows * variables,
         }
         return 1.0 + max(MEMBERS, folds) * per_member.get(family, 0.3 + 1e-4 * rows * variables)
+
+
+def _step(product: bool, rows: int, variables: int) -> float:
+    """About the time of a step of learning on so many rows."""
+    return 1e-3 + 1.5e-8 * rows**2 * variables if product else 1e-2 + rows**2 * (1.4e-7 + 6e-9 * variables)
 
 
 def folds_for(space: Space, rows: int) -> int:
@@ -157,21 +161,13 @@ def enumerates(space: Space) -> bool:
 
 
 def candidates(
-    space: Space,
-    metric: MetricSpec,
-    choices: NDArray[np.uint8],
-    values: NDArray[np.float64],
-    seed: int,
-    known: Collection[str],
+    space: Space, metric: MetricSpec, data: Sample, seed: int, known: Collection[str]
 ) -> Iterator[Candidate]:
-    """Give what suits a space and the measured values, float64 (n,), of a metric of choices, uint8 (n, variables).
-
-    Where metrics of some links are known, it is given with and without them.
-    """
+    """Give what suits a space and what was measured of a metric; with metrics of some links that are known, too."""
     if known and enumerates(space):
         yield Candidate(_REGRESSION, "limit", first=True, known=True)
         yield Candidate(_REGRESSION, "identity", known=True)
-    for candidate in _unaided(space, metric, choices, values, seed, known):
+    for candidate in _small(len(data.targets)) if enumerates(space) else _large(space, metric, data, seed, known):
         if known and candidate.recipe.family in KNOWN_FAMILIES and candidate.recipe != _LIMITED:
             yield replace(candidate, known=True, recipe=_shared(candidate.recipe))
         yield candidate
@@ -184,32 +180,47 @@ def _shared(recipe: Recipe) -> Recipe:
     return replace(recipe, parameters={**recipe.parameters, "processes": 1})
 
 
-def _unaided(
-    space: Space,
-    metric: MetricSpec,
-    choices: NDArray[np.uint8],
-    values: NDArray[np.float64],
-    seed: int,
-    known: Collection[str],
-) -> Iterator[Candidate]:
-    if enumerates(space):
-        few = len(values) <= FEW
-        product = _AVERAGED if len(values) <= SCARCE else _PRODUCT
-        for recipe in (product, _GAUSSIAN, _PERCEPTRON) if few else (product, _PERCEPTRON):
-            yield Candidate(recipe, "limit", first=True)
-        catboost = (_CATBOOST,) if find_spec("catboost") else ()
-        both = (_XGBOOST, _LIGHTGBM, *catboost)
-        yield Candidate(product, "identity")
-        yield from (Candidate(recipe, scale) for recipe in both for scale in ("limit", "identity"))
-        yield from (Candidate(recipe, "identity") for recipe in (_PERCEPTRON, _FOREST, _TRIPLES))
-        yield from (Candidate(recipe, "limit") for recipe in ((_SVR,) if few else (_SVR, _GAUSSIAN)))
-        return
-    scales = ("identity", "limit", "log", "reciprocal") if (values > 0).all() else ("identity", "limit")
-    links = {scale: link_of(Candidate(_GROWN, scale).settings(metric, values)) for scale in scales}
-    likeliest = likeliest_scales(space, choices, values, links, seed)
-    for scale in sorted(likeliest, key=lambda scale: scale not in known):  # known metrics add up on their own scales
-        for recipe in (_GROWN, _LIMITED):
-            yield Candidate(recipe, scale)
+def _small(rows: int) -> Iterator[Candidate]:
+    """Give what suits so many rows of a space that enumerates."""
+    few = rows <= FEW
+    product = _AVERAGED if rows <= SCARCE else _PRODUCT
+    for recipe in (product, _GAUSSIAN, _PERCEPTRON) if few else (product, _PERCEPTRON):
+        yield Candidate(recipe, "limit", first=True)
+    yield Candidate(product, "identity")
+    boosted = (_XGBOOST, _LIGHTGBM, *_installed())
+    yield from (Candidate(recipe, scale) for recipe in boosted for scale in ("limit", "identity"))
+    yield from (Candidate(recipe, "identity") for recipe in (_PERCEPTRON, _FOREST, _TRIPLES))
+    yield from (Candidate(recipe, "limit") for recipe in ((_SVR,) if few else (_SVR, _GAUSSIAN)))
+
+
+def _large(space: Space, metric: MetricSpec, data: Sample, seed: int, known: Collection[str]) -> Iterator[Candidate]:
+    """Give what suits a larger space; known metrics add up on their own scales, which come first."""
+    scales = _scales(data.targets)
+    links = {scale: link_of(Candidate(_GROWN, scale).settings(metric, data.targets)) for scale in scales}
+    likeliest = likeliest_scales(space, data.choices, data.targets, links, seed)
+    for scale in sorted(likeliest, key=lambda scale: scale not in known):
+        yield from (Candidate(recipe, scale) for recipe in (_GROWN, _LIMITED))
+
+
+def _scales(values: NDArray[np.float64]) -> tuple[str, ...]:
+    return ("identity", "limit", "log", "reciprocal") if (values > 0).all() else ("identity", "limit")
+
+
+def _installed() -> tuple[Recipe, ...]:
+    """Give recipes of libraries that need not be there."""
+    return (_CATBOOST,) if find_spec("catboost") else ()
+
+
+def seconds_of_scales(space: Space, values: NDArray[np.float64], variables: int) -> float:
+    """About the time of sorting the scales of a metric, on one core."""
+    return 0.0 if enumerates(space) else len(_scales(values)) * STEPS * _step(False, min(ROWS, len(values)), variables)
+
+
+def settings_of(name: str, metrics: Sequence[MetricSettings], folds: int, seed: int) -> Settings:
+    """Give settings of metrics, each with its recipe."""
+    stated = json.dumps([[asdict(metric) for metric in metrics], MEMBERS, folds, seed], sort_keys=True)
+    sha256 = hashlib.sha256(stated.encode()).hexdigest()
+    return Settings(name, MEMBERS, folds, seed, True, {metric.name: metric for metric in metrics}, sha256)
 
 
 def of_families(space: Space, metrics: Sequence[MetricSpec], rows: int) -> list[Settings]:
@@ -220,11 +231,7 @@ def of_families(space: Space, metrics: Sequence[MetricSpec], rows: int) -> list[
     recipes = [_TRIPLES, _XGBOOST, _LIGHTGBM, _FOREST, _SVR, _PERCEPTRON]
     recipes += [_PRODUCT] if enumerates(space) else []
     recipes += [_GAUSSIAN] if rows <= MOST_ROWS else []
-    recipes += [_CATBOOST] if find_spec("catboost") else []
-    found = []
-    for recipe in (*recipes, *BASELINES):
-        own = {metric.name: MetricSettings(**vars(metric), recipe=recipe) for metric in metrics}
-        stated = json.dumps([asdict(one) for one in own.values()], sort_keys=True)
-        sha256 = hashlib.sha256(stated.encode()).hexdigest()
-        found.append(Settings(recipe.family, MEMBERS, FOLDS, 0, True, own, sha256))
-    return found
+    return [
+        settings_of(recipe.family, [MetricSettings(**vars(metric), recipe=recipe) for metric in metrics], FOLDS, 0)
+        for recipe in (*recipes, *_installed(), *BASELINES)
+    ]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,12 +14,13 @@ from accelnas.fitting.automatic.blend import Blend
 from accelnas.fitting.automatic.candidates import (
     BASELINES,
     FOR_CURVE,
-    MEMBERS,
     Candidate,
     candidates,
     enumerates,
     folds_for,
     limit_of,
+    seconds_of_scales,
+    settings_of,
 )
 from accelnas.fitting.automatic.curve import LEAST_ROWS, PARTS, LearningCurve, learning_curve
 from accelnas.fitting.automatic.joining import Group
@@ -29,7 +28,8 @@ from accelnas.fitting.automatic.known import KnownOutcome
 from accelnas.fitting.automatic.stack import Stack
 from accelnas.fitting.ensemble import fit_ensemble, folds_of, link_of, usable_rows
 from accelnas.fitting.evaluate import Figures, evaluate
-from accelnas.fitting.settings import MetricSettings, Settings
+from accelnas.fitting.families import Sample
+from accelnas.fitting.settings import MetricSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from accelnas.fitting.dataset import Dataset
     from accelnas.fitting.ensemble import Ensemble
     from accelnas.fitting.metric import MetricSpec
+    from accelnas.fitting.settings import Settings
     from accelnas.space import Space
 
     Floats = NDArray[np.float64]
@@ -92,9 +93,7 @@ class Choice:
 
     def predict(self, choices: NDArray[np.uint8]) -> Floats:
         """Predict the metric, float64 (n,)."""
-        if isinstance(self.joint, Stack):
-            return self.joint.ensemble(self.ensembles, self.left_out).predict(choices)
-        return self.joint.predict(np.stack([ensemble.predict(choices) for ensemble in self.ensembles]))
+        return _predicted(self.joint, self.ensembles, choices)
 
 
 def choose(
@@ -123,30 +122,32 @@ def choose(
     """
     rows = usable_rows(dataset, MetricSettings(**vars(metric)), np.sort(ids))
     measured = dataset.values(metric.name)[rows]
-    base = Settings("automatic", MEMBERS, folds_for(dataset.space, len(rows)), seed, True, {}, "")
-    folds = folds_of(dataset, rows, base)
+    data = Sample(dataset.choices[rows], measured)
+    count = folds_for(dataset.space, len(rows))
+    folds = folds_of(dataset, rows, settings_of("automatic", [], count, seed))
     several = sum(len(variable.states) > 1 for variable in dataset.space.variables)
 
     def fit(candidate: Candidate, some: NDArray[np.intp]) -> tuple[Settings, Ensemble]:
         own = candidate.settings(metric, measured[some])
-        settings = _settings(replace(base, folds=folds_for(dataset.space, len(some))), own)
+        settings = settings_of("automatic", [own], folds_for(dataset.space, len(some)), seed)
         features = None if known is None else known.of(candidate)
         return settings, fit_ensemble(dataset, dataset.ids[rows[some]], own, settings, threads, known=features)
 
+    everything = np.arange(len(rows))
     fitted: list[tuple[Candidate, Settings, Ensemble]] = []
     attempts: list[Attempt] = []
-    used = 0.0
+    used = seconds_of_scales(dataset.space, measured, several)
     share = 1.0 - FOR_CURVE if len(rows) >= LEAST_ROWS else 1.0
     links = () if known is None else known.links
-    for candidate in candidates(dataset.space, metric, dataset.choices[rows], measured, seed, links):
-        cost = candidate.seconds(len(rows), several, base.folds)
+    for candidate in candidates(dataset.space, metric, data, seed, links):
+        cost = candidate.seconds(len(rows), several, count)
         if fitted and used + cost > share * budget:
             attempts.append(Attempt(candidate.name, None, 0.0, "no time left"))
             continue
         used += cost
         start = time.perf_counter()
         try:
-            settings, ensemble = fit(candidate, np.arange(len(rows)))
+            settings, ensemble = fit(candidate, everything)
         except ModelError as error:
             attempts.append(Attempt(candidate.name, None, time.perf_counter() - start, str(error)))
             continue
@@ -170,25 +171,34 @@ def choose(
     if len(some) > 1:
         attempts.append(Attempt("those chosen, joined", figures, 0.0))
     for recipe in BASELINES:
-        own = Candidate(recipe, "identity")
-        _, ensemble = fit(own, np.arange(len(rows)))
+        _, ensemble = fit(Candidate(recipe, "identity"), everything)
         baseline = evaluate(measured, ensemble.left_out[0], metric.direction)
         attempts.append(Attempt(f"{recipe.name} (baseline)", baseline, 0.0))
     joint = group.fit(group.predicted[positions], group.targets)
     outcome = None if known is None else _outcome(known.names, tried, ensembles, measured, some)
+    refit = partial(_refitted, dataset.space, metric, data, fit)
     curve = None
     joined = [tried[i].learned_once() for i in some]
     for again in (joined, joined[:1]):  # all that were joined, where the budget has room for it, else the first
-        sizes = [len(rows) // count for count in PARTS for _ in range(count)]
+        sizes = [len(rows) // parts for parts in PARTS for _ in range(parts)]
         work = sum(own.seconds(n, several, folds_for(dataset.space, n)) for own in again for n in sizes)
         if len(rows) >= LEAST_ROWS and used + work <= budget:
-            parts = [folds_of(dataset, rows, replace(base, folds=count)) for count in PARTS]
-            last = (len(rows) - len(rows) // base.folds, figures.mae)
-            predict = partial(_refitted, again, fit, measured, dataset.choices[rows], metric)
-            curve = learning_curve(measured, parts, predict, last)
+            partitions = [folds_of(dataset, rows, settings_of("automatic", [], parts, seed)) for parts in PARTS]
+            curve = learning_curve(
+                measured, partitions, partial(refit, again), (len(rows) - len(folds[0]), figures.mae)
+            )
             break
-    settings_of = [fitted[i][1] for i in some]
-    return Choice(settings_of, [ensembles[i] for i in some], joint, left_out, attempts, figures, outcome, curve, folds)
+    chosen_settings = [fitted[i][1] for i in some]
+    models = [ensembles[i] for i in some]
+    return Choice(chosen_settings, models, joint, left_out, attempts, figures, outcome, curve, folds)
+
+
+def _predicted(joint: Blend | Stack, ensembles: Sequence[Ensemble], choices: NDArray[np.uint8]) -> Floats:
+    """Predict the metric by joined models, float64 (n,)."""
+    if isinstance(joint, Stack):
+        means = np.stack([ensemble.predict_members(choices).mean(axis=0) for ensemble in ensembles])
+        return np.asarray(link_of(ensembles[0].metric).inverse(joint.predict(means)))
+    return joint.predict(np.stack([ensemble.predict(choices) for ensemble in ensembles]))
 
 
 def _groups(
@@ -220,25 +230,19 @@ def _groups(
     ]
 
 
-def _settings(base: Settings, metric: MetricSettings) -> Settings:
-    stated = json.dumps([asdict(metric), base.members, base.folds, base.seed], sort_keys=True)
-    return replace(base, metrics={metric.name: metric}, sha256=hashlib.sha256(stated.encode()).hexdigest())
-
-
 def _refitted(
-    candidates: Sequence[Candidate],
-    fit: Callable[[Candidate, NDArray[np.intp]], tuple[Settings, Ensemble]],
-    measured: Floats,
-    choices: NDArray[np.uint8],
+    space: Space,
     metric: MetricSpec,
+    data: Sample,
+    fit: Callable[[Candidate, NDArray[np.intp]], tuple[Settings, Ensemble]],
+    candidates: Sequence[Candidate],
     part: NDArray[np.intp],
     others: NDArray[np.intp],
 ) -> Floats:
-    """Predict other rows by a blend of candidates that are fitted to a part."""
-    ensembles = [fit(candidate, part)[1] for candidate in candidates]
-    left_out = np.stack([link_of(one.metric).inverse(one.left_out[0]) for one in ensembles])
-    blend = Blend.fitted(left_out, measured[part], limit_of(measured[part], metric.direction))
-    return blend.predict(np.stack([one.predict(choices[others]) for one in ensembles]))
+    """Predict other rows by candidates that are fitted to a part, and joined as those that were chosen."""
+    ensembles, measured = [fit(candidate, part)[1] for candidate in candidates], data.targets[part]
+    (group,) = _groups(space, candidates, ensembles, measured, limit_of(measured, metric.direction), ())
+    return _predicted(group.fit(group.predicted, group.targets), ensembles, data.choices[others])
 
 
 def _outcome(

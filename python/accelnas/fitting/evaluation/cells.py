@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from accelnas.databases import check_database, translated
 from accelnas.errors import FileError, ModelError
-from accelnas.fitting.ensemble import bias_and_scale, fit_ensemble, link_of, usable_rows
+from accelnas.fitting.ensemble import bias_and_scale, fit_ensemble, link_of, to_link, usable_rows
 from accelnas.fitting.families import FAMILIES, Sample
 from accelnas.fitting.families.anova import AnovaProcess
 from accelnas.fitting.uncertainty import estimate_uncertainty, of_rows, total_deviation
@@ -154,8 +154,9 @@ def _fit_single(dataset: Dataset, cell: Cell, stop: Ids, test: NDArray[np.intp])
         raise ModelError(f"{metric.name} is exact; it has no recipe to fit")
     rows = [usable_rows(dataset, metric, ids) for ids in (cell.train, stop)]
     values = dataset.values(metric.name)
-    bias, scale = bias_and_scale(link.apply(values[rows[0]]), cell.settings.standardise)
-    train, val = (Sample(dataset.choices[some], (link.apply(values[some]) - bias) / scale) for some in rows)
+    targets = [to_link(values[some], metric, dataset.ids[some]) for some in rows]
+    bias, scale = bias_and_scale(targets[0], cell.settings.standardise)
+    train, val = (Sample(dataset.choices[some], (own - bias) / scale) for some, own in zip(rows, targets, strict=True))
     family = FAMILIES[metric.recipe.family](metric.recipe, dataset.space)
     models = family.gather([family.fit(train, val, cell.settings.seed)])
     linked = bias + scale * models.predict(dataset.choices[test])[0]
@@ -169,7 +170,7 @@ def _calibration(dataset: Dataset, ensemble: Any, test: NDArray[np.intp]) -> tup
     linked = ensemble.predict_members(choices)
     factors = of_rows(uncertainty.factors, choices, dataset.space)
     total = total_deviation(linked.std(axis=0), uncertainty.residual * factors)
-    measured = link_of(metric).apply(dataset.values(metric.name)[test])
+    measured = to_link(dataset.values(metric.name)[test], metric, dataset.ids[test])
     scores = np.abs(measured - linked.mean(axis=0)) / total
     rank = np.ceil((len(uncertainty.scores) + 1) * np.array(INTERVALS)).astype(int)
     held_out = np.append(uncertainty.scores.astype(np.float64), np.inf)  # too few rows for a level: no bound

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from importlib import import_module
 from threading import Event
@@ -15,6 +16,7 @@ from accelnas.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
 
@@ -139,6 +141,10 @@ class Family(ABC):
     def fit(self, train: Sample, val: Sample, seed: int) -> Any:
         """One member, fitted on `train` and stopped early on `val`; one thread, so that sums don't depend on it."""
 
+    def helpers(self, threads: int) -> AbstractContextManager[Any]:  # noqa: ARG002 most need none
+        """Hold what so many fits at the same time share, as long as an ensemble is fitted."""
+        return nullcontext()
+
     @abstractmethod
     def gather(self, members: Sequence[Any]) -> Models:
         """Members made by `fit`, as one ensemble."""
@@ -166,7 +172,7 @@ class Family(ABC):
 
         fitted = []
         import_module(self.library)
-        with ThreadPoolExecutor(threads) as pool:
+        with self.helpers(threads), ThreadPoolExecutor(threads) as pool:
             try:
                 # a row is predicted by the members that left its fold out
                 for future in [pool.submit(one, number) for number in range(max(members, len(folds)))]:

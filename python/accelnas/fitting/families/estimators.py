@@ -16,12 +16,12 @@ from accelnas.fitting.encoding import Encoding
 from accelnas.fitting.families.base import POLL, Models, ParameterFamily
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from accelnas import Space
-    from accelnas.fitting.families.base import Fit, Rows, Sample
+    from accelnas.fitting.families.base import Sample
 
     Floats = NDArray[np.float64]
     Choices = NDArray[np.uint8]
@@ -68,31 +68,19 @@ class UnwatchedFamily(EstimatorFamily):
             return fitted(model, inputs, train.targets)
         if current_process().name != "MainProcess":
             return _quietly_fitted(model, inputs, train.targets)
-        with self._processes(1) as children:
+        with self.helpers(1) as children:
             done = children.submit(_quietly_fitted, model, inputs, train.targets)
             while not wait([done], timeout=POLL).done:
                 self.check()
             return done.result()
 
-    def fit_ensemble(
-        self,
-        data: Sample,
-        folds: Sequence[Rows],
-        members: int,
-        seed: int,
-        threads: int,
-        tell: Callable[[int], None],
-    ) -> Fit:
-        with self._processes(threads):
-            return super().fit_ensemble(data, folds, members, seed, threads, tell)
-
     @contextmanager
-    def _processes(self, count: int) -> Iterator[ProcessPoolExecutor]:
+    def helpers(self, threads: int) -> Iterator[ProcessPoolExecutor]:
         """Give the processes of the ensemble, or new ones, which end with the block."""
         if self._children is not None:
             yield self._children
             return
-        self._children = ProcessPoolExecutor(count)  # starts none before it gets work
+        self._children = ProcessPoolExecutor(threads)  # starts none before it gets work
         try:
             yield self._children
         finally:
