@@ -164,7 +164,7 @@ def simplify(tree: ast.expr, metrics: Mapping[str, LinkedSum | None]) -> LinkedS
     Examples
     --------
     >>> simplify(parse("1000 / speed"), {"speed": LinkedSum("reciprocal", {"speed": 1.0})})
-    LinkedSum(link='identity', weights={'speed': 1000.0}, constant=0.0)
+    LinkedSum(link='identity', weights={'speed': 1000.0}, constant=0.0, limit=None)
     """
     value = _symbolic(tree, metrics)
     if isinstance(value, LinkedSum) and not value.is_finite():

@@ -66,7 +66,7 @@ def learning_curve(
     >>> values = np.arange(8.0)
     >>> halves = [np.arange(4), np.arange(4, 8)]
     >>> curve = learning_curve(values, [halves], lambda fitted, others: values[others] + 2.0, (8, 1.0))
-    >>> curve.rows, curve.mae, curve.exponent, curve.doubled
+    >>> curve.rows, curve.mae, curve.exponent, round(curve.doubled, 12)
     ((4, 8), (2.0, 1.0), 1.0, 0.5)
     """
     everything = np.arange(len(measured))
