@@ -48,6 +48,12 @@ PUBLISHED = {
     "max_depth": 3, "min_child_weight": 63, "learning_rate": 0.0937, "reg_lambda": 5.42,
     "reg_alpha": 0.230, "colsample_bytree": 0.9998, "colsample_bylevel": 0.9158,
 }  # fmt: skip
+# those of the A100's throughput
+PUBLISHED_A100 = {
+    "base_score": 0.5, "max_depth": 18, "min_child_weight": 55, "colsample_bytree": 0.90974,
+    "colsample_bylevel": 0.48309, "lambda": 83.959, "alpha": 0.0021459, "learning_rate": 0.010195,
+}  # fmt: skip
+LEAVES = {"num_leaves": 31, "learning_rate": 0.05, "lambda_l2": 5}
 
 
 @dataclass(frozen=True)
@@ -144,7 +150,27 @@ WORKLOADS = {
             {
                 "xgboost": PUBLISHED | {"max_depth": 6, "learning_rate": 0.03},
                 "catboost": {"depth": 6, "learning_rate": 0.1},
-                "lightgbm": {"num_leaves": 31, "learning_rate": 0.05, "lambda_l2": 5},
+                "lightgbm": LEAVES,
+            },
+        ),
+        Workload(
+            "leaves",
+            "Accuracy, LightGBM, 31 leaves, 1,260 trees (forest part)",
+            "accuracy",
+            1260,
+            {"lightgbm": LEAVES, "catboost": {"depth": 6, "learning_rate": 0.1}},
+            source="lightgbm",
+            engines=("accelnas", "lightgbm", "lleaves", "onedal", "catboost", "treelite", "tl2cgen"),
+        ),
+        Workload(
+            "deep",
+            "A100 throughput, depth 18, 1,260 trees, the published settings (forest part)",
+            "throughput_a100",
+            1260,
+            {
+                "xgboost": PUBLISHED_A100,
+                "catboost": {"depth": 8, "learning_rate": 0.1},
+                "lightgbm": {"num_leaves": 63, "learning_rate": 0.05},
             },
         ),
     )

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from accelnas import _core
 from accelnas.circumstances import processor
 from bench import chart, report
 from bench.engines import ENGINES, Engine
@@ -185,6 +186,7 @@ def machine() -> dict[str, Any]:
     )
     return {
         "cpu": processor(),
+        "kernels": _core.kernels(),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "system": f"{platform.system()} {platform.release()}",

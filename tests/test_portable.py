@@ -98,7 +98,7 @@ def digests():
 def builds():
     """What processes find with each build; other numbers of threads on top."""
     command = [sys.executable, __file__]
-    settings = ({"RAYON_NUM_THREADS": "1"}, {"RAYON_NUM_THREADS": "2", "ACCELNAS_PORTABLE": "1"})
+    settings = ({"RAYON_NUM_THREADS": "1"}, {"RAYON_NUM_THREADS": "2", "ACCELNAS_BUILD": "portable"})
     runs = [
         subprocess.run(command, env=os.environ | changes, capture_output=True, text=True, check=False)
         for changes in settings

@@ -197,7 +197,7 @@ def test_another_process_and_other_loops_find_the_same():
         from test_native import digests
         print(digests())
     """
-    environment = {**os.environ, "ACCELNAS_PORTABLE": "1", "PYTHONHASHSEED": "7", "RAYON_NUM_THREADS": "3"}
+    environment = {**os.environ, "ACCELNAS_BUILD": "portable", "PYTHONHASHSEED": "7", "RAYON_NUM_THREADS": "3"}
     command = [sys.executable, "-c", textwrap.dedent(code), *map(str, Path(__file__).parents[:2])]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == f"{digests()}\n"

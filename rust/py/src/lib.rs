@@ -37,6 +37,12 @@ mod _core {
         accelnas_core::threads::cores()
     }
 
+    /// Which build of the loops runs: AVX-512, AVX2, or the portable one.
+    #[pyfunction]
+    fn kernels() -> &'static str {
+        accelnas_core::predict::build_name()
+    }
+
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;

@@ -1,18 +1,73 @@
-//! Which build of the loops runs: the one for AVX2, or that for any processor.
+//! Which build of the loops runs: those for AVX-512 or AVX2, or those for any processor. All give the same bits.
 
-/// Whether the AVX2 build of the loops runs: the processor has it and `ACCELNAS_PORTABLE` is not set.
-#[cfg(target_arch = "x86_64")]
-pub(crate) fn avx2_enabled() -> bool {
-    static ENABLED: std::sync::LazyLock<bool> = std::sync::LazyLock::new(|| {
-        std::is_x86_feature_detected!("avx2") && std::env::var_os("ACCELNAS_PORTABLE").is_none()
-    });
-    *ENABLED && !(cfg!(test) && PORTABLE.get())
+use std::sync::LazyLock;
+
+/// What the loops are compiled for; a processor runs those up to its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Build {
+    Portable,
+    /// With AVX2.
+    Avx2,
+    /// With AVX-512: its foundation, bytes and words, and byte permutations.
+    Avx512,
 }
 
+impl Build {
+    /// The name that reports give.
+    fn name(self) -> &'static str {
+        match self {
+            Build::Portable => "portable",
+            Build::Avx2 => "AVX2",
+            Build::Avx512 => "AVX-512",
+        }
+    }
+
+    /// The best that this processor runs.
+    #[cfg(target_arch = "x86_64")]
+    fn best() -> Build {
+        let has_512 = std::is_x86_feature_detected!("avx512f")
+            && std::is_x86_feature_detected!("avx512bw")
+            && std::is_x86_feature_detected!("avx512vbmi");
+        match std::is_x86_feature_detected!("avx2") {
+            true if has_512 => Build::Avx512,
+            true => Build::Avx2,
+            false => Build::Portable,
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn best() -> Build {
+        Build::Portable
+    }
+}
+
+/// The build that runs: the processor's best, or as `ACCELNAS_BUILD` bounds it.
+static CHOSEN: LazyLock<Build> = LazyLock::new(|| {
+    let bound = match std::env::var("ACCELNAS_BUILD").as_deref() {
+        Ok("portable") => Build::Portable,
+        Ok("avx2") => Build::Avx2,
+        _ => Build::Avx512,
+    };
+    Build::best().min(bound)
+});
+
+/// The build whose loops run on this thread.
+pub(crate) fn build() -> Build {
+    #[cfg(test)]
+    return CHOSEN.min(BOUND.get());
+    #[cfg(not(test))]
+    *CHOSEN
+}
+
+/// The name of the build that runs.
+pub fn build_name() -> &'static str {
+    CHOSEN.name()
+}
+
+/// Whether the loops for AVX2 run, or those beyond it.
 #[cfg(target_arch = "x86_64")]
-thread_local! {
-    /// Set where tests compare both builds, see `both`.
-    static PORTABLE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+pub(crate) fn avx2_enabled() -> bool {
+    build() >= Build::Avx2
 }
 
 /// Defines a function that is compiled twice and picks the build that the processor runs.
@@ -40,14 +95,21 @@ macro_rules! compiled_twice {
 
 pub(crate) use compiled_twice;
 
-/// What work on this thread alone gives by the build for this processor, and by the one for any.
 #[cfg(test)]
-pub(crate) fn both<T>(work: impl Fn() -> T) -> [T; 2] {
-    let fast = work();
-    #[cfg(target_arch = "x86_64")]
-    PORTABLE.set(true);
-    let portable = work();
-    #[cfg(target_arch = "x86_64")]
-    PORTABLE.set(false);
-    [fast, portable]
+thread_local! {
+    /// Lowered where tests compare builds, see [`every_build`].
+    static BOUND: std::cell::Cell<Build> = const { std::cell::Cell::new(Build::Avx512) };
+}
+
+/// What work on this thread alone gives by each build that this processor runs, the best first.
+#[cfg(test)]
+pub(crate) fn every_build<T>(work: impl Fn() -> T) -> Vec<T> {
+    let builds = [Build::Avx512, Build::Avx2, Build::Portable];
+    let given = builds.iter().filter(|&&bound| bound <= *CHOSEN).map(|&bound| {
+        BOUND.set(bound);
+        let given = work();
+        BOUND.set(Build::Avx512);
+        given
+    });
+    given.collect()
 }

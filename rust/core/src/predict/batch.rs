@@ -144,12 +144,9 @@ fn run_chunk_with(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::cpu::both;
-    use crate::kernels::forest::MaskForest;
-    use crate::source::trees::{ChoiceSet, Forest, Node};
+    use crate::kernels::cpu::every_build;
     use crate::surrogate::lower::lower;
     use crate::tables::axes::Granularity;
-    use crate::tables::stored::{RawTables, Tables};
     use crate::testing::{RUNNING, forest, mnasnet, run, space_of, spaces, uncertainty_of};
     use proptest::prelude::*;
     use std::sync::atomic::AtomicBool;
@@ -176,9 +173,10 @@ mod tests {
             let rows = space.sample(300, seed, false).unwrap();
             let uncertainty = calibrated.then(|| uncertainty_of(&space));
             let predictor = Predictor::new(surrogate, link, uncertainty).unwrap();
-            let [(mean, std), portable] = both(|| predicted(&space, &predictor, &rows, &run()));
-            let bits = |(mean, std): (&[f32], &[f32])| mean.iter().chain(std).map(|x| x.to_bits()).collect::<Vec<_>>();
-            prop_assert_eq!(bits((&mean, &std)), bits((&portable.0, &portable.1)));
+            let builds = every_build(|| predicted(&space, &predictor, &rows, &run()));
+            let bits = |(mean, std): &(Vec<f32>, Vec<f32>)| mean.iter().chain(std).map(|x| x.to_bits()).collect::<Vec<_>>();
+            prop_assert!(builds.iter().all(|build| bits(build) == bits(&builds[0])));
+            let (mean, std) = &builds[0];
             let (exact, exact_std) = predictor.predict_f64(&space, &rows, Some(Std::Total), &run()).unwrap();
             let modelled = predictor.surrogate.predict(&space, &rows, &run()).unwrap();
             let bound = predictor.deviation_bound(&Packer::new(&space), &run()).unwrap();
@@ -209,10 +207,11 @@ mod tests {
             let rows = space.sample(3 * ROWS + 77, 1, false).unwrap();
             let uncertainty = Some(uncertainty_of(&space));
             let predictor = Predictor::new(surrogate.clone(), Link::Identity, uncertainty).unwrap();
-            let [all, portable] = both(|| predicted(&space, &predictor, &rows, &run()));
-            assert_eq!(all, portable);
+            let builds = every_build(|| predicted(&space, &predictor, &rows, &run()));
+            assert!(builds.iter().all(|build| *build == builds[0]));
+            let all = &builds[0];
             let two = Run { threads: Some(2), rows: usize::MAX, cancelled: &RUNNING };
-            assert_eq!(all, predicted(&space, &predictor, &rows, &two));
+            assert_eq!(*all, predicted(&space, &predictor, &rows, &two));
             let part = predicted(&space, &predictor, &rows[28 * 100..28 * 333], &run());
             assert_eq!((&all.0[100..333], &all.1[100..333]), (&part.0[..], &part.1[..]));
             let fresh = Predictor::new(surrogate, Link::Identity, None).unwrap();
@@ -259,8 +258,8 @@ mod tests {
         let table = Surrogate::tabulated(&space, values.clone(), None).unwrap();
         let rows = space.range(0, 319_200, &ALONE).unwrap();
         let floats: Vec<f32> = values.iter().map(|&v| v as f32).collect();
-        let [fast, portable] = both(|| predict_link(&space, &table, &rows, &run()).unwrap());
-        assert!(fast == floats && portable == floats);
+        let builds = every_build(|| predict_link(&space, &table, &rows, &run()).unwrap());
+        assert!(builds.iter().all(|build| *build == floats));
         assert_eq!(predict_link(&space, &table, &rows[..600], &run()).unwrap(), floats[..100], "cell by cell");
         let predictor = Predictor::new(table, Link::Identity, None).unwrap();
         assert!(predicted(&space, &predictor, &rows, &run()) == (floats, vec![0.0; 319_200]));
@@ -285,35 +284,6 @@ mod tests {
         let bound = predictor.deviation_bound(&Packer::new(&space), &run()).unwrap();
         for (found, exact) in std.iter().zip(exact.unwrap()) {
             assert!((f64::from(*found) - exact).abs() <= bound + 1e-6, "{found} is not {exact} within {bound}");
-        }
-    }
-
-    /// Masks of many small trees in a wide space take far more memory than the trees.
-    #[test]
-    fn forests_that_are_walked_predict_the_bits_of_masks() {
-        let wide: Vec<&[usize]> = vec![&[256]; 200];
-        let space = space_of(&wide);
-        let stump = |t: u32| {
-            let split = Node { goes_left: ChoiceSet::first(100), variable: t % 200, left: 1, right: 2, value: 0.0 };
-            [split, Node::leaf(f64::from(t) / 7.0), Node::leaf(-f64::from(t) / 3.0)]
-        };
-        let of_trees = |count: u32| {
-            let mut forest = Forest::constant(0.0);
-            (0..count).for_each(|t| forest.nodes.extend(stump(t)));
-            forest.offsets.extend((1..=count as usize).map(|t| 3 * t));
-            let tables = Tables::align(Granularity::Variables, space.cards().collect(), vec![RawTables::new(); 2]);
-            Surrogate::new(&space, vec![0.5, 0.25], tables, vec![forest.clone(), forest]).unwrap()
-        };
-        let rows = space.sample(300, 1, false).unwrap();
-        let (few, many) = (of_trees(100), of_trees(2000));
-        let masks = |surrogate: &Surrogate| MaskForest::most_bytes(&space, &surrogate.forests[0]) * 2;
-        assert!(masks(&few) <= few.budget() && masks(&many) > many.budget());
-        for surrogate in [few, many] {
-            let exact = surrogate.predict(&space, &rows, &run()).unwrap();
-            let predictor = Predictor::new(surrogate, Link::Identity, None).unwrap();
-            let (mean, std) = predicted(&space, &predictor, &rows, &run());
-            assert_eq!(mean, exact.iter().map(|&v| v as f32).collect::<Vec<_>>());
-            assert!(std.iter().all(|&s| (s - 0.125).abs() < 1e-6));
         }
     }
 

@@ -3,11 +3,12 @@
 use std::sync::OnceLock;
 
 use crate::error::{Error, Result};
+use crate::kernels::forest::TileBuffers;
 use crate::kernels::lookup::{DenseMembers, Lanes, finish, scale_residuals};
 use crate::kernels::transpose::ROWS;
 use crate::layout::groups::MEMBER_LANES;
 use crate::metric::Link;
-use crate::predict::predictor::{Means, MemberTables, Predictor, Std, Trees};
+use crate::predict::predictor::{Means, MemberTables, Predictor, Std};
 use crate::surrogate::uncertainty::variance;
 use crate::tables::axes::Granularity;
 use crate::threads::Run;
@@ -23,6 +24,7 @@ pub(crate) struct Buffers {
     lanes: Vec<Lanes>,
     deviations: Vec<f64>,
     forest: Vec<f64>,
+    tile: TileBuffers,
 }
 
 impl Buffers {
@@ -100,23 +102,20 @@ impl Predictor {
     /// Sums of each member's forest, behind their mean; gives the number of forests.
     #[inline(always)]
     fn sum_forests(&self, rows: &[u8], s: &mut Buffers, n: usize, run: &Run<'_>) -> Result<usize> {
-        let forests = prepared(&self.forests)?;
-        grow(&mut s.forest, (forests.len() + 1) * ROWS);
+        let forests = self.surrogate.forests.len();
+        grow(&mut s.forest, (forests + 1) * ROWS);
         let (total, each) = s.forest.split_at_mut(ROWS);
         let total = &mut total[..n];
         total.fill(0.0);
-        for (m, (trees, each)) in forests.iter().zip(each.chunks_mut(ROWS)).enumerate() {
-            each[..n].fill(0.0);
-            match trees {
-                Trees::Masks(masks) => masks.add(&s.blocks, ROWS, &mut each[..n], run)?,
-                Trees::Walk => self.surrogate.forests[m].add(rows, &mut each[..n], run)?,
+        if forests > 0 {
+            let of = (rows, &s.columns[..], &s.blocks[..]);
+            prepared(&self.forests)?.sums(&self.trees(), of, (each, n), &mut s.tile, run)?;
+            for each in each.chunks(ROWS).take(forests) {
+                total.iter_mut().zip(&each[..n]).for_each(|(t, e)| *t += e);
             }
-            total.iter_mut().zip(&each[..n]).for_each(|(t, e)| *t += e);
-        }
-        if !forests.is_empty() {
             total.iter_mut().for_each(|t| *t /= self.count());
         }
-        Ok(forests.len())
+        Ok(forests)
     }
 
     /// What a standard deviation has besides the members' spread, in the metric's unit.

@@ -5,3 +5,5 @@ pub(crate) mod chunk;
 pub(crate) mod float64;
 pub mod optima;
 pub mod predictor;
+
+pub use crate::kernels::cpu::build_name;

@@ -1,7 +1,7 @@
 //! One metric, ready to predict.
 //!
 //! A value is the float32 sum over groups of axes of one dense-table cell each, in the order of the
-//! groups, then in float64 the constant and the forest. Every path — one row or millions, with or
+//! groups, then in float64 the constant and the forest, whose leaves are in fixed point. Every path — one row or millions, with or
 //! without AVX2, any number of threads — does these operations in this order, so the bits agree.
 
 use std::borrow::Cow;
@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::Result;
 use crate::kernels::complete::Complete;
-use crate::kernels::forest::MaskForest;
+use crate::kernels::forest::fixed::{Fixed, Trees};
+use crate::kernels::forest::{Forests, trees};
 use crate::kernels::lookup as kernels;
 use crate::kernels::lookup::{Dense, DenseMembers};
 use crate::kernels::nearest::Training;
@@ -52,7 +53,9 @@ pub struct Predictor {
     pub(crate) dense: OnceLock<Means>,
     pub(crate) dense_sums: OnceLock<DenseSums>,
     pub(crate) members: OnceLock<MemberTables>,
-    pub(crate) forests: OnceLock<Vec<Trees>>,
+    /// The forests' leaves in fixed point.
+    fixed: OnceLock<Vec<Fixed>>,
+    pub(crate) forests: OnceLock<Forests>,
     pub(crate) factors: OnceLock<Vec<Dense>>,
     pub(crate) training: OnceLock<Training>,
     /// Lowest modelled value over the whole space, where it was asked for.
@@ -64,14 +67,6 @@ pub struct Predictor {
 pub(crate) enum Means {
     Groups(Vec<Dense>),
     Complete(Complete),
-}
-
-/// How a member's forest is evaluated; both add the same leaves in the same order.
-#[derive(Debug)]
-pub(crate) enum Trees {
-    Masks(MaskForest),
-    /// Node by node, where masks would take more memory than the model may.
-    Walk,
 }
 
 /// The members' deviations from the mean.
@@ -102,6 +97,7 @@ impl Predictor {
             dense: OnceLock::new(),
             dense_sums: OnceLock::new(),
             members: OnceLock::new(),
+            fixed: OnceLock::new(),
             forests: OnceLock::new(),
             factors: OnceLock::new(),
             training: OnceLock::new(),
@@ -138,7 +134,7 @@ impl Predictor {
         let cell = |sum: f32, group: &Group| sum + group.cell(mean, states) as f32;
         let forest = match self.surrogate.forests.is_empty() {
             true => 0.0,
-            false => self.surrogate.forests.iter().fold(0.0, |sum, f| sum + f.predict_row(row)) / self.count(),
+            false => self.trees().iter().fold(0.0, |sum, of| sum + of.walk(row)) / self.count(),
         };
         kernels::inverse(self.link, f64::from(self.groups.iter().fold(0f32, cell)) + self.constant + forest)
     }
@@ -204,15 +200,15 @@ impl Predictor {
         filled(&self.factors, || Dense::of_factors(&packer.by_column(&uncertainty.factors)))
     }
 
-    fn forests(&self, space: &Space, run: &Run<'_>) -> Result<&Vec<Trees>> {
-        filled(&self.forests, || {
-            let forests = &self.surrogate.forests;
-            let masks = forests.iter().fold(0usize, |sum, f| sum.saturating_add(MaskForest::most_bytes(space, f)));
-            match masks <= self.surrogate.budget() {
-                true => run.try_map(forests, |forest| MaskForest::new(space, forest, run).map(Trees::Masks)),
-                false => Ok(forests.iter().map(|_| Trees::Walk).collect()),
-            }
-        })
+    /// The forests, their leaves in fixed point.
+    pub(crate) fn trees(&self) -> Vec<Trees<'_>> {
+        let forests = &self.surrogate.forests;
+        trees(forests, self.fixed.get_or_init(|| map(forests, Fixed::new)))
+    }
+
+    fn forests(&self, space: &Space, packer: &Packer, run: &Run<'_>) -> Result<&Forests> {
+        let budget = self.surrogate.budget();
+        filled(&self.forests, || Forests::new(space, packer, &self.trees(), budget, run))
     }
 
     /// Whether [`Predictor::prepare`] has nothing left to do.
@@ -225,7 +221,7 @@ impl Predictor {
     /// Builds what a batch reads, so that threads do not wait for each other inside it.
     pub(crate) fn prepare(&self, space: &Space, packer: &Packer, std: Option<Std>, run: &Run<'_>) -> Result<()> {
         self.dense(space, packer, run)?;
-        self.forests(space, run)?;
+        self.forests(space, packer, run)?;
         let Some(std) = std else { return Ok(()) };
         self.members(packer, run)?;
         match self.uncertainty_for(std) {

@@ -6,8 +6,8 @@ use crate::space::definition::Space;
 /// Variables that a leaf depends on, with the choices that reach it.
 pub(crate) type Path = Vec<(u32, ChoiceSet)>;
 
-/// Calls with every reachable leaf's path and value; the path holds only variables that matter.
-pub(crate) fn for_each_leaf(space: &Space, tree: &[Node], mut call: impl FnMut(&Path, f64)) {
+/// Calls with every reachable leaf's path and node; the path holds only variables that matter.
+pub(crate) fn for_each_leaf(space: &Space, tree: &[Node], mut call: impl FnMut(&Path, usize)) {
     /// What lies ahead: a node whose parent leaves these choices of a variable, or the way back to what was before.
     enum Step {
         Down(usize, Option<(u32, ChoiceSet)>),
@@ -29,20 +29,21 @@ pub(crate) fn for_each_leaf(space: &Space, tree: &[Node], mut call: impl FnMut(&
     };
     let mut stack = vec![Step::Down(0, None)];
     while let Some(step) = stack.pop() {
-        let node = match step {
+        let at = match step {
             Step::Up(variable, before) => {
                 set(&mut path, variable, before);
                 continue;
             }
-            Step::Down(at, None) => &tree[at],
+            Step::Down(at, None) => at,
             Step::Down(at, Some((variable, after))) => {
                 let before = set(&mut path, variable, Some(after));
                 stack.push(Step::Up(variable, before));
-                &tree[at]
+                at
             }
         };
+        let node = &tree[at];
         if node.is_leaf() {
-            call(&path, node.value);
+            call(&path, at);
             continue;
         }
         let card = space.variables()[node.variable as usize].card();

@@ -162,7 +162,8 @@ impl Forest {
     }
 }
 
-fn walk(tree: &[Node], row: &[u8]) -> usize {
+/// Node of the leaf that a checked row reaches.
+pub(crate) fn walk(tree: &[Node], row: &[u8]) -> usize {
     let mut at = 0;
     while !tree[at].is_leaf() {
         let node = &tree[at];

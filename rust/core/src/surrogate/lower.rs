@@ -82,8 +82,8 @@ fn collapse(
     let mut key: Vec<u16> = Vec::new();
     for (t, _) in needs.iter().enumerate().filter(|(_, need)| **need != Need::Tree) {
         run.check()?;
-        for_each_leaf(space, forest.tree(t), |path, value| {
-            let value = value * forest.scale;
+        for_each_leaf(space, forest.tree(t), |path, leaf| {
+            let value = forest.tree(t)[leaf].value * forest.scale;
             if path.is_empty() {
                 constant += value;
                 return;

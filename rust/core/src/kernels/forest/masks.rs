@@ -5,6 +5,7 @@
 //! parts; a part whose mask is empty does not hold the leaf and adds nothing.
 
 use crate::error::Result;
+use crate::kernels::forest::fixed::{Fixed, TREES, Trees, value};
 use crate::source::paths::{Path, for_each_leaf};
 use crate::source::trees::Forest;
 use crate::space::definition::Space;
@@ -14,8 +15,6 @@ use crate::threads::Run;
 const LEAVES: usize = u64::BITS as usize;
 /// Values of a part: one a leaf, then zero for the empty mask.
 const VALUES: usize = LEAVES + 1;
-/// Bytes of masks and values that rows pass through before the next parts: they stay in the first cache.
-const RESIDENT: usize = 24 << 10;
 
 /// One member's forest.
 #[derive(Debug)]
@@ -25,7 +24,9 @@ pub(crate) struct MaskForest {
     /// Masks of a part: the states of all blocks.
     states: usize,
     masks: Vec<u64>,
-    values: Vec<f64>,
+    values: Vec<u32>,
+    /// Parts up to the last of the trees of each step.
+    ends: Vec<usize>,
 }
 
 impl MaskForest {
@@ -38,19 +39,22 @@ impl MaskForest {
         parts.saturating_mul(states.saturating_add(VALUES).saturating_mul(8))
     }
 
-    pub(crate) fn new(space: &Space, forest: &Forest, run: &Run<'_>) -> Result<MaskForest> {
+    pub(crate) fn new(space: &Space, of: Trees<'_>, run: &Run<'_>) -> Result<MaskForest> {
         let mut states = 0;
         let first = |block: &crate::space::definition::Block| {
             states += block.states;
             states - block.states
         };
         let blocks = space.blocks().iter().map(first).collect();
-        let mut out = MaskForest { blocks, states, masks: Vec::new(), values: Vec::new() };
-        for t in 0..forest.tree_count() {
+        let mut out = MaskForest { blocks, states, masks: Vec::new(), values: Vec::new(), ends: Vec::new() };
+        for t in 0..of.forest.tree_count() {
             run.check()?;
+            if t % TREES == 0 {
+                out.ends.push(0);
+            }
             let mut leaves = Vec::with_capacity(LEAVES);
-            for_each_leaf(space, forest.tree(t), |path, value| {
-                leaves.push((path.clone(), value));
+            for_each_leaf(space, of.forest.tree(t), |path, node| {
+                leaves.push((path.clone(), of.fixed.leaves[of.forest.offsets[t] + node]));
                 if leaves.len() == LEAVES {
                     out.push(space, &leaves);
                     leaves.clear();
@@ -59,11 +63,13 @@ impl MaskForest {
             if !leaves.is_empty() {
                 out.push(space, &leaves);
             }
+            let parts = out.values.len() / VALUES;
+            out.ends.iter_mut().last().into_iter().for_each(|end| *end = parts);
         }
         Ok(out)
     }
 
-    fn push(&mut self, space: &Space, leaves: &[(Path, f64)]) {
+    fn push(&mut self, space: &Space, leaves: &[(Path, u32)]) {
         let start = self.masks.len();
         self.masks.resize(start + self.states, u64::MAX >> (LEAVES - leaves.len()));
         for (leaf, (path, _)) in leaves.iter().enumerate() {
@@ -78,15 +84,14 @@ impl MaskForest {
                 }
             }
         }
-        self.values.extend((0..VALUES).map(|i| leaves.get(i).map_or(0.0, |leaf| leaf.1)));
+        self.values.extend((0..VALUES).map(|i| leaves.get(i).map_or(0, |leaf| leaf.1)));
     }
 
-    /// Adds the trees' values for block states in columns of `stride` bytes, tree by tree.
+    /// Sums of the trees for block states in columns of `stride` bytes.
     ///
     /// # Panics
     /// If a block state is beyond its block's, which would read the masks of another.
-    #[inline(always)]
-    pub(crate) fn add(&self, columns: &[u8], stride: usize, sums: &mut [f64], run: &Run<'_>) -> Result<()> {
+    pub(crate) fn sums(&self, fixed: &Fixed, columns: &[u8], stride: usize, sums: &mut [f64]) {
         let ends = self.blocks.iter().skip(1).chain([&self.states]);
         for ((first, end), column) in self.blocks.iter().zip(ends).zip(columns.chunks(stride)) {
             let largest = column[..sums.len()].iter().fold(0, |largest, &state| state.max(largest));
@@ -94,50 +99,50 @@ impl MaskForest {
         }
         // The number of blocks as a constant lets their masks' places stay in registers.
         match self.blocks.len() {
-            1 => self.add_of::<1>(columns, stride, sums, run),
-            2 => self.add_of::<2>(columns, stride, sums, run),
-            3 => self.add_of::<3>(columns, stride, sums, run),
-            4 => self.add_of::<4>(columns, stride, sums, run),
-            5 => self.add_of::<5>(columns, stride, sums, run),
-            6 => self.add_of::<6>(columns, stride, sums, run),
-            7 => self.add_of::<7>(columns, stride, sums, run),
-            8 => self.add_of::<8>(columns, stride, sums, run),
-            _ => self.add_any(columns, stride, sums, run),
-        }
-    }
-
-    #[inline(always)]
-    fn add_of<const B: usize>(&self, columns: &[u8], stride: usize, sums: &mut [f64], run: &Run<'_>) -> Result<()> {
-        let columns: [&[u8]; B] = std::array::from_fn(|b| &columns[b * stride..][..sums.len()]);
-        let parts = (RESIDENT / (8 * (self.states + VALUES))).max(1);
-        for (masks, values) in self.masks.chunks(parts * self.states).zip(self.values.chunks(parts * VALUES)) {
-            run.check()?;
-            for (row, sum) in sums.iter_mut().enumerate() {
-                let at: [usize; B] = std::array::from_fn(|b| self.blocks[b] + columns[b][row] as usize);
-                let mut total = *sum;
-                for (masks, values) in masks.chunks_exact(self.states).zip(values.chunks_exact(VALUES)) {
-                    // SAFETY: `add` has checked that block states are below their block's, whose masks lie inside
-                    // the part; a u64 has at most 64 trailing zeros and a part 65 values.
-                    unsafe {
-                        let mask = at.iter().fold(u64::MAX, |mask, &at| mask & masks.get_unchecked(at));
-                        total += values.get_unchecked(mask.trailing_zeros() as usize);
-                    }
+            1 => self.sums_of::<1>(fixed, columns, stride, sums),
+            2 => self.sums_of::<2>(fixed, columns, stride, sums),
+            3 => self.sums_of::<3>(fixed, columns, stride, sums),
+            4 => self.sums_of::<4>(fixed, columns, stride, sums),
+            5 => self.sums_of::<5>(fixed, columns, stride, sums),
+            6 => self.sums_of::<6>(fixed, columns, stride, sums),
+            7 => self.sums_of::<7>(fixed, columns, stride, sums),
+            8 => self.sums_of::<8>(fixed, columns, stride, sums),
+            blocks => {
+                let mut at = vec![0; blocks];
+                for (row, sum) in sums.iter_mut().enumerate() {
+                    let places = at.iter_mut().zip(&self.blocks).enumerate();
+                    places.for_each(|(b, (at, first))| *at = first + usize::from(columns[b * stride + row]));
+                    *sum = self.sum(fixed, &at);
                 }
-                *sum = total;
             }
         }
-        Ok(())
     }
 
-    fn add_any(&self, columns: &[u8], stride: usize, sums: &mut [f64], run: &Run<'_>) -> Result<()> {
-        for (masks, values) in self.masks.chunks_exact(self.states).zip(self.values.chunks_exact(VALUES)) {
-            run.check()?;
-            for (row, sum) in sums.iter_mut().enumerate() {
-                let mask = |(b, &first): (usize, &usize)| masks[first + columns[b * stride + row] as usize];
-                let mask = self.blocks.iter().enumerate().map(mask).fold(u64::MAX, |all, mask| all & mask);
-                *sum += values[mask.trailing_zeros() as usize];
-            }
+    fn sums_of<const B: usize>(&self, fixed: &Fixed, columns: &[u8], stride: usize, sums: &mut [f64]) {
+        for (row, sum) in sums.iter_mut().enumerate() {
+            let at: [usize; B] = std::array::from_fn(|b| self.blocks[b] + usize::from(columns[b * stride + row]));
+            *sum = self.sum(fixed, &at);
         }
-        Ok(())
+    }
+
+    /// Sum of the trees for the places of block states, which `sums` has checked.
+    #[inline(always)]
+    fn sum(&self, fixed: &Fixed, at: &[usize]) -> f64 {
+        let (mut first, mut total) = (0, 0.0);
+        for (&end, &scale) in self.ends.iter().zip(&fixed.scales) {
+            let masks = self.masks[first * self.states..end * self.states].chunks_exact(self.states);
+            let values = self.values[first * VALUES..end * VALUES].chunks_exact(VALUES);
+            let mut sum = 0;
+            for (masks, values) in masks.zip(values) {
+                // SAFETY: block states are below their block's, whose masks lie inside the part; a u64 has at most
+                // 64 trailing zeros and a part 65 values.
+                unsafe {
+                    let mask = at.iter().fold(u64::MAX, |mask, &at| mask & masks.get_unchecked(at));
+                    sum += values.get_unchecked(mask.trailing_zeros() as usize);
+                }
+            }
+            (first, total) = (end, total + value(scale, sum));
+        }
+        total
     }
 }
