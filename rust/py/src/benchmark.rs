@@ -9,13 +9,14 @@ use accelnas_core::predict::predictor::{Predictor, Std};
 use accelnas_core::store::benchmark::{Benchmark as CoreBenchmark, write_metric as write};
 use accelnas_core::store::listing::{Metric, check_name};
 use accelnas_core::threads::Run;
-use numpy::PyUntypedArrayMethods;
+use numpy::{PyArray1, PyArrayMethods, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyString};
 
 use crate::boundary::{Flat, Rows, Wide, choice_bytes, detached, detached_at, of_checked, parse, to_py};
 use crate::build::Surrogate;
+use crate::choices::from_dict;
 use crate::space::Space;
 use crate::uncertainty::{Uncertainty, to_dict};
 
@@ -153,6 +154,28 @@ impl Benchmark {
         let cost = (rows.shape()[0], self.cost(&metrics, std.is_none()));
         let out = detached_at(rows.py(), cost, threads, |run| self.core.predict(&metrics, bytes, std, run))?;
         Ok(out.into_iter().map(|(mean, std)| (Flat(mean), std.map(Flat))).collect())
+    }
+
+    /// As [`Benchmark::predict`] of one metric, of one architecture in a form that loops of single queries use: choice
+    /// indices, a dictionary or a string. `None` leaves it to the general way, which also says what is wrong.
+    fn predict_one(&self, arch: &Bound<'_, PyAny>, metric: &str) -> Option<f32> {
+        let space = self.core.space();
+        let metric = self.core.metrics().iter().position(|m| m.name == metric)?;
+        if space.has_rules() || self.cost(&[metric], true) > 1 {
+            return None;
+        }
+        if let Ok(array) = arch.cast::<PyArray1<u8>>() {
+            let row = array.try_readonly().ok()?;
+            let row = row.as_slice().ok().filter(|row| row.len() == space.width())?;
+            return self.core.predict_one(metric, row);
+        }
+        let mut row = vec![0; space.width()];
+        if let Ok(dict) = arch.cast_exact::<PyDict>() {
+            from_dict(space, self.space.get().names(), 0, dict, &mut row).ok()?;
+        } else {
+            space.parse_row(arch.cast_exact::<PyString>().ok()?.to_str().ok()?, &mut row).ok()?;
+        }
+        self.core.predict_one(metric, &row)
     }
 
     /// Float64 predictions, summed in double precision throughout.

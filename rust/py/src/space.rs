@@ -31,6 +31,11 @@ impl Space {
         Space { core, names }
     }
 
+    /// Names of the variables.
+    pub(crate) fn names(&self) -> &[Py<PyString>] {
+        &self.names
+    }
+
     fn wide<T>(&self, rows: Vec<T>) -> Wide<T> {
         Wide(rows, self.core.width())
     }

@@ -296,7 +296,8 @@ impl Space {
         })
     }
 
-    fn parse_row(&self, text: &str, out: &mut [u8]) -> std::result::Result<(), String> {
+    /// Choice indices of a readable text, or what is wrong with it.
+    pub fn parse_row(&self, text: &str, out: &mut [u8]) -> std::result::Result<(), String> {
         let blocks: Vec<&str> = text.split('-').collect();
         if blocks.len() != self.blocks().len() {
             return Err(format!("it has {} blocks instead of {}", blocks.len(), self.blocks().len()));

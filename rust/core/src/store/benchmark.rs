@@ -19,7 +19,7 @@ use crate::store::listing::{BenchmarkToml, Metric, check_name, read_toml};
 use crate::surrogate::ensemble::{LIMITED, Surrogate};
 use crate::surrogate::uncertainty::Uncertainty;
 use crate::tables::stored::Form;
-use crate::threads::{Run, filled};
+use crate::threads::{ALONE, Run, filled};
 
 /// Means of one metric, and standard deviations where they are asked for.
 pub type MeanAndStd = (Vec<f32>, Option<Vec<f32>>);
@@ -195,6 +195,14 @@ impl Benchmark {
         }
         predict(&self.space, &self.packer, rows, &mut outputs, run)?;
         Ok(out)
+    }
+
+    /// The mean of an unchecked row by a metric that is loaded, on this thread.
+    pub fn predict_one(&self, metric: usize, row: &[u8]) -> Option<f32> {
+        let mut mean = [0.0];
+        let output = Output { predictor: self.loaded(metric)?, mean: &mut mean, std: None };
+        predict(&self.space, &self.packer, row, &mut [output], &ALONE).ok()?;
+        Some(mean[0])
     }
 }
 
