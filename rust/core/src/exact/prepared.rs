@@ -37,18 +37,13 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    /// Builds the tables over levels; refuses metrics with trees.
+    /// Builds the tables and trees over levels.
     pub(crate) fn new(bench: Arc<Benchmark>, question: Question, run: &Run<'_>) -> Result<Prepared> {
         let metrics = question.metrics();
         let space = bench.space().clone();
         let mut relevant = vec![false; space.width()];
         for &metric in &metrics {
-            let surrogate = bench.tables_of(
-                metric,
-                "nothing exact is known of the whole space",
-                "ask for an estimate by sampling",
-            )?;
-            relevant_variables(&space, surrogate, &mut relevant);
+            relevant_variables(&space, &bench.predictor(metric)?.surrogate, &mut relevant);
         }
         let levels = Levels::new(&space, &question.domain, &relevant)?;
         levels.require_counted(&question.domain, &space)?;

@@ -105,7 +105,7 @@ impl Task {
             let (mut units, mut prunes) = (Vec::new(), true);
             let plan = match kind {
                 Kind::Best { k, prune } => {
-                    if !prune {
+                    if !prune && functions[0].trees().is_empty() {
                         units = vec![None; functions.len()];
                         units.push(Some(coarse_unit(&functions[0])));
                         functions.push(functions[0].clone());

@@ -1,4 +1,4 @@
-//! Every kind of question against plain enumeration, on random spaces and tables of many shapes.
+//! Every kind of question against plain enumeration, on random spaces, tables and trees of many shapes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::store::benchmark::{Benchmark, write_metric};
 use crate::store::listing::Metric;
 use crate::surrogate::ensemble::Surrogate;
 use crate::tables::axes::Granularity;
-use crate::testing::{RUNNING, ruled, run, space_of};
+use crate::testing::{RUNNING, forest, ruled, run, space_of};
 use crate::threads::{ALONE, Run};
 
 /// Most architectures of a random space.
@@ -62,6 +62,18 @@ fn surrogate(space: &Space, whole: bool, constant: f64, seed: u64) -> Surrogate 
     Surrogate::from_tables(space, Granularity::Variables, &[constant], &sets, &cells, &run()).unwrap()
 }
 
+/// Adds random trees, which no tables can hold where they are deep.
+fn with_trees(mut surrogate: Surrogate, space: &Space, whole: bool, seed: u64) -> Surrogate {
+    let (trees, depth, variables) = (1 + seed % 7, 1 + seed % 6, 1 + seed % 9);
+    let mut trees = forest(space, trees as usize, depth as usize, variables as usize, seed);
+    (trees.scale, trees.bias) = (1.0, 0.0);
+    if whole {
+        trees.nodes.iter_mut().for_each(|node| node.value = node.value.round());
+    }
+    surrogate.forests = vec![trees];
+    surrogate
+}
+
 /// Random values of all architectures, as they are; `None` where the space has many blocks.
 fn complete(space: &Space, whole: bool, seed: u64) -> Option<Surrogate> {
     let several = Granularity::Blocks.cards(space).into_iter().filter(|&n| n > 1).count();
@@ -95,7 +107,12 @@ fn case_with(blocks: &[Vec<usize>], whole: bool, constant: f64, seed: u64) -> Ca
         let metric = Metric::new(format!("m{m}"), Direction::Maximise, link);
         let constant = if link == Link::Reciprocal { constant } else { 0.0 };
         let table = (m == 0 && seed % 4 < 2).then(|| complete(&space, whole, seed)).flatten();
-        let surrogate = table.unwrap_or_else(|| surrogate(&space, whole, constant, seed ^ m as u64));
+        let has_trees = uniform(seed, m as u64, 2) == 0;
+        let own = || {
+            let surrogate = surrogate(&space, whole, constant, seed ^ m as u64);
+            if has_trees { with_trees(surrogate, &space, whole, seed ^ m as u64) } else { surrogate }
+        };
+        let surrogate = table.unwrap_or_else(own);
         write_metric(directory.path(), &space, metric, &surrogate, None, BTreeMap::new()).unwrap();
     }
     let allowed = space.cards().enumerate().map(|(v, n)| {

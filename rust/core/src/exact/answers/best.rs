@@ -37,7 +37,7 @@ pub(crate) struct BestGoal<'a> {
     prepared: &'a Prepared,
     tree: &'a Tree,
     k: usize,
-    /// Otherwise there is one more function: the objective in 16-bit steps.
+    /// Otherwise there is one more function, where the objective has no trees: it, in 16-bit steps.
     prune: bool,
     penalty: &'a Penalty,
     least: Vec<i32>,
@@ -121,7 +121,7 @@ impl Goal for BestGoal<'_> {
             let value = fine.offset + fine.unit * (f64::from(least) - f64::from(fine.margin));
             coarse.possibly_at_least(value).clamp(i64::from(i16::MIN), i64::from(i16::MAX)) as i16
         };
-        (!self.prune).then(|| (function, found.least.map_or(i16::MIN, least)))
+        (!self.prune && self.tree.functions.len() > function).then(|| (function, found.least.map_or(i16::MIN, least)))
     }
 
     fn tile(&self, found: &mut Best, (): (), tile: &mut Tile<'_>, doubtful: &mut Vec<u8>) -> Result<()> {

@@ -50,7 +50,7 @@ pub(crate) fn range(bench: &Arc<Benchmark>, prepared: &Prepared, run: &Run<'_>) 
 pub(crate) fn require_rates(bench: &Arc<Benchmark>, metric: usize, domain: &Domain, run: &Run<'_>) -> Result<()> {
     let entry = &bench.metrics()[metric];
     let predictor = bench.predictor(metric)?;
-    if entry.link != Link::Reciprocal || predictor.surrogate.forest_trees() > 0 {
+    if entry.link != Link::Reciprocal {
         return Ok(());
     }
     let lowest = |domain: Domain| {
@@ -60,8 +60,8 @@ pub(crate) fn require_rates(bench: &Arc<Benchmark>, metric: usize, domain: &Doma
         let metric = with.metrics().len() - 1;
         extreme(Arc::new(with), (metric, Direction::Minimise), domain, run)
     };
-    // What holds for the whole space holds for its parts.
-    if let (None, Some(_)) = (predictor.lowest.get(), bench.space().size()) {
+    // What holds for the whole space holds for its parts; of tables it is known soon.
+    if let (None, Some(_), 0) = (predictor.lowest.get(), bench.space().size(), predictor.surrogate.forest_trees()) {
         let value = lowest(Domain::whole(bench.space()))?.values[0];
         filled(&predictor.lowest, || Ok(value))?;
     }

@@ -3,8 +3,9 @@
 //! Fixing a level turns tables over three levels into tables over two, and those into tables over one, so a
 //! node of depth `d` has a matrix for every pair of open levels. The bound of a child is the sum of the
 //! matrices' maxima, with the tables over one level shared out among the matrices, and of the largest cells
-//! of the tables over three open levels.
+//! of the tables over three open levels. Trees add the largest leaf that can be reached, by state of the next level.
 
+use crate::exact::fixed::grove::Grove;
 use crate::exact::fixed::lattice::{Lattice, pair, triple};
 use crate::exact::fixed::tiles::{add_row_maxima, padded, row_maxima};
 
@@ -24,6 +25,8 @@ pub(crate) struct Frame {
     pub(crate) constant: i32,
     pub(crate) unary: Vec<Vec<i32>>,
     pairs: Vec<Vec<i32>>,
+    /// What is left of the trees.
+    pub(crate) grove: Grove,
     /// Upper bound by state of the next level.
     pub(crate) children: Vec<i32>,
 }
@@ -62,6 +65,7 @@ impl Function {
                 constant: 0,
                 unary: self.lattice.unary.clone(),
                 pairs: homes.iter().enumerate().map(|h| vec![0; size(h)]).collect(),
+                grove: if depth == 0 { self.lattice.grove.clone() } else { Grove::default() },
                 children: vec![0; self.lattice.cards[depth]],
             }
         };
@@ -91,6 +95,7 @@ impl Function {
         let (above, below) = frames.split_at_mut(depth + 1);
         let (here, next) = (&above[depth], &mut below[0]);
         next.constant = here.constant.wrapping_add(here.unary[depth][state]);
+        next.constant = next.constant.wrapping_add(here.grove.fix(depth, state, &mut next.grove));
         for j in depth + 1..n {
             next.unary[j].copy_from_slice(&here.unary[j]);
             let matrix = self.matrix(above, depth, depth, j);
@@ -113,6 +118,7 @@ impl Function {
         let node = &mut at[0];
         let mut rest = node.constant.wrapping_add(lattice.suffix[depth + 1]);
         let mut children = vec![0i32; lattice.cards[depth]];
+        rest = rest.wrapping_add(node.grove.bound(depth, &mut children));
         let add = |children: &mut [i32], values: &[i32]| {
             children.iter_mut().zip(values).for_each(|(child, value)| *child = child.wrapping_add(*value));
         };

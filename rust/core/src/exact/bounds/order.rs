@@ -19,6 +19,10 @@ fn by_variance(functions: &[Network]) -> Vec<usize> {
             total += variance;
             set.axes().iter().for_each(|&a| own[a as usize] += variance);
         }
+        for (own, variance) in own.iter_mut().zip(function.tree_variances()) {
+            total += variance;
+            *own += variance;
+        }
         weight.iter_mut().zip(own).for_each(|(w, v)| *w += v / total);
     }
     let mut order: Vec<usize> = (0..n).collect();

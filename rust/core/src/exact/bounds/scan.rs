@@ -18,7 +18,7 @@ type Vector = [i16; WORDS];
 
 /// The unit at which no sum of cells overflows 16 bits.
 pub(crate) fn coarse_unit(network: &Network) -> f64 {
-    let rounded = LARGEST - network.tables() as f64;
+    let rounded = LARGEST - network.parts() as f64;
     (network.magnitude() / rounded.max(1.0)).max(Lattice::safe_unit(network))
 }
 

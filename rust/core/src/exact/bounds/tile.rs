@@ -36,6 +36,10 @@ impl Tile<'_> {
     pub(crate) fn maximum(&mut self, function: usize) -> i32 {
         let (tree, worker) = (self.tree, &mut *self.worker);
         let (left, right) = tree.parts(function, &worker.frames, &worker.states, &mut worker.edges);
+        if tree.has_trees(function) {
+            self.evaluate(function);
+            return self.values(function).iter().copied().max().unwrap_or(i32::MIN);
+        }
         tile_maximum(left, right, &worker.edges.0, &worker.edges.1)
     }
 
@@ -43,7 +47,13 @@ impl Tile<'_> {
     pub(crate) fn evaluate(&mut self, function: usize) {
         let (tree, worker) = (self.tree, &mut *self.worker);
         let (left, right) = tree.parts(function, &worker.frames, &worker.states, &mut worker.edges);
-        tile_values(left, right, &worker.edges.0, &worker.edges.1, &mut worker.values[function]);
+        let values = &mut worker.values[function];
+        tile_values(left, right, &worker.edges.0, &worker.edges.1, values);
+        if tree.has_trees(function) {
+            let bottom = tree.bottom();
+            let columns = tree.cards[tree.cards.len() - 1];
+            worker.frames[function][bottom].grove.add_to_tile((bottom, worker.states[bottom]), columns, values);
+        }
     }
 
     /// Values of a function that was evaluated, in padded rows.

@@ -49,6 +49,11 @@ impl Tree {
         &self.functions[function].lattice
     }
 
+    /// Whether a function is not of tables alone.
+    pub(crate) fn has_trees(&self, function: usize) -> bool {
+        !self.functions[function].lattice.grove.is_empty()
+    }
+
     /// Depth whose states are looped over right above tiles.
     pub(crate) fn bottom(&self) -> usize {
         self.cards.len() - 3

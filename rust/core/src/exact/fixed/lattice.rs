@@ -1,12 +1,13 @@
 //! A metric in 32-bit fixed point: sums are exact in any order, and differ from float64 by a proven margin.
 //!
-//! Every cell of a network is rounded to a multiple of one unit. A value is the sum of one cell a table,
-//! so its distance from the network's is at most half a unit a table; the float64 sum that defines the
+//! Every cell and leaf of a network is rounded to a multiple of one unit. A value is the sum of one cell a table and
+//! one leaf a tree, so its distance from the network's is at most half a unit a table or tree; the float64 sum that defines the
 //! metric is within `Network::rounding` of the network's. `margin` adds the two, and one unit more.
 //! No sum of cells overflows where the unit is at least `Network::magnitude() / 2^30`; where only
 //! whole values have to be right, sums modulo 2^32 are, and the unit may be as small as their range / 2^32.
 
 use crate::error::Result;
+use crate::exact::fixed::grove::Grove;
 use crate::exact::fixed::network::Network;
 use crate::exact::fixed::tiles::{LANES, padded};
 use crate::threads::Run;
@@ -31,6 +32,7 @@ pub(crate) struct Lattice {
     pub(crate) triple_maxima: Vec<Vec<i32>>,
     /// For each depth, the largest cells of the triples of deeper levels alone.
     pub(crate) suffix: Vec<i32>,
+    pub(crate) grove: Grove,
 }
 
 /// Position of a pair `i < j` of levels.
@@ -51,7 +53,7 @@ impl Lattice {
 
     /// Largest distance, in steps, between a value and the float64 sum that it stands for.
     pub(crate) fn margin(network: &Network, unit: f64) -> i32 {
-        network.tables().div_ceil(2) as i32 + (network.rounding / unit).ceil() as i32 + 1
+        network.parts().div_ceil(2) as i32 + (network.rounding / unit).ceil() as i32 + 1
     }
 
     /// Rounds a network whose levels are put in another order: position `i` gets level `order[i]`.
@@ -75,7 +77,12 @@ impl Lattice {
             let table = matrix(&[i]);
             if table.is_empty() { vec![0; padded(cards[i])] } else { table }
         });
-        let unary = unary.collect();
+        let mut unary: Vec<Vec<i32>> = unary.collect();
+        let mut position = vec![0; n];
+        order.iter().enumerate().for_each(|(at, &level)| position[level] = at);
+        let leaf = |weight: f64, value: f64| (value * (weight / unit) + whole - whole) as i64 as i32;
+        let (grove, constant) = Grove::new(network.trees(), &position, leaf);
+        unary[0].iter_mut().for_each(|cell| *cell = cell.wrapping_add(constant));
         let pairs = (0..n).flat_map(|k| (0..k).map(move |j| (j, k)));
         let pairs = run.try_map(pairs, |(j, k)| Ok(matrix(&[j, k])))?;
         let all = (0..n).flat_map(|k| (0..k).flat_map(move |j| (0..j).map(move |i| (i, j, k))));
@@ -101,6 +108,7 @@ impl Lattice {
             triples,
             triple_maxima,
             suffix,
+            grove,
             cards,
         })
     }
@@ -140,7 +148,7 @@ impl Lattice {
 
     /// Value at the levels' states, modulo 2^32.
     pub(crate) fn value(&self, states: &[usize]) -> i32 {
-        let mut sum = 0i32;
+        let mut sum = self.grove.value(states);
         let mut add = |cell: Option<&i32>| sum = sum.wrapping_add(cell.copied().unwrap_or(0));
         for (k, &of_k) in states.iter().enumerate() {
             add(self.unary[k].get(of_k));

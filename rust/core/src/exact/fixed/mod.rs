@@ -1,5 +1,7 @@
-//! Metrics as sums of tables over levels, in float64 and in fixed point.
+//! Metrics as sums of tables and trees over levels, in float64 and in fixed point.
 
+pub(crate) mod grove;
 pub(crate) mod lattice;
 pub(crate) mod network;
 pub(crate) mod tiles;
+pub(crate) mod trees;

@@ -1,9 +1,10 @@
-//! A metric as a sum of float64 tables over levels.
+//! A metric as a sum of float64 tables and trees over levels.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::exact::fixed::trees::{Trees, tested_variables};
 use crate::exact::question::domain::Domain;
 use crate::exact::question::levels::{Levels, no_architecture};
 use crate::space::definition::Space;
@@ -29,10 +30,14 @@ pub(crate) struct Network {
     tables: Arc<RawTables>,
     /// What the tables are multiplied by.
     scale: f64,
+    /// Trees, with what they are multiplied by.
+    trees: Vec<(f64, Arc<Trees>)>,
     /// No value, computed in float64 in any order, is farther from the tables' sum.
     ///
-    /// Let M be the sum of the surrogate's largest cells, one a table, and of its constant, and u = 2^-53.
-    /// - A prediction adds up the constant and a cell a table, in any order: it rounds by `sets` u M at most.
+    /// Let M be the sum of the surrogate's largest cells, one a table, of the trees' largest leaves, and of its constant,
+    /// and u = 2^-53.
+    /// - A prediction adds up the constant, a cell a table and a leaf a tree, in any order: it rounds by `sets` u M at
+    ///   most, where a tree counts as a set.
     /// - Filling the tables here adds up cells of tables over the same levels: again `sets` u M.
     /// - Purifying, within a part of the space, moves means to tables over a level less. The same float is taken away
     ///   here and added there, so the rounding of a mean does not matter, that of the two operations does. Means are
@@ -47,7 +52,7 @@ pub(crate) struct Network {
     pub(crate) rounding: f64,
 }
 
-/// Which variables some table depends on.
+/// Which variables some table or tree depends on.
 pub(crate) fn relevant_variables(space: &Space, surrogate: &Surrogate, relevant: &mut [bool]) {
     let (tables, cells) = (&surrogate.tables, surrogate.tables.mean_cells());
     for (set, window) in tables.sets.iter().zip(tables.offsets.windows(2)) {
@@ -58,6 +63,7 @@ pub(crate) fn relevant_variables(space: &Space, surrogate: &Surrogate, relevant:
             tables.granularity.variables(space, axis as usize).for_each(|v| relevant[v] = true);
         }
     }
+    tested_variables(surrogate, relevant);
 }
 
 /// A surrogate's table on its way to one over levels.
@@ -68,7 +74,7 @@ struct Part {
 }
 
 impl Network {
-    /// The mean of a surrogate's members, which must be tables alone, within a domain.
+    /// The mean of a surrogate's members within a domain.
     pub(crate) fn new(
         space: &Space,
         surrogate: &Surrogate,
@@ -81,6 +87,9 @@ impl Network {
         let mut constant = surrogate.mean_constant();
         let axes = axis_states(space, surrogate.tables.granularity, domain, levels);
         let (parts, magnitude) = parts_of(&surrogate.tables, &cells, &axes, &mut constant);
+        let (trees, of_trees) = Trees::new(space, surrogate, domain, levels)?;
+        constant += of_trees;
+        let magnitude = magnitude + trees.magnitude + of_trees.abs();
         let total: usize = parts.keys().map(|set| set.cells(&cards)).fold(0, usize::saturating_add);
         if total > MAX_LEVEL_CELLS {
             return Err(Error::model(format!(
@@ -98,8 +107,10 @@ impl Network {
         if surrogate.tables.form == Form::Given || !domain.is_whole() || space.has_rules() {
             constant += purify(&mut tables, &cards, run)?;
         }
-        let rounding = (surrogate.tables.sets.len() + ROUNDINGS) as f64 * f64::EPSILON * magnitude;
-        Ok(Network { cards, constant, tables: Arc::new(tables), scale: 1.0, rounding })
+        let sets = surrogate.tables.sets.len() + trees.roots.len();
+        let rounding = (sets + ROUNDINGS) as f64 * f64::EPSILON * magnitude;
+        let trees = if trees.roots.is_empty() { Vec::new() } else { vec![(1.0, Arc::new(trees))] };
+        Ok(Network { cards, constant, tables: Arc::new(tables), scale: 1.0, trees, rounding })
     }
 
     /// The rules that tie levels together: 0 at architectures that obey them, -1 or less at others; `None` where none do.
@@ -152,7 +163,7 @@ impl Network {
         let largest = |cells: &Vec<f64>| cells.iter().fold(0.0f64, |m, c| m.max(c.abs()));
         let rounding = ROUNDINGS as f64 * f64::EPSILON * tables.values().map(largest).sum::<f64>();
         let constant = purify(&mut tables, &cards, run)?;
-        Ok(Some(Network { cards, constant, tables: Arc::new(tables), scale: 1.0, rounding }))
+        Ok(Some(Network { cards, constant, tables: Arc::new(tables), scale: 1.0, trees: Vec::new(), rounding }))
     }
 
     /// This function, lower by more than it ranges over where another one is not 0.
@@ -166,7 +177,8 @@ impl Network {
         let total = |of: fn(&Network) -> f64, sign: fn(f64) -> f64| parts.iter().map(|(w, n)| sign(*w) * of(n)).sum();
         let (constant, rounding) = (total(|n| n.constant, |w| w), total(|n| 2.0 * n.rounding, f64::abs));
         if let [(weight, only)] = parts {
-            return Network { constant, rounding, scale: weight * only.scale, ..(*only).clone() };
+            let trees = only.weighted(*weight).collect();
+            return Network { constant, rounding, trees, scale: weight * only.scale, ..(*only).clone() };
         }
         let mut tables = RawTables::new();
         for &(weight, part) in parts {
@@ -175,7 +187,18 @@ impl Network {
                 target.iter_mut().zip(cells).for_each(|(sum, cell)| *sum += weight * part.scale * cell);
             }
         }
-        Network { cards: parts[0].1.cards.clone(), constant, tables: Arc::new(tables), scale: 1.0, rounding }
+        let trees = parts.iter().flat_map(|(weight, part)| part.weighted(*weight)).collect();
+        Network { cards: parts[0].1.cards.clone(), constant, tables: Arc::new(tables), scale: 1.0, trees, rounding }
+    }
+
+    /// The trees, multiplied.
+    fn weighted(&self, weight: f64) -> impl Iterator<Item = (f64, Arc<Trees>)> {
+        self.trees.iter().map(move |(own, trees)| (weight * own, trees.clone()))
+    }
+
+    /// Trees, with what they are multiplied by.
+    pub(crate) fn trees(&self) -> &[(f64, Arc<Trees>)] {
+        &self.trees
     }
 
     /// Whether bounds can be computed.
@@ -183,9 +206,9 @@ impl Network {
         self.magnitude() <= MAX_VALUE && self.constant.abs() <= MAX_VALUE && self.rounding <= MAX_VALUE
     }
 
-    /// Number of tables.
-    pub(crate) fn tables(&self) -> usize {
-        self.tables.len()
+    /// Number of tables and trees.
+    pub(crate) fn parts(&self) -> usize {
+        self.tables.len() + self.trees.iter().map(|(_, trees)| trees.roots.len()).sum::<usize>()
     }
 
     /// The table over some levels, in that order of axes; unscaled cells.
@@ -226,19 +249,28 @@ impl Network {
         let cell = |(set, cells): (&AxisSet, &Vec<f64>)| {
             cells[set.axes().iter().fold(0, |at, &a| at * self.cards[a as usize] + states[a as usize])]
         };
-        self.constant + self.scale * self.tables.iter().map(cell).sum::<f64>()
+        let of_trees = self.trees.iter().map(|(weight, trees)| weight * trees.value(states)).sum::<f64>();
+        self.constant + self.scale * self.tables.iter().map(cell).sum::<f64>() + of_trees
     }
 
-    /// Standard deviation over all states, where the tables have zero means.
+    /// By level, the variance of the trees, as if they had nothing in common.
+    pub(crate) fn tree_variances(&self) -> Vec<f64> {
+        let of_level = |level: usize| self.trees.iter().map(|(w, trees)| w * w * trees.variances[level]).sum();
+        (0..self.cards.len()).map(of_level).collect()
+    }
+
+    /// Standard deviation over all states, where the tables have zero means; roughly, where there are trees.
     pub(crate) fn deviation(&self) -> f64 {
-        self.variances().iter().map(|(_, variance)| variance).sum::<f64>().sqrt()
+        let of_tables: f64 = self.variances().iter().map(|(_, variance)| variance).sum();
+        (of_tables + self.tree_variances().iter().sum::<f64>()).sqrt()
     }
 
-    /// Sum of the tables' largest absolute cells: no sum of some of them is larger.
+    /// Sum of the tables' largest absolute cells, and of the trees' leaves: no sum of some of them is larger.
     pub(crate) fn magnitude(&self) -> f64 {
         let largest = |cells: &Vec<f64>| cells.iter().fold(0.0f64, |m, c| m.max(c.abs()));
         // In order: a parallel sum would round differently from run to run.
-        self.scale.abs() * map(self.tables.values(), largest).iter().sum::<f64>()
+        let of_trees: f64 = self.trees.iter().map(|(weight, trees)| weight.abs() * trees.magnitude).sum();
+        self.scale.abs() * map(self.tables.values(), largest).iter().sum::<f64>() + of_trees
     }
 }
 

@@ -13,6 +13,7 @@ pub(crate) fn random_states(cards: &[usize], seed: u64) -> Vec<usize> {
 pub(crate) fn responses(lattice: &Lattice, states: &[usize], level: usize, out: &mut [i32]) {
     let n = states.len();
     out.copy_from_slice(&lattice.unary[level][..out.len()]);
+    lattice.grove.responses(states, level, out);
     let mut add = |table: &[i32], first: usize, step: usize| {
         if !table.is_empty() {
             out.iter_mut().enumerate().for_each(|(s, sum)| *sum = sum.wrapping_add(table[first + s * step]));
