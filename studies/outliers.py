@@ -26,7 +26,7 @@ __all__ = ["errors"]
 
 NOISE = 0.1
 SHARE = 50  # one row in so many is an outlier
-STEPS = [[300, 60]]
+STEPS = [(300, 60)]
 
 
 def errors(rows: int, multiple: float, draw: int) -> list[float]:
@@ -57,7 +57,7 @@ def _function(choices: NDArray[np.uint8], random: np.random.Generator) -> Floats
         values += random.standard_normal(4)[column]
     for one, other in combinations(choices.T, 2):
         values += 0.5 * random.standard_normal((4, 4))[one, other]
-    return (values - values.mean()) / values.std()
+    return np.asarray((values - values.mean()) / values.std())
 
 
 def main() -> None:
