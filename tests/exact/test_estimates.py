@@ -41,14 +41,36 @@ def test_residuals_are_heteroscedastic_and_intervals_cover(dataset):
     starts = np.cumsum([0, *(len(v.choices) for v in dataset.space.variables[:-1])])
     of_row = found.factors[starts + dataset.choices].prod(axis=1)
     scores = np.abs(errors) / np.hypot(0.5, found.residual * of_row)
-    assert np.abs(np.array(coverage(scores)) - LEVELS).max() < 0.02
+    assert found.degrees_of_freedom is None
+    assert np.abs(np.array(coverage(scores, None)) - LEVELS).max() < 0.02
     assert np.allclose(np.sort(scores), found.scores, rtol=1e-5)
     assert len(found.training) == len(np.unique(dataset.choices, axis=0))
 
 
-def test_heavy_tails_are_covered_as_well_as_normal_intervals_can(dataset):
-    found = estimate_uncertainty(dataset, ensemble_of(dataset, tail="student")[0])
-    assert np.abs(np.array(coverage(found.scores)) - LEVELS).max() < 0.04
+def test_heavy_tails_have_a_student_t(dataset):
+    ensemble, errors = ensemble_of(dataset, tail="student")
+    normal, found = (estimate_uncertainty(dataset, ensemble, tails=tails) for tails in ("normal", "likelihood"))
+    assert normal.degrees_of_freedom is None
+    assert np.abs(np.array(coverage(normal.scores, None)) - LEVELS).max() < 0.04
+    assert 2.9 < found.degrees_of_freedom < 4.2  # three, and the normal spread
+    assert np.abs(np.array(coverage(found.scores, found.degrees_of_freedom)) - LEVELS).max() < 0.015
+    # what the middle of a normal distribution says of the deviation is too small
+    sizes = np.where(dataset.choices[:, 0] == 2, 3.0, 1.0)
+    small = errors[sizes == 1].std()
+    assert normal.residual * normal.factors[0] < 0.85 * small
+    assert found.residual * found.factors[0] == pytest.approx(small, rel=0.15)
+
+
+def test_gross_outliers_do_not_ruin_what_is_said_of_the_rest(dataset):
+    ensemble, errors = ensemble_of(dataset)
+    clean = estimate_uncertainty(dataset, ensemble)
+    targets = errors.copy()
+    targets[::50] += 1e5  # 2 % of the rows
+    found = estimate_uncertainty(dataset, dataclasses.replace(ensemble, targets=targets))
+    assert found.degrees_of_freedom == 2.5
+    covered = coverage(found.scores, found.degrees_of_freedom)
+    assert np.abs(np.array(covered) - LEVELS).max() < 0.06
+    assert found.factors[2] / found.factors[0] == pytest.approx(clean.factors[2] / clean.factors[0], rel=0.2)
 
 
 def test_noise_comes_from_repeats_or_from_the_settings(dataset):

@@ -5,8 +5,9 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from accelnas.errors import ModelError
-from accelnas.fitting.anova import AnovaKernel, GaussianProcess, learn, posterior_members
+from accelnas.fitting.anova import AnovaKernel, GaussianProcess, learn, posterior_members, robust
 from accelnas.fitting.anova.process import _likelihood_gradient, log_likelihood
+from accelnas.fitting.anova.robust import reweighted
 from accelnas.fitting.families import Recipe, Sample
 from accelnas.fitting.families.anova import LIKELIHOOD, AnovaProcess
 from small_samples import space_of
@@ -187,3 +188,54 @@ def test_blocks_of_many_states_are_told_apart_or_refused():
 def test_orders_are_checked(space, orders, over, message):
     with pytest.raises(ModelError, match=message):
         AnovaKernel(space, orders, over)
+
+
+def noisy(space, outlying):
+    """All architectures, a function of pairs of choices, and measurements: sd .1, one in 40 off by ten of them."""
+    random = np.random.default_rng(4)
+    choices = space.range(0, space.size)
+    kernel = AnovaKernel(space, [2, 2])
+    theta = theta_of(kernel)
+    theta[kernel.noise] = np.log(0.01)
+    truth = np.linalg.cholesky(kernel.matrix(theta, choices, choices) + 1e-9 * np.eye(len(choices))) @ (
+        random.standard_normal(len(choices))
+    )
+    measured = truth + 0.1 * random.standard_normal(len(choices))
+    measured[5::40] += outlying
+    return kernel, theta, choices, truth, measured
+
+
+def test_outliers_do_not_ruin_a_robust_process(space):
+    errors = {}
+    for outlying in (0.0, 1.0, 10.0):
+        kernel, _, choices, truth, measured = noisy(space, outlying)
+        mean, scale = measured.mean(), measured.std()
+        targets = (measured - mean) / scale
+        plain = GaussianProcess(kernel, learn(kernel, choices, targets, [[288, 40]], 0), choices, targets)
+        found = robust(plain)
+        assert (found is plain) == (outlying == 0)
+        errors[outlying] = [np.abs(mean + scale * p.predict(choices) - truth).mean() for p in (plain, found)]
+    (clean, _), (plain, found), (ruined, saved) = errors.values()
+    assert plain > 2 * clean
+    assert found < 0.75 * plain
+    assert saved < min(0.15 * ruined, 2 * clean)
+
+
+def test_weights_are_those_of_expectation_and_maximisation(space):
+    """After a round more, noise is what the expected squares of misses ask for, by the posterior's own formulas."""
+    kernel, theta, choices, _, measured = noisy(space, 1.0)
+    process = reweighted(GaussianProcess(kernel, theta, choices, measured), 3.0)
+    mean, variance = process.posterior(choices)
+    np.testing.assert_allclose(process.squared_misses(), (measured - mean) ** 2 + variance, rtol=1e-6)
+    outlying = np.zeros(len(choices), bool)
+    outlying[5::40] = True
+    assert process.noise[outlying].min() > 5 * np.median(process.noise)
+    # means of rows left out are those of a process without them, with the same noise of the others
+    rest = np.arange(3, len(choices))
+    other = GaussianProcess(kernel, theta, choices[rest], measured[rest], process.noise[rest])
+    np.testing.assert_allclose(process.left_out([np.arange(3)])[0][:3], other.predict(choices[:3]), rtol=1e-8)
+
+
+def test_robust_is_a_switch(space):
+    with pytest.raises(ModelError, match="recipe r: robust is 1; choose true or false"):
+        AnovaProcess(Recipe("r", "anova_process", parameters={"robust": 1}), space)

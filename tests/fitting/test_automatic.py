@@ -185,6 +185,9 @@ def test_models_are_chosen_and_written(tmp_path):
     assert 0.5 < np.mean(np.abs(mean - values[others]) < 2 * std) <= 1
     told = json.loads((tmp_path / "b/fit.json").read_text(), parse_constant=pytest.fail)  # no NaN
     assert [a["name"] for a in told["attempts"]["top1"]] == [a.name for a in found[0].attempts]
+    errors, freedom = told["errors"]["top1"], bench.degrees_of_freedom("top1")
+    assert errors["degrees_of_freedom"] == (None if freedom == np.inf else freedom)
+    assert errors["coverage"] == pytest.approx({"0.5": 0.5, "0.8": 0.8, "0.95": 0.95}, abs=0.1)
     assert bench.provenance("top1")["recipe"] == found[0].family
 
 
@@ -248,7 +251,7 @@ def test_models_of_one_scale_become_one_surrogate(tmp_path):
     left_out = np.asarray(link_of(metric).inverse(stack.predict(linked)))
     figures = evaluate(values, left_out)
     choice = Choice(settings, parts, stack, left_out, [Attempt("a", figures, 0.0, "chosen")], figures)
-    noise = _write_stack(data, whole_split(data), choice, stack, tmp_path / "b", 1, None)
+    _, noise = _write_stack(data, whole_split(data), choice, stack, tmp_path / "b", 1, None)
     bench = accelnas.load(tmp_path / "b")
     fresh = space.sample(2000, seed=3)
     sums = [w * part.predict_members(fresh) for w, part in zip(stack.weights, parts, strict=True)]

@@ -64,6 +64,7 @@ def bench(tmp_path_factory):
     for link in LINKS:
         for granularity in ("variables", "blocks"):
             write(directory, f"{link}_{granularity}", link, granularity, uncertainty())
+    write(directory, "heavy", "reciprocal", known=uncertainty(degrees_of_freedom=4.5))
     write(directory, "plain")
     write(directory, "stated", "log", noise=0.5)
     write(directory, "exact", noise=0.0)
@@ -208,6 +209,21 @@ def test_derived_metrics_keep_what_can_be_kept(bench):
         unknown.query(ROWS, "twice", seed=1)
 
 
+def test_tails_are_told_and_change_nothing_else(bench):
+    assert bench.degrees_of_freedom("heavy") == 4.5
+    assert bench.derive("half", "heavy / 2", direction="minimise").degrees_of_freedom("half") == 4.5
+    assert bench.degrees_of_freedom("log_blocks") == np.inf
+    # a file without them is of the oldest version that holds it
+    versions = {name: header_of(bench, name)["format_version"] for name in ("heavy", "log_blocks", "below_blocks")}
+    assert versions == {"heavy": 4, "log_blocks": 1, "below_blocks": 4}
+
+
+def header_of(bench, name):
+    content = (bench.path / f"{name}.safetensors").read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    return json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["accelnas"])
+
+
 def test_what_a_metric_can_not_give_is_refused(bench):
     for name in ("plain", "unrepeated"):
         with pytest.raises(MetricError, match=f'metric "{name}" comes without a noise; predict it, or fit it'):
@@ -217,6 +233,8 @@ def test_what_a_metric_can_not_give_is_refused(bench):
         for method in (bench.distance, bench.is_far):
             with pytest.raises(MetricError, match=f'metric "{name}" comes without fitted architectures; fit it'):
                 method(ROWS, name)
+    with pytest.raises(MetricError, match='metric "plain" comes without held-out errors; fit it'):
+        bench.degrees_of_freedom("plain")
     with pytest.raises(MetricError, match='metric "exact" is exact, without held-out errors; use its predictions'):
         bench.predict_interval(ROWS, "exact")
     for seed in (-1, 2**64, None, 0.5):
@@ -242,6 +260,8 @@ def test_wrong_uncertainty_is_not_written(tmp_path):
     scores = uncertainty()["scores"]
     for change, message in (
         ({"noise": -1.0}, "uncertainty.noise is -1, expected a finite number of at least 0"),
+        ({"degrees_of_freedom": 2.0}, "degrees_of_freedom is 2, expected a finite number above 2; leave it out where"),
+        ({"degrees_of_freedom": np.nan}, "uncertainty.degrees_of_freedom is NaN"),
         ({"factors": FACTORS[1:]}, "uncertainty.factors has 70 numbers, the variables have 71 choices"),
         ({"scores": scores[::-1].copy()}, "uncertainty.scores is not sorted"),
         ({"training": FITTED[::-1].copy()}, "uncertainty.training: row 1 does not follow row 0; sort distinct rows"),
@@ -267,3 +287,14 @@ def test_golden_artifact_with_uncertainty(tmp_path):
     toml.write_text(toml.read_text().replace("calibrated = true\n", ""))
     with pytest.raises(ArtifactError, match=r"whether it is calibrated are .* true\), benchmark.toml says"):
         accelnas.load(tmp_path / "bench").predict(0, "calibrated")
+
+
+def test_golden_artifact_with_heavy_tails():
+    golden = accelnas.load(GOLDEN.parent / "v4")
+    expected = json.loads((golden.path / "expected.json").read_text())["heavy"]
+    rows = golden.space.range(0, golden.space.size)
+    assert golden.degrees_of_freedom("heavy") == expected["degrees_of_freedom"] == 3.5
+    np.testing.assert_allclose(
+        golden.predict_interval(rows, "heavy"), [expected["lower"], expected["upper"]], rtol=1e-12
+    )
+    assert [golden.degrees_of_freedom(name) for name in ("below", "above")] == [np.inf, np.inf]

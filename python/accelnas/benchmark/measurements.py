@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, overload
 
 from accelnas.arguments import check_number, check_seed, check_threads
@@ -139,6 +140,38 @@ class Measurements(Opened):
         rows = self.space.encode(archs)
         lower, upper = self._core.predict_interval(rows, position, level, threads)
         return unpack(archs, lower), unpack(archs, upper)
+
+    def degrees_of_freedom(self, metric: str) -> float:
+        """Say how heavy the tails of a metric's errors are: the degrees of freedom of their Student's t.
+
+        On the scale of the link, a measurement's error in total standard deviations is distributed like
+        ``sqrt((nu - 2) / nu) * t``, with t Student's of nu degrees of freedom, which has a standard deviation of 1.
+        It was fitted to errors on architectures left out of a cross-validation, where they are clearly no normal ones.
+        `predict_interval` needs no distribution.
+
+        Parameters
+        ----------
+        metric : str
+            A metric's name.
+
+        Returns
+        -------
+        float
+            Above 2; infinite where errors are normal.
+
+        Raises
+        ------
+        MetricError
+            If the metric has no held-out errors.
+
+        Examples
+        --------
+        >>> import accelnas
+        >>> accelnas.load().degrees_of_freedom("accuracy")
+        inf
+        """
+        found = self._core.degrees_of_freedom(self._position(metric))
+        return math.inf if found is None else found
 
     def distance(self, archs: Architectures, metric: str, *, threads: int | None = None) -> Values:
         """Count the variables in which architectures differ from the nearest one that a metric was fitted on.

@@ -181,7 +181,8 @@ class Opened:
             A metric's name, or several, predicted in one pass; all of them by default.
         return_std : bool or "members"
             Also give the standard deviation of a measurement around the prediction, which was calibrated on
-            held-out measurements: how far the ensemble members disagree, and what they all miss. With
+            held-out measurements: how far the ensemble members disagree, and what they all miss. Errors are
+            normal, or as `Benchmark.degrees_of_freedom` says. With
             ``"members"``, and for metrics that are not `Metric.calibrated`, the members' population
             standard deviation alone, which understates the error.
         dtype : {"float32", "float64"}

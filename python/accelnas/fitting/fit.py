@@ -144,7 +144,7 @@ def fit_benchmark(
         else:
             ids = np.concatenate([split.train, split.val])
             ensemble = fit_ensemble(dataset, ids, metric, settings, threads, tell, members)
-            uncertainty = estimate_uncertainty(dataset, ensemble)
+            uncertainty = estimate_uncertainty(dataset, ensemble, tails=settings.tails)
             noise = unit_noise(dataset, ensemble, uncertainty)
             write_ensemble(dataset, split, settings, ensemble, uncertainty, noise, out, threads, verified_rows)
             predicted = ensemble.predict(dataset.choices)

@@ -15,6 +15,7 @@ from accelnas.files import parse_toml, read_text
 from accelnas.fitting.families import FAMILIES, Recipe, Stage
 from accelnas.fitting.metric import DIRECTIONS, LINK_NAMES, MetricSpec
 from accelnas.fitting.mnasnet import FORMULAS
+from accelnas.fitting.tails import TAILS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,6 +51,7 @@ class Settings:
     metrics: Mapping[str, MetricSettings]  # by name, in the artifact's order
     sha256: str  # digest of the TOML text
     recipe: Recipe | None = None  # the first: that of metrics which the settings don't have, see `of`
+    tails: str = "likelihood"  # of errors: one of `accelnas.fitting.tails.TAILS`
 
     def metric(self, name: str) -> MetricSettings:
         """Give the settings of a metric, or an error that names those there are."""
@@ -212,6 +214,7 @@ def _settings(table: _Table, text: str, known_metrics: Mapping[str, Any]) -> Set
         },
         sha256=hashlib.sha256(text.encode()).hexdigest(),
         recipe=next(iter(recipes.values()), None),
+        tails=table.one_of("tails", TAILS, "likelihood"),
     )
     table.finish()
     return settings

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from accelnas.fitting.checks import pooled_noise
 from accelnas.fitting.ensemble import beyond, link_of
+from accelnas.fitting.tails import central_size, heavy_tails
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,12 +25,24 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["LEVELS", "Uncertainty", "coverage", "estimate_uncertainty", "of_rows", "repeat_noise", "total_deviation"]
+__all__ = [
+    "LEVELS",
+    "Uncertainty",
+    "calibrated_level",
+    "coverage",
+    "estimate_uncertainty",
+    "of_rows",
+    "repeat_noise",
+    "total_deviation",
+]
 
 LEVELS = (0.5, 0.8, 0.95)
 """Central intervals whose coverage is calibrated and reported."""
 PENALTY = 5.0  # on the logarithm of a choice's factor, in rows
 SMALLEST_MISS = 1e-2  # in typical ones: a row that is met by chance says little
+OUTLYING = 15.0  # medians: where the root mean square is more, outliers make it
+LEAST_TYPICAL = 1e-4  # of the root mean square
+LEVELS_TRIED = 0.05, 2.0, 400  # least and greatest level, in typical errors, and their number
 
 
 @dataclass(frozen=True)
@@ -42,16 +55,22 @@ class Uncertainty:
     # float32 (n,): sorted sizes of left-out errors in total standard deviations, for conformal intervals
     scores: NDArray[np.float32]
     training: NDArray[np.uint8]  # uint8 (n, variables): the architectures that were fitted
+    # above 2: of the Student's t that errors have, with the standard deviations above; None for normal ones
+    degrees_of_freedom: float | None = None
 
 
 def estimate_uncertainty(
-    dataset: Dataset, ensemble: Ensemble, folds: Sequence[NDArray[np.intp]] | None = None
+    dataset: Dataset,
+    ensemble: Ensemble,
+    folds: Sequence[NDArray[np.intp]] | None = None,
+    tails: str = "likelihood",
 ) -> Uncertainty:
     """Estimate a metric's uncertainty from the rows that each fold leaves out.
 
     The residual is heteroscedastic: the logarithm of an error's size is fitted by ridge regression on
-    the choices of all variables (Harvey 1976), which gives each choice a factor. The residual's level is the
-    one with which central normal intervals of 50, 80 and 95 % cover left-out measurements best.
+    the choices of all variables (Harvey 1976), which gives each choice a factor. Where the likelihood says clearly that
+    errors have heavier tails than normal ones, they have a Student's t, unless `tails` is ``"normal"``. The residual's
+    level is the one with which central intervals of 50, 80 and 95 % cover left-out measurements best.
     With folds, an error is compared with factors that were fitted without its fold: of few rows, those of all of them
     make every error look small.
     """
@@ -64,11 +83,11 @@ def estimate_uncertainty(
     for fold in folds or ():
         others = np.setdiff1d(np.arange(len(error)), fold, assume_unique=True)
         of_row[fold] = of_rows(_factors(error[others], choices[others], cards), choices[fold], dataset.space)
-    unit = float(np.sqrt(np.mean(np.square(error)))) or 1.0
-    levels = unit * np.geomspace(0.05, 2.0, 400)
-    found = np.array([coverage(error / total_deviation(spread, level * of_row)) for level in levels])
-    misses = np.abs(found - LEVELS).max(axis=1)
-    residual = float(levels[int(np.argmin(misses))])
+    levels = _levels(error)
+    freedom = None
+    if tails != "normal":
+        freedom = heavy_tails(error, lambda level: total_deviation(spread, level * of_row), (levels[0], levels[-1]))
+    residual = calibrated_level(error, spread, of_row, freedom)
     scores = np.sort(error / total_deviation(spread, residual * of_row)).astype(np.float32)
     noise = ensemble.metric.noise
     if noise is not None:  # stated in the metric's unit
@@ -76,12 +95,27 @@ def estimate_uncertainty(
         noise /= float(link_of(ensemble.metric).slope(np.median(values)))
     else:
         noise = repeat_noise(dataset, ensemble.metric)
-    return Uncertainty(noise, residual, factors, scores, np.unique(choices, axis=0))
+    return Uncertainty(noise, residual, factors, scores, np.unique(choices, axis=0), freedom)
 
 
-def coverage(scores: Floats) -> list[float]:
-    """Shares of errors, in standard deviations, inside the central normal intervals of `LEVELS`."""
-    return [float(np.mean(scores <= NormalDist().inv_cdf(0.5 + level / 2))) for level in LEVELS]
+def calibrated_level(error: Floats, spread: Floats, of_row: Floats, freedom: float | None) -> float:
+    """Give the level of the residual with which central intervals cover errors best.
+
+    Parameters
+    ----------
+    error, spread, of_row : float64 array (n,)
+        Sizes of errors of rows left out, the members' standard deviations there, and the products of their factors.
+    freedom : float or None
+        Degrees of freedom of Student's t; None for the normal distribution.
+    """
+    levels = _levels(error)
+    found = np.array([coverage(error / total_deviation(spread, level * of_row), freedom) for level in levels])
+    return float(levels[int(np.argmin(np.abs(found - LEVELS).max(axis=1)))])
+
+
+def coverage(scores: Floats, freedom: float | None) -> list[float]:
+    """Shares of errors, in standard deviations, inside the central intervals of `LEVELS`; `freedom` as above."""
+    return [float(np.mean(scores <= central_size(level, freedom))) for level in LEVELS]
 
 
 def repeat_noise(dataset: Dataset, metric: MetricSpec) -> float | None:
@@ -107,8 +141,7 @@ def of_rows(factors: Floats, choices: NDArray[np.uint8], space: Space) -> Floats
 
 def _factors(error: Floats, choices: NDArray[np.uint8], cards: list[int]) -> Floats:
     """Factor of each choice, with a geometric mean of 1 over the choices of each variable."""
-    typical = float(np.sqrt(np.mean(np.square(error)))) or 1.0
-    size = np.log(np.maximum(error / typical, SMALLEST_MISS))
+    size = np.log(np.maximum(error / _typical(error)[1], SMALLEST_MISS))
     one_hot = np.concatenate([np.eye(card)[choices[:, v]] for v, card in enumerate(cards)], axis=1)
     gram = one_hot.T @ one_hot + PENALTY * np.eye(one_hot.shape[1])
     with threadpool_limits(1, "blas"):  # sums in one order
@@ -116,3 +149,19 @@ def _factors(error: Floats, choices: NDArray[np.uint8], cards: list[int]) -> Flo
     for of_variable in np.split(logarithms, np.cumsum(cards)[:-1]):
         of_variable -= of_variable.mean()  # in place
     return np.exp(logarithms)
+
+
+def _levels(error: Floats) -> Floats:
+    """Levels of the residual to choose from, ascending in equal ratios; more of them where errors have outliers."""
+    square, typical = _typical(error)
+    least, greatest, count = LEVELS_TRIED
+    more = (count - 1) * math.log(square / typical) / math.log(greatest / least)
+    return np.asarray(typical * np.geomspace(least, greatest * (square / typical), count + math.ceil(more)))
+
+
+def _typical(error: Floats) -> tuple[float, float]:
+    """Root mean square of errors, and the same without what gross outliers add; never 0."""
+    square, median = float(np.sqrt(np.mean(np.square(error)))), float(np.median(error))
+    if not median:  # nothing is typical where most rows are met exactly
+        return square or 1.0, square or 1.0
+    return square, min(square, max(OUTLYING * median, LEAST_TYPICAL * square))

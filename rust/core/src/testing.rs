@@ -67,6 +67,7 @@ pub(crate) fn uncertainty_of(space: &Space) -> Uncertainty {
         factors: (0..choices).map(|c| 0.5 + c as f64 / choices as f64).collect(),
         scores: (0..99).map(|i| i as f32 / 40.0).collect(),
         training: space.range(0, 5.min(space.size().unwrap_or(5)), &ALONE).unwrap(),
+        degrees_of_freedom: Some(4.5),
     }
 }
 

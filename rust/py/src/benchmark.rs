@@ -219,6 +219,11 @@ impl Benchmark {
         Ok((Flat(ends.0), Flat(ends.1)))
     }
 
+    /// Degrees of freedom of the Student's t that errors have; None where they are normal.
+    fn degrees_of_freedom(&self, py: Python<'_>, metric: usize) -> PyResult<Option<f64>> {
+        detached(py, 0, None, |_| self.core.degrees_of_freedom(metric))
+    }
+
     /// Number of variables in which every row differs from the nearest fitted one.
     fn distance(&self, rows: Rows<'_>, metric: usize, threads: Option<usize>) -> PyResult<Flat<u16>> {
         let distances = |rows: &[u8], run: &Run<'_>| run.in_pool(|| self.core.distances(metric, rows, run));

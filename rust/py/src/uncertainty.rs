@@ -18,6 +18,8 @@ pub(crate) struct Uncertainty<'py> {
     factors: PyReadonlyArray1<'py, f64>,
     scores: PyReadonlyArray1<'py, f32>,
     training: Rows<'py>,
+    #[pyo3(default)]
+    degrees_of_freedom: Option<f64>,
 }
 
 impl Uncertainty<'_> {
@@ -30,6 +32,7 @@ impl Uncertainty<'_> {
             factors: self.factors.as_slice().map_err(contiguous)?.to_vec(),
             scores: self.scores.as_slice().map_err(contiguous)?.to_vec(),
             training: choice_bytes(space, &self.training)?.to_vec(),
+            degrees_of_freedom: self.degrees_of_freedom,
         })
     }
 }
@@ -46,5 +49,6 @@ pub(crate) fn to_dict<'py>(
     dict.set_item("factors", Flat(uncertainty.factors))?;
     dict.set_item("scores", Flat(uncertainty.scores))?;
     dict.set_item("training", Wide(uncertainty.training, width))?;
+    dict.set_item("degrees_of_freedom", uncertainty.degrees_of_freedom)?;
     Ok(dict)
 }

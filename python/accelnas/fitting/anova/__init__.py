@@ -5,6 +5,7 @@ from accelnas.fitting.anova.known import KnownKernel
 from accelnas.fitting.anova.posterior import Tables, posterior_members
 from accelnas.fitting.anova.process import GaussianProcess, learn
 from accelnas.fitting.anova.product import ProductKernel
+from accelnas.fitting.anova.robust import robust
 from accelnas.fitting.anova.selection import likeliest
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "learn",
     "likeliest",
     "posterior_members",
+    "robust",
 ]

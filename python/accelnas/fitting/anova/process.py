@@ -148,14 +148,20 @@ def _cholesky(matrix: Floats) -> Floats:
 
 
 class GaussianProcess:
-    """A Gaussian process with a kernel's learned parameters, conditioned on choices and float64 targets (n,)."""
+    """A Gaussian process with a kernel's learned parameters, conditioned on choices and float64 targets (n,).
 
-    def __init__(self, kernel: Kernel, theta: Floats, choices: Choices, targets: Floats) -> None:
+    The noise's variances, float64 (n,), are those learned, unless others are given.
+    """
+
+    def __init__(
+        self, kernel: Kernel, theta: Floats, choices: Choices, targets: Floats, noise: Floats | None = None
+    ) -> None:
         self.kernel, self.theta = kernel, theta
         self.choices, self.targets = choices, targets
         self.axes = kernel.axes(choices)  # uint8 (n, axes): states of what interacts in each training row
         self._states = kernel.states(choices)
-        self.noise = np.full(len(targets), np.exp(theta[kernel.noise]))  # float64 (n,): each target's noise's variance
+        # float64 (n,): each target's noise's variance
+        self.noise = np.full(len(targets), np.exp(theta[kernel.noise])) if noise is None else noise
         matrix = kernel.matrix(theta, self._states, self._states)
         matrix[np.diag_indices_from(matrix)] += self.noise
         self.factor = _cholesky(matrix)  # lower
@@ -173,6 +179,11 @@ class GaussianProcess:
         own = np.diag(self.kernel.matrix(self.theta, states, states))
         known = np.einsum("ij,ji->i", across, cho_solve((self.factor, True), across.T, check_finite=False))
         return across @ self.alpha, own - known
+
+    def squared_misses(self) -> Floats:
+        """Give expected squares of what targets differ by from the function, given all of them, float64 (n,)."""
+        inverse, _ = dpotri(self.factor, lower=1)
+        return np.asarray(np.square(self.noise * self.alpha) + self.noise - self.noise**2 * np.diag(inverse))
 
     def left_out(self, folds: Sequence[NDArray[np.intp]]) -> tuple[Floats, Floats]:
         """Mean and variance (noise included) of each row given the rows of the other folds, in closed form.

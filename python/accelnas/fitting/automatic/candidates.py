@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from accelnas.fitting.anova.robust import ROUNDS
 from accelnas.fitting.anova.selection import ROWS, STEPS
 from accelnas.fitting.automatic.scales import likeliest_scales
 from accelnas.fitting.ensemble import link_of
@@ -54,11 +55,12 @@ _LEAVES = {"num_leaves": 31, "learning_rate": 0.05, "min_data_in_leaf": 5, "bagg
 _PROCESS = {"processes": 2, "relearned": FEW}
 _PRODUCT = Recipe("product", "product_process", parameters={"steps": [[700, 120]], **_PROCESS})
 _AVERAGED = replace(_PRODUCT, parameters={**_PRODUCT.parameters, "processes": 6})
-_TRIPLES = Recipe("triples", "anova_process", parameters={"orders": [3, 3, 3], "steps": [[800, 60]], **_PROCESS})
+_ROBUST = {**_PROCESS, "robust": True}
+_TRIPLES = Recipe("triples", "anova_process", parameters={"orders": [3, 3, 3], "steps": [[800, 60]], **_ROBUST})
 _GROWN = Recipe(
     "grown",
     "anova_process",
-    parameters={"orders": "likelihood", "positions": "likelihood", "steps": [[300, 80], [800, 20]], **_PROCESS},
+    parameters={"orders": "likelihood", "positions": "likelihood", "steps": [[300, 80], [800, 20]], **_ROBUST},
 )
 _XGBOOST = Recipe("trees", "xgboost", (Stage({"base_score": 0.0, **_TREES}, rounds=1000, stop=50),), one_hot=True)
 _LIGHTGBM = Recipe("leaves", "lightgbm", (Stage(_LEAVES, rounds=1000, stop=50),), one_hot=True)
@@ -118,7 +120,8 @@ class Candidate:
             def learning(count: int, most: int) -> float:
                 return count * _step(product, min(most, rows), variables) * (2 if self.known else 1)
 
-            each = sum(learning(count, most) for most, count in parameters["steps"]) + 6e-11 * rows**3
+            solved = 6e-11 * rows**3 * (1 + ROUNDS if parameters.get("robust") else 1)
+            each = sum(learning(count, most) for most, count in parameters["steps"]) + solved
             choosing = COMPARED * learning(STEPS, ROWS) if parameters.get("orders") == "likelihood" else 0.0
             apart = folds * (parameters["processes"] if rows <= SCARCE else 1) if rows <= parameters["relearned"] else 0
             return float(1.0 + (parameters["processes"] + apart) * each + choosing)

@@ -29,7 +29,7 @@ from accelnas.fitting.joined import tabulated_space
 from accelnas.fitting.provenance import kernels
 from accelnas.fitting.settings import MetricSettings
 from accelnas.fitting.splits import whole_split
-from accelnas.fitting.uncertainty import estimate_uncertainty
+from accelnas.fitting.uncertainty import LEVELS, coverage, estimate_uncertainty
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from accelnas.fitting.metric import MetricSpec
     from accelnas.fitting.settings import Settings
     from accelnas.fitting.splits import Split
+    from accelnas.fitting.uncertainty import Uncertainty
     from accelnas.models.predictor import Predictor
 
 __all__ = ["AutomaticResult", "fit_automatically"]
@@ -61,11 +62,14 @@ class AutomaticResult(MetricResult):
         Whether known metrics were of use; None where none were given.
     curve
         How the error falls with the rows; None of fewer than 80 rows, or where the budget had no room for it.
+    uncertainty
+        What is known of the errors, from rows left out.
     """
 
     attempts: Sequence[Attempt] = ()
     known: KnownOutcome | None = None
     curve: LearningCurve | None = None
+    uncertainty: Uncertainty | None = None
 
 
 def fit_automatically(
@@ -148,9 +152,9 @@ def fit_automatically(
         tell(metric.name, 0.0)
         choice = choose(dataset, ids, metric, budget, seed, threads, partial(tell, metric.name), views)
         if isinstance(choice.joint, Stack):
-            noise = _write_stack(dataset, parts, choice, choice.joint, out, threads, views)
+            uncertainty, noise = _write_stack(dataset, parts, choice, choice.joint, out, threads, views)
         else:
-            noise = _write_table(dataset, parts, choice, metric, out)
+            uncertainty, noise = _write_table(dataset, parts, choice, metric, out)
         if choice.is_plain:
             warnings.warn(
                 f"{metric.name}: models err by {choice.figures.mae:.4g} on rows left out, hardly less than a sum of "
@@ -180,6 +184,7 @@ def fit_automatically(
                 choice.attempts,
                 choice.known,
                 choice.curve,
+                uncertainty,
             )
         )
     about = {
@@ -190,6 +195,7 @@ def fit_automatically(
         "figures": {result.name: result.figures and _finite(result.figures) for result in results},
         "attempts": {result.name: [_told(attempt) for attempt in result.attempts] for result in results},
     }
+    about["errors"] = {result.name: result.uncertainty and _calibration(result.uncertainty) for result in results}
     about["curve"] = {result.name: result.curve and asdict(result.curve) for result in results}
     if views is not None:
         about["known"] = {result.name: result.known and asdict(result.known) for result in results}
@@ -206,8 +212,17 @@ def _finite(figures: Figures) -> dict[str, float | None]:
     return {name: value if np.isfinite(value) else None for name, value in asdict(figures).items()}
 
 
-def _write_table(dataset: Dataset, split: Split, choice: Choice, metric: MetricSpec, out: str | Path) -> float | None:
-    """Write predictions of all architectures; give the noise of one measurement."""
+def _calibration(uncertainty: Uncertainty) -> dict[str, object]:
+    """Give the tails of left-out errors, and the shares of them inside central intervals, by level."""
+    freedom = uncertainty.degrees_of_freedom
+    covered = coverage(uncertainty.scores.astype(np.float64), freedom)
+    return {"degrees_of_freedom": freedom, "coverage": dict(zip(map(str, LEVELS), covered, strict=True))}
+
+
+def _write_table(
+    dataset: Dataset, split: Split, choice: Choice, metric: MetricSpec, out: str | Path
+) -> tuple[Uncertainty, float | None]:
+    """Write predictions of all architectures; give what is known of errors, and the noise of one measurement."""
     own = MetricSettings(**{**vars(metric), "link": "identity", "limit": None})
     first = choice.ensembles[0]
     spread = np.zeros(len(choice.left_out))
@@ -221,7 +236,7 @@ def _write_table(dataset: Dataset, split: Split, choice: Choice, metric: MetricS
     provenance = _provenance(dataset, split, choice, "table")
     surrogate = _core.Surrogate.tabulated(space._core, table)
     write_metric(out, replace(own, noise=noise), surrogate, provenance, uncertainty)
-    return noise
+    return uncertainty, noise
 
 
 def _write_stack(
@@ -232,8 +247,8 @@ def _write_stack(
     out: str | Path,
     threads: int | None,
     known: KnownViews | None,
-) -> float | None:
-    """Compile the ensembles and their sum; give the noise of one measurement."""
+) -> tuple[Uncertainty, float | None]:
+    """Compile the ensembles and their sum; give what is known of errors, and the noise of one measurement."""
     joint = stack.ensemble(choice.ensembles, choice.left_out)
     uncertainty = estimate_uncertainty(dataset, joint, choice.folds)
     noise = unit_noise(dataset, joint, uncertainty)
@@ -244,7 +259,7 @@ def _write_stack(
     several = len(choice.ensembles) > 1
     if not several and choice.ensembles[0].fit.models.weights is None:
         write(choice.settings[0], joint, out)
-        return noise
+        return uncertainty, noise
     surrogates, provenance = [], _provenance(dataset, split, choice, "stack" if several else "anova_process")
     for number, (settings, ensemble) in enumerate(zip(choice.settings, choice.ensembles, strict=True)):
         if known is not None and known.linear is not None and ensemble.fit.models.weights is not None:
@@ -262,7 +277,7 @@ def _write_stack(
         provenance["weights"] = json.dumps(weights)
         surrogate = _core.Surrogate.combine(dataset.space._core, surrogates, weights, stack.constant)
     write_metric(out, replace(joint.metric, noise=noise), surrogate, provenance, uncertainty)
-    return noise
+    return uncertainty, noise
 
 
 def _provenance(dataset: Dataset, split: Split, choice: Choice, family: str) -> dict[str, str]:

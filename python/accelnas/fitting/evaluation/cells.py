@@ -82,7 +82,7 @@ class Cell:
         fit = asdict(self.of_metric)
         for unused in ("unit", "direction", "description", "noise"):
             del fit[unused]
-        shared = {name: getattr(self.settings, name) for name in ("members", "folds", "seed", "standardise")}
+        shared = {name: getattr(self.settings, name) for name in ("members", "folds", "seed", "standardise", "tails")}
         ids = [None if ids is None else ids.tolist() for ids in (self.train, self.stop, self.test)]
         libraries = [version(name) for name in LIBRARIES]
         content = [VERSION, data_sha256, fit, shared, self.calibrates, ids, libraries]
@@ -127,7 +127,7 @@ def fit_cell(dataset: Dataset, cell: Cell) -> Predictions:
             predicted = ensemble.predict(dataset.choices[test])
             members, size, train_rows = ensemble.fit.models.count, ensemble.fit.models.size, len(ensemble.rows)
             if cell.calibrates:
-                scores, quantiles = _calibration(dataset, ensemble, test)
+                scores, quantiles = _calibration(dataset, ensemble, test, cell.settings.tails)
     seconds = time.perf_counter() - start
     return Predictions(dataset.ids[test], predicted, scores, quantiles, train_rows, members, size, seconds)
 
@@ -163,9 +163,9 @@ def _fit_single(dataset: Dataset, cell: Cell, stop: Ids, test: NDArray[np.intp])
     return np.asarray(link.inverse(linked)), models.size, len(rows[0])
 
 
-def _calibration(dataset: Dataset, ensemble: Any, test: NDArray[np.intp]) -> tuple[Floats, Floats]:
+def _calibration(dataset: Dataset, ensemble: Any, test: NDArray[np.intp], tails: str) -> tuple[Floats, Floats]:
     """Sizes of test errors in total standard deviations, and those that conformal intervals allow."""
-    uncertainty = estimate_uncertainty(dataset, ensemble)
+    uncertainty = estimate_uncertainty(dataset, ensemble, tails=tails)
     metric, choices = ensemble.metric, dataset.choices[test]
     linked = ensemble.predict_members(choices)
     factors = of_rows(uncertainty.factors, choices, dataset.space)

@@ -20,6 +20,7 @@ from accelnas.fitting.anova import (
     learn,
     likeliest,
     posterior_members,
+    robust,
 )
 from accelnas.fitting.anova.kernel import DIMENSIONS
 from accelnas.fitting.families.base import Fit, Models, ParameterFamily
@@ -57,6 +58,7 @@ class Process(ParameterFamily):
         # to at most so many rows, what a fold left out would predict has parameters learned without the fold, not those
         # of all rows, which know a little of it
         "relearned": 0,
+        "robust": False,  # whether noise may have heavy tails
     }
 
     def __init__(self, recipe: Recipe, space: Space) -> None:
@@ -67,6 +69,9 @@ class Process(ParameterFamily):
         self._noise = float(parameters["noise_factor"])
         self._processes = int(parameters["processes"])
         self._relearned = check_whole("relearned", parameters["relearned"], 0, 1 << 20, ModelError)
+        self._robust = parameters["robust"]
+        if not isinstance(self._robust, bool):
+            raise ModelError(f"recipe {recipe.name}: robust is {self._robust!r}; choose true or false")
         if not self._steps or self._noise <= 0 or self._processes < 1:
             raise ModelError(f"recipe {recipe.name}: steps, noise_factor and processes must be positive")
 
@@ -123,7 +128,8 @@ class Process(ParameterFamily):
         with threadpool_limits(1):  # sums in one order
             theta = learn(kernel, data.choices, data.targets, self._steps, seed)
             theta[kernel.noise] += 2 * np.log(self._noise)
-            return GaussianProcess(kernel, theta, data.choices, data.targets)
+            process = GaussianProcess(kernel, theta, data.choices, data.targets)
+            return robust(process) if self._robust else process
 
     def _draw(
         self, kernel: Kernel, data: Sample, folds: Sequence[Rows], members: int, seed: int

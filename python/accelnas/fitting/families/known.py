@@ -112,7 +112,7 @@ class KnownAnovaProcess(_KnownProcess, AnovaProcess):
         weights = kernel.linear(process.theta, process.choices, process.alpha)
         rest = process.targets - self._features.of(process.choices) @ weights
         with threadpool_limits(1):
-            own = GaussianProcess(kernel.base, process.theta[: kernel.base.size], process.choices, rest)
+            own = GaussianProcess(kernel.base, process.theta[: kernel.base.size], process.choices, rest, process.noise)
             return _Mixed(posterior_members(own, members, seed), weights)
 
     def gather(self, members: Sequence[_Mixed]) -> Models:

@@ -29,7 +29,9 @@ def settings_text(
     """Return settings of one metric with one recipe; members, folds and seed are those of `settings`."""
     lines = [f"# {comment}" for comment in comments]
     lines.append(f"name = {_value(name)}")
-    lines += [f"{key} = {_value(getattr(settings, key))}" for key in ("members", "folds", "seed", "standardise")]
+    lines += [
+        f"{key} = {_value(getattr(settings, key))}" for key in ("members", "folds", "seed", "standardise", "tails")
+    ]
     lines += ["", "[recipes.tuned]"]
     lines += [f"{_key(key)} = {_value(value)}" for key, value in recipe.items() if key != "stages"]
     for stage in recipe.get("stages", ()):

@@ -64,6 +64,11 @@ impl Benchmark {
             .unzip())
     }
 
+    /// Degrees of freedom of the Student's t that errors of a metric have; `None` where they are normal.
+    pub fn degrees_of_freedom(&self, metric: usize) -> Result<Option<f64>> {
+        Ok(self.uncertainty(metric, |_| true, "held-out errors")?.degrees_of_freedom)
+    }
+
     /// Smallest number of variables in which each checked row differs from one that the metric was fitted on.
     pub fn distances(&self, metric: usize, rows: &[u8], run: &Run<'_>) -> Result<Vec<u16>> {
         self.training(metric)?.1.distances(rows, run)

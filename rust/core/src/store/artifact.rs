@@ -22,7 +22,7 @@ use crate::tables::stored::{Form, Tables};
 
 /// The newest version of the format that this code reads.
 pub const FORMAT_VERSION: u32 = LIMIT_VERSION;
-/// The version of links with a limit.
+/// The version of links with a limit, and of errors with heavy tails.
 pub(crate) const LIMIT_VERSION: u32 = 4;
 /// The version of spaces with rules.
 pub(crate) const RULES_VERSION: u32 = 3;
@@ -113,6 +113,7 @@ fn uncertainty_tensors(space: &Space, uncertainty: &Uncertainty) -> Vec<Tensor> 
         ("uncertainty.training".into(), Dtype::U8, shape, training.clone()),
     ];
     out.extend(uncertainty.noise.map(|noise| f64s("uncertainty.noise", &[noise])));
+    out.extend(uncertainty.degrees_of_freedom.map(|freedom| f64s("uncertainty.degrees_of_freedom", &[freedom])));
     out
 }
 
@@ -245,12 +246,14 @@ fn read_uncertainty(reader: &Reader<'_>, space: &Space) -> Read<Option<Uncertain
         let (found, expected) = (shape[1], space.width());
         return Err(format!("tensor uncertainty.training has rows of {found}, the space has {expected} variables"));
     }
+    let optional = |name: &str| reader.has(name).then(|| number(name)).transpose();
     let uncertainty = Uncertainty {
-        noise: reader.has("uncertainty.noise").then(|| number("uncertainty.noise")).transpose()?,
+        noise: optional("uncertainty.noise")?,
         residual: number("uncertainty.residual")?,
         factors: reader.f64s("uncertainty.factors")?,
         scores: reader.tensor("uncertainty.scores", Dtype::F32, 1, f32::from_le_bytes)?.1,
         training,
+        degrees_of_freedom: optional("uncertainty.degrees_of_freedom")?,
     };
     uncertainty.check(space).map_err(|reason| format!("tensor {reason}"))?;
     Ok(Some(uncertainty))

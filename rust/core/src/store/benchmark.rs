@@ -81,7 +81,7 @@ impl Benchmark {
         if self.metrics.iter().any(|m| m.name == *name) {
             return Err(Error::model(format!("metric {name:?} is there already; choose another name")));
         }
-        let header = new_header(space, &metric, surrogate, provenance);
+        let header = new_header(space, &metric, surrogate, uncertainty.as_ref(), provenance);
         if let Some(uncertainty) = &uncertainty {
             uncertainty.check(space).map_err(Error::model)?;
         }
@@ -206,13 +206,20 @@ impl Benchmark {
     }
 }
 
-fn new_header(space: &Space, metric: &Metric, surrogate: &Surrogate, provenance: BTreeMap<String, String>) -> Header {
+fn new_header(
+    space: &Space,
+    metric: &Metric,
+    surrogate: &Surrogate,
+    uncertainty: Option<&Uncertainty>,
+    provenance: BTreeMap<String, String>,
+) -> Header {
     let form = surrogate.tables.form;
+    let has_tails = uncertainty.is_some_and(|u| u.degrees_of_freedom.is_some());
     Header {
-        format_version: match (metric.link.limit(), form) {
-            (Some(_), _) => LIMIT_VERSION,
-            (None, Form::Given) => GIVEN_VERSION,
-            (None, Form::Purified) => FIRST_VERSION,
+        format_version: match (metric.link.limit().is_some() || has_tails, form) {
+            (true, _) => LIMIT_VERSION,
+            (false, Form::Given) => GIVEN_VERSION,
+            (false, Form::Purified) => FIRST_VERSION,
         },
         form,
         metric: metric.name.clone(),
@@ -255,7 +262,7 @@ pub fn write_metric(
     };
     let others: Vec<_> = file.metrics.iter().filter(|m| m.name != metric.name).cloned().collect();
     check_name(&metric.name, &others)?;
-    let header = new_header(space, &metric, surrogate, provenance);
+    let header = new_header(space, &metric, surrogate, uncertainty, provenance);
     let bytes = artifact::to_bytes(space, &header, surrogate, uncertainty)?;
     let name = format!("{}.safetensors", metric.name);
     let (members, sha256, calibrated) = (surrogate.members(), sha256_hex(&bytes), uncertainty.is_some());

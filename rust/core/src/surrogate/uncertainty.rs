@@ -21,6 +21,8 @@ pub struct Uncertainty {
     pub scores: Vec<f32>,
     /// Rows of choice indices that the models were fitted on: distinct, ascending.
     pub training: Vec<u8>,
+    /// Of the Student's t that errors have around the members' mean, above 2; `None` for normal errors.
+    pub degrees_of_freedom: Option<f64>,
 }
 
 impl Uncertainty {
@@ -52,6 +54,12 @@ impl Uncertainty {
             if !value.is_finite() || value < 0.0 {
                 return Err(format!("uncertainty.{name} is {value}, expected a finite number of at least 0"));
             }
+        }
+        if let Some(freedom) = self.degrees_of_freedom.filter(|f| !f.is_finite() || *f <= 2.0) {
+            let remedy = "leave it out where errors are normal";
+            return Err(format!(
+                "uncertainty.degrees_of_freedom is {freedom}, expected a finite number above 2; {remedy}"
+            ));
         }
         self.check_factors(space)?;
         if self.scores.len() > MAX_ROWS {
@@ -135,9 +143,15 @@ mod tests {
         let space = space_of(&[&[3, 2], &[4]]);
         uncertainty_of(&space).check(&space).unwrap();
         type Change = fn(&mut Uncertainty);
-        let cases: [(Change, &str); 12] = [
+        let cases: [(Change, &str); 15] = [
             (|u| u.noise = Some(-1.0), "uncertainty.noise is -1, expected a finite number of at least 0"),
             (|u| u.residual = f64::INFINITY, "uncertainty.residual is inf"),
+            (
+                |u| u.degrees_of_freedom = Some(2.0),
+                "uncertainty.degrees_of_freedom is 2, expected a finite number above 2",
+            ),
+            (|u| u.degrees_of_freedom = Some(f64::NAN), "uncertainty.degrees_of_freedom is NaN"),
+            (|u| u.degrees_of_freedom = Some(f64::INFINITY), "uncertainty.degrees_of_freedom is inf"),
             (|u| u.factors.truncate(8), "uncertainty.factors has 8 numbers, the variables have 9 choices"),
             (|u| u.factors[4] = 0.0, "uncertainty.factors has 0, expected finite numbers above 0"),
             (|u| u.factors[4] = f64::NAN, "uncertainty.factors has NaN"),
