@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from accelnas.errors import ModelError
-from accelnas.fitting.anova import AnovaKernel, GaussianProcess, learn, posterior_members, robust
+from accelnas.fitting.anova import AnovaKernel, GaussianProcess, learn, likeliest, posterior_members, robust
 from accelnas.fitting.anova.process import _likelihood_gradient, log_likelihood
 from accelnas.fitting.anova.robust import reweighted
 from accelnas.fitting.families import Recipe, Sample
@@ -153,6 +153,19 @@ def test_likelihood_finds_the_orders_and_the_positions_that_made_the_data():
         targets = np.linalg.cholesky(covariance) @ np.random.default_rng(2).standard_normal(400)
         found = family.select(Sample(choices, (targets - targets.mean()) / targets.std()), 0)
         assert (tuple(found.orders), found.positions) == (orders, positions)
+
+
+def test_likelihood_of_many_rows_finds_interactions_below_the_noise():
+    """A kernel of triples has a too small noise after few steps, and must not lose to pairs for that."""
+    space = space_of("ops", **{f"b{b}": {f"v{b}{v}": list(range(4)) for v in range(2)} for b in range(3)})
+    choices, random = space.sample(1500, seed=1), np.random.default_rng(0)
+    made = AnovaKernel(space, (3, 3, 3))
+    theta = made.start(random)
+    theta[made.scales] = np.log(0.3)
+    covariance = made.matrix(theta, made.states(choices), made.states(choices)) + 0.1 * np.eye(len(choices))
+    targets = np.linalg.cholesky(covariance) @ random.standard_normal(len(choices))
+    kernels = [AnovaKernel(space, orders) for orders in ((2, 2), (3, 3, 3))]
+    assert likeliest(kernels, choices, (targets - targets.mean()) / targets.std(), 0) is kernels[1]
 
 
 def test_log_likelihood_is_that_of_scipy(space, kernel):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accelnas.fitting.anova.robust import ROUNDS
-from accelnas.fitting.anova.selection import ROWS, STEPS
+from accelnas.fitting.anova.selection import JUDGED, ROWS, STEPS
 from accelnas.fitting.automatic.scales import likeliest_scales
 from accelnas.fitting.ensemble import link_of
 from accelnas.fitting.families import KNOWN_FAMILIES, Recipe, Sample, Stage
@@ -62,6 +62,8 @@ _GROWN = Recipe(
     "anova_process",
     parameters={"orders": "likelihood", "positions": "likelihood", "steps": [[300, 80], [800, 20]], **_ROBUST},
 )
+# of many rows, the noise is found too small in fewer steps; those on 300 rows are cheap
+_CONVERGED = replace(_GROWN, parameters={**_GROWN.parameters, "steps": [[300, 300], [800, 30]]})
 _XGBOOST = Recipe("trees", "xgboost", (Stage({"base_score": 0.0, **_TREES}, rounds=1000, stop=50),), one_hot=True)
 _LIGHTGBM = Recipe("leaves", "lightgbm", (Stage(_LEAVES, rounds=1000, stop=50),), one_hot=True)
 _FOREST = Recipe(
@@ -122,7 +124,7 @@ class Candidate:
 
             solved = 6e-11 * rows**3 * (1 + ROUNDS if parameters.get("robust") else 1)
             each = sum(learning(count, most) for most, count in parameters["steps"]) + solved
-            choosing = COMPARED * learning(STEPS, ROWS) if parameters.get("orders") == "likelihood" else 0.0
+            choosing = COMPARED * _comparing(rows, variables) if parameters.get("orders") == "likelihood" else 0.0
             apart = folds * (parameters["processes"] if rows <= SCARCE else 1) if rows <= parameters["relearned"] else 0
             return float(1.0 + (parameters["processes"] + apart) * each + choosing)
         per_member = {
@@ -138,6 +140,11 @@ class Candidate:
 def _step(product: bool, rows: int, variables: int) -> float:
     """About the time of a step of learning on so many rows."""
     return 1e-3 + 1.5e-8 * rows**2 * variables if product else 1e-2 + rows**2 * (1.4e-7 + 6e-9 * variables)
+
+
+def _comparing(rows: int, variables: int) -> float:
+    """About the time of learning for a comparison of kernels, and of the likelihood, which is that of a step."""
+    return STEPS * _step(False, min(ROWS, rows), variables) + _step(False, min(JUDGED, rows), variables)
 
 
 def folds_for(space: Space, rows: int) -> int:
@@ -201,8 +208,9 @@ def _large(space: Space, metric: MetricSpec, data: Sample, seed: int, known: Col
     scales = _scales(data.targets)
     links = {scale: link_of(Candidate(_GROWN, scale).settings(metric, data.targets)) for scale in scales}
     likeliest = likeliest_scales(space, data.choices, data.targets, links, seed)
+    grown = _GROWN if len(data.targets) <= FEW else _CONVERGED
     for scale in sorted(likeliest, key=lambda scale: scale not in known):
-        yield from (Candidate(recipe, scale) for recipe in (_GROWN, _LIMITED))
+        yield from (Candidate(recipe, scale) for recipe in (grown, _LIMITED))
 
 
 def _scales(values: NDArray[np.float64]) -> tuple[str, ...]:
@@ -216,7 +224,7 @@ def _installed() -> tuple[Recipe, ...]:
 
 def seconds_of_scales(space: Space, values: NDArray[np.float64], variables: int) -> float:
     """About the time of sorting the scales of a metric, on one core."""
-    return 0.0 if enumerates(space) else len(_scales(values)) * STEPS * _step(False, min(ROWS, len(values)), variables)
+    return 0.0 if enumerates(space) else len(_scales(values)) * _comparing(len(values), variables)
 
 
 def settings_of(name: str, metrics: Sequence[MetricSettings], folds: int, seed: int) -> Settings:

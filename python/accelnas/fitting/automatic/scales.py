@@ -8,9 +8,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from accelnas.errors import ModelError
-from accelnas.fitting.anova import AnovaKernel, learn
-from accelnas.fitting.anova.process import log_likelihood
-from accelnas.fitting.anova.selection import ROWS, STEPS
+from accelnas.fitting.anova import AnovaKernel
+from accelnas.fitting.anova.selection import judged, likelihood_found
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,15 +34,13 @@ def likeliest_scales(
         kernel = AnovaKernel(space, (3, 3, 3))
     except ModelError:
         return list(links)
-    some = np.sort(np.random.default_rng(seed).permutation(len(values))[:ROWS])
-    choices, values = choices[some], values[some]
+    some = judged(len(values), seed)
     found = {}
     with threadpool_limits(1):  # sums in one order
         for name, link in links.items():
             linked = link.apply(values)
             spread = float(linked.std()) or 1.0
             targets = (linked - linked.mean()) / spread
-            theta = learn(kernel, choices, targets, [(ROWS, STEPS)], seed)
-            slopes = np.log(link.slope(values) * spread).sum()
-            found[name] = log_likelihood(kernel, theta, choices, targets) - float(slopes)
+            slopes = np.log(link.slope(values[some]) * spread).sum()
+            found[name] = likelihood_found(kernel, choices, targets, seed) - float(slopes)
     return sorted(found, key=lambda name: -found[name])
