@@ -143,8 +143,10 @@ def markdown(results: Results) -> str:
     machine = results["machine"]
     lines = [
         "# accelnas and its peers",
-        "`{command}` on {cores} cores of {cpu} ({kernels} kernels), {memory_gib} GiB, {system}, Python {python}, NumPy {numpy}, commit "
-        "{commit}, {date} (load before: {load_before:.2f}).".format(command=results["command"], **machine),
+        "`{command}` on {cores} cores of {cpu} ({kernels} kernels), {memory_gib} GiB, {system}, Python {python}, "
+        "NumPy {numpy}, commit {commit}, {date} (load before: {load_before:.2f}).".format(
+            command=results["command"], **machine
+        ),
         NOTES.format(rounds=results["rounds"]),
     ]
     if rows := aims(results):

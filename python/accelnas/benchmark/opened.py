@@ -221,7 +221,13 @@ class Opened:
         >>> bool(55 < mean < 75 and 0 < std < 2)
         True
         """
-        if type(metrics) is str and return_std is False and threads is None and dtype == "float32" and not self._derived:
+        if (
+            type(metrics) is str
+            and return_std is False
+            and threads is None
+            and dtype == "float32"
+            and not self._derived
+        ):
             value = self._core.predict_one(archs, metrics)
             if value is not None:
                 return np.float32(value)

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use crate::error::{Error, Result};
-use crate::kernels::forest::TileBuffers;
+use crate::kernels::forest::sliced::TileBuffers;
 use crate::kernels::lookup::{DenseMembers, Lanes, finish, scale_residuals};
 use crate::kernels::transpose::ROWS;
 use crate::layout::groups::MEMBER_LANES;

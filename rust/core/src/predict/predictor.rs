@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::error::Result;
 use crate::kernels::complete::Complete;
 use crate::kernels::forest::fixed::{Fixed, Trees};
-use crate::kernels::forest::{Forests, trees};
+use crate::kernels::forest::forests::{Forests, trees};
 use crate::kernels::lookup as kernels;
 use crate::kernels::lookup::{Dense, DenseMembers};
 use crate::kernels::nearest::Training;
@@ -54,7 +54,7 @@ pub struct Predictor {
     pub(crate) dense_sums: OnceLock<DenseSums>,
     pub(crate) members: OnceLock<MemberTables>,
     /// The forests' leaves in fixed point.
-    fixed: OnceLock<Vec<Fixed>>,
+    fixed: Vec<Fixed>,
     pub(crate) forests: OnceLock<Forests>,
     pub(crate) factors: OnceLock<Vec<Dense>>,
     pub(crate) training: OnceLock<Training>,
@@ -89,6 +89,7 @@ impl Predictor {
                 Cow::Borrowed(_) => Vec::new(),
             },
             groups: surrogate.assigned(0)?,
+            fixed: map(&surrogate.forests, Fixed::new),
             link,
             uncertainty,
             surrogate,
@@ -97,7 +98,6 @@ impl Predictor {
             dense: OnceLock::new(),
             dense_sums: OnceLock::new(),
             members: OnceLock::new(),
-            fixed: OnceLock::new(),
             forests: OnceLock::new(),
             factors: OnceLock::new(),
             training: OnceLock::new(),
@@ -202,8 +202,7 @@ impl Predictor {
 
     /// The forests, their leaves in fixed point.
     pub(crate) fn trees(&self) -> Vec<Trees<'_>> {
-        let forests = &self.surrogate.forests;
-        trees(forests, self.fixed.get_or_init(|| map(forests, Fixed::new)))
+        trees(&self.surrogate.forests, &self.fixed)
     }
 
     fn forests(&self, space: &Space, packer: &Packer, run: &Run<'_>) -> Result<&Forests> {

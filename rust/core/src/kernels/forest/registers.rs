@@ -64,7 +64,7 @@ mod vectors {
     #![expect(clippy::undocumented_unsafe_blocks, reason = "the trait says what the caller gives")]
     use std::arch::x86_64::*;
 
-    use super::Bits;
+    use crate::kernels::forest::registers::Bits;
 
     impl Bits for __m256i {
         const WIDTH: usize = 32;
