@@ -1,6 +1,6 @@
 """Predicts metrics with NumPy alone, straight from the files: an independent witness for the Rust core.
 
-`docs/FORMAT.md` describes the files. Slow, and only for surrogates without trees.
+`docs/FORMAT.md` describes the files. Slow.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from accelnas.models.derived import metric_names
 from accelnas.models.expressions import evaluate, parse
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from accelnas.models.predictor import Predictor
@@ -38,7 +40,7 @@ def recompute(bench: Predictor, metric: str, rows: NDArray[np.uint8]) -> NDArray
     ArtifactError
         If a file is not the one that the benchmark names.
     MetricError
-        If the metric has trees, or its expression is undefined.
+        If its expression is undefined.
 
     Examples
     --------
@@ -68,10 +70,10 @@ def _from_file(bench: Predictor, metric: str, rows: NDArray[np.uint8]) -> NDArra
     if found != sha256:
         raise ArtifactError(f"{path} has SHA-256 {found}, benchmark.toml says {sha256}; compile it again")
     tensors, header = _tensors(data)
-    if "forest.member_trees" in tensors:
-        raise MetricError(f"{metric} has trees, which are not computed again; use interaction tables")
     states, cards = _states(bench.space, rows, header["granularity"])
     sums = np.full(len(rows), tensors["constants"].mean())
+    if "forest.member_trees" in tensors:
+        sums += _leaves(tensors, rows) / len(tensors["constants"])
     cells = tensors["table_cells"].astype(np.float64).mean(axis=0)
     axes = [[int(axis) for axis in row if axis != _NO_AXIS] for row in tensors["table_axes"]]
     given = header.get("form") == "given"  # tables of all cells
@@ -129,3 +131,27 @@ def _expanded(free: NDArray[np.float64]) -> NDArray[np.float64]:
     for axis in range(free.ndim):
         free = np.concatenate([free, -free.sum(axis=axis, keepdims=True)], axis=axis)
     return free
+
+
+def _leaves(tensors: Mapping[str, NDArray[Any]], rows: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Walk all trees: a split's left child follows it, its right child follows its left subtree."""
+    variables, goes_left, values = (tensors[f"forest.{name}"] for name in ("variables", "goes_left", "values"))
+    is_leaf = variables == np.iinfo(variables.dtype).max
+    split, leaf = np.cumsum(~is_leaf) - 1, np.cumsum(is_leaf) - 1
+    right = np.zeros(len(variables), int)
+    later: list[int] = []
+    for node in range(len(variables) - 1, -1, -1):
+        if not is_leaf[node]:
+            later.pop()
+            right[node] = later.pop()
+        later.append(node)
+    sums = np.zeros(len(rows))
+    for root in tensors["forest.tree_nodes"][:-1].astype(int):
+        at = np.full(len(rows), root)
+        while (moving := np.flatnonzero(~is_leaf[at])).size:
+            nodes = at[moving]
+            choices = rows[moving, variables[nodes]]
+            is_left = goes_left[split[nodes], choices // 8] >> (choices % 8) & 1
+            at[moving] = np.where(is_left, nodes + 1, right[nodes])
+        sums += values[leaf[at]]
+    return sums
