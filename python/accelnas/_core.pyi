@@ -32,6 +32,7 @@ __all__ = [
     "crowding_distances",
     "hypervolumes",
     "igd_plus",
+    "kernels",
     "measurement_seeds",
     "non_dominated_ranks",
     "processors",
