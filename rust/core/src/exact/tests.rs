@@ -10,6 +10,7 @@ use super::{Constraint, Domain, Kind, Outcome, Question, State, Task};
 use crate::kernels::cpu::every_build;
 use crate::metric::{Direction, Link};
 use crate::rng::uniform;
+use crate::source::trees::{ChoiceSet, Forest, Node};
 use crate::space::definition::Space;
 use crate::store::benchmark::{Benchmark, write_metric};
 use crate::store::listing::Metric;
@@ -326,6 +327,36 @@ fn questions_that_make_no_sense_are_refused() {
     let question = Question { domain, objectives: Vec::new(), constraints: vec![never] };
     let message = Task::new(case.bench.clone(), question, Kind::Count, &run()).unwrap_err().to_string();
     assert!(message.contains("is to be NaN to 1"), "{message}");
+}
+
+/// A tree that tests one choice after the other of three variables.
+#[test]
+fn trees_beyond_any_depth_that_boosting_makes_are_refused() {
+    let space = space_of(&[&[256], &[256], &[256], &[2]]);
+    for (splits, is_refused) in [(500, false), (700, true)] {
+        let mut chain = Forest::constant(0.0);
+        for split in 0..splits {
+            let (variable, left) = (split % 3, 2 * split + 1);
+            let goes_left = ChoiceSet::EMPTY.with(split as usize / 3);
+            chain.nodes.push(Node { goes_left, variable, left, right: left + 1, value: 0.0 });
+            chain.nodes.push(Node::leaf(f64::from(split)));
+        }
+        chain.nodes.push(Node::leaf(-1.0));
+        chain.offsets.push(chain.nodes.len());
+        let mut surrogate = surrogate(&space, true, 0.0, 1);
+        surrogate.forests = vec![chain];
+        let directory = tempfile::tempdir().unwrap();
+        let metric = Metric::new("chain".to_owned(), Direction::Maximise, Link::Identity);
+        write_metric(directory.path(), &space, metric, &surrogate, None, BTreeMap::new()).unwrap();
+        let bench = Arc::new(Benchmark::open(directory.path()).unwrap());
+        let allowed = space.cards().map(|n| (0..n).map(|c| c as u8).collect()).collect();
+        let domain = Domain::new(&space, allowed).unwrap();
+        let question = Question { domain, objectives: vec![(0, Direction::Maximise)], constraints: Vec::new() };
+        let task = Task::new(bench, question, Kind::Best { k: 1, prune: true }, &run());
+        assert_eq!(task.is_err(), is_refused);
+        let message = task.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(!is_refused || message.contains("more than 512 levels of splits"), "{message}");
+    }
 }
 
 #[test]

@@ -109,6 +109,12 @@ impl Forest {
         &self.nodes[self.offsets[tree]..self.offsets[tree + 1]]
     }
 
+    /// Sum of the largest absolute leaf of each tree: no sum of leaves is larger.
+    pub(crate) fn reach(&self) -> f64 {
+        let largest = |t: usize| self.tree(t).iter().fold(0.0f64, |most, node| most.max(node.value.abs()));
+        (0..self.tree_count()).map(largest).sum()
+    }
+
     /// Float64 walk of every tree, for checked rows.
     pub fn predict(&self, width: usize, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
         let mut out = zeros::<f64>(rows.len() / width, 1)?;

@@ -20,6 +20,8 @@ pub const MEMBER_CELLS: usize = 2048;
 pub(crate) const LIMITED: &str = "limited interactions (max_variables or max_blocks)";
 /// What predictions may take in memory: so much for any model, and so many times what a file holds of it.
 const BUDGET: (usize, usize) = (1 << 28, 64);
+/// Sums of leaves stay as far below the largest float64 as their fixed point needs.
+const MOST_REACHED: f64 = 1e300;
 /// Groups of so few cells are not made smaller to stay within the budget.
 const LEAST_CELLS: usize = 64;
 
@@ -82,6 +84,12 @@ impl Surrogate {
         let values = self.forests.iter().flat_map(|f| f.nodes.iter().map(|n| n.value)).all(f64::is_finite);
         if !values || !finite(&self.constants) || !self.tables.cells.iter().all(|cells| finite(cells)) {
             return Err("a value is not finite".to_owned());
+        }
+        let reached: f64 = self.forests.iter().map(Forest::reach).sum();
+        if reached > MOST_REACHED {
+            return Err(format!(
+                "the leaves of its trees reach {reached:e} in all, at most {MOST_REACHED:e} is summed; refit it in another unit"
+            ));
         }
         self.groups.iter().try_for_each(|groups| check_groups(space, &self.tables, groups))?;
         let (needed, budget) = (self.prepared_bytes(), self.budget());
@@ -225,6 +233,7 @@ impl Surrogate {
 mod tests {
     use super::*;
     use crate::rng::uniform;
+    use crate::source::trees::Node;
     use crate::tables::axes::Granularity;
     use crate::testing::{mnasnet, run, space_of};
     use crate::threads::ALONE;
@@ -325,6 +334,21 @@ mod tests {
         assert!(refused(&blocks, vec![0.0; 16]).contains("there are 4 of several states; join them to at most 3"));
         let fixed = Surrogate::tabulated(&space_of(&[&[1], &[1]]), vec![7.5], None).unwrap();
         assert_eq!(fixed.constants, [7.5]);
+    }
+
+    #[test]
+    fn leaves_whose_sums_leave_float64_are_refused() {
+        let space = space_of(&[&[2], &[2]]);
+        let mut surrogate = Surrogate::additive(&space, 0.0, &[vec![0.0; 2], vec![0.0; 2]], &run()).unwrap();
+        for (value, expected) in [(1e299, None), (1e308, Some("the leaves of its trees reach inf in all"))] {
+            let mut forest = Forest::constant(0.0);
+            forest.nodes = vec![Node::leaf(value); 2];
+            forest.offsets = vec![0, 1, 2];
+            surrogate.forests = vec![forest];
+            let message = surrogate.check(&space).err();
+            assert_eq!(message.is_some(), expected.is_some());
+            assert!(message.unwrap_or_default().contains(expected.unwrap_or_default()));
+        }
     }
 
     #[test]

@@ -166,6 +166,7 @@ mod tests {
         out
     }
 
+    /// Chains are as deep as they have leaves: beyond 64 levels, as beyond 2,048 leaves, trees are walked.
     #[test]
     fn trees_of_any_shape_and_size_are_told_apart() {
         let wide = space_of(&[&[200], &[3, 4], &[17], &[2, 2]]);
@@ -179,7 +180,6 @@ mod tests {
         }
     }
 
-    /// A tree in which each choice of a variable is tested after the other is as deep as the variable has choices.
     #[test]
     fn many_trees_steps_and_sets_of_choices_are_summed() {
         let wide = space_of(&[&[256], &[256], &[2, 3, 5]]);

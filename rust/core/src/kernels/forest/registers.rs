@@ -66,75 +66,75 @@ mod vectors {
 
     use crate::kernels::forest::registers::Bits;
 
-    impl Bits for __m256i {
-        const WIDTH: usize = 32;
-        #[inline(always)]
-        unsafe fn load(from: *const u8) -> Self {
-            unsafe { _mm256_loadu_si256(from.cast()) }
-        }
-        #[inline(always)]
-        unsafe fn store(self, to: *mut u8) {
-            unsafe { _mm256_storeu_si256(to.cast(), self) }
-        }
-        #[inline(always)]
-        unsafe fn zero() -> Self {
-            unsafe { _mm256_setzero_si256() }
-        }
-        #[inline(always)]
-        unsafe fn select(self, then: Self, otherwise: Self) -> Self {
-            unsafe { otherwise.xor(_mm256_and_si256(self, then.xor(otherwise))) }
-        }
-        #[inline(always)]
-        unsafe fn xor(self, other: Self) -> Self {
-            unsafe { _mm256_xor_si256(self, other) }
-        }
-        #[inline(always)]
-        unsafe fn and(self, mask: u8) -> Self {
-            unsafe { _mm256_and_si256(self, _mm256_set1_epi8(mask as i8)) }
-        }
-        #[inline(always)]
-        unsafe fn right<const BY: u32>(self) -> Self {
-            unsafe { _mm256_srl_epi64(self, _mm_cvtsi32_si128(BY as i32)) }
-        }
-        #[inline(always)]
-        unsafe fn left<const BY: u32>(self) -> Self {
-            unsafe { _mm256_sll_epi64(self, _mm_cvtsi32_si128(BY as i32)) }
-        }
+    /// A register, by the names of its instructions; shifts by a constant become those with one.
+    macro_rules! register {
+        (
+            $register:ty, $width:literal, $load:ident, $store:ident, $zero:ident, $xor:ident, $and:ident, $set:ident,
+            $right:ident, $left:ident, |$on:ident, $then:ident, $otherwise:ident| $select:expr
+        ) => {
+            impl Bits for $register {
+                const WIDTH: usize = $width;
+                #[inline(always)]
+                unsafe fn load(from: *const u8) -> Self {
+                    unsafe { $load(from.cast()) }
+                }
+                #[inline(always)]
+                unsafe fn store(self, to: *mut u8) {
+                    unsafe { $store(to.cast(), self) }
+                }
+                #[inline(always)]
+                unsafe fn zero() -> Self {
+                    unsafe { $zero() }
+                }
+                #[inline(always)]
+                unsafe fn select(self, $then: Self, $otherwise: Self) -> Self {
+                    let $on = self;
+                    unsafe { $select }
+                }
+                #[inline(always)]
+                unsafe fn xor(self, other: Self) -> Self {
+                    unsafe { $xor(self, other) }
+                }
+                #[inline(always)]
+                unsafe fn and(self, mask: u8) -> Self {
+                    unsafe { $and(self, $set(mask as i8)) }
+                }
+                #[inline(always)]
+                unsafe fn right<const BY: u32>(self) -> Self {
+                    unsafe { $right(self, _mm_cvtsi32_si128(BY as i32)) }
+                }
+                #[inline(always)]
+                unsafe fn left<const BY: u32>(self) -> Self {
+                    unsafe { $left(self, _mm_cvtsi32_si128(BY as i32)) }
+                }
+            }
+        };
     }
 
-    impl Bits for __m512i {
-        const WIDTH: usize = 64;
-        #[inline(always)]
-        unsafe fn load(from: *const u8) -> Self {
-            unsafe { _mm512_loadu_si512(from.cast()) }
-        }
-        #[inline(always)]
-        unsafe fn store(self, to: *mut u8) {
-            unsafe { _mm512_storeu_si512(to.cast(), self) }
-        }
-        #[inline(always)]
-        unsafe fn zero() -> Self {
-            unsafe { _mm512_setzero_si512() }
-        }
-        #[inline(always)]
-        unsafe fn select(self, then: Self, otherwise: Self) -> Self {
-            unsafe { _mm512_ternarylogic_epi64::<0xca>(self, then, otherwise) }
-        }
-        #[inline(always)]
-        unsafe fn xor(self, other: Self) -> Self {
-            unsafe { _mm512_xor_si512(self, other) }
-        }
-        #[inline(always)]
-        unsafe fn and(self, mask: u8) -> Self {
-            unsafe { _mm512_and_si512(self, _mm512_set1_epi8(mask as i8)) }
-        }
-        #[inline(always)]
-        unsafe fn right<const BY: u32>(self) -> Self {
-            unsafe { _mm512_srli_epi64::<BY>(self) }
-        }
-        #[inline(always)]
-        unsafe fn left<const BY: u32>(self) -> Self {
-            unsafe { _mm512_slli_epi64::<BY>(self) }
-        }
-    }
+    register!(
+        __m256i,
+        32,
+        _mm256_loadu_si256,
+        _mm256_storeu_si256,
+        _mm256_setzero_si256,
+        _mm256_xor_si256,
+        _mm256_and_si256,
+        _mm256_set1_epi8,
+        _mm256_srl_epi64,
+        _mm256_sll_epi64,
+        |on, then, otherwise| otherwise.xor(_mm256_and_si256(on, then.xor(otherwise)))
+    );
+    register!(
+        __m512i,
+        64,
+        _mm512_loadu_si512,
+        _mm512_storeu_si512,
+        _mm512_setzero_si512,
+        _mm512_xor_si512,
+        _mm512_and_si512,
+        _mm512_set1_epi8,
+        _mm512_srl_epi64,
+        _mm512_sll_epi64,
+        |on, then, otherwise| _mm512_ternarylogic_epi64::<0xca>(on, then, otherwise)
+    );
 }
