@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from accelnas import Benchmark
     from accelnas.exact import BestResult, Certificate, Distribution, DistributionEstimate, FrontResult
 
-__all__ = ["proof", "show"]
+__all__ = ["exit_interrupted", "proof", "show"]
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
@@ -33,12 +33,7 @@ def show(
     written: Written = NO_FILES,
     quantiles: Sequence[float] = QUANTILES,
 ) -> None:
-    """Print a result of any kind, and write what was asked for.
-
-    An interrupted front ends the command with the exit code of an interruption.
-    """
-    from accelnas.exact import FrontResult
-
+    """Print a result of any kind, and write what was asked for."""
     if isinstance(result, tuple):
         _show_stages(bench, result, proven, written)
         return
@@ -57,7 +52,11 @@ def show(
             f"[yellow]not proven[/yellow]: an estimate from {getattr(result, 'samples', 0):,} random architectures"
         )
         console().print(unproven if certificate is None else proof(certificate), soft_wrap=True)
-    if isinstance(result, FrontResult) and not result.is_complete:
+
+
+def exit_interrupted(result: Any) -> None:
+    """End the command with the exit code of an interruption, where one ended the search."""
+    if not getattr(result, "is_complete", True):
         raise typer.Exit(130)
 
 

@@ -11,7 +11,7 @@ import typer
 
 from accelnas.cli.commands import command
 from accelnas.cli.exact import Engine, EngineOption, Proven, Written, searching
-from accelnas.cli.findings import show
+from accelnas.cli.findings import exit_interrupted, show
 from accelnas.cli.info import new_table
 from accelnas.cli.shared import Computed, Opened, console, optional
 
@@ -35,6 +35,10 @@ def run(
         float | None,
         optional("--time-limit", metavar="SECONDS", text="Refuse what an early estimate says takes longer."),
     ] = None,
+    anytime: Annotated[
+        bool,
+        typer.Option("--anytime", help="End at --time-limit, or on Ctrl-C, with what was found and proven so far."),
+    ] = False,
     shard: Annotated[
         str | None,
         optional(
@@ -52,15 +56,20 @@ def run(
     from accelnas.exact import RunOptions, read_question, run_shard
 
     bench, asked, output = opened.bench, read_question(question), written.output
-    options: dict[str, Any] = {"options": RunOptions(engine.value, checkpoint, time_limit), "threads": opened.threads}
+    how: dict[str, Any] = {
+        "threads": opened.threads,
+        "options": RunOptions(engine.value, checkpoint, time_limit, anytime),
+    }
     if shard is not None and output is None:
         raise typer.BadParameter("--shard needs --output FILE for the part that it finds")
     with searching(bench, asked) as progress:
         if shard is not None and output is not None:
-            run_shard(bench, asked, *_parse_shard(shard), **options, progress=progress).save(output)
+            run_shard(bench, asked, *_parse_shard(shard), **how, progress=progress).save(output)
             return
-        found = bench.solve(asked, **options, progress=progress)
+        found = bench.solve(asked, **how, progress=progress)
     show(bench, found, proven, written)
+    if not anytime:
+        exit_interrupted(found)
 
 
 def _parse_shard(text: str) -> tuple[int, int]:

@@ -22,7 +22,7 @@ from accelnas.cli.exact import (
     parse_direction,
     searching,
 )
-from accelnas.cli.findings import QUANTILES, show
+from accelnas.cli.findings import QUANTILES, exit_interrupted, show
 from accelnas.cli.formulations import Form, Terms, parse_formulation
 from accelnas.cli.predict import parses
 from accelnas.cli.shared import Computed, optional
@@ -61,6 +61,7 @@ def _answer(
         with searching(bench, question) as progress:
             result = bench.solve(question, threads=threads, progress=progress)
     show(bench, result, proven, written, quantiles)
+    exit_interrupted(result)
 
 
 @command(

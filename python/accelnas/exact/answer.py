@@ -51,7 +51,7 @@ def certified(
     complete = outcome["complete"]
     size = question.size(space)
     counts = Counts(outcome["evaluated"], outcome["pruned"], outcome["settled"], search.size - size)
-    proven = kind.bound(content, findings, size) if complete else kind.partial_bound(findings, counts.total)
+    proven = kind.bound(content, findings, size) if complete else kind.partial_bound(content, findings, counts.total)
     certificate = Certificate(
         question=content,
         space={"name": space.name, "sha256": space.sha256, "size": space.size},

@@ -76,7 +76,7 @@ class Claims(ABC):
     def bound(self, question: Mapping[str, Any], findings: Mapping[str, Any], size: int) -> str:
         """Say what a complete search proves of all architectures that the result doesn't name."""
 
-    def partial_bound(self, findings: Mapping[str, Any], dealt_with: int) -> str:
+    def partial_bound(self, question: Mapping[str, Any], findings: Mapping[str, Any], dealt_with: int) -> str:
         """Say what is proven before the search is complete."""
         return "nothing: the search was interrupted"
 

@@ -98,13 +98,18 @@ def run(bench: Predictor, question: ResolvedQuestion, search: _core.Search, how:
     Raises
     ------
     SearchError
-        If the time limit would be exceeded, or the checkpoint is of another question.
+        If the time limit would be exceeded, the checkpoint is of another question, or what was found so far is asked
+        for of a shard, or of a kind of question that has no such answer.
     FileError
         If the checkpoint can't be read or written.
     KeyboardInterrupt
-        On Ctrl-C, unless the kind of question gives what was found so far. Done chunks are in the checkpoint.
+        On Ctrl-C, unless what was found so far is given. Done chunks are in the checkpoint.
     """
-    options, anytime = how.options, KINDS[question.kind].anytime and how.shard is None
+    options, kind, whole = how.options, KINDS[question.kind], how.shard is None
+    if options.anytime and not (kind.anytime and whole):
+        what = f"a {question.kind} is" if whole else "a shard is"
+        raise SearchError(f"anytime is of the best and of fronts, {what} found wholly or not at all; leave it out")
+    anytime = options.anytime or (kind.kept and whole)
     with ExitStack() as stack:
         checkpoint = None if options.checkpoint is None else stack.enter_context(opened(options.checkpoint))
         saved = None if checkpoint is None else checkpoint.prepare(_checkpoint_key(bench, question, how))
@@ -117,7 +122,7 @@ def run(bench: Predictor, question: ResolvedQuestion, search: _core.Search, how:
             for advanced in _advance(bench, question, search, state, todo, how, monitor):
                 state = advanced
                 _save(checkpoint, state, monitor)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, _TimeIsUpError):
             if not anytime:
                 raise
         threads = how.threads or _core.processors()
@@ -181,8 +186,12 @@ def _open_chunks(search: _core.Search, state: str, how: Run) -> list[tuple[int, 
     return [c for c in chunks if not any(first <= c[0] and c[1] <= last for first, last in done)]
 
 
+class _TimeIsUpError(Exception):
+    """Ends a search that gives what it found so far."""
+
+
 class _Monitor:
-    """Tells the progress, and refuses to go on where the estimate exceeds the limit."""
+    """Tells the progress; refuses to go on where the estimate exceeds the limit, or ends at the limit."""
 
     def __init__(self, search: _core.Search, how: Run, before: float) -> None:
         self._size, self._jobs = search.size, search.jobs
@@ -222,8 +231,14 @@ class _Monitor:
 
     def _check(self, done: int) -> None:
         limit, spent = self._how.options.time_limit, time.monotonic() - self._started
+        if limit is None or done >= self._expected:
+            return
+        if self._how.options.anytime:
+            if spent > limit:
+                raise _TimeIsUpError
+            return
         # an estimate from less than that would be worth little
-        if limit is None or done >= self._expected or spent < min(max(limit / 10, 1), 30, limit):
+        if spent < min(max(limit / 10, 1), 30, limit):
             return
         estimate = spent * self._expected / done if done else float("inf")
         if max(spent, estimate) > limit:

@@ -34,6 +34,9 @@ class RunOptions:
         crash.
     time_limit : float or None
         Seconds that a run may take; what an early estimate says will take longer is refused.
+    anytime : bool
+        Whether the time limit, or Ctrl-C, ends a search for the best or for a front with what was found so far, and
+        what is proven of the rest: `BestResult.gap`. The last chunk of jobs may be lost.
 
     Raises
     ------
@@ -44,6 +47,7 @@ class RunOptions:
     engine: Literal["threads", "ray", "scan"] = "threads"
     checkpoint: str | PathLike[str] | None = None
     time_limit: float | None = None
+    anytime: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what can't be done."""

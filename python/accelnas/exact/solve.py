@@ -86,7 +86,7 @@ def _solve_stages(bench: Predictor, question: LexicographicQuestion, how: Run) -
         options = MappingProxyType({"k": question.k if last else 1})
         stage = replace(stage, objectives=(objective,), options=options)
         stages.append(answer(bench, stage, how))
-        if last or not len(stages[-1]):
+        if last or not len(stages[-1]) or not stages[-1].is_complete:
             break
         optimum = float(stages[-1].values[0])
         stage = replace(stage, constraints=_tightened(bench.metrics, stage.constraints, objective, optimum, margins[i]))

@@ -104,6 +104,19 @@ impl Link {
         }
     }
 
+    /// What no metric's value is beyond, in a direction, whose modelled value is not beyond one: rounded outwards.
+    pub(crate) fn outer(self, modelled: f64, direction: Direction) -> f64 {
+        let (least, most) = self.range();
+        let value = match self {
+            // Modelled values are above 0.
+            Link::Reciprocal if modelled <= 0.0 => f64::INFINITY,
+            _ => self.inverse(modelled),
+        };
+        let size = value.abs() + self.limit().map_or(0.0, f64::abs);
+        let doubt = if value.is_finite() { 8.0 * f64::EPSILON * size } else { 0.0 };
+        (value + direction.sign() * doubt).clamp(least, most)
+    }
+
     /// Modelled values around a metric's value `y`: up to the first the inverse, as it is computed, is on one side
     /// of `y` or equal, and strictly so below it where `y` is no limit of the link's image; beyond the second on the other.
     ///

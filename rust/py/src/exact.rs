@@ -118,13 +118,13 @@ impl Search {
         })
     }
 
-    /// What a state says: always `complete`, `done`, `evaluated`, `pruned`, `settled`, and what the kind finds.
+    /// What a state says: always `complete`, `done`, `evaluated`, `pruned`, `settled`, `open_bound`, and what the kind finds.
     #[pyo3(signature = (state, threads = None))]
     fn result<'py>(&self, py: Python<'py>, state: &str, threads: Option<usize>) -> PyResult<Bound<'py, PyDict>> {
-        let (state, outcome) = detached(py, usize::MAX, threads, |run| {
+        let (open_bound, outcome, state) = detached(py, usize::MAX, threads, |run| {
             let state = State::from_json(state)?;
             let outcome = self.task.outcome(&state, run)?;
-            Ok((state, outcome))
+            Ok((self.task.open_bound(&state), outcome, state))
         })?;
         let out = PyDict::new(py);
         let counts = state.counts;
@@ -133,6 +133,7 @@ impl Search {
         out.set_item("evaluated", counts.evaluated)?;
         out.set_item("pruned", counts.pruned)?;
         out.set_item("settled", counts.settled)?;
+        out.set_item("open_bound", open_bound)?;
         match outcome {
             Outcome::Items(items) => self.set_items(&out, &items)?,
             Outcome::Count(count) => out.set_item("count", count)?,

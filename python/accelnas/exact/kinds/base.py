@@ -29,7 +29,9 @@ class Kind(Claims):
     counts : bool
         Whether architectures are counted, which takes a space of at most 2**64.
     anytime : bool
-        Whether an interrupted search gives what was found so far.
+        Whether an interrupted search can give what was found so far.
+    kept : bool
+        Whether it does so on Ctrl-C without being asked to.
     scanned : bool
         Whether the engine that evaluates every architecture can answer it.
     """
@@ -37,6 +39,7 @@ class Kind(Claims):
     core: ClassVar[str]
     counts: ClassVar[bool] = False
     anytime: ClassVar[bool] = False
+    kept: ClassVar[bool] = False
     scanned: ClassVar[bool] = False
 
     def core_options(self, bench: Predictor, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,6 +50,7 @@ class Front(Kind):
     core: ClassVar[str] = "front"
     objectives: ClassVar[range] = range(2, MAX_OBJECTIVES + 1)
     anytime: ClassVar[bool] = True
+    kept: ClassVar[bool] = True
 
     def check_options(self, options: Fields) -> None:
         """Expect none."""
@@ -91,7 +92,7 @@ class Front(Kind):
         breaks = "breaks a constraint or " if question["constraints"] else ""
         return f"each of {others} {breaks}is dominated by one of these in {', '.join(question['objectives'])}"
 
-    def partial_bound(self, findings: Mapping[str, Any], dealt_with: int) -> str:
+    def partial_bound(self, question: Mapping[str, Any], findings: Mapping[str, Any], dealt_with: int) -> str:
         """Say what holds of the jobs that are done."""
         return (
             f"none of the {dealt_with:,} architectures dealt with dominates one of these or is missing; others are open"

@@ -139,7 +139,11 @@ impl Task {
                     Plan::Ranks(Given::new(&prepared, &rows, run)?)
                 }
             };
-            let tree = tree(&prepared, &functions, &units, prunes, run)?;
+            let mut tree = tree(&prepared, &functions, &units, prunes, run)?;
+            if let Plan::Best { k, prune: true, penalty } = &plan {
+                let goal = BestGoal::new(&prepared, &tree, (*k, true, penalty), *run);
+                tree.promising = tree.sorted_jobs(|bounds| goal.promise(bounds), run)?;
+            }
             Ok(Task { prepared, plan, tree, key, last: Mutex::new(None) })
         })
     }
@@ -185,6 +189,20 @@ impl Task {
     /// Whether all jobs are done.
     pub fn is_complete(&self, state: &State) -> bool {
         state.done == [(0, self.jobs())]
+    }
+
+    /// Of a search for the best: what no architecture of a job that is not done is better than, in the objective's unit.
+    /// Infinite where nothing is known; none where no such architecture meets the constraints, and for other kinds.
+    pub fn open_bound(&self, state: &State) -> Option<f64> {
+        let Plan::Best { .. } = self.plan else { return None };
+        let (term, (_, direction)) = (&self.prepared.terms[0], self.prepared.question.objectives[0]);
+        let most = match &self.tree.promising {
+            _ if self.is_complete(state) => None,
+            None => Some(f64::INFINITY),
+            Some(order) => order.most_beside(&state.done),
+        };
+        let most = most.filter(|most| *most > f64::NEG_INFINITY)?;
+        Some(self.prepared.link_of(term.network).outer(term.sign * most, direction))
     }
 
     fn with_answer<T: Send>(&self, run: &Run<'_>, step: impl FnOnce(&dyn Steps) -> Result<T> + Send) -> Result<T> {

@@ -85,6 +85,18 @@ impl<'a> BestGoal<'a> {
         }
     }
 
+    /// The most that the objective can be on its term's scale where functions have these upper bounds.
+    pub(crate) fn promise(&self, bounds: &[i32]) -> f64 {
+        if !bounds.iter().zip(&self.least).all(|(bound, least)| bound >= least) {
+            return f64::NEG_INFINITY;
+        }
+        let most = |function: usize| self.tree.lattice(function).at_most(bounds[function]);
+        match self.penalty.weights.is_empty() {
+            true => most(0),
+            false => most(0).min(self.penalty.most(self.prepared, most(self.least.len()))),
+        }
+    }
+
     /// Has the first `k` architectures with the same states of the levels decided, several at once.
     fn look_at(&self, found: &mut Best, row: &[u8], doubtful: &mut Vec<u8>) -> Result<()> {
         self.prepared.first_ties(row, self.k, doubtful);

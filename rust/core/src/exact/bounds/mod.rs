@@ -2,6 +2,7 @@
 
 pub(crate) mod counts;
 pub(crate) mod frames;
+pub(crate) mod jobs;
 pub(crate) mod order;
 pub(crate) mod scan;
 pub(crate) mod tile;

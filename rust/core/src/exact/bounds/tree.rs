@@ -2,12 +2,19 @@
 //!
 //! A node has fixed the first levels, see `frames`. The last two levels are a tile, which is evaluated whole.
 
+use crate::error::Result;
 use crate::exact::bounds::counts::Counts;
 use crate::exact::bounds::frames::{Frame, Function};
+use crate::exact::bounds::jobs::{Promising, states_of};
 use crate::exact::bounds::scan::{LastLevels, LastTables};
 use crate::exact::fixed::lattice::Lattice;
 use crate::exact::fixed::tiles::padded;
 use crate::exact::question::levels::Levels;
+use crate::threads::{Run, map_with};
+
+/// Levels that a job fixes: more of trees, whose nodes take so long that much is lost with a job that is interrupted.
+const FIXED: usize = 2;
+const FIXED_OF_TREES: usize = 3;
 
 /// The tree of a question: functions whose levels are in the order of the search.
 #[derive(Debug)]
@@ -19,6 +26,8 @@ pub(crate) struct Tree {
     pub(crate) sizes: Vec<u128>,
     /// A tile of a function that lacks a table.
     pub(crate) zeros: Vec<i32>,
+    /// The order of jobs, where it is not that of their states.
+    pub(crate) promising: Option<Promising>,
 }
 
 /// The state of one thread.
@@ -42,7 +51,8 @@ impl Tree {
         let below = |depth: usize| cards[depth..].iter().map(|&n| n as u128).product::<u128>() * levels.free_size;
         let sizes = (0..=cards.len()).map(below).collect();
         let zeros = vec![0; cards[cards.len() - 2] * padded(cards[cards.len() - 1])];
-        Tree { functions: lattices.into_iter().map(Function::new).collect(), levels, cards, sizes, zeros }
+        let functions = lattices.into_iter().map(Function::new).collect();
+        Tree { functions, levels, cards, sizes, zeros, promising: None }
     }
 
     pub(crate) fn lattice(&self, function: usize) -> &Lattice {
@@ -61,7 +71,8 @@ impl Tree {
 
     /// Number of levels that a job fixes.
     pub(crate) fn job_depth(&self) -> usize {
-        self.bottom().min(2)
+        let has_trees = (0..self.functions.len()).any(|function| self.has_trees(function));
+        self.bottom().min(if has_trees { FIXED_OF_TREES } else { FIXED })
     }
 
     /// Number of jobs: independent parts of the search.
@@ -77,7 +88,30 @@ impl Tree {
     /// The job that looks at an architecture of the domain.
     pub(crate) fn job_of(&self, row: &[u8]) -> usize {
         let levels = &self.levels.levels[..self.job_depth()];
-        levels.iter().fold(0, |job, level| job * level.states + level.state_of(row))
+        let prefix = levels.iter().fold(0, |prefix, level| prefix * level.states + level.state_of(row));
+        self.promising.as_ref().map_or(prefix, |order| order.place(prefix))
+    }
+
+    /// States of the levels that a job fixes.
+    pub(crate) fn prefix(&self, job: usize) -> Vec<usize> {
+        let number = self.promising.as_ref().map_or(job, |order| order.prefix(job));
+        states_of(number, &self.cards[..self.job_depth()])
+    }
+
+    /// Jobs in descending order of what upper bounds of all functions promise; none where there is only one.
+    pub(crate) fn sorted_jobs(&self, promise: impl Fn(&[i32]) -> f64, run: &Run<'_>) -> Result<Option<Promising>> {
+        let Some(last) = self.job_depth().checked_sub(1) else { return Ok(None) };
+        let parents = &self.cards[..last];
+        let children = |worker: &mut Worker, parent: usize| {
+            run.check()?;
+            let states = states_of(parent, parents).into_iter().enumerate();
+            states.for_each(|(depth, state)| self.enter(worker, depth, state));
+            let bounds = |state: usize| worker.frames.iter().map(move |frames| frames[last].children[state]);
+            Ok((0..self.cards[last]).flat_map(bounds).collect::<Vec<i32>>())
+        };
+        let bounds = map_with(0..parents.iter().product(), || self.worker(), children);
+        let bounds = bounds.into_iter().collect::<Result<Vec<_>>>()?.concat();
+        Ok(Some(Promising::new(&bounds, self.functions.len(), promise)))
     }
 
     pub(crate) fn worker(&self) -> Worker {

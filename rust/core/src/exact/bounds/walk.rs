@@ -110,14 +110,11 @@ impl Tree {
         job: usize,
         run: &Run<'_>,
     ) -> Result<()> {
-        let mut prefix = vec![0; self.job_depth()];
-        let mut rest = job;
-        for (depth, state) in prefix.iter_mut().enumerate().rev() {
-            *state = rest % self.cards[depth];
-            rest /= self.cards[depth];
+        let (view, size) = (goal.view(found), self.job_size());
+        match self.promising.as_ref().map(|order| goal.judge(found, view, order.bounds(job), size)) {
+            Some(Verdict::Prune) => worker.counts.pruned += size,
+            _ => self.visit(goal, worker, found, &self.prefix(job), (0, view), run)?,
         }
-        let view = goal.view(found);
-        self.visit(goal, worker, found, &prefix, (0, view), run)?;
         goal.decide(found, &std::mem::take(&mut worker.doubtful))
     }
 

@@ -130,6 +130,12 @@ impl Lattice {
         saturating(steps.ceil() + f64::from(self.margin) + 1.0)
     }
 
+    /// What no value is above that has at most so many steps.
+    pub(crate) fn at_most(&self, steps: i32) -> f64 {
+        let value = self.offset + (f64::from(steps) + f64::from(self.margin) + 2.0) * self.unit;
+        value + self.slack(value)
+    }
+
     /// More than the subtraction of the offset, and the division above, round; what everything, or nothing, reaches stays so.
     fn slack(&self, value: f64) -> f64 {
         if value.is_finite() { 16.0 * f64::EPSILON * (value.abs() + self.offset.abs()) } else { 0.0 }

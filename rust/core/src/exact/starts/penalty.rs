@@ -79,11 +79,21 @@ impl Penalty {
 
     /// What the sum is at least at an architecture that meets the constraints with a value of the objective.
     pub(crate) fn reach(&self, prepared: &Prepared, value: f64) -> f64 {
+        let (weighted, size) = self.weighted(prepared);
+        value + weighted - 32.0 * f64::EPSILON * (size + value.abs())
+    }
+
+    /// What the objective is at most at an architecture that meets the constraints with a value of the sum.
+    pub(crate) fn most(&self, prepared: &Prepared, sum: f64) -> f64 {
+        let (weighted, size) = self.weighted(prepared);
+        sum - weighted + 32.0 * f64::EPSILON * (size + sum.abs())
+    }
+
+    /// What the weighted constraints have to reach, and the size of the parts of that sum.
+    fn weighted(&self, prepared: &Prepared) -> (f64, f64) {
         let reaches = reaches(prepared);
-        let weighted = self.weights.iter().zip(&reaches).filter(|(weight, _)| **weight > 0.0);
-        let parts: Vec<f64> = weighted.map(|(weight, reach)| weight * reach).chain([value]).collect();
-        let size: f64 = parts.iter().map(|part| part.abs()).sum();
-        parts.iter().sum::<f64>() - 32.0 * f64::EPSILON * size
+        let parts = self.weights.iter().zip(&reaches).filter(|(weight, _)| **weight > 0.0);
+        parts.map(|(weight, reach)| weight * reach).fold((0.0, 0.0), |(sum, size), part| (sum + part, size + part.abs()))
     }
 }
 
