@@ -6,6 +6,7 @@
 //! of the tables over three open levels. Trees add the largest leaf that can be reached, by state of the next level.
 
 use crate::exact::fixed::grove::Grove;
+use crate::exact::fixed::grove_tiles::Tiles;
 use crate::exact::fixed::lattice::{Lattice, pair, triple};
 use crate::exact::fixed::tiles::{add_row_maxima, padded, row_maxima};
 
@@ -27,6 +28,7 @@ pub(crate) struct Frame {
     pairs: Vec<Vec<i32>>,
     /// What is left of the trees.
     pub(crate) grove: Grove,
+    pub(crate) tiles: Tiles,
     /// Upper bound by state of the next level.
     pub(crate) children: Vec<i32>,
 }
@@ -66,6 +68,7 @@ impl Function {
                 unary: self.lattice.unary.clone(),
                 pairs: homes.iter().enumerate().map(|h| vec![0; size(h)]).collect(),
                 grove: if depth == 0 { self.lattice.grove.clone() } else { Grove::default() },
+                tiles: Tiles::default(),
                 children: vec![0; self.lattice.cards[depth]],
             }
         };
@@ -96,6 +99,7 @@ impl Function {
         let (here, next) = (&above[depth], &mut below[0]);
         next.constant = here.constant.wrapping_add(here.unary[depth][state]);
         next.constant = next.constant.wrapping_add(here.grove.fix(depth, state, &mut next.grove));
+        next.tiles.forget();
         for j in depth + 1..n {
             next.unary[j].copy_from_slice(&here.unary[j]);
             let matrix = self.matrix(above, depth, depth, j);

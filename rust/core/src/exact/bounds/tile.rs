@@ -1,5 +1,6 @@
 //! Tiles: the architectures of all states of the last two levels.
 
+use crate::exact::bounds::frames::Frame;
 use crate::exact::bounds::tree::{Tree, Worker};
 use crate::exact::fixed::tiles::{padded, tile_maximum, tile_values};
 
@@ -52,7 +53,8 @@ impl Tile<'_> {
         if tree.has_trees(function) {
             let bottom = tree.bottom();
             let columns = tree.cards[tree.cards.len() - 1];
-            worker.frames[function][bottom].grove.add_to_tile((bottom, worker.states[bottom]), columns, values);
+            let Frame { grove, tiles, .. } = &mut worker.frames[function][bottom];
+            tiles.add(grove, (bottom, worker.states[bottom]), columns, values);
         }
     }
 

@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use crate::exact::fixed::tiles::padded;
+use crate::exact::fixed::tiles::{add, blend, padded, raise};
 use crate::exact::fixed::trees::{Node as TreeNode, Trees};
 
 /// A split of a level's states: trees that are leaves are parts of constants.
 #[derive(Clone, Copy, Debug)]
-struct Node {
+pub(crate) struct Node {
     /// Number of the mask of states that go right; none at a leaf.
-    mask: Option<u32>,
-    level: u32,
-    left: u32,
-    right: u32,
+    pub(crate) mask: Option<u32>,
+    pub(crate) level: u32,
+    pub(crate) left: u32,
+    pub(crate) right: u32,
     /// A leaf's value, or the largest below.
-    most: i32,
+    pub(crate) most: i32,
     /// Levels tested here and below, modulo 64.
     tested: u64,
 }
@@ -22,10 +22,10 @@ struct Node {
 /// Trees of several leaves.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Grove {
-    nodes: Vec<Node>,
-    roots: Vec<u32>,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) roots: Vec<u32>,
     /// By set: -1 for each state that goes right, 0 for others, padded with copies of the last.
-    masks: Arc<Vec<Vec<i32>>>,
+    pub(crate) masks: Arc<Vec<Vec<i32>>>,
 }
 
 impl Grove {
@@ -77,7 +77,7 @@ impl Grove {
         Node { mask: Some(mask), level, left, right, most: a.most.max(b.most), tested }
     }
 
-    fn goes_right(&self, mask: u32, state: usize) -> bool {
+    pub(crate) fn goes_right(&self, mask: u32, state: usize) -> bool {
         self.masks[mask as usize][state] != 0
     }
 
@@ -125,22 +125,24 @@ impl Grove {
     /// Adds the trees' largest leaves by state of a level; gives the sum of those of trees that do not test it.
     pub(crate) fn bound(&self, level: usize, most: &mut [i32]) -> i32 {
         let (mut rest, mut own, mut spare) = (0i32, vec![0; padded(most.len())], Vec::new());
+        let mut sums = own.clone();
         for &root in &self.roots {
-            match self.nodes[root as usize].tested >> (level % 64) & 1 {
-                0 => rest = rest.wrapping_add(self.nodes[root as usize].most),
-                _ => {
+            match self.tests(root, level) {
+                false => rest = rest.wrapping_add(self.nodes[root as usize].most),
+                true => {
                     self.largest(root, level as u32, &mut own, &mut spare);
-                    most.iter_mut().zip(&own).for_each(|(sum, own)| *sum = sum.wrapping_add(*own));
+                    add(&mut sums, &own);
                 }
             }
         }
+        most.iter_mut().zip(&sums).for_each(|(most, sum)| *most = most.wrapping_add(*sum));
         rest
     }
 
     /// Largest leaf below a node by state of a level.
     fn largest(&self, at: u32, level: u32, out: &mut [i32], spare: &mut Vec<Vec<i32>>) {
         let node = self.nodes[at as usize];
-        let Some(mask) = node.mask.filter(|_| node.tested >> (level % 64) & 1 == 1) else {
+        let Some(mask) = node.mask.filter(|_| self.tests(at, level as usize)) else {
             out.fill(node.most);
             return;
         };
@@ -148,13 +150,15 @@ impl Grove {
         let mut right = spare.pop().unwrap_or_else(|| vec![0; out.len()]);
         self.largest(node.right, level, &mut right, spare);
         match node.level == level {
-            true => {
-                let mask = &self.masks[mask as usize];
-                out.iter_mut().zip(&right).zip(mask).for_each(|((out, right), mask)| *out ^= (*out ^ right) & mask);
-            }
-            false => out.iter_mut().zip(&right).for_each(|(out, right)| *out = (*out).max(*right)),
+            true => blend(out, &right, &self.masks[mask as usize]),
+            false => raise(out, &right),
         }
         spare.push(right);
+    }
+
+    /// Whether a node or one below tests a level; or another one 64 levels from it.
+    pub(crate) fn tests(&self, at: u32, level: usize) -> bool {
+        self.nodes[at as usize].tested >> (level % 64) & 1 == 1
     }
 
     /// Sum of the leaves that the levels' states reach.
@@ -174,7 +178,7 @@ impl Grove {
     pub(crate) fn responses(&self, states: &[usize], level: usize, out: &mut [i32]) {
         let (mut states, mut rest) = (states.to_vec(), 0i32);
         for &root in &self.roots {
-            if self.nodes[root as usize].tested >> (level % 64) & 1 == 0 {
+            if !self.tests(root, level) {
                 rest = rest.wrapping_add(self.leaf(root, &states));
                 continue;
             }
@@ -184,40 +188,6 @@ impl Grove {
             }
         }
         out.iter_mut().for_each(|sum| *sum = sum.wrapping_add(rest));
-    }
-
-    /// Adds the leaves to the values of a tile, whose rows are states of one level and columns of the next and last;
-    /// the level before is fixed at a state.
-    pub(crate) fn add_to_tile(&self, (level, state): (usize, usize), columns: usize, values: &mut [i32]) {
-        let (mut left, columns) = (Grove::default(), padded(columns));
-        let constant = self.fix(level, state, &mut left);
-        values.iter_mut().for_each(|value| *value = value.wrapping_add(constant));
-        let rows = vec![-1; values.len() / columns];
-        let all = vec![-1; columns];
-        for &root in &left.roots {
-            left.add_below(root, level as u32 + 1, &rows, &all, values);
-        }
-    }
-
-    /// Adds the leaves below a node to the rows and columns that reach it.
-    fn add_below(&self, at: u32, level: u32, rows: &[i32], columns: &[i32], values: &mut [i32]) {
-        let node = self.nodes[at as usize];
-        let Some(mask) = node.mask else {
-            for (row, _) in values.chunks_exact_mut(columns.len()).zip(rows).filter(|(_, own)| **own != 0) {
-                row.iter_mut().zip(columns).for_each(|(value, own)| *value = value.wrapping_add(node.most & own));
-            }
-            return;
-        };
-        let mask = &self.masks[mask as usize];
-        let part = |own: &[i32], right: bool| -> Vec<i32> {
-            own.iter().zip(mask).map(|(own, mask)| own & if right { *mask } else { !mask }).collect()
-        };
-        for (side, right) in [(node.left, false), (node.right, true)] {
-            match node.level == level {
-                true => self.add_below(side, level, &part(rows, right), columns, values),
-                false => self.add_below(side, level, rows, &part(columns, right), values),
-            }
-        }
     }
 }
 

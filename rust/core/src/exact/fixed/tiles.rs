@@ -28,6 +28,43 @@ fn highest(v: &Vector) -> i32 {
 }
 
 compiled_twice! {
+    /// Adds numbers to others.
+    pub(crate) fn add(sums: &mut [i32], values: &[i32]) {
+        sums.iter_mut().zip(values).for_each(|(sum, value)| *sum = sum.wrapping_add(*value));
+    }
+}
+
+compiled_twice! {
+    /// Adds numbers to others where a mask is -1.
+    pub(crate) fn add_masked(sums: &mut [i32], values: &[i32], mask: &[i32]) {
+        sums.iter_mut().zip(values).zip(mask).for_each(|((sum, value), mask)| *sum = sum.wrapping_add(value & mask));
+    }
+}
+
+compiled_twice! {
+    /// Adds a line to those padded rows whose mask is -1.
+    pub(crate) fn add_to_rows(values: &mut [i32], mask: &[i32], line: &[i32]) {
+        for (row, _) in values.chunks_exact_mut(line.len()).zip(mask).filter(|(_, own)| **own != 0) {
+            row.iter_mut().zip(line).for_each(|(value, own)| *value = value.wrapping_add(*own));
+        }
+    }
+}
+
+compiled_twice! {
+    /// Takes other numbers where a mask is -1.
+    pub(crate) fn blend(values: &mut [i32], others: &[i32], mask: &[i32]) {
+        values.iter_mut().zip(others).zip(mask).for_each(|((value, other), mask)| *value ^= (*value ^ other) & mask);
+    }
+}
+
+compiled_twice! {
+    /// Takes other numbers where they are larger.
+    pub(crate) fn raise(values: &mut [i32], others: &[i32]) {
+        values.iter_mut().zip(others).for_each(|(value, other)| *value = (*value).max(*other));
+    }
+}
+
+compiled_twice! {
     /// Largest of `matrix + column shares` in each row.
     pub(crate) fn row_maxima(matrix: &[i32], column_shares: &[i32], maxima: &mut [i32]) {
         let shares = vectors(column_shares);

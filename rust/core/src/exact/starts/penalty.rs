@@ -93,7 +93,9 @@ impl Penalty {
     fn weighted(&self, prepared: &Prepared) -> (f64, f64) {
         let reaches = reaches(prepared);
         let parts = self.weights.iter().zip(&reaches).filter(|(weight, _)| **weight > 0.0);
-        parts.map(|(weight, reach)| weight * reach).fold((0.0, 0.0), |(sum, size), part| (sum + part, size + part.abs()))
+        parts
+            .map(|(weight, reach)| weight * reach)
+            .fold((0.0, 0.0), |(sum, size), part| (sum + part, size + part.abs()))
     }
 }
 
