@@ -14,7 +14,7 @@ import pytest
 
 import accelnas
 from accelnas import FileError, MissingExtraError, SearchError
-from accelnas.exact import BestQuestion, CountQuestion, Part, RunOptions, merge_shards, run_shard
+from accelnas.exact import BestQuestion, Certificate, CountQuestion, LexicographicQuestion, Part, RunOptions, merge_shards, run_shard
 from accelnas.exact.answer import certified
 from accelnas.exact.engine import CHUNK, Finished, Run, prepare
 from accelnas.exact.solve import solve
@@ -136,7 +136,11 @@ def test_what_a_part_of_the_jobs_found_is_marked_as_incomplete(bench, question):
     certificate = found.certificate
     assert not certificate.complete
     assert 0 < certificate.counts.total < certificate.size
-    assert certificate.bound == "nothing: the search was interrupted"
+    if isinstance(question, BestQuestion):
+        assert "the search was ended early" in certificate.bound
+    else:
+        assert certificate.bound == "nothing: the search was interrupted"
+    assert Certificate.from_json(certificate.to_json()) == certificate
     checks = {check.name: check.status for check in certificate.verify(bench).checks}
     assert checks["counts"] == "skipped"
 
@@ -266,6 +270,26 @@ def test_a_time_limit_refuses_long_searches(bench):
     assert bench.count(
         CONSTRAINT, within={**WITHIN, "block4_e": 1}, options=RunOptions(time_limit=100)
     ).certificate.complete
+
+
+def test_a_time_limit_ends_searches_that_may_be_ended(bench):
+    options = RunOptions(time_limit=0.02, anytime=True)
+    limits = ["latency_zcu102 <= 5", "macs < 300", "throughput_a100 >= 10000"]
+    found = bench.best("accuracy", subject_to=limits, k=5, options=options)
+    whole = bench.best("accuracy", subject_to=limits, k=5)
+    assert found.bound >= whole.values[0] >= found.values[0]
+    front = bench.pareto_front(["accuracy", "macs"], options=options)
+    assert not front.is_complete
+    stages = bench.solve(LexicographicQuestion(["accuracy", "macs"], [0.5], limits), options=options)
+    assert all(stage.is_complete for stage in stages[:-1])
+
+
+def test_what_is_found_wholly_or_not_at_all_is_not_ended(bench):
+    options = RunOptions(anytime=True)
+    with pytest.raises(SearchError, match="anytime is of the best and of fronts, a count is found wholly or not at"):
+        bench.count(CONSTRAINT, options=options)
+    with pytest.raises(SearchError, match="a shard is found wholly"):
+        run_shard(bench, BestQuestion("accuracy"), 1, 2, options=options)
 
 
 @pytest.mark.parametrize(

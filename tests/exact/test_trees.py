@@ -1,11 +1,16 @@
 """Exact questions of metrics with trees that no tables can hold, against enumeration and the source's own sums."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import xgboost
 from lightgbm import Dataset, train
 
 import accelnas
+from accelnas.exact import BestQuestion
+from accelnas.exact.answer import certified
+from accelnas.exact.engine import Finished, prepare
 from accelnas.exact.recompute import recompute
 from accelnas.fitting.compile import MetricSpec, compile_metric
 from exact_samples import enumerated, random_within
@@ -74,6 +79,35 @@ def test_no_architecture_is_better_than_the_optimum_of_the_whole_space(bench):
     assert bench.predict(rows, "accuracy", dtype="float64").max() <= found.values[0]
     counts = found.certificate.counts
     assert counts.evaluated + counts.pruned == found.certificate.size
+
+
+@pytest.mark.parametrize(("objective", "limit"), [("accuracy", None), ("accuracy", 0.5), ("latency", None)])
+def test_what_an_ended_search_says_of_the_rest_is_true(bench, objective, limit):
+    within = {f"block{block}_l": 1 for block in range(2, 7)} | {f"block{block}_k": 5 for block in range(1, 7)}
+    within |= {f"block{block}_se": True for block in range(3, 7)} | {"block0_e": 1, "block6_e": (4, 6)}
+    rows = bench.space.sample(3000, seed=5)
+    latency = bench.predict(rows, "latency", dtype="float64")
+    subject_to = {} if limit is None else {"latency": (None, float(np.quantile(latency, limit)))}
+    question = BestQuestion(objective, subject_to, within, 3)
+    whole = bench.solve(question)
+    assert (whole.gap, whole.bound) == (0, whole.values[0])
+    asked = question.resolve(bench)
+    search = prepare(bench, asked, None)
+    sign, gaps, state = (1 if objective == "accuracy" else -1), [], search.start(None)
+    for first in range(0, search.jobs, step := max(1, search.jobs // 7)):
+        found = certified(bench, asked, search, Finished(state, 0.0, 1, "threads"))
+        assert sign * found.bound >= sign * whole.values[0] >= sign * found.values[0]
+        assert not found.is_complete
+        assert "not proven: gap" in repr(found)
+        gaps.append(found.gap)
+        checks = found.certificate.verify(bench, samples=5000)
+        assert checks.passed, checks
+        state = search.run(state, first, min(first + step, search.jobs), None)
+    assert gaps == sorted(gaps, reverse=True)
+    assert 0 < gaps[0] < np.ptp(bench.predict(rows, objective))
+    # a claim that is not true is found out
+    low = dataclasses.replace(found.certificate, result={**found.certificate.result, "bound": float(whole.values[-1])})
+    assert not low.verify(bench, samples=100_000).passed
 
 
 def test_numpy_walks_the_same_trees(bench):

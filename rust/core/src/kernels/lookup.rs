@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::error::Result;
+use crate::kernels::links::write_inverted;
 use crate::kernels::transpose::{Packer, ROWS};
 use crate::layout::arena::Arena;
 use crate::layout::groups::{Group, MEMBER_LANES};
@@ -207,17 +208,18 @@ impl DenseMembers {
 /// Writes the metric's values: table sums plus constant and forest, the link inverted.
 #[inline(always)]
 pub(crate) fn finish(link: Link, constant: f64, sums: &[f32], forest: Option<&[f64]>, out: &mut [f32]) {
-    match forest {
-        None => {
-            for (out, &sum) in out.iter_mut().zip(sums) {
-                *out = inverse(link, f64::from(sum) + constant);
+    const AT_ONCE: usize = 32;
+    for (part, out) in out.chunks_mut(AT_ONCE).enumerate() {
+        let mut values = [constant; AT_ONCE];
+        for (value, &sum) in values.iter_mut().zip(&sums[part * AT_ONCE..]) {
+            *value += f64::from(sum);
+        }
+        if let Some(forest) = forest {
+            for (value, &forest) in values.iter_mut().zip(&forest[part * AT_ONCE..]) {
+                *value += forest;
             }
         }
-        Some(forest) => {
-            for ((out, &sum), &forest) in out.iter_mut().zip(sums).zip(forest) {
-                *out = inverse(link, f64::from(sum) + constant + forest);
-            }
-        }
+        write_inverted(link, &mut values, out);
     }
 }
 
@@ -245,16 +247,5 @@ pub(crate) fn scale_residuals(link: Link, residual: f32, mean: &[f32], products:
                 *product *= residual * (limit - f64::from(y)).abs() as f32;
             }
         }
-    }
-}
-
-/// The metric's value in float32.
-#[inline(always)]
-pub(crate) fn inverse(link: Link, value: f64) -> f32 {
-    match link {
-        Link::Identity => value as f32,
-        // A float32 division of the rounded value: several times faster, one more rounding of 6e-8.
-        Link::Reciprocal => 1.0 / value as f32,
-        Link::Log | Link::Below(_) | Link::Above(_) => link.inverse(value) as f32,
     }
 }

@@ -3,6 +3,8 @@
 pub(crate) mod complete;
 pub(crate) mod cpu;
 pub(crate) mod forest;
+pub(crate) mod links;
 pub(crate) mod lookup;
 pub(crate) mod nearest;
+pub(crate) mod spread;
 pub(crate) mod transpose;

@@ -4,12 +4,13 @@ use std::sync::OnceLock;
 
 use crate::error::{Error, Result};
 use crate::kernels::forest::sliced::TileBuffers;
+use crate::kernels::links::invert;
 use crate::kernels::lookup::{DenseMembers, Lanes, finish, scale_residuals};
+use crate::kernels::spread::Spread;
 use crate::kernels::transpose::ROWS;
 use crate::layout::groups::MEMBER_LANES;
 use crate::metric::Link;
 use crate::predict::predictor::{Means, MemberTables, Predictor, Std};
-use crate::surrogate::uncertainty::variance;
 use crate::tables::axes::Granularity;
 use crate::threads::Run;
 
@@ -22,7 +23,6 @@ pub(crate) struct Buffers {
     sums: Vec<f32>,
     residuals: Vec<f32>,
     lanes: Vec<Lanes>,
-    deviations: Vec<f64>,
     forest: Vec<f64>,
     tile: TileBuffers,
 }
@@ -134,17 +134,19 @@ impl Predictor {
         Ok(())
     }
 
-    /// Sums of the members' deviations, a vector of members at a time.
+    /// Sums of the members' deviations, a vector of members at a time, of so few rows that they stay in the first cache.
     #[inline(always)]
     fn sum_members(&self, s: &mut Buffers, members: &MemberTables, n: usize) {
+        const AT_ONCE: usize = 512;
         let columns = self.columns(&s.columns, &s.blocks);
         let runs = self.surrogate.members().div_ceil(MEMBER_LANES);
         grow(&mut s.lanes, runs * ROWS);
         for (of_run, lanes) in s.lanes.chunks_exact_mut(ROWS).take(runs).enumerate() {
-            let lanes = &mut lanes[..n];
-            lanes.fill(Lanes::default());
-            for groups in members.groups.chunks(2) {
-                DenseMembers::add(groups, of_run, columns, &mut s.cells, lanes);
+            for (part, lanes) in lanes[..n].chunks_mut(AT_ONCE).enumerate() {
+                lanes.fill(Lanes::default());
+                for groups in members.groups.chunks(2) {
+                    DenseMembers::add(groups, of_run, &columns[part * AT_ONCE..], &mut s.cells, lanes);
+                }
             }
         }
     }
@@ -153,18 +155,48 @@ impl Predictor {
     #[inline(always)]
     fn spread(&self, s: &mut Buffers, members: &MemberTables, forests: usize, std: &mut [f32]) {
         let (total, each) = s.forest.split_at(ROWS);
+        let (shares, lanes) = (1.0 / self.count(), &s.lanes);
+        let of_forests = |run: usize, i: usize| {
+            let of_run = run * MEMBER_LANES..forests.min((run + 1) * MEMBER_LANES);
+            of_run.map(move |member| each[member * ROWS + i] - total[i])
+        };
         for (i, std) in std.iter_mut().enumerate() {
-            s.deviations.clear();
-            for (of_run, constants) in members.constants.chunks(MEMBER_LANES).enumerate() {
-                let lanes = &s.lanes[of_run * ROWS + i];
-                s.deviations.extend(lanes.0.iter().zip(constants).map(|(&lane, c)| f64::from(lane) * members.step + c));
-            }
-            let forests = each.chunks(ROWS).take(forests);
-            s.deviations.iter_mut().zip(forests).for_each(|(d, each)| *d += each[i] - total[i]);
-            let value = f64::from(s.sums[i]) + self.constant + total[i];
+            let rows = lanes.iter().skip(i).step_by(ROWS);
             let variance = match self.link {
-                Link::Identity => variance(s.deviations.iter().copied()),
-                link => variance(s.deviations.iter().map(|d| link.inverse(value + d))),
+                Link::Identity => {
+                    members.unit * members.unit * {
+                        let mut spread = Spread::<f32>::default();
+                        for (lanes, constants) in rows.zip(&members.constants) {
+                            let mut deviations = [0f32; MEMBER_LANES];
+                            for m in 0..MEMBER_LANES {
+                                deviations[m] = f32::from(lanes.0[m]) * members.step + constants[m];
+                            }
+                            spread.add(&deviations);
+                        }
+                        spread.variance(shares)
+                    }
+                }
+                link => {
+                    let value = f64::from(s.sums[i]) + self.constant + total[i];
+                    let mut own = [value; MEMBER_LANES];
+                    invert(link, &mut own);
+                    // Distances to the ensemble's value: lanes without a member have none.
+                    let mut spread = Spread::<f64>::default();
+                    for (run, (lanes, constants)) in rows.zip(&members.constants).enumerate() {
+                        let mut distances = [0f64; MEMBER_LANES];
+                        for m in 0..MEMBER_LANES {
+                            let deviation = f32::from(lanes.0[m]) * members.step + constants[m];
+                            distances[m] = value + f64::from(deviation) * members.unit;
+                        }
+                        distances.iter_mut().zip(of_forests(run, i)).for_each(|(d, of_forest)| *d += of_forest);
+                        invert(link, &mut distances);
+                        for m in 0..MEMBER_LANES {
+                            distances[m] -= own[m];
+                        }
+                        spread.add(&distances);
+                    }
+                    spread.variance(shares)
+                }
             };
             let residual = f64::from(s.residuals[i]);
             *std = (variance + residual * residual).sqrt() as f32;

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::kernels::complete::Complete;
 use crate::kernels::forest::fixed::{Fixed, Trees};
 use crate::kernels::forest::forests::{Forests, trees};
-use crate::kernels::lookup as kernels;
+use crate::kernels::links::write_inverted;
 use crate::kernels::lookup::{Dense, DenseMembers};
 use crate::kernels::nearest::Training;
 use crate::kernels::transpose::Packer;
@@ -73,10 +73,12 @@ pub(crate) enum Means {
 #[derive(Debug)]
 pub(crate) struct MemberTables {
     pub(crate) groups: Vec<DenseMembers>,
-    /// What one unit of the integer tables is worth.
-    pub(crate) step: f64,
-    /// Deviation of each member's constant.
-    pub(crate) constants: Vec<f64>,
+    /// What deviations are in units of, so that none is far from 1.
+    pub(crate) unit: f64,
+    /// What one step of the integer tables is worth, in units.
+    pub(crate) step: f32,
+    /// For each run of members the deviations of their constants, in units; 0 where there is no member.
+    pub(crate) constants: Vec<[f32; MEMBER_LANES]>,
 }
 
 impl Predictor {
@@ -108,7 +110,7 @@ impl Predictor {
     /// Largest error of a member's deviation in a float32 standard deviation: half a step a group, on the link's scale.
     pub(crate) fn deviation_bound(&self, packer: &Packer, run: &Run<'_>) -> Result<f64> {
         let members = self.members(packer, run)?;
-        Ok(0.5 * members.step * members.groups.len() as f64)
+        Ok(0.5 * members.unit * f64::from(members.step) * members.groups.len() as f64)
     }
 
     /// What a standard deviation has besides the members' spread.
@@ -136,7 +138,9 @@ impl Predictor {
             true => 0.0,
             false => self.trees().iter().fold(0.0, |sum, of| sum + of.walk(row)) / self.count(),
         };
-        kernels::inverse(self.link, f64::from(self.groups.iter().fold(0f32, cell)) + self.constant + forest)
+        let (mut value, mut out) = ([self.constant + f64::from(self.groups.iter().fold(0f32, cell)) + forest], [0.0]);
+        write_inverted(self.link, &mut value, &mut out);
+        out[0]
     }
 
     /// Mean over members of each cell.
@@ -166,7 +170,12 @@ impl Predictor {
         filled(&self.members, || {
             let (tables, mean) = (&self.surrogate.tables, &self.mean_cells()[0]);
             if self.surrogate.members() == 1 {
-                return Ok(MemberTables { groups: Vec::new(), step: f64::MIN_POSITIVE, constants: vec![0.0] });
+                return Ok(MemberTables {
+                    groups: Vec::new(),
+                    unit: 1.0,
+                    step: 0.0,
+                    constants: vec![[0.0; MEMBER_LANES]],
+                });
             }
             let minus_mean =
                 |m: usize| -> Vec<f64> { tables.cells[m].iter().zip(mean).map(|(cell, mean)| cell - mean).collect() };
@@ -190,8 +199,11 @@ impl Predictor {
                 let lanes = run.try_map(&groups, lanes)?;
                 dense.iter_mut().zip(lanes).for_each(|(dense, lanes)| dense.push(lanes));
             }
-            let constants = self.surrogate.constants.iter().map(|c| c - self.constant).collect();
-            Ok(MemberTables { groups: dense, step, constants })
+            let deviations: Vec<f64> = self.surrogate.constants.iter().map(|c| c - self.constant).collect();
+            let unit = deviations.iter().fold(step * f64::from(i16::MAX), |most, d| most.max(d.abs()));
+            let of_run = |run: &[f64]| std::array::from_fn(|m| run.get(m).map_or(0.0, |d| (d / unit) as f32));
+            let constants = deviations.chunks(MEMBER_LANES).map(of_run).collect();
+            Ok(MemberTables { groups: dense, unit, step: (step / unit) as f32, constants })
         })
     }
 

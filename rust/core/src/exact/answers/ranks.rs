@@ -10,7 +10,7 @@ use crate::exact::answers::answer::Answer;
 use crate::exact::bounds::tile::Tile;
 use crate::exact::bounds::tree::Tree;
 use crate::exact::bounds::walk::{Goal, Verdict};
-use crate::exact::fixed::tiles::classify;
+use crate::exact::fixed::tiles::{Scale, classify, count_beaten};
 use crate::exact::prepared::{Prepared, clamp};
 use crate::exact::question::kinds::Outcome;
 use crate::exact::state::{Done, checked_sum, damaged};
@@ -20,8 +20,6 @@ use crate::threads::Run;
 const FEW: usize = 6;
 /// Cells of the table that finds the values that a step count beats.
 const CELLS: usize = 1 << 16;
-/// A cell in which one of the values lies.
-const MIXED: u32 = u32::MAX;
 
 /// Architectures by how many of the given values they beat, from the worst value on.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -86,10 +84,7 @@ pub(crate) struct RanksGoal<'a> {
     ranked: &'a Given,
     /// For each of them the steps from which on an architecture may equal it, and surely beats it.
     steps: Vec<(i32, i32)>,
-    /// By steps above `first`, shifted: how many values are beaten, or [`MIXED`].
-    cells: Vec<u32>,
-    first: i32,
-    shift: u32,
+    scale: Scale,
     run: Run<'a>,
 }
 
@@ -105,13 +100,14 @@ impl<'a> RanksGoal<'a> {
         let worker = tree.worker();
         let (first, last) = (-tree.root_bound(&worker, 1), tree.root_bound(&worker, 0));
         let shift = (u64::from(last.abs_diff(first)) / CELLS as u64 + 1).next_power_of_two().ilog2();
-        let cell = |c: usize| {
-            let start = i64::from(first) + ((c as i64) << shift);
-            let beaten = steps.partition_point(|&(_, sure)| i64::from(sure) <= start);
-            let open = steps.partition_point(|&(least, _)| i64::from(least) < start + (1 << shift));
-            if beaten == open { beaten as u32 } else { MIXED }
+        let beaten = |cell: usize| {
+            let start = i64::from(first) + ((cell as i64) << shift);
+            steps.partition_point(|&(_, sure)| i64::from(sure) <= start) as u32
         };
-        RanksGoal { prepared, tree, ranked, cells: (0..CELLS).map(cell).collect(), steps, first, shift, run }
+        // What nothing reaches stands behind the values.
+        let ends = steps.iter().copied().chain([(i32::MAX, i32::MAX)]).collect();
+        let scale = Scale { first, shift, beaten: (0..CELLS).map(beaten).collect(), steps: ends };
+        RanksGoal { prepared, tree, ranked, steps, scale, run }
     }
 
     /// Which of some values a cell may be close to: it surely beats those before the first and none from the last on.
@@ -173,16 +169,12 @@ impl Goal for RanksGoal<'_> {
                 (view.first..view.last).filter(close).for_each(|v| compare(found, cell, v));
             }
         } else {
-            for cell in cells {
-                let value = values[cell];
-                match self.cells[((value.wrapping_sub(self.first) as u32) >> self.shift) as usize & (CELLS - 1)] {
-                    MIXED => {
-                        let close = self.close(view, value);
-                        found.beaten[close.start] += size;
-                        close.for_each(|v| compare(found, cell, v));
-                    }
-                    beaten => found.beaten[beaten as usize] += size,
-                }
+            let mut near = Vec::new();
+            count_beaten(values, columns, &self.scale, size, &mut found.beaten, &mut near);
+            for cell in near {
+                let close = self.close(view, values[cell]);
+                found.beaten[close.start] += size;
+                close.for_each(|v| compare(found, cell, v));
             }
         }
         Ok(())

@@ -240,6 +240,40 @@ compiled_twice! {
     }
 }
 
+/// Values that others are compared with.
+#[derive(Debug)]
+pub(crate) struct Scale {
+    /// By steps above `first`, shifted, modulo a power of two: how many of them are surely beaten.
+    pub(crate) beaten: Vec<u32>,
+    pub(crate) first: i32,
+    pub(crate) shift: u32,
+    /// Of each, ascending, the steps from which on it is possibly, and surely, reached; those of the last are never.
+    pub(crate) steps: Vec<(i32, i32)>,
+}
+
+compiled_twice! {
+    /// Counts the values of a tile by how many of a scale they surely reach; tells the cells where that is in doubt.
+    pub(crate) fn count_beaten(
+        values: &[i32], columns: usize, scale: &Scale, size: u64, counts: &mut [u64], near: &mut Vec<usize>,
+    ) {
+        let (last, steps) = (scale.beaten.len() - 1, &scale.steps[..]);
+        for (number, row) in values.chunks_exact(padded(columns)).enumerate() {
+            for (column, &value) in row[..columns].iter().enumerate() {
+                let cell = (value.wrapping_sub(scale.first) as u32 >> scale.shift) as usize & last;
+                let mut beaten = scale.beaten[cell] as usize;
+                while value >= steps[beaten].1 {
+                    beaten += 1;
+                }
+                if value >= steps[beaten].0 {
+                    near.push(number * row.len() + column);
+                } else {
+                    counts[beaten] += size;
+                }
+            }
+        }
+    }
+}
+
 /// Bin of a value, if it is not near an edge.
 pub(crate) fn bin_of(value: i32, Binning { first, shift, margin }: Binning) -> Option<usize> {
     let steps = value.wrapping_sub(first.wrapping_sub(margin)) as u32;
