@@ -5,4 +5,5 @@ pub(crate) mod cpu;
 pub(crate) mod forest;
 pub(crate) mod lookup;
 pub(crate) mod nearest;
+pub(crate) mod rows;
 pub(crate) mod transpose;

@@ -15,6 +15,7 @@ use crate::kernels::forest::forests::{Forests, trees};
 use crate::kernels::lookup as kernels;
 use crate::kernels::lookup::{Dense, DenseMembers};
 use crate::kernels::nearest::Training;
+use crate::kernels::rows::RowCells;
 use crate::kernels::transpose::Packer;
 use crate::layout::groups::{Group, MEMBER_LANES};
 use crate::metric::Link;
@@ -65,7 +66,8 @@ pub struct Predictor {
 /// The mean's tables, in float32.
 #[derive(Debug)]
 pub(crate) enum Means {
-    Groups(Vec<Dense>),
+    /// With the cell numbers of single rows, where there is room for them.
+    Groups(Vec<Dense>, Option<RowCells>),
     Complete(Complete),
 }
 
@@ -157,7 +159,10 @@ impl Predictor {
             true => Complete::new(space, packer, mean).map(Means::Complete),
             false => {
                 let expand = |group: &Group| run.check().map(|()| group.expand(mean));
-                Dense::of_groups(packer, self.surrogate.tables.granularity, &self.groups, expand).map(Means::Groups)
+                let granularity = self.surrogate.tables.granularity;
+                let groups = Dense::of_groups(packer, granularity, &self.groups, expand)?;
+                let cells = RowCells::new(packer, granularity, &groups);
+                Ok(Means::Groups(groups, cells))
             }
         })
     }
