@@ -69,6 +69,14 @@ pub(crate) fn write_inverted(link: Link, values: &mut [f64], out: &mut [f32]) {
     }
 }
 
+/// As [`write_inverted`], of one value.
+#[inline(always)]
+pub(crate) fn inverted(link: Link, value: f64) -> f32 {
+    let mut out = [0.0];
+    write_inverted(link, &mut [value], &mut out);
+    out[0]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -47,10 +47,15 @@ impl Terms {
             *out = cells;
         }
         for (i, out) in rest.iter_mut().enumerate() {
-            let cell =
-                |&(column, step): &(usize, u16)| u16::from(columns[column * ROWS + start + i]).wrapping_mul(step);
-            *out = self.0.iter().fold(0, |sum: u16, term| sum.wrapping_add(cell(term)));
+            *out = self.cell(|column| columns[column * ROWS + start + i]);
         }
+    }
+
+    /// Cell number of one row.
+    #[inline(always)]
+    fn cell(&self, state: impl Fn(usize) -> u8) -> u16 {
+        let part = |&(column, step): &(usize, u16)| u16::from(state(column)).wrapping_mul(step);
+        self.0.iter().map(part).fold(0, u16::wrapping_add)
     }
 }
 
@@ -119,6 +124,16 @@ impl Dense {
         for (product, &cell) in products.iter_mut().zip(&*cells) {
             *product *= table[cell as usize];
         }
+    }
+
+    /// The number of the cell of one row's columns.
+    pub(crate) fn number(&self, columns: &[u8]) -> u16 {
+        self.terms.cell(|column| columns[column])
+    }
+
+    /// The tables of all groups, and where among their cells this one begins.
+    pub(crate) fn place(&self) -> (&Arc<Arena>, usize) {
+        (&self.tables, self.tables.start(self.place))
     }
 
     /// Adds each row's cell to its sum.

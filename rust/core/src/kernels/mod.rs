@@ -6,5 +6,6 @@ pub(crate) mod forest;
 pub(crate) mod links;
 pub(crate) mod lookup;
 pub(crate) mod nearest;
+pub(crate) mod rows;
 pub(crate) mod spread;
 pub(crate) mod transpose;

@@ -2,6 +2,7 @@
 
 use crate::layout::columns::{Column, columns};
 use crate::space::definition::{BYTE_STATES, Space};
+use crate::tables::axes::Granularity;
 
 /// Rows a kernel works on at a time; columns have this stride.
 pub(crate) const ROWS: usize = 8192;
@@ -132,6 +133,11 @@ impl Packer {
         &self.columns
     }
 
+    /// Last choice of each variable.
+    pub(crate) fn last(&self) -> &[u8] {
+        &self.last
+    }
+
     /// From a number for each choice, variable after variable, their products by column and state.
     pub(crate) fn by_column(&self, of_choices: &[f64]) -> Vec<Vec<f64>> {
         let mut rest = of_choices;
@@ -175,6 +181,32 @@ impl Packer {
             }
         }
         if bad { Err(self.first_bad(rows)) } else { Ok(()) }
+    }
+
+    /// Refuses rows with choices out of range.
+    #[inline]
+    pub(crate) fn check(&self, rows: &[u8]) -> Result<(), BadChoice> {
+        let bad = |row: &[u8]| row.iter().zip(&self.last).fold(false, |bad, (x, last)| bad | (x > last));
+        if rows.chunks_exact(self.width).fold(false, |any, row| any | bad(row)) {
+            return Err(self.first_bad(rows));
+        }
+        Ok(())
+    }
+
+    /// States of the axes of one checked row: those of its columns, or of its blocks.
+    pub(crate) fn states(&self, row: &[u8], granularity: Granularity) -> Vec<u8> {
+        let state = |column: &Column| match column.len {
+            2 => row[column.first] * (self.last[column.first + 1] + 1) + row[column.first + 1],
+            _ => row[column.first],
+        };
+        let columns: Vec<u8> = self.columns.iter().map(state).collect();
+        let part = |&(c, stride): &(usize, u8)| columns[c].wrapping_mul(stride);
+        match granularity {
+            Granularity::Variables => columns,
+            Granularity::Blocks => {
+                self.blocks.iter().map(|parts| parts.iter().map(part).fold(0, u8::wrapping_add)).collect()
+            }
+        }
     }
 
     /// The first row and variable out of range.

@@ -52,6 +52,18 @@ impl Arena {
         unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), cells) }
     }
 
+    /// Number of the first cell of a table among all cells.
+    pub(crate) fn start(&self, place: usize) -> usize {
+        self.starts[place] / CELL
+    }
+
+    /// The cells of all tables.
+    #[inline(always)]
+    pub(crate) fn all(&self) -> &[f32] {
+        // SAFETY: the map has these bytes, it begins with a page, and any bits are a float.
+        unsafe { std::slice::from_raw_parts(self.map.as_ptr().cast(), self.map.len() / CELL) }
+    }
+
     /// One of the tables, and what follows it.
     #[inline(always)]
     pub(crate) fn table(&self, place: usize) -> &[f32; MAX_CELLS] {

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 #[cfg(target_arch = "x86_64")]
 use crate::kernels::cpu::avx2_enabled;
 use crate::kernels::transpose::{BadChoice, Packer, ROWS};
@@ -13,6 +13,9 @@ use crate::predict::predictor::{Predictor, Std};
 use crate::space::definition::Space;
 use crate::surrogate::ensemble::Surrogate;
 use crate::threads::{ALONE, Run};
+
+/// Rows that are summed one by one: to make columns of them would cost more.
+pub(crate) const FEW: usize = 8;
 
 /// Where one metric's results go.
 pub struct Output<'a> {
@@ -77,8 +80,30 @@ pub(crate) fn predict_few(
 fn run_here(space: &Space, packer: &Packer, chunk: Chunk<'_>) -> Result<()> {
     BUFFERS.with_borrow_mut(|buffers| {
         buffers.fit(packer.columns().len(), space.blocks().len());
-        run_chunk(space, packer, buffers, chunk)
+        let by_row = |out: &Output<'_>| out.std.is_none() && out.predictor.by_row().is_some();
+        if chunk.rows.len() > FEW * space.width() || !chunk.outputs.iter().all(by_row) {
+            return run_chunk(space, packer, buffers, chunk);
+        }
+        check(space, packer, (chunk.first, chunk.rows))?;
+        for out in chunk.outputs {
+            let Some(mean_of) = out.predictor.by_row() else { continue };
+            out.mean
+                .iter_mut()
+                .zip(chunk.rows.chunks_exact(space.width()))
+                .for_each(|(mean, row)| *mean = mean_of(row));
+        }
+        Ok(())
     })
+}
+
+/// Refuses choices out of range.
+pub(crate) fn check(space: &Space, packer: &Packer, (first, rows): (usize, &[u8])) -> Result<()> {
+    packer.check(rows).map_err(|bad| refused(space, (first, rows), bad))
+}
+
+#[cold]
+fn refused(space: &Space, (first, rows): (usize, &[u8]), bad: BadChoice) -> Error {
+    space.choice_index_error(first + bad.row, bad.variable, rows[bad.row * space.width() + bad.variable])
 }
 
 thread_local! {
@@ -128,12 +153,9 @@ fn run_chunk_with(
     chunk: Chunk<'_>,
     pack: impl FnOnce(&[u8], &mut [u8]) -> std::result::Result<(), BadChoice>,
 ) -> Result<()> {
-    let width = space.width();
-    pack(chunk.rows, &mut buffers.columns).map_err(|bad| {
-        space.choice_index_error(chunk.first + bad.row, bad.variable, chunk.rows[bad.row * width + bad.variable])
-    })?;
+    pack(chunk.rows, &mut buffers.columns).map_err(|bad| refused(space, (chunk.first, chunk.rows), bad))?;
     if chunk.outputs.iter().any(|out| out.predictor.reads_blocks()) {
-        packer.pack_blocks(chunk.rows.len() / width, &buffers.columns, &mut buffers.blocks);
+        packer.pack_blocks(chunk.rows.len() / space.width(), &buffers.columns, &mut buffers.blocks);
     }
     for out in chunk.outputs {
         out.predictor.chunk(chunk.rows, buffers, out.mean, out.std, chunk.run)?;
@@ -159,6 +181,18 @@ mod tests {
         (mean, std)
     }
 
+    /// Means alone, so many rows at a time.
+    fn means(space: &Space, predictor: &Predictor, rows: &[u8], at_once: usize) -> Vec<u32> {
+        let packer = Packer::new(space);
+        let part = |rows: &[u8]| {
+            let mut mean = vec![0f32; rows.len() / space.width()];
+            let output = Output { predictor, mean: &mut mean, std: None };
+            predict(space, &packer, rows, &mut [output], &run()).unwrap();
+            mean.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+        };
+        rows.chunks(at_once * space.width()).flat_map(part).collect()
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(40))]
 
@@ -177,6 +211,8 @@ mod tests {
             let bits = |(mean, std): &(Vec<f32>, Vec<f32>)| mean.iter().chain(std).map(|x| x.to_bits()).collect::<Vec<_>>();
             prop_assert!(builds.iter().all(|build| bits(build) == bits(&builds[0])));
             let (mean, std) = &builds[0];
+            let expected: Vec<u32> = mean.iter().map(|x| x.to_bits()).collect();
+            prop_assert!([1, FEW, FEW + 1].iter().all(|&n| means(&space, &predictor, &rows, n) == expected));
             let (exact, exact_std) = predictor.predict_f64(&space, &rows, Some(Std::Total), &run()).unwrap();
             let modelled = predictor.surrogate.predict(&space, &rows, &run()).unwrap();
             let bound = predictor.deviation_bound(&Packer::new(&space), &run()).unwrap();

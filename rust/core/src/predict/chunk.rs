@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use crate::error::{Error, Result};
 use crate::kernels::forest::sliced::TileBuffers;
-use crate::kernels::links::invert;
+use crate::kernels::links::{invert, inverted};
 use crate::kernels::lookup::{DenseMembers, Lanes, finish, scale_residuals};
 use crate::kernels::spread::Spread;
 use crate::kernels::transpose::ROWS;
@@ -73,6 +73,17 @@ impl Predictor {
         Ok(())
     }
 
+    /// What sums few checked rows, where means are sums of tables alone.
+    #[inline]
+    pub(crate) fn by_row(&self) -> Option<impl Fn(&[u8]) -> f32> {
+        match self.dense.get() {
+            Some(Means::Groups(_, Some(cells))) if self.surrogate.forests.is_empty() => {
+                Some(|row: &[u8]| inverted(self.link, f64::from(cells.sum(row)) + self.constant))
+            }
+            _ => None,
+        }
+    }
+
     /// Columns of the axes' states.
     #[inline(always)]
     fn columns<'b>(&self, columns: &'b [u8], blocks: &'b [u8]) -> &'b [u8] {
@@ -89,7 +100,7 @@ impl Predictor {
         let sums = &mut s.sums[..n];
         match prepared(&self.dense)? {
             Means::Complete(table) => table.read(&s.columns, sums),
-            Means::Groups(groups) => {
+            Means::Groups(groups, _) => {
                 sums.fill(0.0);
                 for dense in groups {
                     dense.add(columns, &mut s.cells, sums);

@@ -12,9 +12,10 @@ use crate::error::Result;
 use crate::kernels::complete::Complete;
 use crate::kernels::forest::fixed::{Fixed, Trees};
 use crate::kernels::forest::forests::{Forests, trees};
-use crate::kernels::links::write_inverted;
+use crate::kernels::links::inverted;
 use crate::kernels::lookup::{Dense, DenseMembers};
 use crate::kernels::nearest::Training;
+use crate::kernels::rows::RowCells;
 use crate::kernels::transpose::Packer;
 use crate::layout::groups::{Group, MEMBER_LANES};
 use crate::metric::Link;
@@ -65,7 +66,8 @@ pub struct Predictor {
 /// The mean's tables, in float32.
 #[derive(Debug)]
 pub(crate) enum Means {
-    Groups(Vec<Dense>),
+    /// With the cell numbers of single rows, where there is room for them.
+    Groups(Vec<Dense>, Option<RowCells>),
     Complete(Complete),
 }
 
@@ -138,9 +140,7 @@ impl Predictor {
             true => 0.0,
             false => self.trees().iter().fold(0.0, |sum, of| sum + of.walk(row)) / self.count(),
         };
-        let (mut value, mut out) = ([self.constant + f64::from(self.groups.iter().fold(0f32, cell)) + forest], [0.0]);
-        write_inverted(self.link, &mut value, &mut out);
-        out[0]
+        inverted(self.link, f64::from(self.groups.iter().fold(0f32, cell)) + self.constant + forest)
     }
 
     /// Mean over members of each cell.
@@ -161,7 +161,10 @@ impl Predictor {
             true => Complete::new(space, packer, mean).map(Means::Complete),
             false => {
                 let expand = |group: &Group| run.check().map(|()| group.expand(mean));
-                Dense::of_groups(packer, self.surrogate.tables.granularity, &self.groups, expand).map(Means::Groups)
+                let granularity = self.surrogate.tables.granularity;
+                let groups = Dense::of_groups(packer, granularity, &self.groups, expand)?;
+                let cells = RowCells::new(packer, granularity, &groups);
+                Ok(Means::Groups(groups, cells))
             }
         })
     }

@@ -19,6 +19,9 @@ pub trait Algorithm: Send + Sync {
 
     /// The same of architectures of so many choices.
     fn tell_all(&mut self, rows: &[u8], scores: &[f64], width: usize) {
+        if rows.len() == width {
+            return self.tell(rows, scores);
+        }
         let each = scores.chunks_exact((scores.len() * width / rows.len().max(1)).max(1));
         rows.chunks_exact(width).zip(each).for_each(|(row, scores)| self.tell(row, scores));
     }

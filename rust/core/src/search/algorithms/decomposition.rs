@@ -32,13 +32,18 @@ pub(crate) struct Decomposition {
     /// Members: the best architecture known of every subproblem.
     rows: Vec<u8>,
     scores: Vec<f64>,
+    /// Losses of the members as far as they are known; NaN else.
+    losses: Vec<f64>,
     /// Best and worst score of each objective, of feasible members.
     best: Vec<f64>,
     worst: Vec<f64>,
     /// Subproblems still to be worked on in this round.
     round: Vec<usize>,
-    /// Children under way, their subproblem, and whether they stay in its neighbourhood.
-    pending: Vec<(Vec<u8>, usize, bool)>,
+    /// Children under way, and for each its subproblem and whether it stays in its neighbourhood.
+    children: Vec<u8>,
+    pending: Vec<(usize, bool)>,
+    /// Subproblems whose members a child may replace.
+    around: Vec<usize>,
     asked: usize,
 }
 
@@ -59,10 +64,23 @@ impl Decomposition {
             order.truncate(s.neighbours);
             order
         };
-        let near = vectors.iter().map(nearest).collect();
-        let (best, worst) = (vec![f64::NEG_INFINITY; m], vec![f64::INFINITY; m]);
-        let (rows, scores, round, pending) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Ok(Decomposition { settings: s, sampler, weights, near, rows, scores, best, worst, round, pending, asked: 0 })
+        let near: Vec<Vec<usize>> = vectors.iter().map(nearest).collect();
+        Ok(Decomposition {
+            settings: s,
+            sampler,
+            losses: vec![f64::NAN; near.len()],
+            weights,
+            near,
+            rows: Vec::new(),
+            scores: Vec::new(),
+            best: vec![f64::NEG_INFINITY; m],
+            worst: vec![f64::INFINITY; m],
+            round: Vec::new(),
+            children: Vec::new(),
+            pending: Vec::new(),
+            around: Vec::new(),
+            asked: 0,
+        })
     }
 
     fn population(&self) -> usize {
@@ -91,6 +109,7 @@ impl Decomposition {
     /// Finds the range of the members' scores again.
     fn measure(&mut self) {
         let m = self.sampler.brief.scores;
+        self.losses.fill(f64::NAN);
         self.worst.fill(f64::INFINITY);
         for scores in self.scores.chunks_exact(m).filter(|s| is_feasible(s[0])) {
             self.worst.iter_mut().zip(scores).for_each(|(worst, score)| *worst = worst.min(*score));
@@ -99,6 +118,9 @@ impl Decomposition {
 
     fn place(&mut self, row: &[u8], scores: &[f64], subproblem: Option<(usize, bool)>) {
         if is_feasible(scores[0]) {
+            if self.best.iter().zip(scores).any(|(best, score)| score > best) {
+                self.losses.fill(f64::NAN);
+            }
             self.best.iter_mut().zip(scores).for_each(|(best, score)| *best = best.max(*score));
         }
         let (width, m) = (self.sampler.width(), scores.len());
@@ -110,14 +132,21 @@ impl Decomposition {
             }
             return;
         }
-        let mut around: Vec<usize> = match subproblem {
-            Some((subproblem, true)) => self.near[subproblem].clone(),
-            _ => (0..self.population()).collect(),
-        };
-        self.sampler.stream.shuffle(&mut around);
+        self.around.clear();
+        match subproblem {
+            Some((subproblem, true)) => self.around.extend_from_slice(&self.near[subproblem]),
+            _ => self.around.extend(0..self.near.len()),
+        }
+        self.sampler.stream.shuffle(&mut self.around);
         let mut left = self.settings.replacements;
-        for i in around {
-            if self.loss(scores, i) < self.loss(&self.scores[i * m..][..m], i) {
+        for at in 0..self.around.len() {
+            let i = self.around[at];
+            if self.losses[i].is_nan() {
+                self.losses[i] = self.loss(&self.scores[i * m..][..m], i);
+            }
+            let loss = self.loss(scores, i);
+            if loss < self.losses[i] {
+                self.losses[i] = loss;
                 self.rows[i * width..][..width].copy_from_slice(row);
                 self.scores[i * m..][..m].copy_from_slice(scores);
                 left -= 1;
@@ -155,12 +184,19 @@ impl Algorithm for Decomposition {
         if parents.contains(&&rows[first..]) {
             self.sampler.step(&mut rows[first..]);
         }
-        self.pending.push((rows[first..].to_vec(), subproblem, is_local));
+        self.children.extend_from_slice(&rows[first..]);
+        self.pending.push((subproblem, is_local));
     }
 
     fn tell(&mut self, row: &[u8], scores: &[f64]) {
-        let known = self.pending.iter().position(|(pending, ..)| pending == row);
-        let subproblem = known.map(|i| self.pending.swap_remove(i)).map(|(_, i, is_local)| (i, is_local));
+        let known = self.children.chunks_exact(row.len()).position(|child| child == row);
+        let subproblem = known.map(|i| {
+            // The last one takes its place.
+            let last = self.children.len() - row.len();
+            self.children.copy_within(last.., i * row.len());
+            self.children.truncate(last);
+            self.pending.swap_remove(i)
+        });
         self.place(row, scores, subproblem);
     }
 }

@@ -1,10 +1,12 @@
 //! NSGA-II (Deb, Pratap, Agarwal and Meyarivan 2002) with uniform crossover and without duplicates.
 
+use std::hint::select_unpredictable;
+
 use serde::Deserialize;
 
 use crate::error::Result;
 use crate::search::algorithms::algorithm::{Algorithm, require, require_within};
-use crate::search::problem::brief::Sampler;
+use crate::search::problem::brief::{Brief, Sampler};
 use crate::search::problem::stream::scaled;
 use crate::search::quality::ranks::Sorter;
 use crate::threads::Run;
@@ -22,6 +24,14 @@ pub struct Nsga2Settings {
     crossover: f64,
 }
 
+impl Nsga2Settings {
+    /// See `AlgorithmSpec::load`.
+    pub(crate) fn load(&self, brief: &Brief) -> (usize, usize) {
+        // Parents and children with what sorts them, and the place where the next parents go.
+        (4 * self.population * (brief.width() + size_of::<f64>() * (brief.scores + 1)), self.population)
+    }
+}
+
 /// Architectures and their scores, with what tells them apart quickly.
 #[derive(Clone, Debug, Default)]
 struct Population {
@@ -36,9 +46,8 @@ pub(crate) struct Nsga2 {
     /// Parents, then the children told so far.
     members: Population,
     parents: usize,
-    /// Rank and crowding of the parents.
-    ranks: Vec<u32>,
-    crowding: Vec<f64>,
+    /// What makes parents better than others: rank, then crowding, in one number.
+    merits: Vec<u128>,
     /// Children asked for in this generation.
     asked: Vec<u64>,
     /// A bit for the keys of all members and children: one that is not set is of none of them.
@@ -59,8 +68,7 @@ impl Nsga2 {
             sampler,
             members: Population::default(),
             parents: 0,
-            ranks: Vec::new(),
-            crowding: Vec::new(),
+            merits: Vec::new(),
             asked: Vec::new(),
             filter: [0; FILTER],
             sorter: Sorter::default(),
@@ -74,8 +82,8 @@ impl Nsga2 {
     #[inline]
     fn parent(&mut self) -> usize {
         let [a, b] = self.sampler.stream.halves().map(|half| scaled(half, self.parents));
-        let order = self.ranks[b].cmp(&self.ranks[a]).then_with(|| self.crowding[a].total_cmp(&self.crowding[b]));
-        if order.is_lt() { b } else { a }
+        // A choice instead of a branch, which nothing could predict.
+        select_unpredictable(self.merits[a] < self.merits[b], b, a)
     }
 
     /// Appends a child, different from parents and siblings where that succeeds within a few attempts.
@@ -110,7 +118,7 @@ impl Nsga2 {
     /// Lets the best of parents and children live.
     fn select(&mut self) {
         let (width, scores) = (self.sampler.width(), self.sampler.brief.scores);
-        self.sorter.sort(&self.members.scores, scores);
+        self.sorter.sort(&self.members.scores, scores, self.settings.population);
         let Sorter { ranks, crowding, order, line, .. } = &self.sorter;
         self.chosen.clear();
         for front in order.chunk_by(|&a, &b| ranks[a as usize] == ranks[b as usize]) {
@@ -130,14 +138,13 @@ impl Nsga2 {
         self.spare.rows.clear();
         self.spare.keys.clear();
         self.spare.scores.clear();
-        self.ranks.clear();
-        self.crowding.clear();
+        self.merits.clear();
         for i in line.iter().map(|&i| i as usize).filter(|&i| self.lives[i]) {
             self.spare.rows.extend_from_slice(&self.members.rows[i * width..][..width]);
             self.spare.keys.push(self.members.keys[i]);
             self.spare.scores.extend_from_slice(&self.members.scores[i * scores..][..scores]);
-            self.ranks.push(ranks[i]);
-            self.crowding.push(crowding[i]);
+            // Distances are not negative: their bits are in their order.
+            self.merits.push(u128::from(!ranks[i]) << 64 | u128::from(crowding[i].to_bits()));
         }
         std::mem::swap(&mut self.members, &mut self.spare);
         self.parents = self.members.keys.len();
@@ -149,13 +156,18 @@ impl Nsga2 {
 
 /// Tells rows apart, but for chances of one in 2^64: two of one key cost a mutation, no more.
 fn key_of(row: &[u8]) -> u64 {
+    const FACTOR: u64 = 0xd134_2543_de82_ef95;
+    let product = |word: u64, factor: u64| {
+        let product = u128::from(word ^ 0x9e37_79b9_7f4a_7c15) * u128::from(factor);
+        (product >> 64) as u64 ^ product as u64
+    };
     let (words, rest) = row.as_chunks::<8>();
     let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);
-    words.iter().chain([&last]).fold(0x9e37_79b9_7f4a_7c15, |key, word| {
-        let product = u128::from(key ^ u64::from_le_bytes(*word)) * 0xd134_2543_de82_ef95_u128;
-        (product >> 64) as u64 ^ product as u64
-    })
+    // Every word has a factor of its own, so that no product waits for another.
+    let each = words.iter().chain([&last]).zip(0..);
+    let sum = each.map(|(word, i)| product(u64::from_le_bytes(*word), FACTOR.wrapping_mul(2 * i + 1)));
+    product(sum.fold(0, u64::wrapping_add), FACTOR)
 }
 
 /// Word and bit of a key in a filter.

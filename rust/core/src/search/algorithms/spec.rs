@@ -93,6 +93,15 @@ impl AlgorithmSpec {
         Ok(())
     }
 
+    /// About how many bytes a run goes over from one time that it asks to the next, and how many architectures it asks
+    /// for at once.
+    pub(crate) fn load(&self, brief: &Brief) -> (usize, usize) {
+        match self {
+            AlgorithmSpec::Nsga2(settings) => settings.load(brief),
+            _ => (1, 1),
+        }
+    }
+
     /// Starts a run.
     pub fn start(&self, brief: &Arc<Brief>, stream: Stream) -> Result<Box<dyn Algorithm>> {
         let sampler = Sampler { brief: brief.clone(), stream };

@@ -16,19 +16,19 @@ pub(crate) struct Sorter {
     pub(crate) order: Vec<u32>,
     /// All points in an order that is quickly found again when most of them come in it: of two scores by the first.
     pub(crate) line: Vec<u32>,
-    /// Two scores: keys that sort points, the best first.
-    keys: Vec<([u64; 2], u32)>,
-    /// Two scores: the last point that each front took in, its second score descending from front to front.
-    tails: Vec<[f64; 2]>,
+    /// Two scores: keys that sort points by the first, the best first, and then by their number.
+    keys: Vec<u128>,
+    /// Two scores: the second score of the last point that each front took in, descending from front to front.
+    tails: Vec<f64>,
     /// Three scores or more: how many points dominate each one, and the points of the next front.
     dominators: Vec<u32>,
     front: Vec<u32>,
 }
 
 impl Sorter {
-    /// Ranks points of `width` scores, and measures how crowded they are.
-    pub(crate) fn sort(&mut self, scores: &[f64], width: usize) {
-        let Ok(()) = self.sort_while::<Infallible>(scores, width, || Ok(()));
+    /// Ranks points of `width` scores, and measures how crowded the best are: those of the fronts that hold so many.
+    pub(crate) fn sort(&mut self, scores: &[f64], width: usize, best: usize) {
+        let Ok(()) = self.sort_while::<Infallible>(scores, width, best, || Ok(()));
     }
 
     /// The same while a check before every point of many scores holds.
@@ -36,6 +36,7 @@ impl Sorter {
         &mut self,
         scores: &[f64],
         width: usize,
+        best: usize,
         check: impl Fn() -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
         let n = scores.len() / width;
@@ -49,7 +50,10 @@ impl Sorter {
             _ => self.rank_many(scores, width, check)?,
         }
         self.line.clone_from(&self.order);
-        self.crowd(scores, width);
+        match width {
+            2 => self.crowd_two(scores, best),
+            _ => self.crowd(scores, width),
+        }
         Ok(())
     }
 
@@ -64,21 +68,36 @@ impl Sorter {
 
     /// One sweep from the best first score down (Jensen 2003).
     fn rank_two(&mut self, scores: &[f64]) {
-        let point = |i: u32| [scores[2 * i as usize], scores[2 * i as usize + 1]];
+        let (points, _) = scores.as_chunks::<2>();
         self.keys.clear();
-        self.keys.extend((0..self.ranks.len() as u32).map(|i| (point(i).map(descending), i)));
+        self.keys.extend(points.iter().zip(0..).map(|(point, i)| u128::from(descending(point[0])) << 64 | i));
         // Keys differ, so this is as good as unstable; it finds and merges the sorted parents.
         self.keys.sort();
         self.order.clear();
-        self.order.extend(self.keys.iter().map(|key| key.1));
+        self.order.extend(self.keys.iter().map(|&key| key as u32));
+        // Few points are equal in the first score: these are sorted by the second.
+        let mut first = 0;
+        for next in 1..=self.keys.len() {
+            if self.keys.get(next).is_none_or(|key| key >> 64 != self.keys[first] >> 64) {
+                if next - first > 1 {
+                    self.order[first..next].sort_by_key(|&i| descending(points[i as usize][1]));
+                }
+                first = next;
+            }
+        }
         self.tails.clear();
+        let (mut last, mut rank) = ([f64::NAN; 2], 0);
         for &i in &self.order {
-            let own = point(i);
-            // A front takes a point in if its last point has less of the second score, or is equal.
-            let rank = self.tails.partition_point(|tail| tail[1] >= own[1] && *tail != own);
-            match self.tails.get_mut(rank) {
-                Some(tail) => *tail = own,
-                None => self.tails.push(own),
+            let own = points[i as usize];
+            // A front takes a point in if its last point has less of the second score, or is equal. Equal points follow
+            // one another.
+            if own != last {
+                rank = self.tails.partition_point(|&tail| tail >= own[1]);
+                match self.tails.get_mut(rank) {
+                    Some(tail) => *tail = own[1],
+                    None => self.tails.push(own[1]),
+                }
+                last = own;
             }
             self.ranks[i as usize] = rank as u32;
         }
@@ -117,20 +136,43 @@ impl Sorter {
         Ok(())
     }
 
+    /// Two scores were sorted by the first, which orders each front by the second as well.
+    fn crowd_two(&mut self, scores: &[f64], best: usize) {
+        let (points, _) = scores.as_chunks::<2>();
+        let (ranks, crowding) = (&self.ranks, &mut self.crowding);
+        counting_sort(&mut self.order, &mut self.front, &mut self.dominators, ranks);
+        crowding.clear();
+        crowding.resize(ranks.len(), 0.0);
+        let mut seen = 0;
+        for front in self.order.chunk_by(|&a, &b| ranks[a as usize] == ranks[b as usize]) {
+            if seen >= best {
+                break;
+            }
+            seen += front.len();
+            let ends = [front[0], front[front.len() - 1]];
+            let [a, b] = ends.map(|i| points[i as usize]);
+            let extents = [(a[0] - b[0]).abs(), (a[1] - b[1]).abs()];
+            for w in front.windows(3) {
+                let [before, after] = [w[0], w[2]].map(|i| points[i as usize]);
+                let share = |s: usize| match extents[s] > 0.0 {
+                    true => (before[s] - after[s]).abs() / extents[s],
+                    false => 0.0,
+                };
+                crowding[w[1] as usize] = share(0) + share(1);
+            }
+            ends.iter().for_each(|&i| crowding[i as usize] = f64::INFINITY);
+        }
+    }
+
     fn crowd(&mut self, scores: &[f64], width: usize) {
         let (n, ranks) = (self.ranks.len(), &self.ranks);
         self.crowding.clear();
         self.crowding.resize(n, 0.0);
         for score in 0..width {
             let value = |i: u32| scores[i as usize * width + score];
-            // Two scores were sorted by the first, which orders each front by the second as well.
-            match (width, score) {
-                (2, 0) => counting_sort(&mut self.order, &mut self.front, &mut self.dominators, ranks),
-                (2, _) => {}
-                _ => self.order.sort_unstable_by(|&a, &b| {
-                    ranks[a as usize].cmp(&ranks[b as usize]).then_with(|| value(b).total_cmp(&value(a)))
-                }),
-            }
+            self.order.sort_unstable_by(|&a, &b| {
+                ranks[a as usize].cmp(&ranks[b as usize]).then_with(|| value(b).total_cmp(&value(a)))
+            });
             for front in self.order.chunk_by(|&a, &b| ranks[a as usize] == ranks[b as usize]) {
                 let (first, last) = (front[0], front[front.len() - 1]);
                 let extent = (value(first) - value(last)).abs();
@@ -174,7 +216,7 @@ fn counting_sort(order: &mut Vec<u32>, sorted: &mut Vec<u32>, starts: &mut Vec<u
 /// neighbours in the front, relative to the front's extent.
 pub fn fronts(scores: &[f64], width: usize, run: &Run<'_>) -> Result<(Vec<u32>, Vec<f64>)> {
     let mut sorter = Sorter::default();
-    sorter.sort_while(scores, width, || run.check())?;
+    sorter.sort_while(scores, width, usize::MAX, || run.check())?;
     Ok((sorter.ranks, sorter.crowding))
 }
 

@@ -80,11 +80,12 @@ impl Cohort {
     /// Evaluates what runs asked for, so many rows each, and logs it; gives the scores. Rows hold positions among the
     /// allowed choices. A run that recommends notes its improvements itself.
     pub fn advance(&mut self, rows: &[u8], asked: &[usize], recommends: bool) -> Result<&[f64]> {
-        let (problem, width) = (self.problem.clone(), self.problem.space.width());
+        let (problem, width) = (&*self.problem, self.problem.space.width());
         let evaluate = problem.evaluate()?;
         self.choices.clear();
         self.seeds.clear();
         self.values.clear();
+        self.scores.clear();
         self.choices.extend_from_slice(rows);
         problem.to_choices(&mut self.choices);
         if problem.is_noisy() {
@@ -94,35 +95,22 @@ impl Cohort {
             }
         }
         evaluate.evaluate(&self.choices, &self.seeds, &mut self.values)?;
-        let columns = evaluate.columns();
-        self.score(width, columns)?;
-        let m = problem.objective.scores();
-        let each = self.choices.chunks_exact(width).zip(self.values.chunks_exact(columns));
-        let mut each = each.zip(self.scores.chunks_exact(m));
+        let each = self.choices.chunks_exact(width).zip(self.values.chunks_exact(evaluate.columns()));
+        for (choices, values) in each.clone() {
+            let first = self.scores.len();
+            problem.objective.score(values, &mut self.scores);
+            let scores = &self.scores[first..];
+            if !scores.iter().all(|s| s.is_finite()) {
+                return Err(not_finite(problem, choices, values, scores));
+            }
+        }
+        let mut each = each.zip(self.scores.chunks_exact(problem.objective.scores()));
         for (recorder, &n) in self.recorders.iter_mut().zip(asked) {
             for ((choices, values), scores) in each.by_ref().take(n) {
-                recorder.record(choices, values, scores, &problem, self.keep_all, recommends);
+                recorder.record(choices, values, scores, problem, self.keep_all, recommends);
             }
         }
         Ok(&self.scores)
-    }
-
-    fn score(&mut self, width: usize, columns: usize) -> Result<()> {
-        self.scores.clear();
-        let objective = &self.problem.objective;
-        for (i, values) in self.values.chunks_exact(columns).enumerate() {
-            let first = self.scores.len();
-            objective.score(values, &mut self.scores);
-            if !self.scores[first..].iter().all(|s| s.is_finite()) {
-                let text = self.problem.space.format_row(&self.choices[i * width..][..width]);
-                return Err(Error::search(format!(
-                    "the score of {text} is {:?}, from the values {values:?}; keep to objectives that are finite \
-                     everywhere",
-                    &self.scores[first..]
-                )));
-            }
-        }
-        Ok(())
     }
 
     /// Notes that a run now stands for an architecture, given as positions, with a score.
@@ -149,6 +137,14 @@ impl Cohort {
     pub fn into_logs(self) -> Vec<Log> {
         self.recorders.into_iter().map(|recorder| recorder.log).collect()
     }
+}
+
+#[cold]
+fn not_finite(problem: &Problem, choices: &[u8], values: &[f64], scores: &[f64]) -> Error {
+    let text = problem.space.format_row(choices);
+    Error::search(format!(
+        "the score of {text} is {scores:?}, from the values {values:?}; keep to objectives that are finite everywhere"
+    ))
 }
 
 impl Recorder {

@@ -13,8 +13,10 @@ use crate::search::problem::stream::Stream;
 use crate::search::runs::cohort::{Cohort, Log};
 use crate::threads::{Run, width};
 
-/// Runs of a cohort: enough to overlap their look-ups, few enough for the cache.
-const COHORT: usize = 32;
+/// Architectures that a cohort evaluates at once, at least: enough to overlap their look-ups.
+const TOGETHER: usize = 64;
+/// Bytes of the states of a cohort's runs where fewer runs do: they stay in the second cache, beside tables.
+const STATES: usize = 1 << 18;
 /// Runs of a cohort where every call has a price.
 const WIDE_COHORT: usize = 4096;
 /// Most architectures of one run that are evaluated at a time.
@@ -46,7 +48,9 @@ impl Watch {
         // Bits in the order of the numbers.
         let bits = best.to_bits();
         let ordered = if bits >> 63 == 1 { !bits } else { bits | 1 << 63 };
-        self.best.fetch_max(ordered, Ordering::Relaxed);
+        if ordered > self.best.load(Ordering::Relaxed) {
+            self.best.fetch_max(ordered, Ordering::Relaxed);
+        }
     }
 }
 
@@ -73,9 +77,15 @@ impl Farm<'_> {
         }
         run.in_pool(|| {
             // Few runs: cohorts for every thread; a cohort's size changes no result.
-            let size = runs.len().div_ceil(4 * width()).clamp(1, COHORT);
+            let size = runs.len().div_ceil(4 * width()).clamp(1, self.cohort(&brief));
             Ok(run.try_map(runs.chunks(size), cohort)?.into_iter().flatten().collect())
         })
+    }
+
+    /// Most runs of a cohort.
+    fn cohort(&self, brief: &Brief) -> usize {
+        let (bytes, asked) = self.algorithm.load(brief);
+        (STATES / bytes).clamp(TOGETHER.div_ceil(asked), TOGETHER)
     }
 
     fn run_cohort(&self, brief: &Arc<Brief>, runs: &[u64], watch: &Watch, run: &Run<'_>) -> Result<Vec<Log>> {
@@ -94,7 +104,9 @@ impl Farm<'_> {
                 if most > 0 {
                     algorithm.ask(most, &mut rows, run);
                 }
-                asked.push((rows.len() - before) / width);
+                // One alone is the usual case, and a division takes as long as much of the rest.
+                let bytes = rows.len() - before;
+                asked.push(if bytes == width { 1 } else { bytes / width });
             }
             run.check()?;
             if rows.is_empty() {
