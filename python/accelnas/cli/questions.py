@@ -24,9 +24,7 @@ from accelnas.cli.exact import (
 )
 from accelnas.cli.findings import QUANTILES, show
 from accelnas.cli.formulations import Form, Terms, parse_formulation
-from accelnas.cli.predict import parses
 from accelnas.cli.shared import Computed, optional
-from accelnas.cli.tables import open_reader
 from accelnas.exact import (
     BestQuestion,
     CountQuestion,
@@ -37,6 +35,7 @@ from accelnas.exact import (
     RankQuestion,
     ScalarisedQuestion,
 )
+from accelnas.fitting.batches import open_reader
 from accelnas.fitting.columns import ColumnEncoder
 
 MetricsArgument = Annotated[
@@ -199,7 +198,7 @@ def rank(
 ) -> None:
     """Count the architectures of the whole space that are better than those of a table, and those that tie."""
     space = opened.bench.space
-    with open_reader(table, lambda text: parses(space, text)) as reader:
+    with open_reader(table, space) as reader:
         encode = ColumnEncoder(space, reader.names, reader.name)
         archs = np.concatenate([encode(batch.columns, batch.locate) for batch in reader.batches()])
     question = RankQuestion(archs, parse_direction(metric), parse_choices(space, within))

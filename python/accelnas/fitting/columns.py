@@ -51,6 +51,8 @@ class ColumnEncoder:
             form = Form.of(space, [self._rename.get(name, name) for name in names])
         except SpaceError as error:
             raise DataError(f"{table}: {error}, as accelnas space infer finds it") from None
+        theirs = {ours: name for name, ours in self._rename.items()}
+        self.read_as = [theirs.get(name, name) for name in (*form.read, *form.checked)]  # what the table calls both
         self.read = [*form.read]  # names of the columns that are read
         self.checked = [*form.checked]  # and of those that have to agree with them
 

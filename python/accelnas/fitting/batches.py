@@ -11,16 +11,17 @@ import itertools
 import os
 import sys
 from collections import Counter
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TextIO
+from queue import Full, Queue
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TextIO, TypeVar
 
 import numpy as np
 
-from accelnas.cli.shared import text_output
-from accelnas.errors import DataError, FileError
-from accelnas.files import regular, replacing
+from accelnas.errors import DataError, FileError, SpaceError
+from accelnas.files import regular, replacing, text_output
 from accelnas.fitting.lookalikes import check_head, check_table
 
 if TYPE_CHECKING:
@@ -28,9 +29,14 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from accelnas.space import Space
+
     Columns = Mapping[str, Any]  # tuples of text, Polars series or NumPy arrays
 
+Item = TypeVar("Item")
+
 ROWS_A_BATCH = 65_536
+ROWS_OF_A_FRAME = 262_144  # some tens of MB
 LONGEST_LINE = 1 << 24
 FRAMES = (".parquet", ".json", ".jsonl", ".ndjson")
 UNLIMITED = 1 << 62  # batch by batch: any size
@@ -49,14 +55,14 @@ def _place(what: str, numbers: Sequence[int], row: int) -> str:
 
 
 @contextmanager
-def open_reader(path: Path, is_architecture: Callable[[str], bool]) -> Iterator[CsvReader | FrameReader]:
+def open_reader(path: Path, space: Space) -> Iterator[CsvReader | FrameReader]:
     """Open a table by the ending of its name: Parquet, JSON or CSV, which is any other's; ``-`` is stdin.
 
     Parameters
     ----------
     path
         The file.
-    is_architecture
+    space
         Tells an architecture string from a column name, for plain lists without a header.
 
     Raises
@@ -78,9 +84,9 @@ def open_reader(path: Path, is_architecture: Callable[[str], bool]) -> Iterator[
     text = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="")
     try:
         if standard_input:
-            yield CsvReader(text, "stdin", is_architecture, None)
+            yield CsvReader(text, "stdin", space, None)
         else:
-            yield CsvReader(text, str(path), is_architecture, binary)
+            yield CsvReader(text, str(path), space, binary)
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text ({error.reason}); give CSV or Parquet") from None
     finally:
@@ -95,6 +101,14 @@ def _opened(path: Path) -> BinaryIO:
     return (path if is_open else regular(path, UNLIMITED)).open("rb")
 
 
+def _is_architecture(space: Space, text: str) -> bool:
+    try:
+        space.parse([text])
+    except SpaceError:
+        return False
+    return True
+
+
 class CsvReader:
     """CSV with a header, or a plain list of architecture strings."""
 
@@ -104,7 +118,7 @@ class CsvReader:
         self,
         text: TextIO,
         name: str,
-        is_architecture: Callable[[str], bool],
+        space: Space,
         file: BinaryIO | None,
     ) -> None:
         self._file, self.name = file if file is not None and file.seekable() else None, name
@@ -115,7 +129,7 @@ class CsvReader:
             raise DataError(f"{name} is empty; give a header and rows, or one architecture a line")
         line, self.names = first
         self._first: list[tuple[int, list[str]]] = []
-        if len(self.names) == 1 and is_architecture(self.names[0]):
+        if len(self.names) == 1 and _is_architecture(space, self.names[0]):
             self._first = [(line, self.names)]
             self.names = ["architecture"]
         repeated = next((column for column, number in Counter(self.names).items() if number > 1), None)
@@ -137,6 +151,9 @@ class CsvReader:
                     yield self._rows.line_num, fields
         except csv.Error as error:
             raise DataError(f"{self.name}, line {self._rows.line_num}: {error}") from None
+
+    def select(self, names: Sequence[str]) -> None:
+        """Read all columns all the same: their text is there."""
 
     def batches(self) -> Iterator[Batch]:
         """Yield columns of text."""
@@ -175,18 +192,30 @@ class FrameReader:
         try:
             self._frame = _scan(path)
             self.names = self._frame.collect_schema().names()
-            self.total: int | None = self._frame.select(pl.len()).collect().item()
+            self.total: int = self._frame.select(pl.len()).collect().item()
         except pl.exceptions.PolarsError as error:
             reason = str(error).splitlines()[0]
             raise DataError(f"{path} is not a Parquet file that can be read: {reason}") from None
 
+    def select(self, names: Sequence[str]) -> None:
+        """Read these columns alone."""
+        self._frame = self._frame.select(names)
+
     def batches(self) -> Iterator[Batch]:
-        """Yield columns of typed values."""
-        frames = self._frame.collect_batches(chunk_size=ROWS_A_BATCH, maintain_order=True)
-        for frame in frames if self.total else [self._frame.collect()]:
-            first, self._read = self._read + 1, self._read + frame.height
-            numbers = range(first, self._read + 1)
+        """Yield columns of typed values: rows by number, so that memory does not depend on row groups."""
+        import polars as pl
+
+        for first in range(0, max(self.total, 1), ROWS_OF_A_FRAME):
+            try:
+                frame = self._frame.slice(first, ROWS_OF_A_FRAME).collect()
+            except pl.exceptions.PolarsError as error:
+                reason = str(error).splitlines()[0]
+                raise DataError(
+                    f"{self.name}, from row {first + 1}: {reason}; the file is damaged, make it again"
+                ) from None
+            numbers = range(first + 1, first + 1 + frame.height)
             yield Batch(frame.to_dict(), partial(_place, f"{self.name}, row", numbers))
+            self._read = first + frame.height
 
     def position(self) -> int:
         """Return the number of rows read."""
@@ -238,31 +267,88 @@ def _texts(values: Any) -> Iterable[object]:
 
 def _write_parquet(path: Path, batches: Iterable[Columns]) -> None:
     import polars as pl
-    from polars.io.plugins import register_io_source
 
     remaining = iter(batches)
-    first = pl.DataFrame(next(remaining))
-    first = first.with_columns(_with_own_type(series) for series in first)
-    failures: list[Exception] = []  # Polars may wrap what a source raises
+    columns = next(remaining)
+    first = pl.DataFrame(columns)
+    first = first.with_columns(
+        _with_own_type(first[name]) for name, cells in columns.items() if isinstance(cells, tuple)
+    )
+    row = first.height
+    with replacing(path) as temporary, ParquetSink(path, temporary, first.schema) as sink:
+        sink.write(first)
+        for columns in remaining:
+            frame = pl.DataFrame(columns)
+            sink.write(_like(first, frame, row))
+            row += frame.height
 
-    def source(*_pushdown: object) -> Iterator[pl.DataFrame]:
-        yield first
-        try:
-            for number, columns in enumerate(remaining, start=1):
-                yield _like(first, pl.DataFrame(columns), number * ROWS_A_BATCH)
-        except Exception as error:
-            failures.append(error)
-            raise
 
-    with replacing(path) as temporary:
+class ParquetSink:
+    """Writes frames in a thread of its own, a few at most behind those that are given.
+
+    Parameters
+    ----------
+    path : path
+        What errors call the file.
+    temporary : path
+        The file.
+    schema : polars.Schema
+        Of all frames.
+
+    Raises
+    ------
+    FileError
+        Where it is left or written to, if the file can't be written.
+    """
+
+    def __init__(self, path: Path, temporary: Path, schema: pl.Schema) -> None:
+        self._path, self._temporary, self._schema = path, temporary, schema
+        self._frames: Queue[pl.DataFrame | None] = Queue(2)
+        self._failed = False
+        self._pool = ThreadPoolExecutor(1, "parquet")
+
+    def __enter__(self) -> ParquetSink:
+        self._done = self._pool.submit(self._sink)
+        return self
+
+    def write(self, frame: pl.DataFrame | None) -> None:
+        """Hand over the next frame, or None after the last; wait while two are."""
+        while not self._done.done():
+            try:
+                return self._frames.put(frame, timeout=0.1)
+            except Full:
+                continue
+        return self._done.result()
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self._failed = kind is not None
+        with self._pool, suppress(*([Exception] if self._failed else [])):  # what failed first is told
+            self.write(None)
+            self._done.result()
+
+    def _sink(self) -> None:
+        import polars as pl
+        from polars.io.plugins import register_io_source
+
         try:
-            register_io_source(source, schema=first.schema).sink_parquet(temporary)
-        except Exception as error:
-            if failures:
-                raise failures[0] from None
-            if isinstance(error, pl.exceptions.PolarsError):  # a full disk, in Polars' words
-                raise FileError(f"{path}: {error}; nothing was written") from error
-            raise
+            register_io_source(self._given, schema=self._schema).sink_parquet(self._temporary)
+        except pl.exceptions.PolarsError as error:  # a full disk, in Polars' words
+            raise FileError(f"{self._path}: {error}; nothing was written") from error
+
+    def _given(self, *_pushdown: object) -> Iterator[pl.DataFrame]:
+        while (frame := self._frames.get()) is not None:
+            yield frame
+        if self._failed:
+            raise FileError(f"{self._path} was not written to its end")
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """Yield items; a thread makes the next one meanwhile."""
+    with ThreadPoolExecutor(1, "ahead") as pool:
+        following = pool.submit(next, items, None)
+        while (item := following.result()) is not None:
+            following = pool.submit(next, items, None)
+            yield item
 
 
 def _like(first: pl.DataFrame, frame: pl.DataFrame, start: int) -> pl.DataFrame:
