@@ -25,7 +25,7 @@ FORMS = ("architecture", "index")  # columns that hold an architecture each: rea
 
 _REFUSED = -1
 _SPREAD = 4096  # of choices that a table is made of
-_BLOCK = 16_384  # rows that stay in the processor's cache
+_BLOCK = 65_536  # rows that stay in the processor's cache
 
 
 class Form(NamedTuple):
@@ -116,7 +116,7 @@ def encode_columns(space: Named, columns: Columns, form: Form, called: Mapping[s
 class _Lookup(NamedTuple):
     """Choice indices of one column: ``table[clip(numbers - low)]``, -1 of what is refused."""
 
-    numbers: NDArray[np.integer[Any]]
+    numbers: NDArray[Any]
     low: int
     table: NDArray[np.int16]
     value: Callable[[int], object]  # cell of a row
@@ -151,27 +151,29 @@ def _refusal(row: int, name: str, value: object, choices: Sequence[object]) -> S
 
 
 def _lookup(spelt: Spellings, column: Any) -> _Lookup:
-    """Look up integers by their value, and anything else once for each distinct value."""
-    choices, numbers = spelt.integers, _integers(column)
-    is_small = numbers is not None and np.can_cast(numbers.dtype, np.int64)
-    if numbers is not None and is_small and choices is not None and max(choices) - min(choices) < _SPREAD:
-        low = min(choices) - 1
-        table = np.full(max(choices) - low + 2, _REFUSED, np.int16)
-        table[[choice - low for choice in choices]] = list(choices.values())
-        return _Lookup(numbers, low, table, numbers.__getitem__)
+    """Look up whole numbers and truth values by themselves, and anything else once for each distinct value."""
+    cells = _plain(column)
+    if cells is not None and np.can_cast(cells.dtype, np.int64):
+        choices = spelt.truth if cells.dtype == bool else spelt.integers
+        if choices and max(choices) - min(choices) < _SPREAD and min(choices) > np.iinfo(np.int64).min:
+            low = min(choices) - 1
+            table = np.full(max(choices) - low + 2, _REFUSED, np.int16)
+            table[[choice - low for choice in choices]] = list(choices.values())
+            return _Lookup(cells, low, table, cells.__getitem__)
     values, places = _distinct(column)
     found = [spelt.code(value) for value in (None, *values)]  # place -1 is an empty cell
     table = np.array([_REFUSED if code is None else code for code in found], np.int16)
     return _Lookup(places, -1, table, lambda row: values[places[row]] if places[row] >= 0 else None)
 
 
-def _integers(column: Any) -> NDArray[np.integer[Any]] | None:
-    """Give a column of integers without empty cells as it is; None of another."""
+def _plain(column: Any) -> NDArray[Any] | None:
+    """Give a column of integers or truth values without empty cells as an array; None of another."""
     if hasattr(column, "null_count"):  # Polars
-        numbers = column.to_numpy() if column.dtype.is_integer() and not column.null_count() else None
+        is_plain = (column.dtype.is_integer() or str(column.dtype) == "Boolean") and not column.null_count()
+        cells = column.to_numpy() if is_plain else None
     else:
-        numbers = column.to_numpy() if hasattr(column, "iloc") and isinstance(column.dtype, np.dtype) else column
-    return numbers if isinstance(numbers, np.ndarray) and numbers.dtype.kind in "iu" else None
+        cells = column.to_numpy() if hasattr(column, "iloc") and isinstance(column.dtype, np.dtype) else column
+    return cells if isinstance(cells, np.ndarray) and cells.dtype.kind in "iub" else None
 
 
 def _distinct(column: Any) -> tuple[list[Any], NDArray[np.integer[Any]]]:
@@ -222,8 +224,8 @@ def _from_texts(space: Named, column: Any, name: str) -> Rows:
 
 
 def _from_indices(space: Named, column: Any, name: str) -> Rows:
-    indices: Any = _integers(column)
-    if indices is None:
+    indices: Any = _plain(column)
+    if indices is None or indices.dtype == bool:
         cells = _listed(column)
         indices = [_whole(cell) for cell in cells]
         if None in indices:

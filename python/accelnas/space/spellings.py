@@ -59,7 +59,7 @@ class Spellings:
     def __init__(self, variable: Variable, labels: Sequence[str] = ()) -> None:
         self.inactive = len(variable.choices) if variable.conditional else None
         self._exact = {(type(choice), choice): code for code, choice in enumerate(variable.choices)}
-        self._equal: dict[object, int] = {}  # numbers
+        self._equal: dict[float | Decimal, int] = {}  # numbers and truth values
         self._texts: dict[str, int] = {}
         forms = [[_text(choice) for choice in variable.choices], list(labels)]
         forms += [[_other_text(choice) for choice in variable.choices]]
@@ -96,10 +96,15 @@ class Spellings:
         return found
 
     @property
-    def integers(self) -> dict[int, int] | None:
-        """Choice indices by choice, where all choices are integers: whole numbers can be looked up at once."""
-        whole = {choice: code for (kind, choice), code in self._exact.items() if kind is int}
-        return whole if len(whole) == len(self._exact) else None  # type: ignore[return-value]
+    def integers(self) -> dict[int, int]:
+        """Choice indices by whole number, where all choices are such, or truth values; else nothing."""
+        kinds = {kind for kind, _ in self._exact}
+        return {int(value): code for value, code in self._equal.items()} if kinds in ({int}, {bool}) else {}
+
+    @property
+    def truth(self) -> dict[int, int]:
+        """Choice indices by truth value, where all choices are such; else nothing."""
+        return self.integers if all(kind is bool for kind, _ in self._exact) else {}
 
 
 def _text(choice: Choice) -> str:
