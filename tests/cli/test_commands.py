@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import accelnas
-from accelnas.fitting import batches
+from accelnas.fitting import readers
 from command_line import failure, run
 
 EFFICIENTNET_B0 = "e1_k3_l1_se1-e6_k3_l2_se1-e6_k5_l2_se1-e6_k3_l3_se1-e6_k5_l3_se1-e6_k5_l4_se1-e6_k3_l1_se1"
@@ -19,8 +19,8 @@ ACCELNAS = Path(sys.executable).parent / "accelnas"
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch):
     """Make every table of these tests span several batches."""
-    monkeypatch.setattr(batches, "ROWS_A_BATCH", 7)
-    monkeypatch.setattr(batches, "ROWS_OF_A_FRAME", 7)
+    monkeypatch.setattr(readers, "ROWS_A_BATCH", 7)
+    monkeypatch.setattr(readers, "ROWS_OF_A_FRAME", 7)
 
 
 def rows_of(text):

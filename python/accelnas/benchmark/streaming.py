@@ -96,8 +96,9 @@ class Streaming(Measurements):
         a,0.387882
         b,2.932586
         """
-        from accelnas.fitting.batches import FrameReader, ahead, open_reader, write_table
         from accelnas.fitting.columns import ColumnEncoder
+        from accelnas.fitting.readers import FrameReader, ahead, open_reader
+        from accelnas.fitting.writers import write_table
 
         names = chosen(self.metrics, metrics)
         if unknown := [name for name in names if name not in self.metrics]:
@@ -128,7 +129,7 @@ class Streaming(Measurements):
                         new |= zip((prefix + name + suffix for suffix in suffixes), found, strict=True)
                     yield {**{name: batch.columns[name] for name in kept}, **new}
                     if progress is not None:
-                        progress(reader.position(), reader.total, reader.unit)
+                        progress(batch.position, reader.total, reader.unit)
 
             write_table(Path(target), scored())
 

@@ -35,8 +35,8 @@ from accelnas.exact import (
     RankQuestion,
     ScalarisedQuestion,
 )
-from accelnas.fitting.batches import open_reader
 from accelnas.fitting.columns import ColumnEncoder
+from accelnas.fitting.readers import open_reader
 
 MetricsArgument = Annotated[
     str,
