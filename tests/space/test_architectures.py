@@ -109,6 +109,9 @@ REFUSED = {
     ),
     "renamed to two of a name": (Frame(PANDAS, {"block0_k": "block1_k"}, True), "column block0_k is missing"),
     "renamed from nothing": (Frame(PANDAS, {"kernel": "block0_k"}), "no column kernel, which is to be renamed"),
+    "long number": (PANDAS.assign(block0_k=10**5000), "row 0: block0_k is an integer of thousands of digits"),
+    "bytes in a column": (ARROW.cast(pa.schema([(name, pa.string()) for name in PANDAS])).set_column(
+        1, "block0_k", pa.array([b"3"] * 5)), "row 0: block0_k is b'3'; choose one of 3, 5"),
     "lengths": (Frame({**dict(PANDAS), "block0_k": [3]}), "columns have 1 and 5 rows"),
     "lists in a column": (POLARS.with_columns(block0_k=pl.Series([[3]] * 5)), "row 0: block0_k is [3]"),
     "truth for numbers": (PANDAS.assign(block0_e=True), "row 0: block0_e is True; choose one of 1, 4, 6"),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from accelnas.arguments import shown
 from accelnas.errors import SpaceError
 from accelnas.space.spellings import is_missing
 
@@ -146,8 +147,11 @@ def _from_choices(space: Named, columns: Columns, names: Sequence[str], called: 
 
 
 def _refusal(row: int, name: str, value: object, choices: Sequence[object]) -> SpaceError:
-    shown = "empty" if is_missing(value) else f"{value!s:.100}"
-    return SpaceError(f"row {row}: {name} is {shown}; choose one of {', '.join(map(str, choices))}")
+    return SpaceError(f"row {row}: {name} is {_cell(value)}; choose one of {', '.join(map(str, choices))}")
+
+
+def _cell(value: object) -> str:
+    return "empty" if is_missing(value) else f"{value:.100}" if isinstance(value, str) else shown(value)
 
 
 def _lookup(spelt: Spellings, column: Any) -> _Lookup:
@@ -218,8 +222,7 @@ def _from_texts(space: Named, column: Any, name: str) -> Rows:
     for row, text in enumerate(texts):
         if not isinstance(text, str) or not text:
             example = space._core.format(space.at([0]))[0]
-            shown = "empty" if is_missing(text) else f"{text!s:.100}"
-            raise SpaceError(f"row {row}: {name} is {shown}; give a string such as {example}")
+            raise SpaceError(f"row {row}: {name} is {_cell(text)}; give a string such as {example}")
     return space._core.parse(texts)
 
 
@@ -230,8 +233,7 @@ def _from_indices(space: Named, column: Any, name: str) -> Rows:
         indices = [_whole(cell) for cell in cells]
         if None in indices:
             row = indices.index(None)
-            shown = "empty" if is_missing(cells[row]) else f"{cells[row]!s:.100}"
-            raise SpaceError(f"row {row}: {name} is {shown}; give an integer from 0 to {space.size - 1}")
+            raise SpaceError(f"row {row}: {name} is {_cell(cells[row])}; give an integer from 0 to {space.size - 1}")
     return space.at(indices)
 
 

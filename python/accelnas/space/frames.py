@@ -79,7 +79,7 @@ def check_output(archs: Any, output: object) -> None:
     """
     check_choice("output", output, ("array", "frame"))
     frame = archs.frame if isinstance(archs, Frame) else archs
-    makes = any(hasattr(frame, name) for name in ("iloc", "collect_schema", "from_pydict"))
+    makes = hasattr(frame, "iloc") or hasattr(frame, "from_pydict") or type(frame).__module__.startswith("polars.")
     if output == "frame" and not (makes and _is_frame(frame)):
         raise ParameterError(
             f"output is 'frame', and architectures are a {type(frame).__name__}; give a data frame of pandas, Polars "
