@@ -44,6 +44,9 @@ SAME = {
     "categories": PANDAS.astype("category"),
     "polars": POLARS,
     "lazy": POLARS.lazy(),
+    "unsigned": POLARS.cast({pl.Int64: pl.UInt64}),
+    "128 bits": POLARS.cast(pl.Int128),
+    "decimals": POLARS.cast({pl.Int64: pl.Decimal(5, 1)}),
     "arrow": ARROW,
     "arrow dictionaries": pa.table([column.dictionary_encode() for column in ARROW.itercolumns()], ARROW.schema.names),
     "arrow batch": ARROW.to_batches()[0],
@@ -112,6 +115,12 @@ REFUSED = {
     "long number": (PANDAS.assign(block0_k=10**5000), "row 0: block0_k is an integer of thousands of digits"),
     "bytes in a column": (ARROW.cast(pa.schema([(name, pa.string()) for name in PANDAS])).set_column(
         1, "block0_k", pa.array([b"3"] * 5)), "row 0: block0_k is b'3'; choose one of 3, 5"),
+    "matrix in a column": (Frame({**dict(PANDAS), "block0_k": ROWS}), "row 0: block0_k is [2, "),
+    "masked in a column": (
+        Frame({**dict(PANDAS), "block0_k": np.ma.masked_array([3] * 5, [0, 1, 0, 0, 0])}),
+        "row 1: block0_k is empty",
+    ),
+    "text for a column": (Frame({**dict(PANDAS), "block0_k": "33333"}), "column block0_k is '33333'; give a list"),
     "lengths": (Frame({**dict(PANDAS), "block0_k": [3]}), "columns have 1 and 5 rows"),
     "lists in a column": (POLARS.with_columns(block0_k=pl.Series([[3]] * 5)), "row 0: block0_k is [3]"),
     "truth for numbers": (PANDAS.assign(block0_e=True), "row 0: block0_e is True; choose one of 1, 4, 6"),

@@ -62,10 +62,10 @@ class Form(NamedTuple):
                 f"column {missing[0]} is missing ({len(missing)} of {len(variables)} variables are); give all of them, "
                 "or a column architecture or index"
             )
-        shown = ", ".join(str(name)[:50] for name in names[:10]) or "none"
+        some = ", ".join(str(name)[:50] for name in names[:10]) or "none"
         more = f" and {len(names) - 10} more" if len(names) > 10 else ""
         raise SpaceError(
-            f"no architectures in columns {shown}{more}; give the {len(variables)} variables of {space.name} "
+            f"no architectures in columns {some}{more}; give the {len(variables)} variables of {space.name} "
             f"({variables[0]}, …), a column architecture or index, or another space"
         )
 
@@ -173,11 +173,14 @@ def _lookup(spelt: Spellings, column: Any) -> _Lookup:
 def _plain(column: Any) -> NDArray[Any] | None:
     """Give a column of integers or truth values without empty cells as an array; None of another."""
     if hasattr(column, "null_count"):  # Polars
-        is_plain = (column.dtype.is_integer() or str(column.dtype) == "Boolean") and not column.null_count()
-        cells = column.to_numpy() if is_plain else None
+        kind = str(column.dtype)
+        is_plain = kind == "Boolean" or (column.dtype.is_integer() and not kind.endswith("128"))  # which NumPy lacks
+        cells = column.to_numpy() if is_plain and not column.null_count() else None
     else:
         cells = column.to_numpy() if hasattr(column, "iloc") and isinstance(column.dtype, np.dtype) else column
-    return cells if isinstance(cells, np.ndarray) and cells.dtype.kind in "iub" else None
+    if not isinstance(cells, np.ndarray) or isinstance(cells, np.ma.MaskedArray):
+        return None
+    return cells if cells.ndim == 1 and cells.dtype.kind in "iub" else None
 
 
 def _distinct(column: Any) -> tuple[list[Any], NDArray[np.integer[Any]]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from accelnas.arguments import check_choice
+from accelnas.arguments import check_choice, shown
 from accelnas.errors import MissingExtraError, ParameterError, SpaceError
 from accelnas.space.columns import Form, encode_columns
 from accelnas.space.forms import encode_plain, is_series
@@ -58,6 +58,10 @@ class Frame:
     frame: Any
     rename: Mapping[str, str] = field(default_factory=dict)
     ignore_others: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.rename, Mapping):
+            raise ParameterError(f"rename is {shown(self.rename)}; give a dict of the frame's names to the space's")
 
 
 def encode(space: Named, archs: Architectures) -> Rows:
@@ -152,6 +156,9 @@ def _polars() -> Any:
 def _columns(frame: Any) -> Labelled | None:
     """Give names and columns of a data frame, or None of a single column that speaks Arrow."""
     if isinstance(frame, Mapping):
+        for name, column in frame.items():
+            if not (isinstance(column, (list, tuple, np.ndarray)) and np.ndim(column)) and not is_series(column):
+                raise SpaceError(f"column {name} is {shown(column)}; give a list, an array or a series")
         return list(frame.items())
     if hasattr(frame, "iloc"):  # pandas, without a way over Arrow, which would need one type a column
         columns = [(name, frame.iloc[:, position]) for position, name in enumerate(frame.columns)]
