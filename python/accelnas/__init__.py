@@ -32,7 +32,7 @@ from accelnas.models.intervals import Estimate
 from accelnas.models.neighbourhood import Neighbourhood
 from accelnas.search import History, Optimizer
 from accelnas.search.runs import Comparison, Runs
-from accelnas.space import Block, Space, Variable, mnasnet_space
+from accelnas.space import Block, Frame, Space, Variable, mnasnet_space
 
 __all__ = [
     "AccelnasError",
@@ -47,6 +47,7 @@ __all__ = [
     "DataError",
     "Estimate",
     "FileError",
+    "Frame",
     "History",
     "Importances",
     "Metric",

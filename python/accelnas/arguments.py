@@ -27,6 +27,7 @@ __all__ = [
     "check_threads",
     "check_whole",
     "check_wholes",
+    "shown",
 ]
 
 MOST_SAMPLES = 10_000_000  # random architectures, held in memory at once
@@ -47,7 +48,7 @@ def check_whole(
     accelnas.errors.ParameterError: runs is 5.0; choose an integer of 1 to 10
     """
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not least <= value <= most:
-        raise error(f"{name} is {_shown(value)}; choose an integer of {least} to {most}")
+        raise error(f"{name} is {shown(value)}; choose an integer of {least} to {most}")
     return int(value)
 
 
@@ -60,7 +61,7 @@ def check_wholes(
     except (TypeError, ValueError):  # ragged
         array = np.empty((), object)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
-        raise error(f"{name} are {_shown(values)}; give integers of {least} to {most}")
+        raise error(f"{name} are {shown(values)}; give integers of {least} to {most}")
     for end in (array.min(), array.max()) if array.size else ():
         check_whole(f"one of {name}", end, least, most, error)
     return array.astype(np.int64)
@@ -81,7 +82,7 @@ def check_choice(name: str, value: object, choices: Sequence[object]) -> None:
     """Refuse what is none of a few values."""
     if not isinstance(value, (str, bool, np.bool_)) or value not in choices:
         *others, last = map(repr, choices)
-        raise ParameterError(f"{name} is {_shown(value)}; choose {', '.join(others)} or {last}")
+        raise ParameterError(f"{name} is {shown(value)}; choose {', '.join(others)} or {last}")
 
 
 _DIRECTIONS = {"maximise": "maximise", "maximize": "maximise", "minimise": "minimise", "minimize": "minimise"}
@@ -108,7 +109,7 @@ def check_number(
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real) or not _is_between(value, least, most):
         limits = {(False, False): "", (True, False): f" from {least:g}", (False, True): f" up to {most:g}"}
         between = limits.get((least > -math.inf, most < math.inf), f" of {least:g} to {most:g}")
-        raise error(f"{name} is {_shown(value)}; choose a finite number{between}")
+        raise error(f"{name} is {shown(value)}; choose a finite number{between}")
     return float(value)
 
 
@@ -119,7 +120,7 @@ def _is_between(value: Real, least: float, most: float) -> bool:
         return False
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """Write a value briefly: a long one says nothing more."""
     try:
         text = repr(value.item() if isinstance(value, np.generic) else value)

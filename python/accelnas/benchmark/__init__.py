@@ -6,8 +6,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from accelnas.benchmark.measurements import Measurements
 from accelnas.benchmark.searching import Searching
+from accelnas.benchmark.streaming import Streaming
 from accelnas.benchmark.tradeoffs import Tradeoffs
 from accelnas.errors import MetricError
 
@@ -31,7 +31,7 @@ _DESCRIPTIONS = {
 }
 
 
-class Benchmark(Measurements, Tradeoffs, Searching):
+class Benchmark(Streaming, Tradeoffs, Searching):
     """A benchmark directory, its metrics loaded when first used.
 
     Parameters

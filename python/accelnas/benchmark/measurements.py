@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from accelnas.arguments import check_number, check_seed, check_threads
 from accelnas.benchmark.opened import Opened, chosen
@@ -11,12 +11,14 @@ from accelnas.errors import MetricError
 from accelnas.models import derived
 from accelnas.models.neighbourhood import Neighbourhood, neighbourhood
 from accelnas.space.forms import unpack
+from accelnas.space.frames import check_output, framed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from accelnas.models.predictor import Values
     from accelnas.space import Architectures
+    from accelnas.space.frames import Output
 
 __all__ = ["Measurements"]
 
@@ -25,12 +27,37 @@ class Measurements(Opened):
     """The part of `accelnas.Benchmark` that is about measurements and landscapes."""
 
     @overload
-    def query(self, archs: Architectures, metrics: str, *, seed: int, threads: int | None = ...) -> Values: ...
+    def query(
+        self,
+        archs: Architectures,
+        metrics: str,
+        *,
+        seed: int,
+        output: Literal["array"] = ...,
+        threads: int | None = ...,
+    ) -> Values: ...
 
     @overload
     def query(
-        self, archs: Architectures, metrics: Sequence[str] | None = ..., *, seed: int, threads: int | None = ...
+        self,
+        archs: Architectures,
+        metrics: Sequence[str] | None = ...,
+        *,
+        seed: int,
+        output: Literal["array"] = ...,
+        threads: int | None = ...,
     ) -> dict[str, Values]: ...
+
+    @overload
+    def query(
+        self,
+        archs: Architectures,
+        metrics: str | Sequence[str] | None = ...,
+        *,
+        seed: int,
+        output: Literal["frame"],
+        threads: int | None = ...,
+    ) -> Any: ...
 
     def query(
         self,
@@ -38,8 +65,9 @@ class Measurements(Opened):
         metrics: str | Sequence[str] | None = None,
         *,
         seed: int,
+        output: Output = "array",
         threads: int | None = None,
-    ) -> Values | dict[str, Values]:
+    ) -> Values | dict[str, Values] | Any:
         """Simulate one noisy training or measurement of each architecture.
 
         The prediction and a Gaussian draw of the metric's noise, added on the scale of the link. It is
@@ -49,8 +77,8 @@ class Measurements(Opened):
 
         Parameters
         ----------
-        archs, threads
-            As for `Benchmark.predict`.
+        archs, output, threads
+            As for `Benchmark.predict`; columns of a frame are called ``NAME_measured``.
         metrics : str or sequence of str, optional
             A metric's name, or several; all of them by default.
         seed : int
@@ -82,15 +110,25 @@ class Measurements(Opened):
         """
         names = chosen(self.metrics, metrics)
         check_threads(threads)
+        check_output(archs, output)
         seed = check_seed(seed)
         rows = self.space.encode(archs)
         source = derived.Source(self.space, self._core, self.metrics, self._derived)
-        results = {name: unpack(archs, source.query(rows, name, seed, threads)) for name in names}
+        measured = {name: source.query(rows, name, seed, threads) for name in names}
+        if output == "frame":
+            return framed(archs, {f"{name}_measured": column for name, column in measured.items()})
+        results = {name: unpack(archs, column) for name, column in measured.items()}
         return results[names[0]] if isinstance(metrics, str) else results
 
     def predict_interval(
-        self, archs: Architectures, metric: str, *, level: float = 0.9, threads: int | None = None
-    ) -> tuple[Values, Values]:
+        self,
+        archs: Architectures,
+        metric: str,
+        *,
+        level: float = 0.9,
+        output: Output = "array",
+        threads: int | None = None,
+    ) -> Any:
         """Give intervals that hold a measurement of an architecture with a stated probability.
 
         On the scale of the link an interval is the prediction plus or minus a multiple of the total
@@ -99,8 +137,8 @@ class Measurements(Opened):
 
         Parameters
         ----------
-        archs, threads
-            As for `Benchmark.predict`.
+        archs, output, threads
+            As for `Benchmark.predict`; columns of a frame are called ``NAME_lower`` and ``NAME_upper``.
         metric : str
             A metric's name.
         level : float
@@ -135,10 +173,13 @@ class Measurements(Opened):
         (True, dtype('float64'))
         """
         check_threads(threads)
+        check_output(archs, output)
         level = check_number("level", level, 0.0, 1.0)
         position = self._position(metric)
         rows = self.space.encode(archs)
         lower, upper = self._core.predict_interval(rows, position, level, threads)
+        if output == "frame":
+            return framed(archs, {f"{metric}_lower": lower, f"{metric}_upper": upper})
         return unpack(archs, lower), unpack(archs, upper)
 
     def degrees_of_freedom(self, metric: str) -> float:
@@ -173,13 +214,15 @@ class Measurements(Opened):
         found = self._core.degrees_of_freedom(self._position(metric))
         return math.inf if found is None else found
 
-    def distance(self, archs: Architectures, metric: str, *, threads: int | None = None) -> Values:
+    def distance(
+        self, archs: Architectures, metric: str, *, output: Output = "array", threads: int | None = None
+    ) -> Values:
         """Count the variables in which architectures differ from the nearest one that a metric was fitted on.
 
         Parameters
         ----------
-        archs, threads
-            As for `Benchmark.predict`.
+        archs, output, threads
+            As for `Benchmark.predict`; the column of a frame is called ``NAME_distance``.
         metric : str
             A metric's name.
 
@@ -203,16 +246,19 @@ class Measurements(Opened):
         dtype('uint16')
         """
         check_threads(threads)
-        position = self._position(metric)
-        return unpack(archs, self._core.distance(self.space.encode(archs), position, threads))
+        check_output(archs, output)
+        found = self._core.distance(self.space.encode(archs), self._position(metric), threads)
+        return framed(archs, {f"{metric}_distance": found}) if output == "frame" else unpack(archs, found)
 
-    def is_far(self, archs: Architectures, metric: str, *, threads: int | None = None) -> Values:
+    def is_far(
+        self, archs: Architectures, metric: str, *, output: Output = "array", threads: int | None = None
+    ) -> Values:
         """Flag architectures that are farther from the training data than the training data is from itself.
 
         Parameters
         ----------
-        archs, metric, threads
-            As for `distance`.
+        archs, metric, output, threads
+            As for `distance`; the column of a frame is called ``NAME_is_far``.
 
         Returns
         -------
@@ -232,8 +278,11 @@ class Measurements(Opened):
         >>> bool(bench.is_far(bench.space.sample(1000), "accuracy").mean() < 0.05)
         True
         """
-        distance = self.distance(archs, metric, threads=threads)
-        return distance > self._core.distance_limit(self._position(metric))
+        check_threads(threads)
+        check_output(archs, output)
+        position = self._position(metric)
+        found = self._core.distance(self.space.encode(archs), position, threads) > self._core.distance_limit(position)
+        return framed(archs, {f"{metric}_is_far": found}) if output == "frame" else unpack(archs, found)
 
     def neighbourhood(
         self,

@@ -19,11 +19,13 @@ from accelnas.models import derived
 from accelnas.models.importances import Importances, importances
 from accelnas.space import Architectures, Space
 from accelnas.space.forms import unpack
+from accelnas.space.frames import check_output, framed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from accelnas.models.predictor import Prediction
+    from accelnas.space.frames import Output
 
 __all__ = ["Opened", "chosen"]
 
@@ -147,6 +149,7 @@ class Opened:
         *,
         return_std: bool | Literal["members"] = ...,
         dtype: Literal["float32", "float64"] = ...,
+        output: Literal["array"] = ...,
         threads: int | None = ...,
     ) -> Prediction: ...
 
@@ -158,8 +161,21 @@ class Opened:
         *,
         return_std: bool | Literal["members"] = ...,
         dtype: Literal["float32", "float64"] = ...,
+        output: Literal["array"] = ...,
         threads: int | None = ...,
     ) -> dict[str, Prediction]: ...
+
+    @overload
+    def predict(
+        self,
+        archs: Architectures,
+        metrics: str | Sequence[str] | None = ...,
+        *,
+        return_std: bool | Literal["members"] = ...,
+        dtype: Literal["float32", "float64"] = ...,
+        output: Literal["frame"],
+        threads: int | None = ...,
+    ) -> Any: ...
 
     def predict(
         self,
@@ -168,8 +184,9 @@ class Opened:
         *,
         return_std: bool | Literal["members"] = False,
         dtype: Literal["float32", "float64"] = "float32",
+        output: Output = "array",
         threads: int | None = None,
-    ) -> Prediction | dict[str, Prediction]:
+    ) -> Prediction | dict[str, Prediction] | Any:
         """Predict metrics of architectures.
 
         Parameters
@@ -189,6 +206,9 @@ class Opened:
             Precision. ``"float32"`` is the fast path: on the scale of the link within 2e-6 standard
             deviations plus one rounding, and a deviation of a member within a fraction of a percent
             of the typical one. ``"float64"`` sums in double precision throughout.
+        output : {"array", "frame"}
+            Arrays, or a data frame of the library that `archs` is of, in pandas with its index: a column ``NAME``
+            for each metric and ``NAME_std`` for its standard deviation.
         threads : int, optional
             Threads to use; one a core by default. No result depends on it, nor on how many
             architectures are passed at once.
@@ -197,7 +217,7 @@ class Opened:
         -------
         array (n,), or a scalar for one architecture
             In the metric's unit: the link inverse of the mean over members. With `return_std` a
-            pair (mean, standard deviation). For several metrics a dict of them by name.
+            pair (mean, standard deviation). For several metrics a dict of them by name. Or a data frame.
 
         Raises
         ------
@@ -205,6 +225,8 @@ class Opened:
             If an architecture is not one of the space; the message names row and variable.
         MetricError
             If the benchmark has no such metric.
+        ParameterError
+            If a frame is asked for, and architectures are none.
         ArtifactError
             If the metric's file is damaged.
 
@@ -226,6 +248,7 @@ class Opened:
             and return_std is False
             and threads is None
             and dtype == "float32"
+            and output == "array"
             and not self._derived
         ):
             value = self._core.predict_one(archs, metrics)
@@ -235,6 +258,7 @@ class Opened:
         check_threads(threads)
         check_choice("return_std", return_std, (False, True, "members"))
         check_choice("dtype", dtype, ("float32", "float64"))
+        check_output(archs, output)
         std = "members" if return_std == "members" else "total" if return_std else None
         positions = [] if self._derived else [self._core.position(name) for name in names]
         rows = self.space.encode(archs)
@@ -245,6 +269,10 @@ class Opened:
             predictions = source.predict(rows, names, std, dtype, threads)
         else:
             predictions = list(run(rows, positions, std, threads))
+        if output == "frame":
+            named = [(name, mean, f"{name}_std", std) for name, (mean, std) in zip(names, predictions, strict=True)]
+            pairs = [pair for of_metric in named for pair in (of_metric[:2], of_metric[2:])]
+            return framed(archs, {name: column for name, column in pairs if column is not None})
         results: dict[str, Prediction] = {
             name: unpack(archs, mean) if std is None else (unpack(archs, mean), unpack(archs, std))
             for name, (mean, std) in zip(names, predictions, strict=True)

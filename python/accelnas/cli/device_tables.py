@@ -14,8 +14,8 @@ import typer
 from accelnas.cli.findings import proof
 from accelnas.cli.info import new_table, significant
 from accelnas.cli.shared import OutputOption, console, optional
-from accelnas.cli.tables import write_table
 from accelnas.errors import FileError
+from accelnas.fitting.writers import write_table
 
 if TYPE_CHECKING:
     from rich.table import Table

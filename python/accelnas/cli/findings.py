@@ -12,8 +12,8 @@ import typer
 from accelnas.cli.exact import NO_CERTIFICATE, NO_FILES, Proven, Written
 from accelnas.cli.info import evenly, new_table, significant, with_unit
 from accelnas.cli.shared import console
-from accelnas.cli.tables import write_table
 from accelnas.exact.result import Drawn
+from accelnas.fitting.writers import write_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

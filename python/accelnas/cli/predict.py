@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from accelnas.cli.commands import command
 from accelnas.cli.shared import Computed, optional, progress
-from accelnas.errors import AccelnasError, DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from accelnas import Space
+    from collections.abc import Callable
 
 
 @command(
     "accelnas predict archs.csv --metrics accuracy,throughput_a100 --std -o scored.csv",
     "accelnas predict archs.csv --metrics accuracy --interval 0.9 --query 1",
-    "accelnas predict archs.parquet -o scored.parquet",
+    "accelnas predict archs.parquet --metrics throughput_a100 --keep id -o scored.parquet",
+    "accelnas predict theirs.csv --rename kernel=block0_k,se=block0_se",
     "accelnas sample -n 1000 | accelnas predict - --metrics accuracy",
     "accelnas predict archs.csv --derive 'time_a100 [ms] = 1000 / throughput_a100' --metrics time_a100",
 )
@@ -65,6 +64,14 @@ def predict(
             default="CSV to stdout",
         ),
     ] = None,
+    rename: Annotated[
+        str | None,
+        optional("--rename", metavar="THEIRS=OURS,…", text="Columns of other names, and what the space calls them."),
+    ] = None,
+    keep: Annotated[
+        str | None,
+        optional("--keep", metavar="A,B,…", text="Columns of the input to write; '' is none.", default="all"),
+    ] = None,
     prefix: Annotated[str, typer.Option("--prefix", help="Put before the names of the new columns.")] = "",
     opened: Computed,
 ) -> None:
@@ -72,38 +79,37 @@ def predict(
 
     Files may be larger than memory: they are read, scored and written batch by batch.
     """
-    from accelnas.cli.tables import open_reader, write_table
-    from accelnas.fitting.columns import ColumnEncoder
-
     bench = opened.bench
     names = chosen_metrics(list(bench.metrics), metrics)
+    renamed = dict(_renaming(pair) for pair in rename.split(",")) if rename else None
+    with ExitStack() as bars:
+        show: Callable[..., None] | None = None
 
-    def is_architecture(text: str) -> bool:
-        return parses(bench.space, text)
+        def tell(done: int, total: int | None, unit: str) -> None:
+            nonlocal show
+            show = show or bars.enter_context(progress("scoring", total, unit))
+            show(done)
 
-    with open_reader(table, is_architecture) as reader:
-        encode = ColumnEncoder(bench.space, reader.names, reader.name)
-        asked = {"": True, "_std": std, "_lower": interval, "_upper": interval, "_measured": query}
-        suffixes = [suffix for suffix, value in asked.items() if value is not None and value is not False]
-        check_new_columns(reader.names, [prefix + name + suffix for name in names for suffix in suffixes])
-        with progress("scoring", reader.total, reader.unit) as show:
+        bench.predict_file(
+            table,
+            output or "-",
+            names,
+            return_std=std,
+            level=interval,
+            seed=query,
+            rename=renamed,
+            keep=None if keep is None else [name for name in keep.split(",") if name],
+            prefix=prefix,
+            threads=opened.threads,
+            progress=tell,
+        )
 
-            def scored() -> Iterator[Mapping[str, Sequence[Any]]]:
-                for batch in reader.batches():
-                    archs = encode(batch.columns, batch.locate)
-                    values = bench.predict(archs, names, return_std=std, threads=opened.threads)
-                    new: dict[str, Any] = {}
-                    for name in names:
-                        found = list(values[name]) if std else [values[name]]
-                        if interval is not None:
-                            found += bench.predict_interval(archs, name, level=interval, threads=opened.threads)
-                        if query is not None:
-                            found.append(bench.query(archs, name, seed=query, threads=opened.threads))
-                        new |= zip((prefix + name + suffix for suffix in suffixes), found, strict=True)
-                    yield {**batch.columns, **new}
-                    show(reader.position())
 
-            write_table(output, scored())
+def _renaming(pair: str) -> tuple[str, str]:
+    theirs, _, ours = pair.rpartition("=")
+    if not theirs or not ours:
+        raise typer.BadParameter(f"--rename {pair!r}; write THEIRS=OURS, such as kernel=block0_k")
+    return theirs, ours
 
 
 def chosen_metrics(known: list[str], text: str | None) -> list[str]:
@@ -113,19 +119,3 @@ def chosen_metrics(known: list[str], text: str | None) -> list[str]:
         if name not in known:
             raise typer.BadParameter(f"no metric {name!r}; choose from {', '.join(known)}")
     return names
-
-
-def check_new_columns(present: list[str], new: list[str]) -> None:
-    """Refuse to overwrite a column of the input."""
-    for column in new:
-        if column in present:
-            raise DataError(f"the input already has a column {column}; name the new one with --prefix")
-
-
-def parses(space: Space, text: str) -> bool:
-    """Tell whether a text is an architecture of the space."""
-    try:
-        space.parse([text])
-    except AccelnasError:
-        return False
-    return True

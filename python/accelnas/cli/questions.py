@@ -24,9 +24,7 @@ from accelnas.cli.exact import (
 )
 from accelnas.cli.findings import QUANTILES, exit_interrupted, show
 from accelnas.cli.formulations import Form, Terms, parse_formulation
-from accelnas.cli.predict import parses
 from accelnas.cli.shared import Computed, optional
-from accelnas.cli.tables import open_reader
 from accelnas.exact import (
     BestQuestion,
     CountQuestion,
@@ -38,6 +36,7 @@ from accelnas.exact import (
     ScalarisedQuestion,
 )
 from accelnas.fitting.columns import ColumnEncoder
+from accelnas.fitting.readers import open_reader
 
 MetricsArgument = Annotated[
     str,
@@ -200,7 +199,7 @@ def rank(
 ) -> None:
     """Count the architectures of the whole space that are better than those of a table, and those that tie."""
     space = opened.bench.space
-    with open_reader(table, lambda text: parses(space, text)) as reader:
+    with open_reader(table, space) as reader:
         encode = ColumnEncoder(space, reader.names, reader.name)
         archs = np.concatenate([encode(batch.columns, batch.locate) for batch in reader.batches()])
     question = RankQuestion(archs, parse_direction(metric), parse_choices(space, within))

@@ -56,7 +56,7 @@ def sample(
     benchmark: BenchmarkOption = None,
 ) -> None:
     """Draw architectures uniformly from the space; the same seed gives the same table."""
-    from accelnas.cli.tables import write_table
+    from accelnas.fitting.writers import write_table
 
     space = load_benchmark(benchmark).space
     archs = space.sample(count, seed=seed, unique=unique)

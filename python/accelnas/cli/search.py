@@ -73,7 +73,7 @@ def search(
         history = bench.search(one, sought, budget=budget, seed=seed, threads=threads, progress=show, **task)
     seconds = time.perf_counter() - started
     if output is not None:
-        from accelnas.cli.tables import write_table
+        from accelnas.fitting.writers import write_table
 
         write_table(output, iter([history.to_polars().to_dict()]))
     found = {

@@ -11,14 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 import typer.core
 
 from accelnas.caching import cached_property
 from accelnas.errors import AccelnasError, AccelnasWarning
-from accelnas.files import replacing
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -267,18 +266,3 @@ def progress(description: str, total: float | None, unit: str = "rows") -> Itera
     with Progress(*columns, console=screen, transient=True) as bar:
         task = bar.add_task(description, total=total)
         yield lambda completed, *_: bar.update(task, completed=completed)
-
-
-@contextmanager
-def text_output(path: Path | None) -> Iterator[TextIO]:
-    """Open `path` for writing, in place of an older file only if nothing fails; None is stdout."""
-    if path is None or str(path) == "-":
-        yield sys.stdout
-        sys.stdout.flush()
-        return
-    if path.exists() and not path.is_file():  # a pipe or a device is written to, never replaced
-        with path.open("w", encoding="utf-8", newline="") as file:
-            yield file
-        return
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        yield file

@@ -116,7 +116,7 @@ def simulate(
         made[label], seconds[label] = found[label], time.perf_counter() - started
     comparison = Comparison(made)
     if output is not None:
-        from accelnas.cli.tables import write_table
+        from accelnas.fitting.writers import write_table
 
         write_table(output, iter([comparison.to_polars().to_dict()]))
     report = {

@@ -12,7 +12,8 @@ from accelnas.cli.commands import command
 from accelnas.cli.data import DataArgument, FoldsOption, SeedOption, SpaceOption, read
 from accelnas.cli.directed import Directed
 from accelnas.cli.fit import SplitOption, read_parts
-from accelnas.cli.shared import console, progress, text_output
+from accelnas.cli.shared import console, progress
+from accelnas.files import text_output
 
 
 @command(

@@ -17,6 +17,7 @@ from accelnas.errors import SpaceError
 from accelnas.files import parse_toml, read_text
 from accelnas.space.frames import encode
 from accelnas.space.parts import Architectures, Block, Choice, Rows, Variable
+from accelnas.space.spellings import Spellings, spellings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -109,6 +110,10 @@ class Space:
             Variable(name, tuple(choices), symbol, blocks[block][0], conditional)
             for name, symbol, block, choices, conditional in self._core.variables
         )
+
+    @cached_property
+    def _spellings(self) -> list[Spellings]:
+        return spellings(self)
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
@@ -253,8 +258,9 @@ class Space:
             An integer array of 2 dimensions, or a list of lists, has shape (n, variables) and holds choice
             indices; a ``uint8`` one may be (n, blocks) for block states, and one row of it 1-dimensional.
             Integers of 64 bits, and 1-dimensional arrays of them, are indices into the space. A data frame
-            (pandas, Polars, or any that speaks Arrow) has a column of choices for each variable, or one named
-            ``architecture`` or ``index``; its rows and columns alone are read too.
+            (pandas, Polars, PyArrow, or any that speaks Arrow) has a column of choices for each variable, or one
+            named ``architecture`` or ``index``, and no other (`Frame` renames and leaves out); its rows and columns
+            alone are read too.
         strict : bool
             Refuse architectures that are not in their canonical form.
 
@@ -269,7 +275,8 @@ class Space:
         ------
         SpaceError
             If a value is out of range; the message names row, variable, value and choices. If integers can
-            be meant in two ways. If a combination is forbidden, or an active variable has no choice.
+            be meant in two ways, or the columns of a data frame are not those of the space. If a combination is
+            forbidden, or an active variable has no choice.
         """
         rows = encode(self, archs)
         if not self.has_rules:
@@ -311,7 +318,11 @@ class Space:
             Choice indices.
         """
         array = np.asarray(indices)
-        if array.dtype != np.uint64:
+        if array.dtype.kind in "iu":
+            last = min(self.size - 1, int(np.iinfo(array.dtype).max))
+            for row in np.flatnonzero((array < 0) | (array > last))[:1].tolist():
+                self._valid_index(row, array[row])
+        else:
             for row, index in enumerate(array.tolist()):
                 self._valid_index(row, index)
         if self.size > _core.MAX_SIZE:

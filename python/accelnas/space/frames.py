@@ -1,82 +1,148 @@
-"""Data frames of architectures: pandas, Polars, and whatever else speaks Arrow."""
+"""Data frames of architectures: of pandas, Polars, PyArrow, and whatever else speaks Arrow."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from accelnas.errors import MissingExtraError, SpaceError
-from accelnas.space.forms import choice_indices, encode_plain, is_integer, is_series
+from accelnas.arguments import check_choice, shown
+from accelnas.errors import MissingExtraError, ParameterError, SpaceError
+from accelnas.space.columns import Form, encode_columns
+from accelnas.space.forms import encode_plain, is_series
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from accelnas.space.parts import Architectures, Named, Rows
 
-    Columns = list[tuple[object, Any]]  # label and series, of pandas or Polars
+    Labelled = list[tuple[Any, Any]]  # name and column
 
-__all__ = ["encode", "encode_frame"]
+__all__ = ["Frame", "Output", "check_output", "encode", "framed"]
+
+Output: TypeAlias = Literal["array", "frame"]
+
+_ARROW = ("__arrow_c_stream__", "__arrow_c_array__", "__dataframe__")
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A data frame of architectures whose columns are not quite those that are expected.
+
+    Frames with a column of choices for each variable, in any order, or with one named ``architecture`` (readable
+    strings) or ``index`` (numbers) alone need no `Frame`. A cell is a choice itself, its text as the space writes it,
+    or, for a truth value, 0 or 1; cells of inactive variables are empty.
+
+    Parameters
+    ----------
+    frame : data frame, or mapping of str to column
+        Of pandas, Polars (lazy, too) or PyArrow, or whatever has ``__arrow_c_stream__`` or ``__arrow_c_array__``, which
+        Polars reads then; or columns by name: lists or NumPy arrays.
+    rename : mapping of str to str, optional
+        The frame's names to those of the space's variables, ``architecture`` or ``index``.
+    ignore_others : bool
+        Leave out columns that are neither; otherwise they are refused.
+
+    Examples
+    --------
+    >>> import accelnas
+    >>> bench = accelnas.load("nasbench-macro")
+    >>> columns = {f"layer{i}": ["identity", "mb6_k5"] for i in range(1, 8)}
+    >>> frame = Frame({"first": ["mb3_k3", "mb3_k3"], "note": ["a", "b"], **columns}, {"first": "layer0"}, True)
+    >>> bench.space.format(frame)
+    ['1_0_0_0-0_0_0_0', '1_2_2_2-2_2_2_2']
+    """
+
+    frame: Any
+    rename: Mapping[str, str] = field(default_factory=dict)
+    ignore_others: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.rename, Mapping):
+            raise ParameterError(f"rename is {shown(self.rename)}; give a dict of the frame's names to the space's")
 
 
 def encode(space: Named, archs: Architectures) -> Rows:
     """Turn any form of architectures into choice indices; see `Space.encode`."""
-    if isinstance(archs, np.ndarray) or not is_frame(archs):  # arrays are many and may be one row: they come first
+    if isinstance(archs, np.ndarray):  # arrays are many, and may be one row: they come first
         return encode_plain(space, archs)
-    return encode_frame(space, archs)
+    if isinstance(archs, Frame):
+        return _encode_frame(space, archs)
+    return _encode_frame(space, Frame(archs)) if _is_frame(archs) else encode_plain(space, archs)
 
 
-def is_frame(thing: object) -> bool:
-    """Whether something is a data frame of any library, lazy or not."""
-    frame_like = any(hasattr(thing, name) for name in ("__dataframe__", "__arrow_c_stream__", "collect_schema"))
-    return frame_like and not is_series(thing)
-
-
-def encode_frame(space: Named, frame: Any) -> Rows:
-    """Turn a data frame into choice indices.
-
-    Parameters
-    ----------
-    space : Space
-        The search space.
-    frame : data frame of pandas, Polars, or with ``__arrow_c_stream__`` or ``__dataframe__``
-        Columns named after the variables, holding values; or one column ``architecture`` (or a single
-        column of any name) of readable strings; or one column ``index`` of 64-bit indices. Other columns
-        are ignored. Without names, one column a variable, holding choice indices.
-
-    Returns
-    -------
-    uint8 array (n, variables)
-        Choice indices.
+def check_output(archs: Any, output: object) -> None:
+    """Refuse a form of results that is none, or that `archs` can't have.
 
     Raises
     ------
-    SpaceError
-        If columns are missing, a value is none of its variable's choices, or columns without names can be
-        read in two ways.
+    ParameterError
+        If a frame is asked for, and `archs` is none, or of a library that makes none of arrays.
     """
-    columns = _columns(frame)
-    if columns is None:  # one column without a frame
-        return encode_plain(space, _polars().from_arrow(frame))
-    labels = [label for label, _ in columns]
-    by_label = dict(columns)
-    names = [variable.name for variable in space.variables]
-    missing = [name for name in names if name not in by_label]
-    read = names if not missing else [name for name in ("architecture", "index") if name in by_label][:1]
-    if repeated := next((label for label in read or labels if labels.count(label) > 1), None):
-        raise SpaceError(f"data frame has two columns {repeated}; rename or drop one")
-    if not missing:
-        return _stacked([_encode_column(space, v, by_label[name]) for v, name in enumerate(names)])
-    if read == ["architecture"]:
-        return space.parse(by_label["architecture"].to_list())
-    if read == ["index"]:
-        return space.at(by_label["index"].to_list())
-    if len(columns) == 1 and all(isinstance(text, str) for text in columns[0][1].to_list()):
-        return space.parse(columns[0][1].to_list())
-    if len(columns) == len(names) and _are_default(labels):
-        return _by_position(space, [series for _, series in columns])
-    raise SpaceError(
-        f"data frame lacks the columns {', '.join(missing)}; name columns after the variables, "
-        "or give one named architecture or index"
-    )
+    check_choice("output", output, ("array", "frame"))
+    frame = archs.frame if isinstance(archs, Frame) else archs
+    makes = hasattr(frame, "iloc") or hasattr(frame, "from_pydict") or type(frame).__module__.startswith("polars.")
+    if output == "frame" and not (makes and _is_frame(frame)):
+        raise ParameterError(
+            f"output is 'frame', and architectures are a {type(frame).__name__}; give a data frame of pandas, Polars "
+            "or PyArrow, or choose 'array'"
+        )
+
+
+def framed(archs: Any, columns: Mapping[str, NDArray[Any]]) -> Any:
+    """Give results by name, arrays (n,), as a frame of the library of `archs`, in pandas with its index."""
+    frame = archs.frame if isinstance(archs, Frame) else archs
+    if hasattr(frame, "iloc"):
+        return type(frame)(dict(columns), index=frame.index)
+    make = type(frame).from_pydict if hasattr(frame, "from_pydict") else type(frame)
+    return make(dict(columns))
+
+
+def _is_frame(thing: object) -> bool:
+    """Whether something is a data frame of any library, lazy or not, or a column that speaks Arrow alone."""
+    return any(hasattr(thing, name) for name in (*_ARROW, "collect_schema")) and not is_series(thing)
+
+
+def _encode_frame(space: Named, given: Frame) -> Rows:
+    labelled = _columns(given.frame)
+    if labelled is None:  # one column without a frame
+        return encode_plain(space, _polars().from_arrow(given.frame))
+    labelled, called = _renamed(labelled, given.rename)
+    names = [name for name, _ in labelled]
+    try:
+        form = Form.of(space, names)
+    except SpaceError as error:
+        raise SpaceError(f"data frame: {error}{_remedy(names)}") from None
+    used = {*form.read, *form.checked}
+    if twice := next((name for name in (names if not given.ignore_others else used) if names.count(name) > 1), None):
+        raise SpaceError(f"data frame has two columns {twice}; rename or drop one")
+    others = [str(name) for name in names if name not in used]
+    if others and not given.ignore_others:
+        raise SpaceError(
+            f"data frame has columns that are no variables of {space.name}: {', '.join(others[:10])}; leave them out, "
+            "or give accelnas.Frame(frame, ignore_others=True)"
+        )
+    columns = {name: column for name, column in labelled if name in used}
+    lengths = sorted({len(column) for column in columns.values()})
+    if len(lengths) > 1:
+        raise SpaceError(f"columns have {lengths[0]} and {lengths[1]} rows; give columns of one length")
+    return encode_columns(space, columns, form, called)
+
+
+def _remedy(names: list[Any]) -> str:
+    """Say what to do with numbered columns, which may be choice indices."""
+    is_numbered = all(str(name).removeprefix("column_").isdecimal() for name in names)
+    return "; choice indices are given as an integer array, frame.to_numpy()" if names and is_numbered else ""
+
+
+def _renamed(labelled: Labelled, rename: Mapping[str, str]) -> tuple[Labelled, dict[str, str]]:
+    names = [name for name, _ in labelled]
+    if unknown := [name for name in rename if name not in names]:
+        raise SpaceError(f"data frame has no column {unknown[0]}, which is to be renamed; it has {names[:10]}")
+    called = {ours: f"{theirs} ({ours})" for theirs, ours in rename.items() if theirs != ours}
+    return [(rename.get(name, name), column) for name, column in labelled], called
 
 
 def _polars() -> Any:
@@ -87,75 +153,31 @@ def _polars() -> Any:
     return polars
 
 
-def _columns(frame: Any) -> Columns | None:
-    """Give labels and series of a data frame, or None of a single column that speaks Arrow."""
+def _columns(frame: Any) -> Labelled | None:
+    """Give names and columns of a data frame, or None of a single column that speaks Arrow."""
+    if isinstance(frame, Mapping):
+        for name, column in frame.items():
+            if not (isinstance(column, (list, tuple, np.ndarray)) and np.ndim(column)) and not is_series(column):
+                raise SpaceError(f"column {name} is {shown(column)}; give a list, an array or a series")
+        return list(frame.items())
     if hasattr(frame, "iloc"):  # pandas, without a way over Arrow, which would need one type a column
-        columns = [(label, frame.iloc[:, position]) for position, label in enumerate(frame.columns)]
-        if not all(hasattr(series, "to_list") for _, series in columns):
+        columns = [(name, frame.iloc[:, position]) for position, name in enumerate(frame.columns)]
+        if not all(hasattr(column, "to_list") for _, column in columns):
             raise SpaceError(f"{type(frame).__module__}.{type(frame).__name__} holds no values yet; call its compute()")
         return columns
     if hasattr(frame, "collect_schema") and hasattr(frame, "collect"):  # lazy
         frame = frame.collect()
     if not hasattr(frame, "get_columns"):
         pl = _polars()
+        read = pl.from_arrow if any(hasattr(frame, name) for name in _ARROW[:2]) else pl.from_dataframe
         try:
-            read = pl.from_arrow if hasattr(frame, "__arrow_c_stream__") else pl.from_dataframe
-            frame = read(frame)
+            found = read(frame)
+            found = found.struct.unnest() if isinstance(found, pl.Series) and found.dtype == pl.Struct else found
         except Exception as error:  # of a library that we don't know
             raise SpaceError(
-                f"{type(frame).__name__} can't be read as a data frame: {error}; give a pandas or Polars DataFrame"
+                f"{type(frame).__name__} can't be read as a data frame: {error}; give one of pandas, Polars or PyArrow"
             ) from error
-        if isinstance(frame, pl.Series):
+        if isinstance(found, pl.Series):
             return None
-    return [(series.name, series) for series in frame.get_columns()]
-
-
-def _are_default(labels: list[object]) -> bool:
-    """Whether columns were numbered for want of names."""
-    return any([str(label) for label in labels] == [f"{prefix}{i}" for i in range(len(labels))]
-               for prefix in ("", "column_"))  # fmt: skip
-
-
-def _by_position(space: Named, columns: list[Any]) -> Rows:
-    """Read choice indices, one column a variable, unless they can be read as choices too."""
-    listed = [series.to_list() for series in columns]
-    for variable, values in zip(space.variables, listed, strict=True):
-        for row, value in enumerate(values):
-            if not is_integer(value):
-                raise SpaceError(
-                    f"row {row}: {variable.name} is {value!r} in a data frame without column names, which holds choice "
-                    "indices; name columns after the variables to give choices"
-                )
-    found = choice_indices(space, np.array(listed, object).T)
-    try:
-        choices = _stacked([_encode_column(space, v, series) for v, series in enumerate(columns)])
-    except SpaceError:
-        return found
-    if not np.array_equal(found, choices):
-        raise SpaceError(
-            "data frame has no column names, and its numbers can be choices or choice indices; name columns after the "
-            "variables to give choices, or pass an array (frame.to_numpy()) to give choice indices"
-        )
-    return found
-
-
-def _stacked(columns: list[Rows]) -> Rows:
-    return np.ascontiguousarray(np.stack(columns, axis=1))
-
-
-def _encode_column(space: Named, variable: int, column: Any) -> Rows:
-    """Choice indices of one column: each distinct value is looked up once."""
-    codes = np.full(len(column), 255, np.uint8)
-    if hasattr(column, "iloc") or column.dtype.is_nested() or column.dtype.is_object():
-        # pandas may hold values of several types, and True beside 1
-        known: dict[tuple[type, object], int] = {}
-        for row, value in enumerate(column.to_list()):
-            try:
-                codes[row] = known[type(value), value]
-            except (KeyError, TypeError):  # new, or nothing that can be a key
-                codes[row] = known[type(value), value] = space._core.choice_index(variable, value, row)
-        return codes
-    for value in column.unique(maintain_order=True).to_list():
-        rows = column.is_null() if value is None else (column == value).fill_null(False)
-        codes[rows.to_numpy()] = space._core.choice_index(variable, value, int(rows.arg_max()))
-    return codes
+        frame = found
+    return [(column.name, column) for column in frame.get_columns()]

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 
     import pandas
     import polars
+    import pyarrow
 
     from accelnas import _core
+    from accelnas.space.frames import Frame
+    from accelnas.space.spellings import Spellings
 
 __all__ = ["Architectures", "Block", "Choice", "Named", "Rows", "Variable"]
 
@@ -22,7 +25,8 @@ Choice: TypeAlias = "bool | int | float | str"
 Rows: TypeAlias = NDArray[np.uint8]
 Architectures: TypeAlias = (
     "Mapping[str, Choice] | str | int | Sequence[Mapping[str, Choice]] | Sequence[str] | Sequence[int]"
-    " | Sequence[Sequence[int]] | NDArray[Any] | polars.DataFrame | pandas.DataFrame"
+    " | Sequence[Sequence[int]] | NDArray[Any] | Frame | pandas.DataFrame"
+    " | polars.DataFrame | polars.LazyFrame | pyarrow.Table | pyarrow.RecordBatch"
 )
 
 
@@ -71,6 +75,14 @@ class Named(Protocol):
     _core: _core.Space
 
     @property
+    def _spellings(self) -> list[Spellings]:
+        """What cells of a table may say of each variable."""
+
+    @property
+    def size(self) -> int:
+        """Number of architectures."""
+
+    @property
     def name(self) -> str:
         """Name of the space."""
 
@@ -84,6 +96,9 @@ class Named(Protocol):
 
     def at(self, indices: Sequence[int] | NDArray[Any]) -> Rows:
         """Give the architectures at 64-bit indices."""
+
+    def encode(self, archs: Architectures) -> Rows:
+        """Give the canonical form of architectures."""
 
     def parse(self, texts: str | Iterable[str]) -> Rows:
         """Read strings."""

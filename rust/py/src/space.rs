@@ -196,12 +196,6 @@ impl Space {
         Ok(self.wide(self.of(&rows, |rows, _| self.core.random_neighbours(rows, seed))?))
     }
 
-    /// Choice index of a value of one variable, or the error that names the row.
-    fn choice_index(&self, variable: usize, value: &Bound<'_, PyAny>, row: usize) -> PyResult<u8> {
-        let variable = &self.core.variables()[variable];
-        choices::position(variable, value).ok_or_else(|| to_py(choices::value_error(variable, row, value)))
-    }
-
     fn encode_dicts(&self, dicts: &Bound<'_, PyList>) -> PyResult<Wide<u8>> {
         let width = self.core.width();
         let mut rows = zeros(dicts.len(), width).map_err(to_py)?;

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
-from accelnas.cli.shared import BenchmarkOption, DeriveOption, console, load_benchmark, progress, text_output
+from accelnas.cli.shared import BenchmarkOption, DeriveOption, console, load_benchmark, progress
+from accelnas.files import text_output
 from accelnas.search.protocol import Task
 from accelnas_training.cli.options import WhereOption
 from accelnas_training.lstm_reinforce.algorithm import LstmReinforce

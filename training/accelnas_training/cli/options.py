@@ -18,6 +18,7 @@ import typer
 from accelnas.cli.info import new_table
 from accelnas.cli.shared import console, progress
 from accelnas.fitting.table import read_table
+from accelnas.space import Frame
 from accelnas_training.collect.job import Limits
 from accelnas_training.collect.work import InlineRunner
 
@@ -159,8 +160,7 @@ def read_architecture(text: str, space: Space) -> Archs:
 def read_architectures(path: Path, space: Space) -> Archs:
     """Read the architectures of a Parquet or CSV file, each once: uint8 (n, variables)."""
     frame = read_table(path)
-    names = [variable.name for variable in space.variables]
-    rows = space.encode(frame.select(names) if set(names) <= set(frame.columns) else frame)
+    rows = space.encode(Frame(frame, ignore_others=True))
     _, first = np.unique(rows, axis=0, return_index=True)
     return rows[np.sort(first)]
 

@@ -1,4 +1,4 @@
-"""Tables read and written batch by batch, so that files may be larger than memory.
+"""Tables read batch by batch, so that files may be larger than memory.
 
 CSV needs the standard library alone; Parquet needs Polars (extra ``polars``).
 """
@@ -11,36 +11,40 @@ import itertools
 import os
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TextIO, TypeVar
 
-import numpy as np
-
-from accelnas.cli.shared import text_output
-from accelnas.errors import DataError, FileError
-from accelnas.files import regular, replacing
+from accelnas.errors import DataError, SpaceError
+from accelnas.files import regular
 from accelnas.fitting.lookalikes import check_head, check_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import polars as pl
 
+    from accelnas.space import Space
+
     Columns = Mapping[str, Any]  # tuples of text, Polars series or NumPy arrays
 
+Item = TypeVar("Item")
+
 ROWS_A_BATCH = 65_536
+ROWS_OF_A_FRAME = 262_144  # some tens of MB
 LONGEST_LINE = 1 << 24
 FRAMES = (".parquet", ".json", ".jsonl", ".ndjson")
 UNLIMITED = 1 << 62  # batch by batch: any size
 
 
 class Batch(NamedTuple):
-    """Some rows of a table: named columns, and where each row came from."""
+    """Some rows of a table: named columns, where each row came from, and how much was read with them."""
 
     columns: Columns
     locate: Callable[[int], str]
+    position: int
 
 
 def _place(what: str, numbers: Sequence[int], row: int) -> str:
@@ -49,14 +53,14 @@ def _place(what: str, numbers: Sequence[int], row: int) -> str:
 
 
 @contextmanager
-def open_reader(path: Path, is_architecture: Callable[[str], bool]) -> Iterator[CsvReader | FrameReader]:
+def open_reader(path: Path, space: Space) -> Iterator[CsvReader | FrameReader]:
     """Open a table by the ending of its name: Parquet, JSON or CSV, which is any other's; ``-`` is stdin.
 
     Parameters
     ----------
     path
         The file.
-    is_architecture
+    space
         Tells an architecture string from a column name, for plain lists without a header.
 
     Raises
@@ -78,9 +82,9 @@ def open_reader(path: Path, is_architecture: Callable[[str], bool]) -> Iterator[
     text = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="")
     try:
         if standard_input:
-            yield CsvReader(text, "stdin", is_architecture, None)
+            yield CsvReader(text, "stdin", space, None)
         else:
-            yield CsvReader(text, str(path), is_architecture, binary)
+            yield CsvReader(text, str(path), space, binary)
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text ({error.reason}); give CSV or Parquet") from None
     finally:
@@ -95,6 +99,14 @@ def _opened(path: Path) -> BinaryIO:
     return (path if is_open else regular(path, UNLIMITED)).open("rb")
 
 
+def _is_architecture(space: Space, text: str) -> bool:
+    try:
+        space.parse([text])
+    except SpaceError:
+        return False
+    return True
+
+
 class CsvReader:
     """CSV with a header, or a plain list of architecture strings."""
 
@@ -104,7 +116,7 @@ class CsvReader:
         self,
         text: TextIO,
         name: str,
-        is_architecture: Callable[[str], bool],
+        space: Space,
         file: BinaryIO | None,
     ) -> None:
         self._file, self.name = file if file is not None and file.seekable() else None, name
@@ -115,7 +127,7 @@ class CsvReader:
             raise DataError(f"{name} is empty; give a header and rows, or one architecture a line")
         line, self.names = first
         self._first: list[tuple[int, list[str]]] = []
-        if len(self.names) == 1 and is_architecture(self.names[0]):
+        if len(self.names) == 1 and _is_architecture(space, self.names[0]):
             self._first = [(line, self.names)]
             self.names = ["architecture"]
         repeated = next((column for column, number in Counter(self.names).items() if number > 1), None)
@@ -138,6 +150,9 @@ class CsvReader:
         except csv.Error as error:
             raise DataError(f"{self.name}, line {self._rows.line_num}: {error}") from None
 
+    def select(self, names: Sequence[str]) -> None:
+        """Read all columns all the same: their text is there."""
+
     def batches(self) -> Iterator[Batch]:
         """Yield columns of text."""
         rows = itertools.chain(self._first, self._checked_rows())
@@ -151,14 +166,11 @@ class CsvReader:
                     )
             columns = list(zip(*(fields for _, fields in numbered), strict=True))
             named = dict(zip(self.names, columns or [()] * len(self.names), strict=True))
-            yield Batch(named, partial(_place, f"{self.name}, line", lines))
+            position = 0 if self._file is None else self._file.tell()
+            yield Batch(named, partial(_place, f"{self.name}, line", lines), position)
             numbered = list(itertools.islice(rows, ROWS_A_BATCH))
             if not numbered:
                 return
-
-    def position(self) -> int:
-        """Return the number of bytes read."""
-        return 0 if self._file is None else self._file.tell()
 
 
 class FrameReader:
@@ -169,28 +181,35 @@ class FrameReader:
     def __init__(self, path: Path) -> None:
         import polars as pl
 
-        self.name, self._read = str(path), 0
+        self.name = str(path)
         if not path.is_file():
             raise DataError(f"{path} does not exist; give a CSV or Parquet file, or - for stdin")
         try:
             self._frame = _scan(path)
             self.names = self._frame.collect_schema().names()
-            self.total: int | None = self._frame.select(pl.len()).collect().item()
+            self.total: int = self._frame.select(pl.len()).collect().item()
         except pl.exceptions.PolarsError as error:
             reason = str(error).splitlines()[0]
             raise DataError(f"{path} is not a Parquet file that can be read: {reason}") from None
 
-    def batches(self) -> Iterator[Batch]:
-        """Yield columns of typed values."""
-        frames = self._frame.collect_batches(chunk_size=ROWS_A_BATCH, maintain_order=True)
-        for frame in frames if self.total else [self._frame.collect()]:
-            first, self._read = self._read + 1, self._read + frame.height
-            numbers = range(first, self._read + 1)
-            yield Batch(frame.to_dict(), partial(_place, f"{self.name}, row", numbers))
+    def select(self, names: Sequence[str]) -> None:
+        """Read these columns alone."""
+        self._frame = self._frame.select(names)
 
-    def position(self) -> int:
-        """Return the number of rows read."""
-        return self._read
+    def batches(self) -> Iterator[Batch]:
+        """Yield columns of typed values: rows by number, so that memory does not depend on row groups."""
+        import polars as pl
+
+        for first in range(0, max(self.total, 1), ROWS_OF_A_FRAME):
+            try:
+                frame = self._frame.slice(first, ROWS_OF_A_FRAME).collect()
+            except pl.exceptions.PolarsError as error:
+                reason = str(error).splitlines()[0]
+                raise DataError(
+                    f"{self.name}, from row {first + 1}: {reason}; the file is damaged, make it again"
+                ) from None
+            last = first + frame.height
+            yield Batch(frame.to_dict(), partial(_place, f"{self.name}, row", range(first + 1, last + 1)), last)
 
 
 def _scan(path: Path) -> pl.LazyFrame:
@@ -203,102 +222,10 @@ def _scan(path: Path) -> pl.LazyFrame:
     return read_table(path).lazy()
 
 
-def write_table(path: Path | None, batches: Iterable[Columns]) -> None:
-    """Write batches of equal columns: Parquet if the name ends in ``.parquet``, else CSV.
-
-    Parameters
-    ----------
-    path
-        The file, replaced only if everything succeeds; None or ``-`` writes CSV to stdout.
-    batches
-        At least one, each naming the same columns.
-    """
-    if path is not None and path.suffix == ".parquet":
-        _write_parquet(path, batches)
-        return
-    with text_output(path) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        for number, columns in enumerate(batches):
-            if number == 0:
-                writer.writerow(columns)
-            writer.writerows(zip(*map(_texts, columns.values()), strict=True))
-
-
-def _texts(values: Any) -> Iterable[object]:
-    """Return what CSV shows: for float32, the shortest digits that give the same number back."""
-    if isinstance(values, np.ndarray):
-        texts: list[str] = values.astype(str).tolist()
-        return texts
-    if hasattr(values, "cast"):  # a Polars series
-        import polars as pl
-
-        return list(values.cast(pl.String))
-    return tuple(values)
-
-
-def _write_parquet(path: Path, batches: Iterable[Columns]) -> None:
-    import polars as pl
-    from polars.io.plugins import register_io_source
-
-    remaining = iter(batches)
-    first = pl.DataFrame(next(remaining))
-    first = first.with_columns(_with_own_type(series) for series in first)
-    failures: list[Exception] = []  # Polars may wrap what a source raises
-
-    def source(*_pushdown: object) -> Iterator[pl.DataFrame]:
-        yield first
-        try:
-            for number, columns in enumerate(remaining, start=1):
-                yield _like(first, pl.DataFrame(columns), number * ROWS_A_BATCH)
-        except Exception as error:
-            failures.append(error)
-            raise
-
-    with replacing(path) as temporary:
-        try:
-            register_io_source(source, schema=first.schema).sink_parquet(temporary)
-        except Exception as error:
-            if failures:
-                raise failures[0] from None
-            if isinstance(error, pl.exceptions.PolarsError):  # a full disk, in Polars' words
-                raise FileError(f"{path}: {error}; nothing was written") from error
-            raise
-
-
-def _like(first: pl.DataFrame, frame: pl.DataFrame, start: int) -> pl.DataFrame:
-    """Cast a later batch, which begins after row `start`, to the types of the first."""
-    import polars as pl
-
-    try:
-        return frame.with_columns(_cast(frame[name], t) for name, t in first.schema.items())
-    except pl.exceptions.PolarsError as error:
-        raise DataError(
-            f"a column changes its type after row {start}: {str(error).splitlines()[0]}; write CSV instead"
-        ) from None
-
-
-def _with_own_type(series: pl.Series) -> pl.Series:
-    """Turn text that holds only numbers, or only truth values, into such."""
-    import polars as pl
-
-    if series.dtype != pl.String or not series.replace("", None).drop_nulls().len():
-        return series
-    for dtype in (pl.Int64, pl.Float64, pl.Boolean):
-        try:
-            return _cast(series, dtype())
-        except pl.exceptions.PolarsError:
-            continue
-    return series
-
-
-def _cast(series: pl.Series, dtype: pl.DataType) -> pl.Series:
-    """Cast text or values to a type; empty text is missing, anything else that is lost an error."""
-    import polars as pl
-
-    if series.dtype != pl.String or dtype == pl.String:
-        return series.cast(dtype)
-    series = series.replace("", None)
-    if dtype == pl.Boolean:
-        truth = {"True": True, "true": True, "False": False, "false": False}
-        return series.replace_strict(truth, return_dtype=pl.Boolean)
-    return series.cast(dtype)
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """Yield items; a thread makes the next one meanwhile."""
+    with ThreadPoolExecutor(1, "ahead") as pool:
+        following = pool.submit(next, items, None)
+        while (item := following.result()) is not None:
+            following = pool.submit(next, items, None)
+            yield item
