@@ -283,7 +283,7 @@ def test_changed_checkpoints_give_a_forest_or_an_error(changes):
     for place, change in changes:
         content[int(place * len(content))] ^= change
     try:
-        trees = parse_checkpoint(bytes(content))
+        (trees,) = parse_checkpoint(bytes(content))
         forest = trees.forest(SPACE, Encoding.ordinal(SPACE))
     except ModelError:
         return
@@ -329,9 +329,9 @@ def test_encoding_from_toml(tmp_path):
     [
         ("columns = [", "is not valid TOML"),
         ("columns = " + "[" * 5000, "is not valid TOML"),
-        ("order = 1", "unknown key 'order'; use kind, columns, absent, missing and values"),
+        ("order = 1", "unknown key 'order'; use kind, columns, absent, missing, values and formulas"),
         ("absent = 1", "absent of the encoding is 1, as the choice itself"),
-        ("absent = true", "absent of the encoding is True; give a finite number or nan"),
+        ("absent = true", "absent of the encoding is True; give 'missing' or 'zero', a finite number or nan"),
         ("missing = inf", "missing of the encoding is inf; give a finite number or nan"),
         ('missing = "no"', "missing of the encoding is 'no'"),
         ("columns = 3", "must be a list of strings"),

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 @command(
     "accelnas compile fold0.ubj fold1.ubj fold2.ubj --metric accuracy -o mybench",
     "accelnas compile time.txt --metric latency_phone --unit ms --direction minimise --link log -o mybench",
-    "accelnas compile sparse.ubj --metric accuracy --encoding values --missing 0 -o mybench",
+    "accelnas compile sparse.ubj --metric accuracy --absent missing -o mybench",
+    "accelnas compile both.ubj --target 1 --metric top5 --direction maximise -o mybench",
     "accelnas compile model.json --metric accuracy --encoding columns.toml --data measured.parquet -o mybench",
     "accelnas compile --enumerate svr.skops --encoding ordinal -m top1 --direction maximise --space s.toml -o mine",
     "accelnas compile --enumerate costs:latency --metric ms --direction minimise --space s.toml -o mine",
@@ -62,13 +63,29 @@ def compile_models(
         ),
     ] = None,
     missing: Annotated[
-        float,
+        float | None,
         typer.Option(
             metavar="NUMBER",
-            help="What the models take as missing besides nan, as missing of XGBoost.",
+            help="What the models take as missing besides nan, as missing of XGBoost; nan if nothing.",
             show_default="that of the encoding, or of a model that states it",
         ),
-    ] = float("nan"),
+    ] = None,
+    absent: Annotated[
+        str | None,
+        typer.Option(
+            metavar="missing|zero",
+            help="What one-hot columns hold for other choices; missing for models of sparse rows.",
+            show_default="as the encoding says",
+        ),
+    ] = None,
+    target: Annotated[
+        int | None,
+        typer.Option(min=0, help="Which of several numbers that the models predict, from 0.", show_default=False),
+    ] = None,
+    raw: Annotated[
+        bool,
+        typer.Option("--raw", help="Compile the sum of the trees, without what the models apply to it (a sigmoid)."),
+    ] = False,
     data: Annotated[
         Path | None,
         typer.Option(help="Data set whose architectures are verified too.", show_default=False),
@@ -119,8 +136,9 @@ def compile_models(
     chosen = _space(space, output)
     spec = _metric_spec(metric, output, unit, direction, (link, limit), noise, description)
     if whole:
-        if data is not None or missing == missing:
-            raise ModelError("--data and --missing say nothing with --enumerate; leave them out")
+        given = {"data": data, "missing": missing, "absent": absent, "target": target, "raw": raw or None}
+        if unused := [name for name, value in given.items() if value is not None]:
+            raise ModelError(f"--{unused[0]} says nothing with --enumerate; leave it out")
         names = [str(model) for model in models]
         console().print(enumerate_models(names, chosen, spec, output, encoding, scale, bias, listed(trust) or []))
         return
@@ -143,6 +161,9 @@ def compile_models(
             bias=bias,
             encoding=columns,
             missing=missing,
+            absent=absent,
+            target=target,
+            raw=raw,
             architectures=architectures,
             provenance=provenance,
             random_rows=random_rows,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import re
 from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
@@ -39,15 +40,38 @@ class Source:
     sum_dtype: npt.DTypeLike = np.float64  # in which the library sums leaves
     names: tuple[str, ...] | None = None  # of features; None where the model has none of its own
     own_categories = False  # whether the model maps category names to codes of its own
-    missing = float("nan")  # stands for a missing value besides nan, where the model states it
+    missing: float | None = None  # stands for a missing value besides nan (nan: nothing), where the model states it
+    chooses_missing = False  # whether the library lets its user choose that number
     rounds: tuple[int, int] | None = None  # of boosting: those that predict, and those in all
     notes: tuple[str, ...] = ()  # what the model's owner should know
+    target = 0  # which of the numbers that the model predicts is meant
     imported: Any  # the treelite.Model
 
     @cached_property
-    def trees(self) -> Trees:
-        """The model's trees."""
+    def outputs(self) -> tuple[Trees, ...]:
+        """The trees of each target."""
         return parse_checkpoint(self.imported.serialize_bytes())
+
+    @property
+    def trees(self) -> Trees:
+        """The trees of the chosen target."""
+        return self.outputs[self.target]
+
+    def choose(self, target: int | None) -> None:
+        """Choose one of the targets, from 0; None is the only one.
+
+        Raises
+        ------
+        ModelError
+            If the model has no such target, or several and none is named.
+        """
+        count = len(self.outputs)
+        if target is None and count > 1:
+            raise ModelError(f"the model predicts {count} targets; name one of 0 to {count - 1} with --target (target=)"
+                             ", and compile it once for each metric")  # fmt: skip
+        if target is not None and not 0 <= target < count:
+            raise ModelError(f"the model has no target {target}; it predicts {count}, counted from 0")
+        self.target = target or 0
 
     def seen(self, encoding: Encoding) -> Encoding:
         """Give what the model sees of an encoding: its precision, and nan for all that it takes as missing.
@@ -58,18 +82,24 @@ class Source:
             If the encoding and the model name different numbers, or differ in columns.
         """
         self.trees.check_columns(encoding)
-        if not np.isnan(self.missing) and not np.isnan(encoding.missing) and self.missing != encoding.missing:
-            raise ModelError(f"the model treats {self.missing:g} as missing, the encoding says {encoding.missing:g}; "
+        own = math.nan if self.missing is None else self.missing
+        if not np.isnan(own) and encoding.missing is not None and own != encoding.missing:
+            raise ModelError(f"the model treats {own:g} as missing, the encoding says {encoding.missing:g}; "
                              "leave it out of the encoding")  # fmt: skip
-        own = float(np.asarray(self.missing, self.dtype))
+        own = float(np.asarray(own, self.dtype))
         return encoding.rounded(self.dtype).with_nan(lambda number: number == own)
 
     def predict(self, matrix: Matrix, threads: int) -> Any:
-        """Return the library's prediction before any link, n numbers."""
+        """Return the library's prediction before any link, n numbers, or (n, targets)."""
         raise NotImplementedError
 
+    def sums(self, matrix: Matrix, threads: int) -> npt.NDArray[np.float64]:
+        """Return the library's prediction of the chosen target before any link, float64 (n,)."""
+        found = np.asarray(self.predict(matrix, threads), np.float64)
+        return found.reshape(len(matrix), -1)[:, self.target]
+
     def leaves(self, matrix: Matrix, threads: int) -> Any:
-        """Return the leaf of each tree as the library numbers it, n × trees numbers, or None."""
+        """Return the leaf of each of the model's trees as the library numbers it, n × trees numbers, or None."""
         raise NotImplementedError
 
     @property
@@ -145,12 +175,13 @@ class Checkpoint(Source):
     """A ``treelite.Model``, which predicts by Treelite's own reference library."""
 
     kind = "treelite"
+    chooses_missing = True
 
     def __init__(self, raw: bytes) -> None:
         import treelite
 
         self.sha256 = hashlib.sha256(raw).hexdigest()
-        self.trees = parse_checkpoint(raw)  # first: Treelite trusts what it reads
+        self.outputs = parse_checkpoint(raw)  # first: Treelite trusts what it reads
         with treelite_errors("this checkpoint"):
             self.imported = treelite.Model.deserialize_bytes(raw)
         self.dtype = self.sum_dtype = np.float32 if self.trees.float32 else np.float64

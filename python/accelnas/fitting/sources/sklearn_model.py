@@ -59,6 +59,8 @@ class ScikitLearn(Source):
 
     # scikit-learn takes its threads from the estimator
     def predict(self, matrix: Matrix, threads: int) -> Any:  # noqa: ARG002
+        if self.trees.postprocessor == "sigmoid":  # a classifier of two classes
+            return self._call("decision_function", matrix)
         values = self._call("predict", matrix).astype(np.float64)
         return np.log(values) if self.trees.postprocessor == "exponential" else values
 
