@@ -260,7 +260,7 @@ def _member(
     with _named(number, source):
         if encoding is None:
             encoding = default_encoding(source, space)
-        encoding = source.seen(encoding.declared(*stated))
+        encoding = source.seen(encoding.declared(*stated), space)
         check_missing(source, encoding)
         source.trees.check_link(link, raw)
         source.trees.check_categories(encoding)

@@ -90,7 +90,7 @@ def _of_source(
     threads = _core.processors()
     return (
         lambda matrix: source.trees.applied(source.sums(matrix.astype(source.dtype), threads), link),
-        source.seen(encoding),
+        source.seen(encoding, space),
         origin | {"library": source.kind},
     )
 

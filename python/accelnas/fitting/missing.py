@@ -26,9 +26,10 @@ SENTINELS = {-1.0, *(sign * float("9" * digits) for sign in (-1, 1) for digits i
 def check_missing(source: Source, encoding: Encoding) -> None:
     """Refuse a model whose training may have had missing values where the encoding gives numbers, unless that is said.
 
-    Two signs are looked for. A split that sends all numbers of a column one way and missing values the other was
-    learned from missing values, as of sparse one-hot rows, or from other numbers. And a number such as -1 beside others
-    of at least 0, which the model would send another way than a missing value, may have stood for one.
+    A model may state which features had missing values. Else two signs are looked for. A split that sends all numbers
+    of a column one way and missing values the other was learned from missing values, as of sparse one-hot rows, or
+    from other numbers. And a number such as -1 beside others of at least 0, which the model would send another way
+    than a missing value, may have stood for one.
 
     Raises
     ------
@@ -37,11 +38,19 @@ def check_missing(source: Source, encoding: Encoding) -> None:
     """
     trees = source.trees
     numerical = (trees.left >= 0) & ~trees.is_categorical
-    for column, (name, (_, numbers)) in enumerate(zip(encoding.names, encoding.columns, strict=True)):
-        given = np.unique(np.array(numbers))
+    for column, name in enumerate(encoding.names[: source.width]):
+        given = np.unique(np.array(encoding.columns[column][1]))
         one_hot = encoding.is_one_hot(column)
         said = encoding.absent if one_hot else encoding.missing
         if said is not None or np.isnan(given).any() or (source.missing is not None and not math.isnan(source.missing)):
+            continue
+        if source.had_missing is not None:
+            if column in source.had_missing:
+                raise ModelError(
+                    f"{name} had missing values when the model was trained, which the encoding never gives; say which "
+                    "number was missing, --missing NUMBER (missing = in the encoding file), or --missing nan if none "
+                    "of these was"
+                )
             continue
         nodes = np.flatnonzero(numerical & (trees.feature == column))
         left = _goes_left(trees, nodes, given)

@@ -14,16 +14,17 @@ import numpy as np
 import numpy.typing as npt
 
 from accelnas.caching import cached_property
-from accelnas.errors import ModelError
+from accelnas.errors import MissingExtraError, ModelError
 from accelnas.fitting.checkpoint import parse_checkpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
+    from accelnas import Space
     from accelnas.fitting.checkpoint import Trees
     from accelnas.fitting.encoding import Encoding
 
-__all__ = ["Checkpoint", "Matrix", "Source", "fitted", "treelite_errors"]
+__all__ = ["Checkpoint", "Matrix", "Source", "fitted", "imported", "treelite_errors", "undamaged"]
 
 # what reads models of XGBoost 3.2 and newer, as the extra `build` asks for
 OLDEST_TREELITE = [4, 7, 2]
@@ -41,6 +42,7 @@ class Source:
     names: tuple[str, ...] | None = None  # of features; None where the model has none of its own
     own_categories = False  # whether the model maps category names to codes of its own
     missing: float | None = None  # stands for a missing value besides nan (nan: nothing), where the model states it
+    had_missing: Collection[int] | None = None  # features with missing values in training, where the model states it
     chooses_missing = False  # whether the library lets its user choose that number
     rounds: tuple[int, int] | None = None  # of boosting: those that predict, and those in all
     notes: tuple[str, ...] = ()  # what the model's owner should know
@@ -51,6 +53,11 @@ class Source:
     def outputs(self) -> tuple[Trees, ...]:
         """The trees of each target."""
         return parse_checkpoint(self.imported.serialize_bytes())
+
+    @property
+    def width(self) -> int:
+        """Number of features."""
+        return self.trees.feature_count
 
     @property
     def trees(self) -> Trees:
@@ -73,15 +80,21 @@ class Source:
             raise ModelError(f"the model has no target {target}; it predicts {count}, counted from 0")
         self.target = target or 0
 
-    def seen(self, encoding: Encoding) -> Encoding:
-        """Give what the model sees of an encoding: its precision, and nan for all that it takes as missing.
+    def check_columns(self, encoding: Encoding) -> None:
+        """Refuse an encoding of another number of columns than the model has features."""
+        self.trees.check_columns(encoding)
+
+    def seen(self, encoding: Encoding, space: Space) -> Encoding:  # noqa: ARG002 some look at choices
+        """Give what the model sees of an encoding of a space: its precision, and nan for all that it takes as missing.
+
+        Columns that the model computes of others may follow those of the encoding.
 
         Raises
         ------
         ModelError
             If the encoding and the model name different numbers, or differ in columns.
         """
-        self.trees.check_columns(encoding)
+        self.check_columns(encoding)
         own = math.nan if self.missing is None else self.missing
         if not np.isnan(own) and encoding.missing is not None and own != encoding.missing:
             raise ModelError(f"the model treats {own:g} as missing, the encoding says {encoding.missing:g}; "
@@ -103,9 +116,14 @@ class Source:
         raise NotImplementedError
 
     @property
+    def libraries(self) -> set[str]:
+        """Names of the libraries that read this model."""
+        return {self.kind, "treelite"}
+
+    @property
     def versions(self) -> dict[str, str]:
         """Versions of the libraries that read this model."""
-        return {name: library_version(name) for name in sorted({self.kind, "treelite"})}
+        return {name: library_version(name) for name in sorted(self.libraries)}
 
 
 @contextmanager
@@ -119,8 +137,36 @@ def fitted(model: object) -> Iterator[None]:
 
 def library_version(name: str) -> str:
     """Version of a library, whatever distribution brought it (``xgboost-cpu`` is one of XGBoost's)."""
-    found: str = import_module({"scikit-learn": "sklearn"}.get(name, name)).__version__
+    module = import_module({"scikit-learn": "sklearn", "interpret-core": "interpret"}.get(name, name))
+    found: str = module.__version__
     return found
+
+
+def imported(name: str, what: str, extra: str) -> Any:
+    """Import a library that an extra brings.
+
+    Raises
+    ------
+    MissingExtraError
+        If it is not installed.
+    """
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"{error.name} is not installed, which {what} needs; run: pip install 'accelnas[{extra}]'"
+        ) from error
+
+
+@contextmanager
+def undamaged(what: str) -> Iterator[None]:
+    """Turn what goes wrong while a document is read into an error that names it."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        if isinstance(error, ModelError):
+            raise
+        raise ModelError(f"{what} is damaged or of an unknown form: {type(error).__name__}: {error}") from None
 
 
 @contextmanager

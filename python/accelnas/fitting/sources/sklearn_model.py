@@ -14,6 +14,7 @@ from accelnas.errors import ModelError
 from accelnas.fitting.sources.base import Matrix, Source, fitted, treelite_errors
 
 if TYPE_CHECKING:
+    from accelnas import Space
     from accelnas.fitting.encoding import Encoding
 
 __all__ = ["ScikitLearn"]
@@ -40,8 +41,8 @@ class ScikitLearn(Source):
         self.names = None if names is None else tuple(map(str, names))
         self.sha256 = hashlib.sha256(self.imported.serialize_bytes()).hexdigest()
 
-    def seen(self, encoding: Encoding) -> Encoding:
-        encoding = super().seen(encoding)
+    def seen(self, encoding: Encoding, space: Space) -> Encoding:
+        encoding = super().seen(encoding, space)
         for feature, known in self._known_categories().items():
             unseen = {x for x in encoding.columns[feature][1] if not np.isnan(x)} - known
             if unseen:
