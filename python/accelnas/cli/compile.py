@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,9 +39,10 @@ def compile_models(
         list[Path],
         typer.Argument(
             metavar="MODEL...",
-            help="Files of one ensemble, one a member: XGBoost JSON or UBJSON, LightGBM text, or a "
-            "Treelite checkpoint (which any scikit-learn forest can be saved as); with --enumerate also any "
-            "estimator of scikit-learn, saved by skops, or module:function. Pickles are refused.",
+            help="Files of one ensemble, one a member: XGBoost JSON or UBJSON, LightGBM text, CatBoost JSON or .cbm, "
+            "the JSON of an EBM, ONNX trees, or a Treelite checkpoint (which any scikit-learn forest can be saved as); "
+            "with --enumerate also any estimator of scikit-learn, saved by skops, or module:function. Pickles are "
+            "refused.",
         ),
     ],
     metric: Annotated[str, typer.Option("--metric", "-m", help="Name of the metric that the models predict.")],
@@ -125,7 +127,7 @@ def compile_models(
     ] = None,
     threads: ThreadsOption = None,
 ) -> None:
-    """Compile tree models to exact tables, verify them, and write them into a benchmark.
+    """Compile models of trees or of tables to exact tables, verify them, and write them into a benchmark.
 
     Every member is compared with the library that made it, leaf by leaf and value by value; nothing
     is written if anything differs by more than the libraries' own rounding. With --enumerate the values
@@ -224,6 +226,10 @@ def _table(report: CompileReport) -> Table:
     table = new_table(f"{report.metric}: {report.members} members in {report.directory}", "what", "result")
     table.add_row("tables", f"{report.table_count:,} of {report.cell_count:,} numbers over {report.granularity}")
     table.add_row("trees kept", f"{report.forest_trees:,}")
+    for number, model in enumerate(json.loads(report.provenance["source_models"])):
+        if model.get("rounds") != model.get("rounds_total"):
+            rounds = f"{model['rounds']:,} of {model['rounds_total']:,}"
+            table.add_row(f"rounds of model {number}", f"{rounds}, up to its best iteration, as its library predicts")
     table.add_row("architectures compared", f"{rows:,}, {checked.data_rows:,} of them measured")
     table.add_row("leaves compared", f"{checked.leaf_pairs:,}, all the same")
     for name, value in checked.as_strings().items():

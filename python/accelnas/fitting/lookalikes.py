@@ -26,7 +26,7 @@ _OTHER_TREES = (
     "these, or build the trees with treelite.model_builder"
 )
 _CONVERT = (
-    "load it with an older XGBoost and save it as .ubj, or convert it with "
+    "load it with XGBoost 1.6 to 3.0 and save it as .ubj, or convert it with "
     "treelite.frontend.load_xgboost_model_legacy_binary(path).serialize(new_path)"
 )
 _TREES_NEEDED = f"it holds no trees that can be compiled; {_OTHER_TREES}"
