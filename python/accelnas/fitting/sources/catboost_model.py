@@ -44,12 +44,11 @@ class CatBoost(Computed):
         catboost = imported("catboost", "a CatBoost model", "catboost")
         self.sha256 = hashlib.sha256(raw).hexdigest()
         try:
-            if model is None and raw.startswith(b"CBM1"):
-                model = catboost.CatBoost().load_model(blob=raw)
             with undamaged("the CatBoost model"):
-                document = _exported(model) if raw.startswith(b"CBM1") else json.loads(raw)
-                self._read(document)
-            self.model = model or _loaded(catboost, raw)
+                if model is None and raw.startswith(b"CBM1"):
+                    model = catboost.CatBoost().load_model(blob=raw)
+                self._read(_exported(model) if raw.startswith(b"CBM1") else json.loads(raw))
+                self.model = model or _loaded(catboost, raw)
         except catboost.CatBoostError as error:
             raise ModelError(f"catboost can't read the model: {str(error).splitlines()[0]}") from None
 
@@ -205,7 +204,10 @@ class CatBoost(Computed):
         return self.model.predict(self.inputs(matrix), prediction_type="RawFormulaVal", thread_count=threads)
 
     def leaves(self, matrix: Matrix, threads: int) -> Any:
-        return self.model.calc_leaf_indexes(self.inputs(matrix), thread_count=threads)
+        found = np.asarray(self.model.calc_leaf_indexes(self.inputs(matrix), thread_count=threads))
+        if not 0 <= found.min(initial=0) <= found.max(initial=0) < len(self.trees.left) + 1:
+            raise ModelError("catboost finds leaves in the model that it does not have; the file is damaged")
+        return found
 
 
 def from_memory(model: Any) -> CatBoost:

@@ -67,7 +67,8 @@ class ONNX(Computed):
         tensor = inputs[0].type.tensor_type
         if tensor.elem_type not in DTYPES:
             raise ModelError(f"the ONNX model takes tensors of type {tensor.elem_type}; export one of float or double")
-        self.dtype = self.sum_dtype = DTYPES[tensor.elem_type]
+        self.dtype = DTYPES[tensor.elem_type]
+        self.sum_dtype = self.dtype if ensemble.op_type == "TreeEnsemble" else np.float32  # of the operator's output
         self._takes = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)
         given = {one.name: onnx.helper.get_attribute_value(one) for one in ensemble.attribute}
         given = {
