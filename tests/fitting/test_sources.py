@@ -14,6 +14,10 @@ import xgboost
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeRegressor, ExtraTreeRegressor
 
 import accelnas
 from accelnas import AccelnasWarning, ModelError
@@ -430,3 +434,16 @@ def test_splits_on_too_many_variables_are_refused_with_their_number(tmp_path, mo
 def test_formulas_that_mean_nothing_are_refused(text, message):
     with pytest.raises(ModelError, match=re.escape(message)):
         Encoding.from_names(["x"], SPACE, formulas={"x": text})
+
+
+def test_single_trees_searches_and_what_is_no_forest(tmp_path):
+    matrix, other = Encoding.ordinal(SPACE).transform(ROWS), Encoding.ordinal(SPACE).transform(NEW)
+    search = GridSearchCV(xgboost.XGBRegressor(n_estimators=5, n_jobs=1), {"max_depth": [2, 3]}, cv=2)
+    for model in (DecisionTreeRegressor(random_state=0), ExtraTreeRegressor(max_depth=4, random_state=0), search):
+        model.fit(matrix, TARGET)
+        found, report = compiled(model, tmp_path)
+        np.testing.assert_allclose(found, model.predict(other), rtol=1e-6)
+        assert report.verification.leaf_pairs > 0
+    pipeline = make_pipeline(StandardScaler(), RandomForestRegressor(2)).fit(matrix, TARGET)
+    with pytest.raises(ModelError, match=r"this Pipeline.*give the forest or the boosted trees inside it, or compile"):
+        compiled(pipeline, tmp_path)

@@ -170,7 +170,7 @@ def undamaged(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def treelite_errors(what: str, library: str | None = None) -> Iterator[None]:
+def treelite_errors(what: str, library: str | None = None, way_out: str = "") -> Iterator[None]:
     """Turn what Treelite says of a model into an error that names it.
 
     Parameters
@@ -179,6 +179,8 @@ def treelite_errors(what: str, library: str | None = None) -> Iterator[None]:
         The model: what it is and where it comes from.
     library
         Distribution that wrote the model, where a newer one may be beyond Treelite.
+    way_out
+        What to do, where that is something else.
     """
     import treelite
 
@@ -188,8 +190,9 @@ def treelite_errors(what: str, library: str | None = None) -> Iterator[None]:
             yield
     except (treelite.TreeliteError, NotImplementedError) as error:
         reason = treelite_reason(said.getvalue() or str(error))
-        way_out = "" if library is None else _other_versions(library)
-        raise ModelError(f"treelite can't read {what}: {reason}{way_out}") from None
+        raise ModelError(
+            f"treelite can't read {what}: {reason}{way_out if library is None else _other_versions(library)}"
+        ) from None
     except UnicodeDecodeError:  # in Treelite's own message, which quotes the model
         raise ModelError(f"treelite can't read {what}: it is damaged") from None
 

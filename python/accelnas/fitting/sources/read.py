@@ -54,6 +54,8 @@ def read_source(model: object) -> Source:
             raise
         except OSError as error:
             raise FileError(f"{model}: {error.strerror or error}") from error
+    if hasattr(model, "best_estimator_"):  # of a search, which predicts with it
+        return read_source(model.best_estimator_)
     libraries = {base.__module__.partition(".")[0] for base in type(model).__mro__}
     for library, from_memory in _FROM_MEMORY.items():
         if library in libraries:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ScikitLearn"]
 
+WAY_OUT = "; give the forest or the boosted trees inside it, or compile it with accelnas.compile in a small space"
+
 
 class ScikitLearn(Source):
     """A fitted scikit-learn estimator."""
@@ -32,8 +34,8 @@ class ScikitLearn(Source):
         name = type(model).__name__
         with fitted(model):
             check_is_fitted(model)
-        with treelite_errors(f"this {name}"):
-            self.imported = treelite.sklearn.import_model(_with_true_length(model))
+        with treelite_errors(f"this {name}", way_out=WAY_OUT):
+            self.imported = treelite.sklearn.import_model(_with_true_length(_as_forest(model)))
         self.model = model
         self.is_histogram = name.startswith("HistGradientBoosting")
         self.dtype = np.float64 if self.is_histogram else np.float32
@@ -76,6 +78,19 @@ class ScikitLearn(Source):
         features = np.flatnonzero(self.model.is_categorical_)
         seen = preprocessor.named_transformers_["encoder"].categories_
         return {int(f): set(map(float, known)) for f, known in zip(features, seen, strict=True)}
+
+
+def _as_forest(model: Any) -> Any:
+    """Give a single tree as a forest of one, which Treelite reads."""
+    from sklearn.ensemble import RandomForestRegressor
+    from sklearn.tree import DecisionTreeRegressor
+
+    if not isinstance(model, DecisionTreeRegressor):
+        return model
+    forest = RandomForestRegressor(1)
+    forest.estimators_ = [model]
+    forest.n_outputs_, forest.n_features_in_ = model.n_outputs_, model.n_features_in_
+    return forest
 
 
 def _with_true_length(model: Any) -> Any:
