@@ -442,7 +442,7 @@ def test_single_trees_searches_and_what_is_no_forest(tmp_path):
     for model in (DecisionTreeRegressor(random_state=0), ExtraTreeRegressor(max_depth=4, random_state=0), search):
         model.fit(matrix, TARGET)
         found, report = compiled(model, tmp_path)
-        np.testing.assert_allclose(found, model.predict(other), rtol=1e-6)
+        np.testing.assert_allclose(found, model.predict(other), rtol=1e-6, atol=1e-12)
         assert report.verification.leaf_pairs > 0
     pipeline = make_pipeline(StandardScaler(), RandomForestRegressor(2)).fit(matrix, TARGET)
     with pytest.raises(ModelError, match=r"this Pipeline.*give the forest or the boosted trees inside it, or compile"):
