@@ -2,6 +2,7 @@ import pickle
 import re
 import struct
 import warnings
+from pathlib import Path
 
 import joblib
 import lightgbm
@@ -24,6 +25,7 @@ from accelnas import ModelError, mnasnet_space
 from accelnas.fitting.checkpoint import parse_checkpoint
 from accelnas.fitting.encoding import Encoding
 from accelnas.fitting.sources import read_source
+from guides import blocks
 from source_models import (
     Sample,
     fit_lightgbm,
@@ -35,6 +37,7 @@ from source_models import (
 )
 
 SPACE = make_space(((3, 2), (4, 2), (2, 3)))
+REPOSITORY = Path(__file__).parents[2]
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
@@ -350,3 +353,16 @@ def test_encoding_errors(text, message, tmp_path):
     path.write_text(text)
     with pytest.raises(ModelError, match=re.escape(message)):
         Encoding.from_toml(path, mnasnet_space())
+
+
+def test_the_encoding_of_the_guide(tmp_path):
+    (example,) = (block.text for block in blocks(REPOSITORY / "docs" / "models.md") if block.language == "toml")
+    (tmp_path / "e.toml").write_text(example)
+    space = mnasnet_space()
+    encoding = Encoding.from_toml(tmp_path / "e.toml", space)
+    rows = space.sample(50, seed=0)
+    values = np.array([[float(space.variables[i].choices[c]) for i, c in enumerate(row)] for row in rows])
+    layers = values[:, [v.symbol == "l" for v in space.variables]].sum(axis=1)
+    expected = [rows[:, 1], values[:, 3], layers, np.log2(values[:, 0]), values[:, 0] * values[:, 1]]
+    np.testing.assert_array_equal(encoding.transform(rows, np.float64), np.stack(expected, axis=1))
+    assert (encoding.absent, np.isnan(encoding.missing)) == (0.0, True)

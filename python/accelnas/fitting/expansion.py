@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from accelnas.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from numpy.typing import NDArray
 
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from accelnas.fitting.encoding import Encoding
 
     Box = tuple[NDArray[np.intp], ...]  # states of each variable that a path leaves
+    Decision = bool | tuple[int, NDArray[np.bool_]]
 
 __all__ = ["COMPARE", "expanded", "over_variables"]
 
 COMPARE: tuple[Callable[..., Any], ...] = (np.less, np.less_equal, np.greater, np.greater_equal, np.equal)
-MOST_NODES = 1 << 20  # of all trees
+MOST_NODES = 1 << 19  # of all trees
 
 
 def over_variables(trees: Trees, encoding: Encoding, space: Space) -> tuple[Trees, Encoding, NDArray[np.int32] | None]:
@@ -32,7 +33,7 @@ def over_variables(trees: Trees, encoding: Encoding, space: Space) -> tuple[Tree
     Raises
     ------
     ModelError
-        If that needs more than 2^20 nodes.
+        If that needs more than 2^19 nodes.
     """
     joint = [column for column, (variables, _) in enumerate(encoding.columns) if not isinstance(variables, int)]
     if not joint:
@@ -59,7 +60,7 @@ def expanded(trees: Trees, encoding: Encoding, space: Space) -> tuple[Trees, NDA
     Raises
     ------
     ModelError
-        If they need more than 2^20 nodes.
+        If they need more than 2^19 nodes.
     """
     growing = _Growing(trees, encoding, space)
     sizes = []
@@ -90,6 +91,14 @@ def expanded(trees: Trees, encoding: Encoding, space: Space) -> tuple[Trees, NDA
     return found, np.array(growing.origin, np.int32)
 
 
+class Test(NamedTuple):
+    """A split as a function of the joint states of its variables; `key` tells different ones apart."""
+
+    variables: tuple[int, ...]
+    goes_left: NDArray[np.bool_]
+    key: Hashable
+
+
 class _Growing:
     """Nodes of trees over single variables, as lists that grow."""
 
@@ -102,7 +111,8 @@ class _Growing:
         self.value: list[float] = []
         self.states: list[NDArray[np.intp]] = []
         self.origin: list[int] = []
-        self.tests: dict[int, tuple[tuple[int, ...], NDArray[np.bool_]]] = {}
+        self.tests: dict[int, Test] = {}
+        self.decided: dict[tuple[Hashable, ...], Decision] = {}
 
     def tree(self, number: int) -> None:
         """Add a tree."""
@@ -111,11 +121,10 @@ class _Growing:
         while waiting:
             source, box, parent, is_left = waiting.pop()
             while self.trees.left[source] >= 0:
-                variables, goes_left = self.test(source)
-                within = goes_left[np.ix_(*(box[v] for v in variables))]
-                if within.any() and not within.all():
+                decision = self.decide(self.test(source), box)
+                if not isinstance(decision, bool):
                     break
-                source = root + int((self.trees.left if within.all() else self.trees.right)[source])
+                source = root + int((self.trees.left if decision else self.trees.right)[source])
             here = len(self.left)
             if here >= MOST_NODES:
                 raise ModelError(
@@ -134,20 +143,34 @@ class _Growing:
                 self.feature.append(0)
                 self.states.append(np.zeros(0, np.intp))
                 continue
-            axis, own = _halves(within)
-            variable = variables[axis]
+            variable, own = decision  # type: ignore[misc]  # a leaf has none
             self.feature.append(variable)
             self.states.append(box[variable][own])
             for side, kept in ((False, ~own), (True, own)):
                 narrower = (*box[:variable], box[variable][kept], *box[variable + 1 :])
                 waiting.append((source, narrower, here, side))
 
-    def test(self, node: int) -> tuple[tuple[int, ...], NDArray[np.bool_]]:
+    def decide(self, test: Test, box: Box) -> Decision:
+        """Say whether a split goes left or right in all of a box, or which variable's states to halve."""
+        key = test.key, *(box[variable].tobytes() for variable in test.variables)
+        found = self.decided.get(key)
+        if found is None:
+            within = test.goes_left[np.ix_(*(box[variable] for variable in test.variables))]
+            if within.all() or not within.any():
+                found = bool(within.all())
+            else:
+                axis, own = _halves(within)
+                found = test.variables[axis], own
+            self.decided[key] = found
+        return found
+
+    def test(self, node: int) -> Test:
         """Give the variables of a split, and whether it goes left at each of their joint states."""
         found = self.tests.get(node)
         if found is None:
             trees = self.trees
-            variables, numbers = self.encoding.columns[trees.feature[node]]
+            feature = int(trees.feature[node])
+            variables, numbers = self.encoding.columns[feature]
             x = np.asarray(numbers)
             if trees.is_categorical[node]:
                 start, stop = trees.category_offsets[node : node + 2]
@@ -158,24 +181,23 @@ class _Growing:
                     x, threshold = x.astype(np.float32), np.float32(threshold)
                 goes_left = COMPARE[trees.operator[node]](x, threshold)
             goes_left = np.where(np.isnan(x), trees.default_left[node], goes_left)
+            key = feature, goes_left.tobytes()
             if isinstance(variables, int):
-                found = (variables,), goes_left
+                found = Test((variables,), goes_left, key)
             else:
-                found = tuple(v for v, _ in variables), goes_left.reshape([count for _, count in variables])
+                shape = [count for _, count in variables]
+                found = Test(tuple(place for place, _ in variables), goes_left.reshape(shape), key)
             self.tests[node] = found
         return found
 
 
 def _halves(within: NDArray[np.bool_]) -> tuple[int, NDArray[np.bool_]]:
     """Choose the axis along which most differs, and half of its states, alike ones together."""
-    best, chosen = 0, None
-    for axis in range(within.ndim):
-        slices = np.moveaxis(within, axis, 0).reshape(within.shape[axis], -1)
-        kinds, kind = np.unique(slices, axis=0, return_inverse=True)
-        if len(kinds) > best:
-            # in the order of how many go left, so that sums are split in the middle
-            order = np.argsort(np.argsort(kinds.sum(axis=1), kind="stable"), kind="stable")
-            best, chosen = len(kinds), (axis, order[kind.reshape(-1)] * 2 < len(kinds))
-    if chosen is None or best < 2:
-        raise AssertionError("a split that nothing decides")
-    return chosen
+    best, axis, kinds = 0, 0, [b""]
+    for one in range(within.ndim):
+        slices = [part.tobytes() for part in np.moveaxis(within, one, 0)]
+        if len(set(slices)) > best:
+            best, axis, kinds = len(set(slices)), one, slices
+    # in the order of how many go left, so that sums are split in the middle
+    order = sorted(set(kinds), key=lambda kind: (kind.count(1), kind))
+    return axis, np.array([order.index(kind) * 2 < best for kind in kinds])

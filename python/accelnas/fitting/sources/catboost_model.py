@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +34,14 @@ APPLIED = {"Poisson": "exponential", "Tweedie": "exponential", "Logloss": "sigmo
 CLASSES = ("MultiClass", "MultiClassOneVsAll", "MultiLogloss", "MultiCrossEntropy")
 MOST_STATES = 1 << 16  # joint ones of the categories that a split combines
 DEEPEST = 16
+PROBE = """
+import sys, catboost
+model = catboost.CatBoost().load_model(sys.argv[1], format=sys.argv[2])
+model.save_model(sys.argv[3], format="json")
+categories = set(model.get_cat_feature_indices())
+rows = [[str(x) if i in categories else float(x) for i in range(len(model.feature_names_))] for x in range(-9, 10)]
+model.predict(rows), model.calc_leaf_indexes(rows)
+"""
 
 
 class CatBoost(Computed):
@@ -44,11 +54,14 @@ class CatBoost(Computed):
         catboost = imported("catboost", "a CatBoost model", "catboost")
         self.sha256 = hashlib.sha256(raw).hexdigest()
         try:
-            with undamaged("the CatBoost model"):
-                if model is None and raw.startswith(b"CBM1"):
-                    model = catboost.CatBoost().load_model(blob=raw)
-                self._read(_exported(model) if raw.startswith(b"CBM1") else json.loads(raw))
-                self.model = model or _loaded(catboost, raw)
+            with undamaged("the CatBoost model"), tempfile.TemporaryDirectory() as folder:
+                if model is None:
+                    kind, path = "cbm" if raw.startswith(b"CBM1") else "json", Path(folder) / "model"
+                    path.write_bytes(raw)
+                    raw = _probed(path, kind)
+                    model = catboost.CatBoost().load_model(str(path), format=kind)
+                self._read(json.loads(raw))
+                self.model = model
         except catboost.CatBoostError as error:
             raise ModelError(f"catboost can't read the model: {str(error).splitlines()[0]}") from None
 
@@ -215,21 +228,27 @@ def from_memory(model: Any) -> CatBoost:
     with fitted(model):
         if not model.is_fitted():
             raise ModelError(f"{type(model).__name__} can't be compiled: it is not fitted")
-    return CatBoost(json.dumps(_exported(model)).encode(), model)
+    return CatBoost(_exported(model), model)
 
 
-def _exported(model: Any) -> Any:
+def _exported(model: Any) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.json"
         model.save_model(str(path), format="json")
-        return json.loads(path.read_bytes())
+        return path.read_bytes()
 
 
-def _loaded(catboost: Any, raw: bytes) -> Any:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.json"
-        path.write_bytes(raw)
-        return catboost.CatBoost().load_model(str(path), format="json")
+def _probed(path: Path, kind: str) -> bytes:
+    """Give the JSON of a file, read and asked in a process of its own: the library crashes on some damaged ones."""
+    json_path = path.with_suffix(".json")
+    command = [sys.executable, "-c", PROBE, str(path), kind, str(json_path)]
+    found = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if found.returncode != 0:
+        said = [line for line in found.stderr.splitlines() if "Error" in line]
+        raise ModelError(
+            f"catboost can't read the model, which is cut short or damaged: {(said or ['it crashed'])[-1]}"
+        )
+    return path.read_bytes() if kind == "json" else json_path.read_bytes()
 
 
 def _objective(document: Mapping[str, Any]) -> str:

@@ -41,8 +41,12 @@ class ONNX(Computed):
             raise ModelError(f"the ONNX model is cut short or damaged: {error}") from None
         with undamaged("the ONNX model"):
             self._read(onnx, model.graph)
+        options = runtime.SessionOptions()
+        options.log_severity_level = 4  # what is wrong is said once, below
         try:
-            self.session = runtime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+            self.session = runtime.InferenceSession(
+                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
         except Exception as error:  # of several classes without a common one
             raise ModelError(f"onnxruntime can't read the model: {str(error).splitlines()[0]}") from None
 
