@@ -207,7 +207,7 @@ REFUSED = {
     "custom init": (_sklearn(GradientBoostingRegressor(n_estimators=2, init=SVR())),
                     "Custom init estimator"),
     "no trees": (_sklearn(SVR()), "treelite can't read this SVR"),
-    "no model": (lambda: {"trees": []}, "dict is no model; give an XGBoost"),
+    "no model": (lambda: {"trees": []}, "dict is no model; give one of XGBoost"),
 }  # fmt: skip
 
 
