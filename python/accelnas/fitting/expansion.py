@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accelnas import Space
-    from accelnas.fitting.checkpoint import Trees
     from accelnas.fitting.encoding import Encoding
+    from accelnas.fitting.trees import Trees
 
     Box = tuple[NDArray[np.intp], ...]  # states of each variable that a path leaves
     Decision = bool | tuple[int, NDArray[np.bool_]]

@@ -13,9 +13,9 @@ from accelnas.fitting.expansion import COMPARE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accelnas.fitting.checkpoint import Trees
     from accelnas.fitting.encoding import Encoding
     from accelnas.fitting.sources import Source
+    from accelnas.fitting.trees import Trees
 
 __all__ = ["check_missing"]
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from accelnas import Space
-    from accelnas.fitting.checkpoint import Trees
     from accelnas.fitting.encoding import Encoding
+    from accelnas.fitting.trees import Trees
 
 __all__ = ["Checkpoint", "Matrix", "Source", "fitted", "imported", "treelite_errors", "undamaged"]
 

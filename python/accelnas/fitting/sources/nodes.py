@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accelnas.errors import ModelError
-from accelnas.fitting.checkpoint import Trees
+from accelnas.fitting.trees import Trees
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
