@@ -230,8 +230,9 @@ def test_command(tmp_path):
     assert (metric.members, metric.unit, metric.noise) == (2, "1/s", 0.5)
     predicted = accelnas.load(bench).predict(case.rows, "speed", dtype="float64")
     np.testing.assert_allclose(predicted, oracle(named, case.matrix(case.rows)), rtol=1e-13)
-    run(*command, "--encoding", "values")  # space and details of the output
+    run(*command)  # space and details of the output
     assert accelnas.load(bench).metrics["speed"].unit == "1/s"
+    assert "check that the encoding gives what the model was trained on" in failure(*command, "--encoding", "values")
     bad = failure(*command[:-2], "-o", tmp_path / "other", "--direction", "minimise")
     assert "has 10 features, the encoding 28 columns" in bad
 

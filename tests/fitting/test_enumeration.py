@@ -290,7 +290,7 @@ def test_command_imports_functions_of_the_current_folder(files):
     assert "no module 'absent'" in failure("compile", "absent:cost", *COMMON, code=2)
     (files / f"half_{module}.py").write_text("raise OSError('no table')\n")
     assert "OSError: no table" in failure("compile", f"half_{module}:cost", *COMMON, code=2)
-    assert "say nothing with --enumerate" in failure("compile", f"{module}:cost", *COMMON, "--missing", "0")
+    assert "--missing says nothing with --enumerate" in failure("compile", f"{module}:cost", *COMMON, "--missing", "0")
     assert "--trust is for skops files" in failure("compile", f"{module}:cost", *COMMON[1:], "--trust", "a.B")
     assert "link is 'cubic'; choose one of" in failure("compile", f"{module}:cost", *COMMON, "--link", "cubic")
     said = failure("compile", f"{module}:cost", *COMMON, "--link", "reciprocal", "--scale", "0", "--encoding", "dicts")

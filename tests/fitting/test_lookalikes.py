@@ -70,9 +70,7 @@ NEITHER = {
     "array": (b"\x93NUMPY\x01\x00", "is a NumPy array"),
     "hdf5": (b"\x89HDF\r\n\x1a\n", "is an HDF5 file"),
     "feather": (b"ARROW1\x00\x00", "is an Arrow or Feather file"),
-    "catboost": (b"CBM1\x00\x01", "is a CatBoost model"),
-    "catboost json": (b'{"ctr_data":{},"features_info":{},"oblivious_trees":[]}', "is a CatBoost model"),
-    "onnx": (b"\x08\x09\x12\x07skl2onnx\x1a", "is an ONNX model"),
+    "s3 error": (b'<?xml version="1.0"?>\n<Error><Code>NoSuchKey</Code></Error>', "is XML, such as"),
     "old xgboost": (b"binf" + OLD, "XGBoost's old binary format"),
     "older xgboost": (OLD, "XGBoost's old binary format"),
     "dump": (b"booster[0]:\n0:[f0<1] yes=1,no=2,missing=2\n", "is a text dump of XGBoost"),
@@ -90,6 +88,10 @@ FOR_MODELS = NEITHER | {
 FOR_TABLES = NEITHER | {
     "xgboost json": (JSON, "is an XGBoost model; a model becomes a metric with accelnas compile"),
     "xgboost ubjson": (bytes(BOOSTER.save_raw("ubj")), "is an XGBoost model"),
+    "catboost": (b"CBM1\x00\x01", "is a CatBoost model"),
+    "catboost json": (b'{"ctr_data":{},"features_info":{},"oblivious_trees":[]}', "is a CatBoost model"),
+    "ebm": (b'{"version": "1.0", "ebm": {"outputs": []}}', "is an EBM of InterpretML"),
+    "onnx": (b"\x08\x09\x12\x07skl2onnx\x1a", "is an ONNX model"),
     "lightgbm": (b"tree\nversion=v4\nnum_class=1\n", "is a LightGBM model"),
     "utf-16": (TABLE.write_csv().encode("utf-16"), "is UTF-16 text; export the table as CSV"),
 }

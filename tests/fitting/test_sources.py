@@ -13,7 +13,11 @@ import treelite
 import xgboost
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeRegressor, ExtraTreeRegressor
 
 import accelnas
 from accelnas import AccelnasWarning, ModelError
@@ -21,7 +25,7 @@ from accelnas.fitting.compile import MetricSpec, compile_metric
 from accelnas.fitting.encoding import Encoding
 from accelnas.fitting.sources import read_source
 from accelnas.fitting.sources.ubjson import decode
-from command_line import run
+from command_line import failure, run
 from source_models import make_space
 
 SPACE = make_space(((3, 2), (4, 2), (2, 3)))
@@ -60,13 +64,26 @@ def test_sparse_one_hot_rows(sparse, says, tmp_path):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_dense_rows_for_a_sparse_model_are_warned_about(sparse, tmp_path):
-    with pytest.warns(AccelnasWarning) as told:
-        _, report = compiled(sparse[0], tmp_path)
+def test_what_absent_cells_were_is_asked_where_it_matters(sparse, tmp_path):
+    booster, expected = sparse
+    for encoding in (None, Encoding.from_names(ONE_HOT, SPACE)):
+        with pytest.raises(
+            ModelError, match=r"splits on b0_v0=1 separate only missing.*--absent missing or --absent zero"
+        ):
+            compiled(booster, tmp_path, encoding=encoding)
+        found, _ = compiled(booster, tmp_path, encoding=encoding, absent="missing")
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    with pytest.warns(AccelnasWarning, match="the same prediction") as told:  # as is said
+        _, report = compiled(booster, tmp_path, absent="zero")
     assert [str(one.message) for one in told] == [f"m: {text}" for text in report.warnings]
-    assert re.match(r"model 0: (\d+) of \1 splits separate only missing values.* absent = nan", report.warnings[0])
-    assert "the same prediction" in report.warnings[1]
     assert json.loads(report.provenance["warnings"]) == list(report.warnings)
+    with pytest.raises(ModelError, match="absent is nan, the encoding says 0"):
+        compiled(booster, tmp_path, encoding=Encoding.from_names(ONE_HOT, SPACE, absent="zero"), absent="missing")
+    dense = xgboost.DMatrix(Encoding.from_names(ONE_HOT, SPACE).transform(ROWS), TARGET, feature_names=ONE_HOT)
+    model = xgboost.train({"nthread": 1}, dense, 10)  # its splits tell zeros from ones: nothing is asked
+    found, _ = compiled(model, tmp_path)
+    new = xgboost.DMatrix(Encoding.from_names(ONE_HOT, SPACE).transform(NEW), feature_names=ONE_HOT)
+    np.testing.assert_allclose(found, model.predict(new), atol=1e-5)
 
 
 def test_the_command_takes_missing_numbers_and_tells_doubts(sparse, tmp_path):
@@ -75,9 +92,11 @@ def test_the_command_takes_missing_numbers_and_tells_doubts(sparse, tmp_path):
     (tmp_path / "space.toml").write_text(SPACE.to_toml())
     arguments = ["compile", tmp_path / "m.ubj", "-m", "m", "--direction", "maximise", "--random-rows", 300]
     arguments += ["--space", tmp_path / "space.toml", "-o", tmp_path / "b"]
-    assert run(*arguments).stderr.startswith("warning: m: model 0: ")
-    assert run(*arguments, "--missing", 0).stderr == ""
-    np.testing.assert_allclose(accelnas.load(tmp_path / "b").predict(NEW, "m"), expected, atol=1e-5)
+    assert "say what stands for other choices, --absent missing or --absent zero" in failure(*arguments)
+    assert run(*arguments, "--absent", "zero").stderr.startswith("warning: m: all 288 architectures")
+    for said in (("--missing", 0), ("--absent", "missing")):
+        assert run(*arguments, *said).stderr == ""
+        np.testing.assert_allclose(accelnas.load(tmp_path / "b").predict(NEW, "m"), expected, atol=1e-5)
 
 
 def test_a_number_for_missing_values(tmp_path):
@@ -94,6 +113,13 @@ def test_a_number_for_missing_values(tmp_path):
     for source, more in ((model, {}), (tmp_path / "m.ubj", {"missing": -1.0}), (tmp_path / "old.json", {})):
         found, _ = compiled(source, tmp_path, encoding=encoding, **more)
         np.testing.assert_allclose(found, expected, atol=1e-5)
+    for source in (tmp_path / "m.ubj", model.get_booster()):  # neither says what was missing
+        with pytest.raises(
+            ModelError, match=r"splits on b0_v0 send all of its numbers \(-1 to 2\) one way.*--missing NUMBER"
+        ):
+            compiled(source, tmp_path, encoding=encoding)
+    found, _ = compiled(tmp_path / "m.ubj", tmp_path, encoding=encoding, missing=np.nan)
+    assert np.abs(found - expected).max() > 0.1
     with pytest.raises(ModelError, match="treats -1 as missing, the encoding says 0"):
         compiled(model, tmp_path, encoding=encoding, missing=0.0)
     nan = np.where(matrix == -1, np.nan, matrix)
@@ -103,7 +129,6 @@ def test_a_number_for_missing_values(tmp_path):
     np.testing.assert_allclose(found, histogram.predict(np.where(every == -1, np.nan, every)), atol=1e-9)
 
 
-@pytest.mark.filterwarnings("ignore:.*separate only missing values:accelnas.AccelnasWarning")
 @pytest.mark.parametrize("more", [{"zero_as_missing": True}, {"use_missing": False}, {"missing": True}])
 def test_what_lightgbm_takes_as_missing(more, tmp_path):
     with_nan = more.pop("missing", False)
@@ -114,8 +139,11 @@ def test_what_lightgbm_takes_as_missing(more, tmp_path):
     booster.save_model(tmp_path / "m.txt")
     for source in (booster, tmp_path / "m.txt"):
         for encoding in (Encoding.ordinal(SPACE), Encoding.ordinal(SPACE).with_nan(lambda number: number == 1)):
-            found, _ = compiled(source, tmp_path, encoding=encoding)
+            found, _ = compiled(source, tmp_path, encoding=encoding, missing=np.nan)
             np.testing.assert_allclose(found, booster.predict(encoding.transform(NEW, np.float64)), atol=1e-9)
+    if with_nan:
+        with pytest.raises(ModelError, match=r"splits on Column_1|splits on b0_v1 send all of its numbers \(0 to 1\)"):
+            compiled(booster, tmp_path)
 
 
 def test_rounds_are_those_of_the_librarys_own_predict(tmp_path):
@@ -269,3 +297,153 @@ def test_damaged_ubjson_is_an_error(data):
         decode(data)
     except ValueError:
         return
+
+
+def test_a_number_that_may_stand_for_missing_values_is_asked_about(tmp_path):
+    values = {v.name: [-1.0, *range(len(v.choices) - 1)] for v in SPACE.variables}
+    encoding = Encoding.from_names(NAMES, SPACE, values=values)
+    data = xgboost.DMatrix(encoding.transform(ROWS), TARGET)  # -1 is a number here, which the file can't say
+    booster = xgboost.train({"nthread": 1, "max_depth": 4}, data, 20)
+    with pytest.raises(ModelError, match=r"b0_v0 has -1, which may stand for a missing value.*--missing -1, or --mis"):
+        compiled(booster, tmp_path, encoding=encoding)
+    found, _ = compiled(booster, tmp_path, encoding=encoding, missing=np.nan)
+    np.testing.assert_allclose(found, booster.predict(xgboost.DMatrix(encoding.transform(NEW))), atol=1e-5)
+    wrapper = xgboost.XGBRegressor(n_estimators=5, n_jobs=1).fit(encoding.transform(ROWS), TARGET)  # says: nan alone
+    found, _ = compiled(wrapper, tmp_path, encoding=encoding)
+    np.testing.assert_allclose(found, wrapper.predict(encoding.transform(NEW)), atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["trees apart", "vector leaves", "quantiles", "parallel trees", "forest"])
+def test_models_of_several_targets(kind, tmp_path):
+    matrix, other = Encoding.ordinal(SPACE).transform(ROWS), Encoding.ordinal(SPACE).transform(NEW)
+    both = np.stack([TARGET, 5 - TARGET * ROWS[:, 0]], axis=1)
+    if kind == "forest":
+        model = RandomForestRegressor(5, max_depth=4, n_jobs=1, random_state=0).fit(matrix, both)
+        expected = model.predict(other)
+    else:
+        more = {
+            "vector leaves": {"multi_strategy": "multi_output_tree"},
+            "quantiles": {"objective": "reg:quantileerror", "quantile_alpha": [0.2, 0.7]},
+            "parallel trees": {"num_parallel_tree": 3, "subsample": 0.7},
+        }.get(kind, {})
+        data = xgboost.DMatrix(matrix, TARGET if kind == "quantiles" else both)
+        model = xgboost.train({"nthread": 1, "max_depth": 3, **more}, data, 8)
+        expected = model.predict(xgboost.DMatrix(other))
+    with pytest.raises(ModelError, match=r"predicts 2 targets; name one of 0 to 1 with --target"):
+        compiled(model, tmp_path)
+    with pytest.raises(ModelError, match="no target 2; it predicts 2"):
+        compiled(model, tmp_path, target=2)
+    for target in (0, 1):
+        found, report = compiled(model, tmp_path, target=target)
+        np.testing.assert_allclose(found, expected[:, target], atol=1e-5)
+        assert report.verification.leaf_pairs > 0
+
+
+OBJECTIVES = {
+    "reg:logistic": lambda margin: 1 / (1 + np.exp(-margin)),
+    "binary": lambda margin: 1 / (1 + np.exp(-1.7 * margin)),
+    "cross_entropy_lambda": lambda margin: np.log1p(np.exp(margin)),
+    "regression": np.square,
+}
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_what_no_link_undoes_is_compiled_raw_or_enumerated(objective, tmp_path):
+    matrix, other = Encoding.ordinal(SPACE).transform(ROWS), Encoding.ordinal(SPACE).transform(NEW)
+    target = (TARGET > 3).astype(float)
+    if objective == "reg:logistic":
+        model = xgboost.train({"nthread": 1, "objective": objective}, xgboost.DMatrix(matrix, target), 8)
+        expected = model.predict(xgboost.DMatrix(other))
+    else:
+        more = {"binary": {"sigmoid": 1.7}, "regression": {"reg_sqrt": True}}.get(objective, {})
+        settings = {"objective": objective, "verbosity": -1, "num_threads": 1, **more}
+        model = lightgbm.train(settings, lightgbm.Dataset(matrix, target), 8)
+        expected = model.predict(other)
+    with pytest.raises(ModelError, match=r"applies \w+ to the sum.*--raw.*--enumerate"):
+        compiled(model, tmp_path)
+    margin, _ = compiled(model, tmp_path, raw=True)
+    np.testing.assert_allclose(OBJECTIVES[objective](margin), expected, atol=1e-6)
+    model.save_model(tmp_path / "m.ubj")
+    (tmp_path / "space.toml").write_text(SPACE.to_toml())
+    run("compile", "--enumerate", tmp_path / "m.ubj", "-m", "p", "--direction", "maximise", "--space",
+        tmp_path / "space.toml", "-o", tmp_path / "whole")  # fmt: skip
+    np.testing.assert_allclose(accelnas.load(tmp_path / "whole").predict(NEW, "p"), expected, atol=1e-6)
+
+
+FORMULAS = '["layers", "product(v0)", "b0_v0 == 4", "index(b1_v0)", "log2(b2_v1 + b0_v1)", "b2_v0"]'
+
+
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm", "scikit-learn"])
+def test_columns_of_several_variables(library, tmp_path):
+    (tmp_path / "e.toml").write_text(
+        f'columns = {FORMULAS}\nkind = "values"\n[formulas]\nlayers = "sum(v0 * v1) + b0_v0"\n'
+    )
+    encoding = Encoding.from_toml(tmp_path / "e.toml", SPACE)
+
+    def matrix(rows):  # as a user would write it
+        v = np.array([[SPACE.variables[i].choices[c] for i, c in enumerate(row)] for row in rows], np.float64)
+        layers = v[:, 0] * v[:, 1] + v[:, 2] * v[:, 3] + v[:, 4] * v[:, 5] + v[:, 0]
+        columns = [layers, v[:, 0] * v[:, 2] * v[:, 4], v[:, 0] == 4, rows[:, 2], np.log2(v[:, 5] + v[:, 1]), v[:, 4]]
+        return np.stack(columns, axis=1).astype(np.float32)
+
+    np.testing.assert_array_equal(encoding.transform(NEW), matrix(NEW))
+    if library == "xgboost":
+        model = xgboost.train({"nthread": 1, "max_depth": 4}, xgboost.DMatrix(matrix(ROWS), TARGET), 10)
+        expected = model.predict(xgboost.DMatrix(matrix(NEW)))
+    elif library == "lightgbm":
+        data = lightgbm.Dataset(matrix(ROWS), TARGET)
+        model = lightgbm.train({"verbosity": -1, "num_threads": 1, "min_data_in_leaf": 3}, data, 10)
+        expected = model.predict(matrix(NEW))
+    else:
+        model = RandomForestRegressor(5, random_state=0, n_jobs=1).fit(matrix(ROWS), TARGET)
+        expected = model.predict(matrix(NEW))
+    found, report = compiled(model, tmp_path, encoding=encoding)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert report.verification.leaf_pairs == json.loads(report.provenance["source_models"])[0]["trees"] * 288
+    assert json.loads(report.provenance["encoding"])["layers"].startswith("288 numbers of joint states, sha256 ")
+
+
+def test_splits_on_too_many_variables_are_refused_with_their_number(tmp_path, monkeypatch):
+    wide = make_space(((4, 2), (4, 2), (4, 2), (4, 2), (4, 2), (4, 2)))
+    encoding = Encoding.from_names(["sum(v0)"], wide)
+    monkeypatch.setattr("accelnas.fitting.formulas.MOST_STATES", 10_000)
+    with pytest.raises(ModelError, match=r"depends on 12 variables with 262,144 joint states, at most 10,000"):
+        Encoding.from_names(["sum(v0 * v1)"], wide)
+    rows = wide.sample(2000, seed=0)
+    model = xgboost.train({"nthread": 1}, xgboost.DMatrix(encoding.transform(rows), rows.sum(axis=1) * 1.0), 5)
+    monkeypatch.setattr("accelnas.fitting.expansion.MOST_NODES", 500)
+    with pytest.raises(ModelError, match=r"[1-5] of 5 need more than 500 nodes"):
+        compiled(model, tmp_path, encoding=encoding, space=wide)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sum(v9)", "names no symbol that blocks share (v0, v1); give several variables, or a symbol"),
+        ("v0 + 1", "'v0' is no variable of the space toy outside of sum and product"),
+        ("b0_v0 == 3", "3 is no choice of b0_v0; choose one of 1, 4, 7"),
+        ("log2(b0_v0 - 1)", "log2 of 0 is undefined"),
+        ("1 / (b0_v0 - 1)", "division of 1 by 0"),
+        ("open(b0_v0)", "'open(b0_v0)' is not allowed"),
+        ("b0_v0 if b0_v1 else 1", "is not allowed"),
+        ("(2)", "names no variable of the space toy"),
+        ("b0_v0 +", "is no formula"),
+        ("b0_v0 ** 999999 * 1e300", "is undefined or too large"),
+    ],
+)
+def test_formulas_that_mean_nothing_are_refused(text, message):
+    with pytest.raises(ModelError, match=re.escape(message)):
+        Encoding.from_names(["x"], SPACE, formulas={"x": text})
+
+
+def test_single_trees_searches_and_what_is_no_forest(tmp_path):
+    matrix, other = Encoding.ordinal(SPACE).transform(ROWS), Encoding.ordinal(SPACE).transform(NEW)
+    search = GridSearchCV(xgboost.XGBRegressor(n_estimators=5, n_jobs=1), {"max_depth": [2, 3]}, cv=2)
+    for model in (DecisionTreeRegressor(random_state=0), ExtraTreeRegressor(max_depth=4, random_state=0), search):
+        model.fit(matrix, TARGET)
+        found, report = compiled(model, tmp_path)
+        np.testing.assert_allclose(found, model.predict(other), rtol=1e-6, atol=1e-12)
+        assert report.verification.leaf_pairs > 0
+    pipeline = make_pipeline(StandardScaler(), RandomForestRegressor(2)).fit(matrix, TARGET)
+    with pytest.raises(ModelError, match=r"this Pipeline.*give the forest or the boosted trees inside it, or compile"):
+        compiled(pipeline, tmp_path)

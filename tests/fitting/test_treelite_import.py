@@ -2,6 +2,7 @@ import pickle
 import re
 import struct
 import warnings
+from pathlib import Path
 
 import joblib
 import lightgbm
@@ -24,6 +25,7 @@ from accelnas import ModelError, mnasnet_space
 from accelnas.fitting.checkpoint import parse_checkpoint
 from accelnas.fitting.encoding import Encoding
 from accelnas.fitting.sources import read_source
+from guides import blocks
 from source_models import (
     Sample,
     fit_lightgbm,
@@ -35,6 +37,7 @@ from source_models import (
 )
 
 SPACE = make_space(((3, 2), (4, 2), (2, 3)))
+REPOSITORY = Path(__file__).parents[2]
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
@@ -204,7 +207,7 @@ REFUSED = {
     "custom init": (_sklearn(GradientBoostingRegressor(n_estimators=2, init=SVR())),
                     "Custom init estimator"),
     "no trees": (_sklearn(SVR()), "treelite can't read this SVR"),
-    "no model": (lambda: {"trees": []}, "dict is no model; give an XGBoost"),
+    "no model": (lambda: {"trees": []}, "dict is no model; give one of XGBoost"),
 }  # fmt: skip
 
 
@@ -283,7 +286,7 @@ def test_changed_checkpoints_give_a_forest_or_an_error(changes):
     for place, change in changes:
         content[int(place * len(content))] ^= change
     try:
-        trees = parse_checkpoint(bytes(content))
+        (trees,) = parse_checkpoint(bytes(content))
         forest = trees.forest(SPACE, Encoding.ordinal(SPACE))
     except ModelError:
         return
@@ -329,9 +332,9 @@ def test_encoding_from_toml(tmp_path):
     [
         ("columns = [", "is not valid TOML"),
         ("columns = " + "[" * 5000, "is not valid TOML"),
-        ("order = 1", "unknown key 'order'; use kind, columns, absent, missing and values"),
+        ("order = 1", "unknown key 'order'; use kind, columns, absent, missing, values and formulas"),
         ("absent = 1", "absent of the encoding is 1, as the choice itself"),
-        ("absent = true", "absent of the encoding is True; give a finite number or nan"),
+        ("absent = true", "absent of the encoding is True; give 'missing' or 'zero', a finite number or nan"),
         ("missing = inf", "missing of the encoding is inf; give a finite number or nan"),
         ('missing = "no"', "missing of the encoding is 'no'"),
         ("columns = 3", "must be a list of strings"),
@@ -350,3 +353,16 @@ def test_encoding_errors(text, message, tmp_path):
     path.write_text(text)
     with pytest.raises(ModelError, match=re.escape(message)):
         Encoding.from_toml(path, mnasnet_space())
+
+
+def test_the_encoding_of_the_guide(tmp_path):
+    (example,) = (block.text for block in blocks(REPOSITORY / "docs" / "models.md") if block.language == "toml")
+    (tmp_path / "e.toml").write_text(example)
+    space = mnasnet_space()
+    encoding = Encoding.from_toml(tmp_path / "e.toml", space)
+    rows = space.sample(50, seed=0)
+    values = np.array([[float(space.variables[i].choices[c]) for i, c in enumerate(row)] for row in rows])
+    layers = values[:, [v.symbol == "l" for v in space.variables]].sum(axis=1)
+    expected = [rows[:, 1], values[:, 3], layers, np.log2(values[:, 0]), values[:, 0] * values[:, 1]]
+    np.testing.assert_array_equal(encoding.transform(rows, np.float64), np.stack(expected, axis=1))
+    assert (encoding.absent, np.isnan(encoding.missing)) == (0.0, True)

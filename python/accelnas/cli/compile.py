@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 @command(
     "accelnas compile fold0.ubj fold1.ubj fold2.ubj --metric accuracy -o mybench",
     "accelnas compile time.txt --metric latency_phone --unit ms --direction minimise --link log -o mybench",
-    "accelnas compile sparse.ubj --metric accuracy --encoding values --missing 0 -o mybench",
+    "accelnas compile sparse.ubj --metric accuracy --absent missing -o mybench",
+    "accelnas compile both.ubj --target 1 --metric top5 --direction maximise -o mybench",
     "accelnas compile model.json --metric accuracy --encoding columns.toml --data measured.parquet -o mybench",
     "accelnas compile --enumerate svr.skops --encoding ordinal -m top1 --direction maximise --space s.toml -o mine",
     "accelnas compile --enumerate costs:latency --metric ms --direction minimise --space s.toml -o mine",
@@ -37,9 +39,10 @@ def compile_models(
         list[Path],
         typer.Argument(
             metavar="MODEL...",
-            help="Files of one ensemble, one a member: XGBoost JSON or UBJSON, LightGBM text, or a "
-            "Treelite checkpoint (which any scikit-learn forest can be saved as); with --enumerate also any "
-            "estimator of scikit-learn, saved by skops, or module:function. Pickles are refused.",
+            help="Files of one ensemble, one a member: XGBoost JSON or UBJSON, LightGBM text, CatBoost JSON or .cbm, "
+            "the JSON of an EBM, ONNX trees, or a Treelite checkpoint (which any scikit-learn forest can be saved as); "
+            "with --enumerate also any estimator of scikit-learn, saved by skops, or module:function. Pickles are "
+            "refused.",
         ),
     ],
     metric: Annotated[str, typer.Option("--metric", "-m", help="Name of the metric that the models predict.")],
@@ -62,13 +65,29 @@ def compile_models(
         ),
     ] = None,
     missing: Annotated[
-        float,
+        float | None,
         typer.Option(
             metavar="NUMBER",
-            help="What the models take as missing besides nan, as missing of XGBoost.",
+            help="What the models take as missing besides nan, as missing of XGBoost; nan if nothing.",
             show_default="that of the encoding, or of a model that states it",
         ),
-    ] = float("nan"),
+    ] = None,
+    absent: Annotated[
+        str | None,
+        typer.Option(
+            metavar="missing|zero",
+            help="What one-hot columns hold for other choices; missing for models of sparse rows.",
+            show_default="as the encoding says",
+        ),
+    ] = None,
+    target: Annotated[
+        int | None,
+        typer.Option(min=0, help="Which of several numbers that the models predict, from 0.", show_default=False),
+    ] = None,
+    raw: Annotated[
+        bool,
+        typer.Option("--raw", help="Compile the sum of the trees, without what the models apply to it (a sigmoid)."),
+    ] = False,
     data: Annotated[
         Path | None,
         typer.Option(help="Data set whose architectures are verified too.", show_default=False),
@@ -108,7 +127,7 @@ def compile_models(
     ] = None,
     threads: ThreadsOption = None,
 ) -> None:
-    """Compile tree models to exact tables, verify them, and write them into a benchmark.
+    """Compile models of trees or of tables to exact tables, verify them, and write them into a benchmark.
 
     Every member is compared with the library that made it, leaf by leaf and value by value; nothing
     is written if anything differs by more than the libraries' own rounding. With --enumerate the values
@@ -119,8 +138,9 @@ def compile_models(
     chosen = _space(space, output)
     spec = _metric_spec(metric, output, unit, direction, (link, limit), noise, description)
     if whole:
-        if data is not None or missing == missing:
-            raise ModelError("--data and --missing say nothing with --enumerate; leave them out")
+        given = {"data": data, "missing": missing, "absent": absent, "target": target, "raw": raw or None}
+        if unused := [name for name, value in given.items() if value is not None]:
+            raise ModelError(f"--{unused[0]} says nothing with --enumerate; leave it out")
         names = [str(model) for model in models]
         console().print(enumerate_models(names, chosen, spec, output, encoding, scale, bias, listed(trust) or []))
         return
@@ -143,6 +163,9 @@ def compile_models(
             bias=bias,
             encoding=columns,
             missing=missing,
+            absent=absent,
+            target=target,
+            raw=raw,
             architectures=architectures,
             provenance=provenance,
             random_rows=random_rows,
@@ -203,6 +226,10 @@ def _table(report: CompileReport) -> Table:
     table = new_table(f"{report.metric}: {report.members} members in {report.directory}", "what", "result")
     table.add_row("tables", f"{report.table_count:,} of {report.cell_count:,} numbers over {report.granularity}")
     table.add_row("trees kept", f"{report.forest_trees:,}")
+    for number, model in enumerate(json.loads(report.provenance["source_models"])):
+        if model.get("rounds") != model.get("rounds_total"):
+            rounds = f"{model['rounds']:,} of {model['rounds_total']:,}"
+            table.add_row(f"rounds of model {number}", f"{rounds}, up to its best iteration, as its library predicts")
     table.add_row("architectures compared", f"{rows:,}, {checked.data_rows:,} of them measured")
     table.add_row("leaves compared", f"{checked.leaf_pairs:,}, all the same")
     for name, value in checked.as_strings().items():

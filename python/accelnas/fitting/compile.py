@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from accelnas import _core
-from accelnas.arguments import check_seed, check_threads, check_whole
+from accelnas.arguments import check_choice, check_seed, check_threads, check_whole
 from accelnas.errors import AccelnasWarning, ModelError
-from accelnas.fitting.encoding import Encoding
+from accelnas.fitting.encoding import ABSENT, Encoding
 from accelnas.fitting.entry import write_metric
+from accelnas.fitting.expansion import over_variables
 from accelnas.fitting.metric import MetricSpec
+from accelnas.fitting.missing import check_missing
 from accelnas.fitting.provenance import doubts, origin
 from accelnas.fitting.sources import Source, read_source
 from accelnas.fitting.verify import Member, VerifyReport, verification_rows, verify
@@ -84,7 +86,10 @@ def compile_metric(
     scale: float | Sequence[float] = 1.0,
     bias: float | Sequence[float] = 0.0,
     encoding: Encoding | None = None,
-    missing: float = float("nan"),
+    missing: float | None = None,
+    absent: str | None = None,
+    target: int | None = None,
+    raw: bool = False,
     tables: Tables | None = None,
     architectures: Architectures | None = None,
     uncertainty: Uncertainty | None = None,
@@ -117,8 +122,15 @@ def compile_metric(
         What the models see of an architecture. By default the position of each choice, columns
         matched by the models' feature names if they have any, by position otherwise.
     missing
-        The number that stands for a missing value besides nan, as ``missing`` of XGBoost; by default that of
-        the encoding, or of a model that states it.
+        The number that stands for a missing value besides nan, as ``missing`` of XGBoost, or nan: none does. By
+        default that of the encoding, or of a model that states it.
+    absent
+        What one-hot columns hold for other choices: ``"zero"``, or ``"missing"`` for a model that was trained on sparse
+        rows without explicit zeros. By default what the encoding says.
+    target
+        Which of the numbers that the models predict, from 0; needed where they predict several.
+    raw
+        Compile the sum of the trees itself, without what a model applies to it, such as a sigmoid.
     tables
         Interaction tables on the link's scale, a function a member, to which the models add. Tables alone
         are rounded to float32, half the size; the predictions move by 5e-7 standard deviations, of the member that
@@ -137,15 +149,16 @@ def compile_metric(
     Raises
     ------
     ModelError
-        When a model can't be compiled, with the reason.
+        When a model can't be compiled, with the reason; among others when it separates missing values that the encoding
+        never gives, and nobody said what was missing in training.
     VerificationError
         When the result doesn't say what a model says.
 
     Warns
     -----
     AccelnasWarning
-        When the result says what the models say, but a model may have been meant otherwise: it separates missing
-        values that the encoding never gives, predicts the same everywhere, or stopped early and uses all rounds.
+        When the result says what the models say, but a model may have been meant otherwise: it predicts the same
+        everywhere, or stopped early and uses all rounds.
     """
     random_rows = check_whole("random_rows", random_rows, 1, MOST_ROWS, ModelError)
     seed = check_seed(seed, ModelError)
@@ -154,15 +167,21 @@ def compile_metric(
         raise ModelError("no model is given; give one for each member")
     if models and tables is not None and len(tables.constants) != len(models):
         raise ModelError(f"{len(models)} models come with tables of {len(tables.constants)} members; give one each")
-    if np.isinf(missing):
+    if missing is not None and np.isinf(missing):
         raise ModelError(f"missing is {missing}; give a finite number or nan")
+    if absent is not None:
+        check_choice("absent", absent, tuple(ABSENT))
+    stated = Stated(missing, None if absent is None else ABSENT[absent])
     scales, biases = _each(scale, len(models), "scale"), _each(bias, len(models), "bias")
     seconds: dict[str, float] = {}
     with _timed(seconds, "read"):
         sources = [read_source(model) for model in models]
+        for i, source in enumerate(sources):
+            with _named(i, source):
+                source.choose(target)
     with _timed(seconds, "import"):
         members = [
-            _member(source, space, encoding, missing, metric.link, scales[i], biases[i], i)
+            _member(source, space, encoding, stated, (metric.link, raw), scales[i], biases[i], i)
             for i, source in enumerate(sources)
         ]
     with _timed(seconds, "lower"):
@@ -210,27 +229,44 @@ def _each(value: float | Sequence[float], count: int, name: str) -> list[float]:
     return values
 
 
+class Stated(NamedTuple):
+    """What the caller says of cells without a number; None says nothing."""
+
+    missing: float | None
+    absent: float | None
+
+
+@contextmanager
+def _named(number: int, source: Source) -> Iterator[None]:
+    """Name the model in every error."""
+    try:
+        yield
+    except ModelError as error:
+        raise ModelError(f"model {number} ({source.kind}): {error}") from None
+
+
 def _member(
     source: Source,
     space: Space,
     encoding: Encoding | None,
-    missing: float,
-    link: str,
+    stated: Stated,
+    scale_of: tuple[str, bool],
     scale: float,
     bias: float,
     number: int,
 ) -> Member:
-    """Read one model's trees, with the number of the model in every error."""
-    try:
+    """Read one model's trees."""
+    link, raw = scale_of
+    with _named(number, source):
         if encoding is None:
             encoding = default_encoding(source, space)
-        if not np.isnan(missing):
-            encoding = replace(encoding, missing=missing)
-        encoding = source.seen(encoding)
-        forest = source.trees.forest(space, encoding, link=link, scale=scale, bias=bias)
-    except ModelError as error:
-        raise ModelError(f"model {number} ({source.kind}): {error}") from None
-    return Member(source, encoding, forest, scale, bias)
+        encoding = source.seen(encoding.declared(*stated), space)
+        check_missing(source, encoding)
+        source.trees.check_link(link, raw)
+        source.trees.check_categories(encoding)
+        trees, columns, origin = over_variables(source.trees, encoding, space)
+        forest = trees.forest(space, columns, link=link, raw=raw, scale=scale, bias=bias)
+    return Member(source, encoding, forest, scale, bias, None if origin is None else (trees.tree_offsets, origin))
 
 
 def _lower(space: Space, members: Sequence[Member], tables: Tables | None) -> _core.Surrogate:

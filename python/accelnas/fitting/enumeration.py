@@ -64,7 +64,7 @@ def evaluated(
         raise ModelError(f"{type(function).__name__} is no function; give one of architectures, such as model.predict")
     if not isinstance(encoding, Encoding):
         check_choice("encoding", encoding, SEEN)
-    elif any(v >= len(space.variables) or len(n) != len(space.variables[v].states) for v, n in encoding.columns):
+    elif not encoding.suits(space):
         raise ModelError(f"the encoding is of another space than {space.name}; make it of this one")
     see = _sight(space, Encoding.values(space) if encoding == "values" else encoding)
     values = np.empty(space.size)

@@ -8,6 +8,8 @@ import warnings
 import zipfile
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from accelnas import _core
 from accelnas.errors import ModelError
 from accelnas.files import MODEL, read_bytes
@@ -83,11 +85,12 @@ def _of_source(
         encoding = default_encoding(source, space)
     elif not isinstance(encoding, Encoding):
         encoding = Encoding.values(space) if encoding == "values" else Encoding.ordinal(space)
-    source.trees.check_link(link)
+    source.choose(None)
+    source.trees.applied(np.zeros(1), link)  # refuses a link that does not suit
     threads = _core.processors()
     return (
-        lambda matrix: source.predict(matrix.astype(source.dtype), threads),
-        source.seen(encoding),
+        lambda matrix: source.trees.applied(source.sums(matrix.astype(source.dtype), threads), link),
+        source.seen(encoding, space),
         origin | {"library": source.kind},
     )
 
@@ -96,7 +99,7 @@ def _columns(path: Path, names: list[str], space: Space) -> Encoding:
     """Give an estimator's columns where positions of choices and choices are the same; else it has to be said."""
     encoding = Encoding.from_names(names, space)
     for name, (variable, numbers) in zip(names, encoding.columns, strict=True):
-        if "=" not in name and numbers != tuple(space.variables[variable].choices):
+        if isinstance(variable, int) and "=" not in name and numbers != tuple(space.variables[variable].choices):
             raise ModelError(
                 f"{path}: whether the model sees positions or choices of {name} is not known; say --encoding ordinal, "
                 "values or frame, or name a file of columns"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from dataclasses import dataclass, replace
@@ -207,6 +208,8 @@ def write_ensemble(
         metric=replace(metric, noise=noise),
         directory=out,
         encoding=Encoding.one_hot(dataset.space) if metric.recipe and metric.recipe.one_hot else None,
+        missing=math.nan,  # nothing was, in training
+        absent="zero",
         scale=ensemble.scale,
         bias=ensemble.bias,
         architectures=dataset.choices,

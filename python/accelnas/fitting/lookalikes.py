@@ -22,11 +22,11 @@ _OWN_LIBRARY = (
 )
 _UNPACK = f"unpack it first, or, if it is a compressed pickle: {_OWN_LIBRARY}"
 _OTHER_TREES = (
-    "accelnas compiles trees of XGBoost, LightGBM, scikit-learn and Treelite; fit one of these, or build the trees "
-    "with treelite.model_builder"
+    "accelnas compiles trees of XGBoost, LightGBM, CatBoost, scikit-learn, ONNX and Treelite, and EBMs; fit one of "
+    "these, or build the trees with treelite.model_builder"
 )
 _CONVERT = (
-    "load it with an older XGBoost and save it as .ubj, or convert it with "
+    "load it with XGBoost 1.6 to 3.0 and save it as .ubj, or convert it with "
     "treelite.frontend.load_xgboost_model_legacy_binary(path).serialize(new_path)"
 )
 _TREES_NEEDED = f"it holds no trees that can be compiled; {_OTHER_TREES}"
@@ -69,9 +69,9 @@ _KINDS: tuple[tuple[bytes, str, str | None, str | None], ...] = (
     (rb"\x93NUMPY", "a NumPy array", _TREES_NEEDED, _EXPORT),
     (rb"SQLite format 3", "an SQLite database", _TREES_NEEDED, _EXPORT),
     (rb"%PDF|\x89PNG|GIF8|\xff\xd8\xff|\x7fELF", "a document, picture or program", _TREES_NEEDED, _EXPORT),
-    (rb"CBM1[^ -~]|\s*\{.*\"(oblivious_trees|ctr_data|float_features_index)\"", "a CatBoost model", _OTHER_TREES,
-     _COMPILE),
-    (rb"\x08[\x01-\x20][\x12\x1a\x22\x28\x32\x3aB].*(?i:onnx)", "an ONNX model", _OTHER_TREES, _COMPILE),
+    (rb"CBM1[^ -~]|\s*\{.*\"(oblivious_trees|ctr_data|float_features_index)\"", "a CatBoost model", None, _COMPILE),
+    (rb"\x08[\x01-\x20][\x12\x1a\x22\x28\x32\x3aB].*(?i:onnx)", "an ONNX model", None, _COMPILE),
+    (rb"\s*\{\s*\"version\".{0,40}\"ebm\"\s*:", "an EBM of InterpretML", None, _COMPILE),
     (rb".{4}TFL3", "a TensorFlow Lite model", _TREES_NEEDED, _COMPILE),
     (rb".{4}\x00\x00\x00\x00\{\"", "a safetensors file, as of a compiled metric", _TREES_NEEDED, _COMPILE),
     ((rb"binf(?=.{0,16}\x00)|bs64\t|"
@@ -108,8 +108,8 @@ def what_it_is(raw: bytes, suffix: str, expected: Literal["model", "table"]) -> 
         way_out = for_model if expected == "model" else for_table
         if pattern.match(head):
             return None if way_out is None else f"this is {what}; {way_out}"
-    if suffix.lower() == ".onnx":
-        return f"this is an ONNX model; {_OTHER_TREES if expected == 'model' else _COMPILE}"
+    if suffix.lower() == ".onnx" and expected == "table":
+        return f"this is an ONNX model; {_COMPILE}"
     if expected == "model" and _TEXT_TABLE.match(head):
         return f"this is a text table; {_FIT}"
     return None

@@ -17,15 +17,13 @@ import accelnas
 from accelnas.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from accelnas.fitting.checkpoint import Trees
     from accelnas.fitting.encoding import Encoding
     from accelnas.fitting.verify import Member, VerifyReport
 
 __all__ = ["doubts", "kernels", "origin"]
 
-COMPARE = (np.less, np.less_equal, np.greater, np.greater_equal, np.equal)  # by `Trees.operator`
 NAMED = ("internal_api", "version", "architecture", "threading_layer")  # of a linear algebra library
 
 
@@ -49,8 +47,7 @@ def origin(
         versions |= member.source.versions
     if "tables_sha256" in given:  # of Gaussian processes
         versions["scipy"] = version("scipy")
-    columns = [zip(member.encoding.names, member.encoding.columns, strict=True) for member in members]
-    encodings = [json.dumps({name: numbers for name, (_, numbers) in of_member}) for of_member in columns]
+    encodings = [json.dumps(_columns(member.encoding)) for member in members]
     models = [
         {
             "library": member.source.kind,
@@ -74,6 +71,18 @@ def origin(
     if both := sorted(set(entries) & set(given)):
         raise ModelError(f"provenance {both[0]!r} is written by accelnas itself; rename yours")
     return dict(sorted((entries | dict(given)).items()))
+
+
+def _columns(encoding: Encoding) -> dict[str, object]:
+    """Give the numbers of each column, or of joint states their hash."""
+    return {
+        name: numbers if isinstance(variables, int) else _digest(numbers)
+        for name, (variables, numbers) in zip(encoding.names, encoding.columns, strict=True)
+    }
+
+
+def _digest(numbers: tuple[float, ...]) -> str:
+    return f"{len(numbers)} numbers of joint states, sha256 {hashlib.sha256(np.array(numbers).tobytes()).hexdigest()}"
 
 
 def kernels() -> str:
@@ -102,42 +111,10 @@ def kernels() -> str:
 
 def doubts(members: Iterable[Member], verification: VerifyReport) -> tuple[str, ...]:
     """Say what the owner of the models should look at, one sentence each."""
-    found = [f"model {number}: {note}" for number, member in enumerate(members) for note in _of_member(member)]
+    found = [f"model {number}: {note}" for number, member in enumerate(members) for note in member.source.notes]
     if verification.sd == 0:
         found.append(
             f"all {verification.data_rows + verification.random_rows:,} architectures compared have the same "
             "prediction; check that the encoding gives the models what they were trained on"
         )
     return tuple(found)
-
-
-def _of_member(member: Member) -> Iterator[str]:
-    yield from member.source.notes
-    blind, first = _blind_splits(member.source.trees, member.encoding)
-    if blind:
-        total = int((member.source.trees.left >= 0).sum())
-        yield (
-            f"{blind:,} of {total:,} splits separate only missing values, which the encoding never gives, such as one "
-            f"on {member.encoding.names[first]}; if the model was trained on sparse rows or with a number for missing "
-            "values, say so: absent = nan for one-hot columns, or missing = NUMBER (--missing)"
-        )
-
-
-def _blind_splits(trees: Trees, encoding: Encoding) -> tuple[int, int]:
-    """Count splits that send every number of the encoding one way and nan the other; and a feature of one."""
-    blind, first = 0, -1
-    numerical = (trees.left >= 0) & ~trees.is_categorical
-    for feature, (_, numbers) in enumerate(encoding.columns):
-        given = np.array(numbers)
-        if np.isnan(given).any():
-            continue
-        nodes = np.flatnonzero(numerical & (trees.feature == feature))
-        left = np.zeros((len(nodes), len(given)), bool)
-        for operator, compare in enumerate(COMPARE):
-            of_kind = trees.operator[nodes] == operator
-            left[of_kind] = compare(given, trees.threshold[nodes[of_kind], None])
-        default = trees.default_left[nodes]
-        count = int((np.where(default, ~left.any(axis=1), left.all(axis=1))).sum())
-        first = feature if count and not blind else first
-        blind += count
-    return blind, first

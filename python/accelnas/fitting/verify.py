@@ -56,6 +56,16 @@ class Member:
     forest: _core.Forest
     scale: float
     bias: float
+    # where trees over several variables were expanded: offsets of the forest's trees, and the source node of each leaf
+    origin: tuple[npt.NDArray[np.int64], Leaves] | None = None
+
+    def leaves(self, rows: Rows, threads: int | None) -> Leaves:
+        """Give the node of each source tree where rows end, int32 (n, trees)."""
+        found = self.forest.leaves(rows, threads=threads)
+        if self.origin is None:
+            return found
+        offsets, nodes = self.origin
+        return np.asarray(nodes[found + offsets[:-1]], np.int32)
 
     @property
     def magnitude(self) -> float:
@@ -215,8 +225,7 @@ def _compare_library(member: Member, rows: Rows, walk: Floats, what: str, space:
     for start in range(0, len(rows), CHUNK_ROWS):
         part = slice(start, start + CHUNK_ROWS)
         matrix = member.encoding.transform(rows[part], member.source.dtype)
-        found = member.source.predict(matrix, threads or _core.processors())
-        library = member.bias + member.scale * np.asarray(found, np.float64).reshape(-1)
+        library = member.bias + member.scale * member.source.sums(matrix, threads or _core.processors())
         bound = member.summation_bound + ROUNDINGS64 * EPS64 * member.magnitude
         worst = max(worst, _within(library, walk[part], bound, what, rows[part], space))
     return worst
@@ -237,11 +246,14 @@ def _compare_leaves(member: Member, rows: Rows, what: str, space: Space, threads
 
     def leaves(part: Rows) -> Any:
         matrix = member.encoding.transform(part, member.source.dtype)
-        return member.source.leaves(matrix, threads or _core.processors())
+        found = member.source.leaves(matrix, threads or _core.processors())
+        if found is None or member.source.trees.numbers is None:
+            return found
+        return np.asarray(found).reshape(len(part), -1)[:, member.source.trees.numbers]
 
     def both(part: Rows) -> tuple[Leaves, Leaves]:
         theirs = np.asarray(leaves(part)).reshape(len(part), -1).astype(np.int32)
-        return theirs, member.forest.leaves(part, threads=threads)
+        return theirs, member.leaves(part, threads)
 
     if not parts or leaves(parts[0][:1]) is None:
         return 0

@@ -223,11 +223,10 @@ class LightGBM(TreeFamily):
 
 
 class CatBoost(TreeFamily):
-    """CatBoost (Prokhorenkova et al. 2018), which nothing imports: one table of a small space, or for comparison."""
+    """CatBoost (Prokhorenkova et al. 2018)."""
 
     name = "catboost"
     library = "catboost"
-    compiles = False
 
     def fit_trees(self, train: Arrays, val: Arrays, seed: int) -> Any:
         import catboost

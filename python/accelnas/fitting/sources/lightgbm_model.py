@@ -12,6 +12,7 @@ from accelnas.errors import ModelError
 from accelnas.fitting.sources.base import Matrix, Source, fitted, treelite_errors
 
 if TYPE_CHECKING:
+    from accelnas import Space
     from accelnas.fitting.encoding import Encoding
 
 __all__ = ["LightGBM", "from_memory"]
@@ -54,8 +55,8 @@ class LightGBM(Source):
         own = self.booster.current_iteration()
         self.rounds = rounds or (own, own)
 
-    def seen(self, encoding: Encoding) -> Encoding:
-        encoding = super().seen(encoding)
+    def seen(self, encoding: Encoding, space: Space) -> Encoding:
+        encoding = super().seen(encoding, space)
         for feature in self._zeros:
             encoding = encoding.with_nan(lambda number: abs(number) <= ZERO_THRESHOLD, feature)
         return encoding

@@ -14,9 +14,12 @@ from accelnas.errors import ModelError
 from accelnas.fitting.sources.base import Matrix, Source, fitted, treelite_errors
 
 if TYPE_CHECKING:
+    from accelnas import Space
     from accelnas.fitting.encoding import Encoding
 
 __all__ = ["ScikitLearn"]
+
+WAY_OUT = "; give the forest or the boosted trees inside it, or compile it with accelnas.compile in a small space"
 
 
 class ScikitLearn(Source):
@@ -31,8 +34,8 @@ class ScikitLearn(Source):
         name = type(model).__name__
         with fitted(model):
             check_is_fitted(model)
-        with treelite_errors(f"this {name}"):
-            self.imported = treelite.sklearn.import_model(_with_true_length(model))
+        with treelite_errors(f"this {name}", way_out=WAY_OUT):
+            self.imported = treelite.sklearn.import_model(_with_true_length(_as_forest(model)))
         self.model = model
         self.is_histogram = name.startswith("HistGradientBoosting")
         self.dtype = np.float64 if self.is_histogram else np.float32
@@ -40,8 +43,8 @@ class ScikitLearn(Source):
         self.names = None if names is None else tuple(map(str, names))
         self.sha256 = hashlib.sha256(self.imported.serialize_bytes()).hexdigest()
 
-    def seen(self, encoding: Encoding) -> Encoding:
-        encoding = super().seen(encoding)
+    def seen(self, encoding: Encoding, space: Space) -> Encoding:
+        encoding = super().seen(encoding, space)
         for feature, known in self._known_categories().items():
             unseen = {x for x in encoding.columns[feature][1] if not np.isnan(x)} - known
             if unseen:
@@ -59,6 +62,8 @@ class ScikitLearn(Source):
 
     # scikit-learn takes its threads from the estimator
     def predict(self, matrix: Matrix, threads: int) -> Any:  # noqa: ARG002
+        if self.trees.postprocessor == "sigmoid":  # a classifier of two classes
+            return self._call("decision_function", matrix)
         values = self._call("predict", matrix).astype(np.float64)
         return np.log(values) if self.trees.postprocessor == "exponential" else values
 
@@ -73,6 +78,19 @@ class ScikitLearn(Source):
         features = np.flatnonzero(self.model.is_categorical_)
         seen = preprocessor.named_transformers_["encoder"].categories_
         return {int(f): set(map(float, known)) for f, known in zip(features, seen, strict=True)}
+
+
+def _as_forest(model: Any) -> Any:
+    """Give a single tree as a forest of one, which Treelite reads."""
+    from sklearn.ensemble import RandomForestRegressor
+    from sklearn.tree import DecisionTreeRegressor
+
+    if not isinstance(model, DecisionTreeRegressor):
+        return model
+    forest = RandomForestRegressor(1)
+    forest.estimators_ = [model]
+    forest.n_outputs_, forest.n_features_in_ = model.n_outputs_, model.n_features_in_
+    return forest
 
 
 def _with_true_length(model: Any) -> Any:

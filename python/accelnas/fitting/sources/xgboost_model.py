@@ -29,6 +29,7 @@ class XGBoost(Source):
     """
 
     kind = "xgboost"
+    chooses_missing = True
     dtype = np.float32
     sum_dtype = np.float32
 
@@ -38,7 +39,8 @@ class XGBoost(Source):
         self.sha256 = hashlib.sha256(raw).hexdigest()
         document = _document(raw)
         own = _wrapper(document)
-        self.missing = _number((own or {}).get("missing")) if missing is None else missing
+        stated = (own or {}).get("missing")
+        self.missing = _number(stated) if missing is None and stated is not None else missing
         self.own_categories = _drop_categories(document)
         if self.own_categories:  # the codes of an encoding need no names
             raw = json.dumps(document).encode()
