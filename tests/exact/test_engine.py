@@ -14,7 +14,16 @@ import pytest
 
 import accelnas
 from accelnas import FileError, MissingExtraError, SearchError
-from accelnas.exact import BestQuestion, Certificate, CountQuestion, LexicographicQuestion, Part, RunOptions, merge_shards, run_shard
+from accelnas.exact import (
+    BestQuestion,
+    Certificate,
+    CountQuestion,
+    LexicographicQuestion,
+    Part,
+    RunOptions,
+    merge_shards,
+    run_shard,
+)
 from accelnas.exact.answer import certified
 from accelnas.exact.engine import CHUNK, Finished, Run, prepare
 from accelnas.exact.solve import solve
