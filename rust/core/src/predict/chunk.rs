@@ -145,19 +145,17 @@ impl Predictor {
         Ok(())
     }
 
-    /// Sums of the members' deviations, a vector of members at a time, of so few rows that they stay in the first cache.
+    /// Sums of the members' deviations, a vector of members at a time.
     #[inline(always)]
     fn sum_members(&self, s: &mut Buffers, members: &MemberTables, n: usize) {
-        const AT_ONCE: usize = 512;
         let columns = self.columns(&s.columns, &s.blocks);
         let runs = self.surrogate.members().div_ceil(MEMBER_LANES);
         grow(&mut s.lanes, runs * ROWS);
         for (of_run, lanes) in s.lanes.chunks_exact_mut(ROWS).take(runs).enumerate() {
-            for (part, lanes) in lanes[..n].chunks_mut(AT_ONCE).enumerate() {
-                lanes.fill(Lanes::default());
-                for groups in members.groups.chunks(2) {
-                    DenseMembers::add(groups, of_run, &columns[part * AT_ONCE..], &mut s.cells, lanes);
-                }
+            let lanes = &mut lanes[..n];
+            lanes.fill(Lanes::default());
+            for groups in members.groups.chunks(2) {
+                DenseMembers::add(groups, of_run, columns, &mut s.cells, lanes);
             }
         }
     }
