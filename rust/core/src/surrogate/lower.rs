@@ -15,12 +15,11 @@ use crate::threads::Run;
 /// Sums of leaves by the variables they depend on.
 type LeafTables = HashMap<Vec<u16>, Vec<f64>>;
 
-/// What a tree needs of a table to become part of one.
-#[derive(Clone, Copy, PartialEq, PartialOrd)]
-enum Need {
-    Variables,
-    Blocks,
-    Tree,
+/// Whether the leaves of a tree fit tables over variables, and tables over blocks.
+#[derive(Clone, Copy)]
+struct Fits {
+    variables: bool,
+    blocks: bool,
 }
 
 /// Lowers an ensemble, one forest a member.
@@ -29,50 +28,45 @@ pub fn lower(space: &Space, forests: &[&Forest], run: &Run<'_>) -> Result<Surrog
         return Err(Error::model("an ensemble needs at least one member"));
     }
     let columns = columns(space);
-    let needs =
-        |f: &&Forest| run.in_pool(|| run.try_map(0..f.tree_count(), |t| Ok(tree_need(space, &columns, f.tree(t)))));
-    let needs: Vec<Vec<Need>> = forests.iter().map(needs).collect::<Result<_>>()?;
-    let granularity = match needs.iter().flatten().any(|&need| need == Need::Blocks) {
+    let fits = |f: &&Forest| run.in_pool(|| run.try_map(0..f.tree_count(), |t| Ok(fits(space, &columns, f.tree(t)))));
+    let fits_of: Vec<Vec<Fits>> = forests.iter().map(fits).collect::<Result<_>>()?;
+    let granularity = match fits_of.iter().flatten().any(|fits| fits.blocks && !fits.variables) {
         true => Granularity::Blocks,
         false => Granularity::Variables,
     };
+    // Of few variables, a tree may fit tables over them and yet none over their blocks.
+    let fits = |fits: &Fits| if granularity == Granularity::Blocks { fits.blocks } else { fits.variables };
+    let is_table: Vec<Vec<bool>> = fits_of.iter().map(|trees| trees.iter().map(fits).collect()).collect();
     let cards = granularity.cards(space);
-    let member = |(forest, needs): (&&Forest, &Vec<Need>)| {
-        let (mut raw, constant) = collapse(space, forest, needs, granularity, run)?;
+    let member = |(forest, is_table): (&&Forest, &Vec<bool>)| {
+        let (mut raw, constant) = collapse(space, forest, is_table, granularity, run)?;
         let constant = constant + forest.bias + purify(&mut raw, &cards, run)?;
-        Ok((raw, (constant, remaining(forest, needs))))
+        Ok((raw, (constant, remaining(forest, is_table))))
     };
-    let members = run.in_pool(|| run.try_map(forests.iter().zip(&needs), member))?;
+    let members = run.in_pool(|| run.try_map(forests.iter().zip(&is_table), member))?;
     let (members, (constants, rest)): (Vec<_>, (Vec<f64>, Vec<Forest>)) = members.into_iter().unzip();
     let tables = Tables::align(granularity, cards, members);
     let forests = if rest.iter().all(|f| f.tree_count() == 0) { Vec::new() } else { rest };
     Surrogate::new(space, constants, tables, forests)
 }
 
-fn tree_need(space: &Space, columns: &[Column], tree: &[Node]) -> Need {
-    let mut need = Need::Variables;
+fn fits(space: &Space, columns: &[Column], tree: &[Node]) -> Fits {
+    let mut fits = Fits { variables: true, blocks: true };
     for_each_leaf(space, tree, |path, _| {
         let blocks = space.blocks_of(path.iter().map(|&(v, _)| v as usize));
-        let column_cells = || packed_cells(columns, path.iter().map(|&(v, _)| v as usize));
-        let block_cells = || space.byte_cells(blocks.iter().copied());
-        let leaf = match () {
-            () if blocks.len() > MAX_BLOCKS => Need::Tree,
-            () if path.len() <= MAX_ORDER && column_cells() <= MAX_CELLS => Need::Variables,
-            () if block_cells() <= MAX_CELLS => Need::Blocks,
-            () => Need::Tree,
-        };
-        if leaf > need {
-            need = leaf;
-        }
+        let cells = packed_cells(columns, path.iter().map(|&(v, _)| v as usize));
+        let are_few = blocks.len() <= MAX_BLOCKS;
+        fits.variables &= are_few && path.len() <= MAX_ORDER && cells <= MAX_CELLS;
+        fits.blocks &= are_few && space.byte_cells(blocks) <= MAX_CELLS;
     });
-    need
+    fits
 }
 
 /// Tables of one member, and what its leaves without a condition add to the constant.
 fn collapse(
     space: &Space,
     forest: &Forest,
-    needs: &[Need],
+    is_table: &[bool],
     granularity: Granularity,
     run: &Run<'_>,
 ) -> Result<(RawTables, f64)> {
@@ -80,7 +74,7 @@ fn collapse(
     let mut leaves = LeafTables::new();
     let mut constant = 0.0;
     let mut key: Vec<u16> = Vec::new();
-    for (t, _) in needs.iter().enumerate().filter(|(_, need)| **need != Need::Tree) {
+    for (t, _) in is_table.iter().enumerate().filter(|(_, is_table)| **is_table) {
         run.check()?;
         for_each_leaf(space, forest.tree(t), |path, leaf| {
             let value = forest.tree(t)[leaf].value * forest.scale;
@@ -154,9 +148,9 @@ pub(crate) fn spread(space: &Space, raw: &mut RawTables, variables: &[u16], tabl
 }
 
 /// The trees that stay trees, their values scaled, without a bias.
-fn remaining(forest: &Forest, needs: &[Need]) -> Forest {
+fn remaining(forest: &Forest, is_table: &[bool]) -> Forest {
     let mut rest = Forest::constant(0.0);
-    for (t, _) in needs.iter().enumerate().filter(|(_, need)| **need == Need::Tree) {
+    for (t, _) in is_table.iter().enumerate().filter(|(_, is_table)| !**is_table) {
         rest.nodes.extend(in_preorder(forest.tree(t)).map(|n| Node { value: n.value * forest.scale, ..n }));
         rest.offsets.push(rest.nodes.len());
     }
@@ -247,34 +241,40 @@ mod tests {
         }
     }
 
+    /// Adds a chain of splits on given variables: its deepest leaf depends on all of them.
+    fn add_chain(forest: &mut Forest, variables: &[u32]) {
+        for (i, &variable) in variables.iter().enumerate() {
+            let (at, leaf) = (2 * i as u32, Node::leaf(1.0));
+            let (goes_left, left, right) = (ChoiceSet::first(1), at + 2, at + 1);
+            forest.nodes.extend([Node { goes_left, variable, left, right, value: 0.0 }, leaf]);
+            if i + 1 == variables.len() {
+                forest.nodes.push(leaf);
+            }
+        }
+        forest.offsets.push(forest.nodes.len());
+    }
+
+    /// What tables and trees chains become: granularity, order, trees.
+    fn lowered(space: &Space, chains: &[&[u32]]) -> (&'static str, usize, usize) {
+        let mut forest = Forest::constant(0.0);
+        chains.iter().for_each(|variables| add_chain(&mut forest, variables));
+        let surrogate = lower(space, &[&forest], &run()).unwrap();
+        (surrogate.tables.granularity.name(), surrogate.tables.order(), surrogate.forest_trees())
+    }
+
     #[test]
     fn depth_and_blocks_decide_what_becomes_a_table() {
         let space = space_of(&[&[2, 2, 2, 2, 2], &[3], &[3], &[3]]);
-        // A chain of splits on given variables: its deepest leaf depends on all of them.
-        let chain = |variables: &[u32]| {
-            let mut forest = Forest::constant(0.0);
-            for (i, &variable) in variables.iter().enumerate() {
-                let at = 2 * i as u32;
-                let leaf = Node::leaf(1.0);
-                forest.nodes.push(Node {
-                    goes_left: ChoiceSet::first(1),
-                    variable,
-                    left: at + 2,
-                    right: at + 1,
-                    value: 0.0,
-                });
-                forest.nodes.push(leaf);
-                if i + 1 == variables.len() {
-                    forest.nodes.push(leaf);
-                }
-            }
-            forest.offsets.push(forest.nodes.len());
-            lower(&space, &[&forest], &run()).unwrap()
-        };
-        let describe = |s: Surrogate| (s.tables.granularity.name(), s.tables.order(), s.forest_trees());
-        assert_eq!(describe(chain(&[0, 5, 6])), ("variables", 3, 0));
-        assert_eq!(describe(chain(&[0, 1, 5, 6])), ("variables", 4, 0));
-        assert_eq!(describe(chain(&[0, 1, 2, 5, 6])), ("blocks", 3, 0));
-        assert_eq!(describe(chain(&[0, 5, 6, 7])), ("variables", 0, 1));
+        assert_eq!(lowered(&space, &[&[0, 5, 6]]), ("variables", 3, 0));
+        assert_eq!(lowered(&space, &[&[0, 1, 5, 6]]), ("variables", 4, 0));
+        assert_eq!(lowered(&space, &[&[0, 1, 2, 5, 6]]), ("blocks", 3, 0));
+        assert_eq!(lowered(&space, &[&[0, 5, 6, 7]]), ("variables", 0, 1));
+    }
+
+    #[test]
+    fn a_tree_that_fits_tables_over_variables_alone_stays_one_beside_tables_over_blocks() {
+        let space = space_of(&[&[4, 12], &[4, 12], &[4, 12], &[2, 2, 2, 2, 2]]);
+        assert_eq!(lowered(&space, &[&[0, 2, 4]]), ("variables", 3, 0));
+        assert_eq!(lowered(&space, &[&[0, 2, 4], &[6, 7, 8, 9, 10]]), ("blocks", 1, 1));
     }
 }
