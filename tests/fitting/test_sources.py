@@ -406,7 +406,7 @@ def test_columns_of_several_variables(library, tmp_path):
 def test_splits_on_too_many_variables_are_refused_with_their_number(tmp_path, monkeypatch):
     wide = make_space(((4, 2), (4, 2), (4, 2), (4, 2), (4, 2), (4, 2)))
     encoding = Encoding.from_names(["sum(v0)"], wide)
-    monkeypatch.setattr("accelnas.fitting.formulas.MOST_STATES", 10_000)
+    monkeypatch.setattr("accelnas.models.formulas.MOST_STATES", 10_000)
     with pytest.raises(ModelError, match=r"depends on 12 variables with 262,144 joint states, at most 10,000"):
         Encoding.from_names(["sum(v0 * v1)"], wide)
     rows = wide.sample(2000, seed=0)

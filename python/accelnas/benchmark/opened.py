@@ -65,7 +65,9 @@ class Opened:
         for name, given in self._derived.items():
             own = metrics.pop(name, None)
             if own is None:
-                members = max(metrics[used].members for used in derived.metric_names(given.tree))
+                members = max(
+                    metrics[used].members for used in derived.metrics_of(given.expression, self.space, metrics)
+                )
                 own = Metric(
                     name, given.unit, given.direction, "identity", None, given.description, members, exact=False
                 )
@@ -93,7 +95,8 @@ class Opened:
         name : str
             Name of the new metric, a Python identifier.
         expression : str
-            Numbers, names of metrics, ``+ - * / **`` and the functions abs, exp, log, max, min, sqrt.
+            Numbers, names of metrics, ``+ - * / **`` and the functions abs, exp, log, max, min, sqrt; or a formula of
+            choices, such as ``sum(l)`` or ``count(se == 1)``, see `accelnas.models.formulas.formula`.
         unit, description : str
             What the values are.
         direction : {"maximise", "minimise"}
@@ -131,7 +134,7 @@ class Opened:
         derivation = derived.Derivation(name, expression, unit, end, description)
         new = type(self).__new__(type(self))
         new._path = self._path
-        new._core = derived.with_derivation(self._core, self.metrics, derivation)
+        new._core = derived.with_derivation(self._core, self.space, self.metrics, derivation)
         new._derived = {**self._derived, name: derivation}
         return new
 

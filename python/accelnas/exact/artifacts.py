@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from accelnas.models.derived import metric_names
-from accelnas.models.expressions import parse
+from accelnas.models.derived import metrics_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,7 +26,7 @@ def sources(bench: Predictor, metric: str) -> list[str]:
     expression = bench.metrics[metric].expression
     if expression is None:
         return [metric]
-    found = (source for name in metric_names(parse(expression)) for source in sources(bench, name))
+    found = (source for name in metrics_of(expression, bench.space, bench.metrics) for source in sources(bench, name))
     return list(dict.fromkeys(found))
 
 
@@ -39,7 +38,7 @@ def described(bench: Predictor, metrics: Iterable[str]) -> dict[str, dict[str, A
         if metric.expression is None:
             origin = {"sha256": artifact(bench, name)[1], "expression": None}
         else:
-            found |= described(bench, metric_names(parse(metric.expression)))
+            found |= described(bench, metrics_of(metric.expression, bench.space, bench.metrics))
             origin = {"sha256": None, "expression": metric.expression}
         link = {"link": metric.link} if metric.limit is None else {"link": metric.link, "limit": metric.limit}
         found[name] = {**origin, "unit": metric.unit, "direction": metric.direction, **link}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Constraint", "Constraints", "parse_constraints", "require_tables"]
 
-Constraints: TypeAlias = "str | Sequence[str] | Mapping[str, tuple[float | None, float | None]]"
+Constraints: TypeAlias = "str | Sequence[str | Constraint] | Mapping[str, tuple[float | None, float | None]]"
 """Texts such as ``"latency_zcu102 <= 5"``, or lower and upper bounds by metric (None for none)."""
 
 _HOW = "write it like 'latency_zcu102 <= 5' or '2 <= latency_zcu102 < 5'"
@@ -95,8 +95,13 @@ def _ranges(metrics: Mapping[str, Metric], subject_to: Constraints) -> list[tupl
         return [_bounds(metrics, name, ends) for name, ends in subject_to.items()]
     if not isinstance(subject_to, (str, Iterable)):
         raise SearchError(f"subject_to is {subject_to!r}; {_HOW}")
-    texts = [subject_to] if isinstance(subject_to, str) else list(subject_to)
-    return [(text, *_parse(metrics, text)) for text in texts]
+    found = []
+    for given in [subject_to] if isinstance(subject_to, str) else subject_to:
+        if isinstance(given, Constraint):
+            found.append((str(given), known_metric(metrics, given.metric), given.lower, given.upper))
+        else:
+            found.append((given, *_parse(metrics, given)))
+    return found
 
 
 def _bounds(metrics: Mapping[str, Metric], name: str, ends: object) -> tuple[str, str, float, float]:

@@ -11,7 +11,7 @@ import numpy as np
 from accelnas.arguments import MOST_SAMPLES, check_seed, check_threads, check_whole
 from accelnas.errors import SearchError
 from accelnas.exact.distribution import quantile_bin
-from accelnas.exact.questions import CountQuestion, DistributionQuestion, RankQuestion
+from accelnas.exact.questions import CountQuestion, DistributionQuestion, RankQuestion, on_metrics
 from accelnas.exact.result import Drawn
 from accelnas.models.intervals import Estimate, mean_estimate, order_statistics, share_estimate, share_interval
 from accelnas.plots.exact import plot_distribution, plot_points
@@ -223,6 +223,7 @@ def estimate(bench: Predictor, question: Question, *, samples: int, seed: int, t
         names = ", ".join(one.name for one in _ESTIMATED)
         raise SearchError(f"a {question.name} question can't be estimated, only {names}; solve it exactly")
     check_threads(threads)
+    bench, question = on_metrics(bench, question)
     asked = question.resolve(bench)
     samples, seed = check_whole("samples", samples, 100, MOST_SAMPLES), check_seed(seed)
     size = asked.size(bench.space)

@@ -7,13 +7,14 @@ commands and documentation say; ``least`` and ``most``, the ends of an integer's
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from accelnas._core import MAX_BEST, MAX_BINS, MAX_OBJECTIVES
 from accelnas.arguments import check_number, check_whole
 from accelnas.errors import SearchError
+from accelnas.exact.choices import with_choices
 from accelnas.exact.constraints import parse_constraints
 from accelnas.exact.formulations import FORMULATIONS, Formulation, formulation_from_json, formulation_to_json
 from accelnas.exact.objectives import parse_objective, parse_objectives, parse_within
@@ -40,6 +41,7 @@ __all__ = [
     "Question",
     "RankQuestion",
     "ScalarisedQuestion",
+    "on_metrics",
     "parse_question",
     "read_question",
 ]
@@ -105,6 +107,14 @@ class Question(ABC):
     ) -> ResolvedQuestion:
         limits, allowed = parse_constraints(bench.metrics, subject_to), parse_within(bench.space, within)
         return ResolvedQuestion(self.kind, objectives, limits, allowed, MappingProxyType(options))
+
+
+def on_metrics(bench: Predictor, question: Question) -> tuple[Predictor, Question]:
+    """Give a benchmark and a question whose constraints are all on metrics of it, those on choices, too."""
+    if not getattr(question, "subject_to", ()):
+        return bench, question
+    bench, limits = with_choices(bench, question.subject_to)  # type: ignore[attr-defined]
+    return bench, replace(question, subject_to=limits)  # type: ignore[call-arg]
 
 
 @dataclass(frozen=True)

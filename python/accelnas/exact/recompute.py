@@ -15,8 +15,9 @@ import numpy as np
 from accelnas.errors import ArtifactError, MetricError
 from accelnas.exact.artifacts import artifact
 from accelnas.files import MODEL, read_bytes
-from accelnas.models.derived import metric_names
-from accelnas.models.expressions import evaluate, parse
+from accelnas.models.derived import is_of_choices
+from accelnas.models.expressions import evaluate, metric_names, parse
+from accelnas.models.formulas import summands
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +55,9 @@ def recompute(bench: Predictor, metric: str, rows: NDArray[np.uint8]) -> NDArray
     expression = bench.metrics[metric].expression
     if expression is None:
         return _from_file(bench, metric, rows)
+    if is_of_choices(expression, bench.space, bench.metrics):
+        constant, parts = summands(expression, bench.space)
+        return np.asarray(sum((part.at(rows) for part in parts), np.full(len(rows), constant)))
     tree = parse(expression)
     values = {name: recompute(bench, name, rows)[:, None] for name in metric_names(tree)}
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from accelnas.errors import SearchError
 from accelnas.exact.answer import certified, rest_on
+from accelnas.exact.choices import with_choices
 from accelnas.exact.claims import checked_question
 from accelnas.exact.engine import Finished, Run, prepare, run
 from accelnas.exact.fields import Fields
 from accelnas.exact.files import read_json, sha256_of, write_json
 from accelnas.exact.options import RunOptions
-from accelnas.exact.questions import LexicographicQuestion
+from accelnas.exact.questions import LexicographicQuestion, on_metrics
 from accelnas.exact.resolved import ResolvedQuestion
 
 if TYPE_CHECKING:
@@ -166,6 +167,7 @@ def run_shard(
         raise SearchError("engine is 'scan', which is not divided; choose threads or ray")
     if isinstance(question, LexicographicQuestion):
         raise SearchError("stages follow from each other and are not divided; ask for each one as a best question")
+    bench, question = on_metrics(bench, question)
     asked = question.resolve(bench)
     found = run(bench, asked, prepare(bench, asked, threads), how)
     content = asked.to_json(bench.space)
@@ -196,6 +198,7 @@ def merge_shards(bench: Predictor, parts: Sequence[Part | str | PathLike[str]]) 
     given = [Part.from_json(part.to_json()) if isinstance(part, Part) else Part.load(part) for part in parts]
     if not given:
         raise SearchError("no shards to merge; give all that were made")
+    bench, _ = with_choices(bench, given[0].question["constraints"])
     question = ResolvedQuestion.from_json(bench, given[0].question)
     key = question.key(bench)
     if foreign := [part for part in given if (part.key, part.parts) != (key, given[0].parts)]:

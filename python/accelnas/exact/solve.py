@@ -13,7 +13,7 @@ from accelnas.exact.engine import Run
 from accelnas.exact.formulations import WeightedSum, resolved_ranges
 from accelnas.exact.kinds import BestResult, ScalarisedResult
 from accelnas.exact.objectives import parse_objectives
-from accelnas.exact.questions import BestQuestion, LexicographicQuestion, RankQuestion, ScalarisedQuestion
+from accelnas.exact.questions import BestQuestion, LexicographicQuestion, RankQuestion, ScalarisedQuestion, on_metrics
 from accelnas.models.derived import unused_name
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def solve(bench: Predictor, question: Question, how: Run | None = None) -> Any:
     array([57.030736])
     """
     how = how or Run()
+    bench, question = on_metrics(bench, question)
     if isinstance(question, ScalarisedQuestion):
         return _solve_scalarised(bench, question, how)
     if isinstance(question, LexicographicQuestion):

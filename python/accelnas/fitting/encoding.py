@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from accelnas.errors import ModelError
+from accelnas.errors import MetricError, ModelError
 from accelnas.files import parse_toml, read_text
-from accelnas.fitting.formulas import formula
+from accelnas.models.formulas import formula
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -110,7 +110,7 @@ class Encoding:
             Numbers for the choices of some variables, by the variable's name or by its symbol
             (every variable with that symbol).
         formulas
-            Columns that are computed, by their names; see `accelnas.fitting.formulas.formula`.
+            Columns that are computed, by their names; see `accelnas.models.formulas.formula`.
         absent
             What a ``variable=choice`` column holds for other choices: ``"zero"``, ``"missing"`` (nan; for a model that
             was trained on sparse rows, whose absent cells XGBoost takes as missing) or a number. None, where nobody
@@ -269,7 +269,10 @@ def _states(variables: Variables, choices: npt.NDArray[np.uint8]) -> npt.NDArray
 
 def _computed(text: str, space: Space) -> tuple[Variables, tuple[float, ...]]:
     """Give the column of a formula; of one variable as that of a plain name."""
-    found = formula(text, space)
+    try:
+        found = formula(text, space)
+    except MetricError as error:
+        raise ModelError(str(error)) from None
     return (found.variables[0][0] if len(found.variables) == 1 else found.variables), found.numbers
 
 

@@ -1,4 +1,4 @@
-"""Derived metrics: expressions of a benchmark's metrics, as surrogates of their own where the algebra allows."""
+"""Derived metrics: expressions of metrics, as surrogates of their own where the algebra allows, or of choices."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 
 from accelnas import _core
 from accelnas.caching import cached_property
-from accelnas.errors import MetricError
+from accelnas.errors import MetricError, ModelError
 from accelnas.models.expressions import FUNCTIONS, LinkedSum, evaluate, metric_names, parse, simplify
+from accelnas.models.formulas import is_formula, names_in, summands
 
 if TYPE_CHECKING:
     import ast
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from accelnas.metric import Metric
     from accelnas.space import Space
 
-__all__ = ["Derivation", "Source", "metric_names", "unused_name", "with_derivation"]
+__all__ = ["Derivation", "Source", "is_of_choices", "metrics_of", "unused_name", "with_derivation"]
 
 _CHUNK = 1 << 17  # rows whose members are held at a time
 
@@ -39,8 +40,20 @@ class Derivation:
 
     @cached_property
     def tree(self) -> ast.expr:
-        """The parsed expression."""
+        """The parsed expression of metrics."""
         return parse(self.expression)
+
+
+def is_of_choices(expression: str, space: Space, metrics: Mapping[str, Metric]) -> bool:
+    """Whether an expression is a formula of choices: it names variables of the space, or symbols, and no metric."""
+    # a metric that is called as its formula is what the formula says
+    named = (metrics[name] for name in names_in(expression) if name in metrics)
+    return is_formula(expression, space) and all(metric.expression == metric.name for metric in named)
+
+
+def metrics_of(expression: str, space: Space, metrics: Mapping[str, Metric]) -> tuple[str, ...]:
+    """Metrics that an expression is computed from: none where it is a formula of choices."""
+    return () if is_of_choices(expression, space, metrics) else metric_names(parse(expression))
 
 
 def unused_name(metrics: Mapping[str, Metric], name: str) -> str:
@@ -48,7 +61,9 @@ def unused_name(metrics: Mapping[str, Metric], name: str) -> str:
     return next(new for i in range(len(metrics) + 1) if (new := f"{name}{i or ''}") not in metrics)
 
 
-def with_derivation(core: _core.Benchmark, metrics: Mapping[str, Metric], derivation: Derivation) -> _core.Benchmark:
+def with_derivation(
+    core: _core.Benchmark, space: Space, metrics: Mapping[str, Metric], derivation: Derivation
+) -> _core.Benchmark:
     """Give the benchmark with a derived metric's surrogate, in memory; the same one if no surrogate holds it.
 
     Raises
@@ -56,15 +71,42 @@ def with_derivation(core: _core.Benchmark, metrics: Mapping[str, Metric], deriva
     MetricError
         If the derivation does not fit the metrics.
     """
+    of_choices = is_of_choices(derivation.expression, space, metrics)
+    _check_name(metrics, derivation, of_choices)
+    if of_choices:
+        return _added(core, derivation, _tables(space, derivation.expression), LinkedSum("identity", {}), None)
     _check(metrics, derivation)
     sums = {name: LinkedSum(m.link, {name: 1.0}, limit=m.limit) if m.exact else None for name, m in metrics.items()}
     form = simplify(derivation.tree, sums)
     if form is None:
         return core
     surrogates = [core.surrogate(core.position(name)) for name in form.weights]
+    surrogate = _core.Surrogate.combine(core.space, surrogates, list(form.weights.values()), form.constant)
+    return _added(core, derivation, surrogate, form, _uncertainty(core, form))
+
+
+def _tables(space: Space, expression: str) -> _core.Surrogate:
+    """Give a formula of choices as a sum of tables, whose cells are kept as they are."""
+    constant, parts = summands(expression, space)
+    sets = [[place for place, _ in part.variables] for part in parts]
+    try:
+        return _core.Surrogate.as_given(space._core, constant, sets, [part.numbers for part in parts])
+    except ModelError as error:
+        raise MetricError(
+            f"{expression!r} is no sum of functions of few variables ({error}); write sums of smaller parts"
+        ) from None
+
+
+def _added(
+    core: _core.Benchmark,
+    derivation: Derivation,
+    surrogate: _core.Surrogate,
+    form: LinkedSum,
+    uncertainty: dict[str, Any] | None,
+) -> _core.Benchmark:
     return core.with_metric(
         derivation.name,
-        _core.Surrogate.combine(core.space, surrogates, list(form.weights.values()), form.constant),
+        surrogate,
         unit=derivation.unit,
         direction=derivation.direction,
         link=form.link,
@@ -72,7 +114,7 @@ def with_derivation(core: _core.Benchmark, metrics: Mapping[str, Metric], deriva
         noise=None,
         description=derivation.description,
         provenance={"expression": derivation.expression},
-        uncertainty=_uncertainty(core, form),
+        uncertainty=uncertainty,
     )
 
 
@@ -88,12 +130,17 @@ def _uncertainty(core: _core.Benchmark, form: LinkedSum) -> dict[str, Any] | Non
     return {**known, "noise": noise, "residual": abs(weight) * known["residual"]}
 
 
-def _check(metrics: Mapping[str, Metric], derivation: Derivation) -> None:
-    name, expression = derivation.name, derivation.expression
-    if not name.isidentifier() or keyword.iskeyword(name) or name in FUNCTIONS:
+def _check_name(metrics: Mapping[str, Metric], derivation: Derivation, of_choices: bool) -> None:
+    name = derivation.name
+    is_own = of_choices and name == derivation.expression  # as constraints on choices are called
+    if not is_own and (not name.isidentifier() or keyword.iskeyword(name) or name in FUNCTIONS):
         raise MetricError(f"{name!r} can't name a metric; use a name that expressions can hold, such as time_a100")
     if name in metrics:
         raise MetricError(f"the benchmark has a metric {name!r} already; choose another name")
+
+
+def _check(metrics: Mapping[str, Metric], derivation: Derivation) -> None:
+    expression = derivation.expression
     members: dict[int, str] = {}
     for used in metric_names(derivation.tree):
         if used not in metrics:
@@ -182,15 +229,19 @@ class _Evaluation:
     def values(self, name: str, members: bool) -> NDArray[np.float64]:
         """Means (n, 1), or values of the members (n, members)."""
         if (name, members) not in self._known:
-            is_measured = self._seed is not None and name in self._source.derivations
+            is_measured = self._seed is not None and name in self._source.derivations and not self._of_choices(name)
             evaluated = is_measured or not self._source.metrics[name].exact
             self._known[name, members] = (self._evaluated if evaluated else self._predicted)(name, members)
         return self._known[name, members]
 
+    def _of_choices(self, name: str) -> bool:
+        source = self._source
+        return is_of_choices(source.derivations[name].expression, source.space, source.metrics)
+
     def _predicted(self, name: str, members: bool) -> NDArray[np.float64]:
         core = self._source.core
         position = core.position(name)
-        if self._seed is not None:
+        if self._seed is not None and name not in self._source.derivations:
             return core.query(self._rows, position, self._seed, self._threads)[:, None]
         if members:
             values = core.predict_members(self._rows, position, self._threads)

@@ -196,6 +196,14 @@ impl Surrogate {
         Ok(Surrogate { core, space })
     }
 
+    /// A single member of tables over variables that are kept as they are given.
+    #[staticmethod]
+    fn as_given(space: Py<Space>, constant: f64, sets: Vec<Vec<usize>>, cells: Vec<Vec<f64>>) -> PyResult<Surrogate> {
+        let space = space.get().core.clone();
+        let core = CoreSurrogate::as_given(&space, constant, &sets, &cells).map_err(to_py)?;
+        Ok(Surrogate { core, space })
+    }
+
     /// With the cells that files hold rounded to float32, which halves the file.
     fn rounded(&self, py: Python<'_>) -> PyResult<Surrogate> {
         let core = detached(py, usize::MAX, None, |run| self.core.rounded_to_float32(&self.space, run))?;

@@ -83,39 +83,68 @@ impl Surrogate {
         cells: &[impl AsRef<[f64]> + Sync],
         run: &Run<'_>,
     ) -> Result<Surrogate> {
-        if constants.is_empty() {
-            return Err(Error::model("a surrogate needs the constant of at least one member"));
-        }
-        if sets.len() != cells.len() {
-            let (sets, cells) = (sets.len(), cells.len());
-            let axes = granularity.name();
-            return Err(Error::model(format!("{sets} sets of {axes} come with {cells} tables; give one each")));
-        }
         let cards = granularity.cards(space);
-        let tables = sets.iter().zip(cells).enumerate();
-        let axes =
-            tables.map(|(i, (set, cells))| free_axes(space, granularity, constants.len(), (i, set, cells.as_ref())));
-        let axes = axes.collect::<Result<Vec<Option<AxisSet>>>>()?;
-        let member = |m: usize| {
-            let (mut raw, mut constant) = (RawTables::new(), constants[m]);
-            for (axes, cells) in axes.iter().zip(cells) {
-                let (cells, members) = (cells.as_ref(), constants.len());
-                let own = &cells[cells.len() / members * m..][..cells.len() / members];
-                match axes {
-                    None => constant += own[0],
-                    Some(set) => {
-                        let table = raw.entry(*set).or_insert_with(|| vec![0.0; own.len()]);
-                        table.iter_mut().zip(own).for_each(|(sum, cell)| *sum += cell);
-                    }
-                }
-            }
-            constant += purify(&mut raw, &cards, run)?;
+        let member = |(mut raw, constant): (RawTables, f64)| {
+            let constant = constant + purify(&mut raw, &cards, run)?;
             Ok((raw, constant))
         };
-        let members = run.in_pool(|| run.try_map(0..constants.len(), member))?;
+        let members = raw_members(space, granularity, constants, sets, cells)?;
+        let members = run.in_pool(|| run.try_map(members, member))?;
         let (members, constants): (Vec<_>, Vec<f64>) = members.into_iter().unzip();
         Surrogate::new(space, constants, Tables::align(granularity, cards, members), Vec::new())
     }
+
+    /// A single member of tables over variables that are kept as they are given, so that sums of whole numbers are whole.
+    pub fn as_given(
+        space: &Space,
+        constant: f64,
+        sets: &[Vec<usize>],
+        cells: &[impl AsRef<[f64]>],
+    ) -> Result<Surrogate> {
+        let granularity = Granularity::Variables;
+        let members = raw_members(space, granularity, &[constant], sets, cells)?;
+        let (members, constants): (Vec<_>, Vec<f64>) = members.into_iter().unzip();
+        let mut tables = Tables::align(granularity, granularity.cards(space), members);
+        tables.form = Form::Given;
+        Surrogate::new(space, constants, tables, Vec::new())
+    }
+}
+
+/// The given tables and constant of every member.
+fn raw_members(
+    space: &Space,
+    granularity: Granularity,
+    constants: &[f64],
+    sets: &[Vec<usize>],
+    cells: &[impl AsRef<[f64]>],
+) -> Result<Vec<(RawTables, f64)>> {
+    if constants.is_empty() {
+        return Err(Error::model("a surrogate needs the constant of at least one member"));
+    }
+    if sets.len() != cells.len() {
+        let (sets, cells) = (sets.len(), cells.len());
+        let axes = granularity.name();
+        return Err(Error::model(format!("{sets} sets of {axes} come with {cells} tables; give one each")));
+    }
+    let tables = sets.iter().zip(cells).enumerate();
+    let axes = tables.map(|(i, (set, cells))| free_axes(space, granularity, constants.len(), (i, set, cells.as_ref())));
+    let axes = axes.collect::<Result<Vec<Option<AxisSet>>>>()?;
+    let member = |m: usize| {
+        let (mut raw, mut constant) = (RawTables::new(), constants[m]);
+        for (axes, cells) in axes.iter().zip(cells) {
+            let (cells, members) = (cells.as_ref(), constants.len());
+            let own = &cells[cells.len() / members * m..][..cells.len() / members];
+            match axes {
+                None => constant += own[0],
+                Some(set) => {
+                    let table = raw.entry(*set).or_insert_with(|| vec![0.0; own.len()]);
+                    table.iter_mut().zip(own).for_each(|(sum, cell)| *sum += cell);
+                }
+            }
+        }
+        (raw, constant)
+    };
+    Ok((0..constants.len()).map(member).collect())
 }
 
 /// The axes of a given table that have several states, which are those that its table has; refuses what is no table.

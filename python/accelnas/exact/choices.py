@@ -1,0 +1,121 @@
+"""Constraints on choices: what people write, as ranges of metrics that are derived from choices."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import TYPE_CHECKING, TypeVar
+
+from accelnas.errors import SearchError
+from accelnas.exact.constraints import Constraint
+from accelnas.models.derived import is_of_choices
+
+if TYPE_CHECKING:
+    from accelnas.exact.constraints import Constraints
+    from accelnas.models.predictor import Predictor
+
+    Bench = TypeVar("Bench", bound=Predictor)
+
+__all__ = ["with_choices"]
+
+_MIRRORED: Mapping[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.Gt, ast.LtE: ast.GtE, ast.Gt: ast.Lt, ast.GtE: ast.LtE, ast.Eq: ast.Eq,
+}  # fmt: skip
+
+
+def with_choices(bench: Bench, subject_to: Constraints) -> tuple[Bench, Constraints]:
+    """Give a benchmark whose metrics all constraints are on: those on choices are derived, named as their formula.
+
+    Parameters
+    ----------
+    bench : Predictor
+        The benchmark.
+    subject_to : Constraints
+        Constraints; texts such as ``"count(se == 1) <= 3"``, ``"block1_k == block2_k"`` and ``"block0_e in (1, 4)"``,
+        whose names are variables and symbols alone, are on choices.
+
+    Raises
+    ------
+    MetricError
+        If a formula is undefined or names no choice.
+
+    Examples
+    --------
+    >>> import accelnas
+    >>> bench, limits = with_choices(accelnas.load(), ["macs <= 300", "9 <= sum(l) <= 16", "block1_k == block2_k"])
+    >>> [str(limit) for limit in limits]
+    ['macs <= 300', 'sum(l) >= 9.0', 'sum(l) <= 16.0', 'block1_k - block2_k == 0.0']
+    >>> bench.predict([[2, 0, choice, 0] * 7 for choice in range(3)], "sum(l)")
+    array([ 7., 14., 21.], dtype=float32)
+    """
+    if isinstance(subject_to, Mapping):
+        for formula in subject_to:
+            if isinstance(formula, str) and formula not in bench.metrics:
+                bench = _with_metric(bench, formula)
+        return bench, subject_to
+    limits: list[str | Constraint] = []
+    for text in subject_to if isinstance(subject_to, Iterable) and not isinstance(subject_to, str) else [subject_to]:
+        if not isinstance(text, str) or not is_of_choices(text, bench.space, bench.metrics):
+            limits.append(text)
+            continue
+        for formula, lower, upper in _ranges(ast.parse(text.strip(), mode="eval").body):
+            bench = _with_metric(bench, formula)
+            limits.append(Constraint(formula, lower, upper))
+    return bench, limits
+
+
+def _with_metric(bench: Bench, formula: str) -> Bench:
+    if formula in bench.metrics or not is_of_choices(formula, bench.space, bench.metrics):
+        return bench
+    derived: Bench = bench.derive(formula, formula, direction="minimise")  # type: ignore[assignment]
+    return derived
+
+
+def _ranges(tree: ast.expr) -> list[tuple[str, float, float]]:
+    """Formulas, and the ranges that they have to be in."""
+    match tree:
+        case ast.BoolOp(op=ast.And(), values=values):
+            return [found for value in values for found in _ranges(value)]
+        case ast.Compare(left=left, ops=ops, comparators=others) if all(type(op) in _MIRRORED for op in ops):
+            sides = [left, *others]
+            return [_range(a, op, b) for op, (a, b) in zip(ops, pairwise(sides), strict=True)]
+        case ast.Compare() | ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
+            return [(ast.unparse(tree), 1.0, math.inf)]
+    raise SearchError(
+        f"constraint {ast.unparse(tree)!r} compares nothing; write it like 'sum(l) <= 16', 'block0_e in (1, 4)' or "
+        "'block1_k == block2_k'"
+    )
+
+
+def _range(left: ast.expr, op: ast.cmpop, right: ast.expr) -> tuple[str, float, float]:
+    """Bring a comparison to a formula and the range of its values."""
+    if _number(left) is not None:
+        left, op, right = right, _MIRRORED[type(op)](), left
+    bound = _number(right)
+    if bound is None and isinstance(op, ast.Eq) and isinstance(right, ast.Constant):
+        return ast.unparse(ast.Compare(left, [op], [right])), 1.0, math.inf  # a choice that is no number
+    if bound is None:
+        left, bound = ast.BinOp(left, ast.Sub(), right), 0.0
+    formula = ast.unparse(left)
+    lower = upper = bound
+    match op:
+        case ast.Lt():
+            lower, upper = -math.inf, math.nextafter(bound, -math.inf)
+        case ast.LtE():
+            lower = -math.inf
+        case ast.Gt():
+            lower, upper = math.nextafter(bound, math.inf), math.inf
+        case ast.GtE():
+            upper = math.inf
+    return formula, lower, upper
+
+
+def _number(tree: ast.expr) -> float | None:
+    """Give the number that an expression is, if it is one."""
+    try:
+        value = ast.literal_eval(tree)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return None
+    return float(value) if isinstance(value, (bool, int, float)) else None
