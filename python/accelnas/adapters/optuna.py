@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelnas.adapters.optuna_space import distributions, suggest
 from accelnas.adapters.shared import Objectives, OneByOne, bound_names, needs, seed_of_32_bits, violations
+from accelnas.exact.choices import with_choices
 from accelnas.search.objective import parse_sought
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def optuna_objective(
     >>> bool(50 < accuracy < 80), list(trial.constraints)
     (True, ['macs <= 300.0'])
     """
-    return partial(_evaluate, bench, parse_sought(bench, objectives, subject_to))
+    bench, limits = with_choices(bench, subject_to)
+    return partial(_evaluate, bench, parse_sought(bench, objectives, limits))
 
 
 def _evaluate(bench: Predictor, sought: Sought, trial: Trial) -> float | tuple[float, ...]:

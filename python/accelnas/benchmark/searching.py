@@ -10,6 +10,7 @@ import numpy as np
 from accelnas.arguments import check_threads, check_whole
 from accelnas.benchmark.opened import Opened
 from accelnas.errors import SearchError
+from accelnas.exact.choices import with_choices
 from accelnas.search.algorithms import ALGORITHMS, GradientAscent, native_algorithm, to_spec
 from accelnas.search.history import History, feasible
 from accelnas.search.objective import parse_sought
@@ -310,7 +311,8 @@ class Searching(Opened):
         noise: bool,
         clock: str | None,
     ) -> Setting:
-        return Setting.of(self, parse_sought(self, objective, subject_to, penalty, within), within, noise, clock)
+        bench, limits = with_choices(self, subject_to)
+        return Setting.of(bench, parse_sought(bench, objective, limits, penalty, within), within, noise, clock)
 
 
 def _whole(budget: int, seed: int) -> tuple[int, int]:

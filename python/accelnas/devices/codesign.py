@@ -171,7 +171,7 @@ def codesign(
     for name, number in (("at_least", at_least), ("speed", speed)):
         if not math.isfinite(number):
             raise SearchError(f"{name} is {number!r}; give a finite number")
-    others = texts_of(bench.metrics, subject_to)
+    others = texts_of(bench, subject_to)
     pairs = []
     for i, device in enumerate(devices):
         limits = [*others, speed_text(bench.metrics[device], speed)]

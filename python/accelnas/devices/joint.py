@@ -201,7 +201,7 @@ def joint_front(
     maximised = require_one_unit(bench.metrics, names).direction == "maximise"
     checked_accuracy(bench, accuracy, names)
     amounts = _amounts(names, costs, cost_is)
-    limits = texts_of(bench.metrics, subject_to)
+    limits = texts_of(bench, subject_to)
     fronts, certificates = [], {}
     for i, name in enumerate(names):
         front = solve(bench, FrontQuestion([accuracy, name], limits, within), Run(threads=threads))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from accelnas.errors import MetricError, SearchError, SpaceError
+from accelnas.exact.choices import with_choices
 from accelnas.exact.constraints import parse_constraints, require_tables
 from accelnas.exact.engine import Run
 from accelnas.exact.questions import BestQuestion
@@ -120,9 +121,10 @@ def require_one_unit(metrics: Mapping[str, Metric], devices: Sequence[str]) -> M
     return first
 
 
-def texts_of(metrics: Mapping[str, Metric], subject_to: Constraints) -> tuple[str, ...]:
+def texts_of(bench: Predictor, subject_to: Constraints) -> tuple[str, ...]:
     """Give constraints of any form as texts, to which others can be added."""
-    return tuple(map(str, parse_constraints(metrics, subject_to)))
+    bench, limits = with_choices(bench, subject_to)
+    return tuple(map(str, parse_constraints(bench.metrics, limits)))
 
 
 def at_least_text(accuracy: str, at_least: float) -> str:

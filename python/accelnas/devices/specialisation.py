@@ -233,7 +233,7 @@ def specialise(
     """
     names = checked_devices(bench, devices)
     checked_accuracy(bench, accuracy, names)
-    others = texts_of(bench.metrics, subject_to)
+    others = texts_of(bench, subject_to)
     limits = (*others, at_least_text(accuracy, at_least))
     found, certificates = [], {}
     for i, name in enumerate(names):

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
-from accelnas.errors import SearchError
+from accelnas.errors import MetricError, SearchError
 from accelnas.exact.constraints import Constraint
 from accelnas.models.derived import is_of_choices
+from accelnas.models.formulas import EACH, TERMS, names_in
 
 if TYPE_CHECKING:
     from accelnas.exact.constraints import Constraints
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["with_choices"]
 
+_HOW = "write it like 'sum(l) <= 16', 'block0_e in (1, 4)' or 'block1_k == block2_k'"
 _MIRRORED: Mapping[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.Gt, ast.LtE: ast.GtE, ast.Gt: ast.Lt, ast.GtE: ast.LtE, ast.Eq: ast.Eq,
 }  # fmt: skip
@@ -57,13 +59,33 @@ def with_choices(bench: Bench, subject_to: Constraints) -> tuple[Bench, Constrai
         return bench, subject_to
     limits: list[str | Constraint] = []
     for text in subject_to if isinstance(subject_to, Iterable) and not isinstance(subject_to, str) else [subject_to]:
-        if not isinstance(text, str) or not is_of_choices(text, bench.space, bench.metrics):
+        if not isinstance(text, str) or not _is_on_choices(bench, text):
             limits.append(text)
             continue
         for formula, lower, upper in _ranges(ast.parse(text.strip(), mode="eval").body):
             bench = _with_metric(bench, formula)
             limits.append(Constraint(formula, lower, upper))
     return bench, limits
+
+
+def _is_on_choices(bench: Predictor, text: str) -> bool:
+    """Whether a constraint is on choices; refuse one that is on choices and on something else."""
+    if is_of_choices(text, bench.space, bench.metrics):
+        return True
+    names, known = names_in(text), {EACH, *(name for v in bench.space.variables for name in (v.name, v.symbol))}
+    if not names & known and not any(f"{term}(" in text for term in TERMS):
+        return False
+    if named := sorted(name for name in names if name in bench.metrics):
+        raise MetricError(
+            f"constraint {text!r} is on choices and on the metric {named[0]}; derive a metric from the choices, "
+            "and one from both"
+        )
+    if unknown := sorted(names - known):
+        raise MetricError(
+            f"constraint {text!r}: {unknown[0]!r} is no variable of the space {bench.space.name}, no symbol of one, "
+            f"and no metric; the symbols are {', '.join(dict.fromkeys(v.symbol for v in bench.space.variables))}"
+        )
+    raise SearchError(f"constraint {text!r} can't be read; {_HOW}")
 
 
 def _with_metric(bench: Bench, formula: str) -> Bench:
@@ -83,10 +105,7 @@ def _ranges(tree: ast.expr) -> list[tuple[str, float, float]]:
             return [_range(a, op, b) for op, (a, b) in zip(ops, pairwise(sides), strict=True)]
         case ast.Compare() | ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
             return [(ast.unparse(tree), 1.0, math.inf)]
-    raise SearchError(
-        f"constraint {ast.unparse(tree)!r} compares nothing; write it like 'sum(l) <= 16', 'block0_e in (1, 4)' or "
-        "'block1_k == block2_k'"
-    )
+    raise SearchError(f"constraint {ast.unparse(tree)!r} compares nothing; {_HOW}")
 
 
 def _range(left: ast.expr, op: ast.cmpop, right: ast.expr) -> tuple[str, float, float]:
@@ -94,8 +113,8 @@ def _range(left: ast.expr, op: ast.cmpop, right: ast.expr) -> tuple[str, float, 
     if _number(left) is not None:
         left, op, right = right, _MIRRORED[type(op)](), left
     bound = _number(right)
-    if bound is None and isinstance(op, ast.Eq) and isinstance(right, ast.Constant):
-        return ast.unparse(ast.Compare(left, [op], [right])), 1.0, math.inf  # a choice that is no number
+    if isinstance(op, ast.Eq) and isinstance(left, ast.Name) and isinstance(right, ast.Constant):
+        return ast.unparse(ast.Compare(left, [op], [right])), 1.0, math.inf  # one of the choices, of any type
     if bound is None:
         left, bound = ast.BinOp(left, ast.Sub(), right), 0.0
     formula = ast.unparse(left)

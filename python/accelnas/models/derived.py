@@ -89,12 +89,16 @@ def _tables(space: Space, expression: str) -> _core.Surrogate:
     """Give a formula of choices as a sum of tables, whose cells are kept as they are."""
     constant, parts = summands(expression, space)
     sets = [[place for place, _ in part.variables] for part in parts]
+    if large := next((places for places in sets if len(places) > _core.MAX_ORDER), None):
+        names = ", ".join(space.variables[place].name for place in large[: _core.MAX_ORDER])
+        raise MetricError(
+            f"{expression!r} is no sum of functions of at most {_core.MAX_ORDER} variables: a part depends on "
+            f"{len(large)} ({names}, …); write sums of smaller parts"
+        )
     try:
         return _core.Surrogate.as_given(space._core, constant, sets, [part.numbers for part in parts])
     except ModelError as error:
-        raise MetricError(
-            f"{expression!r} is no sum of functions of few variables ({error}); write sums of smaller parts"
-        ) from None
+        raise MetricError(f"{expression!r}: {error}") from None
 
 
 def _added(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Found = TypeVar("Found")
 
-__all__ = ["Formula", "formula", "is_formula", "names_in", "summands"]
+__all__ = ["EACH", "TERMS", "Formula", "formula", "is_formula", "names_in", "summands"]
 
 TERMS = ("index", "value", "log2", "sum", "product", "count")  # besides the functions of expressions
 MOST_STATES, MOST_VARIABLES = 1 << 20, 32  # joint states of a formula's variables, and axes of an array
@@ -38,6 +38,7 @@ _COMPARISONS: Mapping[type[ast.cmpop], Any] = {
     ast.GtE: np.greater_equal,
 }
 _TOTALS = ("sum", "count")
+EACH = "each"  # in a sum, product or count: every variable in turn
 
 Block: TypeAlias = "Mapping[str, int] | None"
 """Places of the variables that symbols stand for, inside of a sum, product or count."""
@@ -64,7 +65,8 @@ def formula(text: str, space: Space) -> Formula:
 
     Names are variables, which stand for their choices (true is 1), or in a `sum`, `product` or `count` of one argument
     symbols, which stand for the variable of each block in turn: ``sum(l)`` is the number of layers where ``l`` is that
-    of a block, ``count(se == 1)`` the number of blocks with ``se``, and ``sum(block0_l, block1_l)`` that of two.
+    of a block, ``count(se == 1)`` the number of blocks with ``se``, and ``sum(block0_l, block1_l)`` that of two. There,
+    ``each`` stands for every variable in turn: ``count(each == "skip_connect")``.
     ``index(v)`` is the position of a choice, ``log2(v)`` its logarithm; comparisons such as ``v == "conv"``, ``a < b``
     and ``v in (1, 4)`` are 1 or 0, and so are ``and``, ``or`` and ``not`` of them; ``+ - * / **``, parentheses and the
     functions of expressions of metrics do the rest. All is computed in float64.
@@ -117,7 +119,7 @@ def is_formula(text: str, space: Space) -> bool:
     (True, False)
     """
     names = names_in(text)
-    return bool(names) and names <= {known for v in space.variables for known in (v.name, v.symbol)}
+    return bool(names) and names <= {EACH, *(known for v in space.variables for known in (v.name, v.symbol))}
 
 
 def names_in(text: str) -> set[str]:
@@ -202,6 +204,8 @@ class _Reader:
         names = {node.id for node in ast.walk(call) if isinstance(node, ast.Name)}
         variables = self.space.variables
         blocks = [{variables[self.places[n]].symbol: self.places[n] for n in b.variables} for b in self.space.blocks]
+        if EACH in names - set(self.places) and len(call.args) == 1:
+            return [(call.args[0], {EACH: place}) for place in self._with_choices(call)]
         known = {symbol for own in blocks for symbol in own} - set(self.places)
         symbols = known & names
         found = [own for own in blocks if symbols <= set(own)]
@@ -211,6 +215,18 @@ class _Reader:
                 f" ({', '.join(sorted(known)[:9]) or 'the space has none'}); give several variables, or a symbol"
             )
         return [(call.args[0], own) for own in found]
+
+    def _with_choices(self, call: ast.Call) -> list[int]:
+        """Find the variables that have one of the choices that a call compares with; all where it does not."""
+        compared = [node for node in ast.walk(call) if isinstance(node, ast.Compare)]
+        choices = [n.value for node in compared for n in ast.walk(node) if isinstance(n, ast.Constant)]
+        found = [i for i, v in enumerate(self.space.variables) if not choices or any(c in v.states for c in choices)]
+        if not found:
+            shown = ", ".join(dict.fromkeys(repr(c) for v in self.space.variables for c in v.choices))
+            raise MetricError(
+                f"formula {self.text!r}: {choices[0]!r} is no choice of any variable; choose one of {shown}"
+            )
+        return found
 
     def _place(self, name: str, block: Block) -> int:
         if name in self.places:
@@ -325,7 +341,7 @@ class _Reader:
     def _equal(self, name: str, choice: object, block: Block) -> Floats:
         place = self._place(name, block)
         variable = self.space.variables[place]
-        if choice not in variable.states:
+        if choice not in variable.states and not (name == EACH and block is not None):
             shown = ", ".join(map(repr, variable.states))
             raise MetricError(
                 f"formula {self.text!r}: {choice!r} is no choice of {variable.name}; choose one of {shown}"

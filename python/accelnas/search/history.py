@@ -30,7 +30,7 @@ INFEASIBLE = -1e300
 """Scores of infeasible architectures are at or below this where feasible ones come first."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class History:
     """Every evaluation of one run.
 
@@ -66,6 +66,13 @@ class History:
     improved_scores: NDArray[np.float64]
     seed: int
     setting: Setting
+
+    def __repr__(self) -> str:
+        sought, found = self.setting.sought, f"{len(self.front)} points"
+        if self.scores.shape[1] == 1:
+            feasible = len(self.improvements) and not np.isnan(self.improved_scores[-1, 0])
+            found = f"the best {self.best[1]:.6g}" if feasible else "none feasible"
+        return f"<History: {sought}, {len(self)} evaluations, {found}>"
 
     def __len__(self) -> int:
         return len(self.architectures)

@@ -40,7 +40,7 @@ Times: TypeAlias = "Sequence[float] | Floats | None"
 _MOST = 200_000_000  # values of a table
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Runs:
     """Many seeded runs of one algorithm.
 
@@ -61,6 +61,10 @@ class Runs:
 
     plan: Plan
     logs: Logs
+
+    def __repr__(self) -> str:
+        plan = self.plan
+        return f"<Runs: {plan.runs} of {plan.label}, {plan.setting.sought}, {plan.budget} evaluations each>"
 
     def __len__(self) -> int:
         return self.plan.runs
