@@ -110,7 +110,7 @@ def rewarded_runs(
 ) -> Rewarded:
     """Search for a reward with seeds of their own, and keep each run's front of the reward's metrics."""
     metrics = list(reward.exponents)
-    setting = Setting.of(bench, parse_sought(bench, metrics), None, False, None)
+    setting = Setting.of(*parse_sought(bench, metrics), None, False, None)
     parts, rewards = [], np.empty(runs)
     for run in range(runs):
         history = bench.search(algorithm, reward, budget=budget, seed=seed + run, threads=threads)

@@ -143,7 +143,7 @@ def _searched(
     bench: Benchmark, metric: str, runs: int, budget: int, seed: int, of_lstm: int, threads: int | None, done: Done
 ) -> DeviceSearches:
     pair = [ACCURACY, metric]
-    front = exact_front(Setting.of(bench, parse_sought(bench, pair), None, False, None))
+    front = exact_front(Setting.of(*parse_sought(bench, pair), None, False, None))
     found = DeviceSearches(metric, front, paper_reward(bench, metric, threads))
     rewarded = {REINFORCE: (Reinforce(), runs), **({LSTM: (lstm_controller(), of_lstm)} if of_lstm else {})}
     both: dict[str, RandomSearch | Nsga2] = {RANDOM: RandomSearch(), NSGA2: Nsga2()}

@@ -420,7 +420,7 @@ def test_splits_on_too_many_variables_are_refused_with_their_number(tmp_path, mo
     ("text", "message"),
     [
         ("sum(v9)", "names no symbol that blocks share (v0, v1); give several variables, or a symbol"),
-        ("v0 + 1", "'v0' is no variable of the space toy outside of sum and product"),
+        ("v0 + 1", "'v0' is no variable of the space toy outside of sum, count and product"),
         ("b0_v0 == 3", "3 is no choice of b0_v0; choose one of 1, 4, 7"),
         ("log2(b0_v0 - 1)", "log2 of 0 is undefined"),
         ("1 / (b0_v0 - 1)", "division of 1 by 0"),

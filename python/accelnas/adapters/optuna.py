@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from accelnas.adapters.optuna_space import distributions, suggest
 from accelnas.adapters.shared import Objectives, OneByOne, bound_names, needs, seed_of_32_bits, violations
-from accelnas.exact.choices import with_choices
 from accelnas.search.objective import parse_sought
 
 if TYPE_CHECKING:
@@ -74,8 +73,7 @@ def optuna_objective(
     >>> bool(50 < accuracy < 80), list(trial.constraints)
     (True, ['macs <= 300.0'])
     """
-    bench, limits = with_choices(bench, subject_to)
-    return partial(_evaluate, bench, parse_sought(bench, objectives, limits))
+    return partial(_evaluate, *parse_sought(bench, objectives, subject_to))
 
 
 def _evaluate(bench: Predictor, sought: Sought, trial: Trial) -> float | tuple[float, ...]:
@@ -97,7 +95,8 @@ def study_directions(bench: Predictor, objectives: Objectives) -> list[str]:
     >>> study_directions(accelnas.load(), ["accuracy", "latency_zcu102"])
     ['maximize', 'minimize']
     """
-    maximised = parse_sought(bench, objectives).signs > 0
+    _, sought = parse_sought(bench, objectives)
+    maximised = sought.signs > 0
     return ["maximize" if more else "minimize" for more in maximised]
 
 

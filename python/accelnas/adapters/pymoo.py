@@ -9,7 +9,6 @@ import numpy as np
 
 from accelnas.adapters.shared import Objectives, needs, seed_of_32_bits, uniform_rows
 from accelnas.errors import SearchError
-from accelnas.exact.choices import with_choices
 from accelnas.search.objective import parse_sought
 
 if TYPE_CHECKING:
@@ -77,8 +76,7 @@ def to_pymoo(
     """
     with needs("pymoo"):
         from accelnas.adapters.pymoo_problem import BenchmarkProblem
-    bench, limits = with_choices(bench, subject_to)
-    return BenchmarkProblem(bench, parse_sought(bench, objectives, limits), dtype, threads)
+    return BenchmarkProblem(*parse_sought(bench, objectives, subject_to), dtype, threads)
 
 
 def decode(problem: SpaceProblem, x: Any) -> Rows:

@@ -10,7 +10,6 @@ import numpy as np
 from accelnas.arguments import check_threads, check_whole
 from accelnas.benchmark.opened import Opened
 from accelnas.errors import SearchError
-from accelnas.exact.choices import with_choices
 from accelnas.search.algorithms import ALGORITHMS, GradientAscent, native_algorithm, to_spec
 from accelnas.search.history import History, feasible
 from accelnas.search.objective import parse_sought
@@ -311,8 +310,8 @@ class Searching(Opened):
         noise: bool,
         clock: str | None,
     ) -> Setting:
-        bench, limits = with_choices(self, subject_to)
-        return Setting.of(bench, parse_sought(bench, objective, limits, penalty, within), within, noise, clock)
+        bench, sought = parse_sought(self, objective, subject_to, penalty, within)
+        return Setting.of(bench, sought, within, noise, clock)
 
 
 def _whole(budget: int, seed: int) -> tuple[int, int]:

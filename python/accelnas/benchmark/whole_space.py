@@ -138,7 +138,8 @@ class WholeSpace(Opened):
             A metric, sought in its own direction or a given one.
         subject_to : str, sequence of str, or mapping of str to (lower, upper)
             Constraints on predicted metrics in float64: ``"latency_zcu102 <= 5"``,
-            ``"200 <= macs < 300"``, or pairs of inclusive bounds, None for none.
+            ``"200 <= macs < 300"``, or pairs of inclusive bounds, None for none; and on choices:
+            ``"count(se == 1) <= 3"``, ``"sum(l) <= 16"``, ``"block1_k == block2_k"``, ``"block0_e in (1, 4)"``.
         within : mapping of str to a choice or several, optional
             What variables are fixed or restricted to; others have all their choices.
         k : int

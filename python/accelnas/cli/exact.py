@@ -23,7 +23,8 @@ ConstraintsOption = Annotated[
         "--subject-to",
         "-s",
         metavar="'METRIC <= NUMBER'",
-        text="Only architectures with this prediction; also >=, <, >, == and 'NUMBER <= METRIC <= NUMBER'. "
+        text="Only architectures with this prediction; also >=, <, >, == and 'NUMBER <= METRIC <= NUMBER'. Or with "
+        "such choices: 'count(se == 1) <= 3', 'sum(l) <= 16', 'block1_k == block2_k', 'block0_e in (1, 4)'. "
         "May be repeated.",
     ),
 ]

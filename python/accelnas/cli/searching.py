@@ -153,8 +153,8 @@ def setting_of(bench: Benchmark, objective: SoughtLike, task: dict[str, Any]) ->
     from accelnas.search.objective import parse_sought
     from accelnas.search.problem import Setting
 
-    sought = parse_sought(bench, objective, task["subject_to"], task["penalty"], task["within"])
-    return Setting.of(bench, sought, task["within"], task["noise"], task["clock"])
+    complete, sought = parse_sought(bench, objective, task["subject_to"], task["penalty"], task["within"])
+    return Setting.of(complete, sought, task["within"], task["noise"], task["clock"])
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import numpy as np
 
 from accelnas.arguments import check_direction, check_number
 from accelnas.errors import SearchError
+from accelnas.exact.choices import with_choices
 from accelnas.exact.constraints import Constraint, Constraints, parse_constraints
 from accelnas.exact.formulations import FORMULATIONS, Formulation, WeightedProduct, formulation_to_json, resolved_ranges
 from accelnas.exact.objectives import Objective, parse_objective, parse_objectives
@@ -153,8 +154,10 @@ def parse_sought(
     subject_to: Constraints = (),
     penalty: float | None = None,
     within: Within | None = None,
-) -> Sought:
-    """Read what is sought, in any of the forms that people write.
+) -> tuple[Predictor, Sought]:
+    """Read what is sought, in any of the forms that people write; give it with a benchmark that has all its metrics.
+
+    Constraints on choices are on metrics that are derived for them, see `accelnas.exact.choices`.
 
     Raises
     ------
@@ -168,18 +171,20 @@ def parse_sought(
     Examples
     --------
     >>> import accelnas
-    >>> str(parse_sought(accelnas.load(), ["accuracy", "latency_zcu102"], "macs <= 400"))
-    'maximise accuracy, minimise latency_zcu102 subject to macs <= 400.0'
+    >>> bench, sought = parse_sought(accelnas.load(), ["accuracy", "latency_zcu102"], ["macs <= 400", "sum(l) <= 16"])
+    >>> str(sought), "sum(l)" in bench.metrics
+    ('maximise accuracy, minimise latency_zcu102 subject to macs <= 400.0, sum(l) <= 16.0', True)
     """
+    bench, subject_to = with_choices(bench, subject_to)
     limits = parse_constraints(bench.metrics, subject_to)
     if penalty is not None:
         check_number("penalty", penalty, 0)
     if isinstance(objective, FunctionObjective) or (callable(objective) and not isinstance(objective, str)):
-        return _of_function(objective, limits, penalty)
+        return bench, _of_function(objective, limits, penalty)
     if isinstance(objective, tuple(FORMULATIONS.values())):
-        return _of_formulation(bench, cast("Formulation", objective), limits, penalty, subject_to, within)
+        return bench, _of_formulation(bench, cast("Formulation", objective), limits, penalty, subject_to, within)
     objectives = parse_objectives(bench.metrics, objective, 1, len(bench.metrics))  # type: ignore[arg-type]
-    return Sought(objectives, None, limits, penalty)
+    return bench, Sought(objectives, None, limits, penalty)
 
 
 def _of_function(given: Any, limits: tuple[Constraint, ...], penalty: float | None) -> Sought:
