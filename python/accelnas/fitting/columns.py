@@ -9,7 +9,7 @@ import numpy as np
 
 from accelnas.errors import DataError, SpaceError
 from accelnas.space.columns import FORMS, Form
-from accelnas.space.frames import Frame
+from accelnas.space.parts import Frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

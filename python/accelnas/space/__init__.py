@@ -1,7 +1,6 @@
 """Search spaces: finite products of categorical variables, and the forms of an architecture."""
 
 from accelnas.space.definition import Space, mnasnet_space
-from accelnas.space.frames import Frame
-from accelnas.space.parts import Architectures, Block, Choice, Rows, Variable
+from accelnas.space.parts import Architectures, Block, Choice, Frame, Rows, Variable
 
 __all__ = ["Architectures", "Block", "Choice", "Frame", "Rows", "Space", "Variable", "mnasnet_space"]

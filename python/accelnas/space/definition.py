@@ -17,7 +17,7 @@ from accelnas.errors import SpaceError
 from accelnas.files import parse_toml, read_text
 from accelnas.space.frames import encode
 from accelnas.space.parts import Architectures, Block, Choice, Rows, Variable
-from accelnas.space.spellings import Spellings, spellings
+from accelnas.space.spellings import Spellings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -113,7 +113,14 @@ class Space:
 
     @cached_property
     def _spellings(self) -> list[Spellings]:
-        return spellings(self)
+        try:
+            blocks = parse_toml(self._core.to_toml(), f"space {self.name}", SpaceError)["space"]["blocks"]
+        except ModuleNotFoundError:  # before Python 3.11, whoever needs labels needs the parser of the extra [build]
+            labels: list[Sequence[str]] = [()] * len(self.variables)
+        else:
+            labels = [variable.get("labels", ()) for block in blocks for variable in block["variables"]]
+        pairs = zip(self.variables, labels, strict=True)
+        return [Spellings(variable.choices, own, conditional=variable.conditional) for variable, own in pairs]
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:

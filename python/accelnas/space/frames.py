@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -12,6 +11,7 @@ from accelnas.arguments import check_choice, shown
 from accelnas.errors import MissingExtraError, ParameterError, SpaceError
 from accelnas.space.columns import Form, encode_columns
 from accelnas.space.forms import encode_plain, is_series
+from accelnas.space.parts import Frame
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,48 +20,11 @@ if TYPE_CHECKING:
 
     Labelled = list[tuple[Any, Any]]  # name and column
 
-__all__ = ["Frame", "Output", "check_output", "encode", "framed"]
+__all__ = ["Output", "check_output", "encode", "framed"]
 
 Output: TypeAlias = Literal["array", "frame"]
 
 _ARROW = ("__arrow_c_stream__", "__arrow_c_array__", "__dataframe__")
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """A data frame of architectures whose columns are not quite those that are expected.
-
-    Frames with a column of choices for each variable, in any order, or with one named ``architecture`` (readable
-    strings) or ``index`` (numbers) alone need no `Frame`. A cell is a choice itself, its text as the space writes it,
-    or, for a truth value, 0 or 1; cells of inactive variables are empty.
-
-    Parameters
-    ----------
-    frame : data frame, or mapping of str to column
-        Of pandas, Polars (lazy, too) or PyArrow, or whatever has ``__arrow_c_stream__`` or ``__arrow_c_array__``, which
-        Polars reads then; or columns by name: lists or NumPy arrays.
-    rename : mapping of str to str, optional
-        The frame's names to those of the space's variables, ``architecture`` or ``index``.
-    ignore_others : bool
-        Leave out columns that are neither; otherwise they are refused.
-
-    Examples
-    --------
-    >>> import accelnas
-    >>> bench = accelnas.load("nasbench-macro")
-    >>> columns = {f"layer{i}": ["identity", "mb6_k5"] for i in range(1, 8)}
-    >>> frame = Frame({"first": ["mb3_k3", "mb3_k3"], "note": ["a", "b"], **columns}, {"first": "layer0"}, True)
-    >>> bench.space.format(frame)
-    ['1_0_0_0-0_0_0_0', '1_2_2_2-2_2_2_2']
-    """
-
-    frame: Any
-    rename: Mapping[str, str] = field(default_factory=dict)
-    ignore_others: bool = False
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.rename, Mapping):
-            raise ParameterError(f"rename is {shown(self.rename)}; give a dict of the frame's names to the space's")
 
 
 def encode(space: Named, archs: Architectures) -> Rows:

@@ -2,27 +2,69 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from accelnas.arguments import shown
+from accelnas.errors import ParameterError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     import pandas
     import polars
     import pyarrow
 
     from accelnas import _core
-    from accelnas.space.frames import Frame
     from accelnas.space.spellings import Spellings
 
-__all__ = ["Architectures", "Block", "Choice", "Named", "Rows", "Variable"]
+__all__ = ["Architectures", "Block", "Choice", "Frame", "Named", "Rows", "Variable"]
 
 Choice: TypeAlias = "bool | int | float | str"
 Rows: TypeAlias = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A data frame of architectures whose columns are not quite those that are expected.
+
+    Frames with a column of choices for each variable, in any order, or with one named ``architecture`` (readable
+    strings) or ``index`` (numbers) alone need no `Frame`. A cell is a choice itself, its text as the space writes it,
+    or, for a truth value, 0 or 1; cells of inactive variables are empty.
+
+    Parameters
+    ----------
+    frame : data frame, or mapping of str to column
+        Of pandas, Polars (lazy, too) or PyArrow, or whatever has ``__arrow_c_stream__`` or ``__arrow_c_array__``, which
+        Polars reads then; or columns by name: lists or NumPy arrays.
+    rename : mapping of str to str, optional
+        The frame's names to those of the space's variables, ``architecture`` or ``index``.
+    ignore_others : bool
+        Leave out columns that are neither; otherwise they are refused.
+
+    Examples
+    --------
+    >>> import accelnas
+    >>> bench = accelnas.load("nasbench-macro")
+    >>> columns = {f"layer{i}": ["identity", "mb6_k5"] for i in range(1, 8)}
+    >>> frame = Frame({"first": ["mb3_k3", "mb3_k3"], "note": ["a", "b"], **columns}, {"first": "layer0"}, True)
+    >>> bench.space.format(frame)
+    ['1_0_0_0-0_0_0_0', '1_2_2_2-2_2_2_2']
+    """
+
+    frame: Any
+    rename: Mapping[str, str] = field(default_factory=dict)
+    ignore_others: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.rename, Mapping):
+            raise ParameterError(f"rename is {shown(self.rename)}; give a dict of the frame's names to the space's")
+
+
 Architectures: TypeAlias = (
     "Mapping[str, Choice] | str | int | Sequence[Mapping[str, Choice]] | Sequence[str] | Sequence[int]"
     " | Sequence[Sequence[int]] | NDArray[Any] | Frame | pandas.DataFrame"

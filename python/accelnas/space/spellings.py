@@ -8,28 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accelnas.errors import SpaceError
-from accelnas.files import parse_toml
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from accelnas.space.parts import Choice, Named, Variable
-
-__all__ = ["Spellings", "is_missing", "spellings"]
+__all__ = ["Spellings", "is_missing"]
 
 _LARGEST = 2**64  # of numbers that are written: Python refuses to write thousands of digits
-
-
-def spellings(space: Named) -> list[Spellings]:
-    """Give the spellings of each variable, in order."""
-    try:
-        blocks = parse_toml(space._core.to_toml(), f"space {space.name}", SpaceError)["space"]["blocks"]
-    except ModuleNotFoundError:  # before Python 3.11, whoever needs labels needs the parser of the extra [build]
-        labels: list[Sequence[str]] = [()] * len(space.variables)
-    else:
-        labels = [variable.get("labels", ()) for block in blocks for variable in block["variables"]]
-    return [Spellings(variable, own) for variable, own in zip(space.variables, labels, strict=True)]
 
 
 def is_missing(value: object) -> bool:
@@ -48,26 +32,25 @@ class Spellings:
 
     Examples
     --------
-    >>> from accelnas.space import mnasnet_space
-    >>> expansion, *_, squeeze = spellings(mnasnet_space())[:4]
+    >>> expansion, squeeze = Spellings([1, 4, 6]), Spellings([False, True])
     >>> [expansion.code(value) for value in (4, 4.0, " 4 ", True, None)]
     [1, 1, 1, None, None]
     >>> [squeeze.code(value) for value in (True, "TRUE", 1, 2)]
     [1, 1, 1, None]
     """
 
-    def __init__(self, variable: Variable, labels: Sequence[str] = ()) -> None:
-        self.inactive = len(variable.choices) if variable.conditional else None
-        self._exact = {(type(choice), choice): code for code, choice in enumerate(variable.choices)}
+    def __init__(self, choices: Sequence[object], labels: Sequence[str] = (), *, conditional: bool = False) -> None:
+        self.inactive = len(choices) if conditional else None
+        self._exact = {(type(choice), choice): code for code, choice in enumerate(choices)}
         self._equal: dict[float | Decimal, int] = {}  # numbers and truth values
         self._texts: dict[str, int] = {}
-        forms = [[_text(choice) for choice in variable.choices], list(labels)]
-        forms += [[_other_text(choice) for choice in variable.choices]]
+        forms = [[str(choice) for choice in choices], list(labels)]
+        forms += [[_other_text(choice) for choice in choices]]
         for form in forms:  # a choice's own text comes first
             for code, text in enumerate(form):
                 self._texts.setdefault(text, code)
-        for code, choice in enumerate(variable.choices):
-            if not isinstance(choice, str):
+        for code, choice in enumerate(choices):
+            if isinstance(choice, (bool, int, float)):
                 self._equal.setdefault(choice, code)
         if self.inactive is not None:
             self._texts.setdefault("~", self.inactive)
@@ -107,11 +90,7 @@ class Spellings:
         return self.integers if all(kind is bool for kind, _ in self._exact) else {}
 
 
-def _text(choice: Choice) -> str:
-    return str(choice)
-
-
-def _other_text(choice: Choice) -> str:
+def _other_text(choice: object) -> str:
     """Write a choice in another way: a truth value as the space does, a whole number as a fraction."""
     if isinstance(choice, bool):
         return str(int(choice))
