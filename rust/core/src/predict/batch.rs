@@ -235,6 +235,31 @@ mod tests {
     }
 
     #[test]
+    fn deviations_of_members_that_are_trees_are_those_of_float64() {
+        let space = mnasnet();
+        let rows = space.sample(300, 4, false).unwrap();
+        for link in [Link::Identity, Link::Reciprocal, Link::Log, Link::Below(70.0), Link::Above(-3.0)] {
+            for members in [1, 2, 17] {
+                let mut forests: Vec<_> = (0..members).map(|m| forest(&space, 5, 6, 8, m as u64)).collect();
+                // Far from 0, where reciprocals are steep, and near enough to each other for exponentials.
+                forests.iter_mut().for_each(|forest| (forest.scale, forest.bias) = (0.02, 3.0));
+                let surrogate = lower(&space, &forests.iter().collect::<Vec<_>>(), &run()).unwrap();
+                assert!(!surrogate.forests.is_empty());
+                let predictor = Predictor::new(surrogate, link, None).unwrap();
+                let (_, std) = predicted(&space, &predictor, &rows, &run());
+                let (_, exact) = predictor.predict_f64(&space, &rows, Some(Std::Total), &run()).unwrap();
+                let exact = exact.unwrap();
+                let mean = exact.iter().sum::<f64>() / exact.len() as f64;
+                assert!(members == 1 || mean > 0.0);
+                for (&std, &exact) in std.iter().zip(&exact) {
+                    let error = (f64::from(std) - exact).abs();
+                    assert!(error <= 2e-3 * mean + 1e-4 * exact, "{link:?}, {members} members: {std} is not {exact}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn bits_do_not_depend_on_batch_threads_or_path() {
         let space = mnasnet();
         for (depth, variables) in [(3, 3), (6, 8)] {

@@ -172,7 +172,7 @@ impl Predictor {
         for (i, std) in std.iter_mut().enumerate() {
             let rows = lanes.iter().skip(i).step_by(ROWS);
             let variance = match self.link {
-                Link::Identity => {
+                Link::Identity if forests == 0 => {
                     members.unit * members.unit * {
                         let mut spread = Spread::<f32>::default();
                         for (lanes, constants) in rows.zip(&members.constants) {
