@@ -7,7 +7,7 @@ from pathlib import Path
 SOURCE = Path(__file__).parent.parent / "rust/core/src"
 BASE = ["error", "hash", "memory", "rng", "threads", "metric"]
 FLOW = ["space", "source", "tables", "layout", "kernels", "surrogate", "predict", "store", "measure"]
-EXACT = ["question", "fixed", "sensitivity", "prepared", "bounds", "starts", "state", "answers", "task"]
+EXACT = ["question", "fixed", "sensitivity", "screen", "prepared", "bounds", "starts", "state", "answers", "task"]
 SEARCH = ["problem", "quality", "algorithms", "runs"]
 LAYERS = [*BASE, *FLOW, *(f"exact::{name}" for name in EXACT), *(f"search::{name}" for name in SEARCH)]
 PATH = re.compile(r"\b(?:crate|super)::(?:\w+::)*(?:\w+|\{|\*)")

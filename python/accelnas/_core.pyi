@@ -101,6 +101,22 @@ class Benchmark:
     def provenance(self, metric: int) -> dict[str, str]: ...
     def deviation_bound(self, metric: int) -> float: ...
     def uncertainty(self, metric: int) -> dict[str, Any] | None: ...
+    def deviations_at(self, metric: int, probability: float) -> float: ...
+    def with_deviation(
+        self,
+        name: str,
+        metric: int,
+        count: float,
+        *,
+        unit: str,
+        direction: str,
+        link: str,
+        noise: float | None,
+        description: str,
+        provenance: dict[str, str],
+        limit: float | None = None,
+        uncertainty: dict[str, Any] | None = None,
+    ) -> Benchmark: ...
     def surrogate(self, metric: int) -> Surrogate: ...
     def with_metric(
         self,

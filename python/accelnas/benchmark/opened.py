@@ -96,7 +96,10 @@ class Opened:
             Name of the new metric, a Python identifier.
         expression : str
             Numbers, names of metrics, ``+ - * / **`` and the functions abs, exp, log, max, min, sqrt; or a formula of
-            choices, such as ``sum(l)`` or ``count(se == 1)``, see `accelnas.models.formulas.formula`.
+            choices, such as ``sum(l)`` or ``count(se == 1)``, see `accelnas.models.formulas.formula`; or, by itself,
+            ``quantile(latency_zcu102, 0.95)``, which a measurement is not above with this probability, or
+            ``sigma(accuracy, -1)``, so many total standard deviations above the prediction (as `predict_interval`
+            takes them, on the scale of the link).
         unit, description : str
             What the values are.
         direction : {"maximise", "minimise"}

@@ -29,6 +29,7 @@ class Tradeoffs(WholeSpace):
         *,
         subject_to: Constraints = (),
         within: Within | None = None,
+        risk: float = 0.0,
         options: RunOptions | None = None,
         threads: int | None = None,
         progress: Progress | None = None,
@@ -39,8 +40,8 @@ class Tradeoffs(WholeSpace):
         ----------
         objectives : sequence of str or (str, {"maximise", "minimise"})
             2 or 3 metrics, in their own direction or a given one.
-        subject_to, within, options, threads, progress
-            As for `best`.
+        subject_to, within, risk, options, threads, progress
+            As for `best`; risk is taken in all objectives but exact ones.
 
         Returns
         -------
@@ -64,7 +65,7 @@ class Tradeoffs(WholeSpace):
         >>> bool((steps < 0).all())  # less accurate and faster from point to point
         True
         """
-        question = FrontQuestion(objectives, subject_to, within)
+        question = FrontQuestion(objectives, subject_to, within, risk)
         result: FrontResult = self.solve(question, options=options, threads=threads, progress=progress)
         return result
 

@@ -126,6 +126,7 @@ class WholeSpace(Opened):
         subject_to: Constraints = (),
         within: Within | None = None,
         k: int = 1,
+        risk: float = 0.0,
         options: RunOptions | None = None,
         threads: int | None = None,
         progress: Progress | None = None,
@@ -140,10 +141,14 @@ class WholeSpace(Opened):
             Constraints on predicted metrics in float64: ``"latency_zcu102 <= 5"``,
             ``"200 <= macs < 300"``, or pairs of inclusive bounds, None for none; and on choices:
             ``"count(se == 1) <= 3"``, ``"sum(l) <= 16"``, ``"block1_k == block2_k"``, ``"block0_e in (1, 4)"``.
+            With ``"latency_zcu102 <= 5 with 0.95"`` the limit holds for a measurement with this probability.
         within : mapping of str to a choice or several, optional
             What variables are fixed or restricted to; others have all their choices.
         k : int
             How many; 1 to 10,000.
+        risk : float
+            How many total standard deviations the objective is on the safe side of the prediction, on the scale of its
+            link: with 1, the accuracy less its deviation. `Benchmark.derive` gives quantiles.
         options : RunOptions, optional
             Engine, checkpoint and time limit, which long searches need.
         threads : int, optional
@@ -180,7 +185,7 @@ class WholeSpace(Opened):
         >>> found.architectures.shape, bool(found.metric_values["latency_zcu102"][0] <= 5)
         ((1, 28), True)
         """
-        question = BestQuestion(objective, subject_to, within, k)
+        question = BestQuestion(objective, subject_to, within, k, risk)
         result: BestResult = self.solve(question, options=options, threads=threads, progress=progress)
         return result
 

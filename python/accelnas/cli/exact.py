@@ -24,7 +24,8 @@ ConstraintsOption = Annotated[
         "-s",
         metavar="'METRIC <= NUMBER'",
         text="Only architectures with this prediction; also >=, <, >, == and 'NUMBER <= METRIC <= NUMBER'. Or with "
-        "such choices: 'count(se == 1) <= 3', 'sum(l) <= 16', 'block1_k == block2_k', 'block0_e in (1, 4)'. "
+        "such choices: 'count(se == 1) <= 3', 'sum(l) <= 16', 'block1_k == block2_k', 'block0_e in (1, 4)'. Or with a "
+        "probability that a measurement keeps it: 'METRIC <= NUMBER with 0.95'. "
         "May be repeated.",
     ),
 ]
@@ -35,6 +36,12 @@ WithinOption = Annotated[
         "-w",
         metavar="VARIABLE=CHOICE[,CHOICE]",
         text="Only architectures with one of these choices, such as block1_k=3,5. May be repeated.",
+    ),
+]
+RiskOption = Annotated[
+    float,
+    typer.Option(
+        "--risk", min=0, metavar="K", help="Seek values that are so many standard deviations on the safe side."
     ),
 ]
 CertificateOption = Annotated[

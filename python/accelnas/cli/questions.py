@@ -15,6 +15,7 @@ from accelnas.cli.exact import (
     NO_SAMPLES,
     Proven,
     Restricted,
+    RiskOption,
     Sampled,
     WithinOption,
     Written,
@@ -67,6 +68,7 @@ def _answer(
     "accelnas best accuracy",
     "accelnas best accuracy -s 'latency_zcu102 <= 5' -s 'params < 6' -k 10 -o best.csv",
     "accelnas best throughput_a100 -s 'accuracy >= 66' -w block0_e=1,4 --certificate fastest.json",
+    "accelnas best accuracy --risk 1 -s 'latency_zcu102 <= 5 with 0.95'",
 )
 def best(
     metric: Annotated[
@@ -75,6 +77,7 @@ def best(
     ],
     *,
     k: Annotated[int, typer.Option("-k", min=1, help="How many of the best.")] = 1,
+    risk: RiskOption = 0.0,
     restricted: Restricted,
     written: Written,
     proven: Proven,
@@ -83,9 +86,10 @@ def best(
     """Find the best architectures of the whole space, and prove that none is better.
 
     Nothing is sampled: bounds exclude most architectures, the others are evaluated one by one. Values are
-    predictions, exact in float64; how far measurements lie from them is another question.
+    predictions, exact in float64; measurements lie off them: --risk 1 takes off one standard deviation, and limits
+    'with 0.95' are kept by measurements with this probability.
     """
-    question = BestQuestion(parse_direction(metric), k=k, **restricted.of(opened.bench))
+    question = BestQuestion(parse_direction(metric), k=k, risk=risk, **restricted.of(opened.bench))
     _answer(opened, question, proven, written)
 
 
@@ -94,12 +98,20 @@ def best(
     "accelnas front accuracy,throughput_a100 -s 'params <= 6' --plot front.svg",
     "accelnas front accuracy,macs,peak_memory:maximise -w block0_e=1 -w block1_e=6",
 )
-def front(metrics: MetricsArgument, restricted: Restricted, written: Written, proven: Proven, opened: Computed) -> None:
+def front(
+    metrics: MetricsArgument,
+    *,
+    risk: RiskOption = 0.0,
+    restricted: Restricted,
+    written: Written,
+    proven: Proven,
+    opened: Computed,
+) -> None:
     """Find the Pareto front of two or three metrics over the whole space, and prove that no point is missing.
 
     Ctrl-C ends the search with what is proven so far, marked as interrupted; the exit code is 130 then.
     """
-    question = FrontQuestion(_objectives(metrics), **restricted.of(opened.bench))
+    question = FrontQuestion(_objectives(metrics), risk=risk, **restricted.of(opened.bench))
     _answer(opened, question, proven, written)
 
 

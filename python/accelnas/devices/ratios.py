@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from accelnas.errors import MetricError, SearchError, SpaceError
-from accelnas.exact.choices import with_choices
+from accelnas.exact.derivations import with_limits
 from accelnas.exact.constraints import parse_constraints, require_tables
 from accelnas.exact.engine import Run
 from accelnas.exact.questions import BestQuestion
@@ -123,7 +123,7 @@ def require_one_unit(metrics: Mapping[str, Metric], devices: Sequence[str]) -> M
 
 def texts_of(bench: Predictor, subject_to: Constraints) -> tuple[str, ...]:
     """Give constraints of any form as texts, to which others can be added."""
-    bench, limits = with_choices(bench, subject_to)
+    bench, limits = with_limits(bench, subject_to)
     return tuple(map(str, parse_constraints(bench.metrics, limits)))
 
 

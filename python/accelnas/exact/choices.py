@@ -1,25 +1,22 @@
-"""Constraints on choices: what people write, as ranges of metrics that are derived from choices."""
+"""Constraints on choices: what people write, as ranges of formulas."""
 
 from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Iterable, Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from accelnas.errors import MetricError, SearchError
-from accelnas.exact.constraints import Constraint
 from accelnas.models.derived import is_of_choices
 from accelnas.models.formulas import EACH, TERMS, names_in
 
 if TYPE_CHECKING:
-    from accelnas.exact.constraints import Constraints
+    from collections.abc import Mapping
+
     from accelnas.models.predictor import Predictor
 
-    Bench = TypeVar("Bench", bound=Predictor)
-
-__all__ = ["with_choices"]
+__all__ = ["on_choices", "ranges"]
 
 _HOW = "write it like 'sum(l) <= 16', 'block0_e in (1, 4)' or 'block1_k == block2_k'"
 _MIRRORED: Mapping[type[ast.cmpop], type[ast.cmpop]] = {
@@ -27,45 +24,25 @@ _MIRRORED: Mapping[type[ast.cmpop], type[ast.cmpop]] = {
 }  # fmt: skip
 
 
-def with_choices(bench: Bench, subject_to: Constraints) -> tuple[Bench, Constraints]:
-    """Give a benchmark whose metrics all constraints are on: those on choices are derived, named as their formula.
-
-    Parameters
-    ----------
-    bench : Predictor
-        The benchmark.
-    subject_to : Constraints
-        Constraints; texts such as ``"count(se == 1) <= 3"``, ``"block1_k == block2_k"`` and ``"block0_e in (1, 4)"``,
-        whose names are variables and symbols alone, are on choices.
+def on_choices(bench: Predictor, text: str) -> list[tuple[str, float, float]]:
+    """Read a constraint on choices: formulas, and the closed ranges of their values; none where it is on metrics.
 
     Raises
     ------
     MetricError
-        If a formula is undefined or names no choice.
+        If it is on choices and on something else.
+    SearchError
+        If it can't be read.
 
     Examples
     --------
     >>> import accelnas
-    >>> bench, limits = with_choices(accelnas.load(), ["macs <= 300", "9 <= sum(l) <= 16", "block1_k == block2_k"])
-    >>> [str(limit) for limit in limits]
-    ['macs <= 300', 'sum(l) >= 9.0', 'sum(l) <= 16.0', 'block1_k - block2_k == 0.0']
-    >>> bench.predict([[2, 0, choice, 0] * 7 for choice in range(3)], "sum(l)")
-    array([ 7., 14., 21.], dtype=float32)
+    >>> on_choices(accelnas.load(), "9 <= sum(l) <= 16")
+    [('sum(l)', 9.0, inf), ('sum(l)', -inf, 16.0)]
+    >>> on_choices(accelnas.load(), "macs <= 300")
+    []
     """
-    if isinstance(subject_to, Mapping):
-        for formula in subject_to:
-            if isinstance(formula, str) and formula not in bench.metrics:
-                bench = _with_metric(bench, formula)
-        return bench, subject_to
-    limits: list[str | Constraint] = []
-    for text in subject_to if isinstance(subject_to, Iterable) and not isinstance(subject_to, str) else [subject_to]:
-        if not isinstance(text, str) or not _is_on_choices(bench, text):
-            limits.append(text)
-            continue
-        for formula, lower, upper in _ranges(ast.parse(text.strip(), mode="eval").body):
-            bench = _with_metric(bench, formula)
-            limits.append(Constraint(formula, lower, upper))
-    return bench, limits
+    return ranges(ast.parse(text.strip(), mode="eval").body) if _is_on_choices(bench, text) else []
 
 
 def _is_on_choices(bench: Predictor, text: str) -> bool:
@@ -88,18 +65,11 @@ def _is_on_choices(bench: Predictor, text: str) -> bool:
     raise SearchError(f"constraint {text!r} can't be read; {_HOW}")
 
 
-def _with_metric(bench: Bench, formula: str) -> Bench:
-    if formula in bench.metrics or not is_of_choices(formula, bench.space, bench.metrics):
-        return bench
-    derived: Bench = bench.derive(formula, formula, direction="minimise")  # type: ignore[assignment]
-    return derived
-
-
-def _ranges(tree: ast.expr) -> list[tuple[str, float, float]]:
-    """Formulas, and the ranges that they have to be in."""
+def ranges(tree: ast.expr) -> list[tuple[str, float, float]]:
+    """Give formulas, and the closed ranges that a comparison of them leaves."""
     match tree:
         case ast.BoolOp(op=ast.And(), values=values):
-            return [found for value in values for found in _ranges(value)]
+            return [found for value in values for found in ranges(value)]
         case ast.Compare(left=left, ops=ops, comparators=others) if all(type(op) in _MIRRORED for op in ops):
             sides = [left, *others]
             return [_range(a, op, b) for op, (a, b) in zip(ops, pairwise(sides), strict=True)]

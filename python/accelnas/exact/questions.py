@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from accelnas._core import MAX_BEST, MAX_BINS, MAX_OBJECTIVES
 from accelnas.arguments import check_number, check_whole
 from accelnas.errors import SearchError
-from accelnas.exact.choices import with_choices
+from accelnas.exact.derivations import with_derived, with_limits, with_objectives
 from accelnas.exact.constraints import parse_constraints
 from accelnas.exact.formulations import FORMULATIONS, Formulation, formulation_from_json, formulation_to_json
 from accelnas.exact.objectives import parse_objective, parse_objectives, parse_within
@@ -55,6 +55,10 @@ def _said(help: str, default: Any = MISSING, **limits: int) -> Any:  # noqa: A00
 
 def _subject_to() -> Any:
     return _said("Only architectures with these predictions, such as 'latency_zcu102 <= 5'.", ())
+
+
+def _risk() -> Any:
+    return _said("How many standard deviations to take off every objective.", 0.0)
 
 
 def _within() -> Any:
@@ -110,11 +114,21 @@ class Question(ABC):
 
 
 def on_metrics(bench: Predictor, question: Question) -> tuple[Predictor, Question]:
-    """Give a benchmark and a question whose constraints are all on metrics of it, those on choices, too."""
-    if not getattr(question, "subject_to", ()):
-        return bench, question
-    bench, limits = with_choices(bench, question.subject_to)  # type: ignore[attr-defined]
-    return bench, replace(question, subject_to=limits)  # type: ignore[call-arg]
+    """Give a benchmark and a question whose objectives and constraints are all metrics of it."""
+    risk = getattr(question, "risk", 0.0)
+    changes: dict[str, Any] = {"risk": 0.0} if risk else {}
+    match question:
+        case BestQuestion() | RankQuestion():
+            bench, (changes["objective"],) = with_objectives(bench, [question.objective], risk)
+        case DistributionQuestion():
+            bench = with_derived(bench, [question.metric])
+        case ScalarisedQuestion():
+            bench = with_derived(bench, question.formulation.weights)
+        case FrontQuestion() | LexicographicQuestion() if not isinstance(question.objectives, str):
+            bench, changes["objectives"] = with_objectives(bench, question.objectives, risk)
+    if getattr(question, "subject_to", ()):
+        bench, changes["subject_to"] = with_limits(bench, question.subject_to)  # type: ignore[attr-defined]
+    return bench, replace(question, **changes)
 
 
 @dataclass(frozen=True)
@@ -134,6 +148,7 @@ class BestQuestion(Question):
     subject_to: Constraints = _subject_to()
     within: Within | None = _within()
     k: int = _said("How many of the best.", 1, least=1, most=MAX_BEST)
+    risk: float = _risk()
 
     def resolve(self, bench: Predictor) -> ResolvedQuestion:
         """Read the question for a benchmark."""
@@ -157,6 +172,7 @@ class FrontQuestion(Question):
     objectives: Sequence[ObjectiveLike] = _said("2 or 3 metrics, each with its own direction or another one.")
     subject_to: Constraints = _subject_to()
     within: Within | None = _within()
+    risk: float = _risk()
 
     def resolve(self, bench: Predictor) -> ResolvedQuestion:
         """Read the question for a benchmark."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -15,9 +17,10 @@ import numpy as np
 from accelnas.errors import ArtifactError, MetricError
 from accelnas.exact.artifacts import artifact
 from accelnas.files import MODEL, read_bytes
-from accelnas.models.derived import is_of_choices
-from accelnas.models.expressions import evaluate, metric_names, parse
+from accelnas.models.derived import is_of_choices, is_sum
+from accelnas.models.expressions import LinkedSum, evaluate, metric_names, parse, simplify
 from accelnas.models.formulas import summands
+from accelnas.models.quantiles import off_prediction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +28,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accelnas.models.predictor import Predictor
+    from accelnas.models.quantiles import OffPrediction
     from accelnas.space import Space
+
+    Floats = NDArray[np.float64]
 
 __all__ = ["recompute"]
 
@@ -54,10 +60,13 @@ def recompute(bench: Predictor, metric: str, rows: NDArray[np.uint8]) -> NDArray
     """
     expression = bench.metrics[metric].expression
     if expression is None:
-        return _from_file(bench, metric, rows)
+        return _from_file(bench, metric, rows).values()
     if is_of_choices(expression, bench.space, bench.metrics):
         constant, parts = summands(expression, bench.space)
         return np.asarray(sum((part.at(rows) for part in parts), np.full(len(rows), constant)))
+    off = off_prediction(expression)
+    if off is not None:
+        return _linked(bench, off.metric, rows).off(off)
     tree = parse(expression)
     values = {name: recompute(bench, name, rows)[:, None] for name in metric_names(tree)}
 
@@ -67,7 +76,63 @@ def recompute(bench: Predictor, metric: str, rows: NDArray[np.uint8]) -> NDArray
     return np.broadcast_to(evaluate(tree, values, refuse), (len(rows), 1))[:, 0]
 
 
-def _from_file(bench: Predictor, metric: str, rows: NDArray[np.uint8]) -> NDArray[np.float64]:
+@dataclass(frozen=True)
+class _Linked:
+    """A metric on the scale of its link: members (n, members), and what they all miss (n,), where that is known."""
+
+    link: str
+    limit: float
+    members: Floats
+    residuals: Floats | None
+    scores: Floats | None
+
+    def values(self) -> Floats:
+        """Give the metric's values, in its unit."""
+        return self._inverse(self.members.mean(axis=1))
+
+    def off(self, off: OffPrediction) -> Floats:
+        """Give values off the prediction."""
+        if self.residuals is None or self.scores is None:
+            raise MetricError(f"{off.metric} comes without held-out errors")
+        sign, count = -1.0 if self.link == "reciprocal" else 1.0, off.number
+        if off.function == "quantile":
+            rank = math.ceil((len(self.scores) + 1) * abs(2 * off.number - 1) * (1 - 1e-12))
+            count = math.copysign(float(self.scores[rank - 1]), off.number - 0.5) if off.number != 0.5 else 0.0  # noqa: PLR2004
+        linked = self.members.mean(axis=1) + sign * count * np.hypot(self.members.std(axis=1), self.residuals)
+        largest = np.finfo(np.float64).max
+        if self.link == "reciprocal":
+            return np.where(linked > 0, self._inverse(np.maximum(linked, 1 / largest)), largest)
+        return np.clip(self._inverse(linked), -largest, largest)
+
+    def _inverse(self, linked: Floats) -> Floats:
+        match self.link:
+            case "reciprocal":
+                return np.asarray(1.0 / linked)
+            case "log":
+                return np.asarray(np.exp(linked))
+            case "below":
+                return np.asarray(self.limit - np.exp(-linked))
+            case "above":
+                return np.asarray(self.limit + np.exp(linked))
+        return linked
+
+
+def _linked(bench: Predictor, metric: str, rows: NDArray[np.uint8]) -> _Linked:
+    """Give a metric on the scale of its link, where it is a multiple of one that has a file."""
+    expression = bench.metrics[metric].expression
+    if expression is None:
+        return _from_file(bench, metric, rows)
+    sums = {n: LinkedSum(m.link, {n: 1.0}, limit=m.limit) if is_sum(m) else None for n, m in bench.metrics.items()}
+    form = simplify(parse(expression), sums)
+    if form is None or len(form.weights) != 1:
+        raise MetricError(f"{metric} = {expression} is no multiple of one metric")
+    ((name, weight),) = form.weights.items()
+    of = _linked(bench, name, rows)
+    residuals = None if of.residuals is None else abs(weight) * of.residuals
+    return replace(of, link=form.link, limit=form.limit or 0.0, members=weight * of.members + form.constant, residuals=residuals)
+
+
+def _from_file(bench: Predictor, metric: str, rows: NDArray[np.uint8]) -> _Linked:
     path, sha256 = artifact(bench, metric)
     data = read_bytes(path, MODEL)
     found = hashlib.sha256(data).hexdigest()
@@ -75,29 +140,26 @@ def _from_file(bench: Predictor, metric: str, rows: NDArray[np.uint8]) -> NDArra
         raise ArtifactError(f"{path} has SHA-256 {found}, benchmark.toml says {sha256}; compile it again")
     tensors, header = _tensors(data)
     states, cards = _states(bench.space, rows, header["granularity"])
-    sums = np.full(len(rows), tensors["constants"].mean())
-    if "forest.member_trees" in tensors:
-        sums += _leaves(tensors, rows) / len(tensors["constants"])
-    cells = tensors["table_cells"].astype(np.float64).mean(axis=0)
+    cells = tensors["table_cells"].astype(np.float64)
+    members = np.tile(tensors["constants"], (len(rows), 1))
     axes = [[int(axis) for axis in row if axis != _NO_AXIS] for row in tensors["table_axes"]]
     given = header.get("form") == "given"  # tables of all cells
     free = [tuple(cards[axis] - (not given) for axis in some) for some in axes]
     offsets = np.concatenate([[0], np.cumsum([np.prod(shape, dtype=int) for shape in free])]).astype(int)
     for some, shape, (start, stop) in zip(axes, free, pairwise(offsets.tolist()), strict=True):
-        table = cells[start:stop].reshape(shape)
-        sums += (table if given else _expanded(table))[tuple(states[axis] for axis in some)]
-    match header["link"]:
-        case "reciprocal":
-            values = 1.0 / sums
-        case "log":
-            values = np.exp(sums)
-        case {"below": limit}:
-            values = limit - np.exp(-sums)
-        case {"above": limit}:
-            values = limit + np.exp(sums)
-        case _:
-            values = sums
-    return np.asarray(values, np.float64)
+        at = tuple(states[axis] for axis in some)
+        for member, own in enumerate(cells):
+            table = own[start:stop].reshape(shape)
+            members[:, member] += (table if given else _expanded(table))[at]
+    if "forest.member_trees" in tensors:
+        members += _leaves(tensors, rows)
+    ((link, limit),) = header["link"].items() if isinstance(header["link"], dict) else [(header["link"], 0.0)]
+    residuals = None
+    if "uncertainty.residual" in tensors:
+        sizes = [len(v.states) for v in bench.space.variables]
+        factors = tensors["uncertainty.factors"][np.cumsum([0, *sizes[:-1]]) + rows]
+        residuals = tensors["uncertainty.residual"][0] * factors.prod(axis=1)
+    return _Linked(link, limit, members, residuals, tensors.get("uncertainty.scores"))
 
 
 def _tensors(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
@@ -137,8 +199,8 @@ def _expanded(free: NDArray[np.float64]) -> NDArray[np.float64]:
     return free
 
 
-def _leaves(tensors: Mapping[str, NDArray[Any]], rows: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Walk all trees: a split's left child follows it, its right child follows its left subtree."""
+def _leaves(tensors: Mapping[str, NDArray[Any]], rows: NDArray[np.uint8]) -> Floats:
+    """Walk each member's trees: a split's left child follows it, its right child follows its left subtree."""
     variables, goes_left, values = (tensors[f"forest.{name}"] for name in ("variables", "goes_left", "values"))
     is_leaf = variables == np.iinfo(variables.dtype).max
     split, leaf = np.cumsum(~is_leaf) - 1, np.cumsum(is_leaf) - 1
@@ -149,13 +211,14 @@ def _leaves(tensors: Mapping[str, NDArray[Any]], rows: NDArray[np.uint8]) -> NDA
             later.pop()
             right[node] = later.pop()
         later.append(node)
-    sums = np.zeros(len(rows))
-    for root in tensors["forest.tree_nodes"][:-1].astype(int):
+    firsts = tensors["forest.member_trees"].astype(int)
+    sums = np.zeros((len(rows), len(firsts) - 1))
+    for tree, root in enumerate(tensors["forest.tree_nodes"][:-1].astype(int)):
         at = np.full(len(rows), root)
         while (moving := np.flatnonzero(~is_leaf[at])).size:
             nodes = at[moving]
             choices = rows[moving, variables[nodes]]
             is_left = goes_left[split[nodes], choices // 8] >> (choices % 8) & 1
             at[moving] = np.where(is_left, nodes + 1, right[nodes])
-        sums += values[leaf[at]]
+        sums[:, np.searchsorted(firsts, tree, side="right") - 1] += values[leaf[at]]
     return sums

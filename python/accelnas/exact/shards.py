@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelnas.errors import SearchError
 from accelnas.exact.answer import certified, rest_on
-from accelnas.exact.choices import with_choices
+from accelnas.exact.derivations import with_derived
 from accelnas.exact.claims import checked_question
 from accelnas.exact.engine import Finished, Run, prepare, run
 from accelnas.exact.fields import Fields
@@ -198,7 +198,7 @@ def merge_shards(bench: Predictor, parts: Sequence[Part | str | PathLike[str]]) 
     given = [Part.from_json(part.to_json()) if isinstance(part, Part) else Part.load(part) for part in parts]
     if not given:
         raise SearchError("no shards to merge; give all that were made")
-    bench, _ = with_choices(bench, given[0].question["constraints"])
+    bench = with_derived(bench, [*given[0].question["objectives"], *given[0].question["constraints"]])
     question = ResolvedQuestion.from_json(bench, given[0].question)
     key = question.key(bench)
     if foreign := [part for part in given if (part.key, part.parts) != (key, given[0].parts)]:

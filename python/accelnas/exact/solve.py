@@ -14,7 +14,7 @@ from accelnas.exact.formulations import WeightedSum, resolved_ranges
 from accelnas.exact.kinds import BestResult, ScalarisedResult
 from accelnas.exact.objectives import parse_objectives
 from accelnas.exact.questions import BestQuestion, LexicographicQuestion, RankQuestion, ScalarisedQuestion, on_metrics
-from accelnas.models.derived import unused_name
+from accelnas.models.derived import is_sum, unused_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +60,7 @@ def _is_table(metrics: Mapping[str, Metric], names: list[str]) -> bool:
     """Whether a weighted sum is a sum of tables: of ensembles of one size, on the metrics' own scale."""
     known = [metrics[name] for name in names if name in metrics]
     members = {metric.members for metric in known if metric.members > 1}
-    return len(members) < 2 and all(metric.exact and metric.link == "identity" for metric in known)
+    return len(members) < 2 and all(is_sum(metric) and metric.link == "identity" for metric in known)
 
 
 def _by_tables(bench: Predictor, question: ScalarisedQuestion, formulation: WeightedSum, how: Run) -> ScalarisedResult:

@@ -13,6 +13,7 @@ from accelnas.caching import cached_property
 from accelnas.errors import MetricError, ModelError
 from accelnas.models.expressions import FUNCTIONS, LinkedSum, evaluate, metric_names, parse, simplify
 from accelnas.models.formulas import is_formula, names_in, summands
+from accelnas.models.quantiles import OFF, is_off_prediction, off_prediction, with_off_prediction
 
 if TYPE_CHECKING:
     import ast
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from accelnas.metric import Metric
     from accelnas.space import Space
 
-__all__ = ["Derivation", "Source", "is_of_choices", "metrics_of", "unused_name", "with_derivation"]
+__all__ = ["Derivation", "Source", "is_of_choices", "is_sum", "metrics_of", "unused_name", "with_derivation"]
 
 _CHUNK = 1 << 17  # rows whose members are held at a time
 
@@ -53,7 +54,10 @@ def is_of_choices(expression: str, space: Space, metrics: Mapping[str, Metric]) 
 
 def metrics_of(expression: str, space: Space, metrics: Mapping[str, Metric]) -> tuple[str, ...]:
     """Metrics that an expression is computed from: none where it is a formula of choices."""
-    return () if is_of_choices(expression, space, metrics) else metric_names(parse(expression))
+    if is_of_choices(expression, space, metrics):
+        return ()
+    off = off_prediction(expression)
+    return metric_names(parse(expression)) if off is None else (off.metric,)
 
 
 def unused_name(metrics: Mapping[str, Metric], name: str) -> str:
@@ -72,17 +76,25 @@ def with_derivation(
         If the derivation does not fit the metrics.
     """
     of_choices = is_of_choices(derivation.expression, space, metrics)
-    _check_name(metrics, derivation, of_choices)
+    off = None if of_choices else off_prediction(derivation.expression)
+    _check_name(metrics, derivation, of_choices or off is not None)
     if of_choices:
         return _added(core, derivation, _tables(space, derivation.expression), LinkedSum("identity", {}), None)
+    if off is not None:
+        return with_off_prediction(core, metrics, derivation.name, off, derivation.direction, derivation.unit)
     _check(metrics, derivation)
-    sums = {name: LinkedSum(m.link, {name: 1.0}, limit=m.limit) if m.exact else None for name, m in metrics.items()}
+    sums = {name: LinkedSum(m.link, {name: 1.0}, limit=m.limit) if is_sum(m) else None for name, m in metrics.items()}
     form = simplify(derivation.tree, sums)
     if form is None:
         return core
     surrogates = [core.surrogate(core.position(name)) for name in form.weights]
     surrogate = _core.Surrogate.combine(core.space, surrogates, list(form.weights.values()), form.constant)
     return _added(core, derivation, surrogate, form, _uncertainty(core, form))
+
+
+def is_sum(metric: Metric) -> bool:
+    """Whether a surrogate predicts a metric, as a sum on the scale of its link."""
+    return metric.exact and (metric.expression is None or not is_off_prediction(metric.expression))
 
 
 def _tables(space: Space, expression: str) -> _core.Surrogate:
@@ -134,10 +146,10 @@ def _uncertainty(core: _core.Benchmark, form: LinkedSum) -> dict[str, Any] | Non
     return {**known, "noise": noise, "residual": abs(weight) * known["residual"]}
 
 
-def _check_name(metrics: Mapping[str, Metric], derivation: Derivation, of_choices: bool) -> None:
+def _check_name(metrics: Mapping[str, Metric], derivation: Derivation, may_be_own: bool) -> None:
     name = derivation.name
-    is_own = of_choices and name == derivation.expression  # as constraints on choices are called
-    if not is_own and (not name.isidentifier() or keyword.iskeyword(name) or name in FUNCTIONS):
+    is_own = may_be_own and name == derivation.expression  # as what constraints are on is called
+    if not is_own and (not name.isidentifier() or keyword.iskeyword(name) or name in (*FUNCTIONS, *OFF)):
         raise MetricError(f"{name!r} can't name a metric; use a name that expressions can hold, such as time_a100")
     if name in metrics:
         raise MetricError(f"the benchmark has a metric {name!r} already; choose another name")
@@ -258,6 +270,10 @@ class _Evaluation:
 
     def _evaluated(self, name: str, members: bool) -> NDArray[np.float64]:
         given = self._source.derivations[name]
+        if is_off_prediction(given.expression):
+            raise MetricError(
+                f"{name} = {given.expression} is a quantile, of which there are no measurements; query the metric itself"
+            )
         values = {used: self.values(used, members) for used in metric_names(given.tree)}
         count = max(value.shape[1] for value in values.values())
 

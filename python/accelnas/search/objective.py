@@ -11,7 +11,7 @@ import numpy as np
 
 from accelnas.arguments import check_direction, check_number
 from accelnas.errors import SearchError
-from accelnas.exact.choices import with_choices
+from accelnas.exact.derivations import with_derived, with_limits
 from accelnas.exact.constraints import Constraint, Constraints, parse_constraints
 from accelnas.exact.formulations import FORMULATIONS, Formulation, WeightedProduct, formulation_to_json, resolved_ranges
 from accelnas.exact.objectives import Objective, parse_objective, parse_objectives
@@ -175,7 +175,8 @@ def parse_sought(
     >>> str(sought), "sum(l)" in bench.metrics
     ('maximise accuracy, minimise latency_zcu102 subject to macs <= 400.0, sum(l) <= 16.0', True)
     """
-    bench, subject_to = with_choices(bench, subject_to)
+    bench, subject_to = with_limits(bench, subject_to)
+    bench = with_derived(bench, _named(objective))
     limits = parse_constraints(bench.metrics, subject_to)
     if penalty is not None:
         check_number("penalty", penalty, 0)
@@ -185,6 +186,15 @@ def parse_sought(
         return bench, _of_formulation(bench, cast("Formulation", objective), limits, penalty, subject_to, within)
     objectives = parse_objectives(bench.metrics, objective, 1, len(bench.metrics))  # type: ignore[arg-type]
     return bench, Sought(objectives, None, limits, penalty)
+
+
+def _named(objective: Any) -> list[Any]:
+    """Names in an objective that is no function."""
+    if isinstance(objective, tuple(FORMULATIONS.values())):
+        return list(objective.weights)
+    if not isinstance(objective, (tuple, list)):
+        return [objective]
+    return [one[0] if isinstance(one, (tuple, list)) and one else one for one in objective]
 
 
 def _of_function(given: Any, limits: tuple[Constraint, ...], penalty: float | None) -> Sought:

@@ -131,6 +131,27 @@ impl Benchmark {
         Ok(Benchmark { core: Arc::new(core), space: self.space.clone_ref(py) })
     }
 
+    /// How many deviations off its prediction a metric stays below with a probability, on the scale of its link.
+    fn deviations_at(&self, py: Python<'_>, metric: usize, probability: f64) -> PyResult<f64> {
+        detached(py, 0, None, |_| self.core.deviations_at(metric, probability))
+    }
+
+    /// A benchmark with one more metric, which lies so many deviations off the prediction of another one.
+    #[pyo3(signature = (name, metric, count, **described))]
+    fn with_deviation(
+        &self,
+        py: Python<'_>,
+        name: String,
+        metric: usize,
+        count: f64,
+        described: Option<Described<'_>>,
+    ) -> PyResult<Benchmark> {
+        let described = described.ok_or_else(not_described)?;
+        let new = described.metric(name)?;
+        let core = detached(py, 0, None, |_| self.core.with_deviation(metric, count, new, described.provenance))?;
+        Ok(Benchmark { core: Arc::new(core), space: self.space.clone_ref(py) })
+    }
+
     /// What a metric's file says of its errors, as `write_metric` takes it.
     fn uncertainty<'py>(&self, py: Python<'py>, metric: usize) -> PyResult<Option<Bound<'py, PyDict>>> {
         let uncertainty = self.predictor(py, metric)?.uncertainty.clone();
@@ -138,7 +159,8 @@ impl Benchmark {
     }
 
     fn surrogate(&self, py: Python<'_>, metric: usize) -> PyResult<Surrogate> {
-        Ok(Surrogate { core: self.predictor(py, metric)?.surrogate.clone(), space: self.core.space().clone() })
+        let core = detached(py, 0, None, |_| self.core.surrogate(metric))?.clone();
+        Ok(Surrogate { core, space: self.core.space().clone() })
     }
 
     /// Float32 predictions of several metrics in one pass.

@@ -8,6 +8,7 @@ mod bounds;
 mod fixed;
 mod prepared;
 mod question;
+mod screen;
 mod sensitivity;
 mod starts;
 mod state;

@@ -1,13 +1,16 @@
 //! A question about a space: a domain, objectives and constraints, made ready for the search.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::exact::fixed::lattice::Lattice;
 use crate::exact::fixed::network::{Network, relevant_variables};
+use crate::exact::fixed::residuals::{factored_variables, tangent};
 use crate::exact::fixed::tiles::MAX_LIMITS;
 use crate::exact::question::kinds::{Item, Question};
 use crate::exact::question::levels::Levels;
+use crate::exact::screen::{Screen, Threshold, screened};
 use crate::metric::Link;
 use crate::store::benchmark::Benchmark;
 use crate::threads::Run;
@@ -34,6 +37,8 @@ pub(crate) struct Prepared {
     pub(crate) networks: Vec<Network>,
     /// Objectives first, then the constraints that can fail, then the rules.
     pub(crate) terms: Vec<Term>,
+    /// By metric, where its values lie off predictions.
+    screens: Vec<Option<Screen>>,
 }
 
 impl Prepared {
@@ -43,7 +48,11 @@ impl Prepared {
         let space = bench.space().clone();
         let mut relevant = vec![false; space.width()];
         for &metric in &metrics {
-            relevant_variables(&space, &bench.predictor(metric)?.surrogate, &mut relevant);
+            let predictor = bench.predictor(metric)?;
+            relevant_variables(&space, &predictor.surrogate, predictor.deviation.is_some(), &mut relevant);
+            if let Some(deviation) = &predictor.deviation {
+                factored_variables(&space, &deviation.uncertainty, &mut relevant);
+            }
         }
         let levels = Levels::new(&space, &question.domain, &relevant)?;
         levels.require_counted(&question.domain, &space)?;
@@ -52,12 +61,18 @@ impl Prepared {
                 Error::Model { reason } => bench.refused(m, reason),
                 other => other,
             };
-            Network::new(&space, &bench.predictor(m)?.surrogate, &question.domain, &levels, run).map_err(named)
+            let predictor = bench.predictor(m)?;
+            let mean = Network::new(&space, &predictor.surrogate, &question.domain, &levels, run).map_err(named)?;
+            Ok(match &predictor.deviation {
+                None => mean,
+                Some(of) => mean.deviated(of.count, &tangent(&space, &of.uncertainty, &levels)),
+            })
         };
-        let mut networks = metrics.iter().map(network).collect::<Result<Vec<_>>>()?;
+        let mut networks = metrics.iter().map(network).collect::<Result<Vec<Network>>>()?;
         networks.extend(Network::lawful(&space, &levels, run)?);
-        let mut prepared = Prepared { bench, question, levels, metrics, networks, terms: Vec::new() };
-        prepared.set_terms();
+        let screens = metrics.iter().map(|&m| Screen::new(&bench, m, run)).collect::<Result<_>>()?;
+        let mut prepared = Prepared { bench, question, levels, metrics, networks, terms: Vec::new(), screens };
+        prepared.set_terms()?;
         if prepared.constraint_terms().len() > MAX_LIMITS {
             let found = prepared.constraint_terms().len();
             return Err(Error::search(format!(
@@ -72,9 +87,10 @@ impl Prepared {
         self.metrics.iter().position(|&m| m == metric).unwrap_or(0)
     }
 
-    fn set_terms(&mut self) {
+    fn set_terms(&mut self) -> Result<()> {
         for &(metric, direction) in &self.question.objectives {
             let sign = direction.sign() * self.link(metric).sign();
+            self.require_bound(metric, sign)?;
             let network = self.place(metric);
             self.terms.push(Term { network, sign, reach: (f64::NEG_INFINITY, f64::NEG_INFINITY) });
         }
@@ -86,6 +102,7 @@ impl Prepared {
                 let (least, most) = link.range();
                 let met = if up > 0.0 { bound <= least } else { bound >= most };
                 if !met && reach.1 > f64::NEG_INFINITY {
+                    self.require_bound(constraint.metric, sign)?;
                     self.terms.push(Term { network: self.place(constraint.metric), sign, reach });
                 }
             }
@@ -93,6 +110,25 @@ impl Prepared {
         if self.rules().is_some() {
             self.terms.push(Term { network: self.metrics.len(), sign: 1.0, reach: (-0.5, -0.5) });
         }
+        Ok(())
+    }
+
+    /// Refuses what no tables bound: a deviation counts in full where it makes a function smaller, and as its least then.
+    fn require_bound(&self, metric: usize, sign: f64) -> Result<()> {
+        let Some(deviation) = &self.bench.predictor(metric)?.deviation else { return Ok(()) };
+        let is_past_zero = deviation.link == Link::Reciprocal && deviation.count < 0.0;
+        if sign * deviation.count <= 0.0 && !is_past_zero {
+            return Ok(());
+        }
+        let reason = match is_past_zero {
+            true => {
+                "is a rate that has no bound where its deviation is large; estimate by a sample (Benchmark.estimate, --samples)"
+            }
+            false => {
+                "rises where predictions are uncertain, so that tables give no bound of it; seek the side on the safe                  side of the prediction, search (Benchmark.search), or estimate by a sample (Benchmark.estimate, --samples)"
+            }
+        };
+        Err(self.bench.refused(metric, reason.to_owned()))
     }
 
     fn link(&self, metric: usize) -> Link {
@@ -129,6 +165,18 @@ impl Prepared {
         let space = self.bench.space();
         let value = |&m: &usize| Ok(self.bench.predictor(m)?.predict_f64(space, rows, None, run)?.0);
         self.metrics.iter().map(value).collect()
+    }
+
+    /// Some architectures without those that surely break a constraint, or fall short of a value of the first objective.
+    pub(crate) fn screened<'r>(&self, rows: &'r [u8], value: Option<f64>, run: &Run<'_>) -> Result<Cow<'r, [u8]>> {
+        let objective = value.map(|value| (&self.terms[0], self.on_term(&self.terms[0], value).0));
+        let limits = self.constraint_terms().iter().map(|term| (term, term.reach.0));
+        let threshold = |(term, least): (&Term, f64)| {
+            let screen = self.screens.get(term.network)?.as_ref()?;
+            Some(Threshold { screen, sign: term.sign, least })
+        };
+        let thresholds: Vec<Threshold<'_>> = objective.into_iter().chain(limits).filter_map(threshold).collect();
+        screened(&self.bench, rows, &thresholds, run)
     }
 
     /// The values of those of some architectures that meet the constraints, with their numbers.

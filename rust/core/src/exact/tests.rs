@@ -15,8 +15,10 @@ use crate::space::definition::Space;
 use crate::store::benchmark::{Benchmark, write_metric};
 use crate::store::listing::Metric;
 use crate::surrogate::ensemble::Surrogate;
+use crate::surrogate::lower::lower;
+use crate::surrogate::uncertainty::Uncertainty;
 use crate::tables::axes::Granularity;
-use crate::testing::{RUNNING, forest, ruled, run, space_of};
+use crate::testing::{RUNNING, forest, ruled, run, space_of, uncertainty_of};
 use crate::threads::{ALONE, Run};
 
 /// Most architectures of a random space.
@@ -133,6 +135,45 @@ fn case_with(blocks: &[Vec<usize>], whole: bool, constant: f64, seed: u64) -> Ca
     let value = |m: usize| bench.predictor(m).unwrap().predict_f64(&space, &rows, None, &run()).unwrap().0;
     let values = (0..3).map(value).collect();
     Case { bench, domain, rows, values, _directory: directory }
+}
+
+/// Metrics 3 to 5 lie off metrics of several members, on the safe side of the directions that are given with them.
+fn cautious(blocks: &[Vec<usize>], whole: bool, seed: u64) -> (Case, [Direction; 3]) {
+    let mut case = case(blocks, whole, seed);
+    let mut bench = (*case.bench).clone();
+    let space = bench.space().clone();
+    let mut directions = [Direction::Maximise; 3];
+    for (m, own) in directions.iter_mut().enumerate() {
+        let link = bench.metrics()[m].link;
+        let member = |member: u64| {
+            let (depth, variables) = (1 + seed % 5, 1 + seed % 6);
+            let mut trees = forest(&space, 6, depth as usize, variables as usize, seed ^ (8 * m as u64 + member));
+            (trees.scale, trees.bias) = (1.0, if link == Link::Reciprocal { 40.0 } else { 0.0 });
+            trees.nodes.iter_mut().filter(|_| whole).for_each(|node| node.value = node.value.round());
+            trees
+        };
+        let members: Vec<Forest> = (0..1 + uniform(seed, m as u64, 3)).map(member).collect();
+        let surrogate = lower(&space, &members.iter().collect::<Vec<_>>(), &run()).unwrap();
+        let factor = |c: u64| 0.3 + uniform(seed, 1000 * m as u64 + c, 100) as f64 / 60.0;
+        let factors = (0..space.cards().sum::<usize>() as u64).map(factor).collect();
+        let residual = uniform(seed, 60 + m as u64, 4) as f64 / 8.0;
+        let uncertainty = Uncertainty { residual, factors, ..uncertainty_of(&space) };
+        let metric = |name: String| Metric::new(name, Direction::Maximise, link);
+        bench = bench
+            .with_metric(&space, metric(format!("of{m}")), &surrogate, Some(uncertainty), BTreeMap::new())
+            .unwrap();
+        if link != Link::Reciprocal {
+            *own = Case::direction(seed ^ (m as u64) << 8);
+        }
+        let safe = if (*own == Direction::Maximise) == (link == Link::Reciprocal) { 1.0 } else { -1.0 };
+        let count = safe * uniform(seed, 70 + m as u64, 5) as f64 / 2.0;
+        bench =
+            bench.with_deviation(bench.metrics().len() - 1, count, metric(format!("off{m}")), BTreeMap::new()).unwrap();
+        let predictor = bench.predictor(bench.metrics().len() - 1).unwrap();
+        case.values.push(predictor.predict_f64(&space, &case.rows, None, &run()).unwrap().0);
+    }
+    case.bench = Arc::new(bench);
+    (case, directions)
 }
 
 impl Case {
@@ -252,6 +293,50 @@ proptest! {
     }
 
     #[test]
+    fn values_off_predictions_are_those_of_enumeration(
+        blocks in shapes(), whole: bool, k in 1usize..9, metric in 0usize..3, limited in 0usize..3, seed: u64,
+    ) {
+        let (case, directions) = cautious(&blocks, whole, seed);
+        let of = |m: usize| (case.bench.position(&format!("off{m}")).unwrap(), directions[m]);
+        let column = |(position, direction): (usize, Direction)| ((position - 4) / 2 + 3, direction);
+        let at = case.values[limited + 3][uniform(seed, 90, case.count() as u64) as usize];
+        let ends = if directions[limited] == Direction::Maximise { (at, f64::INFINITY) } else { (f64::NEG_INFINITY, at) };
+        let limits = [Constraint { metric: of(limited).0, lower: ends.0, upper: ends.1 }];
+        let feasible: Vec<usize> =
+            (0..case.count()).filter(|&i| (ends.0..=ends.1).contains(&case.values[limited + 3][i])).collect();
+        let objective = of(metric);
+        let mut expected = feasible.clone();
+        let score = |i: usize| case.score(column(objective), i);
+        expected.sort_by(|&a, &b| score(b).total_cmp(&score(a)).then(a.cmp(&b)));
+        expected.truncate(k);
+        let Outcome::Items(items) = case.ask(&[objective], &limits, Kind::Best { k, prune: whole }) else { unreachable!() };
+        let found: Vec<(&[u8], f64)> = items.iter().map(|item| (&item.row[..], item.values[0])).collect();
+        let value = |i: usize| case.values[column(objective).0][i];
+        prop_assert_eq!(found, expected.iter().map(|&i| (case.row(i), value(i))).collect::<Vec<_>>());
+
+        let both = [objective, (limited, Case::direction(seed))];
+        let scores = |i: usize| [score(i), case.score(both[1], i)];
+        let dominates = |a: [f64; 2], b: [f64; 2]| a[0] >= b[0] && a[1] >= b[1] && a != b;
+        let mut front: Vec<usize> = Vec::new();
+        let mut sorted = feasible;
+        sorted.sort_by(|&a, &b| scores(b)[0].total_cmp(&scores(a)[0]).then(scores(b)[1].total_cmp(&scores(a)[1])));
+        for i in sorted {
+            if !front.last().is_some_and(|&last| dominates(scores(last), scores(i))) {
+                front.push(i);
+            }
+        }
+        let mut expected: Vec<[u64; 2]> = front.iter().map(|&i| scores(i).map(f64::to_bits)).collect();
+        expected.dedup();
+        let Outcome::Items(items) = case.ask(&both, &limits, Kind::Front) else { unreachable!() };
+        prop_assert_eq!(items.iter().map(|item| item.ties).sum::<u128>(), front.len() as u128);
+        let sign = |direction: Direction| if direction == Direction::Maximise { 1.0 } else { -1.0 };
+        let mut found: Vec<[f64; 2]> = items.iter()
+            .map(|item| [sign(both[0].1) * item.values[0], sign(both[1].1) * item.values[1]]).collect();
+        found.sort_by(|a, b| b[0].total_cmp(&a[0]));
+        prop_assert_eq!(found.iter().map(|v| v.map(f64::to_bits)).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
     fn counts_histograms_and_ranks_are_those_of_enumeration(
         blocks in shapes(), whole: bool, metric in 0usize..3, bins in 1usize..300, seed: u64,
     ) {
@@ -311,6 +396,18 @@ fn questions_that_make_no_sense_are_refused() {
     for (message, part) in cases {
         assert!(message.contains(part), "{message}");
     }
+    let (of_quantiles, directions) = cautious(&[vec![3, 2], vec![4]], false, 5);
+    let ask_off = |direction: Direction, kind: Kind| {
+        let position = of_quantiles.bench.position("off0").unwrap();
+        let objectives = vec![(position, direction)];
+        let question = Question { domain: of_quantiles.domain.clone(), objectives, constraints: Vec::new() };
+        Task::new(of_quantiles.bench.clone(), question, kind, &run()).unwrap_err().to_string()
+    };
+    let unsafe_end = if directions[0] == Direction::Maximise { Direction::Minimise } else { Direction::Maximise };
+    let message = ask_off(unsafe_end, Kind::Best { k: 1, prune: true });
+    assert!(message.contains("metric \"off0\" rises where predictions are uncertain"), "{message}");
+    let message = ask_off(directions[0], Kind::Histogram { bins: 3 });
+    assert!(message.contains("nothing is counted"), "{message}");
     let negative = case_with(&[vec![3, 2], vec![4]], false, -40.0, 1);
     let question = Question {
         domain: negative.domain.clone(),

@@ -40,17 +40,8 @@ impl Benchmark {
 
     /// Lower and upper ends of conformal intervals of checked rows, in the metric's unit.
     pub fn intervals(&self, metric: usize, rows: &[u8], level: f64, run: &Run<'_>) -> Result<(Vec<f64>, Vec<f64>)> {
-        let uncertainty = self.uncertainty(metric, |u| !u.scores.is_empty(), "held-out errors")?;
-        let predictor = self.predictor(metric)?;
-        if !(level > 0.0 && level < 1.0) {
-            return Err(self.refused(metric, format!("has no interval of level {level}; choose between 0 and 1")));
-        }
-        let score = uncertainty.quantile(level).ok_or_else(|| {
-            let scores = uncertainty.scores.len();
-            let largest = (1e6 * scores as f64 / (scores as f64 + 1.0)).floor() / 1e6;
-            let reason = format!("has {scores} held-out errors, too few for level {level}");
-            self.refused(metric, format!("{reason}; choose at most {largest}"))
-        })?;
+        let score = self.score(metric, level)?;
+        let (uncertainty, predictor) = (self.uncertainty(metric, |_| true, "")?, self.predictor(metric)?);
         let means = predictor.predict_linked(self.space(), rows, run)?;
         let members = predictor.surrogate.predict_members(self.space(), rows, run)?;
         let cards: Vec<usize> = self.space().cards().collect();
@@ -62,6 +53,20 @@ impl Benchmark {
                 ends(predictor.link, mean, half)
             })
             .unzip())
+    }
+
+    /// Half of the interval of a level, in total standard deviations.
+    pub(crate) fn score(&self, metric: usize, level: f64) -> Result<f64> {
+        let uncertainty = self.uncertainty(metric, |u| !u.scores.is_empty(), "held-out errors")?;
+        if !(level > 0.0 && level < 1.0) {
+            return Err(self.refused(metric, format!("has no interval of level {level}; choose between 0 and 1")));
+        }
+        uncertainty.quantile(level).ok_or_else(|| {
+            let scores = uncertainty.scores.len();
+            let largest = (1e6 * scores as f64 / (scores as f64 + 1.0)).floor() / 1e6;
+            let reason = format!("has {scores} held-out errors, too few for level {level}");
+            self.refused(metric, format!("{reason}; choose at most {largest}"))
+        })
     }
 
     /// Degrees of freedom of the Student's t that errors of a metric have; `None` where they are normal.
@@ -86,7 +91,7 @@ impl Benchmark {
         Ok((&uncertainty.training, filled(&self.predictor(metric)?.training, make)?))
     }
 
-    fn uncertainty(&self, metric: usize, has: fn(&Uncertainty) -> bool, what: &str) -> Result<&Uncertainty> {
+    pub(crate) fn uncertainty(&self, metric: usize, has: fn(&Uncertainty) -> bool, what: &str) -> Result<&Uncertainty> {
         let uncertainty = self.predictor(metric)?.uncertainty.as_ref().filter(|u| has(u));
         let is_exact = self.metrics()[metric].noise == Some(0.0);
         uncertainty.ok_or_else(|| match is_exact {

@@ -2,3 +2,4 @@
 
 pub(crate) mod intervals;
 pub(crate) mod noise;
+pub(crate) mod quantiles;

@@ -25,6 +25,7 @@ pub(crate) struct Buffers {
     lanes: Vec<Lanes>,
     forest: Vec<f64>,
     tile: TileBuffers,
+    totals: Vec<f32>,
 }
 
 impl Buffers {
@@ -50,10 +51,29 @@ fn prepared<T>(cell: &OnceLock<T>) -> Result<&T> {
 }
 
 impl Predictor {
-    /// A chunk of packed rows, after [`Predictor::prepare`].
+    /// A chunk of packed rows, after [`Predictor::prepare`]; with deviations, means are predictions.
     // Every step is a plain loop of its own that is inlined: a closure would be compiled without AVX2.
     #[inline(always)]
     pub(crate) fn chunk(
+        &self,
+        rows: &[u8],
+        s: &mut Buffers,
+        mean: &mut [f32],
+        std: Option<(Std, &mut [f32])>,
+        run: &Run<'_>,
+    ) -> Result<()> {
+        let (Some(deviation), None) = (&self.deviation, &std) else { return self.moments(rows, s, mean, std, run) };
+        let mut totals = std::mem::take(&mut s.totals);
+        grow(&mut totals, ROWS);
+        let done = self.moments(rows, s, mean, Some((Std::Total, &mut totals[..mean.len()])), run);
+        deviation.apply(mean, &totals);
+        s.totals = totals;
+        done
+    }
+
+    /// Means, and standard deviations where they are asked for.
+    #[inline(always)]
+    fn moments(
         &self,
         rows: &[u8],
         s: &mut Buffers,
@@ -77,7 +97,7 @@ impl Predictor {
     #[inline]
     pub(crate) fn by_row(&self) -> Option<impl Fn(&[u8]) -> f32> {
         match self.dense.get() {
-            Some(Means::Groups(_, Some(cells))) if self.surrogate.forests.is_empty() => {
+            Some(Means::Groups(_, Some(cells))) if self.surrogate.forests.is_empty() && self.deviation.is_none() => {
                 Some(|row: &[u8]| inverted(self.link, f64::from(cells.sum(row)) + self.constant))
             }
             _ => None,

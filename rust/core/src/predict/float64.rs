@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::predict::predictor::{Predictor, Std};
 use crate::space::definition::Space;
 use crate::surrogate::sums::{DenseSums, Sums};
@@ -10,8 +10,21 @@ use crate::surrogate::uncertainty::variance;
 use crate::threads::{Run, filled};
 
 impl Predictor {
-    /// Mean of checked rows in float64, on the scale of the link.
+    /// Value of checked rows in float64, on the scale of the link.
     pub(crate) fn predict_linked(&self, space: &Space, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
+        let mut linked = self.predict_mean(space, rows, run)?;
+        let Some(deviation) = &self.deviation else { return Ok(linked) };
+        let members = self.surrogate.predict_members(space, rows, run)?;
+        let cards: Vec<usize> = space.cards().collect();
+        let rows = rows.chunks_exact(space.width()).zip(members.chunks_exact(self.surrogate.members()));
+        for (value, (row, members)) in linked.iter_mut().zip(rows) {
+            *value = deviation.linked(*value, deviation.uncertainty.total(&cards, row, members));
+        }
+        Ok(linked)
+    }
+
+    /// Mean over members of checked rows in float64, on the scale of the link.
+    fn predict_mean(&self, space: &Space, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
         let (tables, mean) = (&self.surrogate.tables, self.mean_cells());
         let asked = rows.len() / space.width();
         let asked = self.summed_rows.fetch_add(asked, Ordering::Relaxed) + asked;
@@ -32,9 +45,10 @@ impl Predictor {
         run: &Run<'_>,
     ) -> Result<(Vec<f64>, Option<Vec<f64>>)> {
         let linked = self.predict_linked(space, rows, run)?;
-        let mean = linked.iter().map(|&v| self.link.inverse(v)).collect();
+        let inverse = |&v: &f64| self.deviation.as_ref().map_or_else(|| self.link.inverse(v), |d| d.inverse(v));
+        let mean = linked.iter().map(inverse).collect();
         let Some(std) = std else { return Ok((mean, None)) };
-        let members = self.surrogate.predict_members(space, rows, run)?;
+        let members = self.own_surrogate().map_err(Error::model)?.predict_members(space, rows, run)?;
         let uncertainty = self.uncertainty_for(std);
         let cards: Vec<usize> = space.cards().collect();
         let of_row = |((row, members), &mean): ((&[u8], &[f64]), &f64)| {
@@ -47,7 +61,7 @@ impl Predictor {
 
     /// Every member's value of every checked row in float64, row-major, the link inverted.
     pub fn predict_members(&self, space: &Space, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
-        let values = self.surrogate.predict_members(space, rows, run)?;
+        let values = self.own_surrogate().map_err(Error::model)?.predict_members(space, rows, run)?;
         Ok(values.into_iter().map(|v| self.link.inverse(v)).collect())
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub(crate) mod chunk;
+pub(crate) mod deviation;
 pub(crate) mod float64;
 pub mod optima;
 pub mod predictor;

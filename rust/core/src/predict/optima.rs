@@ -35,7 +35,7 @@ pub struct Optima {
 impl Predictor {
     /// Climbs from each checked row to the best neighbour, the first of equals, until none is better.
     pub fn climb(&self, space: &Space, direction: Direction, mut rows: Vec<u8>, run: &Run<'_>) -> Result<Optima> {
-        self.surrogate.require_tables(" to climb on")?;
+        self.own_surrogate().map_err(Error::model)?.require_tables(" to climb on")?;
         let width = space.width();
         let (mut scores, mut steps) = (vec![0.0; rows.len() / width], vec![0; rows.len() / width]);
         run.in_pool(|| {

@@ -5,8 +5,8 @@
 //! without AVX2, any number of threads — does these operations in this order, so the bits agree.
 
 use std::borrow::Cow;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::error::Result;
 use crate::kernels::complete::Complete;
@@ -19,6 +19,7 @@ use crate::kernels::rows::RowCells;
 use crate::kernels::transpose::Packer;
 use crate::layout::groups::{Group, MEMBER_LANES};
 use crate::metric::Link;
+use crate::predict::deviation::Deviation;
 use crate::space::definition::Space;
 use crate::surrogate::ensemble::Surrogate;
 use crate::surrogate::sums::DenseSums;
@@ -44,6 +45,8 @@ pub struct Predictor {
     pub surrogate: Surrogate,
     pub link: Link,
     pub uncertainty: Option<Uncertainty>,
+    /// Where values lie off the prediction; the link is the identity then, and there is no uncertainty besides.
+    pub(crate) deviation: Option<Deviation>,
     pub(crate) constant: f64,
     /// Mean over members of each cell, where there are several.
     mean_of_several: Vec<f64>,
@@ -60,7 +63,7 @@ pub struct Predictor {
     pub(crate) factors: OnceLock<Vec<Dense>>,
     pub(crate) training: OnceLock<Training>,
     /// Lowest modelled value over the whole space, where it was asked for.
-    pub(crate) lowest: OnceLock<f64>,
+    pub(crate) lowest: Arc<OnceLock<f64>>,
 }
 
 /// The mean's tables, in float32.
@@ -96,6 +99,7 @@ impl Predictor {
             fixed: map(&surrogate.forests, Fixed::new),
             link,
             uncertainty,
+            deviation: None,
             surrogate,
             sparse_rows: AtomicUsize::new(0),
             summed_rows: AtomicUsize::new(0),
@@ -105,8 +109,24 @@ impl Predictor {
             forests: OnceLock::new(),
             factors: OnceLock::new(),
             training: OnceLock::new(),
-            lowest: OnceLock::new(),
+            lowest: Arc::default(),
         })
+    }
+
+    /// What lies off this metric's predictions.
+    pub(crate) fn deviated(&self, deviation: Deviation) -> Result<Predictor> {
+        let predictor = Predictor::new(self.surrogate.clone(), Link::Identity, None)?;
+        Ok(Predictor { deviation: Some(deviation), lowest: self.lowest.clone(), ..predictor })
+    }
+
+    /// The surrogate, where its mean is what the values are; else says what to ask for.
+    pub fn own_surrogate(&self) -> std::result::Result<&Surrogate, String> {
+        match self.deviation {
+            None => Ok(&self.surrogate),
+            Some(_) => {
+                Err("lies off what a surrogate predicts; ask for the metric that it is a quantile of".to_owned())
+            }
+        }
     }
 
     /// Largest error of a member's deviation in a float32 standard deviation: half a step a group, on the link's scale.
@@ -117,7 +137,8 @@ impl Predictor {
 
     /// What a standard deviation has besides the members' spread.
     pub(crate) fn uncertainty_for(&self, std: Std) -> Option<&Uncertainty> {
-        self.uncertainty.as_ref().filter(|_| std == Std::Total)
+        let known = self.deviation.as_ref().map(|d| &d.uncertainty).or(self.uncertainty.as_ref());
+        known.filter(|_| std == Std::Total)
     }
 
     /// Whether block states are needed: groups are of blocks, or there is a forest.
@@ -128,7 +149,9 @@ impl Predictor {
 
     /// Whether so few rows have been asked for that dense tables do not pay yet.
     pub(crate) fn stays_sparse(&self, rows: usize) -> bool {
-        self.dense.get().is_none() && self.sparse_rows.fetch_add(rows, Ordering::Relaxed) + rows <= SPARSE_ROWS
+        self.deviation.is_none()
+            && self.dense.get().is_none()
+            && self.sparse_rows.fetch_add(rows, Ordering::Relaxed) + rows <= SPARSE_ROWS
     }
 
     /// Mean of one checked row, cell by cell.
@@ -227,6 +250,7 @@ impl Predictor {
 
     /// Whether [`Predictor::prepare`] has nothing left to do.
     pub(crate) fn is_prepared(&self, std: Option<Std>) -> bool {
+        let std = std.or(self.deviation.is_some().then_some(Std::Total));
         let has_factors = |std| self.uncertainty_for(std).is_none() || self.factors.get().is_some();
         let has_std = std.is_none_or(|std| self.members.get().is_some() && has_factors(std));
         self.forests.get().is_some() && self.dense.get().is_some() && has_std
@@ -236,7 +260,7 @@ impl Predictor {
     pub(crate) fn prepare(&self, space: &Space, packer: &Packer, std: Option<Std>, run: &Run<'_>) -> Result<()> {
         self.dense(space, packer, run)?;
         self.forests(space, packer, run)?;
-        let Some(std) = std else { return Ok(()) };
+        let Some(std) = std.or(self.deviation.is_some().then_some(Std::Total)) else { return Ok(()) };
         self.members(packer, run)?;
         match self.uncertainty_for(std) {
             Some(uncertainty) => self.factors(packer, uncertainty).map(|_| ()),

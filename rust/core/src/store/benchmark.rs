@@ -76,22 +76,32 @@ impl Benchmark {
             let reason = format!("metric {name:?} is of another space ({found:?}) than the benchmark ({own:?})");
             return Err(Error::model(format!("{reason}; make it for the benchmark's space")));
         }
-        // stays in memory: a column perhaps, never a file
-        names::check_column(name).map_err(|reason| Error::model(format!("metric {name:?} {reason}")))?;
-        if self.metrics.iter().any(|m| m.name == *name) {
-            return Err(Error::model(format!("metric {name:?} is there already; choose another name")));
-        }
+        self.check_new(name)?;
         let header = new_header(space, &metric, surrogate, uncertainty.as_ref(), provenance);
         if let Some(uncertainty) = &uncertainty {
             uncertainty.check(space).map_err(Error::model)?;
         }
         let metric = Metric { members: surrogate.members(), calibrated: uncertainty.is_some(), ..metric };
         let predictor = Predictor::new(surrogate.clone(), metric.link, uncertainty)?;
+        Ok(self.with(metric, predictor, header))
+    }
+
+    /// Refuses what can't name a metric that stays in memory: a column perhaps, never a file.
+    pub(crate) fn check_new(&self, name: &str) -> Result<()> {
+        names::check_column(name).map_err(|reason| Error::model(format!("metric {name:?} {reason}")))?;
+        match self.metrics.iter().any(|m| m.name == *name) {
+            true => Err(Error::model(format!("metric {name:?} is there already; choose another name"))),
+            false => Ok(()),
+        }
+    }
+
+    /// The same with one more metric.
+    pub(crate) fn with(&self, metric: Metric, predictor: Predictor, header: Header) -> Benchmark {
         let mut more = self.clone();
         more.metrics.push(metric);
         more.predictors.push(Arc::new(OnceLock::from(predictor)));
         more.in_memory.push(Some(header));
-        Ok(more)
+        more
     }
 
     pub fn name(&self) -> &str {
@@ -147,9 +157,14 @@ impl Benchmark {
         })
     }
 
+    /// What predicts a metric, where its values are predictions.
+    pub fn surrogate(&self, metric: usize) -> Result<&Surrogate> {
+        self.predictor(metric)?.own_surrogate().map_err(|reason| self.refused(metric, reason))
+    }
+
     /// A metric's surrogate, without trees; else says what follows from them and what else can be done.
     pub(crate) fn tables_of(&self, metric: usize, so: &str, or: &str) -> Result<&Surrogate> {
-        let surrogate = &self.predictor(metric)?.surrogate;
+        let surrogate = self.surrogate(metric)?;
         match surrogate.forest_trees() {
             0 => Ok(surrogate),
             trees => Err(self.refused(
@@ -187,6 +202,9 @@ impl Benchmark {
     /// Predicts metrics of unchecked rows: means, and standard deviations where they are asked for.
     pub fn predict(&self, metrics: &[usize], rows: &[u8], std: Option<Std>, run: &Run<'_>) -> Result<Vec<MeanAndStd>> {
         let n = rows.len() / self.space.width();
+        if std.is_some() {
+            metrics.iter().try_for_each(|&metric| self.surrogate(metric).map(|_| ()))?;
+        }
         let room = |_: &usize| Ok((zeros(n, 1)?, std.map(|_| zeros(n, 1)).transpose()?));
         let mut out: Vec<MeanAndStd> = metrics.iter().map(room).collect::<Result<_>>()?;
         let mut outputs = Vec::with_capacity(metrics.len());
@@ -206,7 +224,7 @@ impl Benchmark {
     }
 }
 
-fn new_header(
+pub(crate) fn new_header(
     space: &Space,
     metric: &Metric,
     surrogate: &Surrogate,

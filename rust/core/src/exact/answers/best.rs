@@ -152,7 +152,9 @@ impl Goal for BestGoal<'_> {
     }
 
     fn decide(&self, found: &mut Best, doubtful: &[u8]) -> Result<()> {
-        let items = self.prepared.items(doubtful, 1, &self.run)?;
+        let last = found.items.get(self.k - 1).map(|item| item.values[0]);
+        let doubtful = self.prepared.screened(doubtful, last, &self.run)?;
+        let items = self.prepared.items(&doubtful, 1, &self.run)?;
         items.into_iter().for_each(|item| self.insert(found, item));
         self.run.check()
     }

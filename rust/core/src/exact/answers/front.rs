@@ -172,7 +172,8 @@ impl Goal for FrontGoal<'_> {
     }
 
     fn decide(&self, found: &mut Front, doubtful: &[u8]) -> Result<()> {
-        let items = self.prepared.items(doubtful, self.tree.levels.free_size, &self.run)?;
+        let doubtful = self.prepared.screened(doubtful, None, &self.run)?;
+        let items = self.prepared.items(&doubtful, self.tree.levels.free_size, &self.run)?;
         self.add(found, items)
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::exact::fixed::residuals::Tangent;
 use crate::exact::fixed::trees::{Trees, tested_variables};
 use crate::exact::question::domain::Domain;
 use crate::exact::question::levels::{Levels, no_architecture};
@@ -53,10 +54,13 @@ pub(crate) struct Network {
 }
 
 /// Which variables some table or tree depends on.
-pub(crate) fn relevant_variables(space: &Space, surrogate: &Surrogate, relevant: &mut [bool]) {
-    let (tables, cells) = (&surrogate.tables, surrogate.tables.mean_cells());
+///
+/// Where members are told apart, those that any of theirs depends on.
+pub(crate) fn relevant_variables(space: &Space, surrogate: &Surrogate, by_member: bool, relevant: &mut [bool]) {
+    let (tables, mean) = (&surrogate.tables, surrogate.tables.mean_cells());
     for (set, window) in tables.sets.iter().zip(tables.offsets.windows(2)) {
-        if cells[window[0]..window[1]].iter().all(|&cell| cell == 0.0) {
+        let is_zero = |cells: &[f64]| cells[window[0]..window[1]].iter().all(|&cell| cell == 0.0);
+        if is_zero(&mean) && !(by_member && tables.cells.iter().any(|cells| !is_zero(cells))) {
             continue;
         }
         for &axis in set.axes() {
@@ -111,6 +115,22 @@ impl Network {
         let rounding = (sets + ROUNDINGS) as f64 * f64::EPSILON * magnitude;
         let trees = if trees.roots.is_empty() { Vec::new() } else { vec![(1.0, Arc::new(trees))] };
         Ok(Network { cards, constant, tables: Arc::new(tables), scale: 1.0, trees, rounding })
+    }
+
+    /// This function, and so many of the least residuals.
+    ///
+    /// A prediction computes them, and adds a deviation of at least as much, by less than 2^10 roundings of their size.
+    pub(crate) fn deviated(mut self, count: f64, tangent: &Tangent) -> Network {
+        let tables = Arc::make_mut(&mut self.tables);
+        let of_one = |cells: &Vec<f64>| cells.iter().any(|&cell| cell != 0.0);
+        for (level, parts) in tangent.of_levels.iter().enumerate().filter(|(_, parts)| of_one(parts)) {
+            let Some(set) = AxisSet::new(&[level as u16]) else { continue };
+            let table = tables.entry(set).or_insert_with(|| vec![0.0; parts.len()]);
+            table.iter_mut().zip(parts).for_each(|(cell, part)| *cell += count * tangent.at * part);
+        }
+        self.constant += count * tangent.at;
+        self.rounding += f64::from(1 << 10) * f64::EPSILON * count.abs() * tangent.most;
+        self
     }
 
     /// The rules that tie levels together: 0 at architectures that obey them, -1 or less at others; `None` where none do.

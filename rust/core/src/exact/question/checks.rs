@@ -35,6 +35,14 @@ pub(crate) fn check(bench: &Benchmark, question: &Question, kind: &Kind) -> Resu
             "ranks are given {constraints} constraints; restrict choices, or count instead"
         )));
     }
+    let is_counted = matches!(kind, Kind::Count | Kind::Histogram { .. } | Kind::Ranks { .. });
+    for metric in question.metrics().into_iter().filter(|_| is_counted) {
+        if bench.predictor(metric)?.deviation.is_some() {
+            let reason = "lies off predictions, by deviations that tables bound on one side alone, so nothing is counted, \
+                          ranked or distributed by it exactly; estimate by a sample (Benchmark.estimate, --samples)";
+            return Err(bench.refused(metric, reason.to_owned()));
+        }
+    }
     match kind {
         Kind::Best { k, .. } if !(1..=MAX_BEST).contains(k) => {
             Err(Error::search(format!("the {k} best are asked for; ask for 1 to {MAX_BEST}")))
