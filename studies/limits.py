@@ -1,7 +1,7 @@
 """How often measurements break limits that predictions keep, and how optimistic the best of many predictions is.
 
-``python -m studies.limits --data ARCHIVE --split FILE`` fits metrics of Accel-NASBench by the bundled settings on training
-and validation part of the published split, and judges on its test part. Figures are in docs/surrogates.md.
+``python -m studies.limits --data ARCHIVE --split FILE`` fits metrics of Accel-NASBench by the bundled settings on
+training and validation part of the published split, and judges on its test part. Figures are in docs/surrogates.md.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def _sign(judged: Judged) -> float:
 
 
 def _errors(judged: Judged) -> tuple[Floats, Floats, Floats]:
-    """By how much measurements are better than predictions, their deviations, and left-out scores: on the link's scale."""
+    """Say by how much measurements beat predictions, their deviations, and left-out scores, on the link's scale."""
     found = estimate_uncertainty(judged.dataset, judged.ensemble, judged.folds)
     residual = found.residual * of_rows(found.factors, judged.choices, judged.dataset.space)
     errors = _sign(judged) * (judged.measured - judged.members.mean(axis=0))

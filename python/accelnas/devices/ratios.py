@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from accelnas.errors import MetricError, SearchError, SpaceError
-from accelnas.exact.derivations import with_limits
 from accelnas.exact.constraints import parse_constraints, require_tables
+from accelnas.exact.derivations import with_limits
 from accelnas.exact.engine import Run
 from accelnas.exact.questions import BestQuestion
 from accelnas.exact.result import fixed

@@ -23,7 +23,7 @@ _WITH = re.compile(r"(.+?)\s+with\s+(\S+)\s*")
 
 
 def probable(metrics: Mapping[str, Metric], text: str) -> list[tuple[str, float, float]]:
-    """Read a limit on what is measured: quantiles, and the closed ranges of their values; none where it is another limit.
+    """Read a limit on what is measured: quantiles, and the closed ranges of their values; none of another limit.
 
     Raises
     ------
@@ -50,7 +50,9 @@ def probable(metrics: Mapping[str, Metric], text: str) -> list[tuple[str, float,
     try:
         return ranges(ast.parse(text.strip(), mode="eval").body)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise SearchError(f"constraint {text!r} can't be read; write it like 'quantile(latency_zcu102, 0.95) <= 5'") from None
+        raise SearchError(
+            f"constraint {text!r} can't be read; write it like 'quantile(latency_zcu102, 0.95) <= 5'"
+        ) from None
 
 
 def is_certain(metric: Metric) -> bool:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from accelnas._core import MAX_BEST, MAX_BINS, MAX_OBJECTIVES
 from accelnas.arguments import check_number, check_whole
 from accelnas.errors import SearchError
-from accelnas.exact.derivations import with_derived, with_limits, with_objectives
 from accelnas.exact.constraints import parse_constraints
+from accelnas.exact.derivations import with_derived, with_limits, with_objectives
 from accelnas.exact.formulations import FORMULATIONS, Formulation, formulation_from_json, formulation_to_json
 from accelnas.exact.objectives import parse_objective, parse_objectives, parse_within
 from accelnas.exact.resolved import ResolvedQuestion

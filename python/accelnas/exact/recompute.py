@@ -97,7 +97,7 @@ class _Linked:
         sign, count = -1.0 if self.link == "reciprocal" else 1.0, off.number
         if off.function == "quantile":
             rank = math.ceil((len(self.scores) + 1) * abs(2 * off.number - 1) * (1 - 1e-12))
-            count = math.copysign(float(self.scores[rank - 1]), off.number - 0.5) if off.number != 0.5 else 0.0  # noqa: PLR2004
+            count = math.copysign(float(self.scores[rank - 1]), off.number - 0.5) if off.number != 0.5 else 0.0
         linked = self.members.mean(axis=1) + sign * count * np.hypot(self.members.std(axis=1), self.residuals)
         largest = np.finfo(np.float64).max
         if self.link == "reciprocal":
@@ -129,7 +129,9 @@ def _linked(bench: Predictor, metric: str, rows: NDArray[np.uint8]) -> _Linked:
     ((name, weight),) = form.weights.items()
     of = _linked(bench, name, rows)
     residuals = None if of.residuals is None else abs(weight) * of.residuals
-    return replace(of, link=form.link, limit=form.limit or 0.0, members=weight * of.members + form.constant, residuals=residuals)
+    return replace(
+        of, link=form.link, limit=form.limit or 0.0, members=weight * of.members + form.constant, residuals=residuals
+    )
 
 
 def _from_file(bench: Predictor, metric: str, rows: NDArray[np.uint8]) -> _Linked:

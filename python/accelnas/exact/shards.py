@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from accelnas.errors import SearchError
 from accelnas.exact.answer import certified, rest_on
-from accelnas.exact.derivations import with_derived
 from accelnas.exact.claims import checked_question
+from accelnas.exact.derivations import with_derived
 from accelnas.exact.engine import Finished, Run, prepare, run
 from accelnas.exact.fields import Fields
 from accelnas.exact.files import read_json, sha256_of, write_json

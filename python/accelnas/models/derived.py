@@ -272,7 +272,7 @@ class _Evaluation:
         given = self._source.derivations[name]
         if is_off_prediction(given.expression):
             raise MetricError(
-                f"{name} = {given.expression} is a quantile, of which there are no measurements; query the metric itself"
+                f"{name} = {given.expression} is a quantile, of which nothing is measured; query the metric itself"
             )
         values = {used: self.values(used, members) for used in metric_names(given.tree)}
         count = max(value.shape[1] for value in values.values())

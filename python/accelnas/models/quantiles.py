@@ -88,7 +88,7 @@ def with_off_prediction(
     Raises
     ------
     MetricError
-        If the metric is unknown, an expression or off a prediction itself, its held-out errors are not known, or are too
+        If the metric is unknown, an expression or off a prediction itself, or its held-out errors are not known, or too
         few for the probability.
     """
     if off.metric not in metrics:

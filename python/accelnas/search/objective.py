@@ -11,8 +11,8 @@ import numpy as np
 
 from accelnas.arguments import check_direction, check_number
 from accelnas.errors import SearchError
-from accelnas.exact.derivations import with_derived, with_limits
 from accelnas.exact.constraints import Constraint, Constraints, parse_constraints
+from accelnas.exact.derivations import with_derived, with_limits
 from accelnas.exact.formulations import FORMULATIONS, Formulation, WeightedProduct, formulation_to_json, resolved_ranges
 from accelnas.exact.objectives import Objective, parse_objective, parse_objectives
 from accelnas.exact.questions import FrontQuestion
@@ -191,7 +191,7 @@ def parse_sought(
 def _named(objective: Any) -> list[Any]:
     """Names in an objective that is no function."""
     if isinstance(objective, tuple(FORMULATIONS.values())):
-        return list(objective.weights)
+        return list(cast("Formulation", objective).weights)
     if not isinstance(objective, (tuple, list)):
         return [objective]
     return [one[0] if isinstance(one, (tuple, list)) and one else one for one in objective]

@@ -77,6 +77,24 @@ impl Group {
         sum
     }
 
+    /// The same of several members, at most [`MEMBER_LANES`], which the tables are found once for.
+    pub(crate) fn cell_of_each(&self, cells: &[Vec<f64>], states: &[u16]) -> [f64; MEMBER_LANES] {
+        self.cells_of(&self.nodes[0], cells, states, 0)
+    }
+
+    fn cells_of(&self, node: &TrieNode, cells: &[Vec<f64>], states: &[u16], path: usize) -> [f64; MEMBER_LANES] {
+        let mut sums = [0.0; MEMBER_LANES];
+        if let Some(table) = node.table {
+            sums.iter_mut().zip(cells).for_each(|(sum, cells)| *sum = cells[table + path]);
+        }
+        for &(k, child) in &node.children {
+            let path = path * self.cards[k] + states[self.axes[k] as usize] as usize;
+            let below = self.cells_of(&self.nodes[child], cells, states, path);
+            sums.iter_mut().zip(below).for_each(|(sum, below)| *sum += below);
+        }
+        sums
+    }
+
     /// The dense table, row-major.
     pub(crate) fn expand(&self, cells: &[f64]) -> Vec<f64> {
         self.expand_of(&self.nodes[0], cells, 0, 0)

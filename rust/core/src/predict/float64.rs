@@ -14,7 +14,8 @@ impl Predictor {
     pub(crate) fn predict_linked(&self, space: &Space, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
         let mut linked = self.predict_mean(space, rows, run)?;
         let Some(deviation) = &self.deviation else { return Ok(linked) };
-        let members = self.surrogate.predict_members(space, rows, run)?;
+        let groups = filled(&self.member_groups, || self.surrogate.assigned(1))?;
+        let members = self.surrogate.predict_members_by(groups, space, rows, run)?;
         let cards: Vec<usize> = space.cards().collect();
         let rows = rows.chunks_exact(space.width()).zip(members.chunks_exact(self.surrogate.members()));
         for (value, (row, members)) in linked.iter_mut().zip(rows) {

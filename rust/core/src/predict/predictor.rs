@@ -57,6 +57,8 @@ pub struct Predictor {
     pub(crate) dense: OnceLock<Means>,
     pub(crate) dense_sums: OnceLock<DenseSums>,
     pub(crate) members: OnceLock<MemberTables>,
+    /// The groups that members are summed over in float64.
+    pub(crate) member_groups: OnceLock<Vec<Group>>,
     /// The forests' leaves in fixed point.
     fixed: Vec<Fixed>,
     pub(crate) forests: OnceLock<Forests>,
@@ -106,6 +108,7 @@ impl Predictor {
             dense: OnceLock::new(),
             dense_sums: OnceLock::new(),
             members: OnceLock::new(),
+            member_groups: OnceLock::new(),
             forests: OnceLock::new(),
             factors: OnceLock::new(),
             training: OnceLock::new(),

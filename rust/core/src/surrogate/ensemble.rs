@@ -180,8 +180,18 @@ impl Surrogate {
 
     /// Every member's value of every checked row in float64, row-major, before the link is inverted.
     pub fn predict_members(&self, space: &Space, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
-        let groups = self.assigned(1)?;
-        let sums = Sums::new(&self.tables, &groups, &self.tables.cells, rows.len() / space.width());
+        self.predict_members_by(&self.assigned(1)?, space, rows, run)
+    }
+
+    /// The same, given the members' groups.
+    pub(crate) fn predict_members_by(
+        &self,
+        groups: &[Group],
+        space: &Space,
+        rows: &[u8],
+        run: &Run<'_>,
+    ) -> Result<Vec<f64>> {
+        let sums = Sums::new(&self.tables, groups, &self.tables.cells, rows.len() / space.width());
         self.map_rows(space, (rows, self.members()), run, |row, states, values| {
             sums.add(states, values);
             for (m, value) in values.iter_mut().enumerate() {

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::layout::groups::Group;
+use crate::layout::groups::{Group, MEMBER_LANES};
 use crate::tables::stored::Tables;
 
 /// Most float64 of all dense tables.
@@ -63,9 +63,15 @@ impl<'a> Sums<'a> {
                     sums.iter_mut().zip(&table[cell * members..][..members]).for_each(|(sum, value)| *sum += value);
                 }
             }
+            None if members == 1 => {
+                sums.iter_mut().for_each(|sum| self.groups.iter().for_each(|g| *sum += g.cell(&self.cells[0], states)));
+            }
             None => {
                 for group in self.groups {
-                    sums.iter_mut().zip(self.cells).for_each(|(sum, cells)| *sum += group.cell(cells, states));
+                    for (sums, cells) in sums.chunks_mut(MEMBER_LANES).zip(self.cells.chunks(MEMBER_LANES)) {
+                        let of_each = group.cell_of_each(cells, states);
+                        sums.iter_mut().zip(of_each).for_each(|(sum, own)| *sum += own);
+                    }
                 }
             }
         }
