@@ -21,8 +21,10 @@ use crate::tables::axes::{AxisSet, Granularity, MAX_ORDER, starts};
 use crate::tables::stored::{Form, Tables};
 
 /// The newest version of the format that this code reads.
-pub const FORMAT_VERSION: u32 = LIMIT_VERSION;
-/// The version of links with a limit, and of errors with heavy tails.
+pub const FORMAT_VERSION: u32 = PLATEAU_VERSION;
+/// The version of links with a ceiling or a floor.
+pub(crate) const PLATEAU_VERSION: u32 = 5;
+/// The version of links with a limit that is never reached, and of errors with heavy tails.
 pub(crate) const LIMIT_VERSION: u32 = 4;
 /// The version of spaces with rules.
 pub(crate) const RULES_VERSION: u32 = 3;

@@ -92,7 +92,7 @@ impl<'a> RanksGoal<'a> {
     pub(crate) fn new(prepared: &'a Prepared, tree: &'a Tree, ranked: &'a Given, run: Run<'a>) -> RanksGoal<'a> {
         let term = &prepared.terms[0];
         let limits = |&score: &f64| {
-            let (least, sure) = prepared.on_term(term, prepared.score(0, score));
+            let (least, sure) = prepared.beating(term, prepared.score(0, score));
             let lattice = tree.lattice(0);
             (clamp(lattice.possibly_at_least(least)), clamp(lattice.surely_at_least(sure)))
         };
