@@ -137,14 +137,14 @@ impl Bins {
         let span = (highest - lowest).max(rounding * steps / 1024.0).max(distinct).max(normal);
         // Room for the margin of the first and the last value.
         let margin = f64::from(Lattice::margin(network, span / steps)) + (of_link * steps / span).ceil() + 2.0;
+        let unit = span / (steps - 2.0 * margin);
+        let step = |value: f64| (value - network.constant) / unit;
         // The end of a plateau is an edge, but for a step: what lies beyond it is of the bin at the end.
-        let (before, behind) = match (beyond >= 0.0, sign > 0.0) {
-            (true, true) => (0.0, margin),
-            (true, false) => (margin, 1.0),
-            (false, _) => (margin, margin),
+        let first = match (beyond >= 0.0, sign > 0.0) {
+            (true, true) => step(lowest).floor(),
+            (true, false) => step(highest).ceil() - steps,
+            (false, _) => (step(lowest) - margin).floor(),
         };
-        let unit = span / (steps - before - behind);
-        let first = ((lowest - network.constant) / unit - before).floor();
         let edge = |i: usize| {
             let value = network.constant + unit * (first + i as f64 * f64::from(shift).exp2());
             match link == Link::Reciprocal && sign * value <= 0.0 {
