@@ -263,7 +263,11 @@ mod tests {
                 assert!(members == 1 || mean > 0.0);
                 for (&std, &exact) in std.iter().zip(&exact) {
                     let error = (f64::from(std) - exact).abs();
-                    assert!(error <= 2e-3 * mean + 1e-4 * exact, "{link:?}, {members} members: {std} is not {exact}");
+                    // Members near a ceiling or floor differ little: what 16 bits round of them is no share of that.
+                    assert!(
+                        error <= 2e-3 * mean + 1e-4 * exact + 2e-6,
+                        "{link:?}, {members} members: {std} is not {exact}"
+                    );
                 }
             }
         }

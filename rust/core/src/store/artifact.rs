@@ -465,12 +465,12 @@ mod tests {
         let newer = Header { format_version: FORMAT_VERSION + 1, ..header.clone() };
         assert_eq!(
             message(&newer, &surrogate),
-            "m.safetensors: format version 5, this accelnas reads versions up to 4; update accelnas"
+            "m.safetensors: format version 6, this accelnas reads versions up to 5; update accelnas"
         );
         let older = Header { format_version: 0, ..header.clone() };
         assert!(
             message(&older, &surrogate)
-                .ends_with("format version 0, this accelnas reads versions up to 4; recompile the benchmark")
+                .ends_with("format version 0, this accelnas reads versions up to 5; recompile the benchmark")
         );
         let other = Header { space_sha256: "abc".to_owned(), ..header.clone() };
         assert!(message(&other, &surrogate).contains("compiled for the space abc"));

@@ -351,7 +351,7 @@ mod tests {
         };
         assert!(
             reopened(toml.replace("format_version = 1", "format_version = 7"))
-                .contains("format version 7, this accelnas reads versions up to 4")
+                .contains("format version 7, this accelnas reads versions up to 5")
         );
         for file in ["../a", "/a", "a/b", "..\\\\a", "c:a", "nul", "B", "a\\u0000", ".a"] {
             let text = toml.replace("file = \"a.safetensors", &format!("file = \"{file}.safetensors"));

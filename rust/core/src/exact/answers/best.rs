@@ -132,6 +132,13 @@ impl Goal for BestGoal<'_> {
         Best { least: found.least, penalised: found.penalised, last: found.last.clone(), ..Best::default() }
     }
 
+    fn is_late(&self, found: &Best, states: &[usize]) -> bool {
+        let Some(last) = found.last.as_ref().filter(|_| self.prune) else { return false };
+        let mut first = vec![0; self.tree.cards.len()];
+        first[..states.len()].copy_from_slice(states);
+        self.tree.levels.row(&first) > *last
+    }
+
     fn coarse(&self, found: &Best) -> Option<(usize, i16)> {
         let function = self.least.len();
         let least = |least: i32| {
