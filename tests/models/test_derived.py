@@ -258,12 +258,12 @@ def test_distances_to_limits_are_exact_through_affine_expressions(tmp_path):
 def test_rates_with_a_ceiling_and_times_with_a_floor_are_exact_through_multiples_and_inverses(tmp_path):
     random = np.random.default_rng(0)
     space = accelnas.mnasnet_space()
-    for name, limit in (("capped", 0.25), ("floored", 4.0)):
+    for name, link, limit in (("capped", "capped", 0.25), ("floored", "floored", 4.0), ("plain", "identity", None)):
         cells = [random.normal(size=(2, size)) for size in (9, 2)]
         surrogate = _core.Surrogate.from_tables(space._core, [4.0, 4.1], [[0, 4], [9]], cells)
-        write_surrogate(tmp_path, name, surrogate, "maximise", name, limit)
+        write_surrogate(tmp_path, name, surrogate, "maximise", link, limit)
     bench = accelnas.load(tmp_path)
-    values = {name: bench.predict(ROWS, name, dtype="float64") for name in ("capped", "floored")}
+    values = {name: bench.predict(ROWS, name, dtype="float64") for name in ("capped", "floored", "plain")}
     assert all(0.2 < (values[name] == limit).mean() < 0.8 for name, limit in (("capped", 0.25), ("floored", 4.0)))
     for expression, link, limit in [
         ("1000 / capped", "floored", 4000.0),
@@ -271,6 +271,15 @@ def test_rates_with_a_ceiling_and_times_with_a_floor_are_exact_through_multiples
         ("60 / floored", "capped", 15.0),
         ("2 * floored - 1", "floored", 7.0),
         ("1 / (1 / capped + 4)", "capped", 0.125),
+        ("min(capped, 0.23, 7)", "capped", 0.23),
+        ("max(4.5, floored)", "floored", 4.5),
+        ("min(1 / plain, 0.22)", "capped", 0.22),
+        ("max(1, plain, 4.25)", "floored", 4.25),
+        ("1 / max(plain, 4.25)", "capped", 1 / 4.25),
+        ("min(capped, -1)", None, None),
+        ("min(floored, 5)", None, None),
+        ("min(plain, 1 / plain)", None, None),
+        ("max(capped, 0.1)", None, None),
         ("capped + 1", None, None),
         ("-1 * capped", None, None),
         ("1 - floored", None, None),

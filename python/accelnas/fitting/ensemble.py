@@ -181,7 +181,6 @@ def fit_ensemble(
     if metric.link not in ("below", "above"):  # repeats and the test part need the link, too
         to_link(values, metric, dataset.ids)
     targets = to_link(values[rows], metric, dataset.ids[rows])
-    metric = _with_limit(metric, values[rows])
     bias, scale = bias_and_scale(targets, settings.standardise)
     data = Sample(dataset.choices[rows], (targets - bias) / scale)
     tell = progress or (lambda *_: None)
@@ -202,7 +201,7 @@ def fit_ensemble(
         raise
     except (TypeError, ValueError) as error:  # what the libraries raise for wrong parameters
         raise ModelError(f"{family.name} refuses recipe {metric.recipe.name}: {error}") from error
-    return Ensemble(metric, fit, scale, bias, rows, targets)
+    return Ensemble(_with_limit(metric, values[rows]), fit, scale, bias, rows, targets)
 
 
 def folds_of(dataset: Dataset, rows: NDArray[np.intp], settings: Settings) -> list[NDArray[np.intp]]:

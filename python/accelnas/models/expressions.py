@@ -198,6 +198,8 @@ def _symbolic(node: ast.expr, metrics: Mapping[str, LinkedSum | None]) -> Symbol
             return _times(operands[0], _inverse(operands[1]))
         case ast.BinOp(op=ast.Pow()):
             return _power(operands[0], operands[1])
+        case ast.Call(func=ast.Name(id=name)) if name in _OF_SEVERAL:
+            return reduce(lambda a, b: _end(name, a, b), operands)
         case ast.Call(func=ast.Name(id=name)) if isinstance(operands[0], LinkedSum):
             return _function(name, operands[0])
     return None
@@ -277,6 +279,20 @@ def _power(base: Symbolic, exponent: Symbolic) -> Symbolic:
             return base.scaled(exponent)
         case float(), LinkedSum(link="identity") if base > 0:
             return replace(exponent.scaled(math.log(base)), link="log")
+    return None
+
+
+def _end(name: str, a: Symbolic, b: Symbolic) -> Symbolic:
+    """Give a rate, which is above 0, a ceiling, or a sum a floor."""
+    match name, a, b:
+        case _, float(), float():
+            return min(a, b) if name == "min" else max(a, b)
+        case _, float(), LinkedSum():
+            return _end(name, b, a)
+        case "min", LinkedSum(link="reciprocal" | "capped"), float() if b > 0:
+            return replace(a, link="capped", limit=b if a.limit is None else min(a.limit, b))
+        case "max", LinkedSum(link="identity" | "floored"), float():
+            return replace(a, link="floored", limit=b if a.limit is None else max(a.limit, b))
     return None
 
 
