@@ -87,6 +87,7 @@ def digests():
     made = {
         "bundled": predictions(bench),
         "forests": predictions(golden),
+        "plateaus": predictions(accelnas.load(GOLDEN.parent / "v5")),
         "exact": answers(bench),
         "searches": searches(bench),
     }

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias, get_args
 
-__all__ = ["Metric"]
+__all__ = ["LINK_NAMES", "Link", "Metric"]
+
+Link: TypeAlias = Literal["identity", "reciprocal", "log", "below", "above", "capped", "floored"]
+"""Scales on which surrogates model metrics."""
+
+LINK_NAMES: tuple[Link, ...] = get_args(Link)
 
 
 @dataclass(frozen=True)
@@ -18,9 +23,10 @@ class Metric:
         Name and unit, such as ``"latency_zcu102"`` and ``"ms"``.
     direction : {"maximise", "minimise"}
         Whether more or less is better.
-    link : {"identity", "reciprocal", "log", "below", "above"}
+    link : {"identity", "reciprocal", "log", "below", "above", "capped", "floored"}
         Scale on which the surrogate models the metric y; predictions are on the metric's own scale. Of
-        ``"below"``, it is −log(limit − y), of ``"above"`` log(y − limit).
+        ``"below"``, it is −log(limit − y), of ``"above"`` log(y − limit). ``"capped"`` is ``"reciprocal"`` with
+        predictions of at most the limit, ``"floored"`` is ``"identity"`` with predictions of at least the limit.
     noise : float or None
         Standard deviation of one repeated measurement, in the unit, where it is known; at the median
         of the data where it is constant on the scale of the link.
@@ -32,7 +38,8 @@ class Metric:
         Whether the benchmark says how far measurements lie from predictions: standard deviations are
         those of a measurement, and `Benchmark.predict_interval` and `Benchmark.distance` work.
     limit : float or None
-        What values are ``"below"`` or ``"above"``, in the unit; None for the other links.
+        What values are ``"below"`` or ``"above"``, or predictions ``"capped"`` or ``"floored"`` at, in the unit; None
+        for the other links.
     expression : str or None
         What `Benchmark.derive` computes the metric from; None for a metric of the benchmark's files.
     exact : bool
@@ -43,7 +50,7 @@ class Metric:
     name: str
     unit: str
     direction: Literal["maximise", "minimise"]
-    link: Literal["identity", "reciprocal", "log", "below", "above"]
+    link: Link
     noise: float | None
     description: str
     members: int

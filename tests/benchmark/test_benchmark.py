@@ -32,7 +32,7 @@ LINKS = {
 }
 
 
-@pytest.mark.parametrize("version", ["v1", "v4"])
+@pytest.mark.parametrize("version", ["v1", "v4", "v5"])
 def test_golden_artifacts_of_every_version_still_predict_the_same(version: str) -> None:
     golden = GOLDEN.parent / version
     expected = json.loads((golden / "expected.json").read_text())
@@ -44,6 +44,10 @@ def test_golden_artifacts_of_every_version_still_predict_the_same(version: str) 
         mean, std = bench.predict(rows, name, return_std=True)
         assert mean.tobytes().hex() == values["float32"]
         np.testing.assert_allclose(std, values["std"], rtol=0.02, atol=1e-6)
+        if "query" in values:
+            np.testing.assert_allclose(bench.query(rows, name, seed=1), values["query"], rtol=1e-14)
+            interval = np.array(bench.predict_interval(rows, name, level=0.9))
+            np.testing.assert_allclose(interval, [values["lower"], values["upper"]], rtol=1e-14)
 
 
 def test_the_bundled_benchmark_agrees_with_the_published_ensemble(bench: accelnas.Benchmark) -> None:
@@ -141,8 +145,8 @@ def test_damaged_benchmarks(tmp_path: Path) -> None:
             bench.predict(0, metric)
     with pytest.raises(FileError, match=file):
         damaged(file, None).predict(0, metric)
-    with pytest.raises(ArtifactError, match="format version 5, this accelnas reads versions up to 4; update accelnas"):
-        damaged("benchmark.toml", toml.replace(b"format_version = 1", b"format_version = 5"))
+    with pytest.raises(ArtifactError, match="format version 6, this accelnas reads versions up to 5; update accelnas"):
+        damaged("benchmark.toml", toml.replace(b"format_version = 1", b"format_version = 6"))
     with pytest.raises(FileError, match=r"benchmark\.toml"):
         accelnas.load(tmp_path / "nothing")
 

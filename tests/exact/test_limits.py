@@ -55,6 +55,47 @@ def test_answers_are_those_of_enumeration(tmp_path):
         assert (np.diff(found.edges) > 0).all()
 
 
+@pytest.mark.parametrize("link", ["capped", "floored"])
+def test_architectures_at_a_ceiling_or_floor_are_equal(tmp_path, link):
+    random = np.random.default_rng(5)
+    direction = "maximise" if link == "capped" else "minimise"
+    sets = [[0, 1, 2], [2, 4, 6], [3, 5, 6]]
+    for name, limit in (("end", 0.25 if link == "capped" else 4.0), ("other", None)):
+        cells = [random.normal(size=(1, size)) for size in (48, 60, 30)]
+        sums = _core.Surrogate.from_tables(SPACE._core, [4.0], sets, cells)
+        write_surrogate(tmp_path, name, sums, direction, link if limit else "identity", limit)
+    bench = accelnas.load(tmp_path)
+    values = bench.predict(ROWS, ["end", "other"], dtype="float64")
+    end, sign = values["end"], 1 if direction == "maximise" else -1
+    limit = bench.metrics["end"].limit
+    ties = np.flatnonzero(end == limit)
+    assert 0.2 < len(ties) / len(ROWS) < 0.8
+    assert (sign * end <= sign * limit).all()
+    for k in (1, 7, 500):
+        found = bench.best("end", k=k)
+        assert (found.architectures == ROWS[ties[:k]]).all()  # the first of the space
+        assert (found.values == limit).all()
+        assert found.certificate.verify(bench, samples=500, rerun=True).passed
+    assert bench.count({"end": (limit, limit)}).count == len(ties)
+    assert bench.count({"end": (limit + sign * 1e-9, None) if sign > 0 else (None, limit - 1e-9)}).count == 0
+    ranks = bench.rank(ROWS[:300], "end")
+    assert (ranks.better == (sign * end > sign * end[:300, None]).sum(axis=1)).all()
+    assert (ranks.ties == (end == end[:300, None]).sum(axis=1)).all()
+    for direction in ("maximise", "minimise"):
+        points = np.stack([sign * end, values["other"] * (1 if direction == "maximise" else -1)], axis=1)
+        covers = (points[:, None] >= points[None]).all(axis=2)
+        kept = ~(covers & ~covers.T).any(axis=0)
+        front = bench.pareto_front(["end", ("other", direction)])
+        expected = {(end[i], values["other"][i]) for i in np.flatnonzero(kept)}
+        assert set(map(tuple, front.values.tolist())) == expected
+        assert front.ties.sum() == kept.sum()
+    for bins in (1, 9, 1000):
+        drawn = bench.distribution("end", bins=bins)
+        assert (np.diff(drawn.edges) > 0).all()
+        assert (drawn.counts == np.histogram(end, drawn.edges)[0]).all()
+        assert limit == drawn.edges[-1 if sign > 0 else 0]
+
+
 def test_values_that_meet_the_limit_in_float64_are_counted_but_not_binned(tmp_path):
     bench = benchmark(tmp_path, centre=36.0)
     below = bench.predict(ROWS, "below", dtype="float64")

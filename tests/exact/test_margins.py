@@ -62,6 +62,15 @@ SCALES = [
     ("reciprocal", 1e-300, 1e-317),
     ("reciprocal", 1e149, 1e133),
     ("reciprocal", 1e9, 1e-7),
+    (("capped", 1 / 7), 7.0, 0.3),
+    (("capped", 2.0), 0.0, 0.3),  # times below 0, too
+    (("capped", 1e-9), 1e9, 1e-7),
+    (("capped", 1e300), 1e-300, 1e-317),
+    (("capped", 1e9), 1.0, 0.3),  # which none reaches
+    (("capped", 1e-3), 1.0, 0.3),  # which all do
+    (("floored", 1e6), 1e6, 1e-10),
+    (("floored", -3e15), -3e15, 0.125),
+    (("floored", 0.0), 0.0, 5e-324),
 ]
 
 
@@ -71,7 +80,8 @@ def written(folder, scales, seed):
         random = np.random.default_rng([seed, i])
         cells = [size * random.integers(-1, 2, (1, count)).astype(float) for count in SHAPES]
         surrogate = _core.Surrogate.from_tables(SPACE._core, [constant], SETS, cells)
-        texts = {"unit": "", "direction": "maximise", "link": link, "description": ""}
+        link, limit = link if isinstance(link, tuple) else (link, None)
+        texts = {"unit": "", "direction": "maximise", "link": link, "limit": limit, "description": ""}
         _core.write_metric(folder, f"m{i}", surrogate, noise=None, provenance={}, **texts)
     return accelnas.load(folder)
 

@@ -125,7 +125,7 @@ def test_searches_formulations_and_estimates_take_quantiles(bench):
     history = bench.search("local_search", safe, budget=3000, seed=1, subject_to=limit)
     assert 0 <= optimum.values[0] - history.best_values[-1] < 1
     runs = bench.simulate(["random_search"], safe, runs=3, budget=50, seed=0, subject_to=limit)
-    assert len(runs.names) == 1
+    assert len(runs.values()) == 1
     within = {f"block{b}_e": 6 for b in range(1, 7)} | {f"block{b}_k": 3 for b in range(7)}
     formulation = WeightedMinMax({safe: 1.0, "latency_zcu102": 0.3})
     assert bench.scalarised(formulation, within=within).certificate.verify(bench, samples=300).passed

@@ -121,6 +121,30 @@ def test_benchmark_predicts_what_was_fitted(tmp_path, dataset, split, recipe):
         assert results[1].figures.r2 > 0.98
 
 
+@pytest.mark.parametrize("stated", [None, 900.0])
+def test_a_ceiling_is_stated_or_the_largest_value_that_is_fitted(tmp_path, dataset, split, stated):
+    limit = "" if stated is None else f", limit = {stated}"
+    settings = settings_of(tmp_path, SMALL.replace('"reciprocal"', f'"capped"{limit}'))
+    name, measured = "throughput_a100", dataset.values("throughput_a100")
+    fitted = dataset.rows(np.concatenate([split.train, split.val]))
+    (result,) = fit_benchmark(dataset, split, settings, tmp_path / "b", metrics=[name], verified_rows=500)
+    bench = accelnas.load(tmp_path / "b")
+    ceiling = stated or measured[fitted].max()
+    assert (bench.metrics[name].link, bench.metrics[name].limit) == ("capped", ceiling)
+    plain = fit_ensemble(dataset, dataset.ids[fitted], settings_of(tmp_path).metrics[name], settings)
+    predicted = bench.predict(dataset.choices, name, dtype="float64")
+    np.testing.assert_allclose(predicted, np.minimum(plain.predict(dataset.choices), ceiling), rtol=1e-6)
+    assert result.figures.mae == pytest.approx(np.abs(predicted - measured)[dataset.rows(split.test)].mean())
+    # intervals are around predictions, and end at the ceiling
+    lower, upper = bench.predict_interval(dataset.choices[fitted], name, level=0.9)
+    assert (lower <= predicted[fitted]).all()
+    assert (predicted[fitted] <= upper).all()
+    assert upper.max() == ceiling
+    inside = (lower <= measured[fitted]) & (np.minimum(measured[fitted], ceiling) <= upper)
+    assert inside.mean() > 0.85
+    assert bench.query(dataset.choices, name, seed=1).max() <= ceiling
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["xgb", "process"])
 def test_fit_depends_on_seed_and_data_not_on_threads(tmp_path, dataset, split, recipe):
@@ -220,9 +244,10 @@ def test_outliers_and_nulls_are_left_out(tmp_path, dataset, split):
         (('"exact"', '"exact", link = "log"'), "an exact metric has link identity, not log"),
         (('"reciprocal"', '"above"'), "throughput_a100: limit of link above is None; give a finite number"),
         (('"reciprocal"', '"below", limit = inf'), "throughput_a100: limit of link below is inf; give a finite number"),
+        (('"reciprocal"', '"capped", limit = 0'), "throughput_a100: limit of link capped is 0; give a number above 0"),
         (
             ('"reciprocal"', '"log", limit = 2'),
-            "limit is 2, link log has none; use link below or above",
+            "limit is 2, link log has none; use link below, above, capped, floored",
         ),
         (("accuracy =", "beauty ="), "metrics.beauty: direction is missing"),
         (("[metrics]", "[metrics"), "not valid TOML"),

@@ -255,6 +255,48 @@ def test_distances_to_limits_are_exact_through_affine_expressions(tmp_path):
         )
 
 
+def test_rates_with_a_ceiling_and_times_with_a_floor_are_exact_through_multiples_and_inverses(tmp_path):
+    random = np.random.default_rng(0)
+    space = accelnas.mnasnet_space()
+    for name, link, limit in (("capped", "capped", 0.25), ("floored", "floored", 4.0), ("plain", "identity", None)):
+        cells = [random.normal(size=(2, size)) for size in (9, 2)]
+        surrogate = _core.Surrogate.from_tables(space._core, [4.0, 4.1], [[0, 4], [9]], cells)
+        write_surrogate(tmp_path, name, surrogate, "maximise", link, limit)
+    bench = accelnas.load(tmp_path)
+    values = {name: bench.predict(ROWS, name, dtype="float64") for name in ("capped", "floored", "plain")}
+    assert all(0.2 < (values[name] == limit).mean() < 0.8 for name, limit in (("capped", 0.25), ("floored", 4.0)))
+    for expression, link, limit in [
+        ("1000 / capped", "floored", 4000.0),
+        ("3 * capped", "capped", 0.75),
+        ("60 / floored", "capped", 15.0),
+        ("2 * floored - 1", "floored", 7.0),
+        ("1 / (1 / capped + 4)", "capped", 0.125),
+        ("min(capped, 0.23, 7)", "capped", 0.23),
+        ("max(4.5, floored)", "floored", 4.5),
+        ("min(1 / plain, 0.22)", "capped", 0.22),
+        ("max(1, plain, 4.25)", "floored", 4.25),
+        ("1 / max(plain, 4.25)", "capped", 1 / 4.25),
+        ("min(capped, -1)", None, None),
+        ("min(floored, 5)", None, None),
+        ("min(plain, 1 / plain)", None, None),
+        ("max(capped, 0.1)", None, None),
+        ("capped + 1", None, None),
+        ("-1 * capped", None, None),
+        ("1 - floored", None, None),
+        ("capped + capped", None, None),
+        ("1 / capped + floored", None, None),
+        ("1 / (floored - 4)", None, None),
+        ("log(capped)", None, None),
+        ("capped ** 2", None, None),
+    ]:
+        metric = bench.derive("it", expression, direction="maximise").metrics["it"]
+        assert (metric.exact, metric.limit) == (link is not None, limit), expression
+        assert metric.link == (link or "identity")
+        if link:
+            found = bench.derive("it", expression, direction="maximise").predict(ROWS, "it", dtype="float64")
+            np.testing.assert_allclose(found, compute(expression, values), rtol=1e-12)
+
+
 def test_sums_are_simplified_on_their_scale():
     metrics = {"a": LinkedSum("identity", {"a": 1.0}), "t": LinkedSum("log", {"t": 1.0}), "p": None}
     assert simplify(parse("(a + a) / 4 + 1"), metrics) == LinkedSum("identity", {"a": 0.5}, 1.0)

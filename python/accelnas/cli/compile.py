@@ -100,13 +100,16 @@ def compile_models(
     link: Annotated[
         str,
         typer.Option(
-            metavar="identity|reciprocal|log|below|above",
-            help="What the models predict: y, 1/y, ln y, -ln(limit - y) or ln(y - limit).",
+            metavar="identity|reciprocal|log|below|above|capped|floored",
+            help="What the models predict: y, 1/y, ln y, -ln(limit - y) or ln(y - limit); capped is 1/y, and floored "
+            "y, of predictions that stop at the limit.",
         ),
     ] = "identity",
     limit: Annotated[
         float | None,
-        typer.Option(help="What all values are below or above, of such a link.", show_default=False),
+        typer.Option(
+            help="What all values are below or above, or predictions capped or floored at.", show_default=False
+        ),
     ] = None,
     noise: Annotated[
         float | None,

@@ -112,7 +112,8 @@ def weighted_mean(
         links = ", ".join(f"{device} {bench.metrics[device].link}" for device in specialised.devices)
         raise MetricError(
             f"the {mean} mean of these metrics is no sum of tables (links: {links}); choose harmonic for throughputs "
-            "with link reciprocal and latencies with link identity, geometric for link log"
+            "with link reciprocal and latencies with link identity, geometric for link log; one with a ceiling or a "
+            "floor stands alone"
         )
     found = best_of(derived, name, specialised.limits, specialised.within, threads)
     network = measured(bench, specialised, found.architectures[0], threads)

@@ -13,6 +13,7 @@ from accelnas.errors import SearchError
 from accelnas.exact.claims import CLAIMS, Counts, checked_question
 from accelnas.exact.fields import Fields
 from accelnas.exact.files import read_json, sha256_of, write_json
+from accelnas.metric import LINK_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -214,7 +215,7 @@ def _metrics(content: Mapping[str, Any], where: str) -> dict[str, dict[str, Any]
             "expression": fields.text("expression") if derived else None,
             "unit": fields.text("unit"),
             "direction": fields.text("direction", ("maximise", "minimise")),
-            "link": fields.text("link", ("identity", "reciprocal", "log", "below", "above")),
+            "link": fields.text("link", LINK_NAMES),
             **({"limit": fields.number("limit")} if fields.has("limit") else {}),
         }
         fields.end()

@@ -20,7 +20,7 @@ from accelnas.files import MODEL, read_bytes
 from accelnas.models.derived import is_of_choices, is_sum
 from accelnas.models.expressions import LinkedSum, evaluate, metric_names, parse, simplify
 from accelnas.models.formulas import summands
-from accelnas.models.quantiles import off_prediction
+from accelnas.models.quantiles import FALLING, off_prediction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,7 +94,7 @@ class _Linked:
         """Give values off the prediction."""
         if self.residuals is None or self.scores is None:
             raise MetricError(f"{off.metric} comes without held-out errors")
-        sign, count = -1.0 if self.link == "reciprocal" else 1.0, off.number
+        sign, count = -1.0 if self.link in FALLING else 1.0, off.number
         if off.function == "quantile":
             rank = math.ceil((len(self.scores) + 1) * abs(2 * off.number - 1) * (1 - 1e-12))
             count = math.copysign(float(self.scores[rank - 1]), off.number - 0.5) if off.number != 0.5 else 0.0
@@ -114,6 +114,11 @@ class _Linked:
                 return np.asarray(self.limit - np.exp(-linked))
             case "above":
                 return np.asarray(self.limit + np.exp(linked))
+            case "capped":
+                slow = linked > 0  # what takes no time at all is as fast as can be
+                return np.where(slow, np.minimum(1.0 / np.where(slow, linked, 1.0), self.limit), self.limit)
+            case "floored":
+                return np.maximum(linked, self.limit)
         return linked
 
 

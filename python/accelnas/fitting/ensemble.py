@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from accelnas import _core
 from accelnas.errors import AccelnasError, DataError, ModelError
 from accelnas.fitting.families import FAMILIES, KNOWN_FAMILIES, Sample
+from accelnas.fitting.metric import PLATEAU_LINKS
 from accelnas.fitting.splits import fold_parts
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class Link:
     inverse: Callable[[Any], Any]
     slope: Callable[[Any], Any]
     """Size of the inverse's slope at a value of the metric."""
+    least: float = -np.inf
+    """Modelled values below it stand for the same value of the metric as it."""
 
 
 LINKS = {
@@ -66,6 +69,8 @@ class Linked(Protocol):
 
 def link_of(metric: Linked) -> Link:
     """Give the scale on which models of a metric predict."""
+    if metric.link in PLATEAU_LINKS:
+        return _with_plateau(metric)
     if metric.limit is None:
         return LINKS[metric.link]
     limit, sign = metric.limit, 1.0 if metric.link == "below" else -1.0
@@ -74,6 +79,27 @@ def link_of(metric: Linked) -> Link:
         lambda z: limit - sign * np.exp(-sign * z),
         lambda y: np.abs(limit - y),
     )
+
+
+def _with_plateau(metric: Linked) -> Link:
+    """Give the reciprocal with a ceiling, or the metric itself with a floor; none yet where it is to be found."""
+    if metric.link == "floored":
+        floor = -np.inf if metric.limit is None else metric.limit
+        return Link(lambda y: y, lambda z: np.maximum(z, floor), np.ones_like, floor)
+    ceiling = np.inf if metric.limit is None else metric.limit
+
+    def inverse(z: Any) -> Any:
+        is_time = np.asarray(z) > 0
+        return np.where(is_time, np.minimum(1.0 / np.where(is_time, z, 1.0), ceiling), ceiling)
+
+    return Link(lambda y: 1.0 / y, inverse, np.square, 1.0 / ceiling)
+
+
+def _with_limit(metric: MetricSettings, values: Floats) -> MetricSettings:
+    """Find the ceiling or floor that a metric's settings leave open: the end of the values that are fitted."""
+    if metric.limit is not None or metric.link not in PLATEAU_LINKS:
+        return metric
+    return replace(metric, limit=float(values.max() if metric.link == "capped" else values.min()))
 
 
 @dataclass(frozen=True)
@@ -99,7 +125,8 @@ class Ensemble:
     @property
     def left_out(self) -> tuple[Floats, Floats]:
         """Mean and spread of each fitted row given the other folds, on the link's scale."""
-        return self.bias + self.scale * self.fit.mean, self.scale * self.fit.spread
+        mean = np.maximum(self.bias + self.scale * self.fit.mean, link_of(self.metric).least)
+        return mean, self.scale * self.fit.spread
 
 
 def usable_rows(dataset: Dataset, metric: MetricSettings, ids: NDArray[np.int64]) -> NDArray[np.intp]:
@@ -151,7 +178,7 @@ def fit_ensemble(
         raise DataError(f"{metric.name} has {len(rows)} rows to fit on; {settings.folds} folds need twice as many")
     folds = folds_of(dataset, rows, settings)
     values = dataset.values(metric.name)
-    if metric.limit is None:  # repeats and the test part need the link, too
+    if metric.link not in ("below", "above"):  # repeats and the test part need the link, too
         to_link(values, metric, dataset.ids)
     targets = to_link(values[rows], metric, dataset.ids[rows])
     bias, scale = bias_and_scale(targets, settings.standardise)
@@ -174,7 +201,7 @@ def fit_ensemble(
         raise
     except (TypeError, ValueError) as error:  # what the libraries raise for wrong parameters
         raise ModelError(f"{family.name} refuses recipe {metric.recipe.name}: {error}") from error
-    return Ensemble(metric, fit, scale, bias, rows, targets)
+    return Ensemble(_with_limit(metric, values[rows]), fit, scale, bias, rows, targets)
 
 
 def folds_of(dataset: Dataset, rows: NDArray[np.intp], settings: Settings) -> list[NDArray[np.intp]]:
@@ -185,10 +212,16 @@ def folds_of(dataset: Dataset, rows: NDArray[np.intp], settings: Settings) -> li
 
 def beyond(metric: Linked, values: Floats) -> NDArray[np.bool_]:
     """Whether values have none on the scale of a metric's link, bool (n,); NaN is not beyond it."""
-    if metric.link == "identity":
+    if metric.link in ("identity", "floored"):
         return np.zeros(len(values), bool)
-    limit = metric.limit or 0.0
-    return np.asarray(values >= limit if metric.link == "below" else values <= limit)
+    if metric.link == "below":
+        return np.asarray(values >= (metric.limit or 0.0))
+    return np.asarray(values <= _least(metric))
+
+
+def _least(metric: Linked) -> float:
+    """Give what values have to lie above, of a link whose values do."""
+    return (metric.limit or 0.0) if metric.link == "above" else 0.0
 
 
 def to_link(values: Floats, metric: MetricSettings, ids: NDArray[np.int64]) -> Floats:
@@ -200,11 +233,9 @@ def to_link(values: Floats, metric: MetricSettings, ids: NDArray[np.int64]) -> F
         If a value has none there.
     """
     if (wrong := beyond(metric, values)).any():
-        row, side = int(np.argmax(wrong)), "below" if metric.link == "below" else "above"
-        raise DataError(
-            f"id {ids[row]}: {metric.name} is {values[row]}; link {metric.link} needs values {side} "
-            f"{metric.limit or 0.0:g}"
-        )
+        row = int(np.argmax(wrong))
+        wanted = f"below {metric.limit or 0.0:g}" if metric.link == "below" else f"above {_least(metric):g}"
+        raise DataError(f"id {ids[row]}: {metric.name} is {values[row]}; link {metric.link} needs values {wanted}")
     return np.asarray(link_of(metric).apply(values), np.float64)
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from accelnas import _core
 from accelnas.errors import ModelError
+from accelnas.metric import LINK_NAMES
 
-__all__ = ["DIRECTIONS", "LIMITED_LINKS", "LINK_NAMES", "PLAIN_LINKS", "MetricSpec"]
+__all__ = ["DIRECTIONS", "LIMITED_LINKS", "PLAIN_LINKS", "PLATEAU_LINKS", "MetricSpec"]
 
 PLAIN_LINKS = ("identity", "reciprocal", "log")
-LIMITED_LINKS = ("below", "above")
-LINK_NAMES = (*PLAIN_LINKS, *LIMITED_LINKS)
+PLATEAU_LINKS = ("capped", "floored")
+LIMITED_LINKS = ("below", "above", *PLATEAU_LINKS)
 DIRECTIONS = ("maximise", "minimise")
 
 
@@ -31,13 +32,17 @@ class MetricSpec:
     link
         What the models predict: ``"identity"`` the metric itself, ``"reciprocal"`` one divided by
         it, ``"log"`` its natural logarithm, ``"below"`` −log(limit − metric), ``"above"`` log(metric − limit).
+        ``"capped"`` is ``"reciprocal"`` with predictions of at most the limit, ``"floored"`` is ``"identity"`` with
+        predictions of at least the limit.
     noise
         Standard deviation of one measurement in the metric's unit, where known (better than from the data's own
         repeats).
     description
         One sentence.
     limit
-        What all values are ``"below"`` or ``"above"``, in the metric's unit; None for the other links.
+        What all values are ``"below"`` or ``"above"``, or predictions ``"capped"`` or ``"floored"`` at, in the metric's
+        unit; None for the other links. A fit finds that of the last two where it is None: the greatest, or least,
+        value that is fitted.
     """
 
     name: str
@@ -55,9 +60,12 @@ class MetricSpec:
             raise ModelError(f"direction is {self.direction!r}; choose {' or '.join(DIRECTIONS)}")
         if self.link not in LINK_NAMES:
             raise ModelError(f"link is {self.link!r}; choose one of {', '.join(LINK_NAMES)}")
-        if self.link in LIMITED_LINKS and (self.limit is None or not abs(self.limit) <= sys.float_info.max):
-            raise ModelError(f"{self.name}: limit of link {self.link} is {self.limit}; give a finite number")
+        if self.link in LIMITED_LINKS and not (self.limit is None and self.link in PLATEAU_LINKS):
+            if self.limit is None or not abs(self.limit) <= sys.float_info.max:
+                raise ModelError(f"{self.name}: limit of link {self.link} is {self.limit}; give a finite number")
+            if self.link == "capped" and self.limit <= 0:
+                raise ModelError(f"{self.name}: limit of link capped is {self.limit}; give a number above 0")
         if self.limit is not None and self.link not in LIMITED_LINKS:
             raise ModelError(
-                f"{self.name}: limit is {self.limit}, link {self.link} has none; use link {' or '.join(LIMITED_LINKS)}"
+                f"{self.name}: limit is {self.limit}, link {self.link} has none; use link {', '.join(LIMITED_LINKS)}"
             )

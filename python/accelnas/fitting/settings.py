@@ -13,9 +13,10 @@ from accelnas.arguments import check_whole
 from accelnas.errors import ModelError
 from accelnas.files import parse_toml, read_text
 from accelnas.fitting.families import FAMILIES, Recipe, Stage
-from accelnas.fitting.metric import DIRECTIONS, LINK_NAMES, MetricSpec
+from accelnas.fitting.metric import DIRECTIONS, MetricSpec
 from accelnas.fitting.mnasnet import FORMULAS
 from accelnas.fitting.tails import TAILS
+from accelnas.metric import LINK_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,7 +6,7 @@ import ast
 import math
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,10 @@ from accelnas.errors import MetricError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from accelnas.metric import Link
+
 __all__ = ["FUNCTIONS", "LinkedSum", "evaluate", "metric_names", "parse", "simplify"]
 
-Link: TypeAlias = Literal["identity", "reciprocal", "log", "below", "above"]
 Values: TypeAlias = NDArray[np.float64]
 
 FUNCTIONS = ("abs", "exp", "log", "max", "min", "sqrt")
@@ -31,7 +32,8 @@ _OPERATORS: Mapping[type[ast.operator], tuple[str, Callable[..., Any]]] = {
     ast.Div: ("/", np.divide),
     ast.Pow: ("**", np.power),
 }
-_OPPOSITE: Mapping[Link, Link] = {"below": "above", "above": "below"}
+_OPPOSITE: Mapping[Link, Link] = {"below": "above", "above": "below"}  # of -y
+_INVERSE: Mapping[Link, Link] = {"capped": "floored", "floored": "capped"}  # of 1 / y
 _OF_SEVERAL: Mapping[str, Callable[..., Any]] = {"max": np.maximum, "min": np.minimum}  # two arguments or more
 
 
@@ -105,14 +107,14 @@ class LinkedSum:
 
     Attributes
     ----------
-    link : {"identity", "reciprocal", "log", "below", "above"}
+    link : {"identity", "reciprocal", "log", "below", "above", "capped", "floored"}
         Scale of the sum.
     weights : mapping of str to float
         Weight of each metric's modelled value.
     constant : float
         Added to the sum.
     limit : float or None
-        What y is ``"below"`` or ``"above"``; None for the other links.
+        What y is ``"below"`` or ``"above"``, ``"capped"`` or ``"floored"`` at; None for the other links.
     """
 
     link: Link
@@ -196,6 +198,8 @@ def _symbolic(node: ast.expr, metrics: Mapping[str, LinkedSum | None]) -> Symbol
             return _times(operands[0], _inverse(operands[1]))
         case ast.BinOp(op=ast.Pow()):
             return _power(operands[0], operands[1])
+        case ast.Call(func=ast.Name(id=name)) if name in _OF_SEVERAL:
+            return reduce(lambda a, b: _end(name, a, b), operands)
         case ast.Call(func=ast.Name(id=name)) if isinstance(operands[0], LinkedSum):
             return _function(name, operands[0])
     return None
@@ -211,8 +215,10 @@ def _plus(a: Symbolic, b: Symbolic) -> Symbolic:
             return a.shifted(b)
         case LinkedSum(link="identity"), LinkedSum(link="identity"):
             return a.joined(b)
-        case LinkedSum(limit=float(limit)), float():
+        case LinkedSum(link="below" | "above", limit=float(limit)), float():
             return _beyond(a, limit + b)
+        case LinkedSum(link="floored", limit=float(limit)), float():
+            return replace(a.shifted(b), limit=limit + b)
     return None
 
 
@@ -237,7 +243,11 @@ def _times(a: Symbolic, b: Symbolic) -> Symbolic:
             return a.shifted(math.log(b))
         case LinkedSum(link="log"), LinkedSum(link="log"):
             return a.joined(b)
-        case LinkedSum(limit=float(limit)), float():
+        case LinkedSum(link="capped", limit=float(limit)), float() if b > 0:
+            return replace(a.scaled(1.0 / b), limit=limit * b)
+        case LinkedSum(link="floored", limit=float(limit)), float() if b > 0:
+            return replace(a.scaled(b), limit=limit * b)
+        case LinkedSum(link="below" | "above", limit=float(limit)), float():
             if b < 0:  # -log(limit - y) of y is -log of what -y is above -limit
                 return _times(replace(a.scaled(-1.0), link=_OPPOSITE[a.link], limit=-limit), -b)
             return _beyond(a.shifted(math.log(b) if a.link == "above" else -math.log(b)), limit * b)
@@ -254,6 +264,8 @@ def _inverse(a: Symbolic) -> Symbolic:
             return replace(a, link="identity")
         case LinkedSum(link="log"):
             return a.scaled(-1.0)
+        case LinkedSum(link="capped" | "floored", limit=float(limit)) if limit > 0:  # what is above 0 has an inverse
+            return replace(a, link=_INVERSE[a.link], limit=1.0 / limit)
     return None
 
 
@@ -267,6 +279,20 @@ def _power(base: Symbolic, exponent: Symbolic) -> Symbolic:
             return base.scaled(exponent)
         case float(), LinkedSum(link="identity") if base > 0:
             return replace(exponent.scaled(math.log(base)), link="log")
+    return None
+
+
+def _end(name: str, a: Symbolic, b: Symbolic) -> Symbolic:
+    """Give a rate, which is above 0, a ceiling, or a sum a floor."""
+    match name, a, b:
+        case _, float(), float():
+            return min(a, b) if name == "min" else max(a, b)
+        case _, float(), LinkedSum():
+            return _end(name, b, a)
+        case "min", LinkedSum(link="reciprocal" | "capped"), float() if b > 0:
+            return replace(a, link="capped", limit=b if a.limit is None else min(a.limit, b))
+        case "max", LinkedSum(link="identity" | "floored"), float():
+            return replace(a, link="floored", limit=b if a.limit is None else max(a.limit, b))
     return None
 
 

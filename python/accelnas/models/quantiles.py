@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from accelnas import _core
     from accelnas.metric import Metric
 
-__all__ = ["OFF", "OffPrediction", "is_off_prediction", "off_prediction", "with_off_prediction"]
+__all__ = ["FALLING", "OFF", "OffPrediction", "is_off_prediction", "off_prediction", "with_off_prediction"]
 
 OFF = ("quantile", "sigma")
+FALLING = ("reciprocal", "capped")
+"""Links on whose scale a metric falls."""
 _CALL = re.compile(rf"\s*({'|'.join(OFF)})\s*\(")
 
 
@@ -103,7 +105,7 @@ def with_off_prediction(
     if off.function == "quantile":
         count = core.deviations_at(position, off.number)
     else:
-        count = -off.number if base.link == "reciprocal" else off.number
+        count = -off.number if base.link in FALLING else off.number
     return core.with_deviation(
         name,
         position,

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// Scale on which a surrogate models its metric; the modelled value rises with the metric, but for the reciprocal.
+/// Scale on which a surrogate models its metric; the modelled value rises with the metric, but for reciprocals.
+///
+/// All modelled values up to the [`Link::plateau`] of one with a ceiling or a floor are of one value of the metric.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Link {
@@ -20,10 +22,14 @@ pub enum Link {
     Below(f64),
     /// `ln(y - limit)`: of values above a limit.
     Above(f64),
+    /// `1 / y` of a rate that saturates: up to the time `1 / limit`, the rate is the limit.
+    Capped(f64),
+    /// The metric itself, of a time that no architecture falls below: up to the limit, it is the limit.
+    Floored(f64),
 }
 
 impl Link {
-    pub const NAMES: [&str; 5] = ["identity", "reciprocal", "log", "below", "above"];
+    pub const NAMES: [&str; 7] = ["identity", "reciprocal", "log", "below", "above", "capped", "floored"];
 
     /// The link of a name, with the limit of those that have one.
     pub fn named(name: &str, limit: Option<f64>) -> Result<Link> {
@@ -33,13 +39,20 @@ impl Link {
             ("log", None) => Ok(Link::Log),
             ("below", Some(limit)) if limit.is_finite() => Ok(Link::Below(limit)),
             ("above", Some(limit)) if limit.is_finite() => Ok(Link::Above(limit)),
-            ("below" | "above", Some(limit)) => {
+            ("capped", Some(limit)) if limit.is_finite() && limit > 0.0 => Ok(Link::Capped(limit)),
+            ("floored", Some(limit)) if limit.is_finite() => Ok(Link::Floored(limit)),
+            ("capped", Some(limit)) if limit.is_finite() => {
+                Err(Error::model(format!("limit of link capped is {limit}; use a number above 0")))
+            }
+            ("below" | "above" | "capped" | "floored", Some(limit)) => {
                 Err(Error::model(format!("limit of link {name} is {limit}; use a finite number")))
             }
-            ("below" | "above", None) => Err(Error::model(format!("link {name} has no limit; give a finite number"))),
-            ("identity" | "reciprocal" | "log", Some(limit)) => {
-                Err(Error::model(format!("limit is {limit}, link {name} has none; use link below or above")))
+            ("below" | "above" | "capped" | "floored", None) => {
+                Err(Error::model(format!("link {name} has no limit; give a finite number")))
             }
+            ("identity" | "reciprocal" | "log", Some(limit)) => Err(Error::model(format!(
+                "limit is {limit}, link {name} has none; use link below, above, capped or floored"
+            ))),
             _ => Err(Error::model(format!("link is {name:?}; choose {}", Link::NAMES.join(", ")))),
         }
     }
@@ -51,6 +64,8 @@ impl Link {
             Link::Log => "log",
             Link::Below(_) => "below",
             Link::Above(_) => "above",
+            Link::Capped(_) => "capped",
+            Link::Floored(_) => "floored",
         }
     }
 
@@ -58,8 +73,26 @@ impl Link {
     pub fn limit(self) -> Option<f64> {
         match self {
             Link::Identity | Link::Reciprocal | Link::Log => None,
-            Link::Below(limit) | Link::Above(limit) => Some(limit),
+            Link::Below(limit) | Link::Above(limit) | Link::Capped(limit) | Link::Floored(limit) => Some(limit),
         }
+    }
+
+    /// The largest modelled value of those whose metric's value is the limit itself, where there are such.
+    pub(crate) fn plateau(self) -> Option<f64> {
+        match self {
+            Link::Capped(limit) => {
+                // A time that rounding made too long for the limit is not of the plateau.
+                let time = 1.0 / limit;
+                Some(if 1.0 / time < limit { time.next_down() } else { time })
+            }
+            Link::Floored(limit) => Some(limit),
+            _ => None,
+        }
+    }
+
+    /// The modelled value that stands for one and those of the same plateau: errors and noise are around it.
+    pub(crate) fn settled(self, value: f64) -> f64 {
+        self.plateau().map_or(value, |plateau| value.max(plateau))
     }
 
     /// What no value of the metric is below, and what none is above.
@@ -68,7 +101,8 @@ impl Link {
             Link::Identity => (f64::NEG_INFINITY, f64::INFINITY),
             Link::Reciprocal | Link::Log => (0.0, f64::INFINITY),
             Link::Below(limit) => (f64::NEG_INFINITY, limit),
-            Link::Above(limit) => (limit, f64::INFINITY),
+            Link::Above(limit) | Link::Floored(limit) => (limit, f64::INFINITY),
+            Link::Capped(limit) => (0.0, limit),
         }
     }
 
@@ -82,25 +116,37 @@ impl Link {
             Link::Log => libm::exp(value),
             Link::Below(limit) => limit - libm::exp(-value),
             Link::Above(limit) => limit + libm::exp(value),
+            Link::Capped(limit) if value > 0.0 => (1.0 / value).min(limit),
+            Link::Capped(limit) => limit,
+            Link::Floored(limit) => value.max(limit),
         }
     }
 
-    /// Size of the slope of the inverse at a modelled value.
+    /// Size of the slope of the inverse at a modelled value; of a plateau, that at its end: measurements scatter there, too.
     #[inline]
     pub fn slope(self, value: f64) -> f64 {
         match self {
-            Link::Identity => 1.0,
+            Link::Identity | Link::Floored(_) => 1.0,
             Link::Reciprocal => 1.0 / (value * value),
+            Link::Capped(_) => self.inverse(value).powi(2),
             Link::Log | Link::Above(_) => libm::exp(value),
             Link::Below(_) => libm::exp(-value),
+        }
+    }
+
+    /// By how much the metric changes with its modelled value: nothing on a plateau.
+    pub(crate) fn derivative(self, value: f64) -> f64 {
+        match self.plateau() {
+            Some(plateau) if value <= plateau => 0.0,
+            _ => self.sign() * self.slope(value),
         }
     }
 
     /// Whether the metric rises (1) or falls (-1) with its modelled value.
     pub(crate) fn sign(self) -> f64 {
         match self {
-            Link::Identity | Link::Log | Link::Below(_) | Link::Above(_) => 1.0,
-            Link::Reciprocal => -1.0,
+            Link::Identity | Link::Log | Link::Below(_) | Link::Above(_) | Link::Floored(_) => 1.0,
+            Link::Reciprocal | Link::Capped(_) => -1.0,
         }
     }
 
@@ -130,6 +176,10 @@ impl Link {
         const LEAST: f64 = 5e-324;
         match self {
             Link::Identity => (y, y),
+            Link::Floored(limit) if y < limit => (f64::NEG_INFINITY, f64::NEG_INFINITY),
+            Link::Floored(_) => (y, y),
+            Link::Capped(limit) if y > limit => (f64::NEG_INFINITY, f64::NEG_INFINITY),
+            Link::Capped(_) => Link::Reciprocal.bracket(y),
             // Modelled values are above 0.
             Link::Reciprocal if y <= 0.0 => (f64::INFINITY, f64::INFINITY),
             Link::Reciprocal if y == f64::INFINITY => (5.5e-309, 5.6e-309),
@@ -205,13 +255,51 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn plateaus_end_where_they_are_said_to(exponent in -320.0..308.0f64, steps in 0u32..4, beyond in 0.0..3.0f64) {
+            let limit = 10f64.powf(exponent).max(5e-324);
+            for (link, sign) in [(Link::Capped(limit), -1.0), (Link::Floored(limit), 1.0), (Link::Floored(-limit), 1.0)] {
+                let (limit, plateau) = (link.limit().unwrap(), link.plateau().unwrap());
+                for value in [plateau, plateau.next_down(), plateau - beyond, -beyond.min(plateau), f64::MIN] {
+                    prop_assert_eq!(link.inverse(value.min(plateau)), limit);
+                    prop_assert_eq!(link.settled(value.min(plateau)), plateau);
+                }
+                let mut above = plateau;
+                (0..=steps).for_each(|_| above = above.next_up());
+                for value in [above, plateau + beyond * plateau.abs(), f64::MAX] {
+                    let y = link.inverse(value);
+                    prop_assert!(sign * y >= sign * limit, "{link:?} of {value} is {y}");
+                    let (first, last) = link.bracket(y);
+                    prop_assert!(first <= value && value <= last, "{link:?} of {value}: {first}, {last}");
+                    if y != limit && y > 0.0 {
+                        for below in [first.next_down(), plateau] {
+                            prop_assert!(below >= first || sign * link.inverse(below) < sign * y, "{link:?}: {below}");
+                        }
+                        prop_assert!(last.next_up() > f64::MAX || sign * link.inverse(last.next_up()) > sign * y);
+                    }
+                }
+                let (first, last) = link.bracket(limit);
+                prop_assert!(first <= plateau.next_up() && link.inverse(first.min(plateau)) == limit);
+                prop_assert!(last > f64::MAX || sign * link.inverse(last.next_up()) > sign * limit);
+                let outside = if sign > 0.0 { limit.next_down() } else { limit.next_up() };
+                prop_assert_eq!(link.bracket(outside), (f64::NEG_INFINITY, f64::NEG_INFINITY));
+            }
+        }
+    }
+
     #[test]
     fn slopes_are_those_of_the_inverse() {
-        for link in [Link::Identity, Link::Reciprocal, Link::Log, Link::Below(3.0), Link::Above(-2.0)] {
+        let capped = Link::Capped(5.0);
+        for link in [Link::Identity, Link::Reciprocal, Link::Log, Link::Below(3.0), Link::Above(-2.0), capped] {
             for z in [0.3, 1.0, 2.5] {
                 let slope = (link.inverse(z + 1e-5) - link.inverse(z - 1e-5)) / 2e-5;
-                assert!((link.sign() * slope / link.slope(z) - 1.0).abs() < 1e-8, "{link:?} at {z}");
+                assert!((slope / link.derivative(z) - 1.0).abs() < 1e-8, "{link:?} at {z}");
+                assert_eq!(link.slope(z), link.derivative(z).abs());
             }
+        }
+        for (link, slope) in [(capped, 25.0), (Link::Floored(2.0), 1.0)] {
+            assert_eq!([-1.0, 0.2].map(|z| (link.derivative(z), link.slope(z))), [(0.0, slope); 2]);
         }
     }
 
@@ -226,10 +314,12 @@ mod tests {
             assert_eq!(Link::named(link.name(), link.limit()).unwrap(), link);
         }
         for (name, limit, expected) in [
-            ("log", Some(2.0), "limit is 2, link log has none; use link below or above"),
+            ("log", Some(2.0), "limit is 2, link log has none; use link below, above, capped or floored"),
+            ("capped", Some(0.0), "limit of link capped is 0; use a number above 0"),
+            ("floored", None, "link floored has no limit; give a finite number"),
             ("above", None, "link above has no limit; give a finite number"),
             ("below", Some(f64::NAN), "limit of link below is NaN; use a finite number"),
-            ("square", None, "link is \"square\"; choose identity, reciprocal, log, below, above"),
+            ("square", None, "link is \"square\"; choose identity, reciprocal, log, below, above, capped, floored"),
         ] {
             assert_eq!(Link::named(name, limit).unwrap_err().to_string(), format!("model: {expected}"));
         }

@@ -91,7 +91,7 @@ class Sources:
     bench
         The benchmark.
     names
-        Metrics with link reciprocal or identity; `default_sources` by default.
+        Metrics with link reciprocal or identity, perhaps with a ceiling or a floor; `default_sources` by default.
 
     Attributes
     ----------
@@ -122,7 +122,7 @@ class Sources:
             raise DataError(f"benchmark {bench.name} has no known device; name metrics that tell what blocks cost")
         self._surrogates = [bench._surrogate(name) for name in self.names]
         for name in self.names:
-            if bench.metrics[name].link not in ("reciprocal", "identity"):
+            if bench.metrics[name].link not in ("reciprocal", "identity", "capped", "floored"):
                 raise DataError(f"{name} has link {bench.metrics[name].link}; use metrics that are times or speeds")
 
     @cached_property

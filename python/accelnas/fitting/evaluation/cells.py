@@ -171,7 +171,7 @@ def _calibration(dataset: Dataset, ensemble: Any, test: NDArray[np.intp], tails:
     factors = of_rows(uncertainty.factors, choices, dataset.space)
     total = total_deviation(linked.std(axis=0), uncertainty.residual * factors)
     measured = to_link(dataset.values(metric.name)[test], metric, dataset.ids[test])
-    scores = np.abs(measured - linked.mean(axis=0)) / total
+    scores = np.abs(measured - np.maximum(linked.mean(axis=0), link_of(metric).least)) / total
     rank = np.ceil((len(uncertainty.scores) + 1) * np.array(INTERVALS)).astype(int)
     held_out = np.append(uncertainty.scores.astype(np.float64), np.inf)  # too few rows for a level: no bound
     return scores, held_out[np.minimum(rank, len(held_out)) - 1]

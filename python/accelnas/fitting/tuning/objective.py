@@ -92,7 +92,7 @@ def cross_validate(problem: Problem, candidate: Candidate) -> Iterator[tuple[flo
     data = Sample(problem.choices, (targets - bias) / scale)
 
     def squares(rows: NDArray[np.intp], predicted: Floats) -> float:
-        on_link = bias + scale * predicted
+        on_link = np.maximum(bias + scale * predicted, link.least)
         with np.errstate(all="ignore"):  # what overflows or has no logarithm is reported below
             if link is not judge:
                 on_link = judge.apply(link.inverse(on_link))

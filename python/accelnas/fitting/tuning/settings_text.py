@@ -42,7 +42,7 @@ def settings_text(
     entry: dict[str, Any] = {"recipe": "tuned"}
     if link != "identity":
         entry["link"] = link
-    if link in LIMITED_LINKS:
+    if link in LIMITED_LINKS and metric.limit is not None:
         entry["limit"] = metric.limit
     known = {"unit": "", "description": "", **known_metrics().get(metric.name, {})}
     for key in ("unit", "direction", "description"):

@@ -248,7 +248,17 @@ impl Prepared {
 
     /// Values on the scale of a term from which on a metric is possibly, and surely, as good as a value.
     pub(crate) fn on_term(&self, term: &Term, value: f64) -> (f64, f64) {
-        reach(self.link(self.metrics[term.network]), term.sign, value)
+        reach(self.link_of(term.network), term.sign, value)
+    }
+
+    /// Values on the scale of a term from which on a metric is possibly as good as a value, and surely better: infinite
+    /// where nothing is better, or nothing worse. Many architectures may have the best value, or the worst, of a link.
+    pub(crate) fn beating(&self, term: &Term, value: f64) -> (f64, f64) {
+        let link = self.link_of(term.network);
+        let (equal, better) = reach(link, term.sign, value);
+        let ((least, most), rises) = (link.range(), term.sign * link.sign() > 0.0);
+        let (worst, best) = if rises { (value <= least, value >= most) } else { (value >= most, value <= least) };
+        (if worst { f64::NEG_INFINITY } else { equal }, if best { f64::INFINITY } else { better })
     }
 
     /// For every constraint the steps from which on it may be, and surely is, met.

@@ -43,6 +43,12 @@ fn exp(x: f64) -> f64 {
     sum * power(half) * power(whole(shifted).wrapping_sub(half))
 }
 
+/// The rate of a time, at most a limit; a branch that compilers turn into a selection.
+#[inline(always)]
+fn capped(time: f64, limit: f64) -> f64 {
+    if time > 0.0 { (1.0 / time).min(limit) } else { limit }
+}
+
 /// Turns modelled values into the metric's.
 // Loops, not maps of arrays: compilers vectorise these.
 #[inline(always)]
@@ -53,6 +59,8 @@ pub(crate) fn invert(link: Link, values: &mut [f64]) {
         Link::Log => values.iter_mut().for_each(|value| *value = exp(*value)),
         Link::Below(limit) => values.iter_mut().for_each(|value| *value = limit - exp(-*value)),
         Link::Above(limit) => values.iter_mut().for_each(|value| *value = limit + exp(*value)),
+        Link::Capped(limit) => values.iter_mut().for_each(|value| *value = capped(*value, limit)),
+        Link::Floored(limit) => values.iter_mut().for_each(|value| *value = value.max(limit)),
     }
 }
 
@@ -62,6 +70,13 @@ pub(crate) fn write_inverted(link: Link, values: &mut [f64], out: &mut [f32]) {
     match link {
         // A float32 division of the rounded value: several times faster, one more rounding of 6e-8.
         Link::Reciprocal => out.iter_mut().zip(values).for_each(|(out, value)| *out = 1.0 / *value as f32),
+        Link::Capped(limit) => {
+            let limit = limit as f32;
+            for (out, value) in out.iter_mut().zip(values) {
+                let time = *value as f32;
+                *out = if time > 0.0 { (1.0 / time).min(limit) } else { limit };
+            }
+        }
         _ => {
             invert(link, values);
             out.iter_mut().zip(values).for_each(|(out, value)| *out = *value as f32);

@@ -242,12 +242,12 @@ pub(crate) fn finish(link: Link, constant: f64, sums: &[f32], forest: Option<&[f
 #[inline(always)]
 pub(crate) fn scale_residuals(link: Link, residual: f32, mean: &[f32], products: &mut [f32]) {
     match link {
-        Link::Identity => {
+        Link::Identity | Link::Floored(_) => {
             for product in products {
                 *product *= residual;
             }
         }
-        Link::Reciprocal => {
+        Link::Reciprocal | Link::Capped(_) => {
             for (product, &y) in products.iter_mut().zip(mean) {
                 *product *= residual * y * y;
             }

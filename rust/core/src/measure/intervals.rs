@@ -105,8 +105,9 @@ impl Benchmark {
     }
 }
 
-/// Ends of the interval that a link's inverse makes of `mean ± half`, never infinite.
+/// Ends of the interval that a link's inverse makes of `mean ± half`, never infinite; of a plateau, around its end.
 fn ends(link: Link, mean: f64, half: f64) -> (f64, f64) {
+    let mean = link.settled(mean);
     let (low, high) = (mean - half, mean + half);
     let (a, b) = match link {
         // Past 0 a rate has no bound: it keeps the sign of its mean.
@@ -114,7 +115,7 @@ fn ends(link: Link, mean: f64, half: f64) -> (f64, f64) {
             true => (f64::MIN, 1.0 / low),
             false => (1.0 / high, f64::MAX),
         },
-        Link::Reciprocal => (1.0 / high, 1.0 / low),
+        Link::Reciprocal | Link::Capped(_) => (link.inverse(high), link.inverse(low)),
         _ => (link.inverse(low), link.inverse(high)),
     };
     (a.clamp(f64::MIN, f64::MAX), b.clamp(f64::MIN, f64::MAX))
@@ -134,5 +135,12 @@ mod tests {
         assert_eq!(ends(Link::Reciprocal, -0.75, 0.25), (-2.0, -1.0));
         assert_eq!(ends(Link::Reciprocal, 0.0, 0.0), (f64::MAX, f64::MAX));
         assert_eq!(ends(Link::Log, 0.0, 1e4), (0.0, f64::MAX));
+        assert_eq!(ends(Link::Capped(2.0), 0.75, 0.125), (1.0 / 0.875, 1.6));
+        for time in [0.5, 0.25, 0.0, -3.0] {
+            assert_eq!(ends(Link::Capped(2.0), time, 0.5), (1.0, 2.0));
+        }
+        assert_eq!(ends(Link::Capped(3.0), 0.1, 0.0), (3.0, 3.0));
+        assert_eq!(ends(Link::Floored(2.0), -1.0, 0.5), (2.0, 2.5));
+        assert_eq!(ends(Link::Floored(2.0), 2.25, 0.5), (2.0, 2.75));
     }
 }

@@ -32,10 +32,14 @@ impl Draws {
             return measured[uniform(absorb(self.0, row), 0, measured.len() as u64) as usize];
         }
         let sd = match noise {
-            Noise::OfMetric(sd) => return link.inverse(linked) + sd * self.normal(row, 0),
+            Noise::OfMetric(sd) => {
+                let (value, (least, most)) = (link.inverse(linked) + sd * self.normal(row, 0), link.range());
+                return if link.plateau().is_some() { value.clamp(least, most) } else { value };
+            }
             Noise::OfLink(0.0) => return link.inverse(linked),
             Noise::OfLink(sd) => sd,
         };
+        let linked = link.settled(linked);
         // A measured rate has the sign of its mean: other draws are repeated.
         let draw = |attempt| linked + sd * self.normal(row, attempt);
         let fits = |value: &f64| link != Link::Reciprocal || value * linked.signum() > 0.0;
@@ -108,6 +112,14 @@ mod tests {
             let draws = Draws::new(seed, "latency");
             assert!(draws.measure(&row, &[], 0.01, Link::Reciprocal, Noise::OfLink(1.0)) > 0.0);
             assert!(draws.measure(&row, &[], -0.01, Link::Reciprocal, Noise::OfLink(1.0)) < 0.0);
+        }
+        // Around the ceiling, wherever on the plateau the model is; none is above it.
+        let normal = GOLDEN.max(0.0);
+        for time in [0.5, 0.1, -1.0] {
+            let measured = |noise| draws.measure(&row, &[], time, Link::Capped(2.0), noise);
+            assert_eq!(measured(Noise::OfLink(0.5)), 1.0 / (0.5 + 0.5 * normal));
+            assert_eq!(measured(Noise::OfMetric(0.5)), 2.0 + 0.5 * GOLDEN.min(0.0));
+            assert_eq!(measured(Noise::OfLink(0.0)), 2.0);
         }
     }
 

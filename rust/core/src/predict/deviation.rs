@@ -59,9 +59,10 @@ mod tests {
 
         #[test]
         fn values_are_means_and_deviations_in_any_batch_and_build(
-            space in spaces(), depth in 1usize..6, members in 1usize..20, link in 0usize..5, count in -4.0..4.0, seed: u64,
+            space in spaces(), depth in 1usize..6, members in 1usize..20, link in 0usize..7, count in -4.0..4.0, seed: u64,
         ) {
-            let link = [Link::Identity, Link::Reciprocal, Link::Log, Link::Below(70.0), Link::Above(-3.0)][link];
+            let links = [Link::Identity, Link::Reciprocal, Link::Log, Link::Below(70.0), Link::Above(-3.0)];
+            let link = [&links[..], &[Link::Capped(0.33), Link::Floored(2.9)]].concat()[link];
             let member = |m| {
                 let mut trees = forest(&space, 6, depth, 4, seed ^ m);
                 (trees.scale, trees.bias) = (0.05, 3.0);

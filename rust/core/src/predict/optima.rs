@@ -241,11 +241,11 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(40))]
 
         #[test]
-        fn climbs_follow_their_definition(space in spaces(), depth in 1usize..4, seed: u64, link in 0usize..4) {
+        fn climbs_follow_their_definition(space in spaces(), depth in 1usize..4, seed: u64, link in 0usize..6) {
             let members: Vec<_> = (0..2).map(|m| forest(&space, 6, depth, 3, seed.wrapping_add(m))).collect();
             let surrogate = lower(&space, &members.iter().collect::<Vec<_>>(), &run()).unwrap();
             prop_assume!(surrogate.forest_trees() == 0);
-            let link = [Link::Identity, Link::Log, Link::Reciprocal, Link::Below(9.0)][link];
+            let link = [Link::Identity, Link::Log, Link::Reciprocal, Link::Below(9.0), Link::Capped(0.3), Link::Floored(2.0)][link];
             let predictor = Predictor::new(surrogate, link, None).unwrap();
             check(&space, &predictor, &space.sample(60, seed, false).unwrap());
         }

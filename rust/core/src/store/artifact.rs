@@ -21,8 +21,10 @@ use crate::tables::axes::{AxisSet, Granularity, MAX_ORDER, starts};
 use crate::tables::stored::{Form, Tables};
 
 /// The newest version of the format that this code reads.
-pub const FORMAT_VERSION: u32 = LIMIT_VERSION;
-/// The version of links with a limit, and of errors with heavy tails.
+pub const FORMAT_VERSION: u32 = PLATEAU_VERSION;
+/// The version of links with a ceiling or a floor.
+pub(crate) const PLATEAU_VERSION: u32 = 5;
+/// The version of links with a limit that is never reached, and of errors with heavy tails.
 pub(crate) const LIMIT_VERSION: u32 = 4;
 /// The version of spaces with rules.
 pub(crate) const RULES_VERSION: u32 = 3;
@@ -463,12 +465,12 @@ mod tests {
         let newer = Header { format_version: FORMAT_VERSION + 1, ..header.clone() };
         assert_eq!(
             message(&newer, &surrogate),
-            "m.safetensors: format version 5, this accelnas reads versions up to 4; update accelnas"
+            "m.safetensors: format version 6, this accelnas reads versions up to 5; update accelnas"
         );
         let older = Header { format_version: 0, ..header.clone() };
         assert!(
             message(&older, &surrogate)
-                .ends_with("format version 0, this accelnas reads versions up to 4; recompile the benchmark")
+                .ends_with("format version 0, this accelnas reads versions up to 5; recompile the benchmark")
         );
         let other = Header { space_sha256: "abc".to_owned(), ..header.clone() };
         assert!(message(&other, &surrogate).contains("compiled for the space abc"));

@@ -8,12 +8,13 @@ use crate::error::{Error, Result};
 use crate::hash::sha256_hex;
 use crate::kernels::transpose::Packer;
 use crate::memory::zeros;
+use crate::metric::Link;
 use crate::predict::batch::{Output, predict};
 use crate::predict::predictor::{Predictor, Std};
 use crate::space::definition::Space;
 use crate::space::names;
 use crate::store::artifact;
-use crate::store::artifact::{FIRST_VERSION, GIVEN_VERSION, Header, LIMIT_VERSION, RULES_VERSION};
+use crate::store::artifact::{FIRST_VERSION, GIVEN_VERSION, Header, LIMIT_VERSION, PLATEAU_VERSION, RULES_VERSION};
 use crate::store::files::{self, BENCHMARK_FILE};
 use crate::store::listing::{BenchmarkToml, Metric, check_name, read_toml};
 use crate::surrogate::ensemble::{LIMITED, Surrogate};
@@ -224,6 +225,15 @@ impl Benchmark {
     }
 }
 
+/// The oldest version of the format that has a link.
+fn version_of(link: Link) -> u32 {
+    match link {
+        Link::Identity | Link::Reciprocal | Link::Log => FIRST_VERSION,
+        Link::Below(_) | Link::Above(_) => LIMIT_VERSION,
+        Link::Capped(_) | Link::Floored(_) => PLATEAU_VERSION,
+    }
+}
+
 pub(crate) fn new_header(
     space: &Space,
     metric: &Metric,
@@ -234,11 +244,12 @@ pub(crate) fn new_header(
     let form = surrogate.tables.form;
     let has_tails = uncertainty.is_some_and(|u| u.degrees_of_freedom.is_some());
     Header {
-        format_version: match (metric.link.limit().is_some() || has_tails, form) {
-            (true, _) => LIMIT_VERSION,
-            (false, Form::Given) => GIVEN_VERSION,
-            (false, Form::Purified) => FIRST_VERSION,
-        },
+        format_version: match form {
+            Form::Given => GIVEN_VERSION,
+            Form::Purified => FIRST_VERSION,
+        }
+        .max(if has_tails { LIMIT_VERSION } else { FIRST_VERSION })
+        .max(version_of(metric.link)),
         form,
         metric: metric.name.clone(),
         link: metric.link,
@@ -291,11 +302,8 @@ pub fn write_metric(
         Some(old) => *old = metric,
         None => file.metrics.push(metric),
     }
-    file.format_version = match (file.metrics.iter().any(|m| m.link.limit().is_some()), space.has_rules()) {
-        (true, _) => LIMIT_VERSION,
-        (false, true) => RULES_VERSION,
-        (false, false) => FIRST_VERSION,
-    };
+    let of_space = if space.has_rules() { RULES_VERSION } else { FIRST_VERSION };
+    file.format_version = file.metrics.iter().map(|m| version_of(m.link)).fold(of_space, u32::max);
     let text = toml::to_string(&file).map_err(|e| Error::artifact(&toml_path, e.to_string()))?;
     files::replace_file(&toml_path, text.as_bytes())
 }
@@ -303,7 +311,7 @@ pub fn write_metric(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metric::{Direction, Link};
+    use crate::metric::Direction;
     use crate::surrogate::lower::lower;
     use crate::testing::{forest, run, space_of};
     use crate::threads::ALONE;
@@ -361,7 +369,7 @@ mod tests {
         };
         assert!(
             reopened(toml.replace("format_version = 1", "format_version = 7"))
-                .contains("format version 7, this accelnas reads versions up to 4")
+                .contains("format version 7, this accelnas reads versions up to 5")
         );
         for file in ["../a", "/a", "a/b", "..\\\\a", "c:a", "nul", "B", "a\\u0000", ".a"] {
             let text = toml.replace("file = \"a.safetensors", &format!("file = \"{file}.safetensors"));

@@ -80,10 +80,9 @@ pub(crate) fn read_toml(directory: &Path) -> Result<(BenchmarkToml, Space)> {
         let named = names::check_file(&metric.name).and_then(|()| taken.take(&metric.name));
         let mut own_file = || names::check_file(&metric.file).and_then(|()| of_files.take(&metric.file));
         let of_file = |reason| format!("has the file {:?}, which {reason}", metric.file);
-        let limited = match metric.link.limit() {
-            Some(limit) if !limit.is_finite() => Err(format!("has the limit {limit}; recompile it")),
-            _ => Ok(()),
-        };
+        let limited = Link::named(metric.link.name(), metric.link.limit())
+            .map(|_| ())
+            .map_err(|_| format!("has the limit {}; recompile it", metric.link.limit().unwrap_or(f64::NAN)));
         named
             .and(limited)
             .and_then(|()| own_file().map_err(of_file))

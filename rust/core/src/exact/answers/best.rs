@@ -32,6 +32,9 @@ pub(crate) struct Best {
     /// The same of the objective and weighted constraints in one sum.
     #[serde(skip)]
     penalised: i32,
+    /// The last of them where nothing is better than it: only equal ones before it may belong to them.
+    #[serde(skip)]
+    last: Option<Vec<u8>>,
 }
 
 /// The search for them. Function 0 is the objective, the others are the constraints, then their sum with weights where one helps.
@@ -76,7 +79,10 @@ impl<'a> BestGoal<'a> {
     /// Raises the steps from which on an architecture may be among the k best.
     fn raise(&self, found: &mut Best) {
         let Some(last) = found.items.get(self.k - 1) else { return };
-        let (value, _) = self.prepared.on_term(&self.prepared.terms[0], last.values[0]);
+        let (value, better) = self.prepared.beating(&self.prepared.terms[0], last.values[0]);
+        if better == f64::INFINITY && found.last.as_ref().is_none_or(|known| last.row < *known) {
+            found.last = Some(last.row.clone());
+        }
         let least = clamp(self.tree.lattice(0).possibly_at_least(value));
         if found.least.is_none_or(|known| known < least) {
             found.least = Some(least);
@@ -140,7 +146,14 @@ impl Goal for BestGoal<'_> {
     }
 
     fn seed(&self, found: &Best) -> Best {
-        Best { least: found.least, penalised: found.penalised, ..Best::default() }
+        Best { least: found.least, penalised: found.penalised, last: found.last.clone(), ..Best::default() }
+    }
+
+    fn is_late(&self, found: &Best, states: &[usize]) -> bool {
+        let Some(last) = found.last.as_ref().filter(|_| self.prune) else { return false };
+        let mut first = vec![0; self.tree.cards.len()];
+        first[..states.len()].copy_from_slice(states);
+        self.tree.levels.row(&first) > *last
     }
 
     fn coarse(&self, found: &Best) -> Option<(usize, i16)> {
@@ -162,7 +175,10 @@ impl Goal for BestGoal<'_> {
             let reaches = |(f, least): (usize, &i32)| tile.values(f)[cell] >= *least;
             let matters = found.least.is_none_or(|least| tile.values(0)[cell] >= least);
             if matters && self.least.iter().enumerate().all(reaches) {
-                self.look_at(found, &tile.row(cell), doubtful)?;
+                let row = tile.row(cell);
+                if found.last.as_ref().is_none_or(|last| row < *last) {
+                    self.look_at(found, &row, doubtful)?;
+                }
             }
         }
         Ok(())

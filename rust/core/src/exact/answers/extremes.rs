@@ -43,7 +43,27 @@ pub(crate) fn range(bench: &Arc<Benchmark>, prepared: &Prepared, run: &Run<'_>) 
         Ok(prepared.on_term(&prepared.terms[0], item.values[0]))
     };
     let (a, b): ((f64, f64), (f64, f64)) = (end(Direction::Minimise)?, end(Direction::Maximise)?);
-    Ok((a.0.min(b.0), a.1.max(b.1)))
+    let (mut lowest, mut highest) = (a.0.min(b.0), a.1.max(b.1));
+    if prepared.link_of(0).plateau().is_some() {
+        // All values of a plateau are one value of the metric, which says nothing of them.
+        let value = lowest_modelled(bench, metric, prepared.question.domain.clone(), run)?.values[0];
+        match prepared.terms[0].sign > 0.0 {
+            true => lowest = lowest.min(value),
+            false => highest = highest.max(-value),
+        }
+    }
+    Ok((lowest, highest))
+}
+
+/// The architecture of a domain with the lowest modelled value of a metric: its value is the modelled one.
+fn lowest_modelled(bench: &Arc<Benchmark>, metric: usize, domain: Domain, run: &Run<'_>) -> Result<Item> {
+    let entry = &bench.metrics()[metric];
+    let name = format!("modelled {}", entry.name);
+    let modelled = Metric { name, link: Link::Identity, direction: Direction::Minimise, ..entry.clone() };
+    let surrogate = &bench.predictor(metric)?.surrogate;
+    let with = bench.with_metric(bench.space(), modelled, surrogate, None, Default::default())?;
+    let metric = with.metrics().len() - 1;
+    extreme(Arc::new(with), (metric, Direction::Minimise), domain, run)
 }
 
 /// Refuses a reciprocal metric that has architectures of no or negative time: its order would not be that of time.
@@ -53,13 +73,7 @@ pub(crate) fn require_rates(bench: &Arc<Benchmark>, metric: usize, domain: &Doma
     if entry.link != Link::Reciprocal {
         return Ok(());
     }
-    let lowest = |domain: Domain| {
-        let name = format!("1 / {}", entry.name);
-        let modelled = Metric { name, link: Link::Identity, direction: Direction::Minimise, ..entry.clone() };
-        let with = bench.with_metric(bench.space(), modelled, &predictor.surrogate, None, Default::default())?;
-        let metric = with.metrics().len() - 1;
-        extreme(Arc::new(with), (metric, Direction::Minimise), domain, run)
-    };
+    let lowest = |domain: Domain| lowest_modelled(bench, metric, domain, run);
     // What holds for the whole space holds for its parts; of tables it is known soon.
     if let (None, Some(_), 0) = (predictor.lowest.get(), bench.space().size(), predictor.surrogate.forest_trees()) {
         let value = lowest(Domain::whole(bench.space()))?.values[0];

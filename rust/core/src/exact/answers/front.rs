@@ -84,12 +84,16 @@ impl<'a> FrontGoal<'a> {
         needs
     }
 
-    /// Steps below which an architecture is worse than a point in an objective.
+    /// Steps below which an architecture is worse than a point in an objective, or no better than what nothing beats.
     fn corner(&self, item: &Item) -> Corner {
         let mut corner = [i32::MIN; MAX_OBJECTIVES];
-        for (j, term) in self.prepared.terms[..self.objectives()].iter().enumerate() {
-            let (value, _) = self.prepared.on_term(term, item.values[term.network]);
-            corner[j] = clamp(self.lattice(j).possibly_at_least(value));
+        let mut others = false;
+        for (j, term) in self.prepared.terms[..self.objectives()].iter().enumerate().rev() {
+            let (value, better) = self.prepared.beating(term, item.values[term.network]);
+            // Equal architectures, which count as ties, are told from worse ones by one objective at least.
+            let is_best = better == f64::INFINITY && (j > 0 || others);
+            corner[j] = if is_best { i32::MAX } else { clamp(self.lattice(j).possibly_at_least(value)) };
+            others |= !is_best;
         }
         corner
     }

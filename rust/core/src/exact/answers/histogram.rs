@@ -21,6 +21,8 @@ use crate::threads::Run;
 
 /// Largest rounding of values near a link's limit, on the scale of the link, that bins are still told apart with.
 const CLEAR: f64 = 1e-6;
+/// Most bins that modelled values of a plateau are told apart with, before they become one.
+const PLATEAU: f64 = 65_536.0;
 
 /// Counts by bin, in the order of the modelled value.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -37,17 +39,41 @@ pub(crate) struct Counted {
 
 impl Counted {
     /// Makes sure that no word overflows where so many more cells are counted.
-    fn make_room(&mut self, cells: u32, free_size: u64) {
+    fn make_room(&mut self, cells: u32, plateau: Plateau, free_size: u64) {
         if self.cells > u32::MAX - cells {
-            self.flush(free_size);
+            self.flush(plateau, free_size);
         }
         self.cells += cells;
     }
 
-    fn flush(&mut self, free_size: u64) {
+    fn flush(&mut self, plateau: Plateau, free_size: u64) {
         self.cells = 0;
-        for (bin, recent) in self.bins.iter_mut().zip(&mut self.recent) {
-            *bin += u64::from(std::mem::take(recent)) * free_size;
+        let last = self.bins.len() - 1;
+        for (found, recent) in self.recent.iter_mut().enumerate() {
+            self.bins[plateau.bin(found, last)] += u64::from(std::mem::take(recent)) * free_size;
+        }
+    }
+}
+
+/// Bins before the first, or behind the last, whose values are one value of the metric: that of the bin at the end.
+#[derive(Clone, Copy, Debug)]
+enum Plateau {
+    Before(usize),
+    Behind(usize),
+}
+
+impl Plateau {
+    /// The bin of one that is found with those of the plateau, given the last.
+    fn bin(self, found: usize, last: usize) -> usize {
+        match self {
+            Plateau::Before(bins) => found.saturating_sub(bins).min(last),
+            Plateau::Behind(_) => found.min(last),
+        }
+    }
+
+    fn bins(self) -> usize {
+        match self {
+            Plateau::Before(bins) | Plateau::Behind(bins) => bins,
         }
     }
 }
@@ -57,6 +83,7 @@ impl Counted {
 pub(crate) struct Bins {
     pub(crate) count: usize,
     binning: Binning,
+    plateau: Plateau,
     pub(crate) unit: f64,
     /// Edges in the metric's unit, in the order of the modelled value.
     pub(crate) edges: Vec<f64>,
@@ -70,9 +97,6 @@ impl Bins {
         count: usize,
         (lowest, highest): (f64, f64),
     ) -> Result<Bins> {
-        // Whole values lie in a range of at most 2^32 steps, so sums modulo 2^32 find them.
-        let shift = (32 - count.next_power_of_two().ilog2()).min(31);
-        let steps = count as f64 * f64::from(shift).exp2();
         // Not so narrow that edges coincide in float64, or that its rounding takes more than a few steps.
         let link = prepared.link_of(0);
         let size = lowest.abs().max(highest.abs()).max(if link == Link::Log { 1.0 } else { 0.0 });
@@ -83,8 +107,27 @@ impl Bins {
             if last - first < f64::INFINITY { last - first } else { 0.0 }
         };
         let sign = prepared.terms[0].sign;
+        // Modelled values of the plateau lie before the first bin, or behind the last.
+        let end = link.plateau().map(|value| sign * value);
+        let beyond = end.map_or(-1.0, |end| if sign > 0.0 { end - lowest } else { highest - end });
+        let (lowest, highest) = match end.filter(|_| beyond >= 0.0) {
+            Some(end) if sign > 0.0 => (end, highest.max(end)),
+            Some(end) => (lowest.min(end), end),
+            None => (lowest, highest),
+        };
+        let distinct = distinct.max(beyond * count as f64 / PLATEAU);
+        let bins = (beyond / (highest - lowest).max(distinct) * count as f64).ceil() as usize + 2;
+        let plateau = match (beyond >= 0.0, sign > 0.0) {
+            (true, true) => Plateau::Before(bins),
+            (true, false) => Plateau::Behind(bins),
+            (false, _) => Plateau::Behind(0),
+        };
+        // Whole values lie in a range of at most 2^32 steps, so sums modulo 2^32 find them.
+        let shift = (32 - (count + plateau.bins()).next_power_of_two().ilog2()).min(31);
+        let steps = count as f64 * f64::from(shift).exp2();
         let of_link = if link == Link::Identity { 0.0 } else { doubt(sign * lowest).max(doubt(sign * highest)) };
-        if let Some(limit) = link.limit().filter(|_| of_link > CLEAR || !(highest - lowest).is_finite()) {
+        let is_unclear = end.is_none() && of_link > CLEAR || !(highest - lowest).is_finite();
+        if let Some(limit) = link.limit().filter(|_| is_unclear) {
             let reason =
                 format!("comes so close to its limit {limit} that bins there would be equal; refit it with another");
             return Err(prepared.bench.refused(prepared.metrics[0], reason));
@@ -95,7 +138,13 @@ impl Bins {
         // Room for the margin of the first and the last value.
         let margin = f64::from(Lattice::margin(network, span / steps)) + (of_link * steps / span).ceil() + 2.0;
         let unit = span / (steps - 2.0 * margin);
-        let first = ((lowest - network.constant) / unit - margin).floor();
+        let step = |value: f64| (value - network.constant) / unit;
+        // The end of a plateau is an edge, but for a step: what lies beyond it is of the bin at the end.
+        let first = match (beyond >= 0.0, sign > 0.0) {
+            (true, true) => step(lowest).floor(),
+            (true, false) => step(highest).ceil() - steps,
+            (false, _) => (step(lowest) - margin).floor(),
+        };
         let edge = |i: usize| {
             let value = network.constant + unit * (first + i as f64 * f64::from(shift).exp2());
             match link == Link::Reciprocal && sign * value <= 0.0 {
@@ -104,8 +153,14 @@ impl Bins {
                 false => link.inverse(sign * value),
             }
         };
+        let mut edges: Vec<f64> = (0..=count).map(edge).collect();
+        if let Some(limit) = link.limit().filter(|_| beyond >= 0.0) {
+            edges[if sign > 0.0 { 0 } else { count }] = limit;
+        }
+        let first =
+            first - if let Plateau::Before(bins) = plateau { bins as f64 * f64::from(shift).exp2() } else { 0.0 };
         let binning = Binning { first: first as i64 as i32, shift, margin: margin as i32 };
-        Ok(Bins { count, binning, unit, edges: (0..=count).map(edge).collect() })
+        Ok(Bins { count, binning, plateau, unit, edges })
     }
 }
 
@@ -142,7 +197,7 @@ impl Goal for HistogramGoal<'_> {
     fn view(&self, _: &Counted) {}
 
     fn seed(&self, _: &Counted) -> Counted {
-        let words = self.bins.count.next_power_of_two();
+        let words = (self.bins.count + self.bins.plateau.bins()).next_power_of_two();
         Counted { bins: vec![0; self.bins.count], recent: vec![0; words], ..Counted::default() }
     }
 
@@ -157,7 +212,7 @@ impl Goal for HistogramGoal<'_> {
         (0..=self.limits.len()).for_each(|f| tile.evaluate(f));
         let (rows, columns, _) = tile.shape();
         let cells = (rows * columns) as u32;
-        found.make_room(cells, self.tree.levels.narrow_free_size());
+        found.make_room(cells, self.bins.plateau, self.tree.levels.narrow_free_size());
         let binning = self.bins.binning;
         let mut rest: Vec<usize> = Vec::new();
         match self.limits.is_empty() {
@@ -175,7 +230,7 @@ impl Goal for HistogramGoal<'_> {
     }
 
     fn decide(&self, found: &mut Counted, doubtful: &[u8]) -> Result<()> {
-        found.flush(self.tree.levels.narrow_free_size());
+        found.flush(self.bins.plateau, self.tree.levels.narrow_free_size());
         for (_, values) in self.prepared.feasible(doubtful, &self.run)? {
             found.bins[self.bin_of(values[0])] += self.tree.levels.narrow_free_size();
         }
@@ -225,10 +280,10 @@ mod tests {
             let mut found = Counted { bins: vec![0], recent: vec![0], ..Counted::default() };
             let tiles = (1u64 << 32) / u64::from(cells) + 2;
             for _ in 0..tiles {
-                found.make_room(cells, 3);
+                found.make_room(cells, Plateau::Behind(0), 3);
                 found.recent[0] += cells;
             }
-            found.flush(3);
+            found.flush(Plateau::Behind(0), 3);
             assert_eq!(found.bins, [3 * tiles * u64::from(cells)]);
         }
     }

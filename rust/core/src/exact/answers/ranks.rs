@@ -84,6 +84,8 @@ pub(crate) struct RanksGoal<'a> {
     ranked: &'a Given,
     /// For each of them the steps from which on an architecture may equal it, and surely beats it.
     steps: Vec<(i32, i32)>,
+    /// The steps from which on an architecture surely equals the best of them, where nothing is better.
+    best: i32,
     scale: Scale,
     run: Run<'a>,
 }
@@ -92,11 +94,14 @@ impl<'a> RanksGoal<'a> {
     pub(crate) fn new(prepared: &'a Prepared, tree: &'a Tree, ranked: &'a Given, run: Run<'a>) -> RanksGoal<'a> {
         let term = &prepared.terms[0];
         let limits = |&score: &f64| {
-            let (least, sure) = prepared.on_term(term, prepared.score(0, score));
+            let (least, sure) = prepared.beating(term, prepared.score(0, score));
             let lattice = tree.lattice(0);
             (clamp(lattice.possibly_at_least(least)), clamp(lattice.surely_at_least(sure)))
         };
         let steps: Vec<(i32, i32)> = ranked.scores.iter().map(limits).collect();
+        let is_best = |score: &&f64| prepared.beating(term, prepared.score(0, **score)).1 == f64::INFINITY;
+        let sure = |score: &f64| tree.lattice(0).surely_at_least(prepared.on_term(term, prepared.score(0, *score)).1);
+        let best = ranked.scores.last().filter(is_best).map_or(i32::MAX, |score| clamp(sure(score)));
         let worker = tree.worker();
         let (first, last) = (-tree.root_bound(&worker, 1), tree.root_bound(&worker, 0));
         let shift = (u64::from(last.abs_diff(first)) / CELLS as u64 + 1).next_power_of_two().ilog2();
@@ -107,7 +112,7 @@ impl<'a> RanksGoal<'a> {
         // What nothing reaches stands behind the values.
         let ends = steps.iter().copied().chain([(i32::MAX, i32::MAX)]).collect();
         let scale = Scale { first, shift, beaten: (0..CELLS).map(beaten).collect(), steps: ends };
-        RanksGoal { prepared, tree, ranked, steps, scale, run }
+        RanksGoal { prepared, tree, ranked, steps, best, scale, run }
     }
 
     /// Which of some values a cell may be close to: it surely beats those before the first and none from the last on.
@@ -137,7 +142,9 @@ impl Goal for RanksGoal<'_> {
         let among = &self.steps[view.first..view.last];
         let first = view.first + among.partition_point(|&(_, sure)| sure <= lowest);
         let last = view.first + among.partition_point(|&(least, _)| least <= highest);
-        if first < last {
+        if first + 1 == last && lowest >= self.best {
+            found.equal[first] += size as u64;
+        } else if first < last {
             return Verdict::Descend(Between { first, last });
         }
         found.beaten[first] += size as u64;
@@ -151,6 +158,10 @@ impl Goal for RanksGoal<'_> {
         let cells = tile.cells(0..rows);
         let size = self.tree.levels.narrow_free_size();
         let mut compare = |found: &mut Ranked, cell: usize, value: usize| {
+            if value + 1 == self.steps.len() && values[cell] >= self.best {
+                found.equal[value] += size;
+                return;
+            }
             doubtful.extend(tile.row(cell));
             found.against.push(value);
         };

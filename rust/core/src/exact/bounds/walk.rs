@@ -42,6 +42,11 @@ pub(crate) trait Goal: Sync {
     /// Judges a subtree of so many architectures by an upper bound of every function.
     fn judge(&self, found: &mut Self::Found, view: Self::View, bounds: &[i32], size: u128) -> Verdict<Self::View>;
 
+    /// Whether all architectures of a subtree, given the states of its first levels, come too late in the space to matter.
+    fn is_late(&self, _: &Self::Found, _: &[usize]) -> bool {
+        false
+    }
+
     /// For an unpruned scan, the function in 16-bit steps, and the least of them at which a tile matters.
     fn coarse(&self, _: &Self::Found) -> Option<(usize, i16)> {
         None
@@ -150,11 +155,15 @@ impl Tree {
         let mut bounds = vec![0; self.functions.len()];
         for state in states {
             bounds.iter_mut().zip(&worker.frames).for_each(|(b, frames)| *b = frames[depth].children[state]);
+            worker.states[depth] = state;
+            if goal.is_late(found, &worker.states[..=depth]) {
+                worker.counts.pruned += size;
+                continue;
+            }
             match goal.judge(found, view, &bounds, size) {
                 Verdict::Prune => worker.counts.pruned += size,
                 Verdict::Whole => worker.counts.settled += size,
                 Verdict::Descend(view) => {
-                    worker.states[depth] = state;
                     if depth == self.bottom() {
                         worker.counts.evaluated += size;
                         self.look(goal, worker, found, view)?;

@@ -127,7 +127,7 @@ impl MetricExtension {
         let tables = self.tables.iter().map(|(axes, start)| sum.contract(&self.cells[*start..], axes, 1.0));
         let expected = self.constant + tables.sum::<f64>();
         self.axes.to_choices(&of_states, p, first, slopes);
-        let slope = self.link.sign() * self.link.slope(expected);
+        let slope = self.link.derivative(expected);
         slopes.iter_mut().for_each(|s| *s *= slope);
         self.link.inverse(expected)
     }
