@@ -179,7 +179,7 @@ impl Prepared {
 
     /// Some architectures without those that surely break a constraint, or fall short of a value of the first objective.
     pub(crate) fn screened<'r>(&self, rows: &'r [u8], value: Option<f64>, run: &Run<'_>) -> Result<Cow<'r, [u8]>> {
-        let objective = value.map(|value| (&self.terms[0], self.on_term(&self.terms[0], value).0));
+        let objective = value.map(|value| (&self.terms[0], self.beating(&self.terms[0], value).0));
         let limits = self.constraint_terms().iter().map(|term| (term, term.reach.0));
         let threshold = |(term, least): (&Term, f64)| {
             let screen = self.screens.get(term.network)?.as_ref()?;
