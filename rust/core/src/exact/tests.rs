@@ -19,16 +19,23 @@ use crate::tables::axes::Granularity;
 use crate::testing::{RUNNING, forest, ruled, run, space_of};
 use crate::threads::{ALONE, Run};
 
+/// Metrics of a random benchmark.
+const METRICS: usize = 5;
+
 /// Most architectures of a random space.
 const LARGEST: usize = 20_000;
 
 /// One to twelve blocks of one or two variables of 1 to 200 choices.
 fn shapes() -> impl Strategy<Value = Vec<Vec<usize>>> {
+    shapes_of(LARGEST)
+}
+
+fn shapes_of(largest: usize) -> impl Strategy<Value = Vec<Vec<usize>>> {
     let card = prop_oneof![4 => 1usize..5, 2 => 5usize..17, 1 => 17usize..201];
-    prop::collection::vec(prop::collection::vec(card, 1..3), 1..13).prop_map(|mut blocks| {
+    prop::collection::vec(prop::collection::vec(card, 1..3), 1..13).prop_map(move |mut blocks| {
         let mut size = 1;
         for card in blocks.iter_mut().flatten() {
-            *card = (*card).min(LARGEST / size).max(1);
+            *card = (*card).min(largest / size).max(1);
             size *= *card;
         }
         for block in &mut blocks {
@@ -104,7 +111,7 @@ fn case_with(blocks: &[Vec<usize>], whole: bool, constant: f64, seed: u64) -> Ca
     let space = if is_ruled { ruled(&product, seed) } else { product };
     let directory = tempfile::tempdir().unwrap();
     let rising = [Link::Log, Link::Below(76.0), Link::Above(-0.3)][(seed % 3) as usize];
-    for (m, link) in [Link::Identity, Link::Reciprocal, rising].into_iter().enumerate() {
+    for (m, link) in [Link::Identity, Link::Reciprocal, rising, Link::Identity, Link::Log].into_iter().enumerate() {
         let metric = Metric::new(format!("m{m}"), Direction::Maximise, link);
         let constant = if link == Link::Reciprocal { constant } else { 0.0 };
         let table = (m == 0 && seed % 4 < 2).then(|| complete(&space, whole, seed)).flatten();
@@ -131,7 +138,7 @@ fn case_with(blocks: &[Vec<usize>], whole: bool, constant: f64, seed: u64) -> Ca
     let rows = inside(&domain);
     let bench = Arc::new(Benchmark::open(directory.path()).unwrap());
     let value = |m: usize| bench.predictor(m).unwrap().predict_f64(&space, &rows, None, &run()).unwrap().0;
-    let values = (0..3).map(value).collect();
+    let values = (0..METRICS).map(value).collect();
     Case { bench, domain, rows, values, _directory: directory }
 }
 
@@ -195,6 +202,34 @@ impl Case {
         outcome
     }
 
+    /// The front of the first metrics under random constraints, as it is found and as it is: rows and ties.
+    fn fronts(&self, m: usize, seed: u64) -> [Vec<(Vec<u8>, u128)>; 2] {
+        let objectives: Vec<_> = (0..m).map(|m| (m, Case::direction(seed ^ m as u64))).collect();
+        let constraints = self.constraints(seed);
+        let feasible = self.feasible(&constraints);
+        let scores: Vec<Vec<f64>> =
+            feasible.iter().map(|&i| objectives.iter().map(|&o| self.score(o, i)).collect()).collect();
+        let mut distinct: BTreeMap<Vec<u64>, (usize, usize)> = BTreeMap::new();
+        for (s, scores) in scores.iter().enumerate() {
+            distinct.entry(scores.iter().map(|x| x.to_bits()).collect()).or_insert((s, 0)).1 += 1;
+        }
+        let dominated = |s: usize| {
+            distinct.values().any(|&(o, _)| {
+                let pairs = || scores[o].iter().zip(&scores[s]);
+                pairs().all(|(a, b)| a >= b) && pairs().any(|(a, b)| a > b)
+            })
+        };
+        let points = distinct.values().filter(|(s, _)| !dominated(*s));
+        let expected = points.map(|&(s, ties)| (self.row(feasible[s]).to_vec(), ties as u128)).collect();
+        let asked = self.ask(&objectives, &constraints, Kind::Front { most: LARGEST });
+        let Outcome::Items(items) = asked else { unreachable!() };
+        let found = items.into_iter().map(|item| (item.row, item.ties)).collect();
+        [found, expected].map(|mut points: Vec<(Vec<u8>, u128)>| {
+            points.sort();
+            points
+        })
+    }
+
     fn direction(seed: u64) -> Direction {
         if uniform(seed, 77, 2) == 0 { Direction::Maximise } else { Direction::Minimise }
     }
@@ -226,28 +261,14 @@ proptest! {
     #[test]
     fn fronts_are_those_of_enumeration(blocks in shapes(), whole: bool, three: bool, seed: u64) {
         let case = case(&blocks, whole, seed);
-        let objectives: Vec<_> = (0..if three { 3 } else { 2 }).map(|m| (m, Case::direction(seed ^ m as u64))).collect();
-        let constraints = case.constraints(seed);
-        let feasible = case.feasible(&constraints);
-        let scores: Vec<Vec<f64>> =
-            feasible.iter().map(|&i| objectives.iter().map(|&o| case.score(o, i)).collect()).collect();
-        let mut distinct: BTreeMap<Vec<u64>, (usize, usize)> = BTreeMap::new();
-        for (s, scores) in scores.iter().enumerate() {
-            distinct.entry(scores.iter().map(|x| x.to_bits()).collect()).or_insert((s, 0)).1 += 1;
-        }
-        let dominated = |s: usize| distinct.values().any(|&(o, _)| {
-            let pairs = || scores[o].iter().zip(&scores[s]);
-            pairs().all(|(a, b)| a >= b) && pairs().any(|(a, b)| a > b)
-        });
-        let mut expected: Vec<(Vec<u8>, u128)> = distinct
-            .values()
-            .filter(|(s, _)| !dominated(*s))
-            .map(|&(s, ties)| (case.row(feasible[s]).to_vec(), ties as u128))
-            .collect();
-        expected.sort();
-        let Outcome::Items(items) = case.ask(&objectives, &constraints, Kind::Front) else { unreachable!() };
-        let mut found: Vec<(Vec<u8>, u128)> = items.into_iter().map(|item| (item.row, item.ties)).collect();
-        found.sort();
+        let [found, expected] = case.fronts(if three { 3 } else { 2 }, seed);
+        prop_assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn fronts_of_many_objectives_are_those_of_enumeration(blocks in shapes_of(2000), whole: bool, five: bool, seed: u64) {
+        let case = case(&blocks, whole, seed);
+        let [found, expected] = case.fronts(if five { 5 } else { 4 }, seed);
         prop_assert_eq!(found, expected);
     }
 
@@ -289,6 +310,25 @@ proptest! {
 }
 
 #[test]
+fn fronts_of_more_points_than_asked_for_are_refused() {
+    let case = case(&[vec![4, 3], vec![5], vec![6, 2], vec![3]], false, 4);
+    for m in 2..=METRICS {
+        let objectives: Vec<_> = (0..m).map(|metric| (metric, Direction::Maximise)).collect();
+        let Outcome::Items(items) = case.ask(&objectives, &[], Kind::Front { most: LARGEST }) else { unreachable!() };
+        let searched = |most: usize, threads: usize| {
+            let question =
+                Question { domain: case.domain.clone(), objectives: objectives.clone(), constraints: Vec::new() };
+            let run = Run { threads: Some(threads), ..run() };
+            let task = Task::new(case.bench.clone(), question, Kind::Front { most }, &run).unwrap();
+            task.run(task.start(&run).unwrap(), 0..task.jobs(), &AtomicU64::new(0), &run)
+        };
+        let message = searched(items.len() - 1, 1).unwrap_err().to_string();
+        assert!(message.contains(&format!("max_points is {}; add constraints", items.len() - 1)), "{message}");
+        assert_eq!(message, searched(items.len() - 1, 2).unwrap_err().to_string());
+    }
+}
+
+#[test]
 fn questions_that_make_no_sense_are_refused() {
     let case = case(&[vec![3, 2], vec![4]], false, 1);
     let domain = case.domain.clone();
@@ -301,8 +341,9 @@ fn questions_that_make_no_sense_are_refused() {
     let cases = [
         (ask(1, Vec::new(), Kind::Best { k: 0, prune: true }), "the 0 best"),
         (ask(1, Vec::new(), Kind::Best { k: 10_001, prune: true }), "the 10001 best"),
-        (ask(4, Vec::new(), Kind::Front), "4 objectives"),
-        (ask(1, Vec::new(), Kind::Front), "1 objectives are given; give 2 or 3"),
+        (ask(6, Vec::new(), Kind::Front { most: 9 }), "6 objectives"),
+        (ask(1, Vec::new(), Kind::Front { most: 9 }), "1 objectives are given; give 2 to 5"),
+        (ask(4, Vec::new(), Kind::Front { most: 0 }), "at most 0 points"),
         (ask(1, Vec::new(), Kind::Count), "give no"),
         (ask(1, Vec::new(), Kind::Histogram { bins: 0 }), "0 bins"),
         (ask(1, vec![bound()], Kind::Ranks { rows: Vec::new() }), "ranks are given 1 constraints"),
@@ -369,8 +410,9 @@ fn every_kind_and_every_step_of_it_can_be_stopped() {
         (1, Kind::Best { k: 3, prune: true }),
         (1, Kind::Best { k: 3, prune: false }),
         (0, Kind::Count),
-        (2, Kind::Front),
-        (3, Kind::Front),
+        (2, Kind::Front { most: 99 }),
+        (3, Kind::Front { most: 99 }),
+        (4, Kind::Front { most: 99 }),
         (1, Kind::Histogram { bins: 9 }),
         (1, Kind::Ranks { rows: case.row(0).to_vec() }),
     ];
