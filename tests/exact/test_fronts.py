@@ -24,6 +24,7 @@ from accelnas.exact import (
     merge_shards,
     run_shard,
 )
+from accelnas.exact.engine import prepare
 from exact_samples import COARSE, FINE, LARGEST, enumerated, met, random_constraints, random_within
 
 WITHIN = {f"block{b}_{v}": 3 for b in range(5) for v in "kl"} | {f"block{b}_e": 6 for b in range(1, 7)}
@@ -119,6 +120,9 @@ def test_a_larger_limit_goes_on_from_a_checkpoint(bench, tmp_path):
     with pytest.raises(TooManyPointsError):
         bench.pareto_front(FOUR, within=WITHIN, max_points=500, options=options)
     assert bench.pareto_front(FOUR, within=WITHIN, options=options).is_complete
+    few, many = (FrontQuestion(FOUR, within=WITHIN, max_points=n).resolve(bench) for n in (2, 10_000))
+    search = prepare(bench, many, 1)
+    assert search.result(search.run(prepare(bench, few, 1).start(1), 0, search.jobs, 1), 1)["complete"]
 
 
 def test_time_limits_end_fronts_of_four_objectives(bench):

@@ -256,6 +256,8 @@ fn key(bench: &Benchmark, question: &Question, kind: &Kind) -> String {
     let hashes: Vec<String> = question.metrics().into_iter().map(|m| bench.identity(m)).collect();
     let kind = match kind {
         Kind::Ranks { rows } => format!("Ranks {}", sha256_hex(rows)),
+        // Whatever it may have at most, what is found is the same.
+        Kind::Front { .. } => "Front".to_owned(),
         other => format!("{other:?}"),
     };
     let text = format!("{} {} {hashes:?} {question:?} {kind}", env!("CARGO_PKG_VERSION"), bench.space().sha256());

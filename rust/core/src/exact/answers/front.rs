@@ -1,4 +1,4 @@
-//! The exact Pareto front of two or three objectives under constraints.
+//! The exact Pareto front of two or three objectives under constraints; `many` has that of more.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
