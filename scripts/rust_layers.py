@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 SOURCE = Path(__file__).parent.parent / "rust/core/src"
-BASE = ["error", "hash", "memory", "rng", "threads", "metric"]
+BASE = ["error", "hash", "memory", "rng", "threads", "metric", "pareto"]
 FLOW = ["space", "source", "tables", "layout", "kernels", "surrogate", "predict", "store", "measure"]
 EXACT = ["question", "fixed", "sensitivity", "screen", "prepared", "bounds", "starts", "state", "answers", "task"]
 SEARCH = ["problem", "quality", "algorithms", "runs"]

@@ -55,6 +55,9 @@ def answers(bench):
         bench.count(LIMITS, within=WITHIN),
         bench.pareto_front(["accuracy", "latency_zcu102"], within=WITHIN),
         bench.pareto_front(["accuracy", "throughput_a100", "macs"], within=WITHIN, subject_to="accuracy >= 65"),
+        bench.pareto_front(
+            ["accuracy", "throughput_a100", "macs", "params"], within=WITHIN, subject_to="accuracy >= 65"
+        ),
         bench.scalarised(
             WeightedProduct({"accuracy": 1, "latency_zcu102": -0.07}, {"latency_zcu102": 5}), within=WITHIN
         ),
@@ -73,7 +76,7 @@ def answers(bench):
 def searches(bench):
     """Every native algorithm, one objective or several, and many runs at once."""
     for name in sorted(accelnas.search.ALGORITHMS):
-        several = name in ("nsga2", "moead")
+        several = name in ("nsga2", "nsga3", "moead")
         objective = ["accuracy", "latency_zcu102"] if several else "accuracy"
         history = bench.search(name, objective, budget=120, seed=5, noise=True)
         yield [history.architectures, history.scores]

@@ -24,6 +24,7 @@ from accelnas.errors import (
     ParameterError,
     SearchError,
     SpaceError,
+    TooManyPointsError,
 )
 from accelnas.exact import BestResult, Certificate, CountResult, Verification
 from accelnas.metric import Metric
@@ -63,6 +64,7 @@ __all__ = [
     "Share",
     "Space",
     "SpaceError",
+    "TooManyPointsError",
     "Variable",
     "Verification",
     "__version__",

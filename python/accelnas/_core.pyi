@@ -18,6 +18,7 @@ __all__ = [
     "MAX_LIMITS",
     "MAX_OBJECTIVES",
     "MAX_ORDER",
+    "MAX_POINTS",
     "MAX_SIZE",
     "Benchmark",
     "Forest",
@@ -29,7 +30,9 @@ __all__ = [
     "Surrogate",
     "__version__",
     "check_metric_name",
+    "covered",
     "crowding_distances",
+    "hypervolume",
     "hypervolumes",
     "igd_plus",
     "kernels",
@@ -48,6 +51,7 @@ MAX_BLOCKS: int  # of a table
 MAX_COMPLETE: int  # cells of a complete table
 MAX_LIMITS: int  # bounds that constraints have together
 MAX_OBJECTIVES: int  # of a front
+MAX_POINTS: int  # of a front
 MAX_ORDER: int  # variables of a table
 MAX_SIZE: int  # architectures of a space that is searched: 64 bits
 MAX_CHOICES: int  # of a variable
@@ -165,6 +169,7 @@ class Search:
         prune: bool = True,
         bins: int = 4096,
         rows: NDArray[np.uint8] | None = None,
+        max_points: int = 100_000,
         threads: int | None = None,
     ) -> Search: ...
     @property
@@ -335,6 +340,10 @@ def run_seed(seed: int, run: int) -> int: ...
 def measurement_seeds(seed: int, run: int, n: int) -> NDArray[np.uint64]: ...
 def non_dominated_ranks(scores: NDArray[np.float64]) -> NDArray[np.uint32]: ...
 def crowding_distances(scores: NDArray[np.float64]) -> NDArray[np.float64]: ...
+def covered(
+    points: NDArray[np.float64], others: NDArray[np.float64] | None = None, threads: int | None = None
+) -> NDArray[np.bool_]: ...
+def hypervolume(points: NDArray[np.float64], threads: int | None = None) -> float: ...
 def hypervolumes(
     points: NDArray[np.float64], starts: NDArray[np.int64], threads: int | None = None
 ) -> NDArray[np.float64]: ...

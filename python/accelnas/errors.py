@@ -13,6 +13,7 @@ __all__ = [
     "ParameterError",
     "SearchError",
     "SpaceError",
+    "TooManyPointsError",
 ]
 
 
@@ -50,6 +51,10 @@ class OutOfMemoryError(AccelnasError, MemoryError):
 
 class SearchError(AccelnasError, ValueError):
     """A search of the whole space can't be done, resumed or merged as asked."""
+
+
+class TooManyPointsError(SearchError):
+    """A front has more points than were asked for."""
 
 
 class DataError(AccelnasError, ValueError):

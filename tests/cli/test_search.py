@@ -104,6 +104,17 @@ def test_search_for_a_formulation(bench):
     assert "score" in run("search", "reinforce", *weights, "--noise", "-n", 100).stdout
 
 
+def test_search_for_a_reference_point(bench):
+    weights = ("accuracy=1", "macs=0.02", "params=1", "--form", "reference", *WITHIN)
+    aims = [word for aim in ("accuracy=64", "macs=250", "params=4") for word in ("--reference", aim)]
+    found = json.loads(run("search", "local_search", *weights, *aims, "--rho", 0.001, "--json").stdout)
+    aspired = {"accuracy": 64, "macs": 250, "params": 4}
+    point = accelnas.exact.ReferencePoint({"accuracy": 1, "macs": 0.02, "params": 1}, aspired, 0.001)
+    assert found["optimum"] == bench.scalarised(point, within=PART).values[0]
+    assert 0 <= found["regret"] < 0.5
+    assert "give a number for each of accuracy, macs, params" in failure("search", "local_search", *weights)
+
+
 def test_simulate_compares(bench, tmp_path):
     names = ["random_search", "regularized_evolution", "local_search"]
     plot, ranks, output = tmp_path / "regret.svg", tmp_path / "ranks.svg", tmp_path / "improvements.parquet"

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 import accelnas
-from accelnas import MetricError, ParameterError, SearchError
+from accelnas import MetricError, ParameterError, SearchError, TooManyPointsError, _core
 from accelnas.exact import (
     REFERENCES,
     Certificate,
     FrontQuestion,
+    ReferencePoint,
     RunOptions,
     WeightedExponentialSum,
     WeightedMinMax,
@@ -23,6 +24,7 @@ from accelnas.exact import (
     merge_shards,
     run_shard,
 )
+from accelnas.exact.engine import prepare
 from exact_samples import COARSE, FINE, LARGEST, enumerated, met, random_constraints, random_within
 
 WITHIN = {f"block{b}_{v}": 3 for b in range(5) for v in "kl"} | {f"block{b}_e": 6 for b in range(1, 7)}
@@ -67,13 +69,88 @@ def test_fronts_equal_enumeration(bench, seed):
         assert verification.passed, verification.checks
 
 
+@pytest.mark.parametrize("seed", range(16))
+def test_fronts_of_many_objectives_equal_enumeration(bench, seed):
+    draw = np.random.default_rng(seed)
+    m = 4 + seed % 2
+    within = random_within(bench, draw, 12_000)
+    rows = enumerated(bench, within)
+    values = bench.predict(rows, [*COARSE, *FINE], dtype="float64")
+    limits = random_constraints(draw, values)
+    names = draw.permutation(np.array([*COARSE, *draw.permutation(np.array(FINE))[: m - 1 - seed % 3]]))[:m]
+    objectives = [(name, bench.metrics[name].direction) for name in names.tolist()]
+    found = bench.pareto_front(objectives, subject_to=limits, within=within)
+    feasible = met(values, limits)
+    columns = np.stack([values[name][feasible] for name, _ in objectives], axis=1)
+    first, ties = front_of(columns * signs(objectives))
+    assert (found.is_complete, found.open) == (True, 0)
+    assert (found.architectures == rows[feasible][first]).all()
+    assert (found.values == columns[first]).all()
+    assert (found.ties == ties).all()
+    assert found.certificate.counts.total == found.certificate.size == len(rows)
+    expected = moocore.hypervolume(
+        found.values, ref=list(found.reference.values()), maximise=[d == "maximise" for _, d in objectives]
+    )
+    assert found.hypervolume() == pytest.approx(expected, rel=1e-10)
+    if seed < 6:
+        verification = found.certificate.verify(bench, samples=2000, rerun=seed < 3)
+        assert verification.passed, verification.checks
+
+
+FOUR = ["accuracy", "latency_zcu102", "params", "macs"]
+
+
+def test_fronts_of_too_many_points_are_refused_or_given_in_part(bench):
+    with pytest.raises(TooManyPointsError, match=r"found so far, max_points is 100; add constraints, .* anytime=True"):
+        bench.pareto_front(FOUR, within=WITHIN, max_points=100)
+    whole = bench.pareto_front(FOUR, within=WITHIN)
+    assert len(whole) > 100
+    part = bench.pareto_front(FOUR, within=WITHIN, max_points=100, options=RunOptions(anytime=True))
+    assert not part.is_complete
+    assert part.open > 0
+    assert "others are open" in part.certificate.bound
+    assert part.certificate.verify(bench, samples=1000).passed
+    # what is known so far is not dominated by one another, and covered by the whole front
+    assert not _core.covered(np.ascontiguousarray(part.values * signs_of(part))).any()
+    assert _core.covered(*(np.ascontiguousarray(f.values * signs_of(f)) for f in (whole, part))).all()
+
+
+def test_a_larger_limit_goes_on_from_a_checkpoint(bench, tmp_path):
+    options = RunOptions(checkpoint=tmp_path / "front")
+    with pytest.raises(TooManyPointsError):
+        bench.pareto_front(FOUR, within=WITHIN, max_points=500, options=options)
+    assert bench.pareto_front(FOUR, within=WITHIN, options=options).is_complete
+    few, many = (FrontQuestion(FOUR, within=WITHIN, max_points=n).resolve(bench) for n in (2, 10_000))
+    search = prepare(bench, many, 1)
+    assert search.result(search.run(prepare(bench, few, 1).start(1), 0, search.jobs, 1), 1)["complete"]
+
+
+def test_time_limits_end_fronts_of_four_objectives(bench):
+    within = {f"block{b}_e": 6 for b in range(4, 7)}
+    found = bench.pareto_front(FOUR, within=within, options=RunOptions(time_limit=1.0, anytime=True))
+    assert not found.is_complete
+    assert len(found) > 0
+    assert 0 < found.open <= found.certificate.size
+
+
+def signs_of(front):
+    return np.array([objective.sign for objective in front.objectives])
+
+
+def test_fronts_of_four_objectives_are_drawn(bench, tmp_path):
+    found = bench.pareto_front(FOUR, within=WITHIN)
+    found.plot(tmp_path / "front.svg")
+    text = (tmp_path / "front.svg").read_text()
+    assert all(name in text for name in (*FOUR, "worst", "best"))
+
+
 # --- hypervolume ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_hypervolume_equals_moocore(seed):
     draw = np.random.default_rng(seed)
-    n, m = int(draw.integers(1, 60)), int(draw.integers(2, 4))
+    n, m = int(draw.integers(1, 60)), int(draw.integers(2, 7))
     points = draw.integers(0, 9, (n, m)).astype(float) if seed % 2 else draw.normal(size=(n, m))
     directions = draw.choice(["maximise", "minimise"], m).tolist()
     reference = draw.normal(size=m) + 4 * (seed % 2)
@@ -81,7 +158,15 @@ def test_hypervolume_equals_moocore(seed):
     assert hypervolume(points, reference, directions) == pytest.approx(expected, rel=1e-12, abs=1e-12)
 
 
-@pytest.mark.parametrize("m", [2, 3])
+@pytest.mark.parametrize(("n", "m"), [(3000, 4), (700, 5)])
+def test_hypervolume_of_many_points_equals_moocore(n, m):
+    points = -np.log(np.random.default_rng(m).uniform(size=(n, m)))
+    points /= points.sum(axis=1, keepdims=True)
+    expected = moocore.hypervolume(points, ref=[0] * m, maximise=True)
+    assert hypervolume(points, [0] * m, ["maximise"] * m) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("m", [2, 3, 4, 5])
 def test_hypervolume_is_inclusion_and_exclusion(m):
     points = np.random.default_rng(m).uniform(size=(9, m))
     subsets = itertools.chain.from_iterable(itertools.combinations(points, k) for k in range(1, 10))
@@ -100,6 +185,7 @@ def test_hypervolume_of_nothing_is_0():
     [
         ([[1, 2, 3]], [0, 0], r"values have shape \(1, 3\), the reference \(2,\)"),
         ([[1, math.nan]], [0, 0], "values or reference are not finite"),
+        (np.ones((1, 9)), np.zeros(9), r"directions \(2,\)"),
     ],
 )
 def test_hypervolume_refuses(values, reference, message):
@@ -209,8 +295,8 @@ def test_altered_certificates_fail(bench, change, check):
 @pytest.mark.parametrize(
     ("objectives", "error", "message"),
     [
-        (["accuracy"], SearchError, "objectives are accuracy; give 2 to 3 different ones"),
-        (["accuracy", "accuracy"], SearchError, "give 2 to 3 different ones"),
+        (["accuracy"], SearchError, "objectives are accuracy; give 2 to 5 different ones"),
+        (["accuracy", "accuracy"], SearchError, "give 2 to 5 different ones"),
         (["accuracy", ("params", "up")], ParameterError, "direction of params is 'up'; choose maximise or minimise"),
         (["accuracy", "speed"], MetricError, 'unknown metric "speed"'),
     ],
@@ -222,6 +308,9 @@ def test_objectives_at_fault_are_refused(bench, objectives, error, message):
 
 # --- scores ---------------------------------------------------------------------------------------------------------
 
+SMALL = ("macs", "params")
+FIVE = {"accuracy": 66, "latency_zcu102": 4, "throughput_a100": 9000}
+ENDS = {"accuracy": (30.0, 80.0), "macs": (900.0, 0.0), "params": (10.0, 0.0)}
 SPEED = {"accuracy": 0.7, "throughput_a100": 0.3}
 FORMULATIONS = [
     WeightedSum({"accuracy": 1, "latency_zcu102": 0.3}),
@@ -233,6 +322,14 @@ FORMULATIONS = [
     WeightedMinMax({"accuracy": 1.0, "params": 2.0}, {"accuracy": (30.0, 100.0), "params": (10.0, 0.0)}),
     WeightedProduct({"accuracy": 1, "latency_zcu102": -0.07}, {"latency_zcu102": 5}),
     WeightedProduct({"accuracy": 1, "throughput_a100": (1, 0)}, {"throughput_a100": 9000}),
+    ReferencePoint({"accuracy": 1, "latency_zcu102": 0.5}, {"accuracy": 64, "latency_zcu102": 4}),
+    ReferencePoint(dict.fromkeys(("accuracy", *SMALL), 1), {"accuracy": 66, "macs": 300, "params": 4}, 0.01, ENDS),
+    ReferencePoint(dict.fromkeys((*FIVE, *SMALL), 1), {**FIVE, "macs": 300, "params": 4}, 0.0),
+    WeightedSum(dict.fromkeys((*FIVE, *SMALL), 1), ENDS),
+    WeightedMinMax(
+        {"accuracy": 1, "macs": 0.5, "params": 2, "throughput_a100": 1}, ENDS | {"throughput_a100": (0, 1e5)}
+    ),
+    WeightedProduct({"accuracy": 2, "macs": -0.1, "params": (-0.1, -1), "latency_zcu102": -0.07}, {"params": 5}),
 ]
 
 
@@ -268,9 +365,11 @@ def test_sums_of_tables_have_k_best(bench):
 @pytest.mark.parametrize(
     ("formulation", "message"),
     [
-        (WeightedSum({"accuracy": 1}), "the formulation has 1 metrics; give 2 to 3"),
+        (WeightedSum({"accuracy": 1}), "the formulation has 1 metrics; give 2 to 5"),
         (WeightedSum({"accuracy": 1, "params": -1}), r"weights are .*; choose numbers of at least 0"),
         (WeightedMinMax({"accuracy": 0, "params": 0}), "one of them above 0"),
+        (ReferencePoint({"accuracy": 1, "params": 1}, {"accuracy": 66}), "give a number for each of accuracy, params"),
+        (ReferencePoint({"accuracy": 1, "params": 1}, {"accuracy": 66, "params": 4}, -1.0), "rho is -1.0; choose a"),
         (WeightedExponentialSum(SPEED, 0.0), "power is 0.0; choose a number above 0"),
         (WeightedMinMax(SPEED, {"accuracy": (70.0, 30.0)}), "range of 'accuracy' is 70.0 to 30.0"),
         (WeightedMinMax(SPEED, {"accuracy": (30.0, 50.0)}), r"the ideal accuracy is 50.0, yet 6.* is reached"),
@@ -313,6 +412,20 @@ def test_stages_equal_enumeration(bench):
         kept &= values["latency_zcu102"] <= fastest + 0.2
         expected = [values["accuracy"].max(), fastest, values["params"][kept].min()]
         assert [stage.values[0] for stage in stages] == expected
+
+
+def test_stages_of_five_metrics_equal_enumeration(bench):
+    within = random_within(bench, np.random.default_rng(7), 5000)
+    rows, names = enumerated(bench, within), ["accuracy", "latency_zcu102", "params", "macs", "throughput_a100"]
+    values = bench.predict(rows, names, dtype="float64")
+    tolerances = [1.0, 0.5, 0.3, 30.0]
+    stages = bench.lexicographic(names, tolerances=tolerances, within=within)
+    kept, expected = np.ones(len(rows), bool), []
+    for name, tolerance in zip(names, [*tolerances, 0.0], strict=True):
+        gains = values[name] if bench.metrics[name].direction == "maximise" else -values[name]
+        expected.append(values[name][kept][np.argmax(gains[kept])])
+        kept &= gains >= gains[kept].max() - tolerance
+    assert [stage.values[0] for stage in stages] == expected
 
 
 def test_stages_end_where_nothing_is_left(bench):

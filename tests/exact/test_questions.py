@@ -29,6 +29,7 @@ from accelnas.exact import (
     FrontQuestion,
     LexicographicQuestion,
     RankQuestion,
+    ReferencePoint,
     RunOptions,
     ScalarisedQuestion,
     WeightedProduct,
@@ -42,7 +43,7 @@ from accelnas.exact.constraints import parse_constraints
 from accelnas.exact.objectives import parse_within
 from accelnas.exact.recompute import recompute
 from accelnas.exact.resolved import ResolvedQuestion
-from command_line import run
+from command_line import failure, run
 from exact_samples import enumerated
 
 WITHIN = {
@@ -652,3 +653,18 @@ def test_questions_at_fault_are_refused(bench, tmp_path, content, message):
 )
 def test_commands_at_fault(arguments, code, message):
     assert message in run(*arguments, code=code).stderr
+
+
+def test_commands_of_many_objectives(bench):
+    part = {f"block{b}_e": 6 for b in range(7)} | {f"block{b}_{v}": 3 for b in range(5) for v in "kl"}
+    within = [word for name, choice in part.items() for word in ("-w", f"{name}={choice}")]
+    names = ["accuracy", "latency_zcu102", "params", "macs"]
+    found = json.loads(run("front", ",".join(names), *within, "--json").stdout)
+    front = bench.pareto_front(names, within=part)
+    assert found["result"]["architectures"] == front.certificate.result["architectures"]
+    assert "max_points is 9; add constraints" in failure("front", ",".join(names), *within, "--max-points", 9)
+    aims = [word for aim in ("accuracy=66", "params=4", "macs=300") for word in ("--reference", aim)]
+    weights = ("accuracy=1", "params=1", "macs=0.01")
+    found = json.loads(run("scalarised", "reference", *weights, *aims, *within, "--json").stdout)
+    point = ReferencePoint({"accuracy": 1, "params": 1, "macs": 0.01}, {"accuracy": 66, "params": 4, "macs": 300})
+    assert found["result"]["scores"] == bench.scalarised(point, within=part).values.tolist()

@@ -28,6 +28,7 @@ from accelnas.exact.engine import prepare
 
 BENCH = accelnas.load()
 WITHIN = {f"block{i}_{c}": v for i in range(7) for c, v in (("e", 6), ("k", 3))}
+SMALL = WITHIN | {f"block{i}_l": 2 for i in range(2, 7)} | {f"block{i}_se": True for i in range(3, 7)}
 LIMITS = "latency_zcu102 <= 7"
 
 
@@ -36,6 +37,7 @@ QUESTIONS = {
     "best under a constraint": BestQuestion("accuracy", subject_to=LIMITS, within=WITHIN, k=2),
     "front": FrontQuestion(["accuracy", "latency_zcu102"], within=WITHIN),
     "front of three": FrontQuestion(["throughput_a100", "macs", "params"], within=WITHIN),
+    "front of four": FrontQuestion(["accuracy", "latency_zcu102", "params", "macs"], within=SMALL),
     "count": CountQuestion([LIMITS, "accuracy >= 62"], within=WITHIN),
     "histogram": DistributionQuestion("latency_zcu102", within=WITHIN, bins=5),
     "histogram under a constraint": DistributionQuestion("accuracy", subject_to=LIMITS, within=WITHIN, bins=5),

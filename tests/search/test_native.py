@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from accelnas import SearchError, _core
-from accelnas.exact import WeightedProduct
+from accelnas.exact import ReferencePoint, WeightedProduct
 from accelnas.search import (
     ALGORITHMS,
     FunctionObjective,
@@ -25,6 +25,7 @@ from accelnas.search import (
 from search_samples import ALL, BENCH, LIMITS, WITHIN, choice_indices, same_logs, violations
 
 DERIVED = BENCH.derive("efficiency", "accuracy / latency_zcu102 + max(params, 5)", direction="maximise")
+ASPIRED = ReferencePoint({"accuracy": 1, "params": 0.5, "macs": 0.02}, {"accuracy": 66, "params": 5, "macs": 300})
 PRODUCT = WeightedProduct({"accuracy": 0.7, "latency_zcu102": (0, -1)}, {"latency_zcu102": 25.0})
 
 
@@ -46,15 +47,17 @@ SETTINGS = {
     "penalty": {"objective": "macs", "subject_to": LIMITS, "penalty": 300.0},
     "noise": {"objective": "accuracy", "subject_to": LIMITS, "penalty": 10.0, "noise": True, "clock": "train_time"},
     "product": {"objective": PRODUCT, "subject_to": "macs <= 400", "penalty": 0.0, "within": WITHIN},
+    "reference": {"objective": ASPIRED, "subject_to": LIMITS},
     "derived": {"objective": "efficiency", "subject_to": "accuracy >= 64"},
     "function": {"objective": depth, "within": WITHIN},
     "two": {"objective": ["accuracy", "latency_zcu102"], "subject_to": "params <= 5.5", "clock": "train_time"},
     "three": {"objective": ["accuracy", "throughput_a100", ("macs", "maximise")], "noise": True},
+    "five": {"objective": ["accuracy", "latency_zcu102", "params", "macs", "throughput_a100"], "subject_to": LIMITS},
     "functions": {"objective": FunctionObjective(two, {"depth": "maximise", "sum": "minimise"})},
 }
 # the gradient costs milliseconds a step
 QUICK = {"gradient_ascent": GradientAscent(steps=1), "successive_halving": SuccessiveHalving(initial=9, reduction=3)}
-SEVERAL = {"random_search", "nsga2", "moead"}
+SEVERAL = {"random_search", "nsga2", "nsga3", "moead"}
 GOLDEN = {
     "random_search": "93a432c6d02b1129",
     "local_search": "170097a94b5b8eb2",
@@ -62,6 +65,7 @@ GOLDEN = {
     "simulated_annealing": "1052b2a377492f7e",
     "reinforce": "33fb06e220964c39",
     "nsga2": "449cf24831d71f1f",
+    "nsga3": "dd6750fecd7b5ca1",
     "moead": "e656008775efeade",
 }
 
@@ -75,7 +79,7 @@ def accepts(name, setting):
     unmodelled = callable(sought) or sought == "efficiency"
     return (
         (not several or name in SEVERAL)
-        and (several or name != "moead")
+        and (several or name not in {"moead", "nsga3"})
         and not (first and name in {"reinforce", "gradient_ascent"})
         and not (unmodelled and name == "gradient_ascent")
         and not (not (setting.get("noise") or unmodelled) and name == "successive_halving")
@@ -113,8 +117,8 @@ def expected_scores(history, kind):
     assert {k: v.tobytes() for k, v in history.values.items()} == {
         k: seen(history, kind, k).tobytes() for k in history.values
     }
-    if kind == "product":
-        read = PRODUCT.score(history.values, {})[:, None]
+    if setting.formulation is not None:
+        read = setting.formulation.score(history.values, setting.formulation.ranges)[:, None]
     else:
         names = [o.metric for o in setting.objectives]
         read = np.stack([history.values[name] for name in names], axis=1)
@@ -185,7 +189,7 @@ def test_a_search_is_the_first_run_whatever_the_cohort(name, kind):
 
 @pytest.mark.parametrize("name", [name for name in ALGORITHMS if name != "gradient_ascent"])
 def test_more_runs_add_to_the_same_ones(name):
-    kind = "two" if name == "moead" else "noise"
+    kind = "two" if name in {"moead", "nsga3"} else "noise"
     same_logs(simulate(name, kind, 300, 60, threads=2).logs, simulate(name, kind, 5, 60, threads=1).logs, 5)
 
 
@@ -253,7 +257,7 @@ def test_seeds_and_settings_matter():
 
 def test_a_small_budget_is_the_start_of_a_larger_one():
     # all but those with a schedule
-    for name in set(ALGORITHMS) - {"simulated_annealing", "gradient_ascent", "successive_halving", "moead"}:
+    for name in set(ALGORITHMS) - {"simulated_annealing", "gradient_ascent", "successive_halving", "moead", "nsga3"}:
         long, short = (search(name, "noise", budget) for budget in (230, 97))
         assert np.array_equal(short.architectures, long.architectures[:97]), name
         assert np.array_equal(short.scores, long.scores[:97])

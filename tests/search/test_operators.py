@@ -83,7 +83,7 @@ def runs_of(scores, cuts):
     return np.unique([0, *(cut % (len(scores) + 1) for cut in cuts), len(scores)]).astype(np.int64)
 
 
-@given(populations(most=3) | populations(most=3, whole=True), st.lists(st.integers(0, 60), max_size=3))
+@given(populations(most=5) | populations(most=5, whole=True), st.lists(st.integers(0, 60), max_size=3))
 def test_hypervolumes_are_those_of_moocore(scores, cuts):
     starts, width = runs_of(scores, cuts), scores.shape[1]
     found = _core.hypervolumes(scores, starts)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from accelnas import SearchError
-from accelnas.exact import WeightedExponentialSum, WeightedMinMax, WeightedProduct, WeightedSum
+from accelnas.exact import ReferencePoint, WeightedExponentialSum, WeightedMinMax, WeightedProduct, WeightedSum
 from accelnas.search import ALGORITHMS, FunctionObjective, GradientAscent, SuccessiveHalving
 from search_samples import ALL, BENCH, LIMITS, WITHIN, dominated, violations
 
@@ -17,8 +17,11 @@ FORMULATIONS = [
     WeightedMinMax(PAIR, {"accuracy": (60.0, 70.0), "latency_zcu102": (30.0, 2.0)}),
     WeightedProduct({"accuracy": 1, "latency_zcu102": -0.07}, {"latency_zcu102": 5.0}),
     WeightedProduct({"accuracy": 0.7, "latency_zcu102": (0, -1)}, {"latency_zcu102": 25.0}),
+    ReferencePoint(
+        {"accuracy": 1.0, "latency_zcu102": 0.5, "params": 1.0}, {"accuracy": 66, "latency_zcu102": 4, "params": 4}
+    ),
 ]
-ONE = sorted(set(ALGORITHMS) - {"moead", "gradient_ascent", "successive_halving"})
+ONE = sorted(set(ALGORITHMS) - {"moead", "nsga3", "gradient_ascent", "successive_halving"})
 SMALL = {"within": WITHIN, "seed": 5}
 
 
@@ -59,7 +62,7 @@ def test_constrained_optima_are_found(name):
     assert (regrets[~np.isnan(regrets)] >= 0).all()
 
 
-@pytest.mark.parametrize("name", ["random_search", "nsga2", "moead"])
+@pytest.mark.parametrize("name", ["random_search", "nsga2", "nsga3", "moead"])
 @pytest.mark.parametrize("names", [["accuracy", "latency_zcu102"], ["accuracy", "latency_zcu102", "params"]])
 @pytest.mark.parametrize("limits", [(), {"latency_zcu102": (None, 26.0), "params": (5.0, None)}])
 def test_the_whole_front_of_a_small_part_is_found(name, names, limits):
@@ -133,7 +136,7 @@ def test_functions_of_several_objectives_give_their_front():
     function = FunctionObjective(layers_and_sum, {"layers": "maximise", "sum": "minimise"})
     points = layers_and_sum(ALL) * np.array([1.0, -1.0])
     expected = np.unique(points[~dominated(points)], axis=0) * [1, -1]
-    for name in ("random_search", "nsga2", "moead"):
+    for name in ("random_search", "nsga2", "nsga3", "moead"):
         history = BENCH.search(name, function, budget=20_000, **SMALL)
         assert np.array_equal(np.unique(history.scores[history.front], axis=0), np.unique(expected, axis=0))
     with pytest.raises(SearchError, match="a best value needs one objective, there are several \\(layers, sum\\)"):

@@ -6,10 +6,16 @@ from functools import cache
 
 import numpy as np
 import pytest
+from pymoo.algorithms.moo.nsga3 import NSGA3
+from pymoo.core.mutation import Mutation
+from pymoo.operators.crossover.ux import UniformCrossover
+from pymoo.operators.sampling.rnd import IntegerRandomSampling
+from pymoo.util.ref_dirs import get_reference_directions
 from scipy.stats import bootstrap
 
 import accelnas
-from accelnas.search import RegularizedEvolution
+from accelnas.adapters.pymoo import pymoo_algorithm
+from accelnas.search import Nsga3, RegularizedEvolution
 
 BENCH = accelnas.load()
 RUNS, BUDGET = 150, 600
@@ -43,6 +49,54 @@ def evolution(population, sample):
 def uniform(task):
     """Random search by `Space.sample`."""
     yield task.space.sample(task.budget, seed=task.seed)
+
+
+class OtherChoice(Mutation):
+    """Gives each variable another choice with one chance in their number."""
+
+    def _do(self, problem, x, *_args, random_state=None, **_options):
+        sizes = problem.xu + 1
+        other = (x + random_state.integers(1, np.maximum(sizes, 2), size=x.shape)) % sizes
+        return np.where(random_state.random(x.shape) < 1 / problem.n_var, other, x)
+
+
+def peers_nsga3(m, partitions, population):
+    """NSGA-III of pymoo with our operators."""
+
+    def make(_seed):
+        return NSGA3(
+            get_reference_directions("das-dennis", m, n_partitions=partitions),
+            pop_size=population,
+            sampling=IntegerRandomSampling(),
+            crossover=UniformCrossover(prob=0.9),
+            mutation=OtherChoice(),
+            eliminate_duplicates=True,
+        )
+
+    return pymoo_algorithm(make)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("m", "partitions"), [(3, 12), (4, 6)])
+def test_nsga3_finds_as_much_as_that_of_pymoo(m, partitions):
+    names, at = ["accuracy", "latency_zcu102", "params", "macs"][:m], [500, 1000, 2000]
+    call = {"objective": names, "budget": 2000}
+    known = BENCH.simulate(Nsga3(500), names, runs=1, budget=50_000, seed=0).front(0)[1]
+    ours = BENCH.simulate("nsga3", **call, runs=300, seed=1).hypervolume(at, front=known)
+    theirs = BENCH.simulate(peers_nsga3(m, partitions, 100), **call, runs=30, seed=2).hypervolume(at, front=known)
+    for i in range(len(at)):
+        difference = bootstrap(
+            (ours[:, i], theirs[:, i]),
+            lambda a, b, axis: a.mean(axis=axis) - b.mean(axis=axis),
+            confidence_level=0.999,
+            n_resamples=1_000,
+            method="percentile",
+            rng=np.random.default_rng(1),
+        ).confidence_interval
+        # as much within a part in 300 of what is known
+        assert difference.low <= 0.003, (at[i], ours[:, i].mean(), theirs[:, i].mean())
+        assert difference.high >= -0.003, (at[i], ours[:, i].mean(), theirs[:, i].mean())
+        assert difference.high - difference.low < 0.015
 
 
 @cache

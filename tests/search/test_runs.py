@@ -151,7 +151,7 @@ NOISY = {"objective": "accuracy", "noise": True}
 @pytest.mark.parametrize(
     ("algorithm", "setting", "message"),
     [
-        ("nsga3", {}, "unknown algorithm 'nsga3'; choose one of random_search, local_search"),
+        ("nsga4", {}, "unknown algorithm 'nsga4'; choose one of random_search, local_search"),
         (3, {}, "algorithm 3 can't be called; give a name, or a class or function of a Task"),
         ("nsga2", {"objective": []}, "objectives are none; give one or more different ones"),
         ("nsga2", {"objective": ["macs", "macs"]}, "give one or more different ones"),
@@ -220,8 +220,18 @@ def test_searches_at_fault_are_refused(algorithm, setting, message):
             "the reference point is {'accuracy': 50}; give a value of each of accuracy, macs",
         ),
         ({"objective": ["accuracy", "macs"], "subject_to": "macs <= 1"}, lambda r: r.igd_plus(), "loosen them"),
-        ({"objective": TWO}, lambda r: r.igd_plus(), "an exact front needs 2 to 3 metrics as objectives"),
-        ({}, lambda r: r.hypervolume(), "an exact front needs 2 to 3 metrics as objectives, not maximise accuracy"),
+        ({"objective": TWO}, lambda r: r.igd_plus(), "an exact front needs 2 to 5 metrics as objectives"),
+        ({}, lambda r: r.hypervolume(), "an exact front needs 2 to 5 metrics as objectives, not maximise accuracy"),
+        (
+            {"objective": ["accuracy", "macs"]},
+            lambda r: r.hypervolume(front=np.ones((3, 4))),
+            "the front has shape (3, 4); give a FrontResult, or finite values (n, 2)",
+        ),
+        (
+            {"objective": ["accuracy", "macs"]},
+            lambda r: r.igd_plus(front=BENCH.pareto_front(["macs", "accuracy"], within=WITHIN)),
+            "the front is of minimise macs, maximise accuracy, the runs sought maximise accuracy, minimise macs",
+        ),
         ({}, lambda r: r.times(), "there is no clock; give simulate a clock, such as clock='train_time'"),
         ({}, lambda r: r.curve([0]), "one of evaluations is 0; choose an integer of 1 to 10"),
         ({}, lambda r: r.regret([3, 11]), "one of evaluations is 11; choose an integer of 1 to 10"),

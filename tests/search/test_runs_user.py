@@ -264,7 +264,7 @@ def test_native_algorithms_run_as_those_of_users(name, objective):
 
 
 def test_native_fronts_run_as_those_of_users():
-    for name in ("nsga2", "moead"):
+    for name in ("nsga2", "nsga3", "moead"):
         runs = BENCH.simulate(native(name), ["accuracy", "macs"], runs=2, budget=4_000, seed=1, within=WITHIN)
         assert (runs.igd_plus([4_000]) < 0.01).all()
 

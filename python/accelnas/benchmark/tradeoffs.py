@@ -30,18 +30,22 @@ class Tradeoffs(WholeSpace):
         subject_to: Constraints = (),
         within: Within | None = None,
         risk: float = 0.0,
+        max_points: int = 100_000,
         options: RunOptions | None = None,
         threads: int | None = None,
         progress: Progress | None = None,
     ) -> FrontResult:
-        """Find all trade-offs of two or three metrics over the whole space, or a part, and prove them.
+        """Find all trade-offs of two to five metrics over the whole space, or a part, and prove them.
 
         Parameters
         ----------
         objectives : sequence of str or (str, {"maximise", "minimise"})
-            2 or 3 metrics, in their own direction or a given one.
+            2 to 5 metrics, in their own direction or a given one.
         subject_to, within, risk, options, threads, progress
             As for `best`; risk is taken in all objectives but exact ones.
+        max_points : int
+            1 to 10,000,000: a front that has more is refused, or with ``RunOptions(anytime=True)`` given as far as it
+            is known. Of four and five metrics the whole space has millions.
 
         Returns
         -------
@@ -52,7 +56,9 @@ class Tradeoffs(WholeSpace):
         Raises
         ------
         SearchError, MetricError, SpaceError, ParameterError, FileError, MissingExtraError
-            As `best`; also if there are not 2 or 3 different objectives.
+            As `best`; also if there are not 2 to 5 different objectives.
+        TooManyPointsError
+            If the front has too many points: a `SearchError`, too.
 
         Examples
         --------
@@ -65,7 +71,7 @@ class Tradeoffs(WholeSpace):
         >>> bool((steps < 0).all())  # less accurate and faster from point to point
         True
         """
-        question = FrontQuestion(objectives, subject_to, within, risk)
+        question = FrontQuestion(objectives, subject_to, within, risk, max_points)
         result: FrontResult = self.solve(question, options=options, threads=threads, progress=progress)
         return result
 
@@ -80,11 +86,11 @@ class Tradeoffs(WholeSpace):
         threads: int | None = None,
         progress: Progress | None = None,
     ) -> ScalarisedResult:
-        """Find the best architecture by one score of two or three metrics, and prove it.
+        """Find the best architecture by one score of two to five metrics, and prove it.
 
         Parameters
         ----------
-        formulation : WeightedSum, WeightedExponentialSum, WeightedMinMax or WeightedProduct
+        formulation : WeightedSum, WeightedExponentialSum, WeightedMinMax, WeightedProduct or ReferencePoint
             Classes of `accelnas.exact`; metrics are sought in their own directions.
         subject_to, within, options, threads, progress
             As for `best`.
@@ -109,6 +115,9 @@ class Tradeoffs(WholeSpace):
         metrics: itself, one that ties with it, or one that dominates it, as the space is finite. So a point with
         the best score of the front has the best score of all. Dominated architectures may share it where a
         score is flat (a weight of 0, the smaller distances of `WeightedMinMax`); the ones given are not dominated.
+        Of three metrics and more, where the score needs no range from the front, the front is searched only where the
+        best score can lie: beyond the values at which the other metrics' optima together give less than what local
+        search found (`ScalarisedResult.certificate` counts those points alone).
         In float64 the argument holds for sums and maxima, whose rounding is monotone; powers are off by at most a
         few units in the last place, so scores closer than 1e-15 of their size may change places.
 
@@ -143,7 +152,7 @@ class Tradeoffs(WholeSpace):
         Parameters
         ----------
         objectives : sequence of str or (str, {"maximise", "minimise"})
-            Metrics, the most important first.
+            Metrics, the most important first: any number.
         tolerances : sequence of float
             How much worse than its optimum each metric but the last may become, in its unit; 0 by default.
         subject_to, within, options, threads, progress

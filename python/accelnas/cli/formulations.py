@@ -25,6 +25,7 @@ class Form(Enum):
     exponential = "exponential"
     minmax = "minmax"
     product = "product"
+    reference = "reference"
 
 
 @dataclass(frozen=True)
@@ -38,16 +39,23 @@ class Terms:
         list[str] | None, optional("--target", metavar="METRIC=VALUE", text="What a product divides by.")
     ] = None
     power: Annotated[float, typer.Option("--power", help="Exponent of the exponential sum.")] = 2.0
+    reference: Annotated[
+        list[str] | None,
+        optional("--reference", metavar="METRIC=VALUE", text="Values that are aspired to, by the form reference."),
+    ] = None
+    rho: Annotated[float, typer.Option("--rho", help="Weight of the sum in the form reference.")] = 1e-6
 
 
 def parse_formulation(form: Form, weights: Sequence[str], terms: Terms) -> Formulation:
     """Read a formulation from ``METRIC=WEIGHT`` and what belongs to its form."""
-    from accelnas.exact import WeightedExponentialSum, WeightedMinMax, WeightedProduct, WeightedSum
+    from accelnas.exact import ReferencePoint, WeightedExponentialSum, WeightedMinMax, WeightedProduct, WeightedSum
 
     by_metric: dict[str, Any] = _numbers("WEIGHT", weights, ",")
     ends: dict[str, Any] = _numbers("--range", terms.ranges or (), ":")
     if form is Form.product:
         return WeightedProduct(by_metric, _numbers("--target", terms.targets or (), ","))
+    if form is Form.reference:
+        return ReferencePoint(by_metric, _numbers("--reference", terms.reference or (), ","), terms.rho, ends)
     if form is Form.exponential:
         return WeightedExponentialSum(by_metric, terms.power, ends)
     return (WeightedSum if form is Form.sum else WeightedMinMax)(by_metric, ends)

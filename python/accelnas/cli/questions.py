@@ -9,6 +9,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from accelnas._core import MAX_POINTS
 from accelnas.cli.commands import command
 from accelnas.cli.exact import (
     NO_FILES,
@@ -41,7 +42,7 @@ from accelnas.fitting.readers import open_reader
 
 MetricsArgument = Annotated[
     str,
-    typer.Argument(metavar="A,B[,C]", help="Metrics; :maximise or :minimise after one replaces its direction."),
+    typer.Argument(metavar="A,B[,C…]", help="Metrics; :maximise or :minimise after one replaces its direction."),
 ]
 
 
@@ -97,21 +98,26 @@ def best(
     "accelnas front accuracy,latency_zcu102 -o front.csv --certificate front.json",
     "accelnas front accuracy,throughput_a100 -s 'params <= 6' --plot front.svg",
     "accelnas front accuracy,macs,peak_memory:maximise -w block0_e=1 -w block1_e=6",
+    "accelnas front accuracy,latency_zcu102,params,macs -s 'accuracy >= 67' --max-points 1000000",
 )
 def front(
     metrics: MetricsArgument,
     *,
     risk: RiskOption = 0.0,
+    max_points: Annotated[
+        int, typer.Option("--max-points", min=1, max=MAX_POINTS, help="Most points: a front that has more is refused.")
+    ] = 100_000,
     restricted: Restricted,
     written: Written,
     proven: Proven,
     opened: Computed,
 ) -> None:
-    """Find the Pareto front of two or three metrics over the whole space, and prove that no point is missing.
+    """Find the Pareto front of two to five metrics over the whole space, and prove that no point is missing.
 
     Ctrl-C ends the search with what is proven so far, marked as interrupted; the exit code is 130 then.
     """
-    question = FrontQuestion(_objectives(metrics), risk=risk, **restricted.of(opened.bench))
+    limits = restricted.of(opened.bench)
+    question = FrontQuestion(_objectives(metrics), risk=risk, max_points=max_points, **limits)
     _answer(opened, question, proven, written)
 
 
@@ -121,11 +127,13 @@ def front(
     "accelnas scalarised exponential accuracy=1 macs=1 --power 3 --range accuracy=30:70 --range macs=1000:0",
     "accelnas scalarised product accuracy=1 latency_zcu102=-0.07 --target latency_zcu102=5",
     "accelnas scalarised product accuracy=1 latency_zcu102=0,-1 --target latency_zcu102=5",
+    "accelnas scalarised reference accuracy=1 params=0.5 macs=0.01 --reference accuracy=66 --reference params=5 "
+    "--reference macs=300",
 )
 def scalarised(
-    form: Annotated[Form, typer.Argument(help="Sum, exponential sum, largest distance, or product.")],
+    form: Annotated[Form, typer.Argument(help="Sum, exponential sum, largest distance, product, or reference point.")],
     weights: Annotated[
-        list[str], typer.Argument(metavar="METRIC=WEIGHT...", help="2 or 3 metrics and weights, or exponents.")
+        list[str], typer.Argument(metavar="METRIC=WEIGHT...", help="2 to 5 metrics and weights, or exponents.")
     ],
     *,
     terms: Terms,
@@ -135,7 +143,7 @@ def scalarised(
     proven: Proven,
     opened: Computed,
 ) -> None:
-    """Find the best architecture by a weighted score of two or three metrics, and prove it.
+    """Find the best architecture by a weighted score of two to five metrics, and prove it.
 
     The score is monotone in every metric, so the best point of the exact Pareto front is the best of all.
     """

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from accelnas.search.problem import Setting
     from accelnas.search.runs.plan import AnyAlgorithm
 
+_SEARCHED = 3  # objectives whose front is proven beside a search; those of more have too many points
+
 ObjectiveArgument = Annotated[
     list[str],
     typer.Argument(
         metavar="METRIC[,METRIC]|METRIC=WEIGHT...",
         help="What is sought: metrics, each with :maximise or :minimise after it where its direction is to be "
-        "replaced; or two or three weights, or exponents, of a --form.",
+        "replaced; or two to five weights, or exponents, of a --form.",
     ),
 ]
 ExactOption = Annotated[
@@ -136,11 +138,14 @@ def known_optimum(setting: Setting, threads: int | None) -> float | None:
 
 
 def known_front(setting: Setting) -> FrontResult | None:
-    """Prove the front of several objectives; None where nothing exact, or no reference point, is known."""
+    """Prove the front of a few objectives; None where nothing exact, or no reference point, is known."""
     from accelnas.exact.references import published_reference
     from accelnas.search.runs.quality import exact_front
 
-    if len(setting.sought.labels) == 1 or published_reference(setting.bench, setting.sought.objectives) is None:
+    if (
+        not 1 < len(setting.sought.labels) <= _SEARCHED
+        or published_reference(setting.bench, setting.sought.objectives) is None
+    ):
         return None
     try:
         return exact_front(setting)

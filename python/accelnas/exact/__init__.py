@@ -5,7 +5,13 @@ from accelnas.exact.claims import Counts
 from accelnas.exact.constraints import Constraint
 from accelnas.exact.distribution import Distribution, Moment
 from accelnas.exact.estimates import CountEstimate, DistributionEstimate, RankEstimate
-from accelnas.exact.formulations import WeightedExponentialSum, WeightedMinMax, WeightedProduct, WeightedSum
+from accelnas.exact.formulations import (
+    ReferencePoint,
+    WeightedExponentialSum,
+    WeightedMinMax,
+    WeightedProduct,
+    WeightedSum,
+)
 from accelnas.exact.front import FrontResult
 from accelnas.exact.hypervolume import hypervolume
 from accelnas.exact.kinds import BestResult, CountResult, ScalarisedResult
@@ -53,6 +59,7 @@ __all__ = [
     "RankEstimate",
     "RankQuestion",
     "RankResult",
+    "ReferencePoint",
     "RunOptions",
     "ScalarisedQuestion",
     "ScalarisedResult",

@@ -44,7 +44,7 @@ class Case:
     @cached_property
     def recorded(self) -> dict[str, NDArray[np.float64]]:
         """Values that the certificate gives to its architectures, by metric."""
-        return {metric: np.array(values) for metric, values in self.certificate.result["values"].items()}
+        return {name: np.array(values, np.float64) for name, values in self.certificate.result["values"].items()}
 
     @cached_property
     def sampled(self) -> NDArray[np.uint8]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from accelnas import _core
 from accelnas.arguments import check_threads, check_whole
-from accelnas.errors import SearchError, SpaceError
+from accelnas.errors import SearchError, SpaceError, TooManyPointsError
 from accelnas.exact.checkpoint import Checkpoint, opened
 from accelnas.exact.constraints import require_tables
 from accelnas.exact.kinds import KINDS
@@ -20,6 +21,11 @@ from accelnas.exact.resolved import ResolvedQuestion
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from accelnas.exact.constraints import Constraint
+    from accelnas.exact.objectives import Objective
     from accelnas.exact.options import Progress
     from accelnas.models.predictor import Predictor
 
@@ -79,17 +85,31 @@ def prepare(bench: Predictor, question: ResolvedQuestion, threads: int | None, *
             f"{size:.3g} architectures are too many to search, 2**64 or more; restrict the space with within, "
             "or estimate a count, a rank or a distribution (Benchmark.estimate, --samples)"
         )
-    search: _core.Search = _core.Search(
-        bench._core,
-        kind.core,
-        [(position(o.metric), o.direction) for o in question.objectives],
-        [(position(c.metric), c.lower, c.upper) for c in question.constraints],
-        [list(choices) for choices in question.allowed],
-        prune=prune,
-        threads=threads,
-        **kind.core_options(bench, question.options),
-    )
-    return search
+
+    def under(limits: tuple[Constraint, ...]) -> _core.Search:
+        return _core.Search(
+            bench._core,
+            kind.core,
+            [(position(o.metric), o.direction) for o in question.objectives],
+            [(position(c.metric), c.lower, c.upper) for c in limits],
+            [list(choices) for choices in question.allowed],
+            prune=prune,
+            threads=threads,
+            **kind.core_options(bench, question.options),
+        )
+
+    def first(limits: tuple[Constraint, ...]) -> dict[str, NDArray[np.float64]]:
+        search = under(limits)
+        values = search.result(search.start(threads), threads)["values"]
+        return dict(zip(question.metrics, values.T, strict=True))
+
+    def best(objective: Objective) -> float | None:
+        asked = replace(question, kind="best", objectives=(objective,), options=MappingProxyType({"k": 1}))
+        search = prepare(bench, asked, threads)
+        values = search.result(search.run(search.start(threads), 0, search.jobs, threads), threads)["values"]
+        return float(values[0, 0]) if len(values) else None
+
+    return under(kind.limits(bench, question, best, first))
 
 
 def run(bench: Predictor, question: ResolvedQuestion, search: _core.Search, how: Run) -> Finished:
@@ -98,8 +118,8 @@ def run(bench: Predictor, question: ResolvedQuestion, search: _core.Search, how:
     Raises
     ------
     SearchError
-        If the time limit would be exceeded, the checkpoint is of another question, or what was found so far is asked
-        for of a shard, or of a kind of question that has no such answer.
+        If the time limit would be exceeded, a front has too many points, the checkpoint is of another question, or what
+        was found so far is asked for of a shard, or of a kind of question that has no such answer.
     FileError
         If the checkpoint can't be read or written.
     KeyboardInterrupt
@@ -124,6 +144,9 @@ def run(bench: Predictor, question: ResolvedQuestion, search: _core.Search, how:
                 _save(checkpoint, state, monitor)
         except (KeyboardInterrupt, _TimeIsUpError):
             if not anytime:
+                raise
+        except TooManyPointsError:
+            if not options.anytime:
                 raise
         threads = how.threads or _core.processors()
         return Finished(state, monitor.seconds(), threads, options.engine)

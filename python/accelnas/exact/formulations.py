@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FORMULATIONS",
     "Formulation",
+    "ReferencePoint",
     "WeightedExponentialSum",
     "WeightedMinMax",
     "WeightedProduct",
@@ -50,7 +51,7 @@ class WeightedSum:
     Attributes
     ----------
     weights : mapping of str to float
-        2 or 3 metrics and weights of at least 0, one of them above 0.
+        2 to 5 metrics and weights of at least 0, one of them above 0.
     ranges : mapping of str to (worst, ideal)
         For the metrics that are to be normalised.
     """
@@ -91,7 +92,7 @@ class WeightedExponentialSum:
     Attributes
     ----------
     weights : mapping of str to float
-        2 or 3 metrics and weights of at least 0, one of them above 0.
+        2 to 5 metrics and weights of at least 0, one of them above 0.
     power : float
         Above 0; 1 is a weighted sum, large powers approach `WeightedMinMax`.
     ranges : mapping of str to (worst, ideal)
@@ -130,7 +131,7 @@ class WeightedMinMax:
     Attributes
     ----------
     weights : mapping of str to float
-        2 or 3 metrics and weights of at least 0, one of them above 0.
+        2 to 5 metrics and weights of at least 0, one of them above 0.
     ranges : mapping of str to (worst, ideal)
         By default the worst and the best value of a metric on the Pareto front (nadir and ideal point).
     """
@@ -166,7 +167,7 @@ class WeightedProduct:
     Attributes
     ----------
     exponents : mapping of str to float or (float, float)
-        2 or 3 metrics and exponents: at least 0 for a metric that is maximised, at most 0 for one that is
+        2 to 5 metrics and exponents: at least 0 for a metric that is maximised, at most 0 for one that is
         minimised. Of a pair the first holds up to the target, the second beyond.
     targets : mapping of str to float
         Values above 0; 1 by default.
@@ -210,9 +211,84 @@ class WeightedProduct:
         return product
 
 
-Formulation: TypeAlias = WeightedSum | WeightedExponentialSum | WeightedMinMax | WeightedProduct
-_CLASSES: tuple[type[Formulation], ...] = (WeightedSum, WeightedExponentialSum, WeightedMinMax, WeightedProduct)
-_LENGTHS = {"weights": (1,), "targets": (1,), "ranges": (2,), "exponents": (1, 2)}  # numbers a metric
+@dataclass(frozen=True)
+class ReferencePoint:
+    """Maximise an achievement function of a reference point (Wierzbicki 1980): ``min(w * t) + rho * sum(w * t)``.
+
+    The gain t is ``(value - reference) / (ideal - worst)``: 0 at the value that is aspired to, above 0 beyond it.
+    Without a range it is in the metric's unit, with the sign of its direction. The optimum is the architecture that
+    exceeds the reference point, or misses it, most evenly; it is on the Pareto front whether that is reached or not.
+
+    Attributes
+    ----------
+    weights : mapping of str to float
+        2 to 5 metrics and weights of at least 0, one of them above 0: of those without weight any value is as good.
+    reference : mapping of str to float
+        By metric the value that is aspired to, in its unit.
+    rho : float
+        Weight of the sum, at least 0: a small one tells points apart whose least gain is the same.
+    ranges : mapping of str to (worst, ideal)
+        For the metrics whose gains are to be normalised.
+
+    Examples
+    --------
+    >>> import accelnas
+    >>> from accelnas.exact import ReferencePoint
+    >>> aspired = ReferencePoint({"accuracy": 1, "macs": 0.02}, {"accuracy": 64, "macs": 250})
+    >>> found = accelnas.load().scalarised(aspired, within={f"block{b}_e": 6 for b in range(1, 7)})
+    >>> len(found), bool(found.values[0] > 0)  # both are exceeded
+    (1, True)
+    """
+
+    weights: Mapping[str, float]
+    reference: Mapping[str, float]
+    rho: float = 1e-6
+    ranges: Ranges = field(default_factory=_nothing)
+    kind: ClassVar[str] = "reference"
+    is_loss: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        """Refuse what are no numbers of metrics."""
+        _check_fields(self)
+
+    def check(self, metrics: Mapping[str, Metric]) -> None:
+        """Refuse what is not monotone."""
+        _check_weights(self.weights)
+        _check_ranges(metrics, self.weights, self.ranges)
+        if set(self.reference) != set(self.weights) or not all(map(math.isfinite, self.reference.values())):
+            raise SearchError(
+                f"the reference point is {dict(self.reference)}; give a number for each of {', '.join(self.weights)}"
+            )
+        if not (math.isfinite(self.rho) and self.rho >= 0):
+            raise SearchError(f"rho is {self.rho!r}; choose a number of at least 0, or the score would not be monotone")
+
+    def score(self, values: Columns, ranges: Ranges) -> NDArray[np.float64]:
+        """Give the achievement of every row."""
+        gains = [
+            weight * ((values[name] - self.reference[name]) / _extent(*ranges[name]))
+            for name, weight in self.weights.items()
+        ]
+        achieved: NDArray[np.float64] = np.min(gains, axis=0) + self.rho * _sum(gains)
+        return achieved
+
+
+Formulation: TypeAlias = WeightedSum | WeightedExponentialSum | WeightedMinMax | WeightedProduct | ReferencePoint
+_CLASSES: tuple[type[Formulation], ...] = (
+    WeightedSum,
+    WeightedExponentialSum,
+    WeightedMinMax,
+    WeightedProduct,
+    ReferencePoint,
+)
+_NUMBERS = ("power", "rho")  # fields that are one number
+_NEEDED = ("weights", "exponents", "reference")
+_LENGTHS = {
+    "weights": (1,),
+    "targets": (1,),
+    "ranges": (2,),
+    "exponents": (1, 2),
+    "reference": (1,),
+}  # numbers a metric
 FORMULATIONS: Mapping[str, type[Formulation]] = MappingProxyType({c.kind: c for c in _CLASSES})
 
 
@@ -221,7 +297,7 @@ def resolved_ranges(
 ) -> dict[str, tuple[float, float]]:
     """Give the range of every metric, of those without one from the values of a Pareto front.
 
-    `WeightedSum` takes such metrics in their units, with their signs.
+    `WeightedSum` and `ReferencePoint` take such metrics in their units, with their signs.
     """
     return {
         name: formulation.ranges.get(name) or _range(formulation, metrics[name], values) for name in formulation.weights
@@ -230,7 +306,7 @@ def resolved_ranges(
 
 def _range(formulation: Formulation, metric: Metric, values: Columns) -> tuple[float, float]:
     maximised = metric.direction == "maximise"
-    if isinstance(formulation, WeightedSum):
+    if isinstance(formulation, (WeightedSum, ReferencePoint)):
         return (0.0, 1.0 if maximised else -1.0)
     column = values[metric.name].tolist() or [0.0]
     return (min(column), max(column)) if maximised else (max(column), min(column))
@@ -241,7 +317,7 @@ def formulation_to_json(formulation: Formulation) -> dict[str, Any]:
     content: dict[str, Any] = {"kind": formulation.kind}
     for entry in fields(formulation):
         value = getattr(formulation, entry.name)
-        content[entry.name] = value if isinstance(value, float) else {m: _plain(v) for m, v in value.items()}
+        content[entry.name] = value if entry.name in _NUMBERS else {m: _plain(v) for m, v in value.items()}
     return content
 
 
@@ -257,9 +333,9 @@ def formulation_from_json(content: Any, where: str) -> Formulation:
     chosen = FORMULATIONS[given.text("kind", tuple(FORMULATIONS))]
     arguments: dict[str, Any] = {}
     for entry in fields(chosen):
-        if entry.name not in content and entry.name not in ("weights", "exponents"):
+        if entry.name not in content and entry.name not in _NEEDED:
             continue  # has a default
-        if entry.name == "power":
+        if entry.name in _NUMBERS:
             arguments[entry.name] = given.number(entry.name)
         else:
             lengths = _LENGTHS[entry.name]
@@ -287,7 +363,7 @@ def _check_fields(formulation: Formulation) -> None:
     """Refuse numbers of another form; NumPy's become Python's."""
     for entry in fields(formulation):
         value = getattr(formulation, entry.name)
-        if entry.name == "power":
+        if entry.name in _NUMBERS:
             object.__setattr__(formulation, entry.name, _number(entry.name, value))
             continue
         if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):

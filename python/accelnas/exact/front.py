@@ -47,9 +47,9 @@ class FrontResult(Listed):
 
     Notes
     -----
-    A search that was interrupted (Ctrl-C) gives what it found: no architecture of the jobs that were done, and none of
-    those that a local search found before, is better than a point or missing. The other architectures are
-    open, so points may be missing, and later ones may replace these.
+    A search that was interrupted (Ctrl-C, or a time limit with ``RunOptions(anytime=True)``) gives what it found: no
+    architecture of the jobs that were done, and none of those that a local search found before, is better than a point
+    or missing. The other architectures are `open`, so points may be missing, and later ones may replace these.
     """
 
     architectures: NDArray[np.uint8]
@@ -64,6 +64,12 @@ class FrontResult(Listed):
     def is_complete(self) -> bool:
         """Whether the front is proven: the search was not interrupted."""
         return self.certificate.complete
+
+    @property
+    def open(self) -> int:
+        """Number of architectures that were not looked at yet: 0 of a complete front."""
+        counts = self.certificate.counts
+        return self.certificate.size + counts.unlawful - counts.total
 
     def hypervolume(self, reference: Mapping[str, float] | Sequence[float] | None = None) -> float:
         """Give the volume of all values that the front dominates, up to a reference point.

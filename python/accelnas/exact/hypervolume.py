@@ -1,21 +1,22 @@
-"""Hypervolume of points of two or three objectives: the volume that they dominate, up to a reference point."""
+"""Hypervolume of points of several objectives: the volume that they dominate, up to a reference point."""
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from accelnas import _core
 from accelnas.arguments import check_direction, check_number
 from accelnas.errors import SearchError
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
 __all__ = ["hypervolume", "reference_point"]
+
+_MOST = 8  # objectives
 
 
 def reference_point(names: Sequence[str], given: object) -> list[float]:
@@ -43,7 +44,7 @@ def hypervolume(values: ArrayLike, reference: Sequence[float], directions: Seque
     Parameters
     ----------
     values : array (n, m)
-        Points of 2 or 3 objectives, in any order; dominated ones change nothing.
+        Points of 2 to 8 objectives, in any order; dominated ones change nothing.
     reference : sequence of m float
         Points that are not better than it in every objective add nothing.
     directions : sequence of m {"maximise", "minimise"}
@@ -62,7 +63,8 @@ def hypervolume(values: ArrayLike, reference: Sequence[float], directions: Seque
     Notes
     -----
     A sweep along one objective; for three objectives the staircase of the other two is kept sorted, after
-    Fonseca, Paquete and López-Ibáñez (2006): O(n log n) searches, and every point enters and leaves once.
+    Fonseca, Paquete and López-Ibáñez (2006): O(n log n) searches, and every point enters and leaves once. Of more
+    objectives the space is divided at the point with the largest box, part by part (QHV-II, Jaszkiewicz 2018).
 
     Examples
     --------
@@ -70,60 +72,18 @@ def hypervolume(values: ArrayLike, reference: Sequence[float], directions: Seque
     50.0
     >>> hypervolume([[2, 2, 2], [1, 1, 3]], [0, 0, 0], ["maximise"] * 3)
     9.0
+    >>> hypervolume([[2, 2, 2, 1], [1, 1, 1, 3]], [0, 0, 0, 0], ["maximise"] * 4)
+    10.0
     """
     points, origin = np.asarray(values, np.float64), np.asarray(reference, np.float64)
     m = len(directions)
-    if points.ndim != 2 or m not in (2, 3) or points.shape[1] != m or origin.shape != (m,):
+    if points.ndim != 2 or not 2 <= m <= _MOST or points.shape[1] != m or origin.shape != (m,):
         raise SearchError(
             f"values have shape {points.shape}, the reference {origin.shape}, directions {(m,)}; "
-            "give (n, m), (m,) and (m,) for 2 or 3 objectives"
+            f"give (n, m), (m,) and (m,) for 2 to {_MOST} objectives"
         )
     if not (np.isfinite(points).all() and np.isfinite(origin).all()):
         raise SearchError("values or reference are not finite; leave out points that are not")
     ends = [check_direction("one of directions", direction) for direction in directions]
     signs = np.array([1.0 if end == "maximise" else -1.0 for end in ends])
-    gains = signs * (points - origin)
-    gains = gains[(gains > 0).all(axis=1)]
-    return _area(gains) if m == 2 else _volume(gains)
-
-
-def _area(gains: NDArray[np.float64]) -> float:
-    """Area of the union of rectangles from the origin to the points."""
-    gains = gains[np.lexsort((-gains[:, 1], -gains[:, 0]))]
-    tops = np.maximum.accumulate(gains[:, 1])
-    rises = np.diff(tops, prepend=0.0)
-    return math.fsum((gains[:, 0] * rises).tolist())
-
-
-def _volume(gains: NDArray[np.float64]) -> float:
-    """Volume of the union of boxes from the origin to the points, from the highest down."""
-    gains = gains[np.argsort(-gains[:, 2], kind="stable")]
-    staircase = _Staircase()
-    areas = [staircase.add(x, y) for x, y in gains[:, :2].tolist()]
-    heights = gains[:, 2] - np.append(gains[1:, 2], 0.0)
-    return math.fsum((np.cumsum(areas) * heights).tolist())
-
-
-class _Staircase:
-    """Points of two objectives that do not dominate each other: one ascends, the other descends."""
-
-    def __init__(self) -> None:
-        self._xs: list[float] = []
-        self._ys: list[float] = []
-
-    def add(self, x: float, y: float) -> float:
-        """Add a point, and give the area that it alone dominates."""
-        xs, ys = self._xs, self._ys
-        right = bisect_left(xs, x)
-        if right < len(xs) and ys[right] >= y:
-            return 0.0
-        end = right + (right < len(xs) and xs[right] == x)
-        below = ys[right] if right < len(ys) else 0.0
-        first, edge, parts = right, x, []
-        while first > 0 and ys[first - 1] <= y:
-            parts.append((edge - xs[first - 1]) * (y - below))
-            first -= 1
-            edge, below = xs[first], ys[first]
-        parts.append((edge - (xs[first - 1] if first else 0.0)) * (y - below))
-        xs[first:end], ys[first:end] = [x], [y]
-        return math.fsum(parts)
+    return _core.hypervolume(np.ascontiguousarray(signs * (points - origin)))

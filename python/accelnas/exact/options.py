@@ -35,8 +35,9 @@ class RunOptions:
     time_limit : float or None
         Seconds that a run may take; what an early estimate says will take longer is refused.
     anytime : bool
-        Whether the time limit, or Ctrl-C, ends a search for the best or for a front with what was found so far, and
-        what is proven of the rest: `BestResult.gap`. The last chunk of jobs may be lost.
+        Whether the time limit, Ctrl-C, or a front of too many points ends a search for the best or for a front with
+        what was found so far, and what is known of the rest: `BestResult.gap`, `FrontResult.open`. The last chunk of
+        jobs may be lost.
 
     Raises
     ------

@@ -11,7 +11,7 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from accelnas._core import MAX_BEST, MAX_BINS, MAX_OBJECTIVES
+from accelnas._core import MAX_BEST, MAX_BINS, MAX_OBJECTIVES, MAX_POINTS
 from accelnas.arguments import check_number, check_whole
 from accelnas.errors import SearchError
 from accelnas.exact.constraints import parse_constraints
@@ -169,15 +169,16 @@ class FrontQuestion(Question):
 
     name: ClassVar[str] = "front"
     kind: ClassVar[str] = "front"
-    objectives: Sequence[ObjectiveLike] = _said("2 or 3 metrics, each with its own direction or another one.")
+    objectives: Sequence[ObjectiveLike] = _said("2 to 5 metrics, each with its own direction or another one.")
     subject_to: Constraints = _subject_to()
     within: Within | None = _within()
     risk: float = _risk()
+    max_points: int = _said("Most points: a front that has more is refused.", 100_000, least=1, most=MAX_POINTS)
 
     def resolve(self, bench: Predictor) -> ResolvedQuestion:
         """Read the question for a benchmark."""
         sought = parse_objectives(bench.metrics, self.objectives, 2, MAX_OBJECTIVES)
-        return self._resolved(bench, sought, self.subject_to, self.within)
+        return self._resolved(bench, sought, self.subject_to, self.within, max_points=self.max_points)
 
 
 @dataclass(frozen=True)
@@ -236,7 +237,7 @@ class ScalarisedQuestion(Question):
 
     name: ClassVar[str] = "scalarised"
     kind: ClassVar[str] = "scalarised"
-    formulation: Formulation = _said("Score of 2 or 3 metrics.")
+    formulation: Formulation = _said("Score of 2 to 5 metrics.")
     subject_to: Constraints = _subject_to()
     within: Within | None = _within()
     k: int = _said("How many; more than 1 for some sums alone.", 1, least=1, most=MAX_BEST)

@@ -87,10 +87,12 @@ class ResolvedQuestion:
 
     def key(self, bench: Predictor) -> str:
         """Tell questions, benchmarks and versions apart: SHA-256 of all that a result depends on."""
+        asked = self.to_json(bench.space)
+        asked["options"].pop("max_points", None)  # limits what may be found, and changes nothing of it
         content = [
             _core.__version__,
             bench.space.sha256,
-            self.to_json(bench.space),
+            asked,
             [objective.metric for objective in self.objectives],  # whose order matters
             described(bench, self.metrics),
         ]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_distribution", "plot_front", "plot_points"]
 
+_LINES = 2000  # that a plot of parallel axes has at most
+
 
 def plot_points(path: Path, columns: Mapping[str, NDArray[np.float64]]) -> None:
     """Draw points, the best first: the first column over the second, or over their places if there is one column.
@@ -38,7 +40,7 @@ def plot_points(path: Path, columns: Mapping[str, NDArray[np.float64]]) -> None:
 def plot_front(
     path: Path, labels: Sequence[str], values: NDArray[np.float64], directions: Sequence[str], title: str
 ) -> None:
-    """Draw the points of a front; a third objective is the colour.
+    """Draw the points of a front; a third objective is the colour, more are parallel axes.
 
     Parameters
     ----------
@@ -47,12 +49,15 @@ def plot_front(
     labels
         Texts of the axes.
     values
-        float64 (n, 2) or (n, 3), best first in the first objective.
+        float64 (n, objectives), best first in the first objective.
     directions
         Which end of each objective is sought.
     title
         Above the plot.
     """
+    if values.shape[1] > 3:
+        _plot_parallel(path, labels, values, directions, title)
+        return
     with drawn(path) as axes:
         first, second, *third = values.T
         if third:
@@ -67,6 +72,35 @@ def plot_front(
         axes.set_xlabel(labels[1])
         axes.set_ylabel(labels[0])
         axes.set_title(title)
+
+
+def _plot_parallel(
+    path: Path, labels: Sequence[str], values: NDArray[np.float64], directions: Sequence[str], title: str
+) -> None:
+    """Draw a line a point over an axis an objective, better above; of many points evenly chosen ones."""
+    from matplotlib.collections import LineCollection
+
+    chosen = np.unique(np.linspace(0, max(len(values) - 1, 0), min(len(values), _LINES)).astype(int))
+    ends = [(low, high) if end == "maximise" else (high, low) for low, high, end in _ends(values, directions)]
+    worst, best = np.array(ends).T
+    heights = (values[chosen] - worst) / np.where(best == worst, 1.0, best - worst)
+    with drawn(path, width=1.5 * values.shape[1]) as axes:
+        places = np.arange(values.shape[1])
+        points = np.stack([np.broadcast_to(places, heights.shape), heights], axis=2)
+        lines = LineCollection(list(points), array=values[chosen, 0], linewidths=0.4, alpha=0.6, rasterized=True)
+        axes.add_collection(lines)
+        axes.set_xlim(-0.1, values.shape[1] - 0.9)
+        axes.set_ylim(-0.05, 1.05)
+        axes.set_xticks(places, [f"{text}\n{a:.4g} to {b:.4g}" for text, (a, b) in zip(labels, ends, strict=True)])
+        axes.set_yticks([0, 1], ["worst", "best"])
+        axes.figure.colorbar(lines, label=labels[0])
+        axes.set_title(title)
+
+
+def _ends(values: NDArray[np.float64], directions: Sequence[str]) -> list[tuple[float, float, str]]:
+    """Give the least and the largest value of each objective, with its direction; 0 without points."""
+    columns = values.T if len(values) else np.zeros((values.shape[1], 1))
+    return [(float(column.min()), float(column.max()), end) for column, end in zip(columns, directions, strict=True)]
 
 
 def plot_distribution(

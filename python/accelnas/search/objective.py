@@ -13,7 +13,14 @@ from accelnas.arguments import check_direction, check_number
 from accelnas.errors import SearchError
 from accelnas.exact.constraints import Constraint, Constraints, parse_constraints
 from accelnas.exact.derivations import with_derived, with_limits
-from accelnas.exact.formulations import FORMULATIONS, Formulation, WeightedProduct, formulation_to_json, resolved_ranges
+from accelnas.exact.formulations import (
+    FORMULATIONS,
+    Formulation,
+    ReferencePoint,
+    WeightedProduct,
+    formulation_to_json,
+    resolved_ranges,
+)
 from accelnas.exact.objectives import Objective, parse_objective, parse_objectives
 from accelnas.exact.questions import FrontQuestion
 from accelnas.exact.solve import solve
@@ -239,6 +246,13 @@ def _formula(formulation: Formulation, columns: Mapping[str, int]) -> dict[str, 
             for m, (up_to, beyond) in pairs.items()
         ]
         return {"kind": formulation.kind, "terms": powers}
+    if isinstance(formulation, ReferencePoint):
+        spans = {m: ideal - worst for m, (worst, ideal) in formulation.ranges.items()}
+        aspirations = [
+            {"column": columns[m], "weight": w, "reference": formulation.reference[m], "extent": spans[m]}
+            for m, w in formulation.weights.items()
+        ]
+        return {"kind": formulation.kind, "terms": aspirations, "rho": formulation.rho}
     terms = [
         {"column": columns[m], "weight": w, "worst": formulation.ranges[m][0], "ideal": formulation.ranges[m][1]}
         for m, w in formulation.weights.items()

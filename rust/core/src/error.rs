@@ -64,6 +64,12 @@ pub enum Error {
     /// A search that can't be done.
     #[error("search: {reason}")]
     Search { reason: String },
+    /// A front that grows beyond what is asked for.
+    #[error(
+        "search: {points} points that don't dominate one another are found so far, max_points is {most}; add constraints, \
+         restrict choices with within, raise max_points, or take what a time limit finds (RunOptions(time_limit=…, anytime=True))"
+    )]
+    TooManyPoints { points: usize, most: usize },
     /// A file that is not what it should be.
     #[error("{path}: {reason}", path = path.display())]
     Artifact { path: PathBuf, reason: String },

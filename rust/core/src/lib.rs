@@ -13,6 +13,7 @@ mod kernels;
 mod layout;
 mod measure;
 pub mod metric;
+pub mod pareto;
 pub mod predict;
 pub mod search;
 pub mod source;

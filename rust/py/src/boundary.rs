@@ -139,6 +139,7 @@ pub(crate) fn to_py(error: Error) -> PyErr {
         | Error::Width { .. } => "SpaceError",
         Error::Model { .. } => "ModelError",
         Error::Search { .. } => "SearchError",
+        Error::TooManyPoints { .. } => "TooManyPointsError",
         Error::UnknownMetric { .. } | Error::Metric { .. } => "MetricError",
         Error::Artifact { .. } | Error::Version { .. } | Error::Hash { .. } => "ArtifactError",
         Error::Io { .. } => "FileError",

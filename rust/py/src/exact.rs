@@ -23,7 +23,7 @@ impl Search {
     /// Objectives are (metric, direction), constraints (metric, lower, upper); `allowed` lists the choices of every variable.
     #[new]
     #[pyo3(signature = (benchmark, kind, objectives, constraints, allowed = None, *, k = 1, prune = true, bins = 4096, rows = None,
-        threads = None))]
+        max_points = 100_000, threads = None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn new(
         py: Python<'_>,
@@ -36,13 +36,14 @@ impl Search {
         prune: bool,
         bins: usize,
         rows: Option<Rows<'_>>,
+        max_points: usize,
         threads: Option<usize>,
     ) -> PyResult<Search> {
         let bench = benchmark.core.clone();
         let space = bench.space().clone();
         let kind = match kind {
             "best" => Kind::Best { k, prune },
-            "front" => Kind::Front,
+            "front" => Kind::Front { most: max_points },
             "count" => Kind::Count,
             "histogram" => Kind::Histogram { bins },
             "ranks" => {

@@ -21,7 +21,7 @@ mod _core {
     #[pymodule_export]
     use super::exact::Search;
     #[pymodule_export]
-    use super::quality::{crowding_distances, hypervolumes, igd_plus, non_dominated_ranks};
+    use super::quality::{covered, crowding_distances, hypervolume, hypervolumes, igd_plus, non_dominated_ranks};
     #[pymodule_export]
     use super::search::{Optimizer, Problem, Runs, measurement_seeds, run_seed};
     #[pymodule_export]
@@ -53,6 +53,7 @@ mod _core {
         module.add("MAX_COMPLETE", axes::MAX_COMPLETE)?;
         module.add("MAX_LIMITS", exact::MAX_LIMITS)?;
         module.add("MAX_OBJECTIVES", exact::MAX_OBJECTIVES)?;
+        module.add("MAX_POINTS", exact::MAX_POINTS)?;
         module.add("MAX_ORDER", axes::MAX_ORDER)?;
         module.add("MAX_SIZE", u64::MAX)?;
         module.add("MAX_CHOICES", accelnas_core::space::variables::MAX_CHOICES)?;

@@ -1,6 +1,6 @@
 //! Python's view of how good fronts are.
 
-use accelnas_core::search;
+use accelnas_core::{pareto, search};
 use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -27,15 +27,33 @@ fn fronts(scores: &Points<'_>) -> PyResult<(Vec<u32>, Vec<f64>)> {
     detached(scores.py(), usize::MAX, Some(1), |run| search::fronts(points, width, run))
 }
 
+/// Which points others cover: are at least as good as in every coordinate; without others, all but themselves.
+#[pyfunction]
+#[pyo3(signature = (points, others = None, threads = None))]
+pub(crate) fn covered(points: Points<'_>, others: Option<Points<'_>>, threads: Option<usize>) -> PyResult<Flat<bool>> {
+    let (values, width) = checked(&points)?;
+    let others = others.as_ref().map(checked).transpose()?;
+    if others.is_some_and(|(_, other)| other != width) {
+        return Err(PyValueError::new_err("the others have another width"));
+    }
+    let others = others.map(|(values, _)| values);
+    detached(points.py(), usize::MAX, threads, |run| pareto::covered(values, others, width, run)).map(Flat)
+}
+
+/// Hypervolume of points whose coordinates are distances to the reference point.
+#[pyfunction]
+#[pyo3(signature = (points, threads = None))]
+pub(crate) fn hypervolume(points: Points<'_>, threads: Option<usize>) -> PyResult<f64> {
+    let (py, (points, width)) = (points.py(), checked(&points)?);
+    detached(py, usize::MAX, threads, |run| pareto::hypervolume(points, width, run))
+}
+
 /// Hypervolume of each run's points up to each point; runs begin at `starts`, whose last is the number of points.
 #[pyfunction]
 #[pyo3(signature = (points, starts, threads = None))]
 pub(crate) fn hypervolumes(points: Points<'_>, starts: Starts<'_>, threads: Option<usize>) -> PyResult<Flat<f64>> {
     let (py, starts) = (points.py(), checked_starts(&points, &starts)?);
     let (points, width) = checked(&points)?;
-    if !(2..=3).contains(&width) {
-        return Err(PyValueError::new_err(format!("points have {width} coordinates, expected 2 or 3")));
-    }
     detached(py, usize::MAX, threads, |run| search::hypervolumes(points, width, &starts, run)).map(Flat)
 }
 

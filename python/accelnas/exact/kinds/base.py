@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from accelnas.exact.case import Case
     from accelnas.exact.certificate import Certificate
+    from accelnas.exact.constraints import Constraint
+    from accelnas.exact.narrowing import First
+    from accelnas.exact.objectives import Objective
     from accelnas.exact.resolved import ResolvedQuestion
     from accelnas.exact.verification import Finding
     from accelnas.models.predictor import Predictor
@@ -45,6 +48,16 @@ class Kind(Claims):
     def core_options(self, bench: Predictor, options: Mapping[str, Any]) -> dict[str, Any]:
         """Give the options of the core's search."""
         return dict(options)
+
+    def limits(
+        self, bench: Predictor, question: ResolvedQuestion, best: Callable[[Objective], float | None], first: First
+    ) -> tuple[Constraint, ...]:
+        """Give the constraints to search under: those asked for, or more where all answers meet these.
+
+        `best` gives the best value of an objective under the question's constraints, `first` the values of what local
+        search finds under any.
+        """
+        return question.constraints
 
     def require(self, question: ResolvedQuestion, answer: Callable[[ResolvedQuestion], Any]) -> None:
         """Prove what an answer rests on, by answers to further questions; refuse where it does not hold."""

@@ -19,6 +19,7 @@ from accelnas.exact.formulations import (
     resolved_ranges,
 )
 from accelnas.exact.kinds.base import Kind
+from accelnas.exact.narrowing import is_narrowed, narrowed
 from accelnas.exact.objectives import Objective
 from accelnas.exact.resolved import ResolvedQuestion
 from accelnas.exact.result import Listed, fixed
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
     from accelnas.exact.case import Case
     from accelnas.exact.certificate import Certificate
     from accelnas.exact.claims import Counts
+    from accelnas.exact.constraints import Constraint
     from accelnas.exact.fields import Fields
+    from accelnas.exact.narrowing import First
     from accelnas.exact.verification import Finding
     from accelnas.models.predictor import Predictor
 
@@ -89,6 +92,21 @@ class Scalarised(Kind):
         """Give none: the core finds the front."""
         return {}
 
+    def limits(
+        self, bench: Predictor, question: ResolvedQuestion, best: Callable[[Objective], float | None], first: First
+    ) -> tuple[Constraint, ...]:
+        """Leave out what can't have the best score: of three metrics and more that is most of a front."""
+        formulation = _formulation(question.options)
+        if not is_narrowed(formulation):
+            return question.constraints
+        ideals: dict[str, float] = {}
+        for objective in question.objectives:
+            found = best(objective)
+            if found is None:
+                return question.constraints
+            ideals[objective.metric] = found
+        return narrowed(formulation, bench.metrics, question.constraints, ideals, first)
+
     def check_question(self, content: Mapping[str, Any], where: str) -> None:
         """Expect the formulation's metrics as objectives."""
         super().check_question(content, where)
@@ -114,7 +132,7 @@ class Scalarised(Kind):
                 )
 
     def findings(self, bench: Predictor, question: ResolvedQuestion, outcome: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the best points, their values and scores, and how many points the front has."""
+        """Give the best points, their values and scores, and how many points were compared."""
         formulation = _formulation(question.options)
         columns = dict(zip(question.metrics, outcome["values"].T, strict=True))
         ranges = resolved_ranges(formulation, bench.metrics, columns)

@@ -1,4 +1,4 @@
-"""How good fronts of runs are, beside the exact front of the whole space."""
+"""How good fronts of runs are, beside the exact front of the whole space or a given one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 from accelnas import _core
 from accelnas._core import MAX_OBJECTIVES
 from accelnas.errors import SearchError
-from accelnas.exact.hypervolume import reference_point
+from accelnas.exact.front import FrontResult
+from accelnas.exact.hypervolume import hypervolume, reference_point
 from accelnas.exact.questions import FrontQuestion
 from accelnas.exact.references import published_reference
 from accelnas.exact.solve import solve
@@ -17,9 +18,8 @@ from accelnas.exact.solve import solve
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
-    from accelnas.exact.front import FrontResult
     from accelnas.search.problem import Setting
     from accelnas.search.runs.logs import Logs
 
@@ -34,7 +34,7 @@ def exact_front(setting: Setting) -> FrontResult:
     Raises
     ------
     SearchError
-        If nothing exact is known, or there are not 2 or 3 objectives.
+        If nothing exact is known, or there are not 2 to 5 objectives.
     """
     sought = setting.sought
     if (
@@ -57,15 +57,39 @@ def exact_front(setting: Setting) -> FrontResult:
 
 
 def normalised_hypervolumes(
-    setting: Setting, logs: Logs, scores: Floats, reference: Mapping[str, float] | None
+    setting: Setting,
+    logs: Logs,
+    scores: Floats,
+    reference: Mapping[str, float] | None,
+    front: FrontResult | ArrayLike | None,
 ) -> NDArray[np.float64]:
-    """Give the hypervolume of a run up to each improvement, of these true scores, over that of the exact front."""
+    """Give the hypervolume of a run up to each improvement, of these true scores, over that of a front."""
     sought = setting.sought
-    front = exact_front(setting)
+    points = _points(setting, front)
     origin = published_reference(setting.bench, sought.objectives) if reference is None else reference
     corner = reference_point(sought.labels, origin)
-    volumes: NDArray[np.float64] = _each(setting, logs, scores, np.array(corner)) / front.hypervolume(corner)
+    whole = hypervolume(points, corner, list(sought.directions.values()))
+    if not whole > 0:
+        raise SearchError(f"no point of the front is better than the reference point {corner}; give a worse one")
+    volumes: NDArray[np.float64] = _each(setting, logs, scores, np.array(corner)) / whole
     return volumes
+
+
+def _points(setting: Setting, front: FrontResult | ArrayLike | None) -> Floats:
+    """Give the values of the exact front, searched if none is given, or of a given one."""
+    sought = setting.sought
+    if front is None:
+        return exact_front(setting).values
+    if isinstance(front, FrontResult):
+        if front.objectives != sought.objectives:
+            raise SearchError(f"the front is of {', '.join(map(str, front.objectives))}, the runs sought {sought}")
+        return front.values
+    points = np.asarray(front, np.float64)
+    if points.ndim != 2 or points.shape[1] != len(sought.labels) or not np.isfinite(points).all():
+        raise SearchError(
+            f"the front has shape {points.shape}; give a FrontResult, or finite values (n, {len(sought.labels)})"
+        )
+    return points
 
 
 def _each(setting: Setting, logs: Logs, scores: Floats, corner: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -73,13 +97,15 @@ def _each(setting: Setting, logs: Logs, scores: Floats, corner: NDArray[np.float
     return _core.hypervolumes(np.ascontiguousarray(np.nan_to_num(gains, nan=-1.0)), logs.starts)
 
 
-def igd_pluses(setting: Setting, logs: Logs, scores: Floats) -> NDArray[np.float64]:
+def igd_pluses(
+    setting: Setting, logs: Logs, scores: Floats, front: FrontResult | ArrayLike | None
+) -> NDArray[np.float64]:
     """Give the IGD+ of a run up to each improvement: (n,)."""
-    front = exact_front(setting)
-    if not len(front.values):
+    values = _points(setting, front)
+    if not len(values):
         raise SearchError("no architecture at all meets the constraints; loosen them")
     signs = setting.sought.signs
-    ideal = front.values * signs
+    ideal = values * signs
     extent = np.ptp(ideal, axis=0)
     scale = np.where(extent > 0, extent, 1.0)
     points = np.nan_to_num(scores * signs / scale, nan=-np.inf)

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import polars
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
+    from accelnas.exact.front import FrontResult
     from accelnas.search.runs.logs import Logs
     from accelnas.search.runs.plan import Plan
     from accelnas.space import Rows
@@ -128,7 +129,12 @@ class Runs:
         return self._table(sign * (optimum(self.plan.setting) - self.true_scores[:, 0]), at, times)
 
     def hypervolume(
-        self, at: At = None, *, times: Times = None, reference: Mapping[str, float] | None = None
+        self,
+        at: At = None,
+        *,
+        times: Times = None,
+        reference: Mapping[str, float] | None = None,
+        front: FrontResult | ArrayLike | None = None,
     ) -> Floats:
         """Give the hypervolume of each run's front over that of the exact front of the whole space: (runs, k).
 
@@ -138,6 +144,9 @@ class Runs:
             As for `regret`.
         reference : mapping of str to float, optional
             By metric the point from where volumes are measured; the published one by default.
+        front : FrontResult or array (n, objectives), optional
+            What to compare with: by default the exact front under the constraints, which is searched. Of four and five
+            objectives that may be too large: give one of a part, or the values of the best points known.
 
         Returns
         -------
@@ -148,16 +157,17 @@ class Runs:
         Raises
         ------
         SearchError
-            If there are not 2 or 3 objectives, no reference point is known, or nothing exact is.
+            If there are not 2 to 5 objectives, no reference point is known, nothing exact is, or a front is given that
+            does not fit.
         """
         return self._table(
-            quality.normalised_hypervolumes(self.plan.setting, self.logs, self.true_scores, reference),
+            quality.normalised_hypervolumes(self.plan.setting, self.logs, self.true_scores, reference, front),
             at,
             times,
             empty=0.0,
         )
 
-    def igd_plus(self, at: At = None, *, times: Times = None) -> Floats:
+    def igd_plus(self, at: At = None, *, times: Times = None, front: FrontResult | ArrayLike | None = None) -> Floats:
         """Give the IGD+ of each run to the exact front (Ishibuchi et al. 2015): (runs, k).
 
         The mean over the points of the exact front of how far they are ahead of the nearest one found, every objective
@@ -168,7 +178,8 @@ class Runs:
         SearchError
             As `hypervolume`.
         """
-        return self._table(quality.igd_pluses(self.plan.setting, self.logs, self.true_scores), at, times, empty=np.inf)
+        pluses = quality.igd_pluses(self.plan.setting, self.logs, self.true_scores, front)
+        return self._table(pluses, at, times, empty=np.inf)
 
     def ranks(self, quantiles: Sequence[float] = (0.05, 0.5, 0.95)) -> NDArray[np.int64]:
         """Give quantiles over runs of the exact rank in the whole space of what each run found: int64 (k,).

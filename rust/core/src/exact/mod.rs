@@ -18,7 +18,7 @@ mod tests;
 
 pub use bounds::counts::Counts;
 pub use fixed::tiles::MAX_LIMITS;
-pub use question::checks::{MAX_BEST, MAX_BINS, MAX_OBJECTIVES};
+pub use question::checks::{MAX_BEST, MAX_BINS, MAX_OBJECTIVES, MAX_POINTS};
 pub use question::domain::Domain;
 pub use question::kinds::{Constraint, Item, Kind, Outcome, Question};
 pub use sensitivity::{Sensitivity, sensitivity};

@@ -14,6 +14,7 @@ use crate::exact::answers::count::{CountGoal, with_opposites};
 use crate::exact::answers::extremes::{range, require_rates};
 use crate::exact::answers::front::FrontGoal;
 use crate::exact::answers::histogram::{Bins, HistogramGoal};
+use crate::exact::answers::many::ManyGoal;
 use crate::exact::answers::ranks::{Given, RanksGoal};
 use crate::exact::bounds::counts::Counts;
 use crate::exact::bounds::order::tree;
@@ -24,7 +25,7 @@ use crate::exact::fixed::network::Network;
 use crate::exact::prepared::Prepared;
 use crate::exact::question::checks::check;
 use crate::exact::question::kinds::{Kind, Outcome, Question};
-use crate::exact::starts::bounding::{Guide, bounding_functions};
+use crate::exact::starts::bounding::{Guide, ZONED, bounding_functions};
 use crate::exact::starts::penalty::Penalty;
 use crate::exact::state::{Done, State};
 use crate::hash::sha256_hex;
@@ -35,7 +36,7 @@ use crate::threads::Run;
 #[derive(Debug)]
 enum Plan {
     Best { k: usize, prune: bool, penalty: Penalty },
-    Front(Guide),
+    Front { guide: Guide, most: usize },
     Count,
     Histogram(Bins),
     Ranks(Given),
@@ -122,7 +123,9 @@ impl Task {
                     functions = with_opposites(&prepared, prepared.constraint_terms());
                     Plan::Count
                 }
-                Kind::Front => Plan::Front(bounding_functions(&prepared, &mut functions, run)?),
+                Kind::Front { most } => {
+                    Plan::Front { guide: bounding_functions(&prepared, &mut functions, run)?, most }
+                }
                 Kind::Histogram { bins } => {
                     let bins = Bins::new(&prepared, &functions[0], bins, range(&bench, &prepared, run)?)?;
                     units.push(Some(bins.unit));
@@ -210,7 +213,10 @@ impl Task {
         run.check()?;
         run.in_pool(|| match &self.plan {
             Plan::Best { k, prune, penalty } => step(&BestGoal::new(prepared, tree, (*k, *prune, penalty), *run)),
-            Plan::Front(guide) => step(&FrontGoal::new(prepared, tree, guide, *run)),
+            Plan::Front { guide, most } if prepared.objectives() <= ZONED => {
+                step(&FrontGoal::new(prepared, tree, (guide, *most), *run))
+            }
+            Plan::Front { guide, most } => step(&ManyGoal::new(prepared, tree, (guide, *most), *run)),
             Plan::Count => step(&CountGoal::new(prepared, tree, *run)),
             Plan::Histogram(bins) => step(&HistogramGoal::new(prepared, tree, bins, *run)),
             Plan::Ranks(given) => step(&RanksGoal::new(prepared, tree, given, *run)),
@@ -250,6 +256,8 @@ fn key(bench: &Benchmark, question: &Question, kind: &Kind) -> String {
     let hashes: Vec<String> = question.metrics().into_iter().map(|m| bench.identity(m)).collect();
     let kind = match kind {
         Kind::Ranks { rows } => format!("Ranks {}", sha256_hex(rows)),
+        // Whatever it may have at most, what is found is the same.
+        Kind::Front { .. } => "Front".to_owned(),
         other => format!("{other:?}"),
     };
     let text = format!("{} {} {hashes:?} {question:?} {kind}", env!("CARGO_PKG_VERSION"), bench.space().sha256());

@@ -21,16 +21,23 @@ use crate::tables::axes::Granularity;
 use crate::testing::{RUNNING, forest, ruled, run, space_of, uncertainty_of};
 use crate::threads::{ALONE, Run};
 
+/// Metrics of a random benchmark.
+const METRICS: usize = 5;
+
 /// Most architectures of a random space.
 const LARGEST: usize = 20_000;
 
 /// One to twelve blocks of one or two variables of 1 to 200 choices.
 fn shapes() -> impl Strategy<Value = Vec<Vec<usize>>> {
+    shapes_of(LARGEST)
+}
+
+fn shapes_of(largest: usize) -> impl Strategy<Value = Vec<Vec<usize>>> {
     let card = prop_oneof![4 => 1usize..5, 2 => 5usize..17, 1 => 17usize..201];
-    prop::collection::vec(prop::collection::vec(card, 1..3), 1..13).prop_map(|mut blocks| {
+    prop::collection::vec(prop::collection::vec(card, 1..3), 1..13).prop_map(move |mut blocks| {
         let mut size = 1;
         for card in blocks.iter_mut().flatten() {
-            *card = (*card).min(LARGEST / size).max(1);
+            *card = (*card).min(largest / size).max(1);
             size *= *card;
         }
         for block in &mut blocks {
@@ -108,7 +115,8 @@ fn case_with(blocks: &[Vec<usize>], whole: bool, constant: f64, seed: u64) -> Ca
     // Of the last two, about half of the architectures have the value at the end.
     let other =
         [Link::Log, Link::Below(76.0), Link::Above(-0.3), Link::Capped(0.15), Link::Floored(6.0)][(seed % 5) as usize];
-    for (m, link) in [Link::Identity, Link::Reciprocal, other].into_iter().enumerate() {
+    let links = [Link::Identity, Link::Reciprocal, other, Link::Identity, Link::Log];
+    for (m, link) in links.into_iter().enumerate() {
         let metric = Metric::new(format!("m{m}"), Direction::Maximise, link);
         let constant = if link == Link::Reciprocal { constant } else { 0.0 };
         let table = (m == 0 && seed % 4 < 2).then(|| complete(&space, whole, seed)).flatten();
@@ -135,11 +143,11 @@ fn case_with(blocks: &[Vec<usize>], whole: bool, constant: f64, seed: u64) -> Ca
     let rows = inside(&domain);
     let bench = Arc::new(Benchmark::open(directory.path()).unwrap());
     let value = |m: usize| bench.predictor(m).unwrap().predict_f64(&space, &rows, None, &run()).unwrap().0;
-    let values = (0..3).map(value).collect();
+    let values = (0..METRICS).map(value).collect();
     Case { bench, domain, rows, values, _directory: directory }
 }
 
-/// Metrics 3 to 5 lie off metrics of several members, on the safe side of the directions that are given with them.
+/// The last three columns lie off metrics of several members, on the safe side of the directions that are given with them.
 fn cautious(blocks: &[Vec<usize>], whole: bool, seed: u64) -> (Case, [Direction; 3]) {
     let mut case = case(blocks, whole, seed);
     let mut bench = (*case.bench).clone();
@@ -238,6 +246,34 @@ impl Case {
         outcome
     }
 
+    /// The front of the first metrics under random constraints, as it is found and as it is: rows and ties.
+    fn fronts(&self, m: usize, seed: u64) -> [Vec<(Vec<u8>, u128)>; 2] {
+        let objectives: Vec<_> = (0..m).map(|m| (m, Case::direction(seed ^ m as u64))).collect();
+        let constraints = self.constraints(seed);
+        let feasible = self.feasible(&constraints);
+        let scores: Vec<Vec<f64>> =
+            feasible.iter().map(|&i| objectives.iter().map(|&o| self.score(o, i)).collect()).collect();
+        let mut distinct: BTreeMap<Vec<u64>, (usize, usize)> = BTreeMap::new();
+        for (s, scores) in scores.iter().enumerate() {
+            distinct.entry(scores.iter().map(|x| x.to_bits()).collect()).or_insert((s, 0)).1 += 1;
+        }
+        let dominated = |s: usize| {
+            distinct.values().any(|&(o, _)| {
+                let pairs = || scores[o].iter().zip(&scores[s]);
+                pairs().all(|(a, b)| a >= b) && pairs().any(|(a, b)| a > b)
+            })
+        };
+        let points = distinct.values().filter(|(s, _)| !dominated(*s));
+        let expected = points.map(|&(s, ties)| (self.row(feasible[s]).to_vec(), ties as u128)).collect();
+        let asked = self.ask(&objectives, &constraints, Kind::Front { most: LARGEST });
+        let Outcome::Items(items) = asked else { unreachable!() };
+        let found = items.into_iter().map(|item| (item.row, item.ties)).collect();
+        [found, expected].map(|mut points: Vec<(Vec<u8>, u128)>| {
+            points.sort();
+            points
+        })
+    }
+
     fn direction(seed: u64) -> Direction {
         if uniform(seed, 77, 2) == 0 { Direction::Maximise } else { Direction::Minimise }
     }
@@ -269,28 +305,14 @@ proptest! {
     #[test]
     fn fronts_are_those_of_enumeration(blocks in shapes(), whole: bool, three: bool, seed: u64) {
         let case = case(&blocks, whole, seed);
-        let objectives: Vec<_> = (0..if three { 3 } else { 2 }).map(|m| (m, Case::direction(seed ^ m as u64))).collect();
-        let constraints = case.constraints(seed);
-        let feasible = case.feasible(&constraints);
-        let scores: Vec<Vec<f64>> =
-            feasible.iter().map(|&i| objectives.iter().map(|&o| case.score(o, i)).collect()).collect();
-        let mut distinct: BTreeMap<Vec<u64>, (usize, usize)> = BTreeMap::new();
-        for (s, scores) in scores.iter().enumerate() {
-            distinct.entry(scores.iter().map(|x| x.to_bits()).collect()).or_insert((s, 0)).1 += 1;
-        }
-        let dominated = |s: usize| distinct.values().any(|&(o, _)| {
-            let pairs = || scores[o].iter().zip(&scores[s]);
-            pairs().all(|(a, b)| a >= b) && pairs().any(|(a, b)| a > b)
-        });
-        let mut expected: Vec<(Vec<u8>, u128)> = distinct
-            .values()
-            .filter(|(s, _)| !dominated(*s))
-            .map(|&(s, ties)| (case.row(feasible[s]).to_vec(), ties as u128))
-            .collect();
-        expected.sort();
-        let Outcome::Items(items) = case.ask(&objectives, &constraints, Kind::Front) else { unreachable!() };
-        let mut found: Vec<(Vec<u8>, u128)> = items.into_iter().map(|item| (item.row, item.ties)).collect();
-        found.sort();
+        let [found, expected] = case.fronts(if three { 3 } else { 2 }, seed);
+        prop_assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn fronts_of_many_objectives_are_those_of_enumeration(blocks in shapes_of(2000), whole: bool, five: bool, seed: u64) {
+        let case = case(&blocks, whole, seed);
+        let [found, expected] = case.fronts(if five { 5 } else { 4 }, seed);
         prop_assert_eq!(found, expected);
     }
 
@@ -300,12 +322,12 @@ proptest! {
     ) {
         let (case, directions) = cautious(&blocks, whole, seed);
         let of = |m: usize| (case.bench.position(&format!("off{m}")).unwrap(), directions[m]);
-        let column = |(position, direction): (usize, Direction)| ((position - 4) / 2 + 3, direction);
-        let at = case.values[limited + 3][uniform(seed, 90, case.count() as u64) as usize];
+        let column = |(position, direction): (usize, Direction)| ((position - METRICS - 1) / 2 + METRICS, direction);
+        let at = case.values[limited + METRICS][uniform(seed, 90, case.count() as u64) as usize];
         let ends = if directions[limited] == Direction::Maximise { (at, f64::INFINITY) } else { (f64::NEG_INFINITY, at) };
         let limits = [Constraint { metric: of(limited).0, lower: ends.0, upper: ends.1 }];
         let feasible: Vec<usize> =
-            (0..case.count()).filter(|&i| (ends.0..=ends.1).contains(&case.values[limited + 3][i])).collect();
+            (0..case.count()).filter(|&i| (ends.0..=ends.1).contains(&case.values[limited + METRICS][i])).collect();
         let objective = of(metric);
         let mut expected = feasible.clone();
         let score = |i: usize| case.score(column(objective), i);
@@ -329,7 +351,7 @@ proptest! {
         }
         let mut expected: Vec<[u64; 2]> = front.iter().map(|&i| scores(i).map(f64::to_bits)).collect();
         expected.dedup();
-        let Outcome::Items(items) = case.ask(&both, &limits, Kind::Front) else { unreachable!() };
+        let Outcome::Items(items) = case.ask(&both, &limits, Kind::Front { most: LARGEST }) else { unreachable!() };
         prop_assert_eq!(items.iter().map(|item| item.ties).sum::<u128>(), front.len() as u128);
         let sign = |direction: Direction| if direction == Direction::Maximise { 1.0 } else { -1.0 };
         let mut found: Vec<[f64; 2]> = items.iter()
@@ -377,6 +399,25 @@ proptest! {
 }
 
 #[test]
+fn fronts_of_more_points_than_asked_for_are_refused() {
+    let case = case(&[vec![4, 3], vec![5], vec![6, 2], vec![3]], false, 4);
+    for m in 2..=METRICS {
+        let objectives: Vec<_> = (0..m).map(|metric| (metric, Direction::Maximise)).collect();
+        let Outcome::Items(items) = case.ask(&objectives, &[], Kind::Front { most: LARGEST }) else { unreachable!() };
+        let searched = |most: usize, threads: usize| {
+            let question =
+                Question { domain: case.domain.clone(), objectives: objectives.clone(), constraints: Vec::new() };
+            let run = Run { threads: Some(threads), ..run() };
+            let task = Task::new(case.bench.clone(), question, Kind::Front { most }, &run).unwrap();
+            task.run(task.start(&run).unwrap(), 0..task.jobs(), &AtomicU64::new(0), &run)
+        };
+        let message = searched(items.len() - 1, 1).unwrap_err().to_string();
+        assert!(message.contains(&format!("max_points is {}; add constraints", items.len() - 1)), "{message}");
+        assert_eq!(message, searched(items.len() - 1, 2).unwrap_err().to_string());
+    }
+}
+
+#[test]
 fn questions_that_make_no_sense_are_refused() {
     let case = case(&[vec![3, 2], vec![4]], false, 1);
     let domain = case.domain.clone();
@@ -389,8 +430,9 @@ fn questions_that_make_no_sense_are_refused() {
     let cases = [
         (ask(1, Vec::new(), Kind::Best { k: 0, prune: true }), "the 0 best"),
         (ask(1, Vec::new(), Kind::Best { k: 10_001, prune: true }), "the 10001 best"),
-        (ask(4, Vec::new(), Kind::Front), "4 objectives"),
-        (ask(1, Vec::new(), Kind::Front), "1 objectives are given; give 2 or 3"),
+        (ask(6, Vec::new(), Kind::Front { most: 9 }), "6 objectives"),
+        (ask(1, Vec::new(), Kind::Front { most: 9 }), "1 objectives are given; give 2 to 5"),
+        (ask(4, Vec::new(), Kind::Front { most: 0 }), "at most 0 points"),
         (ask(1, Vec::new(), Kind::Count), "give no"),
         (ask(1, Vec::new(), Kind::Histogram { bins: 0 }), "0 bins"),
         (ask(1, vec![bound()], Kind::Ranks { rows: Vec::new() }), "ranks are given 1 constraints"),
@@ -474,8 +516,9 @@ fn every_kind_and_every_step_of_it_can_be_stopped() {
         (1, Kind::Best { k: 3, prune: true }),
         (1, Kind::Best { k: 3, prune: false }),
         (0, Kind::Count),
-        (2, Kind::Front),
-        (3, Kind::Front),
+        (2, Kind::Front { most: 99 }),
+        (3, Kind::Front { most: 99 }),
+        (4, Kind::Front { most: 99 }),
         (1, Kind::Histogram { bins: 9 }),
         (1, Kind::Ranks { rows: case.row(0).to_vec() }),
     ];

@@ -24,8 +24,9 @@ const SINGLE: [&str; 6] = [
     r#"{"kind": "simulated_annealing", "initial": 5, "cooling": 0.1}"#,
     r#"{"kind": "reinforce", "learning_rate": 0.05, "episodes": 4, "baseline": 0.9, "entropy": 0.01}"#,
 ];
-const SEVERAL: [&str; 2] = [
+const SEVERAL: [&str; 3] = [
     r#"{"kind": "nsga2", "population": 12, "crossover": 0.9}"#,
+    r#"{"kind": "nsga3", "population": 12, "crossover": 0.9}"#,
     r#"{"kind": "moead", "population": 10, "neighbours": 4, "replacements": 2, "locality": 0.9}"#,
 ];
 
@@ -199,7 +200,8 @@ fn what_can_not_be_done_is_refused() {
     let spec = |text: &str| AlgorithmSpec::from_json(text);
     for (problem, algorithm, budget, expected) in [
         (&several, SINGLE[3], 10, "regularized_evolution needs one score, the objective has 2"),
-        (&plain, SEVERAL[1], 10, "moead needs several objectives, there is 1"),
+        (&plain, SEVERAL[1], 10, "nsga3 needs several objectives, there is 1"),
+        (&plain, SEVERAL[2], 10, "moead needs several objectives, there is 1"),
         (&limited, SINGLE[5], 10, "reinforce weighs scores"),
         (&plain, r#"{"kind": "successive_halving", "initial": 9, "reduction": 3}"#, 10, "turn noise on"),
         (&plain, SINGLE[0], 0, "the budget is 0 evaluations"),

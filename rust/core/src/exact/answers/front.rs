@@ -1,4 +1,4 @@
-//! The exact Pareto front of two or three objectives under constraints.
+//! The exact Pareto front of two or three objectives under constraints; `many` has that of more.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -14,10 +14,9 @@ use crate::exact::bounds::walk::{Goal, Verdict};
 use crate::exact::fixed::lattice::Lattice;
 use crate::exact::fixed::tiles::{LANES, matches};
 use crate::exact::prepared::{Prepared, clamp};
-use crate::exact::question::checks::MAX_OBJECTIVES;
 use crate::exact::question::kinds::{Item, Outcome};
-use crate::exact::starts::bounding::Guide;
-use crate::exact::starts::dominance::{covers, insert_item, score};
+use crate::exact::starts::bounding::{Guide, ZONED};
+use crate::exact::starts::dominance::{covers, insert_item, require_few, score};
 use crate::exact::state::{Done, check_items, checked_sum, damaged};
 use crate::threads::Run;
 
@@ -47,16 +46,23 @@ pub(crate) struct FrontGoal<'a> {
     prepared: &'a Prepared,
     tree: &'a Tree,
     guide: &'a Guide,
+    /// Most points.
+    most: usize,
     /// Least steps of the constraints.
     least: Vec<i32>,
     run: Run<'a>,
 }
 
 impl<'a> FrontGoal<'a> {
-    pub(crate) fn new(prepared: &'a Prepared, tree: &'a Tree, guide: &'a Guide, run: Run<'a>) -> FrontGoal<'a> {
+    pub(crate) fn new(
+        prepared: &'a Prepared,
+        tree: &'a Tree,
+        (guide, most): (&'a Guide, usize),
+        run: Run<'a>,
+    ) -> FrontGoal<'a> {
         let least = |(c, term)| prepared.least(term, tree.lattice(prepared.objectives() + c));
         let least = prepared.constraint_terms().iter().enumerate().map(least).collect();
-        FrontGoal { prepared, tree, guide, least, run }
+        FrontGoal { prepared, tree, guide, most, least, run }
     }
 
     fn objectives(&self) -> usize {
@@ -86,7 +92,7 @@ impl<'a> FrontGoal<'a> {
 
     /// Steps below which an architecture is worse than a point in an objective, or no better than what nothing beats.
     fn corner(&self, item: &Item) -> Corner {
-        let mut corner = [i32::MIN; MAX_OBJECTIVES];
+        let mut corner = [i32::MIN; ZONED];
         let mut others = false;
         for (j, term) in self.prepared.terms[..self.objectives()].iter().enumerate().rev() {
             let (value, better) = self.prepared.beating(term, item.values[term.network]);
@@ -110,7 +116,7 @@ impl<'a> FrontGoal<'a> {
                 self.exclude(&mut found.zones, &item);
             }
         }
-        Ok(())
+        require_few(found.items.len(), self.most)
     }
 
     /// Whether an architecture with these values of objectives and constraints may belong to the front.

@@ -6,5 +6,6 @@ pub(crate) mod count;
 pub(crate) mod extremes;
 pub(crate) mod front;
 pub(crate) mod histogram;
+pub(crate) mod many;
 pub(crate) mod ranks;
 pub(crate) mod zones;

@@ -6,12 +6,12 @@
 
 use std::ops::Range;
 
-use crate::exact::question::checks::MAX_OBJECTIVES;
+use crate::exact::starts::bounding::ZONED;
 
 /// Most functions that bound a subtree: objectives and weighted sums of them.
 pub(crate) const MAX_BOUNDS: usize = 16;
 
-pub(crate) type Corner = [i32; MAX_OBJECTIVES];
+pub(crate) type Corner = [i32; ZONED];
 
 /// An orthant, and the least bounds of a subtree that reaches into it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,7 +41,7 @@ fn reaches(a: &Corner, b: &Corner) -> bool {
 impl Zones {
     /// Everything is open. Unused objectives stay at the least value.
     pub(crate) fn new(needs: impl Fn(&Corner) -> [i32; MAX_BOUNDS]) -> Zones {
-        let corner = [i32::MIN; MAX_OBJECTIVES];
+        let corner = [i32::MIN; ZONED];
         let mut zones = Zones { all: vec![Zone { corner, needs: needs(&corner) }], ..Zones::default() };
         zones.regroup();
         zones

@@ -3,6 +3,7 @@
 //! Rows are padded to whole vectors with copies of their last column, so that a maximum needs no care.
 
 use crate::kernels::cpu::compiled_twice;
+use crate::pareto::index::WIDTH;
 
 /// Lanes of a vector; rows are padded to a multiple of it.
 pub(crate) const LANES: usize = 8;
@@ -190,6 +191,40 @@ compiled_twice! {
                 }
             }
             if hit.iter().fold(0, |any, h| any | h) != 0 {
+                out.push(at);
+            }
+        }
+    }
+}
+
+compiled_twice! {
+    /// Numbers of the vectors of a tile in which a cell is below none of some corners in every coordinate, and reaches
+    /// all least values of constraints. Coordinates of corners that values lack are the largest number.
+    pub(crate) fn undominated(
+        values: &[&[i32]], corners: &[[i32; WIDTH]], constraints: &[&[i32]], least: &[i32], out: &mut Vec<usize>,
+    ) {
+        let all: [&[Vector]; WIDTH] = std::array::from_fn(|j| vectors(values.get(j).unwrap_or(&values[0])));
+        let used = values.len().min(WIDTH);
+        for at in 0..all[0].len() {
+            let mut out_of = [0i32; LANES];
+            for (values, &least) in constraints.iter().zip(least) {
+                let values: &Vector = values[at * LANES..].first_chunk().unwrap_or(&[i32::MIN; LANES]);
+                for l in 0..LANES {
+                    out_of[l] |= i32::from(values[l] < least);
+                }
+            }
+            for corner in corners {
+                let mut below = [1i32; LANES];
+                for (values, corner) in all[..used].iter().zip(corner) {
+                    for l in 0..LANES {
+                        below[l] &= i32::from(values[at][l] < *corner);
+                    }
+                }
+                for l in 0..LANES {
+                    out_of[l] |= below[l];
+                }
+            }
+            if out_of.iter().fold(1, |every, own| every & own) == 0 {
                 out.push(at);
             }
         }

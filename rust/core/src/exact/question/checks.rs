@@ -11,6 +11,9 @@ pub const MAX_BEST: usize = 10_000;
 /// Most bins of a histogram.
 pub const MAX_BINS: usize = 1 << 16;
 
+/// Most points of a front: all are held in memory.
+pub const MAX_POINTS: usize = 10_000_000;
+
 /// Whether a question has what its kind needs.
 pub(crate) fn check(bench: &Benchmark, question: &Question, kind: &Kind) -> Result<()> {
     let (objectives, constraints) = (question.objectives.len(), question.constraints.len());
@@ -23,7 +26,7 @@ pub(crate) fn check(bench: &Benchmark, question: &Question, kind: &Kind) -> Resu
         return Err(Error::search(format!("{name} is to be {} to {}; give numbers", c.lower, c.upper)));
     }
     let (what, wanted) = match kind {
-        Kind::Front => ("2 or 3", 2..=MAX_OBJECTIVES),
+        Kind::Front { .. } => ("2 to 5", 2..=MAX_OBJECTIVES),
         Kind::Count => ("no", 0..=0),
         _ => ("one", 1..=1),
     };
@@ -47,6 +50,9 @@ pub(crate) fn check(bench: &Benchmark, question: &Question, kind: &Kind) -> Resu
         Kind::Best { k, .. } if !(1..=MAX_BEST).contains(k) => {
             Err(Error::search(format!("the {k} best are asked for; ask for 1 to {MAX_BEST}")))
         }
+        Kind::Front { most } if !(1..=MAX_POINTS).contains(most) => {
+            Err(Error::search(format!("at most {most} points are asked for; ask for 1 to {MAX_POINTS}")))
+        }
         Kind::Histogram { bins } if !(1..=MAX_BINS).contains(bins) => {
             Err(Error::search(format!("{bins} bins are asked for; choose 1 to {MAX_BINS}")))
         }
@@ -56,4 +62,4 @@ pub(crate) fn check(bench: &Benchmark, question: &Question, kind: &Kind) -> Resu
 }
 
 /// Most objectives.
-pub const MAX_OBJECTIVES: usize = 3;
+pub const MAX_OBJECTIVES: usize = 5;

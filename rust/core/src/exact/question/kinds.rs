@@ -38,8 +38,8 @@ impl Question {
 pub enum Kind {
     /// The k best of one objective; without pruning every architecture is evaluated.
     Best { k: usize, prune: bool },
-    /// Those that none is better than in all objectives.
-    Front,
+    /// Those that none is better than in all objectives, as long as no more than so many are known at once.
+    Front { most: usize },
     /// Their number.
     Count,
     /// Their number by value of the objective, in so many bins of even width on the link's scale.

@@ -9,6 +9,9 @@ use crate::exact::starts::dominance::insert_item;
 use crate::exact::starts::seeds::Landscape;
 use crate::threads::Run;
 
+/// Most objectives whose front excludes by zones, and sums by their corners: of more there are far more than points.
+pub(crate) const ZONED: usize = 3;
+
 /// Adds weighted sums of the objectives to the functions, which follow a front that local search finds.
 pub(crate) fn bounding_functions(prepared: &Prepared, functions: &mut Vec<Network>, run: &Run<'_>) -> Result<Guide> {
     let m = prepared.objectives();
@@ -26,11 +29,13 @@ pub(crate) fn bounding_functions(prepared: &Prepared, functions: &mut Vec<Networ
     let scale = functions[..m].iter().map(Network::deviation).map(|s| if s > 0.0 { s } else { 1.0 });
     let scale: Vec<f64> = scale.collect();
     let scaled = |weights: Vec<f64>| weights.iter().zip(&scale).map(|(w, s)| w / s).collect();
-    let start: Vec<Vec<f64>> = directions(m, if m == 2 { 32 } else { 8 }).into_iter().map(scaled).collect();
+    let steps = [32, 8, 5, 4][m - 2];
+    let start: Vec<Vec<f64>> = directions(m, steps).into_iter().map(scaled).collect();
     let seeds = landscape.seeds(&start, run)?;
     let points: Vec<Vec<f64>> = seeds.iter().map(|s| functions[..m].iter().map(|f| f.value(s)).collect()).collect();
     let mut guide = Guide::default();
-    for weights in guiding_weights(&points, &scale) {
+    let sums = if m <= ZONED { guiding_weights(&points, &scale) } else { Vec::new() };
+    for weights in sums {
         run.check()?;
         let parts: Vec<(f64, &Network)> = weights.iter().copied().zip(&functions[..m]).collect();
         let sum = Network::combined(&parts);
@@ -54,7 +59,7 @@ pub(crate) struct Guide {
     pub(crate) seeds: Vec<Item>,
 }
 
-/// Weights evenly over the directions of two or three objectives of unit scale.
+/// Weights evenly over the directions of objectives of unit scale.
 pub(crate) fn directions(objectives: usize, steps: usize) -> Vec<Vec<f64>> {
     let all = (0..(steps + 1).pow(objectives as u32 - 1)).map(|i| {
         let parts: Vec<usize> = (1..objectives).map(|j| i / (steps + 1).pow(j as u32 - 1) % (steps + 1)).collect();

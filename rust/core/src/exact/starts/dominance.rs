@@ -1,5 +1,6 @@
 //! Architectures that do not dominate one another.
 
+use crate::error::{Error, Result};
 use crate::exact::prepared::Prepared;
 use crate::exact::question::kinds::Item;
 
@@ -36,4 +37,9 @@ pub(crate) fn insert_item(prepared: &Prepared, items: &mut Vec<Item>, item: Item
         }
     }
     false
+}
+
+/// Refuses more points than are asked for.
+pub(crate) fn require_few(points: usize, most: usize) -> Result<()> {
+    if points <= most { Ok(()) } else { Err(Error::TooManyPoints { points, most }) }
 }

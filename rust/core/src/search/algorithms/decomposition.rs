@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::error::Result;
 use crate::search::algorithms::algorithm::{Algorithm, require, require_within};
+use crate::search::algorithms::directions::compositions;
 use crate::search::problem::brief::Sampler;
 use crate::search::problem::objective::is_feasible;
 use crate::threads::Run;
@@ -212,16 +213,6 @@ fn simplex_weights(m: usize, least: usize) -> Vec<f64> {
         }
         parts += 1;
     }
-}
-
-/// All ways to write a number as an ordered sum of `m` numbers of at least 0.
-fn compositions(m: usize, total: usize) -> Vec<Vec<usize>> {
-    if m == 1 {
-        return vec![vec![total]];
-    }
-    let with =
-        |first: usize| compositions(m - 1, total - first).into_iter().map(move |rest| [vec![first], rest].concat());
-    (0..=total).flat_map(with).collect()
 }
 
 #[cfg(test)]

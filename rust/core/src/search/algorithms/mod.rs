@@ -2,12 +2,15 @@
 
 pub(crate) mod algorithm;
 pub(crate) mod annealing;
+pub(crate) mod breeding;
 pub(crate) mod decomposition;
+pub(crate) mod directions;
 pub(crate) mod evolution;
 pub(crate) mod gradient;
 pub(crate) mod halving;
 pub(crate) mod local;
 pub(crate) mod nsga2;
+pub(crate) mod nsga3;
 pub(crate) mod policy;
 pub(crate) mod random;
 pub(crate) mod reinforce;

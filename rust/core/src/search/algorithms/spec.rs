@@ -13,6 +13,7 @@ use crate::search::algorithms::gradient::{GradientAscent, GradientSettings};
 use crate::search::algorithms::halving::{Halving, HalvingSettings};
 use crate::search::algorithms::local::{LocalSearch, LocalSettings};
 use crate::search::algorithms::nsga2::{Nsga2, Nsga2Settings};
+use crate::search::algorithms::nsga3::{Nsga3, Nsga3Settings};
 use crate::search::algorithms::random::RandomSearch;
 use crate::search::algorithms::reinforce::{Reinforce, ReinforceSettings};
 use crate::search::problem::brief::{Brief, Sampler};
@@ -29,6 +30,8 @@ pub enum AlgorithmSpec {
     SimulatedAnnealing(AnnealingSettings),
     #[serde(rename = "nsga2")]
     Nsga2(Nsga2Settings),
+    #[serde(rename = "nsga3")]
+    Nsga3(Nsga3Settings),
     #[serde(rename = "moead")]
     Decomposition(DecompositionSettings),
     Reinforce(ReinforceSettings),
@@ -48,6 +51,7 @@ impl AlgorithmSpec {
             AlgorithmSpec::RegularizedEvolution(_) => "regularized_evolution",
             AlgorithmSpec::SimulatedAnnealing(_) => "simulated_annealing",
             AlgorithmSpec::Nsga2(_) => "nsga2",
+            AlgorithmSpec::Nsga3(_) => "nsga3",
             AlgorithmSpec::Decomposition(_) => "moead",
             AlgorithmSpec::Reinforce(_) => "reinforce",
             AlgorithmSpec::GradientAscent(_) => "gradient_ascent",
@@ -68,15 +72,15 @@ impl AlgorithmSpec {
 
     fn check(&self, problem: &Problem) -> Result<()> {
         let (name, scores) = (self.name(), problem.objective.scores());
-        let several =
-            matches!(self, AlgorithmSpec::RandomSearch {} | AlgorithmSpec::Nsga2(_) | AlgorithmSpec::Decomposition(_));
+        let directed = matches!(self, AlgorithmSpec::Nsga3(_) | AlgorithmSpec::Decomposition(_));
+        let several = directed || matches!(self, AlgorithmSpec::RandomSearch {} | AlgorithmSpec::Nsga2(_));
         if scores > 1 && !several {
             return Err(Error::search(format!(
                 "{name} needs one score, the objective has {scores}; make one of them with a formulation, or choose \
-                 nsga2, moead or random_search"
+                 nsga2, nsga3, moead or random_search"
             )));
         }
-        if scores < 2 && matches!(self, AlgorithmSpec::Decomposition(_)) {
+        if scores < 2 && directed {
             return Err(Error::search(format!("{name} needs several objectives, there is {scores}; give two or more")));
         }
         let weighs = matches!(self, AlgorithmSpec::Reinforce(_) | AlgorithmSpec::GradientAscent(_));
@@ -98,6 +102,7 @@ impl AlgorithmSpec {
     pub(crate) fn load(&self, brief: &Brief) -> (usize, usize) {
         match self {
             AlgorithmSpec::Nsga2(settings) => settings.load(brief),
+            AlgorithmSpec::Nsga3(settings) => settings.load(brief),
             _ => (1, 1),
         }
     }
@@ -111,6 +116,7 @@ impl AlgorithmSpec {
             AlgorithmSpec::RegularizedEvolution(settings) => Box::new(Evolution::new(settings, sampler)?),
             AlgorithmSpec::SimulatedAnnealing(settings) => Box::new(Annealing::new(settings, sampler)?),
             AlgorithmSpec::Nsga2(settings) => Box::new(Nsga2::new(settings, sampler)?),
+            AlgorithmSpec::Nsga3(settings) => Box::new(Nsga3::new(settings, sampler)?),
             AlgorithmSpec::Decomposition(settings) => Box::new(Decomposition::new(settings, sampler)?),
             AlgorithmSpec::Reinforce(settings) => Box::new(Reinforce::new(settings, sampler)?),
             AlgorithmSpec::GradientAscent(settings) => Box::new(GradientAscent::new(settings, sampler)?),

@@ -53,6 +53,7 @@ enum Formula {
     Exponential { terms: Vec<Normalised>, power: f64 },
     MinMax { terms: Vec<Normalised> },
     Product { terms: Vec<Power> },
+    Reference { terms: Vec<Aspiration>, rho: f64 },
 }
 
 /// A weighted column and the values that count as 0 and 1.
@@ -63,6 +64,16 @@ struct Normalised {
     weight: f64,
     worst: f64,
     ideal: f64,
+}
+
+/// A weighted column, the value that is aspired to, and how much more of it counts as 1.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Aspiration {
+    column: usize,
+    weight: f64,
+    reference: f64,
+    extent: f64,
 }
 
 /// A column over its target, to one power up to it and to another beyond.
@@ -116,6 +127,11 @@ impl Formula {
                 // Most exponents of published rewards are 1 or 0.
                 product * if exponent == 1.0 { ratio } else { libm::pow(ratio, exponent) }
             }),
+            Formula::Reference { terms, rho } => {
+                let gain = |t: &Aspiration| t.weight * ((values[t.column] - t.reference) / t.extent);
+                let least = terms.iter().map(gain).fold(f64::INFINITY, f64::min);
+                least + rho * terms.iter().map(gain).sum::<f64>()
+            }
         }
     }
 
@@ -125,6 +141,7 @@ impl Formula {
                 terms.iter().map(|t| t.column).collect()
             }
             Formula::Product { terms } => terms.iter().map(|t| t.column).collect(),
+            Formula::Reference { terms, .. } => terms.iter().map(|t| t.column).collect(),
         }
     }
 }
@@ -209,6 +226,10 @@ mod tests {
         assert_eq!(scores(&formula(r#""kind": "exponential", "power": 2"#), &[60.0, 3.0]), [-0.5625]);
         assert_eq!(scores(&formula(r#""kind": "minmax""#), &[60.0, 3.0]), [-1.0]);
         assert_eq!(scores(&formula(r#""kind": "minmax""#), &[70.1, 1.0]), [0.0]);
+        let aspired = r#"{"directions": ["maximise", "minimise"], "formula": {"kind": "reference", "rho": 0.5, "terms": [
+            {"column": 0, "weight": 2, "reference": 60, "extent": 4}, {"column": 1, "weight": 1, "reference": 5, "extent": -1}]}}"#;
+        assert_eq!(scores(aspired, &[62.0, 4.5]), [0.5 + 0.5 * 1.5]);
+        assert_eq!(scores(aspired, &[56.0, 3.0]), [-2.0]);
     }
 
     #[test]

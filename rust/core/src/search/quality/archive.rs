@@ -1,13 +1,20 @@
 //! What a run has to show: the best architecture so far, or all that no other one dominates.
 
-use std::ops::Range;
+use crate::pareto::cover::{covers, wide};
+use crate::pareto::index::{PointIndex, WIDTH};
+use crate::pareto::staircase::Staircase;
 
 /// Scores of the best, or of the front, of one run.
 #[derive(Clone, Debug)]
 pub(crate) enum Archive {
     Best(f64),
     Staircase(Staircase),
-    Many { width: usize, points: Vec<f64> },
+    /// All that were taken in, also those that others dominate now: these dominate no less.
+    Indexed(PointIndex<f64>),
+    Many {
+        width: usize,
+        points: Vec<f64>,
+    },
 }
 
 impl Archive {
@@ -15,6 +22,7 @@ impl Archive {
         match scores {
             1 => Archive::Best(f64::NEG_INFINITY),
             2 => Archive::Staircase(Staircase::default()),
+            3..=WIDTH => Archive::Indexed(PointIndex::default()),
             width => Archive::Many { width, points: Vec::new() },
         }
     }
@@ -35,6 +43,14 @@ impl Archive {
                 let replaced = staircase.replaced(point);
                 replaced.map(|replaced| staircase.0.splice(replaced, [point])).is_some()
             }
+            Archive::Indexed(index) => {
+                let point = wide(scores);
+                let is_new = index.find(|_, high| covers(high, &point), |(other, _)| covers(other, &point)).is_none();
+                if is_new {
+                    index.insert(point, 0);
+                }
+                is_new
+            }
             Archive::Many { width, points } => {
                 let weakly = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| a >= b);
                 if points.chunks_exact(*width).any(|point| weakly(point, scores)) {
@@ -48,24 +64,6 @@ impl Archive {
     }
 }
 
-/// Points of two scores that do not dominate each other: the first ascends, the second descends.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Staircase(pub(crate) Vec<[f64; 2]>);
-
-impl Staircase {
-    /// The points whose place a new one takes; `None` where one of them is as good.
-    pub(crate) fn replaced(&self, [x, y]: [f64; 2]) -> Option<Range<usize>> {
-        let points = &self.0;
-        let right = points.partition_point(|p| p[0] < x);
-        let next = points.get(right);
-        if next.is_some_and(|p| p[1] >= y) {
-            return None;
-        }
-        let first = points[..right].partition_point(|p| p[1] > y);
-        Some(first..right + usize::from(next.is_some_and(|p| p[0] == x)))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,7 +71,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn archives_keep_what_nothing_weakly_dominates(points in prop::collection::vec(0u8..6, 3 * 40), width in 1usize..4) {
+        fn archives_keep_what_nothing_weakly_dominates(points in prop::collection::vec(0u8..6, 3 * 100), width in 1usize..11) {
             let points: Vec<Vec<f64>> =
                 points.chunks_exact(width).map(|p| p.iter().map(|&v| f64::from(v)).collect()).collect();
             let mut archive = Archive::new(width);

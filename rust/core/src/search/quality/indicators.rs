@@ -1,17 +1,13 @@
 //! How good archives are as they grow: hypervolume and distance to a known front. More of a score is better.
 
 use crate::error::Result;
-use crate::search::quality::archive::Staircase;
+use crate::pareto::volume::growing_volumes;
 use crate::threads::Run;
 
 /// For every point of every run, the hypervolume of the run's points so far; `starts` are the first points of runs
 /// and the end of the last. Points are distances to the reference point, and those of 0 or less add nothing.
 pub fn hypervolumes(points: &[f64], width: usize, starts: &[usize], run: &Run<'_>) -> Result<Vec<f64>> {
-    let volumes = |points: &[f64]| match width {
-        2 => Ok(areas(points)),
-        _ => (0..points.len() / 3).map(|i| run.check().map(|()| volume(&points[..3 * (i + 1)]))).collect(),
-    };
-    each_run(points, width, starts, run, volumes)
+    each_run(points, width, starts, run, |points| growing_volumes(points, width, run))
 }
 
 /// For every point of every run, the IGD+ (Ishibuchi, Masuda, Tanigaki and Nojima 2015) of the run's points so far:
@@ -42,43 +38,6 @@ fn each_run(
     Ok(run.in_pool(|| run.try_map(starts.windows(2), of_run))?.concat())
 }
 
-/// Adds a point of two positive distances, and gives the area that it alone dominates.
-fn add(staircase: &mut Staircase, x: f64, y: f64) -> f64 {
-    let Some(replaced) = staircase.replaced([x, y]) else { return 0.0 };
-    let points = &mut staircase.0;
-    let (mut edge, mut area, mut below) = (x, 0.0, points.get(replaced.end).map_or(0.0, |p| p[1]));
-    for p in points[replaced.clone()].iter().rev() {
-        area += (edge - p[0]) * (y - below);
-        [edge, below] = *p;
-    }
-    area += (edge - if replaced.start > 0 { points[replaced.start - 1][0] } else { 0.0 }) * (y - below);
-    points.splice(replaced, [[x, y]]);
-    area
-}
-
-fn areas(points: &[f64]) -> Vec<f64> {
-    let (mut staircase, mut area) = (Staircase::default(), 0.0);
-    let mut after = |p: &[f64]| {
-        if p[0] > 0.0 && p[1] > 0.0 {
-            area += add(&mut staircase, p[0], p[1]);
-        }
-        area
-    };
-    points.chunks_exact(2).map(&mut after).collect()
-}
-
-/// Volume of the union of boxes from the origin to the points, from the highest down.
-fn volume(points: &[f64]) -> f64 {
-    let mut points: Vec<&[f64]> = points.chunks_exact(3).filter(|p| p.iter().all(|&v| v > 0.0)).collect();
-    points.sort_by(|a, b| b[2].total_cmp(&a[2]));
-    let (mut staircase, mut area, mut volume) = (Staircase::default(), 0.0, 0.0);
-    for (i, p) in points.iter().enumerate() {
-        area += add(&mut staircase, p[0], p[1]);
-        volume += area * (p[2] - points.get(i + 1).map_or(0.0, |next| next[2]));
-    }
-    volume
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,10 +46,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn volumes_count_the_cells_that_points_dominate(points in prop::collection::vec(0u8..7, 6 * 8), width in 2usize..4) {
+        fn volumes_count_the_cells_that_points_dominate(points in prop::collection::vec(0u8..7, 6 * 8), width in 2usize..6) {
             let values: Vec<f64> = points.iter().map(|&v| f64::from(v) - 1.0).collect();
             let n = values.len() / width;
-            let found = hypervolumes(&values, width, &[0, n / 2, n], &run()).unwrap();
+            let values = &values[..n * width];
+            let found = hypervolumes(values, width, &[0, n / 2, n], &run()).unwrap();
             for (i, &volume) in found.iter().enumerate() {
                 let first = if i < n / 2 { 0 } else { n / 2 };
                 let points = &values[first * width..(i + 1) * width];
