@@ -47,7 +47,7 @@ def info(
             f"[bold]{bench.name}[/bold]: {len(bench.metrics)} metrics of the {space.size:,} "
             f"architectures of {space.name}"
         )
-        screen.print(space_table(bench), metric_table(bench))
+        screen.print(space_table(bench), metric_table(bench), meaning_table(bench))
         screen.print(f"ready made, by name (-b): {', '.join(benchmarks())}")
     for text in arch or []:
         rows = bench.space.encode([int(text)] if text.isdecimal() else [text])
@@ -97,14 +97,10 @@ def metric_table(bench: Benchmark) -> Table:
     """Return a benchmark's metrics with what there is to know about each."""
     from rich.markup import escape
 
-    columns = ("metric", "unit", "direction", "noise", "members", "link", "description")
+    columns = ("metric", "unit", "direction", "noise", "members", "link")
     table = new_table(*columns, numbers=("noise", "members"))
     for metric in bench.metrics.values():
-        description = metric.description
-        if metric.expression is not None:
-            how = "" if metric.exact else ", evaluated on predictions"
-            description = f"{description} = {metric.expression}{how}".lstrip()
-        noise = f"{metric.noise:.3g}" if metric.noise else ""
+        noise = f"{metric.noise:.3g}".lstrip("0") if metric.noise else ""  # fits 80 columns
         table.add_row(
             metric.name,
             escape(metric.unit),
@@ -112,8 +108,21 @@ def metric_table(bench: Benchmark) -> Table:
             noise,
             str(metric.members),
             (metric.link if metric.limit is None else f"{metric.link} {metric.limit:g}") if metric.exact else "",
-            escape(description),
         )
+    return table
+
+
+def meaning_table(bench: Benchmark) -> Table:
+    """Return what each metric of a benchmark is."""
+    from rich.markup import escape
+
+    table = new_table("metric", "what it is")
+    for metric in bench.metrics.values():
+        description = metric.description
+        if metric.expression is not None:
+            how = "" if metric.exact else ", evaluated on predictions"
+            description = f"{description} = {metric.expression}{how}".lstrip()
+        table.add_row(metric.name, escape(description))
     return table
 
 
