@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -127,6 +128,11 @@ def parse_choices(space: Space, texts: Sequence[str] | None) -> dict[str, list[A
                 raise typer.BadParameter(f"--within {text!r}: {name} is one of {', '.join(by_text)}, not {choice!r}")
             within.setdefault(name.strip(), []).append(by_text[choice.strip().lower()])
     return within
+
+
+def parse_directions(text: str) -> list[str | tuple[str, str]]:
+    """Read metrics between commas, each as `parse_direction`; ``quantile(accuracy, 0.1)`` is one."""
+    return [parse_direction(part) for part in re.split(r",(?![^()]*\))", text)]
 
 
 def parse_direction(text: str) -> str | tuple[str, str]:

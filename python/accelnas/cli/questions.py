@@ -22,6 +22,7 @@ from accelnas.cli.exact import (
     Written,
     parse_choices,
     parse_direction,
+    parse_directions,
     searching,
 )
 from accelnas.cli.findings import QUANTILES, exit_interrupted, show
@@ -117,7 +118,7 @@ def front(
     Ctrl-C ends the search with what is proven so far, marked as interrupted; the exit code is 130 then.
     """
     limits = restricted.of(opened.bench)
-    question = FrontQuestion(_objectives(metrics), risk=risk, max_points=max_points, **limits)
+    question = FrontQuestion(parse_directions(metrics), risk=risk, max_points=max_points, **limits)
     _answer(opened, question, proven, written)
 
 
@@ -181,12 +182,8 @@ def lexicographic(
         margins = [float(text) for text in tolerances.split(",")] if tolerances else []
     except ValueError:
         raise typer.BadParameter(f"--tolerances {tolerances!r}; write numbers, such as 0.5,1") from None
-    question = LexicographicQuestion(_objectives(metrics), margins, k=k, **restricted.of(opened.bench))
+    question = LexicographicQuestion(parse_directions(metrics), margins, k=k, **restricted.of(opened.bench))
     _answer(opened, question, proven, written)
-
-
-def _objectives(metrics: str) -> list[str | tuple[str, str]]:
-    return [parse_direction(text) for text in metrics.split(",")]
 
 
 @command(

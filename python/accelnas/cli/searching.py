@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from accelnas.cli.exact import Restricted, parse_direction
+from accelnas.cli.exact import Restricted, parse_directions
 from accelnas.cli.formulations import Form, Terms, parse_formulation
 from accelnas.cli.shared import console, imported, optional
 from accelnas.errors import AccelnasError
@@ -79,7 +79,7 @@ class Sought:
             return parse_formulation(self.form, texts, self.terms)
         for text in (*(text for text in texts if "=" in text), *(self.terms.ranges or ()), *(self.terms.targets or ())):
             raise typer.BadParameter(f"{text!r} needs --form, such as product")
-        return [parse_direction(text) for group in texts for text in group.split(",")]
+        return [objective for group in texts for objective in parse_directions(group)]
 
     def task(self, bench: Benchmark) -> dict[str, Any]:
         """Give the options of a task as the API takes them."""
