@@ -19,6 +19,7 @@ SOME = BENCH.space.at([5, 10**9])
 ASKED = {
     "best": lambda: BENCH.best("accuracy", subject_to="latency_zcu102 <= 7", within=WITHIN, k=2),
     "derived": lambda: BENCH.derive("ratio", "accuracy - 2 * macs", direction="maximise").best("ratio", within=WITHIN),
+    "cautious": lambda: BENCH.best("accuracy", subject_to="latency_zcu102 <= 7 with 0.9", within=WITHIN, risk=1.0),
     "count": lambda: BENCH.count("latency_zcu102 <= 7", within=WITHIN),
     "front": lambda: BENCH.pareto_front(PAIR, within=WITHIN, subject_to="accuracy >= 66"),
     "histogram": lambda: BENCH.distribution("macs", within=WITHIN, bins=4),

@@ -1,5 +1,6 @@
 """Limits that hold with a probability, and values on the safe side of predictions, against enumeration."""
 
+import json
 import math
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import accelnas
 from accelnas import MetricError, ParameterError, SearchError
 from accelnas.exact import BestQuestion, CountQuestion, FrontQuestion, WeightedMinMax, merge_shards, run_shard
+from command_line import run
 from exact_samples import enumerated, random_within
 
 METRICS = ("accuracy", "latency_zcu102", "throughput_a100", "train_time", "throughput_vck190", "latency_epyc_torch")
@@ -198,3 +200,15 @@ def test_front_questions_keep_exact_metrics(bench):
     within = {f"block{b}_e": 6 for b in range(7)} | {f"block{b}_k": 3 for b in range(7)}
     front = bench.solve(FrontQuestion(["accuracy", "macs"], within=within, risk=1.0))
     assert list(front.metric_values) == ["sigma(accuracy, -1.0)", "macs"]
+
+
+def test_commands_take_risk_and_quantiles(bench):
+    fixed = [option for b in range(7) for option in ("-w", f"block{b}_k=3", "-w", f"block{b}_se=false")]
+    within = {f"block{b}_{c}": v for b in range(7) for c, v in (("k", 3), ("se", False))}
+    limit = "latency_zcu102 <= 5 with 0.95"
+    found = json.loads(run("best", "accuracy", "--risk", 1, "-s", limit, *fixed, "--json").stdout)["result"]
+    best = bench.best("accuracy", subject_to=limit, risk=1, within=within)
+    assert found["architectures"] == bench.space.format(best.architectures)
+    found = json.loads(run("front", "quantile(accuracy, 0.1),macs:maximise", *fixed, "--json").stdout)["result"]
+    front = bench.pareto_front(["quantile(accuracy, 0.1)", ("macs", "maximise")], within=within)
+    assert len(found["architectures"]) == len(front)
