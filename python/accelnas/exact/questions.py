@@ -332,7 +332,7 @@ def parse_question(content: Mapping[str, Any], where: str = "the question") -> Q
     Examples
     --------
     >>> parse_question({"question": "best", "objective": "accuracy", "k": 3})
-    BestQuestion(objective='accuracy', subject_to=(), within=None, k=3)
+    BestQuestion(objective='accuracy', subject_to=(), within=None, k=3, risk=0.0)
     """
     given = dict(content)
     name = given.pop("question", None)
