@@ -35,7 +35,8 @@ fuzz_target!(|bytes: &[u8]| {
     // A name, or a value, may be refused.
     let Ok(bench) = EMPTY.with_metric(EMPTY.space(), metric, &surrogate, uncertainty, BTreeMap::new()) else { return };
     predict(&bench).expect("what was read predicts");
-    for kind in [Kind::Best { k: 2, prune: true }, Kind::Count, Kind::Front { most: 1000 }, Kind::Histogram { bins: 7 }] {
+    let (best, front) = (Kind::Best { k: 2, prune: true }, Kind::Front { most: 1000 });
+    for kind in [best, Kind::Count, front, Kind::Histogram { bins: 7 }] {
         match ask(Arc::new(bench.clone()), kind) {
             // Forests, values beyond all bounds and rates that are not positive have no exact answers.
             Ok(()) | Err(Error::Model { .. } | Error::Search { .. } | Error::Metric { .. }) => {}
