@@ -63,7 +63,7 @@ def test_deviations_are_those_of_a_measurement(bench, metric):
 @pytest.mark.parametrize("seed", range(50))
 def test_sub_spaces_equal_their_enumeration(bench, seed):
     draw = np.random.default_rng(seed)
-    within = random_within(bench, draw, largest=20_000)
+    within = random_within(bench, draw, largest=5_000)
     rows = enumerated(bench, within)
     first, second = draw.permutation(np.array(METRICS, object))[:2].tolist()
     risk, probability = float(draw.uniform(0, 3)), float(draw.uniform(0.5, 0.99))

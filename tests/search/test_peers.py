@@ -76,6 +76,18 @@ def peers_nsga3(m, partitions, population):
     return pymoo_algorithm(make)
 
 
+def interval(ours, theirs):
+    """Where the difference of two means lies, by the bootstrap."""
+    return bootstrap(
+        (ours, theirs),
+        lambda a, b, axis: a.mean(axis=axis) - b.mean(axis=axis),
+        confidence_level=0.999,
+        n_resamples=1_000,
+        method="percentile",
+        rng=np.random.default_rng(1),
+    ).confidence_interval
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("m", "partitions"), [(3, 12), (4, 6)])
 def test_nsga3_finds_as_much_as_that_of_pymoo(m, partitions):
@@ -85,14 +97,7 @@ def test_nsga3_finds_as_much_as_that_of_pymoo(m, partitions):
     ours = BENCH.simulate("nsga3", **call, runs=300, seed=1).hypervolume(at, front=known)
     theirs = BENCH.simulate(peers_nsga3(m, partitions, 100), **call, runs=30, seed=2).hypervolume(at, front=known)
     for i in range(len(at)):
-        difference = bootstrap(
-            (ours[:, i], theirs[:, i]),
-            lambda a, b, axis: a.mean(axis=axis) - b.mean(axis=axis),
-            confidence_level=0.999,
-            n_resamples=1_000,
-            method="percentile",
-            rng=np.random.default_rng(1),
-        ).confidence_interval
+        difference = interval(ours[:, i], theirs[:, i])
         # as much within a part in 300 of what is known
         assert difference.low <= 0.003, (at[i], ours[:, i].mean(), theirs[:, i].mean())
         assert difference.high >= -0.003, (at[i], ours[:, i].mean(), theirs[:, i].mean())
@@ -108,14 +113,7 @@ def alike(native, plain, metric="accuracy", more=RUNS):
     ours = BENCH.simulate(native, metric, runs=more, budget=BUDGET, seed=11).regret(AT)
     theirs = regrets_of(plain, metric)
     for i, evaluations in enumerate(AT):
-        difference = bootstrap(
-            (ours[:, i], theirs[:, i]),
-            lambda a, b, axis: a.mean(axis=axis) - b.mean(axis=axis),
-            confidence_level=0.999,
-            n_resamples=1_000,
-            method="percentile",
-            rng=np.random.default_rng(1),
-        ).confidence_interval
+        difference = interval(ours[:, i], theirs[:, i])
         assert difference.low <= 0 <= difference.high, evaluations
         # the intervals are narrow enough to tell algorithms apart
         assert difference.high - difference.low < 0.6 * ours[:, i].mean()

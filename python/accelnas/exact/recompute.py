@@ -17,8 +17,8 @@ import numpy as np
 from accelnas.errors import ArtifactError, MetricError
 from accelnas.exact.artifacts import artifact
 from accelnas.files import MODEL, read_bytes
-from accelnas.models.derived import is_of_choices, is_sum
-from accelnas.models.expressions import LinkedSum, evaluate, metric_names, parse, simplify
+from accelnas.models.derived import is_of_choices, simplified
+from accelnas.models.expressions import evaluate, metric_names, parse
 from accelnas.models.formulas import summands
 from accelnas.models.quantiles import FALLING, off_prediction
 
@@ -127,8 +127,7 @@ def _linked(bench: Predictor, metric: str, rows: NDArray[np.uint8]) -> _Linked:
     expression = bench.metrics[metric].expression
     if expression is None:
         return _from_file(bench, metric, rows)
-    sums = {n: LinkedSum(m.link, {n: 1.0}, limit=m.limit) if is_sum(m) else None for n, m in bench.metrics.items()}
-    form = simplify(parse(expression), sums)
+    form = simplified(parse(expression), bench.metrics)
     if form is None or len(form.weights) != 1:
         raise MetricError(f"{metric} = {expression} is no multiple of one metric")
     ((name, weight),) = form.weights.items()

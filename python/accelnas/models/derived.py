@@ -24,7 +24,16 @@ if TYPE_CHECKING:
     from accelnas.metric import Metric
     from accelnas.space import Space
 
-__all__ = ["Derivation", "Source", "is_of_choices", "is_sum", "metrics_of", "unused_name", "with_derivation"]
+__all__ = [
+    "Derivation",
+    "Source",
+    "is_of_choices",
+    "is_sum",
+    "metrics_of",
+    "simplified",
+    "unused_name",
+    "with_derivation",
+]
 
 _CHUNK = 1 << 17  # rows whose members are held at a time
 
@@ -83,8 +92,7 @@ def with_derivation(
     if off is not None:
         return with_off_prediction(core, metrics, derivation.name, off, derivation.direction, derivation.unit)
     _check(metrics, derivation)
-    sums = {name: LinkedSum(m.link, {name: 1.0}, limit=m.limit) if is_sum(m) else None for name, m in metrics.items()}
-    form = simplify(derivation.tree, sums)
+    form = simplified(derivation.tree, metrics)
     if form is None:
         return core
     surrogates = [core.surrogate(core.position(name)) for name in form.weights]
@@ -95,6 +103,12 @@ def with_derivation(
 def is_sum(metric: Metric) -> bool:
     """Whether a surrogate predicts a metric, as a sum on the scale of its link."""
     return metric.exact and (metric.expression is None or not is_off_prediction(metric.expression))
+
+
+def simplified(tree: ast.expr, metrics: Mapping[str, Metric]) -> LinkedSum | None:
+    """Bring an expression of metrics to a sum on the scale of a link; None where the algebra does not allow it."""
+    sums = {name: LinkedSum(m.link, {name: 1.0}, limit=m.limit) if is_sum(m) else None for name, m in metrics.items()}
+    return simplify(tree, sums)
 
 
 def _tables(space: Space, expression: str) -> _core.Surrogate:

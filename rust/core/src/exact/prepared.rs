@@ -167,16 +167,6 @@ impl Prepared {
         self.metrics.iter().map(value).collect()
     }
 
-    /// The value of a term whose metric lies off predictions.
-    pub(crate) fn off_prediction(&self, term: &Term, row: &[u8], run: &Run<'_>) -> Result<Option<f64>> {
-        let Some(&metric) = self.metrics.get(term.network) else { return Ok(None) };
-        let predictor = self.bench.predictor(metric)?;
-        if predictor.deviation.is_none() {
-            return Ok(None);
-        }
-        Ok(Some(term.sign * predictor.predict_linked(self.bench.space(), row, run)?[0]))
-    }
-
     /// Some architectures without those that surely break a constraint, or fall short of a value of the first objective.
     pub(crate) fn screened<'r>(&self, rows: &'r [u8], value: Option<f64>, run: &Run<'_>) -> Result<Cow<'r, [u8]>> {
         let objective = value.map(|value| (&self.terms[0], self.beating(&self.terms[0], value).0));
@@ -271,6 +261,11 @@ impl Prepared {
     /// Link of a metric of the question.
     pub(crate) fn link_of(&self, network: usize) -> Link {
         self.link(self.metrics[network])
+    }
+
+    /// For every constraint the fewest steps at which it can be met.
+    pub(crate) fn least_of_constraints<'l>(&self, lattice: impl Fn(usize) -> &'l Lattice) -> Vec<i32> {
+        self.constraint_terms().iter().enumerate().map(|(c, term)| self.least(term, lattice(c))).collect()
     }
 
     /// Fewest steps at which a term can reach its threshold.

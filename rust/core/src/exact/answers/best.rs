@@ -18,8 +18,6 @@ use crate::threads::Run;
 
 /// Random architectures to ascend from.
 const STARTS: u64 = 64;
-/// Ascents from each, where bounds of constraints are above their values.
-const ROUNDS: usize = 4;
 
 /// The best architectures so far, best first; of equal ones the first of the space come first.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -103,21 +101,6 @@ impl<'a> BestGoal<'a> {
             true => most(0),
             false => most(0).min(self.penalty.most(self.prepared, most(self.least.len()))),
         }
-    }
-
-    /// Raises the least steps of constraints whose bound at some states is above their value; says whether one is missed.
-    fn make_room(&self, states: &[usize], lattices: &[&Lattice], least: &mut [i32]) -> Result<bool> {
-        let (mut misses, row) = (false, self.tree.levels.row(states));
-        for (c, term) in self.prepared.constraint_terms().iter().enumerate() {
-            let Some(value) = self.prepared.off_prediction(term, &row, &self.run)? else { continue };
-            if value < term.reach.0 {
-                misses = true;
-                let (function, lattice) = (c + 1, lattices[c + 1]);
-                let excess = i64::from(lattice.value(states)) - lattice.possibly_at_least(value);
-                least[function] = clamp(i64::from(self.least[function]) + excess.max(0));
-            }
-        }
-        Ok(misses)
     }
 
     /// Has the first `k` architectures with the same states of the levels decided, several at once.
@@ -204,20 +187,13 @@ impl Answer for BestGoal<'_> {
         let tree = self.tree;
         let lattices: Vec<&Lattice> = (0..self.least.len()).map(|f| tree.lattice(f)).collect();
         // First reach the constraints, then improve.
+        let score = |values: &[i32]| (shortage(&values[1..], &self.least[1..], &lattices[1..]), values[0]);
         let ascended = |start: u64| {
-            let (mut states, mut least) = (random_states(&tree.cards, start), self.least.clone());
-            let mut optima = Vec::new();
-            for _ in 0..ROUNDS {
-                let score = |values: &[i32]| (shortage(&values[1..], &least[1..], &lattices[1..]), values[0]);
-                ascend(&lattices, &mut states, score);
-                optima.push(states.clone());
-                if !self.make_room(&states, &lattices, &mut least)? {
-                    break;
-                }
-            }
-            Ok(optima)
+            let mut states = random_states(&tree.cards, start);
+            ascend(&lattices, &mut states, score);
+            Ok(states)
         };
-        let mut optima: Vec<Vec<usize>> = self.run.try_map(0..STARTS, ascended)?.into_iter().flatten().collect();
+        let mut optima = self.run.try_map(0..STARTS, ascended)?;
         optima.sort_unstable();
         optima.dedup();
         let (mut found, mut doubtful) = (Best::default(), Vec::new());

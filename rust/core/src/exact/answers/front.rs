@@ -60,8 +60,7 @@ impl<'a> FrontGoal<'a> {
         (guide, most): (&'a Guide, usize),
         run: Run<'a>,
     ) -> FrontGoal<'a> {
-        let least = |(c, term)| prepared.least(term, tree.lattice(prepared.objectives() + c));
-        let least = prepared.constraint_terms().iter().enumerate().map(least).collect();
+        let least = prepared.least_of_constraints(|c| tree.lattice(prepared.objectives() + c));
         FrontGoal { prepared, tree, guide, most, least, run }
     }
 

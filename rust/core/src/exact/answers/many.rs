@@ -142,8 +142,7 @@ impl<'a> ManyGoal<'a> {
         (guide, most): (&'a Guide, usize),
         run: Run<'a>,
     ) -> ManyGoal<'a> {
-        let least = |(c, term)| prepared.least(term, tree.lattice(prepared.objectives() + c));
-        let least = prepared.constraint_terms().iter().enumerate().map(least).collect();
+        let least = prepared.least_of_constraints(|c| tree.lattice(prepared.objectives() + c));
         ManyGoal { prepared, tree, guide, most, least, run }
     }
 
