@@ -1,6 +1,7 @@
 //! Generations of parents and children without duplicates: what NSGA-II and NSGA-III have in common.
 
 use crate::search::problem::brief::{Brief, Sampler};
+use crate::search::problem::stream::scaled;
 
 /// How often a duplicate is mutated once more.
 const ATTEMPTS: usize = 10;
@@ -48,6 +49,24 @@ impl Brood {
     /// Number of children that are still to be asked for; beyond a generation more come from the same parents.
     pub(crate) fn missing(&self, population: usize) -> usize {
         population.saturating_sub(self.asked.len()).max(1)
+    }
+
+    /// Two parents, or twice the same one, each the better of two random ones; none before the first generation.
+    #[inline]
+    pub(crate) fn couple(
+        &mut self,
+        crossover: f64,
+        better: impl Fn(&Brood, [usize; 2]) -> usize,
+    ) -> Option<[usize; 2]> {
+        if self.parents == 0 {
+            return None;
+        }
+        let [a, b] = [0; 2].map(|_| {
+            let two = self.sampler.stream.halves().map(|half| scaled(half, self.parents));
+            better(self, two)
+        });
+        let b = if self.sampler.stream.unit() < crossover { b } else { a };
+        Some([a, b])
     }
 
     /// Appends a child of two parents, or a random architecture where there are none: different from parents and

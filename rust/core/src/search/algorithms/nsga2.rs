@@ -8,7 +8,6 @@ use crate::error::Result;
 use crate::search::algorithms::algorithm::{Algorithm, require, require_within};
 use crate::search::algorithms::breeding::{Brood, load};
 use crate::search::problem::brief::{Brief, Sampler};
-use crate::search::problem::stream::scaled;
 use crate::search::quality::ranks::Sorter;
 use crate::threads::Run;
 
@@ -52,22 +51,12 @@ impl Nsga2 {
         })
     }
 
-    /// The better of two random parents: by rank, then by crowding.
-    #[inline]
-    fn parent(&mut self) -> usize {
-        let [a, b] = self.brood.sampler.stream.halves().map(|half| scaled(half, self.brood.parents));
-        // A choice instead of a branch, which nothing could predict.
-        select_unpredictable(self.merits[a] < self.merits[b], b, a)
-    }
-
-    /// Two parents, or twice the same one; none before the first generation.
+    /// Two parents, each the better of two: by rank, then by crowding.
     fn couple(&mut self) -> Option<[usize; 2]> {
-        if self.brood.parents == 0 {
-            return None;
-        }
-        let [a, b] = [0; 2].map(|_| self.parent());
-        let b = if self.brood.sampler.stream.unit() < self.settings.crossover { b } else { a };
-        Some([a, b])
+        let merits = &self.merits;
+        // A choice instead of a branch, which nothing could predict.
+        let better = |_: &Brood, [a, b]: [usize; 2]| select_unpredictable(merits[a] < merits[b], b, a);
+        self.brood.couple(self.settings.crossover, better)
     }
 
     /// Lets the best of parents and children live.

@@ -8,7 +8,6 @@ use crate::search::algorithms::breeding::{Brood, load};
 use crate::search::algorithms::directions::directions;
 use crate::search::problem::brief::{Brief, Sampler};
 use crate::search::problem::objective::is_feasible;
-use crate::search::problem::stream::scaled;
 use crate::search::quality::ranks::Sorter;
 use crate::threads::Run;
 
@@ -131,20 +130,12 @@ impl Nsga3 {
         Ok(Nsga3 { settings, brood, directions, scale: Scale::default(), sorter })
     }
 
-    /// One of two random parents: the one that violates constraints less, else the first.
-    fn parent(&mut self) -> usize {
-        let [a, b] = self.brood.sampler.stream.halves().map(|half| scaled(half, self.brood.parents));
-        let score = |i: usize| self.brood.members.scores[i * self.brood.sampler.brief.scores];
-        if !is_feasible(score(a)) && score(b) > score(a) { b } else { a }
-    }
-
+    /// Two parents, each that of two which violates constraints less, else the first.
     fn couple(&mut self) -> Option<[usize; 2]> {
-        if self.brood.parents == 0 {
-            return None;
-        }
-        let [a, b] = [0; 2].map(|_| self.parent());
-        let b = if self.brood.sampler.stream.unit() < self.settings.crossover { b } else { a };
-        Some([a, b])
+        self.brood.couple(self.settings.crossover, |brood, [a, b]| {
+            let score = |i: usize| brood.members.scores[i * brood.sampler.brief.scores];
+            if !is_feasible(score(a)) && score(b) > score(a) { b } else { a }
+        })
     }
 
     /// Nearest direction of a normalised point, and the square of its distance.
