@@ -134,12 +134,13 @@ impl Task {
                 }
                 Kind::Ranks { rows } => {
                     functions = with_opposites(&prepared, &prepared.terms[..1]);
+                    let mut floor = f64::NEG_INFINITY;
                     if let Some(rules) = prepared.rules() {
-                        // What breaks a rule is beaten by everything, and by itself.
-                        let own = functions[0].penalised(rules);
+                        let (own, least) = functions[0].penalised(rules);
                         functions = vec![own.clone(), Network::combined(&[(-1.0, &own)])];
+                        floor = least;
                     }
-                    Plan::Ranks(Given::new(&prepared, &rows, run)?)
+                    Plan::Ranks(Given::new(&prepared, &rows, floor, run)?)
                 }
             };
             let mut tree = tree(&prepared, &functions, &units, prunes, run)?;

@@ -386,11 +386,14 @@ proptest! {
             prop_assert_eq!(counts, expected);
         }
 
-        let given: Vec<usize> = (0..1 + seed % 20).map(|i| uniform(seed, i, case.count() as u64) as usize).collect();
-        let rows: Vec<u8> = given.iter().flat_map(|&i| case.row(i).to_vec()).collect();
+        // Of the whole space, allowed or not.
+        let space = case.bench.space();
+        let given = (0..1 + seed % 20).map(|i| uniform(seed, i, space.size().unwrap()));
+        let rows: Vec<u8> = given.flat_map(|i| space.range(i, i + 1, &ALONE).unwrap()).collect();
+        let values = case.bench.predictor(metric).unwrap().predict_f64(space, &rows, None, &run()).unwrap().0;
         let Outcome::Ranks { better, equal } = case.ask(&[objective], &[], Kind::Ranks { rows }) else { unreachable!() };
-        for (n, &i) in given.iter().enumerate() {
-            let own = case.score(objective, i);
+        for (n, value) in values.into_iter().enumerate() {
+            let own = objective.1.sign() * value;
             let count = |f: &dyn Fn(f64) -> bool| (0..case.count()).filter(|&j| f(case.score(objective, j))).count();
             prop_assert_eq!(better[n], count(&|s| s > own) as u64);
             prop_assert_eq!(equal[n], count(&|s| s == own) as u64);

@@ -44,10 +44,12 @@ pub(crate) struct Given {
     of_rows: Vec<usize>,
     /// By score, how many of them are in the domain, each counted once: so many equal it at least.
     inside: Vec<u64>,
+    /// The function is less where a rule is broken, and nowhere else: no such architecture beats or equals anything.
+    floor: f64,
 }
 
 impl Given {
-    pub(crate) fn new(prepared: &Prepared, rows: &[u8], run: &Run<'_>) -> Result<Given> {
+    pub(crate) fn new(prepared: &Prepared, rows: &[u8], floor: f64, run: &Run<'_>) -> Result<Given> {
         let values = prepared.values(rows, run)?;
         let domain = &prepared.question.domain;
         let each: Vec<&[u8]> = rows.chunks_exact(domain.allowed().len()).collect();
@@ -66,7 +68,7 @@ impl Given {
             distinct.insert(row, score);
         }
         distinct.iter().filter(|(row, _)| domain.has(row)).for_each(|(_, &score)| inside[score] += 1);
-        Ok(Given { scores, of_rows, inside })
+        Ok(Given { scores, of_rows, inside, floor })
     }
 }
 
@@ -95,12 +97,15 @@ impl<'a> RanksGoal<'a> {
         let term = &prepared.terms[0];
         let limits = |&score: &f64| {
             let (least, sure) = prepared.beating(term, prepared.score(0, score));
-            let lattice = tree.lattice(0);
-            (clamp(lattice.possibly_at_least(least)), clamp(lattice.surely_at_least(sure)))
+            let (lattice, floor) = (tree.lattice(0), ranked.floor);
+            (clamp(lattice.possibly_at_least(least.max(floor))), clamp(lattice.surely_at_least(sure.max(floor))))
         };
         let steps: Vec<(i32, i32)> = ranked.scores.iter().map(limits).collect();
         let is_best = |score: &&f64| prepared.beating(term, prepared.score(0, **score)).1 == f64::INFINITY;
-        let sure = |score: &f64| tree.lattice(0).surely_at_least(prepared.on_term(term, prepared.score(0, *score)).1);
+        let sure = |score: &f64| {
+            let reached = prepared.on_term(term, prepared.score(0, *score)).1;
+            tree.lattice(0).surely_at_least(reached.max(ranked.floor))
+        };
         let best = ranked.scores.last().filter(is_best).map_or(i32::MAX, |score| clamp(sure(score)));
         let worker = tree.worker();
         let (first, last) = (-tree.root_bound(&worker, 1), tree.root_bound(&worker, 0));
@@ -193,12 +198,7 @@ impl Goal for RanksGoal<'_> {
 
     fn decide(&self, found: &mut Ranked, doubtful: &[u8]) -> Result<()> {
         let values = self.prepared.values(doubtful, &self.run)?;
-        let space = self.prepared.bench.space();
-        let rows = doubtful.chunks_exact(space.width());
-        for ((&value, row), against) in values[0].iter().zip(rows).zip(std::mem::take(&mut found.against)) {
-            if !space.is_lawful(row) {
-                continue;
-            }
+        for (&value, against) in values[0].iter().zip(std::mem::take(&mut found.against)) {
             let (score, size) = (self.prepared.score(0, value), self.tree.levels.narrow_free_size());
             found.more[against] += if score > self.ranked.scores[against] { size } else { 0 };
             found.equal[against] += if score == self.ranked.scores[against] { size } else { 0 };

@@ -186,10 +186,11 @@ impl Network {
         Ok(Some(Network { cards, constant, tables: Arc::new(tables), scale: 1.0, trees: Vec::new(), rounding }))
     }
 
-    /// This function, lower by more than it ranges over where another one is not 0.
-    pub(crate) fn penalised(&self, lawful: &Network) -> Network {
+    /// This function, lower by more than it ranges over where another one is not 0; and a value between the two.
+    pub(crate) fn penalised(&self, lawful: &Network) -> (Network, f64) {
         let most = (4.0 * self.magnitude()).max(f64::from(1 << 20) * self.rounding);
-        Network::combined(&[(1.0, self), (if most > 0.0 { most } else { 1.0 }, lawful)])
+        let most = if most > 0.0 { most } else { 1.0 };
+        (Network::combined(&[(1.0, self), (most, lawful)]), self.constant - most / 2.0)
     }
 
     /// Weighted sum of networks over the same levels.
