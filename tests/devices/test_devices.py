@@ -170,19 +170,31 @@ def test_values_of_ratios_are_the_ends_of_their_range(bench, maximised):
         assert reached[0] >= ratio > reached[1]
 
 
-MEANS = {
-    "harmonic": (["gpu", "tpu", "latency"], lambda w, r: 1 / (w / r).sum(axis=1)),
-    "arithmetic": (["score"], lambda w, r: (w * r).sum(axis=1)),
-    "geometric": (["energy", "rate"], lambda w, r: np.exp((w * np.log(r)).sum(axis=1))),
+FORMULAS = {
+    "harmonic": lambda w, r: 1 / (w / r).sum(axis=1),
+    "arithmetic": lambda w, r: (w * r).sum(axis=1),
+    "geometric": lambda w, r: np.exp((w * np.log(r)).sum(axis=1)),
 }
+# two sums of tables where a mean has a ceiling or a floor, or scales of several links
+MEANS = [
+    ("harmonic", ["gpu", "tpu", "latency"]),
+    ("harmonic", ["gpu", "full", "latency", "fpga"]),
+    ("harmonic", ["full", "energy", "least", "tpu"]),
+    ("arithmetic", ["score"]),
+    ("arithmetic", ["score", "rate", "full"]),
+    ("geometric", ["energy", "rate"]),
+]
 
 
-@pytest.mark.parametrize("mean", MEANS)
+@pytest.mark.parametrize(("mean", "names"), MEANS)
 @pytest.mark.parametrize("seed", range(4))
-def test_weighted_means_are_those_of_enumeration(small, mean, seed):
+def test_weighted_means_are_those_of_enumeration(small, mean, names, seed):
     bench, values = small(seed)
-    names, formula = MEANS[mean]
     at_least = least(values)
+    ceiling, floor = (float(np.quantile(values[name], part)) for name, part in (("tpu", 0.8), ("delay", 0.1)))
+    bench = bench.derive("full", f"min(tpu, {ceiling!r})", direction="maximise")
+    bench = bench.derive("least", f"max(delay, {floor!r})", direction="minimise")
+    values = {**values, "full": np.minimum(values["tpu"], ceiling), "least": np.maximum(values["delay"], floor)}
     specialised = specialise(bench, names, at_least=at_least)
     feasible = values["accuracy"] >= at_least
     ratios = ratios_of(bench, values, names, feasible)
@@ -192,7 +204,7 @@ def test_weighted_means_are_those_of_enumeration(small, mean, seed):
     given = None if seed == 2 else weights
     shares = np.ones(len(names)) if given is None else np.array(list(weights.values()))
     shares /= shares.sum()
-    means = formula(shares, ratios)
+    means = FORMULAS[mean](shares, ratios)
     found = weighted_mean(bench, specialised, given, mean=mean)
     place = position(found.architecture)
     assert feasible[place]
@@ -365,8 +377,14 @@ def test_compromises_at_fault_are_refused(small):
             weighted_mean(bench, specialised, weights)
     with pytest.raises(ParameterError, match="mean is 'median'; choose 'harmonic', 'geometric' or 'arithmetic'"):
         weighted_mean(bench, specialised, mean="median")
-    with pytest.raises(MetricError, match=r"the geometric mean of these metrics is no sum .*; choose harmonic"):
+    with pytest.raises(MetricError, match=r"the geometric mean is no sum .* gpu has link reciprocal; choose harm"):
         weighted_mean(bench, specialised, mean="geometric")
+    several = [f"full{i}" for i in range(6)]
+    for i, name in enumerate(several):
+        bench = bench.derive(name, f"min(gpu, {900.0 + i})", direction="maximise")
+    specialised = specialise(bench, several, at_least=0, within={"c": 1})
+    with pytest.raises(MetricError, match=r"harmonic mean has 6 parts .*, at most 5 are searched; give some dev"):
+        weighted_mean(bench, specialised)
 
 
 def test_more_bounds_than_the_core_counts_with_are_refused(small):

@@ -153,6 +153,27 @@ def test_query_is_a_function_of_architecture_seed_and_metric(bench):
     np.testing.assert_array_equal(bench.query(ROWS, "exact", seed=1), bench.predict(ROWS, "exact", dtype="float64"))
 
 
+def test_first_measurements_have_the_errors_of_predictions(bench):
+    rows = SPACE.sample(40_000, seed=8, unique=True)
+    for name, law in (("heavy", stats.t(4.5, scale=np.sqrt(2.5 / 4.5))), ("reciprocal_variables", stats.norm())):
+        members = bench._core.surrogate(bench._core.position(name)).predict_members(rows)
+        total = np.hypot(members.std(axis=1), residuals(rows))
+        errors = (1 / bench.query(rows, name, seed=1, std="total") - members.mean(axis=1)) / total
+        assert stats.kstest(errors, law.cdf).pvalue > 1e-3
+        other = stats.norm() if name == "heavy" else stats.t(4.5, scale=np.sqrt(2.5 / 4.5))
+        assert stats.kstest(errors, other.cdf).pvalue < 1e-9
+    twice = bench.derive("twice", "2 * heavy", direction="maximise")
+    drawn = bench.query(rows[:9], "heavy", seed=1, std="total")
+    np.testing.assert_array_equal(twice.query(rows[:9], "twice", seed=1, std="total"), 2 * drawn)
+    np.testing.assert_array_equal(bench.query(rows[4], "heavy", seed=1, std="total"), drawn[4])
+    exact = bench.predict(ROWS, "exact", dtype="float64")
+    np.testing.assert_array_equal(bench.query(ROWS, "exact", seed=1, std="total"), exact)
+    with pytest.raises(MetricError, match=r"plain comes without held-out errors"):
+        bench.query(ROWS, "plain", seed=1, std="total")
+    with pytest.raises(ParameterError, match="std is 'members'; choose 'repeat' or 'total'"):
+        bench.query(ROWS, "heavy", seed=1, std="members")
+
+
 def test_intervals_have_the_stated_ends_and_cover(bench):
     rows = SPACE.sample(20_000, seed=9)
     scores = np.sort(uncertainty()["scores"]).astype(float)

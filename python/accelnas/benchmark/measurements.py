@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from accelnas.arguments import check_number, check_seed, check_threads
+from accelnas.arguments import check_choice, check_number, check_seed, check_threads
 from accelnas.benchmark.opened import Opened, chosen
 from accelnas.errors import MetricError
 from accelnas.models import derived
@@ -33,6 +33,7 @@ class Measurements(Opened):
         metrics: str,
         *,
         seed: int,
+        std: Literal["repeat", "total"] = ...,
         output: Literal["array"] = ...,
         threads: int | None = ...,
     ) -> Values: ...
@@ -44,6 +45,7 @@ class Measurements(Opened):
         metrics: Sequence[str] | None = ...,
         *,
         seed: int,
+        std: Literal["repeat", "total"] = ...,
         output: Literal["array"] = ...,
         threads: int | None = ...,
     ) -> dict[str, Values]: ...
@@ -55,6 +57,7 @@ class Measurements(Opened):
         metrics: str | Sequence[str] | None = ...,
         *,
         seed: int,
+        std: Literal["repeat", "total"] = ...,
         output: Literal["frame"],
         threads: int | None = ...,
     ) -> Any: ...
@@ -65,6 +68,7 @@ class Measurements(Opened):
         metrics: str | Sequence[str] | None = None,
         *,
         seed: int,
+        std: Literal["repeat", "total"] = "repeat",
         output: Output = "array",
         threads: int | None = None,
     ) -> Values | dict[str, Values] | Any:
@@ -72,8 +76,10 @@ class Measurements(Opened):
 
         The prediction and a Gaussian draw of the metric's noise, added on the scale of the link. It is
         what one more run of the *same* architecture scatters by; how far the prediction itself may be
-        off is the standard deviation that `Benchmark.predict` gives. Of a complete table with its repeats
-        (`accelnas.fitting.tabulate`) it is one of the values that were measured of the architecture, each as likely.
+        off is the standard deviation that `Benchmark.predict` gives: ``std="total"`` draws what a first measurement may
+        be.
+        Of a complete table with its repeats (`accelnas.fitting.tabulate`) it is one of the values that were measured of
+        the architecture, each as likely.
 
         Parameters
         ----------
@@ -85,6 +91,9 @@ class Measurements(Opened):
             0 to 2**64 - 1. The draw is a function of the architecture, the seed and the metric's name
             alone, on every machine: the same query gives the same result, and different architectures,
             seeds or metrics give independent noise.
+        std : {"repeat", "total"}
+            The standard deviation of the draw: that of one more measurement, or that of predictions, with a Student's t
+            where their errors have one (`Benchmark.degrees_of_freedom`).
 
         Returns
         -------
@@ -112,9 +121,10 @@ class Measurements(Opened):
         check_threads(threads)
         check_output(archs, output)
         seed = check_seed(seed)
+        check_choice("std", std, ("repeat", "total"))
         rows = self.space.encode(archs)
         source = derived.Source(self.space, self._core, self.metrics, self._derived)
-        measured = {name: source.query(rows, name, seed, threads) for name in names}
+        measured = {name: source.query(rows, name, (seed, std), threads) for name in names}
         if output == "frame":
             return framed(archs, {f"{name}_measured": column for name, column in measured.items()})
         results = {name: unpack(archs, column) for name, column in measured.items()}

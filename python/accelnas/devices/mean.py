@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from accelnas._core import MAX_OBJECTIVES
 from accelnas.arguments import check_choice
 from accelnas.devices.ratios import best_of
 from accelnas.devices.specialisation import OneNetwork, measured
 from accelnas.errors import MetricError, SearchError
-from accelnas.models.derived import unused_name
+from accelnas.exact.engine import Run
+from accelnas.exact.formulations import WeightedSum
+from accelnas.exact.questions import ScalarisedQuestion
+from accelnas.exact.solve import solve
+from accelnas.models.derived import simplified, unused_name
+from accelnas.models.expressions import parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +28,7 @@ if TYPE_CHECKING:
 
     from accelnas.devices.specialisation import Specialisation
     from accelnas.exact.certificate import Certificate
+    from accelnas.exact.kinds import BestResult, ScalarisedResult
     from accelnas.models.predictor import Predictor
 
 __all__ = ["WeightedMean", "weighted_mean"]
@@ -42,7 +49,7 @@ class WeightedMean(OneNetwork):
     value : float
         The mean of the ratios.
     certificate : Certificate
-        What was proven; the objective is a derived metric, whose expression it holds.
+        What was proven; the objectives are derived metrics, whose expressions it holds.
     """
 
     weights: Mapping[str, float]
@@ -75,7 +82,7 @@ def weighted_mean(
     mean : {"harmonic", "geometric", "arithmetic"}
         The harmonic mean is that of a fixed load, spread over the devices: the inverse of the mean time relative to the
         devices' optima. It is a sum of tables for throughputs with link reciprocal and latencies with link
-        identity, as in the bundled benchmark; the geometric mean for metrics with link log.
+        identity; the geometric mean for metrics with link log.
     threads : int, optional
         Threads to use; one a core by default.
 
@@ -91,7 +98,13 @@ def weighted_mean(
     ParameterError
         If the mean is unknown.
     MetricError
-        If the mean of these metrics is no sum of tables.
+        If a ratio's part of the mean is no metric that whole spaces are searched by, or more than five parts are left
+        that no sum of tables joins.
+
+    Notes
+    -----
+    Where the mean is no sum of tables, as beside a throughput with a ceiling, its parts are those sums that are: the
+    best point of their Pareto front is proven.
 
     Examples
     --------
@@ -105,17 +118,14 @@ def weighted_mean(
     (True, 0.75)
     """
     shares = _shares(specialised.devices, weights)
-    expression, direction = _expression(bench, specialised, shares, mean)
-    name = unused_name(bench.metrics, "mean")
-    derived = bench.derive(name, expression, direction=direction)
-    if not derived.metrics[name].exact:
-        links = ", ".join(f"{device} {bench.metrics[device].link}" for device in specialised.devices)
-        raise MetricError(
-            f"the {mean} mean of these metrics is no sum of tables (links: {links}); choose harmonic for throughputs "
-            "with link reciprocal and latencies with link identity, geometric for link log; one with a ceiling or a "
-            "floor stands alone"
-        )
-    found = best_of(derived, name, specialised.limits, specialised.within, threads)
+    derived, parts = _parts(bench, specialised, shares, mean)
+    found: BestResult | ScalarisedResult
+    if len(parts) == 1:
+        found = best_of(derived, parts[0], specialised.limits, specialised.within, threads)
+    else:
+        sum_of = WeightedSum(dict.fromkeys(parts, 1.0))
+        question = ScalarisedQuestion(sum_of, specialised.limits, specialised.within)
+        found = solve(derived, question, Run(threads=threads))
     network = measured(bench, specialised, found.architectures[0], threads)
     return WeightedMean(
         weights=MappingProxyType(shares),
@@ -138,21 +148,45 @@ def _shares(devices: tuple[str, ...], weights: Mapping[str, float] | None) -> di
     return {device: float(given[device] / total) for device in devices}
 
 
-def _expression(
+def _parts(
     bench: Predictor, specialised: Specialisation, shares: Mapping[str, float], mean: str
-) -> tuple[str, Literal["maximise", "minimise"]]:
-    """Write what is best where the mean is: a sum of terms, on the scale on which ratios are averaged."""
+) -> tuple[Predictor, list[str]]:
+    """Derive what is best where the mean is, on the scale on which ratios are averaged: metrics that add up to it."""
     forms = {"harmonic": "{w!r} * ({inverse})", "geometric": "{w!r} * log({ratio})", "arithmetic": "{w!r} * ({ratio})"}
     check_choice("mean", mean, list(forms))
-    terms = []
+
+    def is_sum_of_tables(part: str) -> bool:
+        return simplified(parse(part), bench.metrics) is not None
+
+    parts: list[str] = []
     for device, optimum in zip(specialised.devices, specialised.optima.tolist(), strict=True):
         if not shares[device]:
             continue
         ratio, inverse = f"{device} / {optimum!r}", f"{optimum!r} / {device}"
         if bench.metrics[device].direction == "minimise":
             ratio, inverse = inverse, ratio
-        terms.append(forms[mean].format(w=shares[device], ratio=ratio, inverse=inverse))
-    return " + ".join(terms), "minimise" if mean == "harmonic" else "maximise"
+        term = forms[mean].format(w=shares[device], ratio=ratio, inverse=inverse)
+        if not is_sum_of_tables(term):
+            raise MetricError(
+                f"the {mean} mean is no sum that whole spaces are searched by, as {device} has link "
+                f"{bench.metrics[device].link}; choose harmonic for throughputs with link reciprocal and latencies "
+                "with link identity, geometric for link log"
+            )
+        joined = next((i for i, part in enumerate(parts) if is_sum_of_tables(f"{part} + {term}")), None)
+        if joined is None:
+            parts.append(term)
+        else:
+            parts[joined] += f" + {term}"
+    if len(parts) > MAX_OBJECTIVES:
+        raise MetricError(
+            f"the {mean} mean has {len(parts)} parts that no sum of tables joins, at most {MAX_OBJECTIVES} are "
+            "searched; give some devices weight 0"
+        )
+    names = []
+    for part in parts:
+        names.append(unused_name(bench.metrics, "mean"))
+        bench = bench.derive(names[-1], part, direction="minimise" if mean == "harmonic" else "maximise")
+    return bench, names
 
 
 def _mean(weights: NDArray[np.float64], ratios: NDArray[np.float64], mean: str) -> float:

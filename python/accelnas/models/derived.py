@@ -232,11 +232,13 @@ class Source:
                 stds[chunk] = evaluation.values(name, members=True).std(axis=1)
         return means, stds
 
-    def query(self, rows: NDArray[np.uint8], name: str, seed: int, threads: int | None) -> NDArray[np.float64]:
+    def query(
+        self, rows: NDArray[np.uint8], name: str, draw: tuple[int, str], threads: int | None
+    ) -> NDArray[np.float64]:
         """Simulate measurements as `Benchmark.query` does: derived metrics from those of the metrics they name."""
         if name not in self.metrics:
             raise MetricError(_unknown(self.metrics, name))
-        return _Evaluation(self, rows, threads, seed).values(name, members=False)[:, 0].copy()
+        return _Evaluation(self, rows, threads, draw).values(name, members=False)[:, 0].copy()
 
     def require_finite(self, name: str, rows: NDArray[np.uint8], values: NDArray[Any]) -> None:
         """Refuse values, (n,) or (n, members), whose sum of tables is 0 or too large for the link or the dtype."""
@@ -250,16 +252,21 @@ class Source:
 
 
 class _Evaluation:
-    """Values of metrics for some rows in float64, each computed once: predictions, or with a seed measurements."""
+    """Values of metrics for some rows in float64, each computed once: predictions, or measurements.
 
-    def __init__(self, source: Source, rows: NDArray[np.uint8], threads: int | None, seed: int | None = None) -> None:
-        self._source, self._rows, self._threads, self._seed = source, rows, threads, seed
+    A draw of these is a seed, and which standard deviation it has.
+    """
+
+    def __init__(
+        self, source: Source, rows: NDArray[np.uint8], threads: int | None, draw: tuple[int, str] | None = None
+    ) -> None:
+        self._source, self._rows, self._threads, self._draw = source, rows, threads, draw
         self._known: dict[tuple[str, bool], NDArray[np.float64]] = {}
 
     def values(self, name: str, members: bool) -> NDArray[np.float64]:
         """Means (n, 1), or values of the members (n, members)."""
         if (name, members) not in self._known:
-            is_measured = self._seed is not None and name in self._source.derivations and not self._of_choices(name)
+            is_measured = self._draw is not None and name in self._source.derivations and not self._of_choices(name)
             evaluated = is_measured or not self._source.metrics[name].exact
             self._known[name, members] = (self._evaluated if evaluated else self._predicted)(name, members)
         return self._known[name, members]
@@ -271,8 +278,8 @@ class _Evaluation:
     def _predicted(self, name: str, members: bool) -> NDArray[np.float64]:
         core = self._source.core
         position = core.position(name)
-        if self._seed is not None and name not in self._source.derivations:
-            return core.query(self._rows, position, self._seed, self._threads)[:, None]
+        if self._draw is not None and name not in self._source.derivations:
+            return core.query(self._rows, position, *self._draw, self._threads)[:, None]
         if members:
             values = core.predict_members(self._rows, position, self._threads)
         else:

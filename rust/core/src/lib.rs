@@ -11,7 +11,7 @@ pub mod threads;
 pub mod exact;
 mod kernels;
 mod layout;
-mod measure;
+pub mod measure;
 pub mod metric;
 pub mod pareto;
 pub mod predict;

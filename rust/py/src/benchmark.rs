@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use accelnas_core::measure::noise::Scatter;
 use accelnas_core::metric::{Direction, Link};
 use accelnas_core::predict::predictor::{Predictor, Std};
 use accelnas_core::store::benchmark::{Benchmark as CoreBenchmark, write_metric as write};
@@ -225,8 +226,16 @@ impl Benchmark {
     }
 
     /// One simulated measurement of every row, float64.
-    fn query(&self, rows: Rows<'_>, metric: usize, seed: u64, threads: Option<usize>) -> PyResult<Flat<f64>> {
-        self.of(&rows, &[metric], threads, |rows, run| self.core.query(metric, rows, seed, run)).map(Flat)
+    fn query(
+        &self,
+        rows: Rows<'_>,
+        metric: usize,
+        seed: u64,
+        std: &str,
+        threads: Option<usize>,
+    ) -> PyResult<Flat<f64>> {
+        let scatter = parse("std", &[("repeat", Scatter::Repeat), ("total", Scatter::Total)], std)?;
+        self.of(&rows, &[metric], threads, |rows, run| self.core.query(metric, rows, seed, scatter, run)).map(Flat)
     }
 
     /// Lower and upper ends of conformal intervals, float64.

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::nearest::Training;
-use crate::measure::noise::{Draws, Noise};
+use crate::measure::noise::{Draws, Noise, Scatter};
 use crate::metric::Link;
 use crate::store::benchmark::Benchmark;
 use crate::surrogate::uncertainty::Uncertainty;
@@ -10,7 +10,10 @@ use crate::threads::{Run, filled, row_by_row};
 
 impl Benchmark {
     /// One simulated measurement of every checked row, in the metric's unit.
-    pub fn query(&self, metric: usize, rows: &[u8], seed: u64, run: &Run<'_>) -> Result<Vec<f64>> {
+    pub fn query(&self, metric: usize, rows: &[u8], seed: u64, scatter: Scatter, run: &Run<'_>) -> Result<Vec<f64>> {
+        if scatter == Scatter::Total && self.metrics()[metric].noise != Some(0.0) {
+            return self.first_measurements(metric, rows, seed, run);
+        }
         let (predictor, entry) = (self.predictor(metric)?, &self.metrics()[metric]);
         let noise = self.noise(metric)?;
         let (draws, width) = (Draws::new(seed, &entry.name), self.space().width());
@@ -21,6 +24,28 @@ impl Benchmark {
             out[0] = draws.measure(row, own, linked[i], entry.link, noise);
             run.check()
         })
+    }
+
+    /// Draws of the errors that predictions have.
+    fn first_measurements(&self, metric: usize, rows: &[u8], seed: u64, run: &Run<'_>) -> Result<Vec<f64>> {
+        let (uncertainty, predictor) =
+            (self.uncertainty(metric, |_| true, "held-out errors")?, self.predictor(metric)?);
+        let (means, members) = self.modelled(metric, rows, run)?;
+        let (draws, cards) = (Draws::new(seed, &self.metrics()[metric].name), self.space().cards().collect::<Vec<_>>());
+        let (of_one, freedom) =
+            (predictor.surrogate.members(), uncertainty.degrees_of_freedom.unwrap_or(f64::INFINITY));
+        row_by_row(run, (rows, cards.len()), 1, |i, row, out: &mut [f64]| {
+            let total = uncertainty.total(&cards, row, &members[i * of_one..][..of_one]);
+            out[0] = draws.measure(row, &[], means[i], predictor.link, Noise::OfErrors(total, freedom));
+            run.check()
+        })
+    }
+
+    /// Predictions of checked rows on the scale of the link: means, and those of every member.
+    fn modelled(&self, metric: usize, rows: &[u8], run: &Run<'_>) -> Result<(Vec<f64>, Vec<f64>)> {
+        let predictor = self.predictor(metric)?;
+        let means = predictor.predict_linked(self.space(), rows, run)?;
+        Ok((means, predictor.surrogate.predict_members(self.space(), rows, run)?))
     }
 
     /// What was measured of each checked row, where a metric knows its repeats.
@@ -42,8 +67,7 @@ impl Benchmark {
     pub fn intervals(&self, metric: usize, rows: &[u8], level: f64, run: &Run<'_>) -> Result<(Vec<f64>, Vec<f64>)> {
         let score = self.score(metric, level)?;
         let (uncertainty, predictor) = (self.uncertainty(metric, |_| true, "")?, self.predictor(metric)?);
-        let means = predictor.predict_linked(self.space(), rows, run)?;
-        let members = predictor.surrogate.predict_members(self.space(), rows, run)?;
+        let (means, members) = self.modelled(metric, rows, run)?;
         let cards: Vec<usize> = self.space().cards().collect();
         let each = means.iter().zip(members.chunks_exact(predictor.surrogate.members()));
         let each = each.zip(rows.chunks_exact(cards.len()));

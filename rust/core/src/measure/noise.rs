@@ -15,6 +15,18 @@ pub(crate) enum Noise {
     OfLink(f64),
     /// Standard deviation in the metric's unit.
     OfMetric(f64),
+    /// Standard deviation on the scale of the link of errors with a Student's t of so many degrees of freedom; normal
+    /// ones where these are infinite.
+    OfErrors(f64, f64),
+}
+
+/// What a simulated measurement scatters by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scatter {
+    /// What one more measurement of the same architecture does.
+    Repeat,
+    /// What a first one does around the prediction.
+    Total,
 }
 
 /// The draws of one seed and metric.
@@ -31,27 +43,35 @@ impl Draws {
         if !measured.is_empty() {
             return measured[uniform(absorb(self.0, row), 0, measured.len() as u64) as usize];
         }
-        let sd = match noise {
+        let (sd, freedom) = match noise {
             Noise::OfMetric(sd) => {
                 let (value, (least, most)) = (link.inverse(linked) + sd * self.normal(row, 0), link.range());
                 return if link.plateau().is_some() { value.clamp(least, most) } else { value };
             }
             Noise::OfLink(0.0) => return link.inverse(linked),
-            Noise::OfLink(sd) => sd,
+            Noise::OfLink(sd) => (sd, f64::INFINITY),
+            Noise::OfErrors(sd, freedom) => (sd, freedom),
         };
         let linked = link.settled(linked);
         // A measured rate has the sign of its mean: other draws are repeated.
-        let draw = |attempt| linked + sd * self.normal(row, attempt);
+        let draw = |attempt| linked + sd * self.student(row, attempt, freedom);
         let fits = |value: &f64| link != Link::Reciprocal || value * linked.signum() > 0.0;
         link.inverse((0..ATTEMPTS).map(draw).find(fits).unwrap_or(linked))
     }
 
-    /// A standard normal number (Box and Muller 1958), by portable functions: equal on every machine.
     fn normal(&self, row: &[u8], attempt: u64) -> f64 {
+        self.student(row, attempt, f64::INFINITY)
+    }
+
+    /// A number of Student's t, scaled to a standard deviation of 1 (Bailey 1994); of infinitely many degrees of freedom a
+    /// normal one (Box and Muller 1958). By portable functions: equal on every machine.
+    fn student(&self, row: &[u8], attempt: u64, freedom: f64) -> f64 {
         const UNIT: f64 = 1.0 / (1u64 << 53) as f64;
         let counter = absorb(self.0, row).wrapping_add(2 * attempt);
         let [a, b] = [counter, counter.wrapping_add(1)].map(|c| (mix(c) >> 11) as f64);
-        (-2.0 * libm::log((a + 1.0) * UNIT)).sqrt() * libm::cos(TAU * UNIT * b)
+        let square = -2.0 * libm::log((a + 1.0) * UNIT);
+        let square = if freedom < f64::INFINITY { (freedom - 2.0) * libm::expm1(square / freedom) } else { square };
+        square.sqrt() * libm::cos(TAU * UNIT * b)
     }
 }
 
@@ -86,6 +106,21 @@ mod tests {
             assert!(correlation.abs() < 0.013, "{correlation}");
         }
         assert!(correlation(&own[1..], &own[..99_999]).abs() < 0.013);
+    }
+
+    #[test]
+    fn heavy_tails_are_those_of_students_t() {
+        let rows = mnasnet().sample(100_000, 2, true).unwrap();
+        let draws = Draws::new(3, "accuracy");
+        // Central intervals of the t distribution, scaled: scipy.stats.t(nu).cdf(x * sqrt(nu / (nu - 2))).
+        for (freedom, inside) in [(3.0, SHARES[0]), (7.9, SHARES[1]), (f64::INFINITY, SHARES[2])] {
+            let sizes: Vec<f64> = rows.chunks_exact(28).map(|row| draws.student(row, 0, freedom).abs()).collect();
+            for (size, share) in [0.5, 1.0, 2.0, 4.0].into_iter().zip(inside) {
+                let found = sizes.iter().filter(|&&s| s <= size).count() as f64 / sizes.len() as f64;
+                // A standard error is at most 0.0016.
+                assert!((found - share).abs() < 0.007, "{freedom}: {found} within {size}, expected {share}");
+            }
+        }
     }
 
     #[test]
@@ -124,4 +159,9 @@ mod tests {
     }
 
     const GOLDEN: f64 = -0.6683097954674024;
+    const SHARES: [[f64; 4]; 3] = [
+        [0.54982, 0.81831, 0.95948, 0.99383],
+        [0.42101, 0.71900, 0.95025, 0.99825],
+        [0.38292, 0.68269, 0.95450, 0.99994],
+    ];
 }

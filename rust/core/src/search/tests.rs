@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::error::Error;
+use crate::measure::noise::Scatter;
 use crate::metric::{Direction, Link};
 use crate::search::problem::multilinear::Extension;
 use crate::space::definition::Space;
@@ -174,7 +175,7 @@ fn measurements_are_those_of_queries_and_halving_finds_good_means() {
     for (number, log) in all.iter().enumerate() {
         for (i, (row, score)) in log.rows.chunks_exact(space.width()).zip(&log.scores).enumerate().step_by(37) {
             let seed = Stream::of_evaluation(5, number as u64, i as u64 + 1);
-            assert_eq!(bench.query(0, row, seed, &run()).unwrap(), [*score]);
+            assert_eq!(bench.query(0, row, seed, Scatter::Repeat, &run()).unwrap(), [*score]);
         }
         assert!(!log.improvements.is_empty());
         // 27 once, 9 of them three times, 3 nine times, 1 of them 27 times: 81 measurements a bracket.
