@@ -13,7 +13,18 @@ from accelnas.cli.shared import run
 __all__ = ["app", "main"]
 
 # as --help lists their commands
-_QUERIES = ("info", "sample", "predict", "importances", "neighbourhood", "questions", "proofs", "search", "simulate")
+_QUERIES = (
+    "info",
+    "sample",
+    "predict",
+    "importances",
+    "neighbourhood",
+    "questions",
+    "proofs",
+    "search",
+    "simulate",
+    "report",
+)
 for module in (*_QUERIES, "fit", "tabulate", "tune", "evaluate", "reproduce", "compile"):
     import_module(f"accelnas.cli.{module}")
 for module in ("devices", "space", "data"):

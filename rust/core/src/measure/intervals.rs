@@ -36,7 +36,7 @@ impl Benchmark {
             (predictor.surrogate.members(), uncertainty.degrees_of_freedom.unwrap_or(f64::INFINITY));
         row_by_row(run, (rows, cards.len()), 1, |i, row, out: &mut [f64]| {
             let total = uncertainty.total(&cards, row, &members[i * of_one..][..of_one]);
-            out[0] = draws.measure(row, &[], means[i], predictor.link, Noise::OfErrors(total, freedom));
+            out[0] = draws.measure(row, &[], means[i], predictor.link, Noise::Errors(total, freedom));
             run.check()
         })
     }
