@@ -227,7 +227,10 @@ def test_errors(arguments, code, message):
 
 def test_missing_libraries_are_named_before_the_runs(monkeypatch):
     monkeypatch.setattr("accelnas.cli.simulate.find_spec", lambda _library: None)
-    assert "pip install 'accelnas[simulate]'" in failure("simulate", "local_search", "accuracy")
+    three = "local_search,random_search,nsga2"
+    assert "pip install 'accelnas[simulate]'" in failure("simulate", three, "accuracy")
+    assert "pip install 'accelnas[plots]'" in failure("simulate", "local_search", "accuracy", "--plot", "a.svg")
+    assert "a.jpg ends in 'jpg'; choose svg, pdf or png" in failure("best", "accuracy", "--plot", "a.jpg")
 
 
 def test_progress_says_how_good_the_best_is(bench):

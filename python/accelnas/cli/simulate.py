@@ -159,7 +159,7 @@ def _checkpoints(text: str | None, budget: int) -> np.ndarray[Any, np.dtype[np.i
 
 def _require_libraries(algorithms: int, plot: Path | None) -> None:
     """Refuse before the runs, not after them, what needs a library that is not there."""
-    wanted = {"scipy": "simulate"} | ({"scikit_posthocs": "simulate"} if algorithms > 2 else {})
+    wanted = dict.fromkeys(("scipy", "scikit_posthocs"), "simulate") if algorithms > 2 else {}
     for library, extra in (wanted | ({} if plot is None else {"matplotlib": "plots"})).items():
         if find_spec(library) is None:
             raise MissingExtraError(f"{library} is not installed; run: pip install 'accelnas[{extra}]'")

@@ -48,7 +48,7 @@ def draw_differences(
         beside = [last + step * (number + 4)] * 2
         axes.plot(beside, [min(ends), max(ends)], color=INK, linewidth=3, solid_capstyle="round")
     axes.set_xlim(1 - step, last + step * (len(groups) + 4))
-    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.set_ylim(max(len(labels), 1) - 0.5, -0.5)
     axes.set_xticks(range(1, last + 1))
     axes.set_yticks(range(len(labels)), list(map(literal, labels)))
     axes.tick_params(axis="y", length=0)

@@ -174,7 +174,7 @@ def form_of(path: str | PathLike[str]) -> str:
 
 
 def save(plot: Any, path: str | PathLike[str], form: Literal["svg", "pdf", "png"] | None = None) -> None:
-    """Write a plot to a file, in place of an older one only when complete; the same plot gives the same file.
+    """Write a plot to a file, in place of an older one only when complete; the same numbers give the same file.
 
     Parameters
     ----------
