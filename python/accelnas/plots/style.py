@@ -195,8 +195,10 @@ def save(plot: Any, path: str | PathLike[str], form: Literal["svg", "pdf", "png"
     Examples
     --------
     >>> import accelnas
+    >>> from tempfile import TemporaryDirectory
     >>> axes = accelnas.load("nasbench-macro").pareto_front(["accuracy", "params"]).plot()
-    >>> save(axes, "/tmp/front.pdf")
+    >>> with TemporaryDirectory() as folder:
+    ...     save(axes, f"{folder}/front.pdf")
     """
     form = form or form_of(path)  # type: ignore[assignment]
     if form not in FORMS:
