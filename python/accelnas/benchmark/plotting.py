@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Plots", "Plotting"]
 
-_SAMPLES = 20_000  # pairs of so many architectures are compared in seconds
+_SAMPLES = 5_000  # all pairs of so many architectures are compared in half a minute
 _INSIDE = 4  # names for which a legend has room among curves
 
 
@@ -146,7 +146,7 @@ class Plots:
         metrics : sequence of str, optional
             All by default.
         samples : int
-            2 to 20,000 architectures, ``space.sample(samples, seed)``.
+            2 to 5,000 architectures, ``space.sample(samples, seed)``.
         seed : int
             0 to 2**64 - 1.
         ax : matplotlib.axes.Axes, optional

@@ -45,7 +45,7 @@ def central_level(size: float, freedom: float | None) -> float:
     Examples
     --------
     >>> round(central_level(1.959964, None), 6), round(central_level(2.0, 4.0), 6)
-    (0.95, 0.952267)
+    (0.95, 0.952579)
     """
     if freedom is None:
         return math.erf(size / math.sqrt(2))

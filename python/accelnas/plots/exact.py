@@ -69,7 +69,7 @@ def draw_distribution(
         middle = float(np.mean(ends))
         axes.axvline(middle, color=INK, linewidth=1.2 if level == 0.5 else 0.7, linestyle="-" if level == 0.5 else ":")
         # texts of quantiles that are close would cover each other
-        if middle - last >= (edges[-1] - edges[0]) / 28:
+        if middle - last >= (edges[-1] - edges[0]) / 24:
             last = middle
             place, turned = (middle, 1.0), _TURNED
             percent = literal(f"{100 * level:g} %")

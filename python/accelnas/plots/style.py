@@ -62,7 +62,6 @@ STYLE: Any = {
     "axes.axisbelow": True,
     "grid.color": "#e6e9ed",
     "hatch.linewidth": 0.5,
-    "legend.fontsize": 7,
     "legend.frameon": True,
     "legend.framealpha": 0.85,
     "legend.edgecolor": "none",
@@ -244,7 +243,9 @@ def literal(text: str) -> str:
 def legend(owner: Any, handles: Mapping[str, Any], **options: Any) -> None:
     """Add a legend of names as they are; matplotlib leaves out those that begin with an underscore."""
     if handles:
-        found = owner.legend(list(handles.values()), [f" {literal(name)}" for name in handles], **options)
+        found = owner.legend(
+            list(handles.values()), [f" {literal(name)}" for name in handles], fontsize="small", **options
+        )
         for text, name in zip(found.get_texts(), handles, strict=True):
             text.set_text(literal(name))
 
