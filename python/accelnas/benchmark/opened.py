@@ -17,6 +17,7 @@ from accelnas.frozen import read_only
 from accelnas.metric import Metric
 from accelnas.models import derived
 from accelnas.models.importances import Importances, importances
+from accelnas.notebook import MOST, Table, Tabled
 from accelnas.space import Architectures, Space
 from accelnas.space.forms import unpack
 from accelnas.space.frames import check_output, framed
@@ -32,7 +33,7 @@ __all__ = ["Opened", "chosen"]
 Same = TypeVar("Same", bound="Opened")
 
 
-class Opened:
+class Opened(Tabled):
     """The part of `accelnas.Benchmark` that predicts."""
 
     def __init__(self, path: str | PathLike[str]) -> None:
@@ -42,6 +43,13 @@ class Opened:
 
     def __repr__(self) -> str:
         return f"<Benchmark {self.name}: {len(self.metrics)} metrics over {self.space!r}>"
+
+    def _table(self) -> Table:
+        rows = [
+            (m.name, m.unit, m.direction, m.noise, m.members, m.expression or m.description)
+            for m in list(self.metrics.values())[:MOST]
+        ]
+        return Table(("metric", "unit", "direction", "noise", "members", "what it is"), rows, len(self.metrics))
 
     @property
     def name(self) -> str:

@@ -15,6 +15,7 @@ from accelnas.arguments import check_seed, check_threads, check_whole
 from accelnas.caching import cached_property
 from accelnas.errors import SpaceError
 from accelnas.files import parse_toml, read_text
+from accelnas.notebook import MOST, Table, Tabled
 from accelnas.space.frames import encode
 from accelnas.space.parts import Architectures, Block, Choice, Rows, Variable
 from accelnas.space.spellings import Spellings
@@ -29,7 +30,7 @@ __all__ = ["Space", "mnasnet_space"]
 _DATA = Path(__file__).parents[1] / "data"
 
 
-class Space:
+class Space(Tabled):
     """A search space.
 
     Parameters
@@ -91,6 +92,18 @@ class Space:
 
     def __repr__(self) -> str:
         return f"<Space {self.name}: {len(self.variables)} variables, {self.size:,} architectures>"
+
+    def _table(self) -> Table:
+        rows = [(block.name, block.size, "; ".join(self._choices(block.name))) for block in self.blocks[:MOST]]
+        return Table(("block", "states", "choices"), rows, len(self.blocks))
+
+    def _choices(self, block: str) -> list[str]:
+        """Write the variables of a block, each with its choices."""
+        return [
+            f"{v.name} {', '.join(str(c).lower() for c in v.choices)}{' or inactive' if v.conditional else ''}"
+            for v in self.variables
+            if v.block == block
+        ]
 
     @property
     def name(self) -> str:

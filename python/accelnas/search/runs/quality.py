@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from accelnas import _core
-from accelnas._core import MAX_OBJECTIVES
 from accelnas.errors import SearchError
 from accelnas.exact.front import FrontResult
 from accelnas.exact.hypervolume import hypervolume, reference_point
-from accelnas.exact.questions import FrontQuestion
 from accelnas.exact.references import published_reference
-from accelnas.exact.solve import solve
+from accelnas.search.proven import exact_front
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,35 +23,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["exact_front", "igd_pluses", "normalised_hypervolumes"]
-
-
-def exact_front(setting: Setting) -> FrontResult:
-    """Give the exact front of what is sought, searched once.
-
-    Raises
-    ------
-    SearchError
-        If nothing exact is known, or there are not 2 to 5 objectives.
-    """
-    sought = setting.sought
-    if (
-        sought.function is not None
-        or sought.formulation is not None
-        or not 2 <= len(sought.objectives) <= MAX_OBJECTIVES
-    ):
-        raise SearchError(f"an exact front needs 2 to {MAX_OBJECTIVES} metrics as objectives, not {sought}; use regret")
-    if sought.penalty is not None and sought.constraints:
-        raise SearchError("the front under a penalty is not known; leave penalty out")
-    cache = setting.bench._proven
-    key = ("front", str(sought), setting.allowed)
-    if key not in cache:
-        objectives = [(o.metric, o.direction) for o in sought.objectives]
-        limits = {c.metric: (c.lower, c.upper) for c in sought.constraints}
-        within: Any = setting.within()
-        cache[key] = solve(setting.bench, FrontQuestion(objectives, limits, within))
-    front: FrontResult = cache[key]
-    return front
+__all__ = ["igd_pluses", "normalised_hypervolumes"]
 
 
 def normalised_hypervolumes(
