@@ -19,11 +19,12 @@ from accelnas.leaderboard import LeaderboardTask, Record, record, tasks
 from accelnas.leaderboard.task import FOLDER, prove, read_task
 
 ENTRIES = Path(__file__).parents[1] / "leaderboard"
-ONE = ("random_search", "local_search", "regularized_evolution", "simulated_annealing", "reinforce")
+ONE = ("random_search", "local_search", "regularized_evolution", "simulated_annealing")
+UNCONSTRAINED = ("reinforce",)
 SEVERAL = ("random_search", "nsga2", "nsga3", "moead")
-ADAPTED = ("pymoo_nsga2", "optuna_tpe", "optuna_nsga2")
-LEFT_OUT = {"accel-nasbench/accuracy-noisy@1": ADAPTED, "accel-nasbench/accuracy-zcu102-5ms@1": ADAPTED}
-"""Entries that would take minutes to check and tell little more."""
+NOISY = ("successive_halving",)
+ADAPTED = ("pymoo_nsga2", "optuna_nsga2")  # where constraints and noise leave them as they are meant
+QUICK = ("optuna_tpe",)  # where a run takes seconds, not minutes
 
 
 def entered(task: LeaderboardTask) -> list[str]:
@@ -32,10 +33,13 @@ def entered(task: LeaderboardTask) -> list[str]:
     Examples
     --------
     >>> entered(tasks()["accel-nasbench/accuracy-noisy@1"])[-1]
-    'successive_halving'
+    'reinforce'
     """
-    own = [*(SEVERAL if len(task.objectives) > 1 else ONE), *ADAPTED, *(["successive_halving"] if task.noise else [])]
-    return [name for name in own if name not in LEFT_OUT.get(str(task), ())]
+    several, small = len(task.objectives) > 1, task.budget <= 150
+    native = [*(SEVERAL if several else ONE), *(NOISY if task.noise else ())]
+    native += UNCONSTRAINED if not several and not task.constraints else ()
+    adapted = () if task.noise or task.constraints else ADAPTED
+    return [*native, *adapted, *(QUICK if small and not several else ())]
 
 
 def prove_tasks(unreleased: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
@@ -18,6 +17,8 @@ from accelnas.errors import SearchError
 from accelnas.search.algorithms import ALGORITHMS, native_algorithm, to_spec
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from accelnas.search.protocol import UserAlgorithm
 
 __all__ = ["ADAPTED", "Entrant", "entrant", "missing"]

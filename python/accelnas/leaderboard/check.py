@@ -1,4 +1,4 @@
-"""Checks records: everything that they report is computed again, and their runs are made again where that is possible."""
+"""Checks records: all that they report is computed again, and their runs are made again where that is possible."""
 
 from __future__ import annotations
 
@@ -134,9 +134,7 @@ def check_folder(
     return Checked(tuple(entries), tuple(faults))
 
 
-def _entry(
-    path: Path, file: str, before: list[Entry], reruns: int | None, threads: int | None
-) -> Entry | list[Fault]:
+def _entry(path: Path, file: str, before: list[Entry], reruns: int | None, threads: int | None) -> Entry | list[Fault]:
     record = Record.load(path)
     for entry in before:
         same = entry.record.task == record.task and str(entry.record.entrant) == str(record.entrant)

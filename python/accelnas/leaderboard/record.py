@@ -166,7 +166,9 @@ def _entrant(fields: Fields) -> Entrant:
     fields.end()
     check_name(name, kind)
     for text, value in (*settings.items(), *libraries.items()):
-        if not _is_ordinary(text) or not (value is None or isinstance(value, (bool, int, float)) or _is_ordinary(value)):
+        if not _is_ordinary(text) or not (
+            value is None or isinstance(value, (bool, int, float)) or _is_ordinary(value)
+        ):
             raise fields.wrong("settings or libraries", (text, value), "short names, and numbers or short texts")
     wanted = {ADAPTED[name].library} if kind == "adapter" else set(libraries) if kind == "foreign" else set()
     if set(libraries) != wanted:
@@ -211,9 +213,6 @@ def _run(fields: Fields, task: LeaderboardTask, seed: int, whole: bool) -> RunRe
     m = len(task.objectives)
     values = fields.rows("values", count, m)
     losses = fields.optional_numbers("losses", len(task.budgets))
-    found = RunRecord(
-        seed, at, tuple(architectures), tuple(map(tuple, values)), tuple(losses), fields.digest("sha256")
-    )
+    found = RunRecord(seed, at, tuple(architectures), tuple(map(tuple, values)), tuple(losses), fields.digest("sha256"))
     fields.end()
     return found
-
