@@ -170,6 +170,8 @@ def check_record(
     """
     task = load_task(record.task)
     task.setting()
+    if record.entrant.kind == "native":
+        run(task, record.entrant.algorithm, 0, 1, threads)  # refuses settings that are none, whatever is made again
     why = missing(record.entrant)
     number = 0 if why else min(len(record.runs), len(record.runs) if reruns is None else reruns)
     if not why and number < len(record.runs):

@@ -86,8 +86,8 @@ def _section(table: Standings, number_of: int) -> str:
 <svg width="0" height="0" style="position: absolute" aria-hidden="true" focusable="false"><defs>{lines}</defs></svg>
 <div class="scroll" role="region" aria-labelledby="{name}" tabindex="0">
 <table>
-<caption>{escape(caption(table))} Curves: mean over evaluations, both axes logarithmic, beside those of the others.\
-</caption>
+<caption><span>{escape(caption(table))} Curves: the mean over evaluations, both axes logarithmic, beside those of the
+others.</span></caption>
 <thead>
 <tr><th scope="col" class="number">rank</th><th scope="col">algorithm</th>{budgets}<th scope="col">curve</th>\
 <th scope="col">from</th><th scope="col">checked</th></tr>

@@ -226,8 +226,9 @@ def tasks() -> Mapping[str, LeaderboardTask]:
     >>> task.budgets, task.runs, round(task.best, 2)
     ((20, 50, 150), 20, 73.49)
     """
-    files = sorted(FOLDER.glob("*/*.toml"), key=lambda path: (list(benchmarks()).index(path.parent.name), path.name))
-    return MappingProxyType({str(task): task for task in map(read_task, files)})
+    found = map(read_task, FOLDER.glob("*/*.toml"))
+    order = sorted(found, key=lambda task: (list(benchmarks()).index(task.benchmark), task.name, task.version))
+    return MappingProxyType({str(task): task for task in order})
 
 
 def load_task(name: str) -> LeaderboardTask:
