@@ -198,9 +198,9 @@ def altered(content):
             (("runs", 3, "architectures", place), own["architectures"][place] ^ 1),
             (("runs", 3, "architectures", place), 15_625),
             (("runs", 3, "values", place, 0), own["values"][place][0] + 1e-5),
-            (("runs", 3, "losses", place), (own["losses"][place] or 0) + 1e-12),
-            (("runs", 3, "losses", place), None),
         ]
+    for place, loss in enumerate(own["losses"]):
+        changes += [(("runs", 3, "losses", place), loss + 1e-12), (("runs", 3, "losses", place), None)]
     for path, value in changes:
         new = copy.deepcopy(content)
         part = new
@@ -228,7 +228,8 @@ def test_every_alteration_is_found_and_named(native, tmp_path):
     content = plain(native)
     for number, (path, new) in enumerate(altered(content)):
         assert not check_folder(saved(tmp_path / f"a{number}", new), reruns=0).passed, path  # by the digest
-        (fault,) = check_folder(saved(tmp_path / f"b{number}", signed(new))).faults
+        fault, *others = check_folder(saved(tmp_path / f"b{number}", signed(new))).faults
+        assert not others or path[0] == "algorithm", path
         assert fault.file == "entry.json", path
         if path[0] == "runs" and path[2] not in ("seed", "sha256"):
             assert "seed 3" in fault.reason or "runs[3]" in fault.reason, (path, fault)
@@ -295,7 +296,7 @@ def test_damaged_and_hostile_files_are_faults(native, tmp_path):
             if path == ("accelnas",) and isinstance(odd, str) and odd.isascii():
                 continue  # a text, which nothing depends on
             try:
-                new = signed(new)
+                new = new if path == ("sha256",) else signed(new)
             except (accelnas.SearchError, ValueError, UnicodeEncodeError):
                 new["sha256"] = "0" * 64
             with_odd = json.dumps(new) if odd != 10**400 else json.dumps(new).replace(json.dumps(odd), "1" + "0" * 400)
