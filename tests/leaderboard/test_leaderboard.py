@@ -155,9 +155,14 @@ def test_own_algorithms_and_loops_give_the_same_record():
         trial.evaluate(trial.space.at(list(own.architectures)))
         loops.append(trial)
     assert record_trials(loops, "guesses") == made
-    for name in (None, "nsga2", "", "a\nb", "<b>"):
+    for name in (None, "nsga2", "", "a\nb", "<b>", "=1+1"):
         with pytest.raises(accelnas.SearchError, match="name is"):
             record(CELLS, guesses, name=name)
+    for settings in ({"": 1}, {"a": "<b>"}, {"a": [1]}, {"a": "x" * 81}, {f"a{i}": i for i in range(21)}):
+        with pytest.raises(accelnas.SearchError, match="settings of"):
+            record_trials(loops, "guesses", settings)
+    with pytest.raises(accelnas.SearchError, match="libraries of guesses have 'x' = 1"):
+        record_trials(loops, "guesses", libraries={"x": 1})
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from accelnas.leaderboard.algorithms import ADAPTED, Entrant
 from accelnas.leaderboard.check import Checked, Entry, Fault, check_folder, check_record
 from accelnas.leaderboard.record import Record, RunRecord
 from accelnas.leaderboard.runs import Trial, record, record_trials
-from accelnas.leaderboard.task import LeaderboardTask, Proof, load_task, tasks
+from accelnas.leaderboard.task import LeaderboardTask, Proof, load_task, prove, tasks
 
 __all__ = [
     "ADAPTED",
@@ -20,6 +20,7 @@ __all__ = [
     "check_folder",
     "check_record",
     "load_task",
+    "prove",
     "record",
     "record_trials",
     "tasks",

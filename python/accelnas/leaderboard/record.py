@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accelnas._core import __version__
+from accelnas.arguments import shown
 from accelnas.errors import SearchError
 from accelnas.exact.fields import Fields
 from accelnas.exact.files import read_json, sha256_of
@@ -29,6 +30,7 @@ __all__ = ["Record", "RunRecord", "digest"]
 
 FORMAT, VERSION = "accelnas leaderboard record", 1
 _LONGEST = 80  # characters of a name
+_MOST = 20  # settings or libraries
 _ORDINARY = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _-+.,:()/")
 
 
@@ -162,39 +164,42 @@ def digest(history: History) -> str:
 def _entrant(fields: Fields) -> Entrant:
     kind = fields.text("kind", ("native", "adapter", "foreign"))
     name = fields.text("name", {"native": tuple(ALGORITHMS), "adapter": tuple(ADAPTED)}.get(kind, ()))
-    settings, libraries = dict(fields.mapping("settings")), dict(fields.mapping("libraries"))
+    found = Entrant(name, kind, dict(fields.mapping("settings")), dict(fields.mapping("libraries")))
     fields.end()
-    check_name(name, kind)
-    for text, value in (*settings.items(), *libraries.items()):
-        if not _is_ordinary(text) or not (
-            value is None or isinstance(value, (bool, int, float)) or _is_ordinary(value)
-        ):
-            raise fields.wrong("settings or libraries", (text, value), "short names, and numbers or short texts")
-    wanted = {ADAPTED[name].library} if kind == "adapter" else set(libraries) if kind == "foreign" else set()
-    if set(libraries) != wanted:
-        raise fields.wrong("libraries", libraries, f"versions of {', '.join(wanted) or 'none'}")
-    found = Entrant(name, kind, settings, libraries)
+    check_described(found)
+    wanted = {ADAPTED[name].library} if kind == "adapter" else set() if kind == "native" else set(found.libraries)
+    if set(found.libraries) != wanted:
+        raise fields.wrong("libraries", found.libraries, f"versions of {', '.join(wanted) or 'none'}")
     if kind != "foreign":
         _ = found.algorithm  # refuses settings that it has not
     return found
 
 
-def check_name(name: str, kind: str = "foreign") -> None:
-    """Refuse a name of a foreign algorithm that is long, odd, or that of another one.
+def check_described(entrant: Entrant) -> None:
+    """Refuse names and settings that are long or odd, and a foreign algorithm with the name of another one.
 
     Raises
     ------
     SearchError
-        If it is.
+        If there are such.
     """
+    name, allowed = entrant.name, f"1 to {_LONGEST} letters, digits, spaces and _-+.,:()/, a letter or digit first"
     if not _is_ordinary(name):
-        raise SearchError(f"name is {name!r}; choose 1 to {_LONGEST} letters, digits, spaces and _-+.,:()/")
-    if kind == "foreign" and name.partition(" (")[0] in {*ALGORITHMS, *ADAPTED}:
+        raise SearchError(f"name is {shown(name)}; choose {allowed}")
+    if entrant.kind == "foreign" and name.partition(" (")[0] in {*ALGORITHMS, *ADAPTED}:
         raise SearchError(f"name is {name!r}, which is the name of an algorithm of accelnas; choose another")
+    for what, values in (("settings", entrant.settings), ("libraries", entrant.libraries)):
+        if len(values) > _MOST:
+            raise SearchError(f"there are {len(values)} {what} of {name}; give {_MOST} at most")
+        for key, value in values.items():
+            is_plain = value is None or isinstance(value, (bool, int, float))
+            if not _is_ordinary(key) or not (_is_ordinary(value) or (is_plain and what == "settings")):
+                raise SearchError(f"{what} of {name} have {shown(key)} = {shown(value)}; give numbers, or {allowed}")
 
 
 def _is_ordinary(text: object) -> bool:
-    return isinstance(text, str) and 0 < len(text) <= _LONGEST and set(text) <= _ORDINARY and text.strip() == text
+    # what begins with a sign is a formula to spreadsheets
+    return isinstance(text, str) and 0 < len(text) <= _LONGEST and set(text) <= _ORDINARY and text[0].isalnum()
 
 
 def _run(fields: Fields, task: LeaderboardTask, seed: int, whole: bool) -> RunRecord:

@@ -10,7 +10,7 @@ from accelnas import _core
 from accelnas.arguments import check_seed
 from accelnas.errors import SearchError
 from accelnas.leaderboard.algorithms import Entrant, entrant
-from accelnas.leaderboard.record import Record, RunRecord, check_name, digest
+from accelnas.leaderboard.record import Record, RunRecord, check_described, digest
 from accelnas.leaderboard.task import LeaderboardTask, load_task
 from accelnas.search.algorithms import ALGORITHMS
 from accelnas.search.runs.quality import hypervolumes_so_far
@@ -174,8 +174,9 @@ def record(
 
 
 def _foreign(name: str, settings: Mapping[str, Any] | None, libraries: Mapping[str, str] | None = None) -> Entrant:
-    check_name(name)
-    return Entrant(name, "foreign", dict(settings or {}), dict(libraries or {}))
+    found = Entrant(name, "foreign", dict(settings or {}), dict(libraries or {}))
+    check_described(found)
+    return found
 
 
 class Trial:
