@@ -27,7 +27,7 @@ _QUERIES = (
 )
 for module in (*_QUERIES, "fit", "tabulate", "tune", "evaluate", "reproduce", "compile"):
     import_module(f"accelnas.cli.{module}")
-for module in ("devices", "space", "data"):
+for module in ("leaderboard", "devices", "space", "data"):
     app.add_typer(import_module(f"accelnas.cli.{module}").group, name=module)
 import_module("accelnas.cli.configspace")  # a command of space
 

@@ -99,7 +99,7 @@ def parse_algorithms(names: str, settings: Sequence[str] | None) -> dict[str, An
             known = "; ".join(f"{label} has {', '.join(settings_of(one)) or 'none'}" for label, one in chosen.items())
             raise typer.BadParameter(f"--set {text!r}; write NAME=VALUE with a setting of the algorithms: {known}")
         for label in having:
-            chosen[label] = replace(chosen[label], **{name: _value(written.strip())})
+            chosen[label] = replace(chosen[label], **{name: setting_value(written.strip())})
     return chosen
 
 
@@ -108,7 +108,7 @@ def settings_of(algorithm: object) -> dict[str, Any]:
     return asdict(algorithm) if is_dataclass(algorithm) and not isinstance(algorithm, type) else {}
 
 
-def _value(text: str) -> Any:
+def setting_value(text: str) -> Any:
     """Read a number or a truth value; anything else is text."""
     try:
         return json.loads(text.lower())

@@ -38,6 +38,7 @@ EXTRAS = {
     "sklearn": "build",
     "skops": "build",
     "threadpoolctl": "build",
+    "tomli": "build",
     "treelite": "build",
     "xgboost": "build",
 }

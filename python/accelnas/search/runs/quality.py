@@ -14,16 +14,17 @@ from accelnas.exact.references import published_reference
 from accelnas.search.proven import exact_front
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
+    from accelnas.search.objective import Sought
     from accelnas.search.problem import Setting
     from accelnas.search.runs.logs import Logs
 
     Floats = NDArray[np.float64]
 
-__all__ = ["igd_pluses", "normalised_hypervolumes"]
+__all__ = ["hypervolumes_so_far", "igd_pluses", "normalised_hypervolumes"]
 
 
 def normalised_hypervolumes(
@@ -41,8 +42,7 @@ def normalised_hypervolumes(
     whole = hypervolume(points, corner, list(sought.directions.values()))
     if not whole > 0:
         raise SearchError(f"no point of the front is better than the reference point {corner}; give a worse one")
-    volumes: NDArray[np.float64] = _each(setting, logs, scores, np.array(corner)) / whole
-    return volumes
+    return hypervolumes_so_far(sought, scores, logs.starts, corner) / whole
 
 
 def _points(setting: Setting, front: FrontResult | ArrayLike | None) -> Floats:
@@ -62,9 +62,12 @@ def _points(setting: Setting, front: FrontResult | ArrayLike | None) -> Floats:
     return points
 
 
-def _each(setting: Setting, logs: Logs, scores: Floats, corner: NDArray[np.float64]) -> NDArray[np.float64]:
-    gains = (scores - corner) * setting.sought.signs
-    return _core.hypervolumes(np.ascontiguousarray(np.nan_to_num(gains, nan=-1.0)), logs.starts)
+def hypervolumes_so_far(
+    sought: Sought, scores: Floats, starts: NDArray[np.int64], corner: Sequence[float]
+) -> NDArray[np.float64]:
+    """Give the hypervolume of each run up to each improvement: float64 (n,); infeasible ones (NaN) add nothing."""
+    gains = (scores - np.array(corner)) * sought.signs
+    return _core.hypervolumes(np.ascontiguousarray(np.nan_to_num(gains, nan=-1.0)), starts)
 
 
 def igd_pluses(
