@@ -153,8 +153,12 @@ impl Benchmark {
             let reason = "is a quantile, which pages compute from the metric itself; leave it out";
             return Err(self.refused(metric, reason.to_owned()));
         }
-        let bytes =
-            artifact::to_bytes(&self.space, &self.header(metric)?, &predictor.surrogate, predictor.uncertainty.as_ref())?;
+        let bytes = artifact::to_bytes(
+            &self.space,
+            &self.header(metric)?,
+            &predictor.surrogate,
+            predictor.uncertainty.as_ref(),
+        )?;
         pack(&bytes)
     }
 

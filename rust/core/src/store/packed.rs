@@ -83,15 +83,13 @@ pub fn unpack(bytes: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// A safetensors file with some tensors changed.
-fn rewritten(
-    bytes: &[u8],
-    change: impl FnOnce(&Reader<'_>, &mut Vec<Tensor>) -> Read<()>,
-) -> Result<Vec<u8>> {
+fn rewritten(bytes: &[u8], change: impl FnOnce(&Reader<'_>, &mut Vec<Tensor>) -> Read<()>) -> Result<Vec<u8>> {
     let fail = |e: &dyn std::fmt::Display| Error::model(format!("not an artifact that pages hold: {e}"));
     let file = SafeTensors::deserialize(bytes).map_err(|e| fail(&e))?;
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| fail(&e))?;
     let metadata: Option<HashMap<String, String>> = metadata.metadata().clone();
-    let own = |(name, view): (String, TensorView<'_>)| (name, view.dtype(), view.shape().to_vec(), view.data().to_vec());
+    let own =
+        |(name, view): (String, TensorView<'_>)| (name, view.dtype(), view.shape().to_vec(), view.data().to_vec());
     let mut tensors: Vec<Tensor> = file.tensors().into_iter().map(own).collect();
     change(&Reader::new(&file), &mut tensors).map_err(|reason| fail(&reason))?;
     tensors.sort_by(|a, b| a.0.cmp(&b.0));
