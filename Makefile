@@ -17,7 +17,7 @@ MATURIN := env -u CONDA_PREFIX VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin
 QUIETLY := @scripts/quietly.sh
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help preflight develop demo test quick lint rust-lint python-lint rust-test python-test training-test smoke leaderboard fuzz stress bench wheel matrix clean
+.PHONY: help preflight develop demo test quick lint rust-lint python-lint rust-test python-test training-test smoke leaderboard browser-test web fuzz stress bench wheel matrix clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -102,6 +102,14 @@ training-test: $(TRAINING)/.built ## types, tests and docstrings of accelnas-tra
 
 smoke: $(VENV)/.developed ## build the wheel and try it in an empty environment
 	@VENV=$(VENV) scripts/smoke.sh
+
+browser-test: $(VENV)/.developed ## try pages in a Chromium of this machine
+	@$(BIN)/python -m pytest -n $(JOBS) --quiet tests/pages
+
+web: ## build the core for pages, which is committed: any change of predictions needs it
+	@rustup target add --quiet wasm32-unknown-unknown
+	$(QUIETLY) "building the core for pages" cargo build --profile web --target wasm32-unknown-unknown --package accelnas-web
+	@cp target/wasm32-unknown-unknown/web/accelnas_web.wasm python/accelnas/pages/assets/core.wasm
 
 wheel: $(VENV)/.developed ## build the abi3 wheel into dist/
 	@VENV=$(VENV) scripts/wheel.sh dist
