@@ -33,7 +33,7 @@ EXACT_SIZE = 10_000_000
 _BINS = 1024
 _SAMPLES = 1_000_000
 _SECONDS = 60.0  # of a front, before what is known of it is taken
-_SCRIPTS = ("uplot.js", "format.js", "charts.js", "engine.js", "explorer.js")
+_SCRIPTS = ("uplot.js", "format.js", "charts.js", "theme.js", "engine.js", "explorer.js")
 
 
 def explorer(

@@ -277,13 +277,6 @@ function showDistribution() {
 
 // --- start -----------------------------------------------------------------------------------------------------------
 
-function theme() {
-  const isDark = getComputedStyle(document.documentElement).colorScheme.startsWith("dark")
-    || (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
-  document.documentElement.dataset.theme = isDark ? "light" : "dark";
-  Charts.redraw();
-}
-
 async function start() {
   makeVariables();
   makeFront();
@@ -293,7 +286,6 @@ async function start() {
   of("text").addEventListener("change", (event) => choose({ text: event.target.value }));
   of("random").addEventListener("click", () => choose({ seed: state.seed++ }));
   of("pin").addEventListener("click", pin);
-  of("theme").addEventListener("click", theme);
   const forms = ["Python", "string", "index", ...(DATA.strings ? ["block strings"] : [])];
   of("copies").append("copy as", ...forms.map((form) => element("button", { type: "button", onclick: () => copy(form) }, form)));
   state.core = await Engine.start(DATA.toml);
