@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from accelnas._core import __version__
 from accelnas.leaderboard.ranking import RESAMPLES
 from accelnas.leaderboard.standings import caption
+from accelnas.pages.document import document
 from accelnas.reports import number
 
 if TYPE_CHECKING:
@@ -36,42 +36,25 @@ again and were the same. That a foreign algorithm found what its record lists is
 
 def to_html(tables: Sequence[Standings]) -> str:
     """Write the page."""
-    style = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
     links = "\n".join(f'<li><a href="#task-{i}">{escape(str(t.task))}</a></li>' for i, t in enumerate(tables))
     sections = "\n".join(_section(table, i) for i, table in enumerate(tables))
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>accelnas leaderboard</title>
-<style>
-{style}</style>
-</head>
-<body>
-<a class="skip" href="#tasks">Skip to the tables</a>
-<header>
-<h1>accelnas leaderboard</h1>
-</header>
+    body = f"""<section class="wide" aria-labelledby="reading">
+<h2 id="reading">How to read it</h2>
+{_READING}
 <nav aria-label="Tasks">
 <ul>
 {links}
 </ul>
 </nav>
-<section aria-labelledby="reading">
-<h2 id="reading">How to read it</h2>
-{_READING}
 </section>
-<main id="tasks" tabindex="-1">
-{sections}
-</main>
-<footer>
-<p>Made by accelnas {escape(__version__)} from records that <code>accelnas leaderboard check</code> checks.</p>
-</footer>
-</body>
-</html>
-"""
+{sections}"""
+    return document(
+        "accelnas leaderboard",
+        "search algorithms, ranked by what they lost",
+        body,
+        styles=["leaderboard.css"],
+        footer=f"Made by accelnas {__version__} from records that accelnas leaderboard check checks.",
+    )
 
 
 def _section(table: Standings, number_of: int) -> str:
@@ -80,7 +63,7 @@ def _section(table: Standings, number_of: int) -> str:
     points = _points(table)
     lines = "".join(f'<polyline id="{name}-{i}" points="{text}"/>' for i, text in enumerate(points))
     rows = "\n".join(_row(table, i, name) for i in range(len(table.rows)))
-    return f"""<section aria-labelledby="{name}">
+    return f"""<section class="wide" aria-labelledby="{name}">
 <h2 id="{name}">{escape(str(task))}</h2>
 {_facts(table)}
 <svg width="0" height="0" style="position: absolute" aria-hidden="true" focusable="false"><defs>{lines}</defs></svg>

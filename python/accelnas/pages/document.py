@@ -20,6 +20,8 @@ _HEAD = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="generator" content="accelnas">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; \
+script-src 'unsafe-inline' 'wasm-unsafe-eval'">
 <title>{title}</title>
 <style>
 {style}
@@ -47,9 +49,10 @@ def document(
     title: str,
     subtitle: str,
     body: str,
-    data: Mapping[str, Any],
-    scripts: Sequence[str],
     *,
+    data: Mapping[str, Any] | None = None,
+    scripts: Sequence[str] = ("theme.js",),
+    styles: Sequence[str] = (),
     blobs: Mapping[str, bytes] | None = None,
     footer: str = "",
 ) -> str:
@@ -61,22 +64,23 @@ def document(
         Plain text.
     body : str
         HTML inside of the page's main part.
-    data : mapping
+    data : mapping, optional
         What scripts find as JSON in the element ``data``; infinite and undefined numbers are refused.
-    scripts : sequence of str
-        Names of assets, in their order.
+    scripts, styles : sequence of str
+        Names of assets, in their order; styles besides those of every page.
     blobs : mapping of str to bytes, optional
         What scripts find by these names, deflated and in base64.
     """
-    style = "\n".join(asset(name).decode() for name in ("uplot.css", "style.css"))
+    style = "\n".join(asset(name).decode() for name in ("uplot.css", "style.css", *styles))
     parts = [
         _HEAD.format(
             title=html.escape(title), subtitle=html.escape(subtitle), footer=html.escape(footer), body=body, style=style
         )
     ]
-    # in a script element nothing but its end has a meaning
-    text = json.dumps(data, allow_nan=False, separators=(",", ":"), ensure_ascii=True).replace("<", "\\u003c")
-    parts.append(f'<script type="application/json" id="data">{text}</script>')
+    if data is not None:
+        # in a script element nothing but its end has a meaning
+        text = json.dumps(data, allow_nan=False, separators=(",", ":"), ensure_ascii=True).replace("<", "\\u003c")
+        parts.append(f'<script type="application/json" id="data">{text}</script>')
     for name, blob in (blobs or {}).items():
         packed = base64.b64encode(zlib.compress(blob, 9)).decode()
         parts.append(f'<script type="application/octet-stream" id="{html.escape(name, quote=True)}">{packed}</script>')

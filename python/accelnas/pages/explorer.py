@@ -49,7 +49,7 @@ def explorer(
     """Write a page that predicts any architecture of a benchmark's space, and shows where it stands.
 
     The page holds the metrics' tables and the package's core as WebAssembly: predictions are those of
-    `Benchmark.predict` in float64, standard deviations differ by some millionths.
+    `Benchmark.predict` in float64, standard deviations differ by less than a ten-thousandth for most.
 
     Parameters
     ----------
@@ -121,8 +121,8 @@ def explorer(
         f"{bench.name}: {len(chosen)} metrics",
         f"{size} architectures of {bench.space.name}",
         body,
-        data,
-        _SCRIPTS,
+        data=data,
+        scripts=_SCRIPTS,
         blobs={"core": asset("core.wasm"), **blobs},
         footer="Values are predictions of surrogates; the fronts are exact for these predictions.",
     )

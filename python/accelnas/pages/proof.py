@@ -56,8 +56,8 @@ def proof(certificate: Certificate) -> str:
         f"{title}: {asked}" if asked else title,
         f"{certificate.size:,} architectures of {certificate.space['name']}",
         asset("proof.html").decode(),
-        data,
-        _SCRIPTS,
+        data=data,
+        scripts=_SCRIPTS,
         footer=f"Made of a certificate of {certificate.date}, accelnas {certificate.engine['accelnas']}; "
         "accelnas verify checks it.",
     )

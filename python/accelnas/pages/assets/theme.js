@@ -5,5 +5,5 @@ document.getElementById("theme").addEventListener("click", () => {
   const root = document.documentElement;
   const isDark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = isDark ? "light" : "dark";
-  Charts.redraw();
+  if (typeof Charts !== "undefined") Charts.redraw();
 });
