@@ -13,6 +13,7 @@ from accelnas import _core
 from accelnas.arguments import check_choice, check_direction, check_threads
 from accelnas.caching import cached_property
 from accelnas.errors import MetricError
+from accelnas.exact.objectives import known_metric
 from accelnas.frozen import read_only
 from accelnas.metric import Metric
 from accelnas.models import derived
@@ -259,6 +260,7 @@ class Opened(Tabled):
         """
         if (
             type(metrics) is str
+            and metrics.isascii()  # the core reads no text that is no Unicode
             and return_std is False
             and threads is None
             and dtype == "float32"
@@ -329,4 +331,5 @@ class Opened(Tabled):
 
 def chosen(known: Mapping[str, Metric], metrics: str | Sequence[str] | None) -> list[str]:
     """Names of metrics that were asked for; all by default."""
-    return list(known) if metrics is None else [metrics] if isinstance(metrics, str) else list(metrics)
+    names = list(known) if metrics is None else [metrics] if isinstance(metrics, str) else list(metrics)
+    return [known_metric(known, name) for name in names]

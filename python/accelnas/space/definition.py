@@ -17,7 +17,7 @@ from accelnas.errors import SpaceError
 from accelnas.files import parse_toml, read_text
 from accelnas.notebook import MOST, Table, Tabled
 from accelnas.space.frames import encode
-from accelnas.space.parts import Architectures, Block, Choice, Rows, Variable
+from accelnas.space.parts import Architectures, Block, Choice, Rows, Variable, parsed
 from accelnas.space.spellings import Spellings
 
 if TYPE_CHECKING:
@@ -63,7 +63,10 @@ class Space(Tabled):
     """
 
     def __init__(self, toml: str) -> None:
-        self._core = _core.Space(toml)
+        try:
+            self._core = _core.Space(toml)
+        except UnicodeEncodeError:
+            raise SpaceError("the definition has half a character, which no TOML holds; leave it out") from None
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Space:
@@ -384,7 +387,7 @@ class Space(Tabled):
         for row, text in enumerate(texts):
             if not isinstance(text, str):
                 raise SpaceError(f"row {row}: {text!r} is not an architecture of {self.name!r}; give a string")
-        return self.encode(self._core.parse(texts))
+        return self.encode(parsed(self, texts))
 
 
 def _steps(n: int, size: int) -> Iterator[int]:
