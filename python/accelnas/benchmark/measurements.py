@@ -219,7 +219,7 @@ class Measurements(Opened):
         --------
         >>> import accelnas
         >>> accelnas.load().degrees_of_freedom("accuracy")
-        inf
+        14.1
         """
         found = self._core.degrees_of_freedom(self._position(metric))
         return math.inf if found is None else found

@@ -134,7 +134,7 @@ class Opened(Tabled):
         >>> import accelnas
         >>> bench = accelnas.load().derive("time_a100", "1000 / throughput_a100", unit="ms", direction="minimise")
         >>> bench.metrics["time_a100"].exact, bench.metrics["time_a100"].link
-        (True, 'identity')
+        (True, 'floored')
         >>> bench = bench.derive("reward", "accuracy * (time_a100 / 0.2) ** -0.07", direction="maximise")
         >>> bench.metrics["reward"].exact
         False
