@@ -120,7 +120,7 @@ impl Benchmark {
         let is_exact = self.metrics()[metric].noise == Some(0.0);
         uncertainty.ok_or_else(|| match is_exact {
             true => self.refused(metric, format!("is exact, without {what}; use its predictions")),
-            false => self.lacks(metric, what, "fit it with accelnas.build, which records them"),
+            false => self.lacks(metric, what, "fit it with accelnas.fitting, which records them"),
         })
     }
 
