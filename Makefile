@@ -107,7 +107,7 @@ browser-test: $(VENV)/.developed ## try pages in a Chromium of this machine
 	@$(BIN)/python -m pytest -n $(JOBS) --quiet tests/pages
 
 web: ## build the core for pages, which is committed: any change of predictions needs it
-	@rustup target add --quiet wasm32-unknown-unknown
+	@rustup --quiet target add wasm32-unknown-unknown
 	$(QUIETLY) "building the core for pages" cargo build --profile web --target wasm32-unknown-unknown --package accelnas-web
 	@cp target/wasm32-unknown-unknown/web/accelnas_web.wasm python/accelnas/pages/assets/core.wasm
 

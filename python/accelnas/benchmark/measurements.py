@@ -76,10 +76,9 @@ class Measurements(Opened):
 
         The prediction and a Gaussian draw of the metric's noise, added on the scale of the link. It is
         what one more run of the *same* architecture scatters by; how far the prediction itself may be
-        off is the standard deviation that `Benchmark.predict` gives: ``std="total"`` draws what a first measurement may
-        be.
-        Of a complete table with its repeats (`accelnas.fitting.tabulate`) it is one of the values that were measured of
-        the architecture, each as likely.
+        off is the standard deviation that `Benchmark.predict` gives, and ``std="total"`` draws from: what a first
+        measurement may be. Of a complete table with its repeats (`accelnas.fitting.tabulate`) it is one of the values
+        that were measured of the architecture, each as likely.
 
         Parameters
         ----------

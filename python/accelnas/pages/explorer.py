@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from accelnas.exact.estimates import estimate
 from accelnas.exact.options import RunOptions
 from accelnas.exact.questions import BestQuestion, DistributionQuestion, FrontQuestion
 from accelnas.exact.solve import solve
+from accelnas.models.derived import is_sum
 from accelnas.pages.document import asset, document
 from accelnas.space import mnasnet_space
 from accelnas.spaces import mnasnet_block
@@ -32,7 +34,7 @@ EXACT_SIZE = 10_000_000
 """Architectures up to which distributions are exact without being asked for."""
 _BINS = 1024
 _SAMPLES = 1_000_000
-_SECONDS = 60.0  # of a front, before what is known of it is taken
+_SECONDS = 60.0  # of a front, which is left out if it takes longer
 _SCRIPTS = ("uplot.js", "format.js", "charts.js", "theme.js", "engine.js", "explorer.js")
 
 
@@ -88,10 +90,13 @@ def explorer(
             progress(what, next(steps), 2 * len(chosen))
 
     fronts: dict[str, Any] = {}
+    absent: dict[str, str] = {}
     for name in others:
         tell(f"front of {primary} and {name}")
-        if (found := _front(bench, primary, name, chosen, threads)) is not None:
-            fronts[name] = found
+        try:
+            fronts[name] = _front(bench, primary, name, chosen, threads)
+        except AccelnasError as error:
+            absent[name] = str(error)
     distributions = {}
     for name in chosen:
         tell(f"distribution of {name}")
@@ -102,12 +107,13 @@ def explorer(
     rows = bench.space.encode(list((landmarks or {}).values())) if landmarks else None
     data = {
         "name": bench.name,
-        "load": bench.name,
+        "load": _loaded(bench),
         "toml": bench.space.to_toml(),
         "primary": primary,
         "metrics": [_described(bench.metrics[name]) for name in chosen],
         **_variables(bench.space),
         "fronts": fronts,
+        "absent": absent,
         "distributions": distributions,
         "importances": {name: _importances(bench, name) for name in chosen},
         "landmarks": [] if rows is None else _landmarks(bench, list(landmarks or {}), rows, chosen, threads),
@@ -130,15 +136,23 @@ def explorer(
 
 def _chosen(bench: Predictor, metrics: Sequence[str] | None) -> list[str]:
     if metrics is None:
-        return [name for name, metric in bench.metrics.items() if metric.exact]
+        return [name for name, metric in bench.metrics.items() if is_sum(metric)]
     for name in metrics:
         if name not in bench.metrics:
             raise MetricError(f'unknown metric "{name}"; the metrics are {", ".join(bench.metrics)}')
-        if not bench.metrics[name].exact:
-            raise MetricError(f"an expression evaluates {name}; choose metrics that a surrogate predicts")
+        if not is_sum(bench.metrics[name]):
+            raise MetricError(f"{name} is an expression; choose metrics that a surrogate predicts")
     if not metrics:
         raise MetricError("a page needs a metric; name at least one")
     return list(dict.fromkeys(metrics))
+
+
+def _loaded(bench: Predictor) -> str:
+    """Write what `accelnas.load` is given to open the benchmark: a bundled one by its name or by nothing."""
+    folder = bench.path.resolve()
+    if folder.parent != (Path(__file__).parents[1] / "data").resolve():
+        return repr(str(bench.path))
+    return {"mnasnet": "", "mnasnet-xgboost": 'family="xgboost"'}.get(folder.name, repr(folder.name))
 
 
 def _described(metric: Metric) -> dict[str, Any]:
@@ -186,15 +200,13 @@ def _block_strings(space: Space) -> dict[str, Any] | None:
 
 
 def _front(bench: Predictor, primary: str, name: str, chosen: Sequence[str], threads: int | None) -> Any:
-    """Give a front's architectures, with the values of all metrics; None where it can't be searched."""
-    how = Run(RunOptions(time_limit=_SECONDS, anytime=True), threads)
-    try:
-        found = solve(bench, FrontQuestion([primary, name]), how)
-    except AccelnasError:
-        return None
+    """Give a front's architectures, with the values of all metrics."""
+    found = solve(bench, FrontQuestion([primary, name]), Run(RunOptions(time_limit=_SECONDS), threads))
+    if not found.is_complete:
+        raise KeyboardInterrupt
     values = bench.predict(found.architectures, chosen, dtype="float64")
     texts = bench.space.format(found.architectures)
-    return {"texts": texts, "values": [_numbers(values[m]) for m in chosen], "complete": bool(found.is_complete)}
+    return {"texts": texts, "values": [_numbers(values[m]) for m in chosen]}
 
 
 def _distribution(bench: Predictor, name: str, exact: bool, threads: int | None) -> dict[str, Any] | None:
@@ -237,7 +249,7 @@ def _landmarks(
 def _start(bench: Predictor, primary: str, threads: int | None) -> str:
     """Give the architecture that is shown first: the best, or any."""
     try:
-        best = solve(bench, BestQuestion(primary), Run(RunOptions(time_limit=_SECONDS, anytime=True), threads))
+        best = solve(bench, BestQuestion(primary), Run(RunOptions(time_limit=_SECONDS), threads))
         rows = best.architectures
     except AccelnasError:
         rows = bench.space.sample(1, seed=0)

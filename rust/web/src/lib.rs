@@ -93,10 +93,8 @@ pub extern "C" fn add(description: usize) -> u32 {
         let (description, packed) = shared.input.split_at_checked(description).ok_or_else(|| damaged("cut short"))?;
         let metric: Metric = serde_json::from_slice(description).map_err(|e| damaged(&e.to_string()))?;
         let bench = opened(&shared.bench)?;
-        let (header, surrogate, uncertainty) = from_bytes(Path::new(&metric.name), &unpack(packed)?, bench.space())?;
-        let more = bench.with_metric(bench.space(), metric, &surrogate, uncertainty, BTreeMap::new())?;
-        debug_assert_eq!(header.link, more.metrics()[more.metrics().len() - 1].link);
-        shared.bench = Some(more);
+        let (_, surrogate, uncertainty) = from_bytes(Path::new(&metric.name), &unpack(packed)?, bench.space())?;
+        shared.bench = Some(bench.with_metric(bench.space(), metric, &surrogate, uncertainty, BTreeMap::new())?);
         Ok(Vec::new())
     })
 }

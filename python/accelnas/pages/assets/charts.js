@@ -74,25 +74,6 @@ const Charts = (() => {
     remember(new uPlot(options, [edges, [...heights, heights[heights.length - 1]]], holder), holder);
   }
 
-  /** Lines over x, each with a band between two others. */
-  function bands(holder, [x, y], xs, lines, isLogarithmic) {
-    holder.replaceChildren();
-    const series = [{ label: x }], data = [xs], ranges = [];
-    lines.forEach(({ label, middle, lower, upper, fill }) => {
-      const first = data.length;
-      data.push(upper, lower, middle);
-      const hidden = { stroke: "transparent", points: { show: false } };
-      series.push({ ...hidden, label: `${label}, upper` }, { ...hidden, label: `${label}, lower` },
-        { label, stroke: () => colour(fill), width: 2, points: { show: false } });
-      ranges.push({ series: [first, first + 1], fill: () => `${colour(fill)}33` });
-    });
-    const options = {
-      ...size(holder), scales: { x: { time: false, distr: isLogarithmic ? 3 : 1 } }, legend: { show: false },
-      cursor: { drag: { x: false, y: false } }, axes: [axis(x), axis(y)], series, bands: ranges,
-    };
-    remember(new uPlot(options, data, holder), holder);
-  }
-
   function remember(plot, holder) {
     for (let i = drawn.length - 1; i >= 0; i--) if (drawn[i].holder === holder) drawn.splice(i, 1)[0].plot.destroy();
     drawn.push({ plot, holder });
@@ -102,5 +83,5 @@ const Charts = (() => {
   window.addEventListener("resize", redraw);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 
-  return { scatter, histogram, bands, redraw };
+  return { scatter, histogram, redraw };
 })();

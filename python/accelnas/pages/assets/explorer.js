@@ -80,7 +80,7 @@ function changed(event) {
 function spelled(form) {
   const { text, row } = state.current;
   if (form === "Python") {
-    return `import accelnas\n\nbench = accelnas.load(${JSON.stringify(DATA.load)})\nprint(bench.predict(${JSON.stringify(text)}, return_std=True, dtype="float64"))\n`;
+    return `import accelnas\n\nbench = accelnas.load(${DATA.load})\nprint(bench.predict(${JSON.stringify(text)}, return_std=True, dtype="float64"))\n`;
   }
   if (form === "index") return state.current.index;
   if (form === "block strings") {
@@ -157,6 +157,7 @@ function pin() {
 
 function makeFront() {
   const names = Object.keys(DATA.fronts);
+  of("absent").textContent = Object.entries(DATA.absent).map(([name, reason]) => `No front of ${name}: ${reason}.`).join(" ");
   if (!names.length) return of("front").remove();
   of("device").append(...names.map((name) => element("option", { value: name }, unitOf(metricOf(name)))));
   of("device").addEventListener("change", () => { state.budgets.clear(); makeBudgets(); showFront(); });
@@ -202,7 +203,7 @@ const isWithin = (point) => [...state.budgets].every(([name, limit]) => {
 
 function showFront() {
   if (!of("front")) return;
-  const { values, texts, complete } = front(), [x, y] = [of("device").value, DATA.primary];
+  const { values, texts } = front(), [x, y] = [of("device").value, DATA.primary];
   const column = (name) => values[positionOf(name)];
   const all = texts.map((_, i) => i), within = all.filter(isWithin), out = all.filter((i) => !isWithin(i));
   const points = (chosen) => {
@@ -231,7 +232,7 @@ function showFront() {
   of("place").textContent = !reach.length ? "" : gap <= 0 ? "This architecture is on the front."
     : `The front has ${significant(gap, 3)} ${my.unit} ${my.direction === "maximise" ? "more" : "less"} ${y} where ${x} is as good.`;
   const sorted = [...within].sort((a, b) => sign(my) * (column(y)[b] - column(y)[a]));
-  of("kept").textContent = `${within.length} of ${texts.length} points are within the budgets${complete ? "" : "; the front is not complete"}.`;
+  of("kept").textContent = `${within.length} of ${texts.length} points are within the budgets.`;
   of("points").replaceChildren(table(`best by ${y} within the budgets`, ["architecture", y, x, ""],
     sorted.slice(0, MOST_SHOWN).map((i) => [element("code", {}, texts[i]), significant(column(y)[i]), significant(column(x)[i]),
       element("button", { type: "button", "aria-label": `show ${texts[i]}`, onclick: () => choose({ text: texts[i] }) }, "show")]), [y, x]));
