@@ -89,12 +89,12 @@ def explorer(
         if progress is not None:
             progress(what, next(steps), 2 * len(chosen))
 
-    fronts: dict[str, Any] = {}
+    fronts: dict[str, list[str]] = {}
     absent: dict[str, str] = {}
     for name in others:
         tell(f"front of {primary} and {name}")
         try:
-            fronts[name] = _front(bench, primary, name, chosen, threads)
+            fronts[name] = _front(bench, primary, name, threads)
         except AccelnasError as error:
             absent[name] = str(error)
     distributions = {}
@@ -199,14 +199,12 @@ def _block_strings(space: Space) -> dict[str, Any] | None:
     return {"states": states, "variables": places}
 
 
-def _front(bench: Predictor, primary: str, name: str, chosen: Sequence[str], threads: int | None) -> Any:
-    """Give a front's architectures, with the values of all metrics."""
+def _front(bench: Predictor, primary: str, name: str, threads: int | None) -> list[str]:
+    """Give a front's architectures; the page predicts them."""
     found = solve(bench, FrontQuestion([primary, name]), Run(RunOptions(time_limit=_SECONDS), threads))
     if not found.is_complete:
         raise KeyboardInterrupt
-    values = bench.predict(found.architectures, chosen, dtype="float64")
-    texts = bench.space.format(found.architectures)
-    return {"texts": texts, "values": [_numbers(values[m]) for m in chosen]}
+    return bench.space.format(found.architectures)
 
 
 def _distribution(bench: Predictor, name: str, exact: bool, threads: int | None) -> dict[str, Any] | None:

@@ -37,6 +37,8 @@ const RUN: Run<'static> = Run { threads: Some(1), rows: 1, cancelled: &RUNNING }
 enum Question {
     /// The architecture of a string.
     Text(String),
+    /// Those of several.
+    Texts(Vec<String>),
     /// The architecture of choice indices, brought into the form that rules ask for.
     Choices(Vec<u8>),
     /// A random architecture.
@@ -52,7 +54,7 @@ struct Answer {
     texts: Vec<String>,
     indices: Vec<String>,
     values: Vec<Vec<Option<f64>>>,
-    /// Standard deviations of measurements, where they were estimated.
+    /// Of a single architecture the standard deviations of measurements, where they were estimated.
     deviations: Vec<Option<Vec<Option<f64>>>>,
 }
 
@@ -113,6 +115,7 @@ fn found(bench: &Benchmark, question: Question) -> Result<Answer> {
     let space = bench.space();
     let rows = match question {
         Question::Text(text) => space.parse(&[text.trim()], &RUN)?,
+        Question::Texts(texts) => space.parse(&texts, &RUN)?,
         Question::Choices(row) => match space.canonical(&row, &RUN)? {
             Some(canonical) => canonical,
             None => row,
@@ -133,7 +136,7 @@ fn found(bench: &Benchmark, question: Question) -> Result<Answer> {
     };
     let finite = |values: Vec<f64>| values.into_iter().map(|value| value.is_finite().then_some(value)).collect();
     for (position, metric) in bench.metrics().iter().enumerate() {
-        let std = metric.calibrated.then_some(Std::Total);
+        let std = (metric.calibrated && answer.rows.len() == 1).then_some(Std::Total);
         let (values, deviations) = bench.predictor(position)?.predict_f64(space, &rows, std, &RUN)?;
         answer.values.push(finite(values));
         answer.deviations.push(deviations.map(finite));

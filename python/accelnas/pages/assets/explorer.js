@@ -9,7 +9,7 @@ const positionOf = (name) => DATA.metrics.findIndex((m) => m.name === name);
 const sign = (metric) => (metric.direction === "maximise" ? 1 : -1);
 const unitOf = (metric) => (metric.unit ? `${metric.name}, ${metric.unit}` : metric.name);
 
-const state = { core: null, loaded: [], current: null, pinned: [], budgets: new Map(), seed: 1 };
+const state = { core: null, loaded: [], current: null, pinned: [], budgets: new Map(), fronts: new Map(), seed: 1 };
 
 /** What metrics say of an architecture that a question names; only metrics that are loaded. */
 function look(question) {
@@ -21,6 +21,8 @@ function look(question) {
   });
   return architecture;
 }
+
+const isLoaded = () => state.loaded.length === DATA.metrics.length;
 
 /** Shows an architecture, or says what is wrong with what was asked. */
 function choose(question, isTyped = false) {
@@ -167,10 +169,17 @@ function makeFront() {
     if (event.target.value) makeBudget(event.target.value);
     event.target.value = "";
   });
-  makeBudgets();
 }
 
-const front = () => DATA.fronts[of("device").value];
+/** The front that is chosen: strings, and a column of values a metric, predicted once. */
+function front() {
+  const name = of("device").value;
+  if (!state.fronts.has(name)) {
+    const texts = DATA.fronts[name];
+    state.fronts.set(name, { texts, values: state.core.ask({ texts }).values });
+  }
+  return state.fronts.get(name);
+}
 
 function makeBudgets() {
   of("budgets").replaceChildren();
@@ -202,7 +211,7 @@ const isWithin = (point) => [...state.budgets].every(([name, limit]) => {
 });
 
 function showFront() {
-  if (!of("front")) return;
+  if (!of("front") || !isLoaded()) return;
   const { values, texts } = front(), [x, y] = [of("device").value, DATA.primary];
   const column = (name) => values[positionOf(name)];
   const all = texts.map((_, i) => i), within = all.filter(isWithin), out = all.filter((i) => !isWithin(i));
@@ -223,7 +232,6 @@ function showFront() {
     const sorted = [...state.pinned].sort((a, b) => a.values[x] - b.values[x]);
     layers[2].points = [sorted.map((a) => a.values[x]), sorted.map((a) => a.values[y])];
   }
-  if (state.current.values[x] === undefined || state.current.values[y] === undefined) layers.splice(3, 1);
   Charts.scatter(of("front-chart"), [unitOf(metricOf(x)), unitOf(metricOf(y))], layers, (i) => choose({ text: texts[kept.order[i]] }));
   const [mx, my] = [metricOf(x), metricOf(y)];
   const reach = all.filter((i) => sign(mx) * (column(x)[i] - state.current.values[x]) >= 0);
@@ -293,9 +301,11 @@ async function start() {
   for (const metric of DATA.metrics) {
     state.core.add(metric, await Engine.bytesOf(`metric-${metric.name}`));
     state.loaded.push(metric.name);
-    if (state.loaded.length === 1 || state.loaded.length === DATA.metrics.length) choose({ text: state.current ? state.current.text : DATA.start });
+    if (state.loaded.length === 1) choose({ text: DATA.start });
     await new Promise((resolve) => setTimeout(resolve));
   }
+  if (of("front")) makeBudgets();
+  choose({ text: state.current.text });
   document.body.dataset.ready = "true";
 }
 
