@@ -104,6 +104,7 @@ smoke: $(VENV)/.developed ## build the wheel and try it in an empty environment
 	@VENV=$(VENV) scripts/smoke.sh
 
 browser-test: $(VENV)/.developed ## try pages in a Chromium of this machine
+	@scripts/chromium.sh --check
 	@$(BIN)/python -m pytest -n $(JOBS) --quiet tests/pages
 
 web: ## build the core for pages, which is committed: any change of predictions needs it

@@ -301,7 +301,8 @@ async function start() {
   for (const metric of DATA.metrics) {
     state.core.add(metric, await Engine.bytesOf(`metric-${metric.name}`));
     state.loaded.push(metric.name);
-    if (state.loaded.length === 1) choose({ text: DATA.start });
+    if (state.loaded.length > 1) continue;
+    choose({ text: DATA.start }); // something to look at while the others load
     await new Promise((resolve) => setTimeout(resolve));
   }
   if (of("front")) makeBudgets();

@@ -45,7 +45,7 @@ impl Benchmark {
     fn modelled(&self, metric: usize, rows: &[u8], run: &Run<'_>) -> Result<(Vec<f64>, Vec<f64>)> {
         let predictor = self.predictor(metric)?;
         let means = predictor.predict_linked(self.space(), rows, run)?;
-        Ok((means, predictor.surrogate.predict_members(self.space(), rows, run)?))
+        Ok((means, predictor.linked_members(self.space(), rows, run)?))
     }
 
     /// What was measured of each checked row, where a metric knows its repeats.

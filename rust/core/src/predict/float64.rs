@@ -14,8 +14,7 @@ impl Predictor {
     pub(crate) fn predict_linked(&self, space: &Space, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
         let mut linked = self.predict_mean(space, rows, run)?;
         let Some(deviation) = &self.deviation else { return Ok(linked) };
-        let groups = filled(&self.member_groups, || self.surrogate.assigned(1))?;
-        let members = self.surrogate.predict_members_by(groups, space, rows, run)?;
+        let members = self.linked_members(space, rows, run)?;
         let cards: Vec<usize> = space.cards().collect();
         let rows = rows.chunks_exact(space.width()).zip(members.chunks_exact(self.surrogate.members()));
         for (value, (row, members)) in linked.iter_mut().zip(rows) {
@@ -49,7 +48,8 @@ impl Predictor {
         let inverse = |&v: &f64| self.deviation.as_ref().map_or_else(|| self.link.inverse(v), |d| d.inverse(v));
         let mean = linked.iter().map(inverse).collect();
         let Some(std) = std else { return Ok((mean, None)) };
-        let members = self.own_surrogate().map_err(Error::model)?.predict_members(space, rows, run)?;
+        self.own_surrogate().map_err(Error::model)?;
+        let members = self.linked_members(space, rows, run)?;
         let uncertainty = self.uncertainty_for(std);
         let cards: Vec<usize> = space.cards().collect();
         let of_row = |((row, members), &mean): ((&[u8], &[f64]), &f64)| {
@@ -62,7 +62,14 @@ impl Predictor {
 
     /// Every member's value of every checked row in float64, row-major, the link inverted.
     pub fn predict_members(&self, space: &Space, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
-        let values = self.own_surrogate().map_err(Error::model)?.predict_members(space, rows, run)?;
+        self.own_surrogate().map_err(Error::model)?;
+        let values = self.linked_members(space, rows, run)?;
         Ok(values.into_iter().map(|v| self.link.inverse(v)).collect())
+    }
+
+    /// As [`Surrogate::predict_members`](crate::surrogate::ensemble::Surrogate::predict_members), with groups that are made once.
+    pub(crate) fn linked_members(&self, space: &Space, rows: &[u8], run: &Run<'_>) -> Result<Vec<f64>> {
+        let groups = filled(&self.member_groups, || self.surrogate.assigned(1))?;
+        self.surrogate.predict_members_by(groups, space, rows, run)
     }
 }
