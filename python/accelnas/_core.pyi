@@ -319,6 +319,7 @@ class Problem:
         budget: int,
         *,
         keep_all: bool = False,
+        workers: tuple[int, bool, float] | None = None,
         threads: int | None = None,
         report: Callable[[int, float], object] | None = None,
     ) -> dict[str, NDArray[Any]]: ...
@@ -332,8 +333,20 @@ class Optimizer:
 
 @final
 class Runs:
-    def __new__(cls, problem: Problem, seed: int, first: int, last: int, *, keep_all: bool = False) -> Runs: ...
-    def advance(self, rows: NDArray[np.uint8], asked: Sequence[int]) -> NDArray[np.float64]: ...
+    def __new__(
+        cls,
+        problem: Problem,
+        seed: int,
+        first: int,
+        last: int,
+        *,
+        keep_all: bool = False,
+        workers: tuple[int, bool, float] | None = None,
+    ) -> Runs: ...
+    def advance(
+        self, rows: NDArray[np.uint8], asked: Sequence[int]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float64], NDArray[np.uint64]]: ...
+    def idle(self) -> NDArray[np.uint64]: ...
     def finish(self) -> dict[str, NDArray[Any]]: ...
 
 def processors() -> int: ...

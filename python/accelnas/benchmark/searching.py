@@ -20,6 +20,7 @@ from accelnas.search.runs.engine import ManyOptions, make_runs
 from accelnas.search.runs.plan import Plan, labelled, resolved
 from accelnas.search.runs.result import Runs
 from accelnas.search.runs.user import run_user
+from accelnas.search.workers import Workers
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -50,6 +51,9 @@ class Searching(Opened):
         penalty: float | None = None,
         noise: bool = False,
         clock: str | None = None,
+        workers: int | None = None,
+        synchronous: bool = False,
+        time: float | None = None,
         threads: int | None = None,
         progress: Callable[[int, int, float], object] | None = None,
     ) -> History:
@@ -77,6 +81,14 @@ class Searching(Opened):
             Simulate measurements, another one for every evaluation, rather than predict.
         clock : str, optional
             A metric that is the cost of an evaluation, such as ``"train_time"``: the history has times then.
+        workers : int, optional
+            Evaluations at a time, in the simulated time of the clock: each worker takes the next architecture when it
+            is free, and evaluations are told in the order in which they end. By default one after the other.
+        synchronous : bool
+            Tell the algorithm of a batch as a whole, after the last of it has ended: what it asks for in one go, and
+            more until all workers are busy.
+        time : float, optional
+            End the run at this cost, in the unit of the clock's metric, if the budget lasts so long.
         threads : int, optional
             Nothing found depends on it.
         progress : callable, optional
@@ -111,7 +123,8 @@ class Searching(Opened):
         True
         """
         setting = self._setting(objective, subject_to, within, penalty, noise, clock)
-        plan = Plan("search", resolved(algorithm), setting, 1, *_whole(budget, seed))
+        crew = Workers.of(workers, synchronous, time, clock)
+        plan = Plan("search", resolved(algorithm), setting, 1, *_whole(budget, seed), crew)
         if plan.budget > _MOST:
             raise SearchError(f"budget is {budget}, the history would have it all; simulate keeps improvements alone")
         check_threads(threads)
@@ -124,7 +137,15 @@ class Searching(Opened):
         if plan.is_native:
             spec = to_spec(plan.algorithm)
             found: Mapping[str, Any] = problem.run(
-                spec, plan.seed, 0, 1, plan.budget, keep_all=True, threads=threads, report=report
+                spec,
+                plan.seed,
+                0,
+                1,
+                plan.budget,
+                keep_all=True,
+                workers=None if crew is None else crew.to_core(),
+                threads=threads,
+                report=report,
             )
         else:
             found = run_user(plan, problem, 0, 1, True, report)
@@ -156,6 +177,9 @@ class Searching(Opened):
         penalty: float | None = ...,
         noise: bool = ...,
         clock: str | None = ...,
+        workers: int | None = ...,
+        synchronous: bool = ...,
+        time: float | None = ...,
         threads: int | None = ...,
         engine: Literal["threads", "ray"] = ...,
         output: str | PathLike[str] | None = ...,
@@ -176,6 +200,9 @@ class Searching(Opened):
         penalty: float | None = ...,
         noise: bool = ...,
         clock: str | None = ...,
+        workers: int | None = ...,
+        synchronous: bool = ...,
+        time: float | None = ...,
         threads: int | None = ...,
         engine: Literal["threads", "ray"] = ...,
         output: str | PathLike[str] | None = ...,
@@ -195,6 +222,9 @@ class Searching(Opened):
         penalty: float | None = None,
         noise: bool = False,
         clock: str | None = None,
+        workers: int | None = None,
+        synchronous: bool = False,
+        time: float | None = None,
         threads: int | None = None,
         engine: Literal["threads", "ray"] = "threads",
         output: str | PathLike[str] | None = None,
@@ -206,7 +236,7 @@ class Searching(Opened):
         ----------
         algorithms : algorithm, or sequence of them, or mapping of str to algorithm
             As for `search`; several are compared, under their own names by default.
-        objective, subject_to, within, penalty, noise, clock, threads
+        objective, subject_to, within, penalty, noise, clock, workers, synchronous, time, threads
             As for `search`.
         runs : int
             Number of runs of each algorithm. Run r is a function of the seed and r alone, so more runs add to the
@@ -250,7 +280,8 @@ class Searching(Opened):
         options = ManyOptions(engine, threads, output, progress)
         several = isinstance(algorithms, (list, tuple, Mapping))
         chosen = labelled(algorithms if several else [algorithms])
-        plans = [Plan(label, one, setting, number, budget, seed) for label, one in chosen.items()]
+        crew = Workers.of(workers, synchronous, time, clock)
+        plans = [Plan(label, one, setting, number, budget, seed, crew) for label, one in chosen.items()]
         made = {plan.label: Runs(plan, make_runs(plan, options)) for plan in plans}
         return Comparison(made) if several else next(iter(made.values()))
 

@@ -37,6 +37,7 @@ RANKED = (0.05, 0.5, 0.95)
 @command(
     "accelnas simulate random_search,regularized_evolution,local_search accuracy --runs 1000 --plot regret.svg",
     "accelnas simulate nsga2,moead accuracy,latency_zcu102 --runs 200 --at 100,600",
+    "accelnas simulate regularized_evolution accuracy --clock train_time --workers 8 --at-time 20000,50000",
     "accelnas simulate regularized_evolution,my_module:MyAlgorithm accuracy --folder runs -o improvements.parquet",
 )
 def simulate(
@@ -134,7 +135,7 @@ def simulate(
                 "time": None if clock is None else float(one.logs.time.mean()),
                 "seconds": seconds[label],
                 # parts of a folder may be older than this call
-                "evaluations_per_second": None if folder is not None else runs * budget / seconds[label],
+                "evaluations_per_second": None if folder is not None else int(one.evaluations.sum()) / seconds[label],
             }
             for label, one in comparison.items()
         },

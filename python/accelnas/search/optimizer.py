@@ -68,6 +68,9 @@ class Optimizer:
     (40, (4, 28))
     """
 
+    asynchronous = True
+    """As `accelnas.search.AskTell` says: may be asked before all is told."""
+
     def __init__(
         self,
         space: Space,

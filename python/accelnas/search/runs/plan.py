@@ -16,6 +16,7 @@ from accelnas.search.algorithms import ALGORITHMS, NativeAlgorithm, native_algor
 if TYPE_CHECKING:
     from accelnas.search.problem import Setting
     from accelnas.search.protocol import UserAlgorithm
+    from accelnas.search.workers import Workers
 
 __all__ = ["Algorithms", "AnyAlgorithm", "Plan", "labelled"]
 
@@ -42,6 +43,8 @@ class Plan:
         What is sought where.
     runs, budget, seed : int
         Number of runs, evaluations of each, and the seed of them all.
+    workers : Workers or None
+        Who evaluates; without them, one evaluation after the other.
     """
 
     label: str
@@ -50,9 +53,12 @@ class Plan:
     runs: int
     budget: int
     seed: int
+    workers: Workers | None = None
 
     def __post_init__(self) -> None:
         """Refuse what neither memory nor time would suffice for, before either is spent."""
+        if self.workers is not None and self.workers.time is not None and hasattr(self.algorithm, "many"):
+            raise SearchError(f"all runs of {self.label} advance together, and can't end at a time; leave time out")
         what = f"{self.runs} runs of {self.budget} evaluations"
         kept = self.runs * min(self.budget, _KEPT)
         if kept > _MOST_KEPT:
@@ -89,7 +95,7 @@ class Plan:
             setting.within(),
             [setting.noise, setting.clock],
             [self.label, getattr(self.algorithm, "kind", None), settings],
-            [self.budget, self.seed],
+            [self.budget, self.seed, None if self.workers is None else asdict(self.workers)],
         ]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

@@ -75,6 +75,11 @@ class Runs:
         return self.plan.runs
 
     @property
+    def evaluations(self) -> NDArray[np.int64]:
+        """Evaluations of each run, int64 (runs,): the budget, or fewer where its time ended."""
+        return self.logs.done
+
+    @property
     def label(self) -> str:
         """Name of the algorithm."""
         return self.plan.label
