@@ -40,36 +40,34 @@ def test_asynchronous_runs_are_those_of_ask_and_tell(bench, algorithm, workers):
     assert history.times.tolist() == times.tolist()
 
 
-def test_simulations_and_algorithms_in_python_are_the_same_runs(bench):
+@pytest.mark.parametrize("synchronous", [False, True])
+def test_simulations_and_algorithms_in_python_are_the_same_runs(bench, synchronous):
     task = {"runs": 3, "budget": 150, "seed": 5, "clock": "train_time", "workers": 6, "time": 30_000.0}
-    for synchronous in (False, True):
-        own = bench.simulate("local_search", "accuracy", synchronous=synchronous, **task)
+    own = bench.simulate("local_search", "accuracy", synchronous=synchronous, **task)
 
-        class Told:
-            """The native run, asked and told from Python."""
+    class Told:
+        """The native run, asked and told from Python; the optimizer is that of run 0 of the seed."""
 
-            asynchronous = True
+        asynchronous = not synchronous
 
-            def __init__(self, task, bench=bench):
-                self.run = bench.optimizer("local_search", "accuracy", budget=task.budget, seed=5)
+        def __init__(self, task):
+            self.run = bench.optimizer("local_search", "accuracy", budget=task.budget, seed=5)
 
-            def ask(self):
-                return self.run.ask(None if synchronous else 1)
+        def ask(self):
+            return self.run.ask(None if synchronous else 1)
 
-            def tell(self, archs, values):
-                self.run.tell(archs, values)
+        def tell(self, archs, values):
+            self.run.tell(archs, values)
 
-        theirs = bench.simulate(Told, "accuracy", synchronous=synchronous, **task)
-        # the optimizer is that of run 0 of the seed
-        for part in ("evaluations", "times"):
-            first = [getattr(runs.logs, part)[: runs.logs.lengths[0]] for runs in (own, theirs)]
-            if not synchronous:
-                assert first[0].tolist() == first[1].tolist()
-        assert (own.logs.done < 150).all()
-        assert (own.logs.time == 30_000.0).all()
-        assert (own.logs.times <= 30_000.0).all()
-        parts = [bench.simulate("local_search", "accuracy", synchronous=synchronous, threads=n, **task) for n in (1, 3)]
-        assert all((part.logs.times == own.logs.times).all() for part in parts)
+    theirs = bench.simulate(Told, "accuracy", synchronous=synchronous, **task)
+    for part in ("evaluations", "times"):
+        first, second = (getattr(runs.logs, part)[: runs.logs.lengths[0]].tolist() for runs in (own, theirs))
+        assert first == second
+    assert (own.logs.done < 150).all()
+    assert (own.logs.time == 30_000.0).all()
+    assert (own.logs.times <= 30_000.0).all()
+    parts = [bench.simulate("local_search", "accuracy", synchronous=synchronous, threads=n, **task) for n in (1, 3)]
+    assert all((part.logs.times == own.logs.times).all() for part in parts)
 
 
 def test_workers_shorten_the_clock_and_not_the_search(bench):
@@ -127,7 +125,7 @@ def test_samplers_of_optuna_may_have_several_trials_under_way(bench):
     assert (np.diff(history.times) >= 0).all()
 
 
-def test_what_makes_no_sense_is_refused(bench, tmp_path):
+def test_what_makes_no_sense_is_refused(bench):
     def search(**changes):
         return bench.search("random_search", "accuracy", **{"budget": 5, "seed": 0, **changes})
 
@@ -147,20 +145,22 @@ def test_what_makes_no_sense_is_refused(bench, tmp_path):
     class Many:
         many = None
 
-    Many.many = staticmethod(lambda tasks: pytest.fail("never made"))
+    Many.many = staticmethod(lambda _tasks: pytest.fail("never made"))
     with pytest.raises(SearchError, match="leave time out"):
         bench.simulate(Many(), "accuracy", runs=2, budget=5, seed=0, clock="train_time", workers=2, time=9.0)
 
 
 def test_parts_on_disk_know_their_workers(bench, tmp_path):
     task = {"runs": 4, "budget": 50, "seed": 1, "clock": "train_time", "output": tmp_path}
-    made = [bench.simulate("random_search", "accuracy", **task, **more) for more in ({}, {"workers": 4, "time": 15_000.0})]
-    again = [bench.simulate("random_search", "accuracy", **task, **more) for more in ({}, {"workers": 4, "time": 15_000.0})]
+    made = [
+        bench.simulate("random_search", "accuracy", **task, **more) for more in ({}, {"workers": 4, "time": 15_000.0})
+    ]
+    again = [
+        bench.simulate("random_search", "accuracy", **task, **more) for more in ({}, {"workers": 4, "time": 15_000.0})
+    ]
     assert len(list(tmp_path.glob("*.parquet"))) == 2
     for first, second in zip(made, again, strict=True):
         assert first.logs.done.tolist() == second.logs.done.tolist()
         assert first.logs.times.tolist() == second.logs.times.tolist()
     assert (made[1].logs.done < 50).all()
     assert made[0].logs.done.tolist() == [50] * 4
-
-

@@ -74,9 +74,9 @@ class Task:
 class AskTell(Protocol):
     """One run of an algorithm.
 
-    Where workers evaluate at a time, a batch is told as a whole, after the last of it has ended; unless the object has an
-    attribute ``asynchronous`` that is true: then ``ask`` is called whenever a worker is idle, before all is told, and
-    ``tell`` as evaluations end, part by part and in their order.
+    Where workers evaluate at a time, a batch is told as a whole, after the last of it has ended; unless the object has
+    an attribute ``asynchronous`` that is true: then ``ask`` is called whenever a worker is idle, before all is told,
+    and ``tell`` as evaluations end, part by part and in their order.
     """
 
     def ask(self) -> Rows:

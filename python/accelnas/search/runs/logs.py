@@ -57,7 +57,15 @@ class Logs:
     def of(cls, found: Mapping[str, NDArray[Any]]) -> Logs:
         """Take what the core gives."""
         lengths, evaluations = found["lengths"].astype(np.int64), found["evaluations"].astype(np.int64)
-        return cls(lengths, evaluations, found["rows"], found["scores"], found["times"], found["time"], found["done"].astype(np.int64))
+        return cls(
+            lengths,
+            evaluations,
+            found["rows"],
+            found["scores"],
+            found["times"],
+            found["time"],
+            found["done"].astype(np.int64),
+        )
 
     @classmethod
     def joined(cls, parts: Sequence[Logs]) -> Logs:
@@ -110,9 +118,7 @@ class Logs:
         return json.dumps({"evaluations": self.done.tolist(), "time": self.time.tolist()})
 
     @classmethod
-    def from_polars(
-        cls, space: Space, labels: Sequence[str], frame: polars.DataFrame, runs: range, ends: str
-    ) -> Logs:
+    def from_polars(cls, space: Space, labels: Sequence[str], frame: polars.DataFrame, runs: range, ends: str) -> Logs:
         """Read what `to_polars` and `ends` give.
 
         Raises
