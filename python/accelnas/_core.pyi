@@ -320,6 +320,8 @@ class Problem:
         *,
         keep_all: bool = False,
         workers: tuple[int, bool, float] | None = None,
+        start: NDArray[np.uint8] | None = None,
+        free: int = 0,
         threads: int | None = None,
         report: Callable[[int, float], object] | None = None,
     ) -> dict[str, NDArray[Any]]: ...
@@ -327,7 +329,15 @@ class Problem:
 
 @final
 class Optimizer:
-    def __new__(cls, problem: Problem, algorithm: str, seed: int, run: int, budget: int) -> Optimizer: ...
+    def __new__(
+        cls,
+        problem: Problem,
+        algorithm: str,
+        seed: int,
+        run: int,
+        budget: int,
+        start: NDArray[np.uint8] | None = None,
+    ) -> Optimizer: ...
     def ask(self, n: int | None = None) -> NDArray[np.uint8]: ...
     def tell(self, rows: NDArray[np.uint8], values: NDArray[np.float64]) -> NDArray[np.float64]: ...
 
@@ -342,6 +352,7 @@ class Runs:
         *,
         keep_all: bool = False,
         workers: tuple[int, bool, float] | None = None,
+        free: int = 0,
     ) -> Runs: ...
     def advance(
         self, rows: NDArray[np.uint8], asked: Sequence[int]

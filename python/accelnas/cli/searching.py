@@ -69,6 +69,21 @@ class Sought:
         float | None,
         optional("--time", metavar="COST", text="End a run at this cost, if its budget lasts so long.", default="none"),
     ] = None
+    start: Annotated[
+        list[str] | None,
+        optional(
+            "--start",
+            metavar="ARCHITECTURE",
+            text="An architecture to begin with, in place of a random one. May be repeated.",
+        ),
+    ] = None
+    start_counts: Annotated[
+        bool,
+        typer.Option(
+            "--start-counts/--start-free",
+            help="Whether these are part of the budget, or known and free.",
+        ),
+    ] = True
     settings: Annotated[
         list[str] | None,
         optional(
@@ -96,7 +111,9 @@ class Sought:
     def task(self, bench: Benchmark) -> dict[str, Any]:
         """Give the options of a task as the API takes them."""
         crew = {"workers": self.workers, "synchronous": self.synchronous, "time": self.time}
-        return {**self.restricted.of(bench), "penalty": self.penalty, "noise": self.noise, "clock": self.clock, **crew}
+        begun = {"start": self.start, "start_counts": self.start_counts}
+        how = {"penalty": self.penalty, "noise": self.noise, "clock": self.clock}
+        return {**self.restricted.of(bench), **how, **crew, **begun}
 
 
 def parse_algorithms(names: str, settings: Sequence[str] | None) -> dict[str, Any]:

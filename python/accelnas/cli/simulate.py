@@ -201,11 +201,11 @@ def _statistics(runs: Runs, columns: Any, moments: Any, exact: bool, optimum: fl
     out: dict[str, Any] = {}
     for name, measure in _measures(runs, exact, optimum).items():
         out[name], out["without_feasible"] = [], 0
-        for where in ({"at": columns}, {"times": moments}):
+        for where in ({"at": columns}, *([{"times": moments}] if len(moments) else [])):
             (chosen,) = where.values()
             table = measure(**where)
             feasible = np.isfinite(table).all(axis=1)
-            if len(chosen) and feasible.any():
+            if feasible.any():
                 summary = runs.summary(table[feasible], **where)
                 out[name] += [_row(summary, i) for i in range(len(chosen))]
             out["without_feasible"] = max(out["without_feasible"], int((~feasible).sum()))

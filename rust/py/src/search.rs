@@ -126,9 +126,11 @@ impl Problem {
     }
 
     /// Makes the runs `first .. last` of an algorithm; tells `report` evaluations and the best first score so far.
-    /// Workers are their number, whether what was asked together is told together, and the run's time.
+    /// Workers are their number, whether what was asked together is told together, and the run's time. Runs begin with
+    /// the architectures of `start`, of which the first `free` cost nothing.
     #[pyo3(signature = (
-        algorithm, seed, first, last, budget, *, keep_all = false, workers = None, threads = None, report = None
+        algorithm, seed, first, last, budget, *, keep_all = false, workers = None, start = None, free = 0,
+        threads = None, report = None
     ))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn run<'py>(
@@ -141,10 +143,13 @@ impl Problem {
         budget: u64,
         keep_all: bool,
         workers: Option<(usize, bool, f64)>,
+        start: Option<Rows<'py>>,
+        free: u64,
         threads: Option<usize>,
         report: Option<Py<PyAny>>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let workers = crew(workers)?;
+        let start = start.map(|start| self.positions(&start)).transpose()?.unwrap_or_default();
         let watch = Watch::default();
         let tick = |py: Python<'_>| match &report {
             Some(report) => report.call1(py, (watch.evaluations(), watch.best())).map(|_| ()),
@@ -152,7 +157,15 @@ impl Problem {
         };
         let result = watched(py, usize::MAX, threads, tick, |run| {
             let algorithm = AlgorithmSpec::from_json(algorithm)?;
-            let farm = Farm { problem: &self.core, algorithm: &algorithm, seed, budget, keep_all, workers };
+            let farm = Farm {
+                problem: &self.core,
+                algorithm: &algorithm,
+                seed,
+                budget,
+                keep_all,
+                workers,
+                start: (&start, free),
+            };
             farm.run(first..last, &watch, run)
         });
         let logs = self.raise(result)?;
@@ -238,10 +251,19 @@ pub(crate) struct Optimizer {
 #[pymethods]
 impl Optimizer {
     #[new]
-    fn new(problem: Py<Problem>, algorithm: &str, seed: u64, run: u64, budget: u64) -> PyResult<Optimizer> {
+    #[pyo3(signature = (problem, algorithm, seed, run, budget, start = None))]
+    fn new(
+        problem: Py<Problem>,
+        algorithm: &str,
+        seed: u64,
+        run: u64,
+        budget: u64,
+        start: Option<Rows<'_>>,
+    ) -> PyResult<Optimizer> {
+        let start = start.map(|start| problem.get().positions(&start)).transpose()?.unwrap_or_default();
         let core = &problem.get().core;
         let started = AlgorithmSpec::from_json(algorithm)
-            .and_then(|spec| spec.start(&spec.brief(core, budget)?, Stream::new(seed, run)));
+            .and_then(|spec| spec.start(&spec.brief(core, budget, &start)?, Stream::new(seed, run)));
         let algorithm = started.map_err(to_py)?;
         Ok(Optimizer { problem, algorithm })
     }
@@ -294,7 +316,7 @@ pub(crate) struct Runs {
 #[pymethods]
 impl Runs {
     #[new]
-    #[pyo3(signature = (problem, seed, first, last, *, keep_all = false, workers = None))]
+    #[pyo3(signature = (problem, seed, first, last, *, keep_all = false, workers = None, free = 0))]
     fn new(
         problem: Py<Problem>,
         seed: u64,
@@ -302,11 +324,12 @@ impl Runs {
         last: u64,
         keep_all: bool,
         workers: Option<(usize, bool, f64)>,
+        free: u64,
     ) -> PyResult<Runs> {
         let mut numbers = room(last.saturating_sub(first) as usize, 1).map_err(to_py)?;
         numbers.extend(first..last);
         let crews = crew(workers)?.map(|workers| Crews::new(workers, numbers.len()));
-        let cohort = Cohort::new(problem.get().core.clone(), seed, &numbers, keep_all);
+        let cohort = Cohort::new(problem.get().core.clone(), seed, &numbers, keep_all, free);
         Ok(Runs { problem, going: Some((cohort, crews)) })
     }
 

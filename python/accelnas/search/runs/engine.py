@@ -104,6 +104,8 @@ def run_part(
             part.stop,
             plan.budget,
             workers=None if plan.workers is None else plan.workers.to_core(),
+            start=None if plan.start is None else plan.start.rows,
+            free=plan.free,
             threads=threads,
             report=tell,
         )

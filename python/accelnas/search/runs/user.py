@@ -34,6 +34,11 @@ class Driver(Protocol):
         """Whether runs may be asked before all is told, and are told part by part."""
         ...
 
+    @property
+    def takes_start(self) -> bool:
+        """Whether runs ask for the architectures that they begin with."""
+        ...
+
     def ask(self, run: int) -> Rows:
         """Give what a run wants to have evaluated; runs are asked in their order."""
         ...
@@ -54,6 +59,11 @@ class Each:
         """Whether the algorithm says so."""
         return bool(getattr(self._runs[0], "asynchronous", False))
 
+    @property
+    def takes_start(self) -> bool:
+        """Whether the algorithm says so."""
+        return bool(getattr(self._runs[0], "takes_start", False))
+
     def ask(self, run: int) -> Rows:
         """Ask one run."""
         return self._runs[run].ask()
@@ -72,6 +82,7 @@ class Together:
 
     def __init__(self, many: Any, runs: int) -> None:
         self._many, self._runs = many, runs
+        self.takes_start = bool(getattr(many, "takes_start", False))
         self._asked: NDArray[np.uint8] = np.empty((0, 0, 0), np.uint8)
 
     def ask(self, run: int) -> Rows:
@@ -103,14 +114,18 @@ def run_user(
     """
     space = restricted(plan.setting.bench.space, plan.setting.allowed)
     sought = plan.setting.sought
-    tasks = [Task(space, sought.directions, plan.budget, _core.run_seed(plan.seed, run)) for run in range(first, last)]
+    start = None if plan.start is None else space.encode(plan.setting.bench.space.decode(plan.start.rows))
+    seeds = [_core.run_seed(plan.seed, run) for run in range(first, last)]
+    tasks = [Task(space, sought.directions, plan.budget, seed, start) for seed in seeds]
     many = getattr(plan.algorithm, "many", None)
     driver: Driver = Each(plan.algorithm, tasks) if many is None else Together(many(tasks), len(tasks))
+    if start is not None and not driver.takes_start:
+        raise SearchError(f"{plan.label} does not say that it takes a start (takes_start); leave start out")
     workers = None
     if plan.workers is not None:
         number, together, until = plan.workers.to_core()
         workers = (number, together or not driver.is_asynchronous, until)
-    runs = _core.Runs(problem, plan.seed, first, last, keep_all=keep_all, workers=workers)
+    runs = _core.Runs(problem, plan.seed, first, last, keep_all=keep_all, workers=workers, free=plan.free)
     waiting = Waiting(plan, space, driver, len(tasks))
     done, best = 0, -np.inf
     while True:

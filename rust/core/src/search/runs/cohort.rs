@@ -40,6 +40,8 @@ pub struct Cohort {
     /// Whether logs hold every architecture, and with it all values, or those alone that were the best so far, or that
     /// nothing so far dominated.
     keep_all: bool,
+    /// How many evaluations of a run, the first, cost nothing.
+    free: u64,
     recorders: Vec<Recorder>,
     evaluated: Evaluated,
 }
@@ -76,7 +78,7 @@ struct Recorder {
 }
 
 impl Cohort {
-    pub fn new(problem: Arc<Problem>, seed: u64, runs: &[u64], keep_all: bool) -> Cohort {
+    pub fn new(problem: Arc<Problem>, seed: u64, runs: &[u64], keep_all: bool, free: u64) -> Cohort {
         let (width, m) = (problem.space.width(), problem.objective.scores());
         let recorder = |&number| {
             // Most runs improve this often: one allocation instead of many.
@@ -89,7 +91,7 @@ impl Cohort {
             Recorder { number, archive: Archive::new(m), started: 0, log }
         };
         let recorders = runs.iter().map(recorder).collect();
-        Cohort { problem, seed, keep_all, recorders, evaluated: Evaluated::default() }
+        Cohort { problem, seed, keep_all, free, recorders, evaluated: Evaluated::default() }
     }
 
     /// Evaluations of a run so far.
@@ -140,7 +142,21 @@ impl Cohort {
         self.recorders[run].log.time = time;
     }
 
+    /// Rows that cost nothing, where there is a clock.
+    fn free_rows(&self, asked: &[usize]) -> Vec<usize> {
+        let (mut free, mut first) = (Vec::new(), 0);
+        if self.free > 0 && self.problem.has_clock {
+            for (recorder, &n) in self.recorders.iter().zip(asked) {
+                let of_run = self.free.saturating_sub(recorder.started).min(n as u64) as usize;
+                free.extend(first..first + of_run);
+                first += n;
+            }
+        }
+        free
+    }
+
     fn evaluate_all(&mut self, rows: &[u8], asked: &[usize]) -> Result<()> {
+        let free = self.free_rows(asked);
         let problem = &*self.problem;
         let evaluate = problem.evaluate()?;
         let Evaluated { choices, seeds, values, scores } = &mut self.evaluated;
@@ -161,6 +177,9 @@ impl Cohort {
             recorder.started += n as u64;
         }
         evaluate.evaluate(choices, seeds, values)?;
+        for row in free {
+            values[(row + 1) * evaluate.columns() - 1] = 0.0;
+        }
         let each = choices.chunks_exact(problem.space.width()).zip(values.chunks_exact(evaluate.columns()));
         for (choices, values) in each {
             let first = scores.len();

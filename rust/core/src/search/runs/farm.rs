@@ -66,12 +66,14 @@ pub struct Farm<'a> {
     pub keep_all: bool,
     /// Who evaluates in simulated time; without them, one evaluation after the other.
     pub workers: Option<Workers>,
+    /// Positions of architectures to begin with, and how many of them cost nothing.
+    pub start: (&'a [u8], u64),
 }
 
 impl Farm<'_> {
     /// Makes runs; what they find does not depend on threads or on what else runs.
     pub fn run(&self, runs: Range<u64>, watch: &Watch, run: &Run<'_>) -> Result<Vec<Log>> {
-        let brief = self.algorithm.brief(self.problem, self.budget)?;
+        let brief = self.algorithm.brief(self.problem, self.budget, self.start.0)?;
         if self.workers.is_some() && !self.problem.has_clock {
             return Err(Error::search("workers need a clock; name the metric that an evaluation costs"));
         }
@@ -97,7 +99,7 @@ impl Farm<'_> {
     fn run_cohort(&self, brief: &Arc<Brief>, runs: &[u64], watch: &Watch, run: &Run<'_>) -> Result<Vec<Log>> {
         let start = |&number: &u64| self.algorithm.start(brief, Stream::new(self.seed, number));
         let mut algorithms = runs.iter().map(start).collect::<Result<Vec<Box<dyn Algorithm>>>>()?;
-        let mut cohort = Cohort::new(self.problem.clone(), self.seed, runs, self.keep_all);
+        let mut cohort = Cohort::new(self.problem.clone(), self.seed, runs, self.keep_all, self.start.1);
         if let Some(workers) = self.workers {
             self.run_crews(&mut algorithms, Crews::new(workers, runs.len()), &mut cohort, watch, run)?;
             return Ok(cohort.into_logs());

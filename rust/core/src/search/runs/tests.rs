@@ -22,7 +22,7 @@ fn timed(space: &Space, seed: u64, objective: &str, noisy: usize) -> Arc<Problem
 
 fn logs(problem: &Arc<Problem>, algorithm: &str, budget: u64, workers: Option<Workers>, threads: usize) -> Vec<Log> {
     let algorithm = AlgorithmSpec::from_json(algorithm).unwrap();
-    let farm = Farm { problem, algorithm: &algorithm, seed: 5, budget, keep_all: true, workers };
+    let farm = Farm { problem, algorithm: &algorithm, seed: 5, budget, keep_all: true, workers, start: (&[], 0) };
     farm.run(0..9, &Watch::default(), &Run { threads: Some(threads), ..run() }).unwrap()
 }
 
@@ -121,7 +121,15 @@ fn workers_need_a_clock_and_sensible_numbers() {
     let modelled = Modelled::new(benchmark(&space, 1), vec![0], 0, &run()).unwrap();
     let plain = Problem::modelled(modelled, false, Objective::from_json(ONE, 1).unwrap(), None).unwrap();
     let workers = crew(2, false, 1.0);
-    let farm = Farm { problem: &Arc::new(plain), algorithm: &algorithm, seed: 0, budget: 10, keep_all: true, workers };
+    let farm = Farm {
+        problem: &Arc::new(plain),
+        algorithm: &algorithm,
+        seed: 0,
+        budget: 10,
+        keep_all: true,
+        workers,
+        start: (&[], 0),
+    };
     let message = farm.run(0..1, &Watch::default(), &run()).unwrap_err().to_string();
     assert!(message.contains("workers need a clock"), "{message}");
 }
