@@ -128,7 +128,7 @@ def _front_of(rows: Rows, points: Floats, signs: Floats) -> Logs:
     kept = non_dominated(points, signs)
     count = np.array([len(kept)], np.int64)
     scores = np.ascontiguousarray(points[kept] * signs)
-    return Logs(count, (kept + 1).astype(np.int64), rows[kept], scores, np.empty(0), np.zeros(1))
+    return Logs(count, (kept + 1).astype(np.int64), rows[kept], scores, np.empty(0), np.zeros(1), np.array([len(rows)]))
 
 
 def non_dominated(points: Floats, signs: Floats) -> NDArray[np.int64]:

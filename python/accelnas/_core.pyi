@@ -319,6 +319,9 @@ class Problem:
         budget: int,
         *,
         keep_all: bool = False,
+        workers: tuple[int, bool, float] | None = None,
+        start: NDArray[np.uint8] | None = None,
+        free: int = 0,
         threads: int | None = None,
         report: Callable[[int, float], object] | None = None,
     ) -> dict[str, NDArray[Any]]: ...
@@ -326,14 +329,35 @@ class Problem:
 
 @final
 class Optimizer:
-    def __new__(cls, problem: Problem, algorithm: str, seed: int, run: int, budget: int) -> Optimizer: ...
+    def __new__(
+        cls,
+        problem: Problem,
+        algorithm: str,
+        seed: int,
+        run: int,
+        budget: int,
+        start: NDArray[np.uint8] | None = None,
+    ) -> Optimizer: ...
     def ask(self, n: int | None = None) -> NDArray[np.uint8]: ...
     def tell(self, rows: NDArray[np.uint8], values: NDArray[np.float64]) -> NDArray[np.float64]: ...
 
 @final
 class Runs:
-    def __new__(cls, problem: Problem, seed: int, first: int, last: int, *, keep_all: bool = False) -> Runs: ...
-    def advance(self, rows: NDArray[np.uint8], asked: Sequence[int]) -> NDArray[np.float64]: ...
+    def __new__(
+        cls,
+        problem: Problem,
+        seed: int,
+        first: int,
+        last: int,
+        *,
+        keep_all: bool = False,
+        workers: tuple[int, bool, float] | None = None,
+        free: int = 0,
+    ) -> Runs: ...
+    def advance(
+        self, rows: NDArray[np.uint8], asked: Sequence[int]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float64], NDArray[np.uint64]]: ...
+    def idle(self) -> NDArray[np.uint64]: ...
     def finish(self) -> dict[str, NDArray[Any]]: ...
 
 def processors() -> int: ...

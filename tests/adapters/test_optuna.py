@@ -14,6 +14,7 @@ from accelnas.adapters.optuna import (
     study_directions,
     suggest,
 )
+from accelnas.search import native
 from search_driver import SMALL, check_seeds, drive, score, scores
 
 BENCH = accelnas.load()
@@ -130,6 +131,49 @@ def test_sampler_does_what_the_algorithm_does(make, direction):
     assert np.array_equal(SMALL.encode([trial.params for trial in study.trials]), archs)
 
 
+@pytest.mark.parametrize("algorithm", [Climber, native("regularized_evolution"), native("local_search")])
+def test_a_stored_study_goes_on_where_it_ended(algorithm, caplog):
+    def objective(trial):
+        value = float(score(suggest(trial, SMALL))[0])
+        if trial.number == 4:
+            raise KeyError("a training that failed")
+        return float("nan") if trial.number == 6 else value
+
+    def archs(*sessions):
+        storage = optuna.storages.InMemoryStorage()
+        optuna.create_study(storage=storage, study_name="own", direction="maximize")
+        for trials in sessions:
+            sampler = AskTellSampler(SMALL, algorithm, 5)
+            study = optuna.load_study(storage=storage, study_name="own", sampler=sampler)
+            study.optimize(objective, n_trials=trials, catch=(KeyError,))
+            assert sampler.untold == 0
+        return SMALL.encode([trial.params for trial in study.trials])
+
+    assert np.array_equal(archs(31), archs(2, 6, 1, 22))
+    assert not [record for record in caplog.records if "did not ask" in record.message]
+
+
+def test_what_was_under_way_is_asked_again():
+    whole = optuna.create_study(direction="maximize", sampler=AskTellSampler(SMALL, Climber, 5))
+    whole.optimize(lambda trial: float(score(suggest(trial, SMALL))[0]), n_trials=10)
+    study = optuna.create_study(direction="maximize", sampler=AskTellSampler(SMALL, Climber, 5))
+    for number in range(4):
+        trial = study.ask(distributions(SMALL))
+        if number != 2:  # its session dies
+            study.tell(trial, float(score(SMALL.encode([trial.params]))[0]))
+    study.sampler = AskTellSampler(SMALL, Climber, 5)
+    study.optimize(lambda trial: float(score(suggest(trial, SMALL))[0]), n_trials=7)
+    assert study.trials[4].params == study.trials[2].params
+    assert [t.params for t in study.trials[5:]] == [t.params for t in whole.trials[4:]]
+
+
+def test_values_that_are_not_finite_are_failures():
+    study, climber = begun()
+    for value in (float("inf"), 4.0, -float("inf")):
+        study.tell(study.ask(distributions(SMALL)), value)
+    assert climber.told[1].tolist() == [0.0, 4.0, 0.0]
+
+
 def test_earlier_trials_are_counted_and_not_told(caplog):
     study = optuna.create_study(direction="maximize")
     for value in (1.0, 2.0, 3.0):
@@ -139,7 +183,7 @@ def test_earlier_trials_are_counted_and_not_told(caplog):
     study.optimize(lambda trial: float(score(suggest(trial, SMALL))[0]), n_trials=2)
     assert study.sampler.untold == 3
     (record,) = caplog.records
-    assert "has 3 earlier trials; the algorithm was told 0 of them" in record.message
+    assert "has 3 finished trials that this algorithm and seed did not ask for; told the other 0" in record.message
 
 
 def test_sampler_of_several_objectives():

@@ -216,10 +216,11 @@ def test_spaces_beyond_64_bits_keep_strings(tmp_path):
     assert space.size == 4**40
     chance = np.random.default_rng(1)
     rows = chance.integers(0, 4, (6, 40)).astype(np.uint8)
-    logs = Logs(np.array([2, 4]), np.array([1, 5, 1, 2, 3, 9]), rows, chance.random((6, 1)), np.empty(0), np.zeros(2))
+    ends = (np.zeros(2), np.full(2, 9))
+    logs = Logs(np.array([2, 4]), np.array([1, 5, 1, 2, 3, 9]), rows, chance.random((6, 1)), np.empty(0), *ends)
     frame = logs.to_polars(space, ["x"], 1000)
     frame.write_parquet(tmp_path / "part")
-    same_logs(Logs.from_polars(space, ["x"], pl.read_parquet(tmp_path / "part"), range(1000, 1002)), logs)
+    same_logs(Logs.from_polars(space, ["x"], pl.read_parquet(tmp_path / "part"), range(1000, 1002), logs.ends), logs)
 
 
 def test_progress_counts_everything(tmp_path):

@@ -39,12 +39,24 @@ class Conversation:
 
     def take(self, number: int) -> Rows:
         """Give an architecture, (1, variables), to whom the number names; a uniform one where there is none to give."""
-        if not self._waiting and not self._running:
-            self._batch(self._space.encode(self._run.ask()))
+        self._fill()
         if not self._waiting:
             return uniform_rows(self._space, self._chance)
         self._running[number] = self._waiting.popleft()
         return self.held(number)
+
+    def take_again(self, number: int, row: Rows) -> bool:
+        """Give a number the architecture that it had in an earlier session; say whether the batch has it to give."""
+        self._fill()
+        same = next((i for i in self._waiting if (self._archs[i] == row).all()), None)
+        if same is not None:
+            self._waiting.remove(same)
+            self._running[number] = same
+        return same is not None
+
+    def _fill(self) -> None:
+        if not self._waiting and not self._running:
+            self._batch(self._space.encode(self._run.ask()))
 
     def held(self, number: int) -> Rows:
         """Architecture that a number has: (1, variables), or no row if it was a uniform one."""
@@ -56,9 +68,12 @@ class Conversation:
         self._waiting.appendleft(self._running.pop(number))
 
     def end(self, number: int, values: Values | None, exceeded: float = 0.0) -> None:
-        """Note the values of the architecture that a number has, None if it failed; tell them with the batch."""
+        """Note the values of the architecture that a number has; tell them with the batch.
+
+        None is a failure, and so are values of which one is not finite.
+        """
         row = self._running.pop(number)
-        if values is not None:
+        if values is not None and np.isfinite(values).all():
             self._scores[row] = values * self._signs
             self._worst = np.minimum(self._worst, self._scores[row])
         self._exceeded[row] = exceeded

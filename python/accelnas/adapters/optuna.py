@@ -135,6 +135,8 @@ def optuna_algorithm(make_sampler: Callable[[int], BaseSampler]) -> UserAlgorith
 class _Run(OneByOne):
     """One study, asked and told."""
 
+    takes_start = True
+
     def __init__(self, make_sampler: Callable[[int], BaseSampler], task: Task) -> None:
         with needs("optuna"):
             import optuna
@@ -143,6 +145,8 @@ class _Run(OneByOne):
             self._study = optuna.create_study(
                 directions=["minimize"] * len(task.objectives), sampler=make_sampler(seed_of_32_bits(task.seed))
             )
+            for params in [] if task.start is None else task.space.decode(task.start):
+                self._study.enqueue_trial({name: value for name, value in params.items() if value is not None})
         self._exhausted = False
 
     def propose(self) -> tuple[Trial, Rows] | None:

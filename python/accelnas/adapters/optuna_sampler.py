@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from accelnas.adapters.conversation import Conversation
 from accelnas.adapters.optuna_space import distributions
 from accelnas.adapters.shared import seed_of_32_bits
-from accelnas.errors import SearchError
+from accelnas.errors import SearchError, SpaceError
 from accelnas.search.protocol import Task
 
 if TYPE_CHECKING:
@@ -58,10 +58,14 @@ class AskTellSampler(BaseSampler):
     -----
     The trials of a batch are told when the last of them has ended. What a study asks meanwhile, when none of the
     batch is left, is drawn uniformly and not told; so is everything after the algorithm's end. A trial that failed
-    or was pruned is told as the worst value so far of each objective, or an infinity while there is none; one
-    that broke constraints as worse than that by the sum of what it exceeds. Enqueued trials are not told, and what the
-    algorithm asked in their place is given to a later one. Trials of earlier sessions are not told: a warning is
-    logged, and `untold` has their number.
+    or was pruned, or has a value that is not finite, is told as the worst value so far of each objective, or an
+    infinity while there is none; one that broke constraints as worse than that by the sum of what it exceeds. Enqueued
+    trials are not told, and what the algorithm asked in their place is given to a later one.
+
+    A study that is stored goes on with a new sampler of the same algorithm and seed: the finished trials of earlier
+    sessions are told again, as the same run asks for the same architectures. What was under way when a session died is
+    asked again. Earlier trials that the algorithm did not ask for are not told: a warning is logged, and `untold` has
+    their number.
 
     Examples
     --------
@@ -83,7 +87,7 @@ class AskTellSampler(BaseSampler):
         self._lock = threading.Lock()
         self._conversations: dict[str, Conversation] = {}  # of the study's name, once it has begun
         self.untold = 0
-        """Number of trials that the study had before this sampler; the algorithm is told none of them."""
+        """Number of finished trials that the study had before this sampler and that the algorithm did not ask for."""
 
     def infer_relative_search_space(
         self,
@@ -122,11 +126,8 @@ class AskTellSampler(BaseSampler):
             for asked in self._space.decode(conversation.held(trial.number)):
                 if any(trial.params.get(name, value) != value for name, value in asked.items()):
                     conversation.put_back(trial.number)  # an enqueued trial
-                elif state == TrialState.COMPLETE and values is not None:
-                    exceeded = sum(value for value in trial.constraints.values() if value > 0)
-                    conversation.end(trial.number, np.array(values), exceeded)
                 else:
-                    conversation.end(trial.number, None)
+                    _end(conversation, trial, state, values)
 
     def reseed_rng(self) -> None:
         """Reseed what draws other parameters; the algorithm's own chance stays."""
@@ -137,13 +138,15 @@ class AskTellSampler(BaseSampler):
             names = study.metric_names or [f"value{i}" for i in range(len(study.directions))]
             ends = [direction.name.lower() for direction in study.directions]
             task = Task(self._space, dict(zip(names, ends, strict=True)), self._budget, self._seed)
-            self._conversations[study.study_name] = Conversation(self._make, task)
-            self.untold = sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
+            conversation = self._conversations[study.study_name] = Conversation(self._make, task)
+            earlier = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
+            self.untold = sum(not self._replay(conversation, trial) for trial in earlier)
             if self.untold:
                 _LOGGER.warning(
-                    "study %s has %d earlier trials; the algorithm was told 0 of them and begins anew",
+                    "study %s has %d finished trials that this algorithm and seed did not ask for; told the other %d",
                     study.study_name,
                     self.untold,
+                    len(earlier) - self.untold,
                 )
         if study.study_name not in self._conversations:
             raise SearchError(
@@ -151,3 +154,24 @@ class AskTellSampler(BaseSampler):
                 "make one for each"
             )
         return self._conversations[study.study_name]
+
+    def _replay(self, conversation: Conversation, trial: FrozenTrial) -> bool:
+        """Tell a finished trial of an earlier session, if the algorithm asked for it."""
+        names = {variable.name for variable in self._space.variables}
+        try:
+            row = self._space.encode({name: value for name, value in trial.params.items() if name in names})
+        except SpaceError:
+            return False  # it has not all variables, or is no architecture
+        is_asked = conversation.take_again(trial.number, row)
+        if is_asked:
+            _end(conversation, trial, trial.state, trial.values)
+        return is_asked
+
+
+def _end(conversation: Conversation, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+    """Note a trial's values, or that it has none."""
+    if state == TrialState.COMPLETE and values is not None:
+        exceeded = sum(value for value in trial.constraints.values() if value > 0)
+        conversation.end(trial.number, np.array(values), exceeded)
+    else:
+        conversation.end(trial.number, None)

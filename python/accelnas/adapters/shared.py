@@ -125,12 +125,15 @@ def uniform_rows(space: Space, chance: np.random.Generator, count: int = 1) -> R
 class OneByOne(ABC):
     """A run of another library's optimizer that minimises, one architecture at a time.
 
-    Where it proposes None, a uniform architecture is evaluated, of which it is not told.
+    Where it proposes None, a uniform architecture is evaluated, of which it is not told. Several proposals may be under
+    way: each is told as it ends.
     """
+
+    asynchronous = True
 
     def __init__(self, task: Task) -> None:
         self._task, self._uniform = task, np.random.default_rng(task.seed)
-        self._proposed: Any = None
+        self._under_way: list[tuple[bytes, Any]] = []
 
     @abstractmethod
     def propose(self) -> Any:
@@ -146,16 +149,19 @@ class OneByOne(ABC):
 
     def ask(self) -> Rows:
         """Give one architecture."""
-        self._proposed = self.propose()
-        if self._proposed is None:
-            return uniform_rows(self._task.space, self._uniform)
-        return self.row(self._proposed)
+        proposed = self.propose()
+        row = uniform_rows(self._task.space, self._uniform) if proposed is None else self.row(proposed)
+        self._under_way.append((row.tobytes(), proposed))
+        return row
 
-    def tell(self, archs: Rows, values: Values) -> None:  # noqa: ARG002 (it is what was asked)
-        """Take its values."""
-        proposed, self._proposed = self._proposed, None
-        if proposed is not None:
-            self.learn(proposed, (-self._task.signs * values).reshape(-1).tolist())
+    def tell(self, archs: Rows, values: Values) -> None:
+        """Take the values of what ended."""
+        costs = (-self._task.signs * values.reshape(len(archs), -1)).tolist()
+        for row, own in zip(archs, costs, strict=True):
+            asked = [one for one, _ in self._under_way].index(row.tobytes())
+            _, proposed = self._under_way.pop(asked)
+            if proposed is not None:
+                self.learn(proposed, own)
 
 
 def alone(costs: list[float]) -> float | list[float]:

@@ -17,9 +17,11 @@ from accelnas.search.optimizer import Optimizer
 from accelnas.search.problem import Setting
 from accelnas.search.runs.comparison import Comparison
 from accelnas.search.runs.engine import ManyOptions, make_runs
-from accelnas.search.runs.plan import Plan, labelled, resolved
+from accelnas.search.runs.plan import Plan, labelled
 from accelnas.search.runs.result import Runs
 from accelnas.search.runs.user import run_user
+from accelnas.search.start import Start
+from accelnas.search.workers import Workers
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from accelnas.search.algorithms import NativeAlgorithm
     from accelnas.search.objective import SoughtLike
     from accelnas.search.runs.plan import Algorithms, AnyAlgorithm
+    from accelnas.space import Architectures
 
 __all__ = ["Searching"]
 
@@ -50,6 +53,11 @@ class Searching(Opened):
         penalty: float | None = None,
         noise: bool = False,
         clock: str | None = None,
+        workers: int | None = None,
+        synchronous: bool = False,
+        time: float | None = None,
+        start: Architectures | None = None,
+        start_counts: bool = True,
         threads: int | None = None,
         progress: Callable[[int, int, float], object] | None = None,
     ) -> History:
@@ -77,6 +85,20 @@ class Searching(Opened):
             Simulate measurements, another one for every evaluation, rather than predict.
         clock : str, optional
             A metric that is the cost of an evaluation, such as ``"train_time"``: the history has times then.
+        workers : int, optional
+            Evaluations at a time, in the simulated time of the clock: each worker takes the next architecture when it
+            is free, and evaluations are told in the order in which they end. By default one after the other.
+        synchronous : bool
+            Tell the algorithm of a batch as a whole, after the last of it has ended: what it asks for in one go, and
+            more until all workers are busy.
+        time : float, optional
+            End the run at this cost, in the unit of the clock's metric, if the budget lasts so long.
+        start : any form that `Space.encode` takes, optional
+            Architectures that the run evaluates first, in place of as many random ones: a known network, or the front
+            of another device.
+        start_counts : bool
+            Whether these are part of the budget and cost time. If not, they come on top of the budget, as evaluations
+            of their own that cost nothing.
         threads : int, optional
             Nothing found depends on it.
         progress : callable, optional
@@ -111,7 +133,9 @@ class Searching(Opened):
         True
         """
         setting = self._setting(objective, subject_to, within, penalty, noise, clock)
-        plan = Plan("search", resolved(algorithm), setting, 1, *_whole(budget, seed))
+        crew, begun = Workers.of(workers, synchronous, time, clock), Start.of(self.space, start, start_counts)
+        ((label, one),) = labelled([algorithm]).items()
+        plan = _plan(label, one, setting, 1, _whole(budget, seed), crew, begun)
         if plan.budget > _MOST:
             raise SearchError(f"budget is {budget}, the history would have it all; simulate keeps improvements alone")
         check_threads(threads)
@@ -124,7 +148,17 @@ class Searching(Opened):
         if plan.is_native:
             spec = to_spec(plan.algorithm)
             found: Mapping[str, Any] = problem.run(
-                spec, plan.seed, 0, 1, plan.budget, keep_all=True, threads=threads, report=report
+                spec,
+                plan.seed,
+                0,
+                1,
+                plan.budget,
+                keep_all=True,
+                workers=None if crew is None else crew.to_core(),
+                start=None if begun is None else begun.rows,
+                free=plan.free,
+                threads=threads,
+                report=report,
             )
         else:
             found = run_user(plan, problem, 0, 1, True, report)
@@ -156,6 +190,11 @@ class Searching(Opened):
         penalty: float | None = ...,
         noise: bool = ...,
         clock: str | None = ...,
+        workers: int | None = ...,
+        synchronous: bool = ...,
+        time: float | None = ...,
+        start: Architectures | None = ...,
+        start_counts: bool = ...,
         threads: int | None = ...,
         engine: Literal["threads", "ray"] = ...,
         output: str | PathLike[str] | None = ...,
@@ -176,6 +215,11 @@ class Searching(Opened):
         penalty: float | None = ...,
         noise: bool = ...,
         clock: str | None = ...,
+        workers: int | None = ...,
+        synchronous: bool = ...,
+        time: float | None = ...,
+        start: Architectures | None = ...,
+        start_counts: bool = ...,
         threads: int | None = ...,
         engine: Literal["threads", "ray"] = ...,
         output: str | PathLike[str] | None = ...,
@@ -195,6 +239,11 @@ class Searching(Opened):
         penalty: float | None = None,
         noise: bool = False,
         clock: str | None = None,
+        workers: int | None = None,
+        synchronous: bool = False,
+        time: float | None = None,
+        start: Architectures | None = None,
+        start_counts: bool = True,
         threads: int | None = None,
         engine: Literal["threads", "ray"] = "threads",
         output: str | PathLike[str] | None = None,
@@ -206,7 +255,7 @@ class Searching(Opened):
         ----------
         algorithms : algorithm, or sequence of them, or mapping of str to algorithm
             As for `search`; several are compared, under their own names by default.
-        objective, subject_to, within, penalty, noise, clock, threads
+        objective, subject_to, within, penalty, noise, clock, workers, synchronous, time, start, start_counts, threads
             As for `search`.
         runs : int
             Number of runs of each algorithm. Run r is a function of the seed and r alone, so more runs add to the
@@ -250,7 +299,8 @@ class Searching(Opened):
         options = ManyOptions(engine, threads, output, progress)
         several = isinstance(algorithms, (list, tuple, Mapping))
         chosen = labelled(algorithms if several else [algorithms])
-        plans = [Plan(label, one, setting, number, budget, seed) for label, one in chosen.items()]
+        crew, begun = Workers.of(workers, synchronous, time, clock), Start.of(self.space, start, start_counts)
+        plans = [_plan(label, one, setting, number, (budget, seed), crew, begun) for label, one in chosen.items()]
         made = {plan.label: Runs(plan, make_runs(plan, options)) for plan in plans}
         return Comparison(made) if several else next(iter(made.values()))
 
@@ -264,12 +314,13 @@ class Searching(Opened):
         subject_to: Constraints = (),
         within: Within | None = None,
         penalty: float | None = None,
+        start: Architectures | None = None,
     ) -> Optimizer:
         """Give one run of a native algorithm by ask and tell.
 
         Parameters
         ----------
-        algorithm, objective, budget, seed, subject_to, within, penalty
+        algorithm, objective, budget, seed, subject_to, within, penalty, start
             As for `search`, of metrics or a formulation.
 
         Returns
@@ -299,7 +350,7 @@ class Searching(Opened):
         native = native_algorithm(algorithm)
         # what is told may be noisy, and needs no metrics in memory; gradients need tables
         problem = setting.problem(None) if isinstance(native, GradientAscent) else setting.told()
-        return Optimizer.over(self.space, problem, setting.sought, native, *_whole(budget, seed))
+        return Optimizer.over(self.space, problem, setting.sought, native, *_whole(budget, seed), start)
 
     def _setting(
         self,
@@ -316,3 +367,17 @@ class Searching(Opened):
 
 def _whole(budget: int, seed: int) -> tuple[int, int]:
     return check_whole("budget", budget, 1), check_whole("seed", seed, 0)
+
+
+def _plan(
+    label: str,
+    algorithm: Any,
+    setting: Setting,
+    runs: int,
+    whole: tuple[int, int],
+    workers: Workers | None,
+    start: Start | None,
+) -> Plan:
+    """Make a plan, whose budget has the evaluations that are free."""
+    budget, seed = whole
+    return Plan(label, algorithm, setting, runs, budget + (0 if start is None else start.free), seed, workers, start)

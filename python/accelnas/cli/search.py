@@ -84,7 +84,10 @@ def search(
         "noise": options.noise,
         "evaluations": len(history),
         "distinct": len(np.unique(history.architectures, axis=0)),
-        "clock": None if history.times is None else {"metric": options.clock, "time": float(history.times[-1])},
+        "workers": options.workers,
+        "clock": None
+        if history.times is None
+        else {"metric": options.clock, "time": float(max(history.times, default=0.0))},
         **(_front(history, exact) if several > 1 else _best(history, optimum)),
         "seconds": seconds,
     }

@@ -53,6 +53,37 @@ class Sought:
     clock: Annotated[
         str | None, optional("--clock", metavar="METRIC", text="What an evaluation costs, such as train_time.")
     ] = None
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            min=1,
+            help="Evaluations at a time, in the simulated time of the clock.",
+            show_default="one after the other",
+        ),
+    ] = None
+    synchronous: Annotated[
+        bool, typer.Option("--synchronous", help="Tell an algorithm of a batch after the last of it has ended.")
+    ] = False
+    time: Annotated[
+        float | None,
+        optional("--time", metavar="COST", text="End a run at this cost, if its budget lasts so long.", default="none"),
+    ] = None
+    start: Annotated[
+        list[str] | None,
+        optional(
+            "--start",
+            metavar="ARCHITECTURE",
+            text="An architecture to begin with, in place of a random one. May be repeated.",
+        ),
+    ] = None
+    start_counts: Annotated[
+        bool,
+        typer.Option(
+            "--start-counts/--start-free",
+            help="Whether these are part of the budget, or known and free.",
+        ),
+    ] = True
     settings: Annotated[
         list[str] | None,
         optional(
@@ -79,7 +110,10 @@ class Sought:
 
     def task(self, bench: Benchmark) -> dict[str, Any]:
         """Give the options of a task as the API takes them."""
-        return {**self.restricted.of(bench), "penalty": self.penalty, "noise": self.noise, "clock": self.clock}
+        crew = {"workers": self.workers, "synchronous": self.synchronous, "time": self.time}
+        begun = {"start": self.start, "start_counts": self.start_counts}
+        how = {"penalty": self.penalty, "noise": self.noise, "clock": self.clock}
+        return {**self.restricted.of(bench), **how, **crew, **begun}
 
 
 def parse_algorithms(names: str, settings: Sequence[str] | None) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from accelnas.search.proven import known_front, known_optimum
 
 if TYPE_CHECKING:
     from accelnas.search.runs import Comparison, Runs, Summary
+    from accelnas.search.runs.result import By
 
 RANKED = (0.05, 0.5, 0.95)
 
@@ -37,6 +38,7 @@ RANKED = (0.05, 0.5, 0.95)
 @command(
     "accelnas simulate random_search,regularized_evolution,local_search accuracy --runs 1000 --plot regret.svg",
     "accelnas simulate nsga2,moead accuracy,latency_zcu102 --runs 200 --at 100,600",
+    "accelnas simulate regularized_evolution accuracy --clock train_time --workers 8 --at-time 20000,50000",
     "accelnas simulate regularized_evolution,my_module:MyAlgorithm accuracy --folder runs -o improvements.parquet",
 )
 def simulate(
@@ -59,6 +61,10 @@ def simulate(
             text="Evaluations after which statistics are shown.",
             default="a sixth, half and all",
         ),
+    ] = None,
+    at_time: Annotated[
+        str | None,
+        optional("--at-time", metavar="COST[,COST]", text="Simulated costs at which statistics are shown besides."),
     ] = None,
     exact: ExactOption = True,
     ranks: Annotated[bool, typer.Option("--ranks", help="Exact ranks in the whole space; seconds each.")] = False,
@@ -91,7 +97,7 @@ def simulate(
     if plot_ranks is not None and (len(chosen) < 3 or not exact):
         raise typer.BadParameter(f"--plot-ranks compares three algorithms or more, there are {len(chosen)}, by --exact")
     sought = options.objective(objective)
-    setting, columns = setting_of(bench, sought, task), _checkpoints(at, budget)
+    setting, columns, moments = setting_of(bench, sought, task), _checkpoints(at, budget), _moments(at_time, clock)
     _require_libraries(len(chosen), plot or plot_ranks)
     optimum = known_optimum(setting, threads) if exact else None
     exact = exact and (optimum is not None or known_front(setting) is not None)
@@ -125,16 +131,20 @@ def simulate(
         "seed": seed,
         "noise": options.noise,
         "clock": clock,
+        "workers": options.workers,
+        "synchronous": options.synchronous,
+        "time": options.time,
         "optimum": optimum,
         "algorithms": {
             label: {
                 "settings": settings_of(chosen[label]),
-                **_statistics(one, columns, exact, optimum),
+                **_statistics(one, columns, moments, exact, optimum),
                 "ranks": dict(zip(map(str, RANKED), one.ranks(RANKED).tolist(), strict=True)) if ranks else None,
                 "time": None if clock is None else float(one.logs.time.mean()),
+                "evaluations": float(one.evaluations.mean()),
                 "seconds": seconds[label],
                 # parts of a folder may be older than this call
-                "evaluations_per_second": None if folder is not None else runs * budget / seconds[label],
+                "evaluations_per_second": None if folder is not None else int(one.evaluations.sum()) / seconds[label],
             }
             for label, one in comparison.items()
         },
@@ -144,7 +154,8 @@ def simulate(
         typer.echo(json.dumps(report, indent=1))
     else:
         print_standings(report, "" if clock is None else bench.metrics[clock].unit)
-    write_plot(plot, partial(comparison.plot, exact=exact))
+    by: By = "evaluation" if options.workers is None and options.time is None else "time"
+    write_plot(plot, partial(comparison.plot, exact=exact, by=by))
 
 
 def _checkpoints(text: str | None, budget: int) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -155,6 +166,19 @@ def _checkpoints(text: str | None, budget: int) -> np.ndarray[Any, np.dtype[np.i
             raise typer.BadParameter(f"--at {text!r}; write numbers of 1 to the budget of {budget}, such as {budget}")
         listed.append(int(part))
     return np.unique(np.array(listed, np.int64))
+
+
+def _moments(text: str | None, clock: str | None) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Read simulated costs."""
+    try:
+        moments = np.unique([float(part) for part in (text or "").split(",") if text])
+    except ValueError as error:
+        raise typer.BadParameter(f"--at-time {text!r}; write costs above 0, such as 20000,50000") from error
+    if not (np.isfinite(moments) & (moments > 0)).all():
+        raise typer.BadParameter(f"--at-time {text!r}; write costs above 0, such as 20000,50000")
+    if len(moments) and clock is None:
+        raise typer.BadParameter(f"--at-time {text!r} needs a --clock, such as train_time")
+    return moments
 
 
 def _require_libraries(algorithms: int, plot: Path | None) -> None:
@@ -172,22 +196,27 @@ def _measures(runs: Runs, exact: bool, optimum: float | None) -> dict[str, Any]:
     return {"best": runs.curve} if optimum is None else {"regret": runs.regret}
 
 
-def _statistics(runs: Runs, columns: Any, exact: bool, optimum: float | None) -> dict[str, Any]:
+def _statistics(runs: Runs, columns: Any, moments: Any, exact: bool, optimum: float | None) -> dict[str, Any]:
     """Summarise runs at checkpoints; what is undefined, as nothing feasible was found, is left out."""
     out: dict[str, Any] = {}
     for name, measure in _measures(runs, exact, optimum).items():
-        table = measure(columns)
-        feasible = np.isfinite(table).all(axis=1)
-        summary = runs.summary(table[feasible], at=columns) if feasible.any() else None
-        out[name] = [] if summary is None else [_row(summary, i) for i in range(len(columns))]
-        out["without_feasible"] = int((~feasible).sum())
+        out[name], out["without_feasible"] = [], 0
+        for where in ({"at": columns}, *([{"times": moments}] if len(moments) else [])):
+            (chosen,) = where.values()
+            table = measure(**where)
+            feasible = np.isfinite(table).all(axis=1)
+            if feasible.any():
+                summary = runs.summary(table[feasible], **where)
+                out[name] += [_row(summary, i) for i in range(len(chosen))]
+            out["without_feasible"] = max(out["without_feasible"], int((~feasible).sum()))
     return out
 
 
 def _row(summary: Summary, i: int) -> dict[str, Any]:
     low, middle, high = (float(summary.quantiles[q][i]) for q in (0.05, 0.5, 0.95))
     mean = {"mean": float(summary.mean[i]), "lower": float(summary.lower[i]), "upper": float(summary.upper[i])}
-    return {"evaluations": int(summary.evaluations[i]), **mean, "median": middle, "q05": low, "q95": high}
+    at = {"evaluations": int(summary.at[i])} if summary.by == "evaluation" else {"time": float(summary.at[i])}
+    return {**at, **mean, "median": middle, "q05": low, "q95": high}
 
 
 def _differences(comparison: Comparison, exact: bool, plot: Path | None) -> dict[str, Any] | None:

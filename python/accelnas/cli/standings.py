@@ -14,19 +14,20 @@ def print_standings(report: dict[str, Any], unit: str) -> None:
     """Print tables of a report of accelnas simulate; the unit is that of the clock."""
     screen, algorithms = console(), report["algorithms"]
     for name in ("regret", "best", "hypervolume", "igd_plus"):
-        numbers = ("evaluations", f"mean {name}", "95 % interval", "median", "5 to 95 %")
+        numbers = ("after", f"mean {name}", "95 % interval", "median", "5 to 95 %")
         table = new_table("algorithm", *numbers, numbers=numbers)
         for label, found in algorithms.items():
             for row in found.get(name, ()):
                 mean, lower, upper, median, low, high = (
                     _number(row[key]) for key in ("mean", "lower", "upper", "median", "q05", "q95")
                 )
-                evaluations = f"{row['evaluations']:,}"
-                table.add_row(label, evaluations, mean, f"{lower} to {upper}", median, f"{low} to {high}")
+                after = f"{row['evaluations']:,}" if "evaluations" in row else f"{row['time']:,.6g} {unit}".rstrip()
+                table.add_row(label, after, mean, f"{lower} to {upper}", median, f"{low} to {high}")
         if table.rows:
             screen.print(table)
     differences = report["differences"] or {}
-    wanted = ("average rank", "rank in the space (5, 50, 95 %)", f"simulated {report['clock']} \\[{unit}]")
+    clock = f"simulated {report['clock']} \\[{unit}]"
+    wanted = ("average rank", "rank in the space (5, 50, 95 %)", clock, "evaluations")
     table = new_table("algorithm", *wanted, "evaluations/s", numbers=(*wanted, "evaluations/s"))
     for label, found in algorithms.items():
         average = differences.get("ranks", {}).get(label)
@@ -34,7 +35,8 @@ def print_standings(report: dict[str, Any], unit: str) -> None:
         spent = "" if found["time"] is None else f"{found['time']:,.0f}"
         speed = found["evaluations_per_second"]
         speed = "" if speed is None else f"{speed:,.0f}"
-        table.add_row(label, "" if average is None else f"{average:.2f}", space, spent, speed)
+        made = "" if report["time"] is None else f"{found['evaluations']:,.1f}"
+        table.add_row(label, "" if average is None else f"{average:.2f}", space, spent, made, speed)
     table.columns = [c for c in table.columns if any(c._cells)]
     screen.print(table)
     _print_notes(report)

@@ -246,7 +246,8 @@ class Trial:
         rows = self.space.encode(archs)
         if len(rows) > self.left:
             raise SearchError(f"{len(rows)} architectures were to be evaluated, {self.left} are left; evaluate those")
-        told = self._runs.advance(rows, [len(rows)]) * self._setting.sought.signs
+        _, scores, _ = self._runs.advance(rows, [len(rows)])
+        told = scores * self._setting.sought.signs
         self._rows.append(rows)
         return told if told.shape[1] > 1 else told[:, 0]
 

@@ -27,7 +27,7 @@ _DECADE = 10.0  # curves that span less are read more easily on a linear axis
 class Line:
     """A curve without an interval: values, (k,), after so many evaluations, (k,)."""
 
-    evaluations: NDArray[np.int64]
+    at: NDArray[np.int64]
     mean: Floats
 
     @property
@@ -39,10 +39,10 @@ class Line:
 
 
 class Curve(Protocol):
-    """What is drawn of an algorithm: a mean and its interval, by the number of evaluations."""
+    """What is drawn of an algorithm: a mean and its interval, by the number of evaluations or by a cost."""
 
     @property
-    def evaluations(self) -> NDArray[np.int64]:
+    def at(self) -> NDArray[np.int64] | Floats:
         """Ascending, (k,)."""
         ...
 
@@ -93,6 +93,7 @@ def draw_curves(
     ylabel: str,
     published: Mapping[str, Floats] | None = None,
     most: float | None = None,
+    xlabel: str = "evaluations",
 ) -> None:
     """Draw means over runs with their intervals: evaluations on a log scale, values too if they span it.
 
@@ -109,6 +110,8 @@ def draw_curves(
         colour. A single point is drawn as one.
     most
         What values can't exceed, where they come near it: the axis ends there, and is linear.
+    xlabel
+        What they are drawn over.
     """
     published = published or {}
     means = np.concatenate([summary.mean for summary in summaries.values()]) if summaries else np.empty(0)
@@ -116,14 +119,14 @@ def draw_curves(
     if most is None and len(positive) and not (means < 0).any() and positive.max() / positive.min() >= _DECADE:
         axes.set_yscale("log", nonpositive="mask")
         axes.yaxis.set_major_formatter("{x:g}")
+        if positive.max() / positive.min() < _DECADE**2:
+            axes.yaxis.set_minor_formatter("{x:g}")
     colour = colours(list(dict.fromkeys([*summaries, *published])))
     handles: dict[str, Any] = {}
     for name, summary in summaries.items():
-        line: Any = {"marker": "o", "markersize": 3} if len(summary.evaluations) == 1 else {}
-        (handles[name],) = axes.plot(summary.evaluations, summary.mean, color=colour[name], linewidth=1.2, **line)
-        axes.fill_between(
-            summary.evaluations, summary.lower, summary.upper, color=colour[name], alpha=0.25, linewidth=0
-        )
+        line: Any = {"marker": "o", "markersize": 3} if len(summary.at) == 1 else {}
+        (handles[name],) = axes.plot(summary.at, summary.mean, color=colour[name], linewidth=1.2, **line)
+        axes.fill_between(summary.at, summary.lower, summary.upper, color=colour[name], alpha=0.25, linewidth=0)
     for name, points in published.items():
         x, y = np.asarray(points, np.float64).reshape(-1, 2).T
         style: Any = {"marker": "o", "linestyle": "none"} if len(x) == 1 else {"linestyle": "--", "linewidth": 0.8}
@@ -132,7 +135,7 @@ def draw_curves(
     axes.xaxis.set_major_formatter("{x:,.0f}")
     if most is not None:
         axes.set_ylim(top=min(most, axes.get_ylim()[1]))
-    axes.set_xlabel("evaluations")
+    axes.set_xlabel(literal(xlabel))
     axes.set_ylabel(literal(ylabel))
     if len(handles) > 1:
         legend(axes, handles)

@@ -102,6 +102,8 @@ class History(Tabled):
             If there are several objectives, or nothing was feasible.
         """
         self._require_one("a best architecture")
+        if not len(self):
+            raise SearchError("no evaluation ended within the run's time; give it more")
         if not len(self.improvements) or np.isnan(self.improved_scores[-1, 0]):
             raise SearchError(f"no architecture of {len(self)} met the constraints; raise the budget, or loosen them")
         return self.architectures[self.improvements[-1]], float(self.improved_scores[-1, 0])

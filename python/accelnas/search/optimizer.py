@@ -15,6 +15,7 @@ from accelnas.exact.objectives import Objective, parse_within
 from accelnas.search.algorithms import NativeAlgorithm, native_algorithm, to_spec
 from accelnas.search.history import feasible
 from accelnas.search.objective import Sought
+from accelnas.search.start import Start
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +46,8 @@ class Optimizer:
         0 to 2**63 - 1. The run is a function of it and of what is told.
     within : mapping, optional
         Choices that are allowed.
+    start : any form that `Space.encode` takes, optional
+        Architectures to ask for first, in place of as many random ones.
 
     Raises
     ------
@@ -68,6 +71,11 @@ class Optimizer:
     (40, (4, 28))
     """
 
+    asynchronous = True
+    """As `accelnas.search.AskTell` says: may be asked before all is told."""
+    takes_start = True
+    """As `accelnas.search.Task` says: asks for architectures to begin with."""
+
     def __init__(
         self,
         space: Space,
@@ -77,6 +85,7 @@ class Optimizer:
         budget: int = 600,
         seed: int = 0,
         within: Within | None = None,
+        start: Architectures | None = None,
     ) -> None:
         if not objectives:
             raise SearchError("there are no objectives; give each one's name and maximise or minimise")
@@ -86,7 +95,7 @@ class Optimizer:
         whole = all(len(own) == len(v.states) for own, v in zip(allowed, space.variables, strict=True))
         choices = None if whole else [list(own) for own in allowed]
         problem = _core.Problem.of(space._core, len(objectives), sought.to_core(), choices)
-        self._start(space, problem, sought, algorithm, budget, seed)
+        self._start(space, problem, sought, algorithm, budget, seed, start)
 
     @classmethod
     def over(
@@ -97,10 +106,11 @@ class Optimizer:
         algorithm: str | NativeAlgorithm,
         budget: int,
         seed: int,
+        start: Architectures | None,
     ) -> Optimizer:
         """Make one for a problem of the core."""
         new = cls.__new__(cls)
-        new._start(space, problem, sought, algorithm, budget, seed)
+        new._start(space, problem, sought, algorithm, budget, seed, start)
         return new
 
     def _start(
@@ -111,11 +121,13 @@ class Optimizer:
         algorithm: str | NativeAlgorithm,
         budget: int,
         seed: int,
+        start: Architectures | None,
     ) -> None:
         self._space, self._sought = space, sought
         spec = to_spec(native_algorithm(algorithm))
         budget, seed = check_whole("budget", budget, 1), check_whole("seed", seed, 0)
-        self._core = _core.Optimizer(problem, spec, seed, 0, budget)
+        begun = Start.of(space, start, counts=True)
+        self._core = _core.Optimizer(problem, spec, seed, 0, budget, None if begun is None else begun.rows)
         self.told = 0
         """Number of evaluations told so far."""
         self._best: tuple[Rows, float] | None = None
@@ -217,6 +229,6 @@ def native(algorithm: str | NativeAlgorithm) -> Callable[[Task], Optimizer]:
     """
 
     def start(task: Task) -> Optimizer:
-        return Optimizer(task.space, algorithm, task.objectives, budget=task.budget, seed=task.seed)
+        return Optimizer(task.space, algorithm, task.objectives, budget=task.budget, seed=task.seed, start=task.start)
 
     return start

@@ -72,6 +72,11 @@ class Setting:
         return [label(name, known[name].unit if name in known else "") for name in self.sought.labels]
 
     @property
+    def clock_label(self) -> str:
+        """Name of the clock, with its unit; nothing without one."""
+        return "" if self.clock is None else label(self.clock, self.bench.metrics[self.clock].unit)
+
+    @property
     def is_native(self) -> bool:
         """Whether the core evaluates architectures by itself."""
         columns = [*self.sought.columns, *([] if self.clock is None else [self.clock])]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast, runtime_checkable
 
 import numpy as np
@@ -38,6 +38,9 @@ class Task:
         Number of evaluations; what is asked beyond it is not evaluated.
     seed : int
         0 to 2**63 - 1, another one for every run: the only source of chance that keeps a run reproducible.
+    start : uint8 array (n, variables), optional
+        Architectures to ask for first. An algorithm is given some only if it says that it does so: what it makes has an
+        attribute ``takes_start`` that is true.
 
     Raises
     ------
@@ -57,6 +60,7 @@ class Task:
     objectives: Mapping[str, str]
     budget: int
     seed: int
+    start: Rows | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not self.objectives:
@@ -72,7 +76,12 @@ class Task:
 
 @runtime_checkable
 class AskTell(Protocol):
-    """One run of an algorithm."""
+    """One run of an algorithm.
+
+    Where workers evaluate at a time, a batch is told as a whole, after the last of it has ended; unless the object has
+    an attribute ``asynchronous`` that is true: then ``ask`` is called whenever a worker is idle, before all is told,
+    and ``tell`` as evaluations end, part by part and in their order.
+    """
 
     def ask(self) -> Rows:
         """Give the architectures to evaluate next: uint8 (n, variables), at least one."""

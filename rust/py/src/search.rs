@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use accelnas_core::memory::room;
 use accelnas_core::search::{
-    Algorithm, AlgorithmSpec, Cohort, Evaluate, Farm, Log, Modelled, Objective, Stream, Watch,
+    Algorithm, AlgorithmSpec, Cohort, Crews, Ended, Evaluate, Farm, Log, Modelled, Objective, Stream, Watch, Workers,
 };
 use accelnas_core::{Error, Result, search};
 use numpy::{PyReadonlyArray2, PyUntypedArrayMethods};
@@ -126,7 +126,12 @@ impl Problem {
     }
 
     /// Makes the runs `first .. last` of an algorithm; tells `report` evaluations and the best first score so far.
-    #[pyo3(signature = (algorithm, seed, first, last, budget, *, keep_all = false, threads = None, report = None))]
+    /// Workers are their number, whether what was asked together is told together, and the run's time. Runs begin with
+    /// the architectures of `start`, of which the first `free` cost nothing.
+    #[pyo3(signature = (
+        algorithm, seed, first, last, budget, *, keep_all = false, workers = None, start = None, free = 0,
+        threads = None, report = None
+    ))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn run<'py>(
         &self,
@@ -137,9 +142,14 @@ impl Problem {
         last: u64,
         budget: u64,
         keep_all: bool,
+        workers: Option<(usize, bool, f64)>,
+        start: Option<Rows<'py>>,
+        free: u64,
         threads: Option<usize>,
         report: Option<Py<PyAny>>,
     ) -> PyResult<Bound<'py, PyDict>> {
+        let workers = crew(workers)?;
+        let start = start.map(|start| self.positions(&start)).transpose()?.unwrap_or_default();
         let watch = Watch::default();
         let tick = |py: Python<'_>| match &report {
             Some(report) => report.call1(py, (watch.evaluations(), watch.best())).map(|_| ()),
@@ -147,7 +157,15 @@ impl Problem {
         };
         let result = watched(py, usize::MAX, threads, tick, |run| {
             let algorithm = AlgorithmSpec::from_json(algorithm)?;
-            let farm = Farm { problem: &self.core, algorithm: &algorithm, seed, budget, keep_all };
+            let farm = Farm {
+                problem: &self.core,
+                algorithm: &algorithm,
+                seed,
+                budget,
+                keep_all,
+                workers,
+                start: (&start, free),
+            };
             farm.run(first..last, &watch, run)
         });
         let logs = self.raise(result)?;
@@ -159,6 +177,11 @@ impl Problem {
     fn score(&self, values: PyReadonlyArray2<'_, f64>) -> PyResult<Wide<f64>> {
         Ok(self.wide(self.scores_of(&values)?))
     }
+}
+
+fn crew(workers: Option<(usize, bool, f64)>) -> PyResult<Option<Workers>> {
+    let given = workers.map(|(number, together, until)| Workers::new(number, together, until));
+    given.transpose().map_err(to_py)
 }
 
 /// One part of all logs, one after the other.
@@ -198,6 +221,7 @@ impl Problem {
         out.set_item("values", Wide(joined(logs, |log| &log.values), self.columns))?;
         out.set_item("times", Flat(joined(logs, |log| &log.times)))?;
         out.set_item("time", Flat(logs.iter().map(|log| log.time).collect()))?;
+        out.set_item("done", Flat(logs.iter().map(|log| log.done).collect()))?;
         out.set_item("improvement_lengths", lengths(|log| log.improvements.len()))?;
         out.set_item("improvements", counts(|log| &log.improvements))?;
         out.set_item("improved_at", counts(|log| &log.improved_at))?;
@@ -227,10 +251,19 @@ pub(crate) struct Optimizer {
 #[pymethods]
 impl Optimizer {
     #[new]
-    fn new(problem: Py<Problem>, algorithm: &str, seed: u64, run: u64, budget: u64) -> PyResult<Optimizer> {
+    #[pyo3(signature = (problem, algorithm, seed, run, budget, start = None))]
+    fn new(
+        problem: Py<Problem>,
+        algorithm: &str,
+        seed: u64,
+        run: u64,
+        budget: u64,
+        start: Option<Rows<'_>>,
+    ) -> PyResult<Optimizer> {
+        let start = start.map(|start| problem.get().positions(&start)).transpose()?.unwrap_or_default();
         let core = &problem.get().core;
         let started = AlgorithmSpec::from_json(algorithm)
-            .and_then(|spec| spec.start(&spec.brief(core, budget)?, Stream::new(seed, run)));
+            .and_then(|spec| spec.start(&spec.brief(core, budget, &start)?, Stream::new(seed, run)));
         let algorithm = started.map_err(to_py)?;
         Ok(Optimizer { problem, algorithm })
     }
@@ -276,32 +309,65 @@ impl Optimizer {
 #[pyclass(module = "accelnas._core")]
 pub(crate) struct Runs {
     problem: Py<Problem>,
-    cohort: Option<Cohort>,
+    /// With who evaluates in simulated time, where anyone does.
+    going: Option<(Cohort, Option<Crews>)>,
 }
 
 #[pymethods]
 impl Runs {
     #[new]
-    #[pyo3(signature = (problem, seed, first, last, *, keep_all = false))]
-    fn new(problem: Py<Problem>, seed: u64, first: u64, last: u64, keep_all: bool) -> PyResult<Runs> {
+    #[pyo3(signature = (problem, seed, first, last, *, keep_all = false, workers = None, free = 0))]
+    fn new(
+        problem: Py<Problem>,
+        seed: u64,
+        first: u64,
+        last: u64,
+        keep_all: bool,
+        workers: Option<(usize, bool, f64)>,
+        free: u64,
+    ) -> PyResult<Runs> {
         let mut numbers = room(last.saturating_sub(first) as usize, 1).map_err(to_py)?;
         numbers.extend(first..last);
-        let cohort = Cohort::new(problem.get().core.clone(), seed, &numbers, keep_all);
-        Ok(Runs { problem, cohort: Some(cohort) })
+        let crews = crew(workers)?.map(|workers| Crews::new(workers, numbers.len()));
+        let cohort = Cohort::new(problem.get().core.clone(), seed, &numbers, keep_all, free);
+        Ok(Runs { problem, going: Some((cohort, crews)) })
     }
 
-    /// Evaluates and logs rows of positions among the allowed choices, so many a run; gives scores (n, scores).
-    fn advance(&mut self, rows: Rows<'_>, asked: Vec<usize>) -> PyResult<Wide<f64>> {
+    /// Evaluates and logs rows of positions among the allowed choices, so many a run; gives what ended: rows, scores
+    /// (n, scores), and how many of each run. Without workers that is what was asked.
+    fn advance<'py>(&mut self, rows: Rows<'py>, asked: Vec<usize>) -> PyResult<(Wide<u8>, Wide<f64>, Flat<u64>)> {
         let problem = self.problem.get();
-        let bytes = row_numbers(&rows, problem.core.space.width(), "variables", "the space")?;
-        let cohort = self.cohort.as_mut().ok_or_else(finished)?;
-        let scores = rows.py().detach(|| cohort.advance(bytes, &asked, false).map(<[f64]>::to_vec)).map_err(to_py);
-        Ok(problem.wide(problem.raise(scores)?))
+        let width = problem.core.space.width();
+        let bytes = row_numbers(&rows, width, "variables", "the space")?;
+        let (cohort, crews) = self.going.as_mut().ok_or_else(finished)?;
+        let ended = rows.py().detach(|| match crews {
+            None => {
+                let scores = cohort.advance(bytes, &asked, false)?.to_vec();
+                Ok(Ended { rows: bytes.to_vec(), scores, counts: asked })
+            }
+            Some(crews) => {
+                let mut ended = Ended::default();
+                crews.start(cohort, bytes, &asked)?;
+                crews.end(cohort, false, &mut ended);
+                Ok(ended)
+            }
+        });
+        let Ended { rows, scores, counts } = problem.raise(ended.map_err(to_py))?;
+        let counts = counts.into_iter().map(|n| n as u64).collect();
+        Ok((Wide(rows, width), problem.wide(scores), Flat(counts)))
+    }
+
+    /// How many evaluations each run may start now, (runs,): its idle workers; none where its time is over.
+    fn idle(&self) -> PyResult<Flat<u64>> {
+        match self.going.as_ref().ok_or_else(finished)? {
+            (_, Some(crews)) => Ok(Flat((0..crews.runs()).map(|run| crews.idle(run) as u64).collect())),
+            _ => Err(PyValueError::new_err("there are no workers")),
+        }
     }
 
     /// Logs, as [`Problem::run`] gives them; nothing can be added then.
     fn finish<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let cohort = self.cohort.take().ok_or_else(finished)?;
+        let (cohort, _) = self.going.take().ok_or_else(finished)?;
         self.problem.get().to_dict(py, &cohort.into_logs())
     }
 }

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from accelnas.search.runs.result import Runs
+    from accelnas.search.runs.result import By, Runs
 
 __all__ = ["Comparison", "Differences"]
 
@@ -110,8 +110,8 @@ class Comparison(Mapping[str, "Runs"]):
     def __len__(self) -> int:
         return len(self.runs)
 
-    def plot(self, ax: Axes | None = None, *, exact: bool = True, level: float = 0.95) -> Axes:
-        """Draw means over runs with their bootstrap intervals, by evaluations.
+    def plot(self, ax: Axes | None = None, *, exact: bool = True, level: float = 0.95, by: By = "evaluation") -> Axes:
+        """Draw means over runs with their bootstrap intervals, by evaluations or by simulated time.
 
         Parameters
         ----------
@@ -122,6 +122,8 @@ class Comparison(Mapping[str, "Runs"]):
             it is the hypervolume over that of the exact front.
         level : float
             Of the intervals, above 0 and below 1.
+        by : {"evaluation", "time"}
+            What they are drawn over: the time is that of the clock.
 
         Returns
         -------
@@ -135,7 +137,7 @@ class Comparison(Mapping[str, "Runs"]):
         ParameterError, MissingExtraError
             If `ax` is something else, or matplotlib is not installed.
         """
-        return draw_runs(self.runs, ax, exact, level)
+        return draw_runs(self.runs, ax, exact, level, by)
 
     def losses(self, at: int | None = None) -> dict[str, NDArray[np.float64]]:
         """Give what each run has lost, by algorithm, (runs,): simple regret, or 1 less normalised hypervolume.

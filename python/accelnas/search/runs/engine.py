@@ -97,7 +97,19 @@ def run_part(
     problem = plan.setting.problem(threads)
     if plan.is_native:
         spec = to_spec(plan.algorithm)
-        return Logs.of(problem.run(spec, plan.seed, part.start, part.stop, plan.budget, threads=threads, report=tell))
+        made = problem.run(
+            spec,
+            plan.seed,
+            part.start,
+            part.stop,
+            plan.budget,
+            workers=None if plan.workers is None else plan.workers.to_core(),
+            start=None if plan.start is None else plan.start.rows,
+            free=plan.free,
+            threads=threads,
+            report=tell,
+        )
+        return Logs.of(made)
     logs = []
     for first in range(part.start, part.stop, COHORT):
         last = min(first + COHORT, part.stop)

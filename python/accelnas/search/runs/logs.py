@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,8 @@ class Logs:
         Simulated cost so far; empty without a clock.
     time : float64 array (runs,)
         Simulated cost of each run as a whole.
+    done : int64 array (runs,)
+        Evaluations of each run as a whole: its budget, or fewer where its time ended.
     """
 
     lengths: NDArray[np.int64]
@@ -48,12 +51,21 @@ class Logs:
     scores: NDArray[np.float64]
     times: NDArray[np.float64]
     time: NDArray[np.float64]
+    done: NDArray[np.int64]
 
     @classmethod
     def of(cls, found: Mapping[str, NDArray[Any]]) -> Logs:
         """Take what the core gives."""
         lengths, evaluations = found["lengths"].astype(np.int64), found["evaluations"].astype(np.int64)
-        return cls(lengths, evaluations, found["rows"], found["scores"], found["times"], found["time"])
+        return cls(
+            lengths,
+            evaluations,
+            found["rows"],
+            found["scores"],
+            found["times"],
+            found["time"],
+            found["done"].astype(np.int64),
+        )
 
     @classmethod
     def joined(cls, parts: Sequence[Logs]) -> Logs:
@@ -100,9 +112,14 @@ class Logs:
             columns |= {"time": self.times, "time of the run": self.time[run]}
         return pl.DataFrame(columns)
 
+    @property
+    def ends(self) -> str:
+        """When each run ended, also one that noted nothing: JSON."""
+        return json.dumps({"evaluations": self.done.tolist(), "time": self.time.tolist()})
+
     @classmethod
-    def from_polars(cls, space: Space, labels: Sequence[str], frame: polars.DataFrame, runs: range) -> Logs:
-        """Read what `to_polars` gives.
+    def from_polars(cls, space: Space, labels: Sequence[str], frame: polars.DataFrame, runs: range, ends: str) -> Logs:
+        """Read what `to_polars` and `ends` give.
 
         Raises
         ------
@@ -122,9 +139,10 @@ class Logs:
             else space.parse(frame.get_column("architecture").to_list())
         )
         has_clock = "time" in frame.columns
-        time = np.zeros(len(runs))
-        if has_clock:
-            time[run] = frame.get_column("time of the run").to_numpy()
+        ended = json.loads(ends)
+        time, done = np.array(ended["time"], np.float64), np.array(ended["evaluations"], np.int64)
+        if time.shape != (len(runs),) or done.shape != (len(runs),):
+            raise FileError(f"it says when {len(time)} and {len(done)} runs ended, {len(runs)} are expected")
         return cls(
             np.bincount(run, minlength=len(runs)).astype(np.int64),
             frame.get_column("evaluation").to_numpy().astype(np.int64),
@@ -132,4 +150,5 @@ class Logs:
             np.stack([frame.get_column(f"score {label}").to_numpy() for label in labels], axis=1),
             frame.get_column("time").to_numpy() if has_clock else np.empty(0),
             time,
+            done,
         )

@@ -16,6 +16,8 @@ from accelnas.search.algorithms import ALGORITHMS, NativeAlgorithm, native_algor
 if TYPE_CHECKING:
     from accelnas.search.problem import Setting
     from accelnas.search.protocol import UserAlgorithm
+    from accelnas.search.start import Start
+    from accelnas.search.workers import Workers
 
 __all__ = ["Algorithms", "AnyAlgorithm", "Plan", "labelled"]
 
@@ -41,7 +43,11 @@ class Plan:
     setting : Setting
         What is sought where.
     runs, budget, seed : int
-        Number of runs, evaluations of each, and the seed of them all.
+        Number of runs, evaluations of each, and the seed of them all. Evaluations that are free are among them.
+    workers : Workers or None
+        Who evaluates; without them, one evaluation after the other.
+    start : Start or None
+        Architectures that runs begin with.
     """
 
     label: str
@@ -50,9 +56,13 @@ class Plan:
     runs: int
     budget: int
     seed: int
+    workers: Workers | None = None
+    start: Start | None = None
 
     def __post_init__(self) -> None:
         """Refuse what neither memory nor time would suffice for, before either is spent."""
+        if self.workers is not None and self.workers.time is not None and hasattr(self.algorithm, "many"):
+            raise SearchError(f"all runs of {self.label} advance together, and can't end at a time; leave time out")
         what = f"{self.runs} runs of {self.budget} evaluations"
         kept = self.runs * min(self.budget, _KEPT)
         if kept > _MOST_KEPT:
@@ -66,6 +76,11 @@ class Plan:
                 f"{what} are {self.runs * self.budget:.1e} evaluations, at most {_MOST_EVALUATIONS:.0e} are made; "
                 "make fewer runs, or a smaller budget"
             )
+
+    @property
+    def free(self) -> int:
+        """Number of evaluations of a run that cost nothing."""
+        return 0 if self.start is None else self.start.free
 
     @property
     def is_native(self) -> bool:
@@ -89,7 +104,8 @@ class Plan:
             setting.within(),
             [setting.noise, setting.clock],
             [self.label, getattr(self.algorithm, "kind", None), settings],
-            [self.budget, self.seed],
+            [self.budget, self.seed, None if self.workers is None else asdict(self.workers)],
+            None if self.start is None else [self.start.rows.tolist(), self.start.counts],
         ]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

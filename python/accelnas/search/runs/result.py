@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -39,6 +39,9 @@ __all__ = ["At", "Runs", "draw_runs"]
 At: TypeAlias = "Sequence[int] | NDArray[np.int64] | None"
 """Numbers of evaluations, 1 to the budget; all of them by default."""
 
+By: TypeAlias = 'Literal["evaluation", "time"]'
+"""What curves are drawn over."""
+
 Times: TypeAlias = "Sequence[float] | Floats | None"
 """Simulated costs, in the unit of the clock's metric."""
 
@@ -73,6 +76,11 @@ class Runs:
 
     def __len__(self) -> int:
         return self.plan.runs
+
+    @property
+    def evaluations(self) -> NDArray[np.int64]:
+        """Evaluations of each run, int64 (runs,): the budget, or fewer where its time ended."""
+        return self.logs.done
 
     @property
     def label(self) -> str:
@@ -219,7 +227,8 @@ class Runs:
         self._require_one("a recommendation")
         if not self.logs.lengths.all():
             empty = int((self.logs.lengths == 0).argmax())
-            raise SearchError(f"run {empty} recommends nothing after {self.plan.budget} evaluations; raise the budget")
+            done = self.evaluations[empty]
+            raise SearchError(f"run {empty} recommends nothing after {done} evaluations; raise the budget, or its time")
         return self.logs.rows[self.logs.starts[1:] - 1]
 
     def front(self, run: int) -> tuple[Rows, Floats]:
@@ -246,7 +255,14 @@ class Runs:
         return self._table(self.logs.times, at, empty=0.0)
 
     def summary(
-        self, values: Floats | None = None, *, at: At = None, level: float = 0.95, resamples: int = 1000, seed: int = 0
+        self,
+        values: Floats | None = None,
+        *,
+        at: At = None,
+        times: Times = None,
+        level: float = 0.95,
+        resamples: int = 1000,
+        seed: int = 0,
     ) -> Summary:
         """Give mean, bootstrap interval of the mean, and quantiles over runs.
 
@@ -256,20 +272,26 @@ class Runs:
             What to summarise, such as `regret` or `hypervolume` gives; `curve` by default.
         at : sequence of int, optional
             Numbers of evaluations of the columns; by default 50 from 1 to the budget, evenly on a log scale.
+        times : sequence of float, optional
+            In place of evaluations, simulated costs of the columns.
         level : float
             Of the percentile bootstrap interval (Efron 1979).
         resamples, seed : int
             Of the bootstrap.
         """
+        if times is not None:
+            moments = np.array([check_number("one of times", time) for time in times])
+            table = self.curve(times=moments) if values is None else values
+            return summarised(table, moments, level, resamples, seed, "time")
         columns = self.checkpoints() if at is None else check_wholes("evaluations", at, 1, self.plan.budget)
         return summarised(self.curve(columns) if values is None else values, columns, level, resamples, seed)
 
-    def plot(self, ax: Axes | None = None, *, exact: bool = True, level: float = 0.95) -> Axes:
-        """Draw the mean over runs with its interval by evaluations; see `Comparison.plot`."""
-        return draw_runs({self.label: self}, ax, exact, level)
+    def plot(self, ax: Axes | None = None, *, exact: bool = True, level: float = 0.95, by: By = "evaluation") -> Axes:
+        """Draw the mean over runs with its interval by evaluations, or by simulated time; see `Comparison.plot`."""
+        return draw_runs({self.label: self}, ax, exact, level, by)
 
-    def measure(self, exact: bool = True) -> tuple[str, Callable[[At], Floats]]:
-        """Say what tells how good the runs are, and give what computes it at some numbers of evaluations.
+    def measure(self, exact: bool = True) -> tuple[str, Callable[..., Floats]]:
+        """Say what tells how good the runs are, and give what computes it as `regret` does: ``at``, ``times=``.
 
         ``"regret"`` where the optimum can be proven, else ``"best"``; of several objectives ``"hypervolume"``.
 
@@ -289,6 +311,22 @@ class Runs:
         """Give numbers of evaluations from 1 to the budget, evenly on a log scale."""
         most = check_whole("most", most, 1, 1_000_000)
         return np.unique(np.geomspace(1, self.plan.budget, most).round().astype(np.int64))
+
+    def moments(self, most: int = 50) -> Floats:
+        """Give simulated costs from where every run has found something to the end of all, evenly on a log scale.
+
+        Raises
+        ------
+        SearchError
+            If there is no clock, or a run found nothing.
+        """
+        self._require_clock()
+        most = check_whole("most", most, 1, 1_000_000)
+        if not self.logs.lengths.all():
+            empty = int((self.logs.lengths == 0).argmax())
+            raise SearchError(f"run {empty} has found nothing by its end; give runs more time, or a larger budget")
+        first, last = self.logs.times[self.logs.starts[:-1]].max(), self.logs.time.max()
+        return np.unique(np.geomspace(first, last, most)) if first > 0 else np.linspace(first, last, most)
 
     def to_polars(self) -> polars.DataFrame:
         """Give one row an improvement: run, evaluation, architecture, scores, time."""
@@ -323,18 +361,20 @@ class Runs:
             raise SearchError(f"{what} needs one objective, there are several; use hypervolume, igd_plus and front")
 
 
-def draw_runs(comparison: Mapping[str, Runs], ax: Axes | None, exact: bool, level: float) -> Axes:
+def draw_runs(comparison: Mapping[str, Runs], ax: Axes | None, exact: bool, level: float, by: By) -> Axes:
     """Draw runs of several algorithms; see `Comparison.plot`."""
     measures = {label: runs.measure(exact) for label, runs in comparison.items()}
     summaries = {}
     for label, (_, measure) in measures.items():
-        at = comparison[label].checkpoints()
-        summaries[label] = comparison[label].summary(measure(at), at=at, level=level)
+        runs = comparison[label]
+        columns: Any = {"at": runs.checkpoints()} if by == "evaluation" else {"times": runs.moments()}
+        summaries[label] = runs.summary(measure(**columns), **columns, level=level)
     with on(ax) as axes:
         name, volume = next(iter(measures.values()))[0], "hypervolume\n/ that of the exact front"
-        what = f"{name}, {next(iter(comparison.values())).plan.setting.labels[0]}"
+        setting = next(iter(comparison.values())).plan.setting
+        xlabel = "evaluations" if by == "evaluation" else f"simulated {setting.clock_label}"
         if name == "hypervolume":
-            draw_curves(axes, summaries, ylabel=volume, most=1.0)
+            draw_curves(axes, summaries, ylabel=volume, most=1.0, xlabel=xlabel)
         else:
-            draw_curves(axes, summaries, ylabel=what)
+            draw_curves(axes, summaries, ylabel=f"{name}, {setting.labels[0]}", xlabel=xlabel)
     return axes

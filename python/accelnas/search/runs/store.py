@@ -69,15 +69,18 @@ class Store:
         setting = self._plan.setting
         try:
             frame = pl.read_parquet(regular(path))
-            recorded, found = pl.read_parquet_metadata(path).get("sha256"), self._sha256(part, frame)
+            metadata = pl.read_parquet_metadata(path)
+            ends = metadata.get("ends", "{}")
+            recorded, found = metadata.get("sha256"), self._sha256(part, frame, ends)
             if recorded != found:
                 raise FileError(f"its sha256 is {recorded}, its columns give {found}")
-            logs = Logs.from_polars(setting.bench.space, setting.sought.labels, frame, part)
+            logs = Logs.from_polars(setting.bench.space, setting.sought.labels, frame, part, ends)
         except (OSError, ValueError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise FileError(f"{path}: {error}; delete the file to make these runs again") from error
         # every run improves at its first evaluation, but for one that waits with recommendations
-        if not logs.lengths.all() and not isinstance(self._plan.algorithm, SuccessiveHalving):
-            missing = part.start + int((logs.lengths == 0).argmax())
+        is_missing = (logs.lengths == 0) & (logs.done > 0)
+        if is_missing.any() and not isinstance(self._plan.algorithm, SuccessiveHalving):
+            missing = part.start + int(is_missing.argmax())
             raise FileError(f"{path}: run {missing} is missing; delete the file to make these runs again")
         return logs
 
@@ -92,13 +95,14 @@ class Store:
         setting = self._plan.setting
         frame = logs.to_polars(setting.bench.space, setting.sought.labels, part.start)
         path = self._path(part)
-        write_frame(frame, path, metadata={"sha256": self._sha256(part, frame)})
+        metadata = {"ends": logs.ends, "sha256": self._sha256(part, frame, logs.ends)}
+        write_frame(frame, path, metadata=metadata)
 
-    def _sha256(self, part: range, frame: polars.DataFrame) -> str:
+    def _sha256(self, part: range, frame: polars.DataFrame, ends: str) -> str:
         """Digest of the plan, the runs and all columns: tells altered parts, and other runs, from whole ones."""
         import polars as pl
 
-        digest = hashlib.sha256(f"{self._key} {part.start} {part.stop}".encode())
+        digest = hashlib.sha256(f"{self._key} {part.start} {part.stop} {ends}".encode())
         for column in frame.get_columns():
             digest.update(f" {column.name} {column.dtype} {len(column)} ".encode())
             values = " ".join(column).encode() if column.dtype.is_(pl.String) else column.to_numpy().tobytes()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -22,12 +22,14 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 @dataclass(frozen=True)
 class Summary:
-    """Statistics over runs after some evaluations.
+    """Statistics over runs after some evaluations, or at some simulated costs.
 
     Attributes
     ----------
-    evaluations : int64 array (k,)
-        Numbers of evaluations.
+    at : int64 or float64 array (k,)
+        Numbers of evaluations, or costs.
+    by : {"evaluation", "time"}
+        Which of them.
     mean, lower, upper : float64 array (k,)
         Mean over runs, and its bootstrap interval.
     quantiles : mapping of float to float64 array (k,)
@@ -36,7 +38,8 @@ class Summary:
         Number of runs.
     """
 
-    evaluations: NDArray[np.int64]
+    at: NDArray[np.int64] | NDArray[np.float64]
+    by: Literal["evaluation", "time"]
     mean: NDArray[np.float64]
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
@@ -44,16 +47,21 @@ class Summary:
     runs: int
 
     def to_polars(self) -> polars.DataFrame:
-        """Give one row a number of evaluations."""
+        """Give one row a number of evaluations, or a cost."""
         import polars as pl
 
         quantiles = {f"quantile {level}": values for level, values in self.quantiles.items()}
-        columns = {"evaluation": self.evaluations, "mean": self.mean, "lower": self.lower, "upper": self.upper}
+        columns = {self.by: self.at, "mean": self.mean, "lower": self.lower, "upper": self.upper}
         return pl.DataFrame({**columns, **quantiles})
 
 
 def summarised(
-    values: NDArray[np.float64], evaluations: NDArray[np.int64], level: float, resamples: int, seed: int
+    values: NDArray[np.float64],
+    at: NDArray[np.int64] | NDArray[np.float64],
+    level: float,
+    resamples: int,
+    seed: int,
+    by: Literal["evaluation", "time"] = "evaluation",
 ) -> Summary:
     """Summarise values (runs, k).
 
@@ -62,8 +70,8 @@ def summarised(
     SearchError
         If the shape does not fit, or the level is none.
     """
-    if values.ndim != 2 or values.shape[1] != len(evaluations):
-        raise SearchError(f"values have shape {values.shape} for {len(evaluations)} evaluations; give (runs, k)")
+    if values.ndim != 2 or values.shape[1] != len(at):
+        raise SearchError(f"values have shape {values.shape} for {len(at)} {by}s; give (runs, k)")
     resamples, seed = check_whole("resamples", resamples, 1, 1_000_000), check_seed(seed)
     if not 0 < check_number("level", level) < 1:
         raise SearchError(f"level is {level}; choose a number between 0 and 1")
@@ -76,7 +84,7 @@ def summarised(
         lower, upper = mean.copy(), mean.copy()
         lower[varies], upper[varies] = interval
     quantiles = {q: np.quantile(values, q, axis=0) for q in QUANTILES}
-    return Summary(evaluations, mean, lower, upper, quantiles, len(values))
+    return Summary(at, by, mean, lower, upper, quantiles, len(values))
 
 
 def _bootstrap(

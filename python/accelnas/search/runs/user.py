@@ -29,6 +29,16 @@ COHORT = 256
 class Driver(Protocol):
     """Several runs, each with as many rows as it likes."""
 
+    @property
+    def is_asynchronous(self) -> bool:
+        """Whether runs may be asked before all is told, and are told part by part."""
+        ...
+
+    @property
+    def takes_start(self) -> bool:
+        """Whether runs ask for the architectures that they begin with."""
+        ...
+
     def ask(self, run: int) -> Rows:
         """Give what a run wants to have evaluated; runs are asked in their order."""
         ...
@@ -44,6 +54,16 @@ class Each:
     def __init__(self, algorithm: UserAlgorithm, tasks: Sequence[Task]) -> None:
         self._runs = [begin(algorithm, task) for task in tasks]
 
+    @property
+    def is_asynchronous(self) -> bool:
+        """Whether the algorithm says so."""
+        return bool(getattr(self._runs[0], "asynchronous", False))
+
+    @property
+    def takes_start(self) -> bool:
+        """Whether the algorithm says so."""
+        return bool(getattr(self._runs[0], "takes_start", False))
+
     def ask(self, run: int) -> Rows:
         """Ask one run."""
         return self._runs[run].ask()
@@ -58,8 +78,11 @@ class Each:
 class Together:
     """Many runs at once, as `ManyRuns`."""
 
+    is_asynchronous = False
+
     def __init__(self, many: Any, runs: int) -> None:
         self._many, self._runs = many, runs
+        self.takes_start = bool(getattr(many, "takes_start", False))
         self._asked: NDArray[np.uint8] = np.empty((0, 0, 0), np.uint8)
 
     def ask(self, run: int) -> Rows:
@@ -91,24 +114,54 @@ def run_user(
     """
     space = restricted(plan.setting.bench.space, plan.setting.allowed)
     sought = plan.setting.sought
-    tasks = [Task(space, sought.directions, plan.budget, _core.run_seed(plan.seed, run)) for run in range(first, last)]
+    start = None if plan.start is None else space.encode(plan.setting.bench.space.decode(plan.start.rows))
+    seeds = [_core.run_seed(plan.seed, run) for run in range(first, last)]
+    tasks = [Task(space, sought.directions, plan.budget, seed, start) for seed in seeds]
     many = getattr(plan.algorithm, "many", None)
     driver: Driver = Each(plan.algorithm, tasks) if many is None else Together(many(tasks), len(tasks))
-    runs = _core.Runs(problem, plan.seed, first, last, keep_all=keep_all)
-    done, best = [0] * len(tasks), -np.inf
-    nothing = np.empty((0, len(space.variables)), np.uint8)
-    while min(done) < plan.budget:
-        left = [plan.budget - own for own in done]
-        asked = [checked(plan, space, driver.ask(run))[:own] if own else nothing for run, own in enumerate(left)]
-        counts = [len(rows) for rows in asked]
-        scores = runs.advance(np.concatenate(asked), counts)
-        done = [own + count for own, count in zip(done, counts, strict=True)]
-        best = max(best, float(scores[:, 0].max()))
-        report(sum(done), best)
+    if start is not None and not driver.takes_start:
+        raise SearchError(f"{plan.label} does not say that it takes a start (takes_start); leave start out")
+    workers = None
+    if plan.workers is not None:
+        number, together, until = plan.workers.to_core()
+        workers = (number, together or not driver.is_asynchronous, until)
+    runs = _core.Runs(problem, plan.seed, first, last, keep_all=keep_all, workers=workers, free=plan.free)
+    waiting = Waiting(plan, space, driver, len(tasks))
+    done, best = 0, -np.inf
+    while True:
+        idle = None if workers is None else runs.idle()
+        asked = [
+            waiting.next(run, None if idle is None else int(idle[run]), workers is not None and not workers[1])
+            for run in range(len(tasks))
+        ]
+        rows, scores, counts = runs.advance(np.concatenate(asked), [len(own) for own in asked])
+        if not len(rows) and not any(map(len, asked)):
+            return runs.finish()
+        done, best = done + len(rows), max(best, float(scores[:, 0].max(initial=-np.inf)))
+        report(done, best)
         told = scores * sought.signs
         told = told[:, 0] if len(sought.signs) == 1 else told
-        driver.tell(asked, np.split(told, np.cumsum(counts)[:-1]))
-    return runs.finish()
+        ends = np.cumsum(counts)[:-1].astype(np.int64)
+        driver.tell(np.split(rows, ends), np.split(told, ends))
+
+
+class Waiting:
+    """What runs have asked for beyond what may start, and what is left of their budgets."""
+
+    def __init__(self, plan: Plan, space: Space, driver: Driver, runs: int) -> None:
+        self._plan, self._space, self._driver = plan, space, driver
+        nothing = np.empty((0, len(space.variables)), np.uint8)
+        self._rows, self._left = [nothing] * runs, [plan.budget] * runs
+
+    def next(self, run: int, idle: int | None, one_by_one: bool) -> Rows:
+        """Give what a run starts now: a batch as it was asked, or as many as there are idle workers."""
+        wanted = self._left[run] if idle is None or (idle and not one_by_one) else min(idle, self._left[run])
+        rows = self._rows[run]
+        while len(rows) < wanted and (one_by_one or not len(rows)):
+            rows = np.concatenate([rows, checked(self._plan, self._space, self._driver.ask(run))])
+        started, self._rows[run] = rows[:wanted], rows[wanted:]
+        self._left[run] -= len(started)
+        return started
 
 
 def checked(plan: Plan, space: Space, rows: Any) -> Rows:

@@ -7,7 +7,7 @@ mod problem;
 mod quality;
 mod runs;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use algorithms::algorithm::Algorithm;
 pub use algorithms::spec::AlgorithmSpec;
@@ -19,4 +19,5 @@ pub use problem::stream::Stream;
 pub use quality::indicators::{hypervolumes, igd_plus};
 pub use quality::ranks::fronts;
 pub use runs::cohort::{Cohort, Log};
+pub use runs::crew::{Crews, Ended, Workers};
 pub use runs::farm::{Farm, Watch};

@@ -17,7 +17,7 @@ use crate::surrogate::lower::lower;
 use crate::testing::{forest, ruled, run, space_of, spaces};
 use crate::threads::{ALONE, Run};
 
-const SINGLE: [&str; 6] = [
+pub(crate) const SINGLE: [&str; 6] = [
     r#"{"kind": "random_search"}"#,
     r#"{"kind": "local_search", "initial": 3, "first_improvement": false}"#,
     r#"{"kind": "local_search", "initial": 1, "first_improvement": true}"#,
@@ -25,14 +25,14 @@ const SINGLE: [&str; 6] = [
     r#"{"kind": "simulated_annealing", "initial": 5, "cooling": 0.1}"#,
     r#"{"kind": "reinforce", "learning_rate": 0.05, "episodes": 4, "baseline": 0.9, "entropy": 0.01}"#,
 ];
-const SEVERAL: [&str; 3] = [
+pub(crate) const SEVERAL: [&str; 3] = [
     r#"{"kind": "nsga2", "population": 12, "crossover": 0.9}"#,
     r#"{"kind": "nsga3", "population": 12, "crossover": 0.9}"#,
     r#"{"kind": "moead", "population": 10, "neighbours": 4, "replacements": 2, "locality": 0.9}"#,
 ];
 
 /// Two metrics of random tables.
-fn benchmark(space: &Space, seed: u64) -> Arc<Benchmark> {
+pub(crate) fn benchmark(space: &Space, seed: u64) -> Arc<Benchmark> {
     let directory = tempfile::tempdir().unwrap();
     for (i, (name, direction, link)) in
         [("a", Direction::Maximise, Link::Identity), ("b", Direction::Minimise, Link::Log)].into_iter().enumerate()
@@ -55,7 +55,7 @@ fn problem(bench: &Arc<Benchmark>, metrics: &[usize], objective: &str, noisy: us
 
 fn logs(problem: &Arc<Problem>, algorithm: &str, budget: u64, keep_all: bool, threads: usize) -> Vec<Log> {
     let algorithm = AlgorithmSpec::from_json(algorithm).unwrap();
-    let farm = Farm { problem, algorithm: &algorithm, seed: 5, budget, keep_all };
+    let farm = Farm { problem, algorithm: &algorithm, seed: 5, budget, keep_all, workers: None, start: (&[], 0) };
     farm.run(0..9, &Watch::default(), &Run { threads: Some(threads), ..run() }).unwrap()
 }
 
@@ -207,7 +207,7 @@ fn what_can_not_be_done_is_refused() {
         (&plain, r#"{"kind": "successive_halving", "initial": 9, "reduction": 3}"#, 10, "turn noise on"),
         (&plain, SINGLE[0], 0, "the budget is 0 evaluations"),
     ] {
-        let message = spec(algorithm).unwrap().brief(problem, budget).unwrap_err().to_string();
+        let message = spec(algorithm).unwrap().brief(problem, budget, &[]).unwrap_err().to_string();
         assert!(message.contains(expected), "{message}");
     }
     for (from, to, expected) in [
@@ -215,13 +215,21 @@ fn what_can_not_be_done_is_refused() {
         ("\"sample\": 5", "\"sample\": 0", "sample is 0; choose 1 to"),
     ] {
         let algorithm = spec(&SINGLE[3].replace(from, to)).unwrap();
-        let brief = algorithm.brief(&plain, 10).unwrap();
+        let brief = algorithm.brief(&plain, 10, &[]).unwrap();
         let message = algorithm.start(&brief, Stream::new(1, 1)).err().unwrap().to_string();
         assert!(message.contains(expected), "{message}");
     }
     assert!(spec(r#"{"kind": "annealing"}"#).unwrap_err().to_string().contains("the algorithm can't be read"));
     let stopped = Run { cancelled: &AtomicBool::new(true), ..run() };
     let algorithm = spec(SINGLE[0]).unwrap();
-    let farm = Farm { problem: &plain, algorithm: &algorithm, seed: 0, budget: 10, keep_all: true };
+    let farm = Farm {
+        problem: &plain,
+        algorithm: &algorithm,
+        seed: 0,
+        budget: 10,
+        keep_all: true,
+        workers: None,
+        start: (&[], 0),
+    };
     assert!(matches!(farm.run(0..1, &Watch::default(), &stopped), Err(Error::Cancelled)));
 }

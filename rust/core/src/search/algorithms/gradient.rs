@@ -114,7 +114,10 @@ impl Algorithm for GradientAscent {
         ROUNDS * self.settings.steps * self.policy.logits.len()
     }
 
-    fn ask(&mut self, _most: usize, rows: &mut Vec<u8>, run: &Run<'_>) {
+    fn ask(&mut self, most: usize, rows: &mut Vec<u8>, run: &Run<'_>) {
+        if self.sampler.begin(most, rows) > 0 {
+            return;
+        }
         // An architecture that was just evaluated says nothing new: step on to another one.
         loop {
             let stopped = (0..self.settings.steps).try_for_each(|_| run.check().map(|()| self.step())).is_err();

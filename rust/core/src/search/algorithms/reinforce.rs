@@ -76,6 +76,9 @@ impl Reinforce {
 
 impl Algorithm for Reinforce {
     fn ask(&mut self, most: usize, rows: &mut Vec<u8>, _run: &Run<'_>) {
+        if self.sampler.begin(most, rows) > 0 {
+            return;
+        }
         for _ in 0..most.min(self.settings.episodes) {
             let first = rows.len();
             let is_drawn = (0..TRIES).any(|_| {

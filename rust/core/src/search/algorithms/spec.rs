@@ -65,9 +65,10 @@ impl AlgorithmSpec {
     }
 
     /// What it is told of a problem; refuses what it can't do, before anything runs.
-    pub fn brief(&self, problem: &Problem, budget: u64) -> Result<Arc<Brief>> {
+    /// Runs begin with architectures that are given as positions.
+    pub fn brief(&self, problem: &Problem, budget: u64, start: &[u8]) -> Result<Arc<Brief>> {
         self.check(problem)?;
-        problem.brief(matches!(self, AlgorithmSpec::GradientAscent(_)), budget)
+        problem.brief(matches!(self, AlgorithmSpec::GradientAscent(_)), budget, start.to_vec())
     }
 
     fn check(&self, problem: &Problem) -> Result<()> {
@@ -109,7 +110,7 @@ impl AlgorithmSpec {
 
     /// Starts a run.
     pub fn start(&self, brief: &Arc<Brief>, stream: Stream) -> Result<Box<dyn Algorithm>> {
-        let sampler = Sampler { brief: brief.clone(), stream };
+        let sampler = Sampler::new(brief.clone(), stream);
         Ok(match self {
             AlgorithmSpec::RandomSearch {} => Box::new(RandomSearch { sampler }),
             AlgorithmSpec::LocalSearch(settings) => Box::new(LocalSearch::new(settings, sampler)?),

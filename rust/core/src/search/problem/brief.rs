@@ -25,6 +25,8 @@ pub struct Brief {
     pub(crate) scores: usize,
     /// Number of evaluations.
     pub(crate) budget: u64,
+    /// Architectures to begin with, in place of as many random ones.
+    start: Vec<u8>,
     /// The space, where its rules tie choices together.
     pub(crate) ruled: Option<Arc<Space>>,
     /// The objective as a function of independent random choices, where it has one.
@@ -35,7 +37,7 @@ impl Brief {
     pub(crate) fn new(
         cards: Vec<usize>,
         scores: usize,
-        budget: u64,
+        (budget, start): (u64, Vec<u8>),
         ruled: Option<Arc<Space>>,
         extension: Option<Arc<Extension>>,
     ) -> Result<Arc<Brief>> {
@@ -50,7 +52,7 @@ impl Brief {
         }
         let cards = cards.iter().map(|&n| n as u16).collect();
         let changes = chances(free.len());
-        Ok(Arc::new(Brief { cards, free, changes, scores, budget, ruled, extension }))
+        Ok(Arc::new(Brief { cards, free, changes, scores, budget, start, ruled, extension }))
     }
 
     pub(crate) fn width(&self) -> usize {
@@ -69,15 +71,31 @@ impl Brief {
 pub(crate) struct Sampler {
     pub(crate) brief: Arc<Brief>,
     pub(crate) stream: Stream,
+    /// Bytes of the architectures to begin with that were given.
+    begun: usize,
 }
 
 impl Sampler {
+    pub(crate) fn new(brief: Arc<Brief>, stream: Stream) -> Sampler {
+        Sampler { brief, stream, begun: 0 }
+    }
+
     pub(crate) fn width(&self) -> usize {
         self.brief.width()
     }
 
-    /// Appends uniform architectures.
+    /// Appends as many of the architectures to begin with as are left and wanted; says how many.
+    pub(crate) fn begin(&mut self, most: usize, rows: &mut Vec<u8>) -> usize {
+        let left = &self.brief.start[self.begun..];
+        let given = &left[..left.len().min(most.saturating_mul(self.brief.width()))];
+        rows.extend_from_slice(given);
+        self.begun += given.len();
+        given.len() / self.brief.width()
+    }
+
+    /// Appends uniform architectures, those to begin with first.
     pub(crate) fn random(&mut self, n: usize, rows: &mut Vec<u8>) {
+        let n = n - self.begin(n, rows);
         if let Some(space) = &self.brief.ruled {
             let first = rows.len();
             rows.resize(first + n * space.width(), 0);
@@ -206,9 +224,9 @@ mod tests {
     #[test]
     fn mutations_are_binomial_and_uniform() {
         for cards in [vec![2], vec![3, 1, 2], vec![4; 28]] {
-            let brief = Brief::new(cards.clone(), 1, 1, None, None).unwrap();
+            let brief = Brief::new(cards.clone(), 1, (1, Vec::new()), None, None).unwrap();
             let (n, trials) = (brief.free.len() as f64, 200_000);
-            let mut sampler = Sampler { brief: brief.clone(), stream: Stream::new(1, 2) };
+            let mut sampler = Sampler::new(brief.clone(), Stream::new(1, 2));
             let (mut unchanged, mut of_each) = (0.0, vec![0.0; cards.len()]);
             for _ in 0..trials {
                 let mut row = vec![0; cards.len()];

@@ -75,13 +75,13 @@ impl Problem {
     }
 
     /// What an algorithm is told, with the objective as a function of random choices where it is needed.
-    pub(crate) fn brief(&self, needs_extension: bool, budget: u64) -> Result<Arc<Brief>> {
+    pub(crate) fn brief(&self, needs_extension: bool, budget: u64, start: Vec<u8>) -> Result<Arc<Brief>> {
         let cards = match &self.allowed {
             Some(allowed) => allowed.iter().map(Vec::len).collect(),
             None => self.space.cards().collect(),
         };
         let ruled = self.space.has_rules().then(|| self.space.clone());
-        Brief::new(cards, self.objective.scores(), budget, ruled, self.extension(needs_extension)?)
+        Brief::new(cards, self.objective.scores(), (budget, start), ruled, self.extension(needs_extension)?)
     }
 
     fn extension(&self, needs_extension: bool) -> Result<Option<Arc<Extension>>> {

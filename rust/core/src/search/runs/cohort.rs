@@ -23,6 +23,8 @@ pub struct Log {
     pub times: Vec<f64>,
     /// Cost of the whole run.
     pub time: f64,
+    /// Evaluations of the whole run.
+    pub done: u64,
     /// Positions in the log of what was the best so far, or not dominated, or recommended; of logs of everything only.
     pub improvements: Vec<u64>,
     /// The evaluations after which they were.
@@ -38,24 +40,45 @@ pub struct Cohort {
     /// Whether logs hold every architecture, and with it all values, or those alone that were the best so far, or that
     /// nothing so far dominated.
     keep_all: bool,
+    /// How many evaluations of a run, the first, cost nothing.
+    free: u64,
     recorders: Vec<Recorder>,
+    evaluated: Evaluated,
+}
+
+/// What was evaluated last.
+#[derive(Default)]
+struct Evaluated {
     choices: Vec<u8>,
     seeds: Vec<u64>,
     values: Vec<f64>,
     scores: Vec<f64>,
 }
 
+/// Positions among the allowed choices, choice indices, values and scores of an architecture.
+type Each<'a> = (&'a [u8], &'a [u8], &'a [f64], &'a [f64]);
+
+impl Evaluated {
+    fn each<'a>(&'a self, problem: &Problem, rows: &'a [u8]) -> impl Iterator<Item = Each<'a>> {
+        let (width, m) = (problem.space.width(), problem.objective.scores());
+        let columns = (self.scores.len() / m).max(1);
+        let values = self.values.chunks_exact((self.values.len() / columns).max(1));
+        let each = rows.chunks_exact(width).zip(self.choices.chunks_exact(width)).zip(values);
+        each.zip(self.scores.chunks_exact(m)).map(|(((row, choices), values), scores)| (row, choices, values, scores))
+    }
+}
+
 /// What one run has done.
 struct Recorder {
     number: u64,
     archive: Archive,
-    /// Evaluations so far.
-    done: u64,
+    /// Evaluations that were started.
+    started: u64,
     log: Log,
 }
 
 impl Cohort {
-    pub fn new(problem: Arc<Problem>, seed: u64, runs: &[u64], keep_all: bool) -> Cohort {
+    pub fn new(problem: Arc<Problem>, seed: u64, runs: &[u64], keep_all: bool, free: u64) -> Cohort {
         let (width, m) = (problem.space.width(), problem.objective.scores());
         let recorder = |&number| {
             // Most runs improve this often: one allocation instead of many.
@@ -65,68 +88,126 @@ impl Cohort {
                 scores: Vec::with_capacity(IMPROVEMENTS * m),
                 ..Log::default()
             };
-            Recorder { number, archive: Archive::new(m), done: 0, log }
+            Recorder { number, archive: Archive::new(m), started: 0, log }
         };
         let recorders = runs.iter().map(recorder).collect();
-        let (choices, seeds, values, scores) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Cohort { problem, seed, keep_all, recorders, choices, seeds, values, scores }
+        Cohort { problem, seed, keep_all, free, recorders, evaluated: Evaluated::default() }
     }
 
     /// Evaluations of a run so far.
     pub fn done(&self, run: usize) -> u64 {
-        self.recorders[run].done
+        self.recorders[run].log.done
     }
 
     /// Evaluates what runs asked for, so many rows each, and logs it; gives the scores. Rows hold positions among the
     /// allowed choices. A run that recommends notes its improvements itself.
     pub fn advance(&mut self, rows: &[u8], asked: &[usize], recommends: bool) -> Result<&[f64]> {
-        let (problem, width) = (&*self.problem, self.problem.space.width());
-        let evaluate = problem.evaluate()?;
-        self.choices.clear();
-        self.seeds.clear();
-        self.values.clear();
-        self.scores.clear();
-        self.choices.extend_from_slice(rows);
-        problem.to_choices(&mut self.choices);
-        if problem.is_noisy() {
-            for (recorder, &n) in self.recorders.iter().zip(asked) {
-                let of = |i| Stream::of_evaluation(self.seed, recorder.number, recorder.done + i as u64 + 1);
-                self.seeds.extend((0..n).map(of));
-            }
-        }
-        evaluate.evaluate(&self.choices, &self.seeds, &mut self.values)?;
-        let each = self.choices.chunks_exact(width).zip(self.values.chunks_exact(evaluate.columns()));
-        for (choices, values) in each.clone() {
-            let first = self.scores.len();
-            problem.objective.score(values, &mut self.scores);
-            let scores = &self.scores[first..];
-            if !scores.iter().all(|s| s.is_finite()) {
-                return Err(not_finite(problem, choices, values, scores));
-            }
-        }
-        let mut each = each.zip(self.scores.chunks_exact(problem.objective.scores()));
+        self.evaluate_all(rows, asked)?;
+        let (problem, evaluated) = (&*self.problem, &self.evaluated);
+        let mut each = evaluated.each(problem, rows);
         for (recorder, &n) in self.recorders.iter_mut().zip(asked) {
-            for ((choices, values), scores) in each.by_ref().take(n) {
-                recorder.record(choices, values, scores, problem, self.keep_all, recommends);
+            for (_, choices, values, scores) in each.by_ref().take(n) {
+                let cost = if problem.has_clock { values[values.len() - 1] } else { 0.0 };
+                recorder.record(choices, values, scores, recorder.log.time + cost, problem, self.keep_all, recommends);
             }
         }
-        Ok(&self.scores)
+        Ok(&self.evaluated.scores)
+    }
+
+    /// Evaluates what runs asked for without logging it: positions, choices, values and scores of each.
+    pub(crate) fn evaluate<'a>(
+        &'a mut self,
+        rows: &'a [u8],
+        asked: &[usize],
+    ) -> Result<impl Iterator<Item = Each<'a>>> {
+        self.evaluate_all(rows, asked)?;
+        Ok(self.evaluated.each(&self.problem, rows))
+    }
+
+    /// Logs an evaluation of a run, which ended at a time.
+    pub(crate) fn record(
+        &mut self,
+        run: usize,
+        choices: &[u8],
+        values: &[f64],
+        scores: &[f64],
+        time: f64,
+        recommends: bool,
+    ) {
+        self.recorders[run].record(choices, values, scores, time, &self.problem, self.keep_all, recommends);
+    }
+
+    /// Ends a run at a time.
+    pub(crate) fn stop(&mut self, run: usize, time: f64) {
+        self.recorders[run].log.time = time;
+    }
+
+    /// Rows that cost nothing, where there is a clock.
+    fn free_rows(&self, asked: &[usize]) -> Vec<usize> {
+        let (mut free, mut first) = (Vec::new(), 0);
+        if self.free > 0 && self.problem.has_clock {
+            for (recorder, &n) in self.recorders.iter().zip(asked) {
+                let of_run = self.free.saturating_sub(recorder.started).min(n as u64) as usize;
+                free.extend(first..first + of_run);
+                first += n;
+            }
+        }
+        free
+    }
+
+    fn evaluate_all(&mut self, rows: &[u8], asked: &[usize]) -> Result<()> {
+        let free = self.free_rows(asked);
+        let problem = &*self.problem;
+        let evaluate = problem.evaluate()?;
+        let Evaluated { choices, seeds, values, scores } = &mut self.evaluated;
+        choices.clear();
+        seeds.clear();
+        values.clear();
+        scores.clear();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        choices.extend_from_slice(rows);
+        problem.to_choices(choices);
+        for (recorder, &n) in self.recorders.iter_mut().zip(asked) {
+            if problem.is_noisy() {
+                let of = |i| Stream::of_evaluation(self.seed, recorder.number, recorder.started + i as u64 + 1);
+                seeds.extend((0..n).map(of));
+            }
+            recorder.started += n as u64;
+        }
+        evaluate.evaluate(choices, seeds, values)?;
+        for row in free {
+            values[(row + 1) * evaluate.columns() - 1] = 0.0;
+        }
+        let each = choices.chunks_exact(problem.space.width()).zip(values.chunks_exact(evaluate.columns()));
+        for (choices, values) in each {
+            let first = scores.len();
+            problem.objective.score(values, scores);
+            if !scores[first..].iter().all(|s| s.is_finite()) {
+                return Err(not_finite(problem, choices, values, &scores[first..]));
+            }
+            if problem.has_clock && !values.last().is_some_and(|cost| (0.0..f64::INFINITY).contains(cost)) {
+                return Err(no_cost(problem, choices, values));
+            }
+        }
+        Ok(())
     }
 
     /// Notes that a run now stands for an architecture, given as positions, with a score.
     pub(crate) fn recommend(&mut self, run: usize, row: &[u8], score: f64) {
-        let Recorder { log, done, .. } = &mut self.recorders[run];
+        let Recorder { log, .. } = &mut self.recorders[run];
         let mut choices = row.to_vec();
         self.problem.to_choices(&mut choices);
         if self.keep_all {
             // One of its measurements is in the log.
             let Some(last) = log.rows.chunks_exact(row.len()).rposition(|row| row == choices) else { return };
             log.improvements.push(last as u64);
-            log.improved_at.push(*done);
+            log.improved_at.push(log.done);
             log.improved_scores.push(score);
             return;
         }
-        log.evaluations.push(*done);
+        log.evaluations.push(log.done);
         log.rows.extend_from_slice(&choices);
         log.scores.push(score);
         if self.problem.has_clock {
@@ -147,6 +228,12 @@ fn not_finite(problem: &Problem, choices: &[u8], values: &[f64], scores: &[f64])
     ))
 }
 
+#[cold]
+fn no_cost(problem: &Problem, choices: &[u8], values: &[f64]) -> Error {
+    let (text, cost) = (problem.space.format_row(choices), values.last());
+    Error::search(format!("the clock says {cost:?} of {text}; choose a metric that is at least 0 and finite"))
+}
+
 impl Recorder {
     #[inline]
     fn record(
@@ -154,31 +241,31 @@ impl Recorder {
         choices: &[u8],
         values: &[f64],
         scores: &[f64],
+        time: f64,
         problem: &Problem,
         keep_all: bool,
         recommends: bool,
     ) {
-        self.done += 1;
         let log = &mut self.log;
-        let (values, clock) = values.split_at(values.len() - usize::from(problem.has_clock));
-        log.time += clock.first().unwrap_or(&0.0);
+        log.done += 1;
+        log.time = time;
         let improves = self.archive.offer(scores) && !recommends;
         if !improves && !keep_all {
             return;
         }
         if improves && keep_all {
             log.improvements.push(log.evaluations.len() as u64);
-            log.improved_at.push(self.done);
+            log.improved_at.push(log.done);
             log.improved_scores.extend_from_slice(scores);
         }
-        log.evaluations.push(self.done);
+        log.evaluations.push(log.done);
         log.rows.extend_from_slice(choices);
         log.scores.extend_from_slice(scores);
         if problem.has_clock {
             log.times.push(log.time);
         }
         if keep_all {
-            log.values.extend_from_slice(values);
+            log.values.extend_from_slice(&values[..values.len() - usize::from(problem.has_clock)]);
         }
     }
 }

@@ -4,13 +4,14 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::search::algorithms::algorithm::Algorithm;
 use crate::search::algorithms::spec::AlgorithmSpec;
 use crate::search::problem::brief::Brief;
 use crate::search::problem::definition::Problem;
 use crate::search::problem::stream::Stream;
 use crate::search::runs::cohort::{Cohort, Log};
+use crate::search::runs::crew::{Crews, Ended, Workers};
 use crate::threads::{Run, width};
 
 /// Architectures that a cohort evaluates at once, at least: enough to overlap their look-ups.
@@ -63,12 +64,19 @@ pub struct Farm<'a> {
     pub budget: u64,
     /// Whether logs hold every architecture, and with it all values.
     pub keep_all: bool,
+    /// Who evaluates in simulated time; without them, one evaluation after the other.
+    pub workers: Option<Workers>,
+    /// Positions of architectures to begin with, and how many of them cost nothing.
+    pub start: (&'a [u8], u64),
 }
 
 impl Farm<'_> {
     /// Makes runs; what they find does not depend on threads or on what else runs.
     pub fn run(&self, runs: Range<u64>, watch: &Watch, run: &Run<'_>) -> Result<Vec<Log>> {
-        let brief = self.algorithm.brief(self.problem, self.budget)?;
+        let brief = self.algorithm.brief(self.problem, self.budget, self.start.0)?;
+        if self.workers.is_some() && !self.problem.has_clock {
+            return Err(Error::search("workers need a clock; name the metric that an evaluation costs"));
+        }
         let runs: Vec<u64> = runs.collect();
         let cohort = |runs: &[u64]| self.run_cohort(&brief, runs, watch, run);
         if !self.problem.evaluate()?.is_parallel() {
@@ -91,7 +99,11 @@ impl Farm<'_> {
     fn run_cohort(&self, brief: &Arc<Brief>, runs: &[u64], watch: &Watch, run: &Run<'_>) -> Result<Vec<Log>> {
         let start = |&number: &u64| self.algorithm.start(brief, Stream::new(self.seed, number));
         let mut algorithms = runs.iter().map(start).collect::<Result<Vec<Box<dyn Algorithm>>>>()?;
-        let mut cohort = Cohort::new(self.problem.clone(), self.seed, runs, self.keep_all);
+        let mut cohort = Cohort::new(self.problem.clone(), self.seed, runs, self.keep_all, self.start.1);
+        if let Some(workers) = self.workers {
+            self.run_crews(&mut algorithms, Crews::new(workers, runs.len()), &mut cohort, watch, run)?;
+            return Ok(cohort.into_logs());
+        }
         let (width, m) = (brief.width(), brief.scores);
         let recommends = self.algorithm.recommends();
         let (mut rows, mut asked) = (Vec::new(), Vec::new());
@@ -120,12 +132,63 @@ impl Farm<'_> {
                 algorithm.tell_all(own.unwrap_or_default(), told.unwrap_or_default(), width);
             }
             if recommends {
-                for (i, algorithm) in algorithms.iter_mut().enumerate() {
-                    if let Some((row, score)) = algorithm.recommendation() {
-                        cohort.recommend(i, &row, score);
-                    }
-                }
+                recommended(&mut algorithms, &mut cohort);
             }
+        }
+    }
+
+    /// Advances runs whose evaluations overlap.
+    fn run_crews(
+        &self,
+        algorithms: &mut [Box<dyn Algorithm>],
+        mut crews: Crews,
+        cohort: &mut Cohort,
+        watch: &Watch,
+        run: &Run<'_>,
+    ) -> Result<()> {
+        let (width, m, recommends) =
+            (self.problem.space.width(), self.problem.objective.scores(), self.algorithm.recommends());
+        let (mut rows, mut asked, mut ended) = (Vec::new(), Vec::new(), Ended::default());
+        loop {
+            rows.clear();
+            asked.clear();
+            for (i, algorithm) in algorithms.iter_mut().enumerate() {
+                let before = rows.len();
+                let left = (self.budget - crews.started(i)).min(MOST) as usize;
+                let idle = crews.idle(i).min(left);
+                let has = |rows: &Vec<u8>| (rows.len() - before) / width;
+                while has(&rows) < idle {
+                    run.check()?;
+                    // A batch that is told together may be larger than the crew.
+                    let most = if crews.is_together() && has(&rows) == 0 { left } else { idle - has(&rows) };
+                    algorithm.ask(most, &mut rows, run);
+                }
+                asked.push(has(&rows));
+            }
+            run.check()?;
+            crews.start(cohort, &rows, &asked)?;
+            crews.end(cohort, recommends, &mut ended);
+            if rows.is_empty() && ended.rows.is_empty() {
+                return Ok(());
+            }
+            let best = ended.scores.iter().step_by(m).copied().fold(f64::NEG_INFINITY, f64::max);
+            watch.saw((ended.rows.len() / width) as u64, best);
+            let (mut rows, mut scores) = (ended.rows.as_slice(), ended.scores.as_slice());
+            for (algorithm, &n) in algorithms.iter_mut().zip(&ended.counts) {
+                let (own, told) = (rows.split_off(..n * width), scores.split_off(..n * m));
+                algorithm.tell_all(own.unwrap_or_default(), told.unwrap_or_default(), width);
+            }
+            if recommends {
+                recommended(algorithms, cohort);
+            }
+        }
+    }
+}
+
+fn recommended(algorithms: &mut [Box<dyn Algorithm>], cohort: &mut Cohort) {
+    for (i, algorithm) in algorithms.iter_mut().enumerate() {
+        if let Some((row, score)) = algorithm.recommendation() {
+            cohort.recommend(i, &row, score);
         }
     }
 }
