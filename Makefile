@@ -123,7 +123,7 @@ fuzz: ## fuzz the artifact loader for FUZZ_SECONDS
 stress: $(VENV)/.developed ## threads and forks at once for STRESS_SECONDS, against serial answers
 	@$(BIN)/python tests/stress.py $(STRESS_SECONDS)
 
-bench: $(VENV)/.developed ## compare with the peers and draw docs/peers.svg
+bench: $(VENV)/.developed ## compare with the peers and draw docs/measurements/peers.svg
 	$(QUIETLY) "installing the peers" $(BIN)/python -m pip install 'accelnas[bench]'
 	$(BIN)/python -m bench
 
