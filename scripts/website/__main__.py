@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from website import api, commands
-from website.check import faults
+from website.check import faults, undescribed
 from website.llms import write
 from website.pages import ROOT, gather
 
@@ -48,7 +48,8 @@ def main() -> int:
     gather(STAGE)
     (STAGE / "reference" / "api").mkdir(parents=True)
     paths = [Path(page).stem for _, page in pages if page.startswith("reference/api/")]
-    for module in api.modules(paths):
+    modules = api.modules(paths)
+    for module in modules:
         (STAGE / "reference" / "api" / f"{module.path}.md").write_text(module.page(), encoding="utf-8")
     (STAGE / "reference" / "commands").mkdir()
     for program in commands.PROGRAMS:
@@ -63,7 +64,7 @@ def main() -> int:
         if built.returncode:
             return built.returncode
         write(pages, STAGE, SITE)
-        wrong = faults(SITE)
+        wrong = faults(SITE) + undescribed(SITE, [f"{module.path}.{name}" for module in modules for name in module.own])
     print("\n".join(wrong), end="\n" if wrong else "")
     return bool(wrong)
 

@@ -29,12 +29,18 @@ class Module:
         return "\n".join(parts)
 
 
-def modules(paths: list[str]) -> list[Module]:
-    """Read the public names of modules from their sources, without importing them."""
-    loader = griffe.GriffeLoader(search_paths=[ROOT / "python", ROOT / "training"])
-    for package in sorted({path.split(".")[0] for path in paths}):
+def loaded(packages: list[str]) -> griffe.GriffeLoader:
+    """Read packages of the repository."""
+    loader = griffe.GriffeLoader(search_paths=[ROOT / "python", ROOT / "training"], allow_inspection=False)
+    for package in packages:
         loader.load(package)
     loader.resolve_aliases(implicit=True, external=False)
+    return loader
+
+
+def modules(paths: list[str]) -> list[Module]:
+    """Read the public names of modules from their sources, without importing them."""
+    loader = loaded(sorted({path.split(".")[0] for path in paths}))
     described: dict[str, str] = {}
     found = []
     for path in paths:

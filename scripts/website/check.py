@@ -6,7 +6,10 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urldefrag, urlsplit
 
+from mkdocstrings import Inventory
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 _LOADED = {("link", "href"), ("script", "src"), ("img", "src"), ("iframe", "src"), ("source", "src")}
@@ -57,3 +60,10 @@ def faults(site: Path) -> list[str]:
             ):
                 found.append(f"{name}: {url} leads to no such anchor")
     return found
+
+
+def undescribed(site: Path, names: Iterable[str]) -> list[str]:
+    """One line for each public name that the site's inventory has not."""
+    with (site / "objects.inv").open("rb") as file:
+        described = set(Inventory.parse_sphinx(file))
+    return [f"{name} is described nowhere" for name in names if name not in described]

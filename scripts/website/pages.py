@@ -66,14 +66,14 @@ def gather(folder: Path) -> None:
             target = target.with_name(target.name + ".md")
             target.write_text(_listing(path, [name for name in listed if name.startswith(path + "/")]), "utf-8")
         elif path.endswith(".md"):
-            text, linked = _turned(path)
+            text, linked = turned(path)
             target.write_text(text, encoding="utf-8")
             waiting += linked
         else:
             shutil.copyfile(ROOT / path, target)
 
 
-def _turned(path: str) -> tuple[str, list[str]]:
+def turned(path: str) -> tuple[str, list[str]]:
     """Give a page with its links as the site has them, and what it links to."""
     linked = []
     folder = PurePosixPath(path).parent
