@@ -64,7 +64,8 @@ def main() -> int:
         if built.returncode:
             return built.returncode
         write(pages, STAGE, SITE)
-        wrong = faults(SITE) + undescribed(SITE, [f"{module.path}.{name}" for module in modules for name in module.own])
+        described = [name for module in modules for name in module.described]
+        wrong = faults(SITE) + undescribed(SITE, described)
     print("\n".join(wrong), end="\n" if wrong else "")
     return bool(wrong)
 
