@@ -17,7 +17,7 @@ MATURIN := env -u CONDA_PREFIX VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin
 QUIETLY := @scripts/quietly.sh
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help preflight develop demo test quick lint rust-lint python-lint rust-test python-test training-test smoke leaderboard browser-test web fuzz stress bench wheel matrix clean
+.PHONY: help preflight develop demo test quick lint rust-lint python-lint rust-test python-test docs training-test smoke leaderboard browser-test web fuzz stress bench wheel matrix clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,7 +49,7 @@ develop: $(VENV)/.developed ## build into .venv with all development tools
 demo: $(VENV)/.built ## set up, then score ten million architectures
 	@$(BIN)/python scripts/demo.py
 
-test: lint rust-test fuzz python-test leaderboard training-test smoke ## everything that CI runs
+test: lint rust-test fuzz python-test docs leaderboard training-test smoke ## everything that CI runs
 
 quick: python-lint ## lints, and the tests of the package that take seconds
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --quiet -m "not slow" tests
@@ -79,6 +79,9 @@ rust-test: $(VENV)/.developed ## tests of the Rust core
 
 python-test: $(VENV)/.developed ## tests of the package, its docstrings and the README
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --quiet
+
+docs: $(VENV)/.developed ## build the documentation into site/
+	$(QUIETLY) "documentation" env PYTHONPATH=scripts $(BIN)/python -m website
 
 leaderboard: $(VENV)/.developed ## check the entries of leaderboard/, and make a run of each again
 	$(QUIETLY) "leaderboard" $(BIN)/accelnas leaderboard check leaderboard --reruns 1
@@ -124,7 +127,7 @@ fuzz: ## fuzz the artifact loader for FUZZ_SECONDS
 stress: $(VENV)/.developed ## threads and forks at once for STRESS_SECONDS, against serial answers
 	@$(BIN)/python tests/stress.py $(STRESS_SECONDS)
 
-bench: $(VENV)/.developed ## compare with the peers and draw docs/peers.svg
+bench: $(VENV)/.developed ## compare with the peers and draw docs/measurements/peers.svg
 	$(QUIETLY) "installing the peers" $(BIN)/python -m pip install 'accelnas[bench]'
 	$(BIN)/python -m bench
 

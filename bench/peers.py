@@ -224,7 +224,7 @@ def main() -> None:
     chosen = given.workloads or (["accuracy", "time"] if given.quick else list(WORKLOADS))
     # a quick run does not replace published results
     out = given.out or (CACHE / "quick" if given.quick else ROOT / "bench" / "results")
-    picture = out / "peers.svg" if given.quick or given.out else ROOT / "docs" / "peers.svg"
+    picture = out / "peers.svg" if given.quick or given.out else ROOT / "docs" / "measurements" / "peers.svg"
     results: dict[str, Any] = {
         "command": " ".join(["python -m bench", *sys.argv[1:]]),
         "machine": machine(),

@@ -1,4 +1,4 @@
-"""Write the figures of docs/plots.md: run its blocks of Python in the folder that its images lie in."""
+"""Write the figures of docs/guides/plots.md: run its blocks of Python in the folder that its images lie in."""
 
 import os
 import re
@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def main() -> None:
     """Run the blocks, and keep what the guide shows."""
-    guide, folder = ROOT / "docs" / "plots.md", ROOT / "docs" / "plots"
+    guide, folder = ROOT / "docs" / "guides" / "plots.md", ROOT / "docs" / "guides" / "plots"
     text = guide.read_text(encoding="utf-8")
     folder.mkdir(exist_ok=True)
     os.chdir(folder)

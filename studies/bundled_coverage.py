@@ -1,7 +1,7 @@
 """How many measurements lie inside central intervals of the bundled benchmark.
 
 ``python -m studies.bundled_coverage ARCHIVE SPLIT`` fits nothing: rows that folds left out are those that the artifacts
-keep the errors of, and the test part of the published split was never seen. The table is in docs/bundled.md.
+keep the errors of, and the test part of the published split was never seen. The table: docs/measurements/bundled.md.
 """
 
 from __future__ import annotations

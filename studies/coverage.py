@@ -2,7 +2,7 @@
 
 ``python -m studies.coverage`` fits a tenth of NAS-Bench-201's CIFAR-100 and judges on all other rows;
 ``--data ARCHIVE --split FILE`` adds metrics of Accel-NASBench, fitted by the bundled settings on training and
-validation part of the published split and judged on its test part. Figures are in docs/surrogates.md.
+validation part of the published split and judged on its test part. Figures are in docs/concepts/surrogates.md.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 ``python -m studies.few_rows`` fits NAS-Bench-201 with CIFAR-10 known, and NAS-Bench-Macro with its networks' sizes;
 ``--data ARCHIVE`` adds the devices of Accel-NASBench, each with all other bundled ones known. It shows Kendall's tau,
-mean absolute error and the share of intervals that hold the value; figures are in docs/surrogates.md.
+mean absolute error and the share of intervals that hold the value; figures are in docs/concepts/surrogates.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How often measurements break limits that predictions keep, and how optimistic the best of many predictions is.
 
 ``python -m studies.limits --data ARCHIVE --split FILE`` fits metrics of Accel-NASBench by the bundled settings on
-training and validation part of the published split, and judges on its test part. Figures are in docs/surrogates.md.
+training and validation part of the published split, and judges on its test part. Figures: docs/concepts/surrogates.md.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 ``python -m studies.other_spaces --rows 0.1 --splits 5`` shows R², Kendall's tau, mean absolute error and the true rank
 of the architecture that a surrogate takes for the best, of NAS-Bench-201 and NAS-Bench-Macro; figures are in
-docs/surrogates.md. Each peer is tuned by random search in five folds for as long as our fit took. Extra ``bench``.
+docs/concepts/surrogates.md. Each peer is tuned by random search in five folds for the time of our fit. Extra ``bench``.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Functions of pairs of six variables with four choices, of standard deviation 1, are measured with normal noise of .1;
 2 % of the measurements are off by a multiple of that. Errors are those on all 4,096 architectures, against the truth;
-figures are in docs/surrogates.md.
+figures are in docs/concepts/surrogates.md.
 """
 
 from __future__ import annotations

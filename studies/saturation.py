@@ -3,7 +3,7 @@
 Metrics of Accel-NASBench are fitted by the bundled settings on training and validation part of the published split, by
 one process. Left-out predictions of its folds are compared with measurements as they are, and cut at a ceiling: the
 largest measurement of the other folds, or the one that makes their left-out errors smallest, on the scale of the link.
-Figures are in docs/surrogates.md.
+Figures are in docs/concepts/surrogates.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What two fits agree in: bytes where the same kernels ran, the bounds of docs/surrogates.md elsewhere."""
+"""What two fits agree in: bytes where the same kernels ran, the bounds of docs/concepts/surrogates.md elsewhere."""
 
 import numpy as np
 

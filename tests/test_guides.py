@@ -55,14 +55,15 @@ def test_commands_and_options_exist(guide):
 
 
 def test_settings_guide_names_every_field_and_its_example_fits(tmp_path):
-    text = (REPOSITORY / "docs" / "settings.md").read_text(encoding="utf-8")
+    guide = REPOSITORY / "docs" / "guides" / "settings.md"
+    text = guide.read_text(encoding="utf-8")
     kinds = (Settings, MetricSettings, Recipe, Stage)
     named = {field.name for kind in kinds for field in fields(kind)} - {"sha256", "metrics", "formula", "limit"}
     for field in named | set(AnovaProcess.defaults):
         assert f"`{field}`" in text, field
     for name in (*FAMILIES, *shipped_settings()):
         assert f"`{name}`" in text, name
-    (example,) = (block.text for block in blocks(REPOSITORY / "docs" / "settings.md") if block.language == "toml")
+    (example,) = (block.text for block in blocks(guide) if block.language == "toml")
     (tmp_path / "mine.toml").write_text(example, encoding="utf-8")
     settings, bench = read_settings(tmp_path / "mine.toml"), accelnas.load("nasbench-macro")
     archs = bench.space.sample(200, 0, unique=True)

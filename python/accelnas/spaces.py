@@ -38,7 +38,7 @@ def load(name: str) -> Space:
     Parameters
     ----------
     name : str
-        One of `names`. Each has its paper in docs/spaces.md.
+        One of `names`. Each has its paper in docs/guides/spaces.md.
 
     Raises
     ------

@@ -356,7 +356,8 @@ def test_encoding_errors(text, message, tmp_path):
 
 
 def test_the_encoding_of_the_guide(tmp_path):
-    (example,) = (block.text for block in blocks(REPOSITORY / "docs" / "models.md") if block.language == "toml")
+    guide = REPOSITORY / "docs" / "guides" / "models.md"
+    (example,) = (block.text for block in blocks(guide) if block.language == "toml")
     (tmp_path / "e.toml").write_text(example)
     space = mnasnet_space()
     encoding = Encoding.from_toml(tmp_path / "e.toml", space)

@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 
     from accelnas.space import Space
 
+__all__ = [
+    "decode_configurations",
+    "encode_configurations",
+    "from_configspace",
+    "from_configspace_json",
+    "to_configspace",
+]
+
 
 def to_configspace(space: Space, seed: int | None = None) -> ConfigurationSpace:
     """Return a space as a ConfigSpace configuration space.

@@ -51,7 +51,7 @@ def compile_models(
         Path | None,
         typer.Option(
             metavar="TOML|NAME",
-            help="Search space: a space.toml, a benchmark's folder, or a name such as darts (docs/spaces.md).",
+            help="Search space: a space.toml, a benchmark's folder, or a name such as darts (docs/guides/spaces.md).",
             show_default="that of the output, else mnasnet",
         ),
     ] = None,

@@ -35,7 +35,7 @@ SpaceOption = Annotated[
         "--space",
         metavar="TOML|NAME",
         help="Search space of the data: a space.toml (accelnas space infer writes one), a benchmark's folder, or a "
-        "name such as darts (docs/spaces.md).",
+        "name such as darts (docs/guides/spaces.md).",
         show_default="MnasNet",
     ),
 ]

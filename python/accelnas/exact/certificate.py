@@ -30,7 +30,7 @@ _LARGEST = 10**300  # architectures: estimates are of spaces that no search ends
 
 @dataclass(frozen=True)
 class Certificate:
-    """What a search found and proved; `docs/certificates.md` describes every field.
+    """What a search found and proved; `docs/concepts/certificates.md` describes every field.
 
     Attributes
     ----------

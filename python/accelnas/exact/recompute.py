@@ -1,6 +1,6 @@
 """Predicts metrics with NumPy alone, straight from the files: an independent witness for the Rust core.
 
-`docs/FORMAT.md` describes the files. Slow.
+`docs/reference/FORMAT.md` describes the files. Slow.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class Check:
     Attributes
     ----------
     name : str
-        What was checked; `docs/certificates.md` lists them.
+        What was checked; `docs/concepts/certificates.md` lists them.
     status : {"passed", "failed", "skipped"}
         Whether the claim holds.
     reason : str

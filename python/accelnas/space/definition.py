@@ -36,7 +36,7 @@ class Space(Tabled):
     Parameters
     ----------
     toml : str
-        TOML text with a ``[space]`` table (`docs/FORMAT.md` describes it).
+        TOML text with a ``[space]`` table (`docs/reference/FORMAT.md` describes it).
 
     Raises
     ------

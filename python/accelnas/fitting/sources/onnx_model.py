@@ -67,7 +67,7 @@ class ONNX(Computed):
         if unknown or len(inputs) != 1 or len(graph.output) != 1:
             what = unknown or f"{len(inputs)} inputs and {len(graph.output)} outputs"
             raise ModelError(f"the ONNX graph has {what} besides its trees; export the trees alone, and write what "
-                             "comes before them as an encoding (docs/models.md)")  # fmt: skip
+                             "comes before them as an encoding (docs/guides/models.md)")  # fmt: skip
         tensor = inputs[0].type.tensor_type
         if tensor.elem_type not in DTYPES:
             raise ModelError(f"the ONNX model takes tensors of type {tensor.elem_type}; export one of float or double")

@@ -1,4 +1,4 @@
-//! The artifact of one metric: a safetensors file, written and read here alone. See docs/FORMAT.md.
+//! The artifact of one metric: a safetensors file, written and read here alone. See docs/reference/FORMAT.md.
 //!
 //! Files may come from strangers: every length, index and value is checked before use, and memory
 //! stays within a small multiple of the file.

@@ -146,7 +146,7 @@ impl Benchmark {
         }
     }
 
-    /// The metric's artifact as pages hold it; see `docs/FORMAT.md`.
+    /// The metric's artifact as pages hold it; see `docs/reference/FORMAT.md`.
     pub fn packed(&self, metric: usize) -> Result<Vec<u8>> {
         let predictor = self.predictor(metric)?;
         if predictor.deviation.is_some() {
