@@ -143,7 +143,7 @@ def test_what_the_original_lacks_is_refused(tmp_path):
     (tmp_path / "surrogate_model.model").write_bytes(pickle.dumps("theirs"))
     with pytest.raises(accelnas.ParameterError, match="a folder of pickles; give benchmark="):
         anb.ANBEnsemble("xgb", subdir=str(tmp_path))
-    with pytest.raises(accelnas.FileError, match="benchmark.toml"):
+    with pytest.raises(accelnas.FileError, match=r"benchmark\.toml"):
         anb.ANBEnsemble("xgb", benchmark=tmp_path)
     with pytest.raises(accelnas.MetricError, match="no models of 'lgb' are published"):
         anb.ANBEnsemble("lgb")

@@ -178,7 +178,7 @@ class SurrogateModel:
         SpaceError
             If an architecture is of another form, or not of the space.
         """
-        return self._benchmark.predict(_rows(configs), self._name)
+        return np.asarray(self._benchmark.predict(_rows(configs), self._name), np.float32)
 
 
 class Ensemble:
