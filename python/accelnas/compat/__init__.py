@@ -1,0 +1,1 @@
+"""The calls of other benchmarks, answered by this one."""
