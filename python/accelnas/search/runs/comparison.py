@@ -104,6 +104,9 @@ class Comparison(Mapping[str, "Runs"]):
             raise SearchError(f"no algorithm {label!r}; there are {', '.join(self.runs)}")
         return self.runs[label]
 
+    def __contains__(self, label: object) -> bool:
+        return label in self.runs
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.runs)
 
@@ -172,7 +175,8 @@ class Comparison(Mapping[str, "Runs"]):
         Raises
         ------
         SearchError
-            If there are fewer than three algorithms or two blocks, or the algorithms are not the same.
+            If there are fewer than three algorithms or two blocks, or the algorithms are not the same, or lost the
+            same in every block.
         MissingExtraError
             If the extra ``[simulate]`` is not installed.
         """
@@ -200,6 +204,8 @@ def differences(losses: Mapping[str, NDArray[np.float64]]) -> Differences:
             f"there are {len(labels)} algorithms and {len(table)} blocks, {int(np.isnan(table).sum())} losses are "
             "undefined; a Friedman test needs three algorithms, two blocks and all losses"
         )
+    if (table == table[:, :1]).all():
+        raise SearchError(f"all {len(labels)} algorithms lost the same in every block; there is nothing to tell apart")
     try:
         import scikit_posthocs
         from scipy.stats import friedmanchisquare, rankdata
