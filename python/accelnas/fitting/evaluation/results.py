@@ -160,7 +160,7 @@ def run_name(run: str, part: str) -> str:
     ('mean of 10 folds', '500 rows')
     """
     if run == "official":
-        return run
+        return run if part == "ensemble" else f"{run}, {part}"
     return f"mean of {part.partition(' of ')[2]} folds" if run == "cross-validation" else part.partition(",")[0]
 
 

@@ -77,7 +77,7 @@ function drawCalibration() {
   say(null);
   of("calibration").setAttribute("aria-label", `measurements inside intervals of ${unitOf(state.metric)} by their level; the table below has the numbers`);
   Charts.lines(of("calibration"), ["level of the interval, %", "measurements inside, %"], DATA.levels, drawn, { isDiagonal: true, onMove: say });
-  of("coverage").replaceChildren(table("measurements inside, %", ["level, %", ...found.map((one) => one.settings)],
+  of("coverage").replaceChildren(element("summary", {}, "numbers"), table("measurements inside, %", ["level, %", ...found.map((one) => one.settings)],
     DATA.levels.map((level, i) => [String(level), ...drawn.map(({ values }) => significant(values[i]))])));
 }
 

@@ -13,6 +13,7 @@ from accelnas.notebook import MOST, Table, Tabled
 from accelnas.plots.differences import differences_size, draw_differences
 from accelnas.plots.style import Plotted
 from accelnas.search.runs.result import draw_runs
+from accelnas.search.runs.tables import of_algorithms
 
 if TYPE_CHECKING:
     import polars
@@ -83,7 +84,7 @@ class Differences(Plotted, Tabled):
 
 
 @dataclass(frozen=True)
-class Comparison(Mapping[str, "Runs"]):
+class Comparison(Tabled, Mapping[str, "Runs"]):
     """Runs of several algorithms on the same task, by name.
 
     Examples
@@ -112,6 +113,13 @@ class Comparison(Mapping[str, "Runs"]):
 
     def __len__(self) -> int:
         return len(self.runs)
+
+    def _table(self) -> Table:
+        return of_algorithms(self.runs)
+
+    def _caption(self) -> str:
+        plan = next(iter(self.runs.values())).plan
+        return f"Comparison: {len(self)} algorithms, {plan.setting.sought}, {plan.budget:,} evaluations each"
 
     def plot(self, ax: Axes | None = None, *, exact: bool = True, level: float = 0.95) -> Axes:
         """Draw means over runs with their bootstrap intervals, by evaluations.
