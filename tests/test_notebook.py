@@ -2,6 +2,7 @@
 
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 import accelnas
@@ -70,8 +71,27 @@ def test_tables_have_the_numbers_of_results(macro):
     assert [row[0] for row in Cells(importances._repr_html_()).rows[1:]] == importances.largest
 
 
+def test_runs_show_their_best_values(macro):
+    compared = macro.simulate(["random_search", "local_search"], "accuracy", runs=9, budget=50, seed=0)
+    runs = compared["local_search"]
+    found = Cells(runs._repr_html_())
+    assert found.caption == "Runs: 9 of local_search, maximise accuracy, 50 evaluations each"
+    assert found.rows[-1][:2] == ["50", f"{runs.best_values[:, -1].mean():.4f}"]
+    found = Cells(compared._repr_html_())
+    assert found.caption == "Comparison: 2 algorithms, maximise accuracy, 50 evaluations each"
+    median = np.median(runs.best_values[:, -1])
+    assert [found.rows[2][i] for i in (0, 1, 6)] == ["local_search", "9", f"{median:.4f}"]
+    runs = macro.simulate("nsga2", ["accuracy", "params"], runs=3, budget=50, seed=0)
+    values = runs.front(2)[1]
+    best = [f"{values[:, 0].max():.4f}", f"{values[:, 1].min():.4f}"]
+    shown = Cells(runs._repr_html_()).rows[-1]
+    assert shown[:2] == ["2", str(len(values))]
+    assert [float(cell) for cell in shown[2:]] == pytest.approx([float(cell) for cell in best], rel=1e-4)
+
+
 def test_every_table_is_small_and_well_formed(macro):
     compared = macro.simulate(["random_search", "local_search", "reinforce"], "accuracy", runs=9, budget=50, seed=0)
+    several = macro.simulate(["nsga2", "moead"], ["accuracy", "params"], runs=30, budget=50, seed=0)
     for thing in (
         accelnas.load(),
         accelnas.load().space,
@@ -84,6 +104,10 @@ def test_every_table_is_small_and_well_formed(macro):
         macro.search("nsga2", ["accuracy", "params"], budget=200, seed=0),
         macro.search("random_search", "accuracy", budget=200, seed=0),
         compared.differences(),
+        compared,
+        compared["reinforce"],
+        several,
+        several["nsga2"],
     ):
         shown = Cells(thing._repr_html_())
         assert 2 <= len(shown.rows) <= 21

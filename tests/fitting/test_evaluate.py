@@ -194,6 +194,8 @@ def test_an_interrupted_evaluation_goes_on(folder):
         assert resumed == fresh
     resumed, fresh = (pl.read_parquet(folder / output / "results.parquet") for output in ("report", "fresh"))
     assert resumed.height == 8
+    assert resumed.drop("seconds").equals(fresh.drop("seconds"))
+    resumed, fresh = (pl.read_parquet(folder / output / "predictions.parquet") for output in ("report", "fresh"))
     assert resumed.equals(fresh)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from accelnas.fitting.evaluation import Evaluation
     from accelnas.models.importances import Importances
-
-FIGURES = ("r2", "tau", "spearman", "mae", "rmse", "overlap_50", "rows")  # averaged on the screen
 
 
 @command(
@@ -67,7 +65,7 @@ def evaluate(
         typer.Option(
             "--output",
             "-o",
-            help="Folder for report.md, results.parquet and figures.",
+            help="Folder for report.md, tables and figures; accelnas report makes a page of it.",
             show_default="only the table on the screen",
         ),
     ] = None,
@@ -155,30 +153,20 @@ def _importances(path: Path | None, space_sha256: str, wanted: list[str] | None)
 
 def _table(evaluation: Evaluation) -> Table:
     """Average the figures of each run's parts."""
+    from accelnas.fitting.evaluation.results import averaged
+
     numbers = ("R²", "tau", "Spearman", "MAE", "RMSE", "top 50", "rows", "MAE / noise's", "seconds")
     table = new_table("metric", "settings", "run", *numbers, numbers=numbers)
-    rows: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
-    for row, predictions in zip(evaluation.results.iter_rows(named=True), evaluation.predictions, strict=True):
-        key = (row["metric"], row["settings"], _run_name(row["run"], row["part"]))
-        rows.setdefault(key, []).append({**row, "seconds": predictions.seconds})
-    for key, cells in rows.items():
-        mean = {name: sum(cell[name] for cell in cells) / len(cells) for name in FIGURES}
-        ceiling = cells[0]["ceiling_mae"]
+    for row in averaged(evaluation.results):
+        ceiling = row["ceiling_mae"]
         table.add_row(
-            *key,
-            *("–" if isnan(mean[name]) else f"{mean[name]:.4f}" for name in ("r2", "tau", "spearman")),
-            significant(mean["mae"], 4),
-            significant(mean["rmse"], 4),
-            f"{mean['overlap_50']:.2f}",
-            f"{mean['rows']:.0f}",
-            f"{mean['mae'] / ceiling:.2f}" if ceiling else "",
-            f"{sum(cell['seconds'] for cell in cells):.1f}",
+            *(row[name] for name in ("metric", "settings", "run")),
+            *("–" if isnan(row[name]) else f"{row[name]:.4f}" for name in ("r2", "tau", "spearman")),
+            significant(row["mae"], 4),
+            significant(row["rmse"], 4),
+            f"{row['overlap_50']:.2f}",
+            f"{row['rows']:.0f}",
+            f"{row['mae'] / ceiling:.2f}" if ceiling else "",
+            f"{row['seconds']:.1f}",
         )
     return table
-
-
-def _run_name(run: str, part: str) -> str:
-    """Name what a line of the table averages over."""
-    if run == "official":
-        return run
-    return f"mean of {part.partition(' of ')[2]} folds" if run == "cross-validation" else part.partition(",")[0]

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelnas.models.derived import metrics_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from accelnas.models.predictor import Predictor
 
-__all__ = ["artifact", "described", "sources"]
+__all__ = ["BUNDLED", "artifact", "described", "origin", "sources"]
+
+BUNDLED = Path(__file__).parents[1] / "data"
+"""Where the benchmarks of the package are."""
+
+
+def origin(bench: Predictor) -> str:
+    """Say where a benchmark is: the name of a folder in `BUNDLED`, or the path of any other.
+
+    Examples
+    --------
+    >>> import accelnas
+    >>> origin(accelnas.load("nasbench201"))
+    'nasbench201'
+    """
+    folder = bench.path.resolve()
+    return folder.name if folder.parent == BUNDLED.resolve() else str(folder)
 
 
 def artifact(bench: Predictor, metric: str) -> tuple[Path, str]:

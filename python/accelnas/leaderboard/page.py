@@ -52,6 +52,7 @@ def to_html(tables: Sequence[Standings]) -> str:
         "accelnas leaderboard",
         "search algorithms, ranked by what they lost",
         body,
+        scripts=["theme.js", "sort.js"],
         styles=["leaderboard.css"],
         footer=f"Made by accelnas {__version__} from records that accelnas leaderboard check checks.",
     )
@@ -68,11 +69,11 @@ def _section(table: Standings, number_of: int) -> str:
 {_facts(table)}
 <svg width="0" height="0" style="position: absolute" aria-hidden="true" focusable="false"><defs>{lines}</defs></svg>
 <div class="scroll" role="region" aria-labelledby="{name}" tabindex="0">
-<table>
+<table class="sortable">
 <caption><span>{escape(caption(table))} Curves: the mean over evaluations, both axes logarithmic, beside those of the
 others.</span></caption>
 <thead>
-<tr><th scope="col" class="number">rank</th><th scope="col">algorithm</th>{budgets}<th scope="col">curve</th>\
+<tr><th scope="col" class="number">rank</th><th scope="col">algorithm</th>{budgets}<th scope="col" data-unsorted>curve</th>\
 <th scope="col">from</th><th scope="col">checked</th></tr>
 </thead>
 <tbody>

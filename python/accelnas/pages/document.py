@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import html
 import json
+import math
 import zlib
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["asset", "document"]
+__all__ = ["asset", "document", "numbers"]
 
 _HEAD = """<!doctype html>
 <html lang="en">
@@ -86,3 +87,14 @@ def document(
         parts.append(f'<script type="application/octet-stream" id="{html.escape(name, quote=True)}">{packed}</script>')
     parts += [f"<script>\n{asset(name).decode()}\n</script>" for name in scripts]
     return "\n".join([*parts, "</body>", "</html>", ""])
+
+
+def numbers(values: Iterable[float]) -> list[float | None]:
+    """Give numbers as a page holds them: none where they are infinite or undefined.
+
+    Examples
+    --------
+    >>> numbers([1, float("nan")])
+    [1.0, None]
+    """
+    return [float(value) if math.isfinite(value) else None for value in values]

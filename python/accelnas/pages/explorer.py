@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +14,8 @@ from accelnas.exact.options import RunOptions
 from accelnas.exact.questions import BestQuestion, DistributionQuestion, FrontQuestion
 from accelnas.exact.solve import solve
 from accelnas.models.derived import is_sum
-from accelnas.pages.document import asset, document
+from accelnas.pages.copied import loaded
+from accelnas.pages.document import asset, document, numbers
 from accelnas.space import mnasnet_space
 from accelnas.spaces import mnasnet_block
 
@@ -107,7 +107,7 @@ def explorer(
     rows = bench.space.encode(list((landmarks or {}).values())) if landmarks else None
     data = {
         "name": bench.name,
-        "load": _loaded(bench),
+        "load": loaded(bench),
         "toml": bench.space.to_toml(),
         "primary": primary,
         "metrics": [_described(bench.metrics[name]) for name in chosen],
@@ -145,14 +145,6 @@ def _chosen(bench: Predictor, metrics: Sequence[str] | None) -> list[str]:
     if not metrics:
         raise MetricError("a page needs a metric; name at least one")
     return list(dict.fromkeys(metrics))
-
-
-def _loaded(bench: Predictor) -> str:
-    """Write what `accelnas.load` is given to open the benchmark: a bundled one by its name or by nothing."""
-    folder = bench.path.resolve()
-    if folder.parent != (Path(__file__).parents[1] / "data").resolve():
-        return repr(str(bench.path))
-    return {"mnasnet": "", "mnasnet-xgboost": 'family="xgboost"'}.get(folder.name, repr(folder.name))
 
 
 def _described(metric: Metric) -> dict[str, Any]:
@@ -212,12 +204,12 @@ def _distribution(bench: Predictor, name: str, exact: bool, threads: int | None)
     try:
         if exact or bench.space.size <= EXACT_SIZE:
             found = solve(bench, question, Run(threads=threads))
-            return {"edges": _numbers(found.edges), "counts": [int(n) for n in found.counts], "exact": True}
+            return {"edges": numbers(found.edges), "counts": [int(n) for n in found.counts], "exact": True}
         estimated = estimate(bench, question, samples=_SAMPLES, seed=0, threads=threads)
     except AccelnasError:
         return None
     counts = [int(n) for n in estimated.counts]
-    return {"edges": _numbers(estimated.edges), "counts": counts, "exact": False, "samples": sum(counts)}
+    return {"edges": numbers(estimated.edges), "counts": counts, "exact": False, "samples": sum(counts)}
 
 
 def _importances(bench: Predictor, name: str) -> list[dict[str, Any]]:
@@ -252,7 +244,3 @@ def _start(bench: Predictor, primary: str, threads: int | None) -> str:
     except AccelnasError:
         rows = bench.space.sample(1, seed=0)
     return bench.space.format(rows[:1] if len(rows) else bench.space.sample(1, seed=0))[0]
-
-
-def _numbers(values: NDArray[np.float64]) -> list[float | None]:
-    return [float(v) if np.isfinite(v) else None for v in values]

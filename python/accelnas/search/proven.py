@@ -15,9 +15,10 @@ from accelnas.exact.solve import solve
 if TYPE_CHECKING:
     from accelnas.exact.front import FrontResult
     from accelnas.exact.questions import Question
+    from accelnas.exact.result import Listed
     from accelnas.search.problem import Setting
 
-__all__ = ["exact_front", "known_front", "known_optimum", "optimum"]
+__all__ = ["best_of", "exact_front", "known_front", "known_optimum", "optimum"]
 
 _SEARCHED = 3  # objectives whose front is proven beside a search; those of more have too many points
 
@@ -30,6 +31,13 @@ def optimum(setting: Setting, threads: int | None = None) -> float:
     SearchError
         If nothing exact is known of it.
     """
+    rows = best_of(setting, threads).architectures[:1]
+    value: float = setting.true_scores(rows, threads)[0, 0]
+    return float(value)
+
+
+def best_of(setting: Setting, threads: int | None = None) -> Listed:
+    """Give the best architecture by one objective under its constraints, searched once; errors as `optimum`."""
     sought, limits = setting.sought, {c.metric: (c.lower, c.upper) for c in setting.sought.constraints}
     if sought.function is not None:
         raise SearchError("the optimum of a function is not known; compare best_values")
@@ -45,11 +53,11 @@ def optimum(setting: Setting, threads: int | None = None) -> float:
         else:
             (objective,) = sought.objectives
             question = BestQuestion((objective.metric, objective.direction), limits, within)
-        rows = solve(setting.bench, question, Run(threads=threads)).architectures
-        if not len(rows):
+        found = solve(setting.bench, question, Run(threads=threads))
+        if not len(found.architectures):
             raise SearchError(f"no architecture at all meets {', '.join(map(str, sought.constraints))}; loosen them")
-        cache[key] = float(setting.true_scores(rows[:1], threads)[0, 0])
-    proven: float = cache[key]
+        cache[key] = found
+    proven: Listed = cache[key]
     return proven
 
 

@@ -14,7 +14,13 @@ import polars as pl
 from accelnas import __version__
 from accelnas.fitting.evaluation import plots
 from accelnas.fitting.evaluation.cells import LIBRARIES
-from accelnas.fitting.evaluation.results import best_known_noise, learning_curves, noise_ceiling, results_table
+from accelnas.fitting.evaluation.results import (
+    best_known_noise,
+    learning_curves,
+    noise_ceiling,
+    predictions_table,
+    results_table,
+)
 from accelnas.fitting.evaluation.runs import Plan, plan_cells, run_cells
 from accelnas.plots.style import label
 from accelnas.reports import joined, markdown, number, write_files
@@ -60,15 +66,18 @@ def run_evaluation(
 
 
 def write_report(evaluation: Evaluation, folder: str | Path, importances: Sequence[Importances] = ()) -> Path:
-    """Write ``report.md``, ``results.parquet`` and ``figures/*.svg``; the same numbers give the same files.
+    """Write ``report.md``, ``results.parquet``, ``predictions.parquet`` and ``figures/*.svg``.
 
-    The folder is made if needed; importances of a benchmark's metrics get a section of their own. Returns the
-    path of the report.
+    The same numbers give the same files. The folder is made if needed; importances of a benchmark's metrics get a
+    section of their own. Returns the path of the report.
     """
     figures = _drawings(evaluation, importances)
     text = _text(evaluation, set(figures), importances)
     drawn = {f"figures/{name}.svg": draw for name, draw in figures.items()}
-    write_files(Path(folder), {"results.parquet": evaluation.results.write_parquet, **drawn, "report.md": text})
+    predictions = predictions_table(evaluation.dataset, evaluation.cells, evaluation.predictions)
+    tables = {"results.parquet": evaluation.results, "predictions.parquet": predictions}
+    written = {name: table.write_parquet for name, table in tables.items()}
+    write_files(Path(folder), {**written, **drawn, "report.md": text})
     return Path(folder) / "report.md"
 
 

@@ -95,12 +95,7 @@ function spelled(form) {
 async function copy(form) {
   const text = spelled(form);
   of("copied").textContent = text;
-  try {
-    await navigator.clipboard.writeText(text);
-    of("said").textContent = `copied as ${form}`;
-  } catch {
-    of("said").textContent = `${form}: select the text below`;
-  }
+  of("said").textContent = await copied(text) ? `copied as ${form}` : `${form}: select the text below`;
 }
 
 // --- metrics ---------------------------------------------------------------------------------------------------------
@@ -232,7 +227,8 @@ function showFront() {
     const sorted = [...state.pinned].sort((a, b) => a.values[x] - b.values[x]);
     layers[2].points = [sorted.map((a) => a.values[x]), sorted.map((a) => a.values[y])];
   }
-  Charts.scatter(of("front-chart"), [unitOf(metricOf(x)), unitOf(metricOf(y))], layers, (i) => choose({ text: texts[kept.order[i]] }));
+  layers[0].onPoint = (i) => choose({ text: texts[kept.order[i]] });
+  Charts.scatter(of("front-chart"), [unitOf(metricOf(x)), unitOf(metricOf(y))], layers);
   const [mx, my] = [metricOf(x), metricOf(y)];
   const reach = all.filter((i) => sign(mx) * (column(x)[i] - state.current.values[x]) >= 0);
   const best = Math.max(...reach.map((i) => sign(my) * column(y)[i]));

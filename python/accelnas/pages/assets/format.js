@@ -46,3 +46,13 @@ function table(caption, columns, rows, numbers = columns.slice(1)) {
     element("table", {}, element("caption", {}, caption),
       element("thead", {}, element("tr", {}, head)), element("tbody", {}, body)));
 }
+
+/** Copies a text, and says whether the browser let it. */
+async function copied(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -11,10 +11,10 @@ function draw() {
   const [x, y] = [of("across").value, of("up").value];
   const order = DATA.columns[x].map((_, i) => i).sort((a, b) => DATA.columns[x][a] - DATA.columns[x][b]);
   const points = [x, y].map((name) => order.map((i) => DATA.columns[name][i]));
-  Charts.scatter(of("chart"), [named(x), named(y)], [{ label: "found", fill: "--first", width: 7, points }], (i) => {
+  Charts.scatter(of("chart"), [named(x), named(y)], [{ label: "found", fill: "--first", width: 7, points, onPoint: (i) => {
     of("clicked").replaceChildren(element("code", {}, DATA.columns.architecture[order[i]]),
       ` ${named(x)} ${significant(points[0][i])}, ${named(y)} ${significant(points[1][i])}`);
-  });
+  } }]);
 }
 
 function start() {

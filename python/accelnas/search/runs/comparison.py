@@ -13,6 +13,7 @@ from accelnas.notebook import MOST, Table, Tabled
 from accelnas.plots.differences import differences_size, draw_differences
 from accelnas.plots.style import Plotted
 from accelnas.search.runs.result import draw_runs
+from accelnas.search.runs.tables import of_algorithms
 
 if TYPE_CHECKING:
     import polars
@@ -83,7 +84,7 @@ class Differences(Plotted, Tabled):
 
 
 @dataclass(frozen=True)
-class Comparison(Mapping[str, "Runs"]):
+class Comparison(Tabled, Mapping[str, "Runs"]):
     """Runs of several algorithms on the same task, by name.
 
     Examples
@@ -104,11 +105,21 @@ class Comparison(Mapping[str, "Runs"]):
             raise SearchError(f"no algorithm {label!r}; there are {', '.join(self.runs)}")
         return self.runs[label]
 
+    def __contains__(self, label: object) -> bool:
+        return label in self.runs
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.runs)
 
     def __len__(self) -> int:
         return len(self.runs)
+
+    def _table(self) -> Table:
+        return of_algorithms(self.runs)
+
+    def _caption(self) -> str:
+        plan = next(iter(self.runs.values())).plan
+        return f"Comparison: {len(self)} algorithms, {plan.setting.sought}, {plan.budget:,} evaluations each"
 
     def plot(self, ax: Axes | None = None, *, exact: bool = True, level: float = 0.95, by: By = "evaluation") -> Axes:
         """Draw means over runs with their bootstrap intervals, by evaluations or by simulated time.
@@ -174,7 +185,8 @@ class Comparison(Mapping[str, "Runs"]):
         Raises
         ------
         SearchError
-            If there are fewer than three algorithms or two blocks, or the algorithms are not the same.
+            If there are fewer than three algorithms or two blocks, or the algorithms are not the same, or lost the
+            same in every block.
         MissingExtraError
             If the extra ``[simulate]`` is not installed.
         """
@@ -202,6 +214,8 @@ def differences(losses: Mapping[str, NDArray[np.float64]]) -> Differences:
             f"there are {len(labels)} algorithms and {len(table)} blocks, {int(np.isnan(table).sum())} losses are "
             "undefined; a Friedman test needs three algorithms, two blocks and all losses"
         )
+    if (table == table[:, :1]).all():
+        raise SearchError(f"all {len(labels)} algorithms lost the same in every block; there is nothing to tell apart")
     try:
         import scikit_posthocs
         from scipy.stats import friedmanchisquare, rankdata

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from accelnas.search.start import Start
     from accelnas.search.workers import Workers
 
-__all__ = ["Algorithms", "AnyAlgorithm", "Plan", "labelled"]
+__all__ = ["Algorithms", "AnyAlgorithm", "Plan", "key_of", "labelled"]
 
 AnyAlgorithm: TypeAlias = "str | NativeAlgorithm | UserAlgorithm"
 Algorithms: TypeAlias = "Sequence[AnyAlgorithm] | Mapping[str, AnyAlgorithm]"
@@ -87,8 +87,8 @@ class Plan:
         """Whether the core has the algorithm."""
         return isinstance(self.algorithm, tuple(ALGORITHMS.values()))
 
-    def key(self) -> str:
-        """Tell plans apart by all that a run depends on but its number: SHA-256.
+    def described(self) -> dict[str, Any]:
+        """Give all that a run depends on but its number, as plain data.
 
         A function of Python is known by its name alone: rename it when it changes.
         """
@@ -96,18 +96,27 @@ class Plan:
         settings = asdict(self.algorithm) if self.is_native else _name(self.algorithm)
         clock = () if setting.clock is None else (setting.clock,)
         metrics = [] if function is not None else [*setting.sought.columns, *clock]
-        content = [
-            _core.__version__,
-            setting.bench.space.sha256,
-            described(setting.bench, metrics),
-            setting.sought.to_json() | {"function": None if function is None else _name(function.function)},
-            setting.within(),
-            [setting.noise, setting.clock],
-            [self.label, getattr(self.algorithm, "kind", None), settings],
-            [self.budget, self.seed, None if self.workers is None else asdict(self.workers)],
-            None if self.start is None else [self.start.rows.tolist(), self.start.counts],
-        ]
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return {
+            "accelnas": _core.__version__,
+            "space": setting.bench.space.sha256,
+            "metrics": described(setting.bench, metrics),
+            "sought": setting.sought.to_json() | {"function": None if function is None else _name(function.function)},
+            "within": setting.within(),
+            "evaluation": [setting.noise, setting.clock],
+            "algorithm": [self.label, getattr(self.algorithm, "kind", None), settings],
+            "runs": [self.budget, self.seed],
+            "workers": None if self.workers is None else asdict(self.workers),
+            "start": None if self.start is None else [self.start.rows.tolist(), self.start.counts],
+        }
+
+    def key(self) -> str:
+        """Tell plans apart by all that a run depends on but its number: SHA-256."""
+        return key_of(self.described())
+
+
+def key_of(content: Mapping[str, Any]) -> str:
+    """Give the digest of what `Plan.described` gives."""
+    return hashlib.sha256(json.dumps(list(content.values()), sort_keys=True).encode()).hexdigest()
 
 
 def labelled(algorithms: Algorithms) -> dict[str, Any]:

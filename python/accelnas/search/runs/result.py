@@ -13,12 +13,14 @@ from accelnas.caching import cached_property
 from accelnas.errors import SearchError
 from accelnas.exact.questions import RankQuestion
 from accelnas.exact.solve import solve
+from accelnas.notebook import Tabled
 from accelnas.plots.runs import draw_curves
 from accelnas.plots.style import on
 from accelnas.search.history import feasible
 from accelnas.search.proven import known_front, known_optimum, optimum
 from accelnas.search.runs import quality
 from accelnas.search.runs.summary import Summary, summarised
+from accelnas.search.runs.tables import of_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from accelnas.exact.front import FrontResult
+    from accelnas.notebook import Table
     from accelnas.search.runs.logs import Logs
     from accelnas.search.runs.plan import Plan
     from accelnas.space import Rows
@@ -49,7 +52,7 @@ _MOST = 200_000_000  # values of a table
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Runs:
+class Runs(Tabled):
     """Many seeded runs of one algorithm.
 
     Attributes
@@ -76,6 +79,9 @@ class Runs:
 
     def __len__(self) -> int:
         return self.plan.runs
+
+    def _table(self) -> Table:
+        return of_runs(self)
 
     @property
     def evaluations(self) -> NDArray[np.int64]:
@@ -113,7 +119,7 @@ class Runs:
     def curve(self, at: At = None, *, times: Times = None) -> Floats:
         """Give the best value that each run saw so far, at some evaluations or simulated costs: (runs, k)."""
         self._require_one("a best value")
-        return self._table(self.scores[:, 0], at, times)
+        return self._values(self.scores[:, 0], at, times)
 
     def regret(self, at: At = None, *, times: Times = None) -> Floats:
         """Give the simple regret: how far the best so far is from the proven optimum, in float64, without noise.
@@ -138,7 +144,7 @@ class Runs:
         """
         self._require_one("a regret")
         sign = self.plan.setting.sought.signs[0]
-        return self._table(sign * (optimum(self.plan.setting) - self.true_scores[:, 0]), at, times)
+        return self._values(sign * (optimum(self.plan.setting) - self.true_scores[:, 0]), at, times)
 
     def hypervolume(
         self,
@@ -172,7 +178,7 @@ class Runs:
             If there are not 2 to 5 objectives, no reference point is known, nothing exact is, or a front is given that
             does not fit.
         """
-        return self._table(
+        return self._values(
             quality.normalised_hypervolumes(self.plan.setting, self.logs, self.true_scores, reference, front),
             at,
             times,
@@ -191,7 +197,7 @@ class Runs:
             As `hypervolume`.
         """
         pluses = quality.igd_pluses(self.plan.setting, self.logs, self.true_scores, front)
-        return self._table(pluses, at, times, empty=np.inf)
+        return self._values(pluses, at, times, empty=np.inf)
 
     def ranks(self, quantiles: Sequence[float] = (0.05, 0.5, 0.95)) -> NDArray[np.int64]:
         """Give quantiles over runs of the exact rank in the whole space of what each run found: int64 (k,).
@@ -252,7 +258,7 @@ class Runs:
             If there is no clock.
         """
         self._require_clock()
-        return self._table(self.logs.times, at, empty=0.0)
+        return self._values(self.logs.times, at, empty=0.0)
 
     def summary(
         self,
@@ -337,7 +343,7 @@ class Runs:
         labels = [pl.Series(f"score {label}", self.scores[:, i]) for i, label in enumerate(setting.sought.labels)]
         return frame.with_columns(labels).with_columns(pl.lit(self.label).alias("algorithm"))
 
-    def _table(self, values: Floats, at: At, times: Times = None, empty: float = np.nan) -> Floats:
+    def _values(self, values: Floats, at: At, times: Times = None, empty: float = np.nan) -> Floats:
         """Give values of the latest improvements, (runs, k)."""
         if times is not None:
             self._require_clock()

@@ -1,0 +1,114 @@
+"""What pages offer to copy: the Python, or the command, that makes what they show again."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from accelnas.exact.artifacts import origin
+from accelnas.search.runs.plan import labelled
+
+if TYPE_CHECKING:
+    from accelnas.models.predictor import Predictor
+    from accelnas.search.runs import Comparison, Plan
+
+__all__ = ["commanded", "loaded", "simulated"]
+
+_DEFAULTS = {"mnasnet": "", "mnasnet-xgboost": 'family="xgboost"'}
+
+
+def loaded(bench: Predictor) -> str:
+    """Write what `accelnas.load` is given to open the benchmark: a bundled one by its name or by nothing."""
+    name = origin(bench)
+    return _DEFAULTS.get(name, repr(name))
+
+
+def simulated(comparison: Comparison) -> str:
+    """Write the Python that makes runs again; what is of Python is left to be filled in."""
+    plan = next(iter(comparison.values())).plan
+    setting, sought = plan.setting, plan.setting.sought
+    lines = [f"bench = accelnas.load({loaded(setting.bench)})"]
+    for name, known in _derived(plan).items():
+        unit = f", unit={known['unit']!r}" if known["unit"] else ""
+        lines.append(f"bench = bench.derive({name!r}, {known['expression']!r}{unit}, direction={known['direction']!r})")
+    imports: dict[str, set[str]] = {}
+
+    def named(thing: Any) -> str:
+        imports.setdefault(type(thing).__module__.rpartition(".")[0], set()).add(type(thing).__name__)
+        return repr(thing)
+
+    algorithms = [
+        f"        {label!r}: {named(runs.plan.algorithm)},"
+        if runs.plan.is_native
+        else f"        {label!r}: ...,  # of yours"
+        for label, runs in comparison.items()
+    ]
+    objective = f"{[(o.metric, o.direction) for o in sought.objectives]!r},"
+    if sought.function is not None:
+        objective = "...,  # a function of yours"
+    elif sought.formulation is not None:
+        objective = f"{named(sought.formulation)},"
+    given = {
+        "runs": plan.runs,
+        "budget": plan.budget,
+        "seed": plan.seed,
+        "subject_to": [str(c) for c in sought.constraints] or None,
+        "within": setting.within() or None,
+        "penalty": sought.penalty,
+        "noise": setting.noise or None,
+        "clock": setting.clock,
+    }
+    arguments = [f"    {name}={value!r}," for name, value in given.items() if value is not None]
+    head = [f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(imports.items())]
+    call = [
+        "found = bench.simulate(",
+        "    {",
+        *algorithms,
+        "    },",
+        f"    {objective}",
+        *arguments,
+    ]
+    return "\n".join(["import accelnas", *head, "", *lines, *call, ")", ""])
+
+
+def commanded(comparison: Comparison) -> str | None:
+    """Write the command that makes runs again; None where options can't say what they were."""
+    plan = next(iter(comparison.values())).plan
+    setting, sought, where = plan.setting, plan.setting.sought, origin(plan.setting.bench)
+    algorithms = {label: runs.plan.algorithm for label, runs in comparison.items()}
+    own = any(not runs.plan.is_native for runs in comparison.values())
+    if own or sought.formulation is not None or sought.function is not None or where == "mnasnet-xgboost":
+        return None
+    if list(labelled(list(algorithms.values()))) != list(algorithms):
+        return None
+    ends = [f"{o.metric}:{o.direction}" for o in sought.objectives]
+    words = ["accelnas", "simulate", ",".join(one.kind for one in algorithms.values()), ",".join(ends)]
+    if where != "mnasnet":
+        words += ["--benchmark", where]
+    for name, known in _derived(plan).items():
+        unit = f" [{known['unit']}]" if known["unit"] else ""
+        words += ["--derive", f"{known['direction']} {name}{unit} = {known['expression']}"]
+    words += ["--runs", str(plan.runs), "--budget", str(plan.budget), "--seed", str(plan.seed)]
+    for constraint in sought.constraints:
+        words += ["--subject-to", str(constraint)]
+    for name, choices in setting.within().items():
+        words += ["--within", f"{name}={','.join(map(str, choices))}"]
+    if sought.penalty is not None:
+        words += ["--penalty", repr(sought.penalty)]
+    words += ["--noise"] if setting.noise else []
+    words += ["--clock", setting.clock] if setting.clock is not None else []
+    for label, algorithm in algorithms.items():
+        for entry in fields(algorithm):
+            value = getattr(algorithm, entry.name)
+            if value != entry.default:
+                text = value if isinstance(value, str) else json.dumps(value)
+                words += ["--set", f"{label}.{entry.name}={text}"]
+    return shlex.join(words)
+
+
+def _derived(plan: Plan) -> dict[str, Any]:
+    """Metrics that were derived by name; those of choices and quantiles are derived by themselves."""
+    known = plan.described()["metrics"]
+    return {name: one for name, one in known.items() if one["expression"] is not None and name.isidentifier()}
