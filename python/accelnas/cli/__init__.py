@@ -14,7 +14,7 @@ __all__ = ["app", "main"]
 
 # as --help lists their commands
 _QUERIES = ("info", "sample", "predict", "importances", "neighbourhood", "questions", "proofs", "search", "simulate")
-for module in (*_QUERIES, "fit", "tabulate", "tune", "evaluate", "reproduce", "compile"):
+for module in (*_QUERIES, "fit", "tabulate", "tune", "evaluate", "reproduce", "compile", "serve"):
     import_module(f"accelnas.cli.{module}")
 for module in ("devices", "space", "data"):
     app.add_typer(import_module(f"accelnas.cli.{module}").group, name=module)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # a missing library and the extra that brings it
 EXTRAS = {
     "ConfigSpace": "configspace",
+    "fastapi": "serve",
+    "httptools": "serve",
     "joblib": "build",
     "lightgbm": "build",
     "matplotlib": "report",
@@ -39,6 +41,7 @@ EXTRAS = {
     "skops": "build",
     "threadpoolctl": "build",
     "treelite": "build",
+    "uvicorn": "serve",
     "xgboost": "build",
 }
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from accelnas.arguments import shown
 from accelnas.errors import MetricError, SearchError
 from accelnas.exact.objectives import known_metric
 
@@ -153,8 +154,8 @@ def _is_number(metrics: Mapping[str, Metric], text: str) -> bool:
 def _number(text: str, number: object) -> float:
     try:
         value = float(number)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise SearchError(f"constraint {text!r}: {number!r} is no number; {_HOW}") from None
+    except (TypeError, ValueError, OverflowError):
+        raise SearchError(f"constraint {text!r}: {shown(number)} is no number; {_HOW}") from None
     if math.isnan(value):
         raise SearchError(f"constraint {text!r}: {number!r} bounds nothing; {_HOW}")
     return value

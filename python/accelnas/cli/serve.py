@@ -1,0 +1,95 @@
+"""``accelnas serve``: a benchmark over HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from accelnas.cli.commands import command
+from accelnas.cli.shared import DeriveOption, ThreadsOption, load_benchmark
+
+if TYPE_CHECKING:
+    from accelnas.serve.limits import Limits
+
+LOOPBACK = ("127.0.0.1", "localhost")
+
+
+@dataclass(frozen=True)
+class Limited:
+    """What one request may take."""
+
+    body: Annotated[int, typer.Option("--max-body", min=1, help="Bytes of a request's body, or a stream's line.")] = (
+        4 << 20
+    )
+    rows: Annotated[int, typer.Option("--max-rows", min=1, help="Architectures of a request.")] = 10_000
+    points: Annotated[int, typer.Option("--max-points", min=1, help="Architectures of a front, or of the best.")] = (
+        100_000
+    )
+    seconds: Annotated[
+        float,
+        typer.Option("--time-limit", help="Seconds of a question about the whole space, which is stopped then."),
+    ] = 60.0
+    questions: Annotated[
+        int,
+        typer.Option("--questions", min=1, help="Questions about the whole space at the same time; more are refused."),
+    ] = 1
+    threads: ThreadsOption = None
+
+    def limits(self) -> Limits:
+        """Give them as the application takes them."""
+        from accelnas.serve.limits import Limits
+
+        return Limits(self.body, self.rows, self.points, self.seconds, self.questions, self.threads)
+
+
+@command(
+    "accelnas serve",
+    "accelnas serve nasbench201 --port 9000",
+    "accelnas serve -d 'time_a100 [ms] = 1000 / throughput_a100' --time-limit 600 --max-points 1000000",
+    "accelnas serve --host 0.0.0.0 --max-rows 1000",
+)
+def serve(
+    bench: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="BENCH", help="Benchmark directory, or the name of one.", show_default="the bundled one"
+        ),
+    ] = None,
+    *,
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen at; any but the default lets other machines ask.")
+    ] = LOOPBACK[0],
+    port: Annotated[int, typer.Option("--port", "-p", min=1, max=65_535, help="Port to listen at.")] = 8000,
+    derive: DeriveOption = None,
+    limited: Limited,
+) -> None:
+    """Answer questions to a benchmark over HTTP, until Ctrl-C; /docs describes them.
+
+    Requests name no files, and nothing is written. There is no encryption and no password: only programs of this
+    machine are answered, unless --host says otherwise.
+    """
+    import httptools  # noqa: F401 uvicorn would go without, at half the speed
+    import uvicorn
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+    from accelnas.serve.app import create_app
+
+    served = load_benchmark(bench, derive)
+    app = create_app(served, limited.limits())
+    shown = f"[{host}]" if ":" in host else host
+    typer.echo(
+        f"{served.name} at http://{shown}:{port}, described at http://{shown}:{port}/docs; Ctrl-C ends it", err=True
+    )
+    if host in LOOPBACK:
+        # else a page in a browser could ask under a name of its own that leads here
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK))
+    else:
+        typer.echo(
+            f"listening at {host}: every machine that reaches it can ask, unencrypted and without a password; put a "
+            "proxy before it that asks for one, or leave --host out",
+            err=True,
+        )
+    uvicorn.run(app, host=host, port=port, http="httptools", log_level="warning", access_log=False)
