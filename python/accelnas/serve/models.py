@@ -38,7 +38,7 @@ _FORMS = {
     "examples": [[EXAMPLE]],
 }
 Architectures = Annotated[
-    list[Any], Field(description="Architectures, all in the same form.", json_schema_extra=_FORMS)  # type: ignore[arg-type]
+    list[Any], Field(description="Architectures, all in the same form.", json_schema_extra=_FORMS)
 ]
 Metrics = Annotated[
     list[str] | None, Field(description="Names of metrics; all by default.", examples=[["accuracy", "latency_zcu102"]])
