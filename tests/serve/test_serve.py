@@ -3,6 +3,8 @@
 import asyncio
 import json
 import random
+import subprocess
+import sys
 import threading
 import time
 
@@ -150,6 +152,19 @@ def test_clients_that_leave_stop_their_work(app):
     line = {"type": "http.request", "body": b"1\n2\n", "more_body": True}
     sent = called(app, "/predict/stream?metrics=macs", [line, line])
     assert [message.get("body", b"").count(b"\n") for message in sent] == [0, 2, 2]
+
+
+def test_a_question_ends_with_its_server(bench):
+    question = {"benchmark": str(bench.path), "derived": [], "threads": None, "certificate": False}
+    question["question"] = {"question": "front", **LONG}
+    command = [sys.executable, "-m", "accelnas.serve.worker"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+        worker.stdin.write(json.dumps(question).encode() + b"\n")
+        worker.stdin.flush()
+        with pytest.raises(subprocess.TimeoutExpired):
+            worker.wait(3)
+        worker.stdin.close()
+        assert worker.wait(60) == 1
 
 
 def test_limits(bench):
@@ -353,4 +368,7 @@ def test_command(monkeypatch):
     said = run("serve", "nasbench-macro", "--host", "0.0.0.0").stderr  # noqa: S104
     assert "listening at 0.0.0.0: every machine that reaches it can ask" in said
     assert asked(started["app"], ("GET", "/info", {"headers": {"host": "elsewhere.example"}}))[0].status_code == 200
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert failure("serve", "nasbench-macro") == "uvicorn is not installed; run: pip install 'accelnas[serve]'"
+    monkeypatch.undo()
     assert "rows is 100000000; choose" in failure("serve", "nasbench-macro", "--max-rows", 100_000_000)

@@ -84,8 +84,13 @@ def create_app(bench: Benchmark, limits: Limits | None = None) -> FastAPI:
 
 
 def _warm(bench: Benchmark) -> None:
-    """Read every metric now rather than for the first client."""
-    bench.predict(bench.space.sample(1), [metric.name for metric in bench.metrics.values() if metric.exact])
+    """Read all that predictions need now, rather than while the first clients wait."""
+    arch = bench.space.sample(1)
+    exact = [metric for metric in bench.metrics.values() if metric.exact]
+    bench.predict(arch, [metric.name for metric in exact], return_std=True)
+    for metric in exact:
+        if metric.calibrated:
+            bench.predict_interval(arch, metric.name, level=0.5)
 
 
 def _add_benchmark(app: FastAPI, bench: Benchmark, limits: Limits) -> None:
