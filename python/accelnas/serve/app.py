@@ -68,7 +68,7 @@ def create_app(bench: Benchmark, limits: Limits | None = None) -> FastAPI:
     --------
     >>> import accelnas
     >>> create_app(accelnas.load()).title
-    'accelnas: Accel-NASBench'
+    'accelnas: mnasnet'
     """
     limits = limits or Limits()
     _warm(bench)
