@@ -17,7 +17,7 @@ MATURIN := env -u CONDA_PREFIX VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin
 QUIETLY := @scripts/quietly.sh
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help preflight develop demo test quick lint rust-lint python-lint rust-test python-test training-test smoke fuzz stress bench wheel matrix clean
+.PHONY: help preflight develop demo test quick lint rust-lint python-lint rust-test python-test training-test smoke leaderboard browser-test web fuzz stress bench wheel matrix clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,7 +49,7 @@ develop: $(VENV)/.developed ## build into .venv with all development tools
 demo: $(VENV)/.built ## set up, then score ten million architectures
 	@$(BIN)/python scripts/demo.py
 
-test: lint rust-test fuzz python-test training-test smoke ## everything that CI runs
+test: lint rust-test fuzz python-test leaderboard training-test smoke ## everything that CI runs
 
 quick: python-lint ## lints, and the tests of the package that take seconds
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --quiet -m "not slow" tests
@@ -80,6 +80,9 @@ rust-test: $(VENV)/.developed ## tests of the Rust core
 python-test: $(VENV)/.developed ## tests of the package, its docstrings and the README
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --quiet
 
+leaderboard: $(VENV)/.developed ## check the entries of leaderboard/, and make a run of each again
+	$(QUIETLY) "leaderboard" $(BIN)/accelnas leaderboard check leaderboard --reruns 1
+
 # PyTorch takes gigabytes, so what needs it has an environment of its own
 $(TRAINING)/.built: training/pyproject.toml $(VENV)/.built
 	@echo "installing accelnas-training and PyTorch into $(TRAINING)"
@@ -99,6 +102,14 @@ training-test: $(TRAINING)/.built ## types, tests and docstrings of accelnas-tra
 
 smoke: $(VENV)/.developed ## build the wheel and try it in an empty environment
 	@VENV=$(VENV) scripts/smoke.sh
+
+browser-test: $(VENV)/.developed ## try pages in a Chromium of this machine
+	@$(BIN)/python -m pytest -n $(JOBS) --quiet tests/pages
+
+web: ## build the core for pages, which is committed: any change of predictions needs it
+	@rustup --quiet target add wasm32-unknown-unknown
+	$(QUIETLY) "building the core for pages" cargo build --profile web --target wasm32-unknown-unknown --package accelnas-web
+	@cp target/wasm32-unknown-unknown/web/accelnas_web.wasm python/accelnas/pages/assets/core.wasm
 
 wheel: $(VENV)/.developed ## build the abi3 wheel into dist/
 	@VENV=$(VENV) scripts/wheel.sh dist

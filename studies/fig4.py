@@ -14,7 +14,7 @@ from accelnas.plots.runs import Panel, plot_fronts
 from accelnas.search import Nsga2, RandomSearch, Reinforce
 from accelnas.search.objective import parse_sought
 from accelnas.search.problem import Setting
-from accelnas.search.runs.quality import exact_front
+from accelnas.search.proven import exact_front
 from studies.base import Comparison, Figure, Reproduction
 from studies.device_searches import ACCURACY, DeviceSearches, paper_reward, rewarded_runs
 from studies.fig4_tables import SEEDS, all_tables, order_of_top1, standing

@@ -10,7 +10,8 @@ import polars as pl
 
 import accelnas
 from accelnas.circumstances import machine
-from accelnas.plots.runs import plot_regret
+from accelnas.plots.runs import draw_curves
+from accelnas.plots.style import drawn
 from accelnas.reports import number
 from accelnas.search import RandomSearch, RegularizedEvolution, Reinforce
 from accelnas.search.runs.summary import summarised
@@ -19,6 +20,7 @@ from studies.lstm import LSTM, Done, libraries_of, lstm_controller, lstm_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -102,12 +104,12 @@ def reproduce_fig5(
             Figure(
                 "fig5",
                 f"Best top-1 so far, mean of {min(SEEDS, runs)} seeds as in the paper, with its {PER_CENT} interval.",
-                lambda path: plot_regret(path, few, ylabel="best top-1 so far [%]"),
+                lambda path: _draw(path, few, "best top-1 so far [%]"),
             ),
             Figure(
                 "fig5-regret",
                 f"How far the best so far is from the proven optimum, mean of {several}, with its interval.",
-                lambda path: plot_regret(path, regret, ylabel="simple regret [points of top-1]"),
+                lambda path: _draw(path, regret, "simple regret [points of top-1]"),
             ),
         ],
         remarks=[_coverage(EVOLUTION, found[EVOLUTION]), *REMARKS],
@@ -135,6 +137,11 @@ def simulated(
         )
         done.end(count * budget)
     return found
+
+
+def _draw(path: Path, summaries: Mapping[str, Summary], ylabel: str) -> None:
+    with drawn(path) as axes:
+        draw_curves(axes, summaries, ylabel=ylabel)
 
 
 def _ends(runs: Runs) -> Floats:

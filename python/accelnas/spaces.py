@@ -14,9 +14,11 @@ from pathlib import Path
 from accelnas.arguments import check_choice
 from accelnas.space import Space, mnasnet_space
 
-__all__ = ["load", "names"]
+__all__ = ["load", "mnasnet_block", "names"]
 
 _FOLDER = Path(__file__).parent / "data" / "spaces"
+_STRIDES = (1, 2, 2, 2, 1, 2, 1)  # of MnasNet's blocks
+_CHANNELS = (16, 24, 40, 80, 112, 192, 320)
 
 
 def names() -> tuple[str, ...]:
@@ -45,3 +47,24 @@ def load(name: str) -> Space:
     """
     check_choice("name", name, names())
     return mnasnet_space() if name == "mnasnet" else Space.from_toml(_FOLDER / f"{name}.toml")
+
+
+def mnasnet_block(number: int, e: int, k: int, l: int, se: bool) -> str:  # noqa: E741 - the variable's symbol
+    """Write a block of the MnasNet space in timm's notation.
+
+    Parameters
+    ----------
+    number : int
+        0 to 6.
+    e, k, l : int
+        Expansion, kernel size and number of layers; with an expansion of 1 these are a depthwise and a 1×1 convolution.
+    se : bool
+        Whether layers have squeeze-and-excite.
+
+    Examples
+    --------
+    >>> mnasnet_block(1, 6, 3, 2, True)
+    'ir_r2_k3_s2_e6_c24_se0.25'
+    """
+    kind = "ds" if e == 1 else "ir"
+    return f"{kind}_r{l}_k{k}_s{_STRIDES[number]}_e{e}_c{_CHANNELS[number]}{'_se0.25' if se else ''}"

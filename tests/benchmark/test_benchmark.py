@@ -28,6 +28,7 @@ B0 = "e1_k3_l1_se1-e6_k3_l2_se1-e6_k5_l2_se1-e6_k3_l3_se1-e6_k5_l3_se1-e6_k5_l4_
 LINKS = {
     "identity": (lambda y: y, lambda y: np.ones_like(y)),
     "reciprocal": (lambda y: 1 / y, lambda y: y**2),
+    "capped": (lambda y: 1 / y, lambda y: y**2),
     "log": (np.log, lambda y: y),
 }
 
@@ -109,6 +110,8 @@ def test_float32_is_close_to_float64(bench: accelnas.Benchmark) -> None:
 
 def test_wrong_arguments(bench: accelnas.Benchmark) -> None:
     rows = bench.space.sample(3)
+    with pytest.raises(MetricError, match=r'unknown metric "\ud800"; the metrics are accuracy'):
+        bench.predict(0, "\ud800")
     with pytest.raises(MetricError, match='unknown metric "speed"; the metrics are accuracy'):
         bench.predict(rows, "speed")
     with pytest.raises(ParameterError, match="dtype is 'float16'"):

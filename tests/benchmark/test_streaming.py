@@ -74,7 +74,7 @@ def test_what_can_not_be_done_leaves_what_was_there(tmp_path, bench, frame) -> N
     for content, options, error, message in [
         (None, {}, DataError, "a.parquet, row 301: block5_l is 7; choose one of 1, 2, 3, 4"),
         (None, {"keep": ["id"]}, DataError, "a.parquet has no column id, which is to be kept"),
-        (None, {"metrics": "speed"}, MetricError, "no metric 'speed'; choose from accuracy"),
+        (None, {"metrics": "speed"}, MetricError, 'unknown metric "speed"; the metrics are accuracy'),
         (None, {"rename": {"y": "block0_k"}}, DataError, "no column y, which is to be renamed"),
         (None, {"rename": {"block0_k": "y"}}, DataError, r"a.parquet: column block0_k is missing \(1 of 28"),
         (damaged, {}, DataError, "a.parquet, from row 1: .*; the file is damaged, make it again"),

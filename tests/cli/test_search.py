@@ -14,6 +14,8 @@ import pytest
 import accelnas
 from accelnas.cli import searching
 from accelnas.plots import runs as plots
+from accelnas.plots.style import drawn
+from accelnas.search.proven import known_optimum
 from command_line import failure, run
 
 ACCELNAS = Path(sys.executable).parent / "accelnas"
@@ -225,13 +227,16 @@ def test_errors(arguments, code, message):
 
 def test_missing_libraries_are_named_before_the_runs(monkeypatch):
     monkeypatch.setattr("accelnas.cli.simulate.find_spec", lambda _library: None)
-    assert "pip install 'accelnas[simulate]'" in failure("simulate", "local_search", "accuracy")
+    three = "local_search,random_search,nsga2"
+    assert "pip install 'accelnas[simulate]'" in failure("simulate", three, "accuracy")
+    assert "pip install 'accelnas[plots]'" in failure("simulate", "local_search", "accuracy", "--plot", "a.svg")
+    assert "a.jpg ends in 'jpg'; choose svg, pdf or png" in failure("best", "accuracy", "--plot", "a.jpg")
 
 
 def test_progress_says_how_good_the_best_is(bench):
     task = {"subject_to": (), "within": {}, "penalty": None, "noise": False, "clock": None}
     setting = searching.setting_of(bench, "latency_zcu102", task)
-    optimum = searching.known_optimum(setting, None)
+    optimum = known_optimum(setting)
     assert searching.standing(setting, optimum, -optimum - 1.5).endswith("regret 1.5")
     assert searching.standing(setting, None, -4.25) == "best latency_zcu102 4.25000"
     assert searching.standing(setting, optimum, -float("inf")) == "nothing feasible yet"
@@ -265,7 +270,8 @@ def test_published_and_marked_are_drawn(bench, tmp_path):
     runs = bench.simulate("random_search", "accuracy", runs=5, budget=50, seed=0)
     curves = {"ours": runs.summary()}
     published = {"ours": np.array([[1, 60.0], [50, 65.0]]), "theirs": np.array([[50, 66.0]])}
-    plots.plot_regret(tmp_path / "a.svg", curves, ylabel="accuracy [%]", published=published)
+    with drawn(tmp_path / "a.svg") as axes:
+        plots.draw_curves(axes, curves, ylabel="accuracy [%]", published=published)
     assert "theirs, published" in (tmp_path / "a.svg").read_text()
     panel = plots.Panel("A100", "speed", "accuracy", np.empty((0, 2)), {"ours": np.ones((3, 2))}, {"B0": (1.0, 2.0)})
     plots.plot_fronts(tmp_path / "b.svg", [panel, panel])

@@ -501,7 +501,7 @@ def test_specialise_shows_and_writes_a_table(tmp_path):
     assert {path.stem for path in tmp_path.glob("*.json")} == {
         *names, "worst_case_reached", "worst_case_excluded", "mean"
     }  # fmt: skip
-    assert Certificate.load(tmp_path / "mean.json").question["kind"] == "best"
+    assert Certificate.load(tmp_path / "mean.json").question["kind"] == "scalarised"
 
 
 def test_worst_case_is_printed_as_json(tmp_path):

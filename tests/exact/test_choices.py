@@ -129,9 +129,15 @@ def test_formulas_are_metrics(bench):
         ("product(l) <= 64", MetricError, "is no sum of functions of at most 4 variables: a part depends on 7"),
         ("block0_se", SearchError, "constraint 'block0_se' compares nothing"),
         ("l <= 3", MetricError, "'l' is no variable of the space mnasnet outside of sum, count and product"),
+        ("sum(sum(sum(l))) <= 3", MetricError, "has sums, products and counts 3 deep; use at most 2 inside of each"),
         ("sum(l) <= 3 and sum(l) >= 5", SearchError, "can't be met"),
     ],
 )
 def test_what_is_no_constraint_is_refused(bench, text, error, message):
     with pytest.raises(error, match=message):
         bench.count(text)
+
+
+def test_bounds_beyond_float64_are_refused(bench):
+    with pytest.raises(SearchError, match=r"constraint 'macs.*': 10+\.\.\. is no number; write it like"):
+        bench.best("accuracy", subject_to={"macs": (None, 10**500)})

@@ -25,6 +25,7 @@ from accelnas.exact import (
     run_shard,
 )
 from accelnas.exact.engine import prepare
+from accelnas.plots import save
 from exact_samples import COARSE, FINE, LARGEST, enumerated, met, random_constraints, random_within
 
 WITHIN = {f"block{b}_{v}": 3 for b in range(5) for v in "kl"} | {f"block{b}_e": 6 for b in range(1, 7)}
@@ -139,7 +140,7 @@ def signs_of(front):
 
 def test_fronts_of_four_objectives_are_drawn(bench, tmp_path):
     found = bench.pareto_front(FOUR, within=WITHIN)
-    found.plot(tmp_path / "front.svg")
+    save(found.plot(), tmp_path / "front.svg")
     text = (tmp_path / "front.svg").read_text()
     assert all(name in text for name in (*FOUR, "worst", "best"))
 

@@ -223,15 +223,15 @@ def test_derived_metrics_have_a_neighbourhood():
 
 
 def test_command_prints_and_writes_json():
-    arguments = ["neighbourhood", "throughput_a100", "--starts", "50", "--samples", "100", "--optimum", "12"]
+    arguments = ["neighbourhood", "throughput_3090", "--starts", "50", "--samples", "100", "--optimum", "12"]
     shown = run(*arguments).stdout
-    assert "throughput_a100: maximise, 1 local optima from 50 starts" in shown
+    assert "throughput_3090: maximise, 1 local optima from 50 starts" in shown
     assert "the optimum given" in shown
     found = json.loads(run(*arguments, "--json").stdout)
     bench = accelnas.load()
     assert found["optimum"] == bench.space.format(12)[0]
     assert found["counts"] == [50]
-    best = bench.predict(found["optima"], "throughput_a100", dtype="float64")
+    best = bench.predict(found["optima"], "throughput_3090", dtype="float64")
     assert found["values"] == best.tolist()
     assert found["best_share"]["value"] == 1
     refused = run(*arguments[:-1], "everest", code=1)

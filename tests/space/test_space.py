@@ -133,3 +133,13 @@ def test_errors_have_one_base_class() -> None:
         assert issubclass(getattr(accelnas, name), (accelnas.AccelnasError, accelnas.AccelnasWarning))
     with pytest.raises(accelnas.FileError, match="no-such-file"):
         Space.from_toml("no-such-file.toml")
+
+
+def test_texts_that_are_no_unicode_are_refused() -> None:
+    space = accelnas.mnasnet_space()
+    good = space.format(space.at([5]))[0]
+    for ask in (space.parse, space.encode):
+        with pytest.raises(SpaceError, match=r"row 1: .* has half a character; give a string such as e1_k3"):
+            ask([good, "\ud800"])
+    with pytest.raises(SpaceError, match="the definition has half a character"):
+        Space("\ud800")

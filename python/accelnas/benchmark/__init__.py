@@ -6,9 +6,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from accelnas.benchmark.plotting import Plotting
 from accelnas.benchmark.searching import Searching
 from accelnas.benchmark.streaming import Streaming
-from accelnas.benchmark.tradeoffs import Tradeoffs
 from accelnas.errors import MetricError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _DESCRIPTIONS = {
 }
 
 
-class Benchmark(Streaming, Tradeoffs, Searching):
+class Benchmark(Streaming, Plotting, Searching):
     """A benchmark directory, its metrics loaded when first used.
 
     Parameters

@@ -76,10 +76,9 @@ class Measurements(Opened):
 
         The prediction and a Gaussian draw of the metric's noise, added on the scale of the link. It is
         what one more run of the *same* architecture scatters by; how far the prediction itself may be
-        off is the standard deviation that `Benchmark.predict` gives: ``std="total"`` draws what a first measurement may
-        be.
-        Of a complete table with its repeats (`accelnas.fitting.tabulate`) it is one of the values that were measured of
-        the architecture, each as likely.
+        off is the standard deviation that `Benchmark.predict` gives, and ``std="total"`` draws from: what a first
+        measurement may be. Of a complete table with its repeats (`accelnas.fitting.tabulate`) it is one of the values
+        that were measured of the architecture, each as likely.
 
         Parameters
         ----------
@@ -219,7 +218,7 @@ class Measurements(Opened):
         --------
         >>> import accelnas
         >>> accelnas.load().degrees_of_freedom("accuracy")
-        inf
+        14.1
         """
         found = self._core.degrees_of_freedom(self._position(metric))
         return math.inf if found is None else found

@@ -13,10 +13,12 @@ from accelnas import _core
 from accelnas.arguments import check_choice, check_direction, check_threads
 from accelnas.caching import cached_property
 from accelnas.errors import MetricError
+from accelnas.exact.objectives import known_metric
 from accelnas.frozen import read_only
 from accelnas.metric import Metric
 from accelnas.models import derived
 from accelnas.models.importances import Importances, importances
+from accelnas.notebook import MOST, Table, Tabled
 from accelnas.space import Architectures, Space
 from accelnas.space.forms import unpack
 from accelnas.space.frames import check_output, framed
@@ -32,7 +34,7 @@ __all__ = ["Opened", "chosen"]
 Same = TypeVar("Same", bound="Opened")
 
 
-class Opened:
+class Opened(Tabled):
     """The part of `accelnas.Benchmark` that predicts."""
 
     def __init__(self, path: str | PathLike[str]) -> None:
@@ -42,6 +44,13 @@ class Opened:
 
     def __repr__(self) -> str:
         return f"<Benchmark {self.name}: {len(self.metrics)} metrics over {self.space!r}>"
+
+    def _table(self) -> Table:
+        rows = [
+            (m.name, m.unit, m.direction, m.noise, m.members, m.expression or m.description)
+            for m in list(self.metrics.values())[:MOST]
+        ]
+        return Table(("metric", "unit", "direction", "noise", "members", "what it is"), rows, len(self.metrics))
 
     @property
     def name(self) -> str:
@@ -125,7 +134,7 @@ class Opened:
         >>> import accelnas
         >>> bench = accelnas.load().derive("time_a100", "1000 / throughput_a100", unit="ms", direction="minimise")
         >>> bench.metrics["time_a100"].exact, bench.metrics["time_a100"].link
-        (True, 'identity')
+        (True, 'floored')
         >>> bench = bench.derive("reward", "accuracy * (time_a100 / 0.2) ** -0.07", direction="maximise")
         >>> bench.metrics["reward"].exact
         False
@@ -251,6 +260,7 @@ class Opened:
         """
         if (
             type(metrics) is str
+            and metrics.isascii()  # the core reads no text that is no Unicode
             and return_std is False
             and threads is None
             and dtype == "float32"
@@ -321,4 +331,5 @@ class Opened:
 
 def chosen(known: Mapping[str, Metric], metrics: str | Sequence[str] | None) -> list[str]:
     """Names of metrics that were asked for; all by default."""
-    return list(known) if metrics is None else [metrics] if isinstance(metrics, str) else list(metrics)
+    names = list(known) if metrics is None else [metrics] if isinstance(metrics, str) else list(metrics)
+    return [known_metric(known, name) for name in names]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from accelnas.arguments import check_number, check_seed, check_threads
 from accelnas.benchmark.measurements import Measurements
 from accelnas.benchmark.opened import chosen
-from accelnas.errors import DataError, MetricError
+from accelnas.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -101,8 +101,6 @@ class Streaming(Measurements):
         from accelnas.fitting.writers import write_table
 
         names = chosen(self.metrics, metrics)
-        if unknown := [name for name in names if name not in self.metrics]:
-            raise MetricError(f"no metric {unknown[0]!r}; choose from {', '.join(self.metrics)}")
         check_threads(threads)
         level = None if level is None else check_number("level", level, 0.0, 1.0)
         seed = None if seed is None else check_seed(seed)

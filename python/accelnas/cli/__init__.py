@@ -13,10 +13,21 @@ from accelnas.cli.shared import run
 __all__ = ["app", "main"]
 
 # as --help lists their commands
-_QUERIES = ("info", "sample", "predict", "importances", "neighbourhood", "questions", "proofs", "search", "simulate")
+_QUERIES = (
+    "info",
+    "sample",
+    "predict",
+    "importances",
+    "neighbourhood",
+    "questions",
+    "proofs",
+    "search",
+    "simulate",
+    "report",
+)
 for module in (*_QUERIES, "fit", "tabulate", "tune", "evaluate", "reproduce", "compile", "serve"):
     import_module(f"accelnas.cli.{module}")
-for module in ("devices", "space", "data"):
+for module in ("leaderboard", "devices", "space", "data"):
     app.add_typer(import_module(f"accelnas.cli.{module}").group, name=module)
 import_module("accelnas.cli.configspace")  # a command of space
 

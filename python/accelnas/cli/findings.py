@@ -10,10 +10,11 @@ import numpy as np
 import typer
 
 from accelnas.cli.exact import NO_CERTIFICATE, NO_FILES, Proven, Written
-from accelnas.cli.info import evenly, new_table, significant, with_unit
-from accelnas.cli.shared import console
+from accelnas.cli.info import new_table, significant, with_unit
+from accelnas.cli.shared import console, write_plot
 from accelnas.exact.result import Drawn
 from accelnas.fitting.writers import write_table
+from accelnas.notebook import evenly
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,8 +84,8 @@ def _show_stages(bench: Benchmark, stages: tuple[BestResult, ...], proven: Prove
 def _write(result: Any, written: Written) -> None:
     if written.output is not None and isinstance(result, Drawn):
         write_table(written.output, iter([result.columns()]))
-    if written.plot is not None and isinstance(result, Drawn):
-        result.plot(written.plot)
+    if isinstance(result, Drawn):
+        write_plot(written.plot, result.plot)
 
 
 def proof(certificate: Certificate) -> str:

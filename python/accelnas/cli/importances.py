@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from accelnas.cli.commands import command
 from accelnas.cli.info import new_table, significant
-from accelnas.cli.shared import Opened, console, optional
-from accelnas.files import replacing
+from accelnas.cli.shared import Opened, PlotOption, console, write_plot
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,7 +24,7 @@ def importances(
     metric: Annotated[str, typer.Argument(metavar="METRIC", help="Name of the metric.")],
     *,
     top: Annotated[int, typer.Option("--top", min=1, help="Interactions to show.")] = 15,
-    plot: Annotated[Path | None, optional("--plot", text="SVG file to draw the variables' indices to.")] = None,
+    plot: PlotOption = None,
     opened: Opened,
 ) -> None:
     """Divide a metric's variance over all architectures among variables and their interactions.
@@ -41,11 +39,7 @@ def importances(
     spread = found.variance**0.5
     screen.print(f"[bold]{metric}[/bold]{scale}: mean {significant(found.mean, 5)}, sd {significant(spread, 4)}")
     screen.print(_variables(found), *([_interactions(found, top)] if found.interactions else []))
-    if plot is not None:
-        from accelnas.fitting.evaluation.plots import plot_importances
-
-        with replacing(plot) as temporary:
-            plot_importances(temporary, [found])
+    write_plot(plot, found.plot)
 
 
 def _variables(found: Importances) -> Table:
@@ -53,7 +47,7 @@ def _variables(found: Importances) -> Table:
     table = new_table("block or variable", *numbers, numbers=numbers)
     for name, share in found.blocks.items():
         table.add_row(f"[bold]{name}[/bold]", _percent(share), _percent(found.block_totals[name]))
-    for name in sorted(found.total, key=lambda name: -found.total[name].value):
+    for name in found.largest:
         table.add_row(name, _percent(found.first_order[name]), _percent(found.total[name]))
     return table
 

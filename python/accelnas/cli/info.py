@@ -84,12 +84,7 @@ def space_table(bench: Benchmark) -> Table:
     """Return the blocks of a benchmark's space with their variables and choices."""
     table = new_table("block", "states", "choices", numbers=("states",))
     for block in bench.space.blocks:
-        inside = [v for v in bench.space.variables if v.block == block.name]
-        choices = (
-            f"{v.name} {', '.join(str(c).lower() for c in v.choices)}{' or inactive' if v.conditional else ''}"
-            for v in inside
-        )
-        table.add_row(block.name, str(block.size), "; ".join(choices))
+        table.add_row(block.name, str(block.size), "; ".join(bench.space._choices(block.name)))
     return table
 
 
@@ -148,14 +143,6 @@ def with_unit(bench: Benchmark, name: str) -> str:
     """Head a column of a metric, or of something else, with its unit."""
     unit = bench.metrics[name].unit if name in bench.metrics else ""
     return f"{name} \\[{unit}]" if unit else name
-
-
-def evenly(count: int, most: int = 20) -> list[int]:
-    """Choose so many of the rows of a table at most, the first and the last among them."""
-    import numpy as np
-
-    chosen: list[int] = np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int)).tolist()
-    return chosen
 
 
 def significant(value: float, digits: int = 2) -> str:

@@ -10,7 +10,7 @@ import typer
 
 from accelnas.cli.commands import command
 from accelnas.cli.info import new_table, significant
-from accelnas.cli.shared import Computed, console
+from accelnas.cli.shared import Computed, PlotOption, console, write_plot
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,6 +24,7 @@ SHOWN = 5  # local optima
     "accelnas neighbourhood accuracy",
     "accelnas neighbourhood throughput_a100 --starts 100000 --optimum 31415926535",
     "accelnas neighbourhood latency_zcu102 --json > landscape.json",
+    "accelnas neighbourhood accuracy --plot autocorrelation.pdf",
 )
 def neighbourhood(
     metric: Annotated[str, typer.Argument(metavar="METRIC", help="Name of the metric.")],
@@ -40,6 +41,7 @@ def neighbourhood(
             show_default="the best local optimum",
         ),
     ] = None,
+    plot: PlotOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write everything as JSON.")] = False,
     opened: Computed,
 ) -> None:
@@ -52,6 +54,7 @@ def neighbourhood(
     found = bench.neighbourhood(
         metric, starts=starts, samples=samples, optimum=target, seed=seed, threads=opened.threads
     )
+    write_plot(plot, found.plot)
     if as_json:
         import json
 

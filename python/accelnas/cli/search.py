@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,21 +12,20 @@ import numpy as np
 import typer
 
 from accelnas.cli.commands import command
-from accelnas.cli.info import evenly, new_table, significant, with_unit
+from accelnas.cli.info import new_table, significant, with_unit
 from accelnas.cli.searching import (
     ExactOption,
     ObjectiveArgument,
     Sought,
-    known_front,
-    known_optimum,
     parse_algorithms,
     setting_of,
     settings_of,
     watched,
 )
-from accelnas.cli.shared import Computed, PlotOption, console, optional
+from accelnas.cli.shared import Computed, PlotOption, console, optional, write_plot
 from accelnas.errors import SearchError
-from accelnas.files import replacing
+from accelnas.notebook import evenly
+from accelnas.search.proven import known_front, known_optimum
 
 if TYPE_CHECKING:
     from accelnas import Benchmark
@@ -92,9 +92,7 @@ def search(
         typer.echo(json.dumps(found, indent=1))
     else:
         _print(bench, found)
-    if plot is not None:
-        with replacing(plot) as temporary:
-            _draw(temporary, bench, history, label, exact and several > 1, optimum)
+    write_plot(plot, partial(history.plot, exact=exact))
 
 
 def _best(history: History, optimum: float | None) -> dict[str, Any]:
@@ -165,23 +163,3 @@ def _print(bench: Benchmark, found: dict[str, Any]) -> None:
         f"{found['evaluations']:,} evaluations of {found['distinct']:,} architectures in {found['seconds']:.2f} s"
     )
     screen.print("\n".join(lines), soft_wrap=True)
-
-
-def _draw(path: Path, bench: Benchmark, history: History, label: str, with_exact: bool, optimum: float | None) -> None:
-    """Draw the regret, or the best value, of a run; or its front beside the exact one."""
-    from accelnas.plots.runs import Panel, plot_fronts, plot_regret
-    from accelnas.plots.style import label as labelled
-    from accelnas.search.runs.summary import Summary
-
-    names = history.setting.sought.labels
-    axes = [labelled(name, bench.metrics[name].unit if name in bench.metrics else "") for name in names]
-    if len(names) == 1:
-        values = history.best_values if optimum is None else history.regret()
-        evaluations = np.arange(1, len(history) + 1)
-        what = f"best {axes[0]}" if optimum is None else f"regret, {axes[0]}"
-        plot_regret(path, {label: Summary(evaluations, values, values, values, {}, 1)}, ylabel=what)
-        return
-    front = known_front(history.setting) if with_exact else None
-    exact = np.empty((0, 2)) if front is None else front.values[:, ::-1]
-    found = {label: history.scores[history.front][:, ::-1]}
-    plot_fronts(path, [Panel(label, axes[1], axes[0], exact, found)])

@@ -13,16 +13,12 @@ import typer
 from accelnas.cli.exact import Restricted, parse_directions
 from accelnas.cli.formulations import Form, Terms, parse_formulation
 from accelnas.cli.shared import console, imported, optional
-from accelnas.errors import AccelnasError
 
 if TYPE_CHECKING:
     from accelnas import Benchmark
-    from accelnas.exact import FrontResult
     from accelnas.search.objective import SoughtLike
     from accelnas.search.problem import Setting
     from accelnas.search.runs.plan import AnyAlgorithm
-
-_SEARCHED = 3  # objectives whose front is proven beside a search; those of more have too many points
 
 ObjectiveArgument = Annotated[
     list[str],
@@ -103,7 +99,7 @@ def parse_algorithms(names: str, settings: Sequence[str] | None) -> dict[str, An
             known = "; ".join(f"{label} has {', '.join(settings_of(one)) or 'none'}" for label, one in chosen.items())
             raise typer.BadParameter(f"--set {text!r}; write NAME=VALUE with a setting of the algorithms: {known}")
         for label in having:
-            chosen[label] = replace(chosen[label], **{name: _value(written.strip())})
+            chosen[label] = replace(chosen[label], **{name: setting_value(written.strip())})
     return chosen
 
 
@@ -112,7 +108,7 @@ def settings_of(algorithm: object) -> dict[str, Any]:
     return asdict(algorithm) if is_dataclass(algorithm) and not isinstance(algorithm, type) else {}
 
 
-def _value(text: str) -> Any:
+def setting_value(text: str) -> Any:
     """Read a number or a truth value; anything else is text."""
     try:
         return json.loads(text.lower())
@@ -123,34 +119,6 @@ def _value(text: str) -> Any:
 def _algorithm(name: str) -> AnyAlgorithm:
     """Give what ``module:attribute`` names, or the name itself."""
     return imported(name, "a class or a function of a Task") if ":" in name else name
-
-
-def known_optimum(setting: Setting, threads: int | None) -> float | None:
-    """Prove the optimum of what is sought; None where nothing exact is known."""
-    from accelnas.search.history import optimum
-
-    if len(setting.sought.labels) > 1:
-        return None
-    try:
-        return optimum(setting, threads)
-    except AccelnasError:
-        return None
-
-
-def known_front(setting: Setting) -> FrontResult | None:
-    """Prove the front of a few objectives; None where nothing exact, or no reference point, is known."""
-    from accelnas.exact.references import published_reference
-    from accelnas.search.runs.quality import exact_front
-
-    if (
-        not 1 < len(setting.sought.labels) <= _SEARCHED
-        or published_reference(setting.bench, setting.sought.objectives) is None
-    ):
-        return None
-    try:
-        return exact_front(setting)
-    except AccelnasError:
-        return None
 
 
 def setting_of(bench: Benchmark, objective: SoughtLike, task: dict[str, Any]) -> Setting:

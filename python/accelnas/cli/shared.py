@@ -31,7 +31,7 @@ EXTRAS = {
     "httptools": "serve",
     "joblib": "build",
     "lightgbm": "build",
-    "matplotlib": "report",
+    "matplotlib": "plots",
     "polars": "polars",
     "pymoo": "pymoo",
     "ray": "ray",
@@ -40,6 +40,7 @@ EXTRAS = {
     "sklearn": "build",
     "skops": "build",
     "threadpoolctl": "build",
+    "tomli": "build",
     "treelite": "build",
     "uvicorn": "serve",
     "xgboost": "build",
@@ -86,7 +87,25 @@ OutputOption = Annotated[
     Path | None,
     optional("--output", "-o", text="Also write a table: CSV, or Parquet if the name ends in .parquet."),
 ]
-PlotOption = Annotated[Path | None, optional("--plot", text="SVG file to draw to.")]
+
+
+def _drawable(path: Path | None) -> Path | None:
+    """Refuse before anything long begins a file that no plot can be."""
+    if path is not None:
+        from accelnas.plots.style import form_of
+
+        form_of(path)
+    return path
+
+
+def plot_option(name: str, text: str) -> Any:
+    """Give an option of a file to draw to."""
+    return typer.Option(
+        name, metavar="FILE", help=f"{text}; SVG, PDF or PNG by its ending.", show_default=False, callback=_drawable
+    )
+
+
+PlotOption = Annotated[Path | None, plot_option("--plot", "File to draw to")]
 
 
 @dataclass(frozen=True)
@@ -235,6 +254,22 @@ def console(stderr: bool = False) -> Console:
     if not out.is_terminal and "COLUMNS" not in os.environ:
         out.width = 160
     return out
+
+
+def write_plot(path: Path | None, draw: Callable[[], Any]) -> None:
+    """Draw to a file, where one is given; no window is opened."""
+    if path is None:
+        return
+    import matplotlib
+
+    from accelnas.plots import save
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    axes = draw()
+    save(axes, path)
+    pyplot.close(axes.figure)
 
 
 @contextmanager

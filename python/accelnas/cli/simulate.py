@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,17 +18,15 @@ from accelnas.cli.searching import (
     ExactOption,
     ObjectiveArgument,
     Sought,
-    known_front,
-    known_optimum,
     parse_algorithms,
     setting_of,
     settings_of,
     watched,
 )
-from accelnas.cli.shared import Computed, PlotOption, optional
+from accelnas.cli.shared import Computed, PlotOption, optional, plot_option, write_plot
 from accelnas.cli.standings import print_standings
-from accelnas.errors import AccelnasError, MissingExtraError, SearchError
-from accelnas.files import replacing
+from accelnas.errors import AccelnasError, MissingExtraError
+from accelnas.search.proven import known_front, known_optimum
 
 if TYPE_CHECKING:
     from accelnas.search.runs import Comparison, Runs, Summary
@@ -75,7 +74,7 @@ def simulate(
     plot: PlotOption = None,
     plot_ranks: Annotated[
         Path | None,
-        optional("--plot-ranks", text="SVG file for a diagram of average ranks."),
+        plot_option("--plot-ranks", "File for a diagram of average ranks"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON in place of tables.")] = False,
     opened: Computed,
@@ -145,9 +144,7 @@ def simulate(
         typer.echo(json.dumps(report, indent=1))
     else:
         print_standings(report, "" if clock is None else bench.metrics[clock].unit)
-    if plot is not None:
-        with replacing(plot) as temporary:
-            _draw(temporary, comparison, exact, optimum)
+    write_plot(plot, partial(comparison.plot, exact=exact))
 
 
 def _checkpoints(text: str | None, budget: int) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -162,8 +159,8 @@ def _checkpoints(text: str | None, budget: int) -> np.ndarray[Any, np.dtype[np.i
 
 def _require_libraries(algorithms: int, plot: Path | None) -> None:
     """Refuse before the runs, not after them, what needs a library that is not there."""
-    wanted = {"scipy": "simulate"} | ({"scikit_posthocs": "simulate"} if algorithms > 2 else {})
-    for library, extra in (wanted | ({} if plot is None else {"matplotlib": "report"})).items():
+    wanted = dict.fromkeys(("scipy", "scikit_posthocs"), "simulate") if algorithms > 2 else {}
+    for library, extra in (wanted | ({} if plot is None else {"matplotlib": "plots"})).items():
         if find_spec(library) is None:
             raise MissingExtraError(f"{library} is not installed; run: pip install 'accelnas[{extra}]'")
 
@@ -201,29 +198,6 @@ def _differences(comparison: Comparison, exact: bool, plot: Path | None) -> dict
         found = comparison.differences()
     except AccelnasError as error:
         return {"error": str(error)}
-    if plot is not None:
-        from accelnas.plots.runs import plot_differences
-
-        with replacing(plot) as temporary:
-            plot_differences(temporary, found)
+    write_plot(plot, found.plot)
     ranks = dict(zip(found.labels, found.ranks.tolist(), strict=True))
     return {"ranks": ranks, "friedman_p": found.p_value, "alike": [list(group) for group in found.alike()]}
-
-
-def _draw(path: Path, comparison: Comparison, exact: bool, optimum: float | None) -> None:
-    """Draw regret, best values or hypervolumes over evaluations."""
-    from accelnas.plots.runs import plot_hypervolume, plot_regret
-
-    drawn: dict[str, Summary] = {}
-    name = ""
-    for label, runs in comparison.items():
-        columns = runs.checkpoints()
-        measures = _measures(runs, exact, optimum)
-        if not measures:
-            raise SearchError("hypervolumes can't be drawn, as no exact front is known; leave --plot out")
-        name = next(iter(measures))
-        drawn[label] = runs.summary(measures[name](columns), at=columns)
-    if name == "hypervolume":
-        plot_hypervolume(path, drawn)
-    else:
-        plot_regret(path, drawn, ylabel=f"{name}, {next(iter(comparison.values())).plan.setting.sought.labels[0]}")

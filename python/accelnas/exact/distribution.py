@@ -14,12 +14,13 @@ from accelnas.arguments import check_number
 from accelnas.caching import cached_property
 from accelnas.errors import SearchError
 from accelnas.exact.result import Result
-from accelnas.plots.exact import plot_distribution
+from accelnas.notebook import Table
+from accelnas.plots.exact import QUANTILES, draw_distribution
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
+    from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
     from accelnas.exact.certificate import Certificate
@@ -153,12 +154,20 @@ class Distribution(Result):
         of = "" if self.total == self.size else f" of {self.size:,}"
         return f"<Distribution: {self.metric} of {self.total:,}{of} architectures in {len(self.counts):,} bins>"
 
+    def _quantiles(self) -> dict[float, tuple[float, float]]:
+        """Give those that are shown; none where no architecture meets the constraints."""
+        return {q: self.quantile(q) for q in QUANTILES} if self.total else {}
+
+    def _table(self) -> Table:
+        rows = [(f"{100 * q:g} %", *ends) for q, ends in self._quantiles().items()]
+        return Table(("quantile", "at least", "below"), rows, len(rows))
+
     def columns(self) -> Mapping[str, Any]:
         """Give ``lower``, ``upper``, ``count``, and ``cdf`` at the upper edge, of each bin."""
         return {"lower": self.edges[:-1], "upper": self.edges[1:], "count": self.counts, "cdf": self.cdf()[1:]}
 
-    def _draw(self, path: Path) -> None:
-        plot_distribution(path, self._label(self.metric), self.edges, self.counts, self.cdf())
+    def _draw(self, axes: Axes) -> None:
+        draw_distribution(axes, self._label(self.metric), self.edges, self.counts, self._quantiles())
 
 
 def quantile_bin(counts: Sequence[int], q: float) -> int:

@@ -14,15 +14,16 @@ from accelnas.exact.distribution import quantile_bin
 from accelnas.exact.questions import CountQuestion, DistributionQuestion, RankQuestion, on_metrics
 from accelnas.exact.result import Drawn
 from accelnas.models.intervals import Estimate, mean_estimate, order_statistics, share_estimate, share_interval
-from accelnas.plots.exact import plot_distribution, plot_points
+from accelnas.notebook import Table, Tabled
+from accelnas.plots.exact import QUANTILES, draw_distribution, draw_points
 from accelnas.plots.style import label
 from accelnas.space.definition import sample_within
 from accelnas.space.forms import unpack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
+    from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
     from accelnas.exact.questions import Question
@@ -33,7 +34,7 @@ __all__ = ["CountEstimate", "DistributionEstimate", "RankEstimate", "estimate"]
 
 
 @dataclass(frozen=True, repr=False)
-class CountEstimate:
+class CountEstimate(Tabled):
     """How many architectures meet constraints, estimated; nothing is proven.
 
     Attributes
@@ -63,6 +64,12 @@ class CountEstimate:
         """Number of architectures, with the interval of Clopper and Pearson."""
         found = self.fraction
         return Estimate(found.value * self.size, found.lower * self.size, found.upper * self.size)
+
+    def _table(self) -> Table:
+        found = (("architectures", self.count), ("per cent", self.fraction))
+        scale = {"architectures": 1, "per cent": 100}
+        rows = [(name, *(scale[name] * end for end in (e.value, e.lower, e.upper))) for name, e in found]
+        return Table(("", "estimate", "at least", "at most"), rows, len(rows))
 
     def __repr__(self) -> str:
         found = self.count
@@ -136,9 +143,9 @@ class RankEstimate(Drawn):
         columns = {name: np.atleast_1d(column) for name, column in {**found, "percentile": self.percentile}.items()}
         return {"architecture": self.texts, **columns}
 
-    def _draw(self, path: Path) -> None:
+    def _draw(self, axes: Axes) -> None:
         columns = self.columns()
-        plot_points(path, {"percentile": columns["percentile"], self.metric: columns[self.metric]})
+        draw_points(axes, {"percentile": columns["percentile"], self.metric: columns[self.metric]})
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -210,8 +217,22 @@ class DistributionEstimate(Drawn):
         """Give ``lower``, ``upper``, ``count``, and ``cdf`` at the upper edge, of each bin."""
         return {"lower": self.edges[:-1], "upper": self.edges[1:], "count": self.counts, "cdf": self.cdf()[1:]}
 
-    def _draw(self, path: Path) -> None:
-        plot_distribution(path, label(self.metric, self.unit), self.edges, self.counts, self.cdf())
+    def _quantiles(self) -> dict[float, Estimate]:
+        return {q: self.quantile(q) for q in QUANTILES}
+
+    def _table(self) -> Table:
+        rows = [(f"{100 * q:g} %", e.value, e.lower, e.upper) for q, e in self._quantiles().items()]
+        return Table(("quantile", "estimate", "at least", "at most"), rows, len(rows))
+
+    def _draw(self, axes: Axes) -> None:
+        middles = {q: (e.value, e.value) for q, e in self._quantiles().items()}
+        draw_distribution(
+            axes,
+            label(self.metric, self.unit),
+            self.edges,
+            self.counts,
+            middles,
+        )
 
     def __repr__(self) -> str:
         return f"<DistributionEstimate: {self.metric} of {self.size:,} architectures from {self.total:,} samples>"

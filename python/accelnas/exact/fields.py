@@ -126,12 +126,36 @@ class Fields:
             raise self.wrong(name, values, f"{length} finite numbers")
         return values
 
-    def integers(self, name: str, length: int, *, least: int = 0, most: int = MAX_SIZE) -> list[int]:
-        """Take a list of so many integers of a range, by default of 64 bits."""
-        values: list[int] = self._list(name, int, "integers")
-        if len(values) != length or not all(least <= value <= most for value in values):
-            raise self.wrong(name, values, f"{length} integers of {least} to {most}")
+    def optional_numbers(self, name: str, length: int) -> list[float | None]:
+        """Take a list of so many finite numbers and nulls."""
+        values = [None if v is None else float(v) for v in self._list(name, (int, float, type(None)), "numbers")]
+        if len(values) != length or not all(value is None or math.isfinite(value) for value in values):
+            raise self.wrong(name, values, f"{length} finite numbers or nulls")
         return values
+
+    def rows(self, name: str, length: int, width: int) -> list[list[float]]:
+        """Take so many lists of so many finite numbers each."""
+        rows = self._list(name, list, "lists")
+        for row in rows:
+            if len(row) != width or not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in row):
+                raise self.wrong(name, row, f"lists of {width} numbers")
+        if len(rows) != length:
+            raise self.wrong(name, f"a list of {len(rows)}", f"{length} lists")
+        return [[float(value) for value in row] for row in rows]
+
+    def integers(self, name: str, length: int | None, *, least: int = 0, most: int = MAX_SIZE) -> list[int]:
+        """Take a list of so many integers, or of any number of them, of a range, by default of 64 bits."""
+        values: list[int] = self._list(name, int, "integers")
+        if length not in (None, len(values)) or not all(least <= value <= most for value in values):
+            raise self.wrong(name, values, f"{'' if length is None else f'{length} '}integers of {least} to {most}")
+        return values
+
+    def objects(self, name: str, length: int) -> list[Fields]:
+        """Take a list of so many objects."""
+        values = self._list(name, dict, "objects")
+        if len(values) != length:
+            raise self.wrong(name, f"a list of {len(values)}", f"{length} objects")
+        return [Fields(value, f"{self._where}: {name}[{i}]") for i, value in enumerate(values)]
 
     def _list(self, name: str, kind: type | tuple[type, ...], what: str) -> list[Any]:
         values: list[Any] = self._take(name, list, f"a list of {what}")

@@ -10,12 +10,12 @@ import numpy as np
 from accelnas.errors import SearchError
 from accelnas.exact.hypervolume import hypervolume, reference_point
 from accelnas.exact.result import Listed
-from accelnas.plots.exact import plot_front
+from accelnas.plots.fronts import Front, draw_front, front_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
+    from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
     from accelnas.exact.certificate import Certificate
@@ -124,10 +124,28 @@ class FrontResult(Listed):
         """Give ``architecture`` (readable strings), a column of values a metric, and ``ties``."""
         return {**super().columns(), "ties": self.ties}
 
-    def _draw(self, path: Path) -> None:
-        labels = [self._label(o.metric) for o in self.objectives]
-        title = f"{len(self):,} points" + ("" if self.is_complete else ", interrupted")
-        plot_front(path, labels, self.values, [o.direction for o in self.objectives], title)
+    def _size(self) -> tuple[float, float]:
+        return front_size(len(self.objectives))
+
+    def _draw(self, axes: Axes) -> None:
+        self._draw_marked(axes, {})
+
+    def _draw_marked(self, axes: Axes, marked: Mapping[str, NDArray[np.float64]]) -> None:
+        """Draw the front, and single architectures by their values of the objectives."""
+        names, limits = [o.metric for o in self.objectives], self.certificate.question["constraints"]
+        front = Front(
+            [self._label(name) for name in names],
+            [o.direction for o in self.objectives],
+            self.values,
+            {i: _ends(limits[name]) for i, name in enumerate(names) if name in limits},
+            self.open / self.certificate.size,
+        )
+        draw_front(axes, front, marked)
+
+
+def _ends(limit: Sequence[float | None]) -> tuple[float, float]:
+    lower, upper = limit
+    return -np.inf if lower is None else lower, np.inf if upper is None else upper
 
 
 def _best(values: NDArray[np.float64], direction: str) -> float:

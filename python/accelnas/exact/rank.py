@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accelnas.exact.result import Result
-from accelnas.plots.exact import plot_points
+from accelnas.plots.exact import draw_points
 from accelnas.space.forms import unpack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
+    from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
     from accelnas.exact.certificate import Certificate
@@ -80,6 +80,6 @@ class RankResult(Result):
         texts = self.certificate.result["architectures"]
         return {"architecture": texts, **{name: np.atleast_1d(column) for name, column in found.items()}}
 
-    def _draw(self, path: Path) -> None:
+    def _draw(self, axes: Axes) -> None:
         columns = self.columns()
-        plot_points(path, {"percentile": columns["percentile"], self._label(self.metric): columns[self.metric]})
+        draw_points(axes, {"percentile": columns["percentile"], self._label(self.metric): columns[self.metric]})

@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from pathlib import Path
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accelnas.files import replacing
-from accelnas.plots.exact import plot_points
-from accelnas.plots.style import label
+from accelnas.notebook import Tabled, of_columns
+from accelnas.plots.exact import draw_points
+from accelnas.plots.style import Plotted, label
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from os import PathLike
 
     import polars
+    from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
     from accelnas.exact.certificate import Certificate
+    from accelnas.notebook import Table
 
 __all__ = ["Drawn", "Listed", "Result", "fixed"]
 
 
-class Drawn(ABC):
+class Drawn(Plotted, Tabled):
     """An answer that is a table and a plot."""
 
     @abstractmethod
     def columns(self) -> Mapping[str, Any]:
         """Give the columns of the table, by name."""
-
-    @abstractmethod
-    def _draw(self, path: Path) -> None:
-        """Draw to an SVG file."""
 
     def to_polars(self) -> polars.DataFrame:
         """Give the table of `columns`. Needs the extra ``[polars]``."""
@@ -44,16 +40,8 @@ class Drawn(ABC):
             columns["architecture"] = pl.Series(columns["architecture"], dtype=pl.String)
         return pl.DataFrame(columns)
 
-    def plot(self, path: str | PathLike[str]) -> None:
-        """Draw to an SVG file. Needs the extra ``[report]``.
-
-        Raises
-        ------
-        FileError
-            If the file can't be written.
-        """
-        with replacing(Path(path)) as temporary:
-            self._draw(temporary)
+    def _table(self) -> Table:
+        return of_columns(self.columns())
 
 
 class Result(Drawn):
@@ -79,8 +67,8 @@ class Listed(Result):
         """Give ``architecture`` (readable strings), and a column of values a metric."""
         return {"architecture": self.certificate.result["architectures"], **self.metric_values}
 
-    def _draw(self, path: Path) -> None:
-        plot_points(path, {self._label(metric): column for metric, column in self.metric_values.items()})
+    def _draw(self, axes: Axes) -> None:
+        draw_points(axes, {self._label(metric): column for metric, column in self.metric_values.items()})
 
 
 def fixed(values: Any, dtype: type[np.generic] | None = None) -> NDArray[Any]:

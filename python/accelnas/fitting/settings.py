@@ -133,7 +133,7 @@ def read_settings(source: str | Path) -> Settings:
     --------
     >>> settings = read_settings("bundled")
     >>> settings.members, settings.metrics["throughput_a100"].link
-    (10, 'reciprocal')
+    (10, 'capped')
     """
     text = shipped_or_own(source, _FOLDER, shipped_settings(), "settings")
     content = parse_toml(text, f"settings {source}", ModelError)

@@ -28,6 +28,7 @@ __all__ = ["EACH", "TERMS", "Formula", "formula", "is_formula", "names_in", "sum
 
 TERMS = ("index", "value", "log2", "sum", "product", "count")  # besides the functions of expressions
 MOST_STATES, MOST_VARIABLES = 1 << 20, 32  # joint states of a formula's variables, and axes of an array
+_MOST_NESTED = 2  # sums, products and counts inside of each other: each level is computed for every block
 
 _COMPARISONS: Mapping[type[ast.cmpop], Any] = {
     ast.Eq: np.equal,
@@ -132,6 +133,12 @@ def names_in(text: str) -> set[str]:
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in functions}
 
 
+def _nested(node: ast.AST) -> int:
+    """How many totals are inside of each other."""
+    own = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in (*_TOTALS, "product")
+    return own + max(map(_nested, ast.iter_child_nodes(node)), default=0)
+
+
 class _Reader:
     """Computes parts of a formula as arrays with an axis for each variable that they name."""
 
@@ -139,6 +146,11 @@ class _Reader:
         self.space, self.text = space, text
         self.places = {variable.name: i for i, variable in enumerate(space.variables)}
         self.tree: ast.expr = self.guarded(lambda: ast.parse(text.strip(), mode="eval").body)
+        if (nested := self.guarded(lambda: _nested(self.tree))) > _MOST_NESTED:
+            raise MetricError(
+                f"formula {text[:80]!r} has sums, products and counts {nested} deep; use at most {_MOST_NESTED} inside "
+                "of each other"
+            )
         self.used: dict[int, int] = {}  # states of the variables of the part that is computed, by place
 
     def guarded(self, work: Callable[[], Found]) -> Found:

@@ -9,17 +9,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accelnas.errors import MetricError, ModelError
+from accelnas.notebook import MOST, Table, Tabled
+from accelnas.plots.models import PARTS, draw_importances
+from accelnas.plots.style import Plotted, legend, literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import polars
+    from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
     from accelnas import _core
     from accelnas.space import Space
 
 __all__ = ["Importances", "Share", "importances"]
+
+_DRAWN = 8  # variables
 
 
 @dataclass(frozen=True, order=True)
@@ -39,7 +45,7 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Importances:
+class Importances(Plotted, Tabled):
     """Exact Sobol indices of a metric's surrogate, under the uniform distribution over its distinct architectures.
 
     All numbers are on the scale of the metric's link, on which the surrogate is a sum of tables. Where the space has
@@ -87,6 +93,34 @@ class Importances:
     block_totals: Mapping[str, Share]
     by_order: Mapping[int, Share]
     interactions: Mapping[tuple[str, ...], Share]
+
+    @property
+    def largest(self) -> list[str]:
+        """Variables, the one with the largest total index first."""
+        return sorted(self.total, key=lambda name: -self.total[name].value)
+
+    def _draw(self, axes: Axes) -> None:
+        from matplotlib.patches import Patch
+
+        self.draw_bars(axes)
+        axes.set_xlabel("share of the variance")
+        legend(axes, {name: Patch(color=colour) for name, colour in PARTS.items()}, loc="lower right")
+
+    def draw_bars(self, axes: Axes) -> None:
+        """Draw the indices of the most important variables, without a legend."""
+        names = self.largest[:_DRAWN]
+        alone = np.array([self.first_order[name].value for name in names])
+        total = np.array([[self.total[name].value, self.total[name].std] for name in names]).reshape(-1, 2)
+        draw_importances(axes, names, alone, *total.T)
+        axes.set_title(literal(self.metric + ("" if self.link == "identity" else f" ({self.link})")))
+
+    def _caption(self) -> str:
+        scale = "" if self.link == "identity" else f" on the scale of link {self.link}"
+        return f"Importances of {self.metric}{scale}: shares of the variance"
+
+    def _table(self) -> Table:
+        rows = [(name, self.first_order[name].value, self.total[name].value) for name in self.largest[:MOST]]
+        return Table(("variable", *PARTS), rows, len(self.total))
 
     def to_polars(self) -> polars.DataFrame:
         """Give all numbers as a table: ``kind``, ``name``, ``order``, ``share``, ``std``, ``variance``.

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Estimate", "Z", "at_least", "mean_estimate", "order_statistics", "share_estimate", "share_interval"]
+__all__ = [
+    "Estimate",
+    "Z",
+    "at_least",
+    "incomplete_beta",
+    "mean_estimate",
+    "order_statistics",
+    "share_estimate",
+    "share_interval",
+]
 
 _TAIL = 0.025  # on either side of a 95 % interval
 Z = 1.959963984540054  # the normal distribution's quantile at 0.975
@@ -86,11 +95,17 @@ def at_least(count: int, n: int, p: float) -> float:
         return 1.0
     if count > n or p <= 0:
         return 0.0
-    a, b = float(count), float(n - count + 1)
-    log = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(p) + b * math.log1p(-p)
-    if p < (a + 1) / (a + b + 2):
-        return math.exp(log) * _fraction(a, b, p) / a
-    return 1 - math.exp(log) * _fraction(b, a, 1 - p) / b
+    return incomplete_beta(float(count), float(n - count + 1), p)
+
+
+def incomplete_beta(a: float, b: float, x: float) -> float:
+    """Regularised incomplete beta function of parameters above 0 and an x of 0 to 1."""
+    if x <= 0 or x >= 1:
+        return float(x >= 1)
+    log = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
+    if x < (a + 1) / (a + b + 2):
+        return math.exp(log) * _fraction(a, b, x) / a
+    return 1 - math.exp(log) * _fraction(b, a, 1 - x) / b
 
 
 def _fraction(a: float, b: float, x: float) -> float:

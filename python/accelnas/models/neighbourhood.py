@@ -11,9 +11,13 @@ import numpy as np
 from accelnas.arguments import MOST_SAMPLES, check_seed, check_whole
 from accelnas.errors import MetricError, ModelError, SpaceError
 from accelnas.models.intervals import Estimate, Z, mean_estimate, share_estimate
+from accelnas.notebook import Table, Tabled
+from accelnas.plots.models import draw_autocorrelation
+from accelnas.plots.style import Plotted
 from accelnas.space.definition import require_product
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
     from accelnas import _core
@@ -27,7 +31,7 @@ _ROUNDING = 1e-9  # standard deviations that sums of tables may differ by and be
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no single truth value
-class Neighbourhood:
+class Neighbourhood(Plotted, Tabled):
     """Statistics of a metric's landscape; neighbours differ in exactly one variable.
 
     Attributes
@@ -118,6 +122,23 @@ class Neighbourhood:
     spearman: Estimate
     neutrality: Estimate
     neutrality_rounded: Estimate
+
+    @property
+    def estimates(self) -> dict[str, Estimate]:
+        """What is sampled, by its attribute's name."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, Estimate)}
+
+    def _draw(self, axes: Axes) -> None:
+        draw_autocorrelation(axes, self.metric, self.autocorrelation, self.correlation_length)
+
+    def _caption(self) -> str:
+        return f"Neighbourhood of {self.metric}: {len(self.values)} local optima from {self.starts:,} starts"
+
+    def _table(self) -> Table:
+        exact = {"autocorrelation": float(self.autocorrelation[0]), "correlation_length": self.correlation_length}
+        rows: list[tuple[Any, ...]] = [*((name, value, None, None) for name, value in exact.items())]
+        rows += [(name, e.value, e.lower, e.upper) for name, e in self.estimates.items()]
+        return Table(("", "value", "at least", "at most"), rows, len(rows))
 
 
 def neighbourhood(

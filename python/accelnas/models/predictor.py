@@ -26,6 +26,11 @@ class Predictor(Protocol):
     _core: _core.Benchmark
 
     @property
+    def name(self) -> str:
+        """Name of the benchmark."""
+        ...
+
+    @property
     def path(self) -> Path:
         """Directory of its files."""
         ...

@@ -1,4 +1,4 @@
-"""Plots of searches: regret, hypervolume, differences, fronts; they need the extra ``[report]``."""
+"""Plots of searches: what they reach by evaluations, and their fronts."""
 
 from __future__ import annotations
 
@@ -7,19 +7,35 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from accelnas.plots.style import GREY, colours, drawing, drawn, grid, save
+from accelnas.plots.style import GREY, INK, MARKERS, colours, drawing, grid, legend, literal, save
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
 
-__all__ = ["Panel", "plot_differences", "plot_fronts", "plot_hypervolume", "plot_regret"]
+__all__ = ["Curve", "Line", "Panel", "draw_curves", "draw_panel", "plot_fronts"]
 
 _DECADE = 10.0  # curves that span less are read more easily on a linear axis
+
+
+@dataclass(frozen=True)
+class Line:
+    """A curve without an interval: values, (k,), after so many evaluations, (k,)."""
+
+    evaluations: NDArray[np.int64]
+    mean: Floats
+
+    @property
+    def lower(self) -> Floats:
+        """The values."""
+        return self.mean
+
+    upper = lower
 
 
 class Curve(Protocol):
@@ -43,30 +59,6 @@ class Curve(Protocol):
     @property
     def upper(self) -> Floats:
         """Upper end of the interval, (k,)."""
-        ...
-
-
-class Ranked(Protocol):
-    """What is drawn of a comparison, as `accelnas.search.runs.Differences` has it."""
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Algorithms, the best first."""
-        ...
-
-    @property
-    def ranks(self) -> Floats:
-        """Average rank of each, (k,)."""
-        ...
-
-    @property
-    def p_values(self) -> Floats:
-        """Of each pair, (k, k)."""
-        ...
-
-    @property
-    def blocks(self) -> int:
-        """Number of runs."""
         ...
 
 
@@ -94,15 +86,20 @@ class Panel:
     marked: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
-def plot_regret(
-    path: Path, summaries: Mapping[str, Curve], *, ylabel: str, published: Mapping[str, Floats] | None = None
+def draw_curves(
+    axes: Axes,
+    summaries: Mapping[str, Curve],
+    *,
+    ylabel: str,
+    published: Mapping[str, Floats] | None = None,
+    most: float | None = None,
 ) -> None:
-    """Draw means over runs with their intervals to an SVG file: evaluations on a log scale, values too if they span it.
+    """Draw means over runs with their intervals: evaluations on a log scale, values too if they span it.
 
     Parameters
     ----------
-    path
-        The file.
+    axes
+        Where to draw.
     summaries
         By algorithm, of its regret or whatever else falls or rises with evaluations.
     ylabel
@@ -110,41 +107,42 @@ def plot_regret(
     published
         Curves of others, float64 (n, 2) of evaluations and values, by their names. One with an algorithm's name has its
         colour. A single point is drawn as one.
+    most
+        What values can't exceed, where they come near it: the axis ends there, and is linear.
     """
-    with drawn(path) as axes:
-        means = np.concatenate([summary.mean for summary in summaries.values()])
-        positive = means[np.isfinite(means) & (means > 0)]
-        if len(positive) and not (means < 0).any() and positive.max() / positive.min() >= _DECADE:
-            axes.set_yscale("log", nonpositive="mask")
-        _curves(axes, summaries, ylabel, published or {})
-
-
-def plot_hypervolume(path: Path, summaries: Mapping[str, Curve]) -> None:
-    """Draw means of normalised hypervolumes over runs, with their intervals, to an SVG file."""
-    with drawn(path) as axes:
-        _curves(axes, summaries, "hypervolume / that of the exact front", {})
-        axes.set_ylim(top=min(1.0, axes.get_ylim()[1]))
-
-
-def plot_differences(path: Path, found: Ranked, *, level: float = 0.05) -> None:
-    """Draw average ranks to an SVG file, with bars over algorithms that do not differ (Demšar 2006)."""
-    import pandas  # comes with scikit-posthocs
-    import scikit_posthocs
-
-    labels = list(found.labels)
-    frame = pandas.DataFrame(found.p_values, labels, labels)
-    with drawn(path, 5.2, 0.9 + 0.22 * len(labels)) as axes:
-        axes.grid(visible=False)
-        scikit_posthocs.critical_difference_diagram(
-            dict(zip(labels, found.ranks.tolist(), strict=True)),
-            frame,
-            alpha=level,
-            ax=axes,
-            color_palette=colours(labels),
-            label_fmt_left="{label} ({rank:.2f})",
-            label_fmt_right="({rank:.2f}) {label}",
+    published = published or {}
+    means = np.concatenate([summary.mean for summary in summaries.values()]) if summaries else np.empty(0)
+    positive = means[np.isfinite(means) & (means > 0)]
+    if most is None and len(positive) and not (means < 0).any() and positive.max() / positive.min() >= _DECADE:
+        axes.set_yscale("log", nonpositive="mask")
+        axes.yaxis.set_major_formatter("{x:g}")
+    colour = colours(list(dict.fromkeys([*summaries, *published])))
+    handles: dict[str, Any] = {}
+    for name, summary in summaries.items():
+        line: Any = {"marker": "o", "markersize": 3} if len(summary.evaluations) == 1 else {}
+        (handles[name],) = axes.plot(summary.evaluations, summary.mean, color=colour[name], linewidth=1.2, **line)
+        axes.fill_between(
+            summary.evaluations, summary.lower, summary.upper, color=colour[name], alpha=0.25, linewidth=0
         )
-        axes.set_title(f"average rank over {found.blocks:,} runs")
+    for name, points in published.items():
+        x, y = np.asarray(points, np.float64).reshape(-1, 2).T
+        style: Any = {"marker": "o", "linestyle": "none"} if len(x) == 1 else {"linestyle": "--", "linewidth": 0.8}
+        (handles[f"{name}, published"],) = axes.plot(x, y, color=colour[name], **style)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    if most is not None:
+        axes.set_ylim(top=min(most, axes.get_ylim()[1]))
+    axes.set_xlabel("evaluations")
+    axes.set_ylabel(literal(ylabel))
+    if len(handles) > 1:
+        legend(axes, handles)
+    else:
+        axes.set_title(literal("".join(handles)))
+
+
+def draw_panel(axes: Axes, panel: Panel) -> None:
+    """Draw fronts that searches found beside the exact one."""
+    legend(axes, _draw_panel(axes, panel, colours(list(panel.found)), _shapes(panel.marked)))
 
 
 def plot_fronts(path: Path, panels: Sequence[Panel]) -> None:
@@ -157,48 +155,34 @@ def plot_fronts(path: Path, panels: Sequence[Panel]) -> None:
     panels
         A name has the same colour in all of them.
     """
-    names = list(dict.fromkeys(name for panel in panels for name in panel.found))
-    marks = list(dict.fromkeys(name for panel in panels for name in panel.marked))
-    colour = colours(names)
-    shapes = {name: "*XPDs^v"[i % 7] for i, name in enumerate(marks)}
+    colour = colours(list(dict.fromkeys(name for panel in panels for name in panel.found)))
+    shapes = _shapes(dict.fromkeys(name for panel in panels for name in panel.marked))
     with drawing() as figure_class:
         figure, axes = grid(figure_class, len(panels), 3, 3.4, 2.8)
+        handles: dict[str, Any] = {}
         for axis, panel in zip(axes, panels, strict=True):
-            _front(axis, panel, colour, shapes)
-        handles = {
-            text: handle for axis in axes for handle, text in zip(*axis.get_legend_handles_labels(), strict=True)
-        }
-        columns = min(5, len(handles))
-        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=max(1, columns))
-        save(figure, path)
+            handles |= _draw_panel(axis, panel, colour, shapes)
+        legend(figure, handles, loc="outside lower center", ncols=min(5, len(handles)))
+        save(figure, path, "svg")
 
 
-def _front(axis: Any, panel: Panel, colour: Mapping[str, str], shapes: Mapping[str, str]) -> None:
+def _shapes(names: Iterable[str]) -> dict[str, str]:
+    return {name: MARKERS[i % len(MARKERS)] for i, name in enumerate(names)}
+
+
+def _draw_panel(axes: Axes, panel: Panel, colour: Mapping[str, str], shapes: Mapping[str, str]) -> dict[str, Any]:
+    """Draw a panel, and give what its legend shows."""
     exact = np.asarray(panel.exact, np.float64).reshape(-1, 2)
     order = np.argsort(exact[:, 0], kind="stable")
-    axis.plot(*exact[order].T, color=GREY, linewidth=0.8, marker=".", markersize=2, label="exact")
+    handles: dict[str, Any] = {}
+    if len(exact):
+        (handles["exact"],) = axes.plot(*exact[order].T, color=GREY, linewidth=0.8, marker=".", markersize=2)
     for name, points in panel.found.items():
-        axis.scatter(*np.asarray(points).reshape(-1, 2).T, s=8, linewidths=0, color=colour[name], label=name)
-    for name, (x, y) in panel.marked.items():
-        axis.scatter([x], [y], s=40, marker=shapes[name], facecolors="none", edgecolors="black", label=name)
-    axis.set_xlabel(panel.xlabel)
-    axis.set_ylabel(panel.ylabel)
-    axis.set_title(panel.title)
-
-
-def _curves(axes: Any, summaries: Mapping[str, Curve], ylabel: str, published: Mapping[str, Floats]) -> None:
-    """Draw means and intervals over evaluations, and what was published dashed."""
-    colour = colours(list(dict.fromkeys([*summaries, *published])))
-    for label, summary in summaries.items():
-        axes.plot(summary.evaluations, summary.mean, color=colour[label], linewidth=1.0, label=label)
-        axes.fill_between(
-            summary.evaluations, summary.lower, summary.upper, color=colour[label], alpha=0.25, linewidth=0
-        )
-    for label, points in published.items():
         x, y = np.asarray(points, np.float64).reshape(-1, 2).T
-        style = {"marker": "o", "linestyle": "none"} if len(x) == 1 else {"linestyle": "--", "linewidth": 0.8}
-        axes.plot(x, y, color=colour[label], label=f"{label}, published", **style)
-    axes.set_xscale("log")
-    axes.set_xlabel("evaluations")
-    axes.set_ylabel(ylabel)
-    axes.legend(fontsize=7)
+        handles[name] = axes.scatter(x, y, s=8, linewidths=0, color=colour[name])
+    for name, place in panel.marked.items():
+        handles[name] = axes.scatter(*place, s=40, marker=shapes[name], facecolors="none", edgecolors=INK)
+    axes.set_xlabel(literal(panel.xlabel))
+    axes.set_ylabel(literal(panel.ylabel))
+    axes.set_title(literal(panel.title))
+    return handles

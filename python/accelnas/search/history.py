@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,28 +9,29 @@ import numpy as np
 
 from accelnas import _core
 from accelnas.errors import SearchError
-from accelnas.exact.engine import Run
-from accelnas.exact.questions import BestQuestion, ScalarisedQuestion
-from accelnas.exact.solve import solve
+from accelnas.notebook import MOST, Table, Tabled
+from accelnas.plots.runs import Line, Panel, draw_curves, draw_panel
+from accelnas.plots.style import on
+from accelnas.search.proven import known_front, known_optimum, optimum
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import polars
+    from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from accelnas.exact.questions import Question
     from accelnas.search.problem import Setting
     from accelnas.space import Rows
 
-__all__ = ["History", "feasible", "optimum"]
+__all__ = ["History", "feasible"]
 
 INFEASIBLE = -1e300
 """Scores of infeasible architectures are at or below this where feasible ones come first."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class History:
+class History(Tabled):
     """Every evaluation of one run.
 
     Attributes
@@ -139,6 +139,55 @@ class History:
         seen = np.maximum.accumulate(np.where(np.isnan(regrets), 0, np.arange(len(self))))
         return regrets[seen]
 
+    def plot(self, ax: Axes | None = None, *, exact: bool = True) -> Axes:
+        """Draw the regret by evaluations, or the best value where no optimum is known; of two objectives the front.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw, in its own style; by default axes of a new figure, as wide as a column of a paper.
+        exact : bool
+            Whether to compare with the proven optimum, or front, where there is one.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            Those axes. ``accelnas.plots.save(axes, "figure.pdf")`` writes a file.
+
+        Raises
+        ------
+        SearchError
+            If there are more than two objectives.
+        ParameterError, MissingExtraError
+            If `ax` is something else, or matplotlib is not installed.
+        """
+        labels = self.setting.labels
+        if len(labels) > 2:
+            raise SearchError(f"there are {len(labels)} objectives, a history of one or two is drawn; use front")
+        with on(ax) as axes:
+            if len(labels) == 1:
+                known = exact and known_optimum(self.setting) is not None
+                values, every = self.regret() if known else self.best_values, np.arange(1, len(self) + 1)
+                what = f"{'regret' if known else 'best'}, {labels[0]}"
+                draw_curves(axes, {"": Line(every, values)}, ylabel=what)
+                return axes
+            front = known_front(self.setting) if exact else None
+            points = np.empty((0, 2)) if front is None else front.values[:, ::-1]
+            found = {"found": self.scores[self.front][:, ::-1]}
+            draw_panel(axes, Panel("", labels[1], labels[0], points, found))
+        return axes
+
+    def _table(self) -> Table:
+        """Give the front, or the latest improvements, best last."""
+        chosen = self.front if self.scores.shape[1] > 1 else self.improvements
+        shown = chosen[-MOST:]
+        texts = self.setting.bench.space.format(self.architectures[shown])
+        rows = [
+            (i + 1, *(column[i] for column in self.values.values()), text)
+            for i, text in zip(shown.tolist(), texts, strict=True)
+        ]
+        return Table(("evaluation", *self.values, "architecture"), rows, len(chosen))
+
     def to_polars(self) -> polars.DataFrame:
         """Give one row an evaluation: number, architecture, metrics, scores, time."""
         import polars as pl
@@ -164,34 +213,3 @@ def feasible(scores: NDArray[np.float64], signs: NDArray[np.float64]) -> NDArray
     """Turn scores of the core into what people read; NaN for infeasible architectures."""
     read: NDArray[np.float64] = np.where(scores > INFEASIBLE, scores * signs, np.nan)
     return read
-
-
-def optimum(setting: Setting, threads: int | None = None) -> float:
-    """Give the proven optimum of one objective under its constraints.
-
-    Raises
-    ------
-    SearchError
-        If nothing exact is known of it.
-    """
-    sought, limits = setting.sought, {c.metric: (c.lower, c.upper) for c in setting.sought.constraints}
-    if sought.function is not None:
-        raise SearchError("the optimum of a function is not known; compare best_values")
-    if sought.penalty is not None and limits:
-        raise SearchError("the optimum under a penalty is not known; leave penalty out, or compare best_values")
-    key = ("optimum", json.dumps(sought.to_json()), setting.allowed)  # with all weights and targets
-    cache = setting.bench._proven
-    if key not in cache:
-        within: Any = setting.within()
-        question: Question
-        if sought.formulation is not None:
-            question = ScalarisedQuestion(sought.formulation, limits, within)
-        else:
-            (objective,) = sought.objectives
-            question = BestQuestion((objective.metric, objective.direction), limits, within)
-        rows = solve(setting.bench, question, Run(threads=threads)).architectures
-        if not len(rows):
-            raise SearchError(f"no architecture at all meets {', '.join(map(str, sought.constraints))}; loosen them")
-        cache[key] = float(setting.true_scores(rows[:1], threads)[0, 0])
-    proven: float = cache[key]
-    return proven

@@ -10,6 +10,7 @@ import numpy as np
 from accelnas import _core
 from accelnas.errors import MetricError, SearchError
 from accelnas.exact.objectives import parse_within
+from accelnas.plots.style import label
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -63,6 +64,12 @@ class Setting:
                 "that expressions evaluate: leave noise and clock out"
             )
         return setting
+
+    @property
+    def labels(self) -> list[str]:
+        """Names of the scores, with their units."""
+        known = self.bench.metrics
+        return [label(name, known[name].unit if name in known else "") for name in self.sought.labels]
 
     @property
     def is_native(self) -> bool:

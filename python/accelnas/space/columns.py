@@ -8,6 +8,7 @@ import numpy as np
 
 from accelnas.arguments import shown
 from accelnas.errors import SpaceError
+from accelnas.space.parts import parsed
 from accelnas.space.spellings import is_missing
 
 if TYPE_CHECKING:
@@ -226,7 +227,7 @@ def _from_texts(space: Named, column: Any, name: str) -> Rows:
         if not isinstance(text, str) or not text:
             example = space._core.format(space.at([0]))[0]
             raise SpaceError(f"row {row}: {name} is {_cell(text)}; give a string such as {example}")
-    return space._core.parse(texts)
+    return parsed(space, texts)
 
 
 def _from_indices(space: Named, column: Any, name: str) -> Rows:

@@ -15,8 +15,9 @@ from accelnas.arguments import check_seed, check_threads, check_whole
 from accelnas.caching import cached_property
 from accelnas.errors import SpaceError
 from accelnas.files import parse_toml, read_text
+from accelnas.notebook import MOST, Table, Tabled
 from accelnas.space.frames import encode
-from accelnas.space.parts import Architectures, Block, Choice, Rows, Variable
+from accelnas.space.parts import Architectures, Block, Choice, Rows, Variable, parsed
 from accelnas.space.spellings import Spellings
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ __all__ = ["Space", "mnasnet_space"]
 _DATA = Path(__file__).parents[1] / "data"
 
 
-class Space:
+class Space(Tabled):
     """A search space.
 
     Parameters
@@ -62,7 +63,10 @@ class Space:
     """
 
     def __init__(self, toml: str) -> None:
-        self._core = _core.Space(toml)
+        try:
+            self._core = _core.Space(toml)
+        except UnicodeEncodeError:
+            raise SpaceError("the definition has half a character, which no TOML holds; leave it out") from None
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Space:
@@ -91,6 +95,18 @@ class Space:
 
     def __repr__(self) -> str:
         return f"<Space {self.name}: {len(self.variables)} variables, {self.size:,} architectures>"
+
+    def _table(self) -> Table:
+        rows = [(block.name, block.size, "; ".join(self._choices(block.name))) for block in self.blocks[:MOST]]
+        return Table(("block", "states", "choices"), rows, len(self.blocks))
+
+    def _choices(self, block: str) -> list[str]:
+        """Write the variables of a block, each with its choices."""
+        return [
+            f"{v.name} {', '.join(str(c).lower() for c in v.choices)}{' or inactive' if v.conditional else ''}"
+            for v in self.variables
+            if v.block == block
+        ]
 
     @property
     def name(self) -> str:
@@ -371,7 +387,7 @@ class Space:
         for row, text in enumerate(texts):
             if not isinstance(text, str):
                 raise SpaceError(f"row {row}: {text!r} is not an architecture of {self.name!r}; give a string")
-        return self.encode(self._core.parse(texts))
+        return self.encode(parsed(self, texts))
 
 
 def _steps(n: int, size: int) -> Iterator[int]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accelnas.errors import SpaceError
+from accelnas.space.parts import parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +30,7 @@ def encode_plain(space: Named, archs: Architectures) -> Rows:
     if isinstance(archs, Mapping):
         return space._core.encode_dicts([dict(archs)])
     if isinstance(archs, str):
-        return space._core.parse([archs])
+        return parsed(space, [archs])
     if is_integer(archs):
         return space.at([archs])
     if isinstance(archs, Iterable) and not isinstance(archs, (bytes, bytearray, memoryview)):
@@ -109,7 +110,7 @@ def _encode_sequence(space: Named, items: list[Any]) -> Rows:
         return np.empty((0, len(space.variables)), np.uint8)
     kinds: tuple[tuple[Callable[[Any], bool], Callable[[], Rows]], ...] = (
         (lambda item: isinstance(item, Mapping), lambda: space._core.encode_dicts([dict(d) for d in items])),
-        (lambda item: isinstance(item, str), lambda: space._core.parse(items)),
+        (lambda item: isinstance(item, str), lambda: parsed(space, items)),
         (is_integer, lambda: _at(space, items)),
         (lambda item: isinstance(item, np.ndarray), lambda: _encode_array(space, _stacked(items))),
         (lambda item: isinstance(item, (list, tuple)), lambda: _encode_lists(space, items)),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelnas.arguments import shown
-from accelnas.errors import ParameterError
+from accelnas.errors import ParameterError, SpaceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from accelnas import _core
     from accelnas.space.spellings import Spellings
 
-__all__ = ["Architectures", "Block", "Choice", "Frame", "Named", "Rows", "Variable"]
+__all__ = ["Architectures", "Block", "Choice", "Frame", "Named", "Rows", "Variable", "parsed"]
 
 Choice: TypeAlias = "bool | int | float | str"
 Rows: TypeAlias = NDArray[np.uint8]
@@ -144,3 +144,15 @@ class Named(Protocol):
 
     def parse(self, texts: str | Iterable[str]) -> Rows:
         """Read strings."""
+
+
+def parsed(space: Named, texts: list[str]) -> Rows:
+    """Read readable strings, uint8 (n, variables); no text of Python's that is no Unicode comes near the core."""
+    try:
+        return space._core.parse(texts)
+    except UnicodeEncodeError as error:
+        row = texts.index(error.object)
+        example = space._core.format(space.at([0]))[0]
+        raise SpaceError(
+            f"row {row}: {shown(texts[row])} has half a character; give a string such as {example}"
+        ) from None

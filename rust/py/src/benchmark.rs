@@ -13,7 +13,7 @@ use accelnas_core::threads::Run;
 use numpy::{PyArray1, PyArrayMethods, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyBytes, PyDict, PyString};
 
 use crate::boundary::{Flat, Rows, Wide, choice_bytes, detached, detached_at, of_checked, parse, to_py};
 use crate::build::Surrogate;
@@ -248,6 +248,11 @@ impl Benchmark {
     ) -> PyResult<(Flat<f64>, Flat<f64>)> {
         let ends = self.of(&rows, &[metric], threads, |rows, run| self.core.intervals(metric, rows, level, run))?;
         Ok((Flat(ends.0), Flat(ends.1)))
+    }
+
+    /// The metric's artifact as pages hold it.
+    fn packed<'py>(&self, py: Python<'py>, metric: usize) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &detached(py, 0, None, |_| self.core.packed(metric))?))
     }
 
     /// Degrees of freedom of the Student's t that errors have; None where they are normal.

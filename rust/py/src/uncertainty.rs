@@ -1,4 +1,4 @@
-//! What Python says of a metric's errors, as `accelnas.build` estimates it.
+//! What Python says of a metric's errors, as `accelnas.fitting` estimates it.
 
 use accelnas_core::space::definition::Space;
 use accelnas_core::surrogate::uncertainty::Uncertainty as CoreUncertainty;

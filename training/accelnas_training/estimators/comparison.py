@@ -250,4 +250,4 @@ def draw(results: pl.DataFrame, path: Path) -> None:
         handles = [Patch(color=c, label=name) for name, c in colour.items() if name in results["kind"]]
         figure.legend(handles=handles, loc="outside upper left", ncols=5)
         figure.supxlabel("mean absolute error of times [%]; in brackets: measurements built from", fontsize=8)
-        save(figure, path)
+        save(figure, path, "svg")

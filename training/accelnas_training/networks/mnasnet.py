@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from timm.models._efficientnet_builder import decode_arch_def, round_channels
 from timm.models.efficientnet import EfficientNet
 
+from accelnas.spaces import mnasnet_block
 from accelnas_training.networks.parts import activation, chosen
 
 if TYPE_CHECKING:
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
 
     from accelnas_training.networks.builders import NetworkOptions
 
-
-_STRIDES = (1, 2, 2, 2, 1, 2, 1)
-_CHANNELS = (16, 24, 40, 80, 112, 192, 320)
+_BLOCKS = 7
 
 
 def build(architecture: Mapping[str, Any], options: NetworkOptions) -> nn.Module:
@@ -39,7 +38,7 @@ def build(architecture: Mapping[str, Any], options: NetworkOptions) -> nn.Module
     >>> sum(p.numel() for p in network.parameters())
     529882
     """
-    blocks = decode_arch_def([[_block(architecture, n)] for n in range(len(_STRIDES))])  # type: ignore[no-untyped-call]
+    blocks = decode_arch_def([[_block(architecture, n)] for n in range(_BLOCKS)])  # type: ignore[no-untyped-call]
     rounded = partial(round_channels, multiplier=options.width)
     return EfficientNet(
         blocks,
@@ -56,6 +55,4 @@ def build(architecture: Mapping[str, Any], options: NetworkOptions) -> nn.Module
 def _block(architecture: Mapping[str, Any], number: int) -> str:
     """Give a block in timm's notation."""
     e, k, n, se = (chosen(architecture, f"block{number}_{symbol}", "mnasnet") for symbol in ("e", "k", "l", "se"))
-    kind = "ds" if e == 1 else "ir"
-    gate = "_se0.25" if se else ""
-    return f"{kind}_r{n}_k{k}_s{_STRIDES[number]}_e{e}_c{_CHANNELS[number]}{gate}"
+    return mnasnet_block(number, e, k, n, se)

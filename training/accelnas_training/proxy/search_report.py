@@ -81,7 +81,7 @@ def _draw_candidates(path: Path, result: SearchResult) -> None:
         axes.set(xscale="log", xlabel="mean training time [s]", ylabel="τ of candidate and r")
         axes.xaxis.set_major_formatter("{x:g}")
         figure.legend(loc="outside lower center", ncols=3)
-        save(figure, path)
+        save(figure, path, "svg")
 
 
 def _points(axes: Any, verdicts: list[Verdict], label: str, **style: Any) -> None:

@@ -85,7 +85,7 @@ def draw_agreement(path: Path, proxy: Trained, reference: Trained, tau: float, i
             xlabel="top-1 under r [%]",
             ylabel="top-1 under p* [%]",
         )
-        save(figure, path)
+        save(figure, path, "svg")
 
 
 def write_validation(

@@ -141,4 +141,4 @@ def draw(results: pl.DataFrame, path: Path) -> None:
         figure.legend(handles=handles, loc="outside upper left", ncols=6)
         figure.supxlabel("measured architectures", fontsize=8)
         figure.supylabel("mean absolute error of times [%]", fontsize=8)
-        save(figure, path)
+        save(figure, path, "svg")

@@ -50,7 +50,7 @@ def _plot_ranks(path: Path, found: Sequence[Rank], metric: str) -> None:
         axis.axvline(0.0, color=GREY, linewidth=0.8)
         axis.set_yticks(list(places), [rank.proxy for rank in found])
         axis.set_xlabel(f"Kendall's τ with {metric}, 95 % interval")
-        save(figure, path)
+        save(figure, path, "svg")
 
 
 def _plot_curves(path: Path, curves: pl.DataFrame, metric: str) -> None:
@@ -74,7 +74,7 @@ def _plot_curves(path: Path, curves: pl.DataFrame, metric: str) -> None:
             axis.set_xlabel("architectures measured")
         axes[0].set_ylabel(f"Kendall's τ with {metric}, held out")
         axes[0].legend()
-        save(figure, path)
+        save(figure, path, "svg")
 
 
 def _write_report(

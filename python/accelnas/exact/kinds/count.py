@@ -12,6 +12,7 @@ from accelnas.errors import SearchError
 from accelnas.exact import checks
 from accelnas.exact.kinds.base import Kind
 from accelnas.exact.verification import failed, passed
+from accelnas.notebook import Table, Tabled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,7 +29,7 @@ __all__ = ["Count", "CountResult"]
 
 
 @dataclass(frozen=True, repr=False)
-class CountResult:
+class CountResult(Tabled):
     """How many architectures meet the constraints; ``int(result)`` is the count.
 
     Attributes
@@ -54,6 +55,10 @@ class CountResult:
         return self.count
 
     __index__ = __int__
+
+    def _table(self) -> Table:
+        header = ("meet the constraints", "of", "per cent")
+        return Table(header, [(self.count, self.size, 100 * self.fraction)], 1)
 
     def __repr__(self) -> str:
         return f"<CountResult: {self.count:,} of {self.size:,} architectures, {100 * self.fraction:.4g} %>"

@@ -10,6 +10,7 @@ import polars as pl
 
 from accelnas.fitting.evaluation.cells import INTERVALS
 from accelnas.fitting.evaluation.results import learning_curves
+from accelnas.plots.models import PARTS, draw_calibration
 from accelnas.plots.style import GREY, colours, drawing, grid, label, save
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["plot_calibration", "plot_importances", "plot_learning_curves", "plot_predictions"]
 
 Item = TypeVar("Item")
-MOST_VARIABLES = 8  # shown of each metric's importances
 
 
 def plot_predictions(path: Path, metric: str, unit: str, pairs: Mapping[str, tuple[Floats, Floats]]) -> None:
@@ -53,7 +53,7 @@ def plot_predictions(path: Path, metric: str, unit: str, pairs: Mapping[str, tup
             below.set_xlabel(label("predicted", unit))
         axes[0, 0].set_ylabel(f"measured\n{label(metric, unit)}")
         axes[1, 0].set_ylabel("measured − predicted" + (f"\n[{unit}]" if unit else ""))
-        save(figure, path)
+        save(figure, path, "svg")
 
 
 def plot_calibration(path: Path, results: pl.DataFrame) -> None:
@@ -64,11 +64,10 @@ def plot_calibration(path: Path, results: pl.DataFrame) -> None:
     metrics = rows["metric"].unique(maintain_order=True).to_list()
     with _panels(path, metrics, (4, 2.2, 2.2), colour, "level of the interval [%]") as panels:
         for axis, metric in panels:
-            axis.plot([0, 100], [0, 100], color=GREY, linewidth=0.8)
-            for row in rows.filter(metric=metric).iter_rows(named=True):
-                covered = [100 * row[level] for level in levels]
-                axis.plot([100 * level for level in INTERVALS], covered, color=colour[row["settings"]], linewidth=1.2)
-            axis.set(title=metric, xlim=(0, 100), ylim=(0, 100), aspect="equal")
+            of_metric = rows.filter(metric=metric)
+            observed = dict(zip(of_metric["settings"], of_metric.select(levels).to_numpy(), strict=True))
+            draw_calibration(axis, np.array(INTERVALS), observed, colour)
+            axis.set_title(metric)
         axis.figure.supylabel("measurements inside [%]", fontsize=8)
 
 
@@ -100,23 +99,9 @@ def plot_learning_curves(path: Path, results: pl.DataFrame) -> None:
 
 def plot_importances(path: Path, found: Sequence[Importances]) -> None:
     """Draw first-order and total Sobol indices of the most important variables, a panel a metric."""
-    first_colour, total_colour = "#0072b2", "#a9c9e3"
-    legend = {"alone": first_colour, "with interactions": total_colour}
-    with _panels(path, found, (3, 3.0, 2.0), legend, "share of the variance over the whole space") as panels:
+    with _panels(path, found, (3, 3.0, 2.0), PARTS, "share of the variance over the whole space") as panels:
         for axis, importances in panels:
-            largest = sorted(importances.total.items(), key=lambda item: -item[1].value)[:MOST_VARIABLES]
-            names, totals = [name for name, _ in largest], [share for _, share in largest]
-            alone = [importances.first_order[name].value for name in names]
-            axis.barh(names, [share.value for share in totals], color=total_colour, height=0.75)
-            axis.barh(names, alone, color=first_colour, height=0.75)
-            if any(share.std for share in totals):
-                spread = [share.std for share in totals]
-                axis.errorbar([share.value for share in totals], names, xerr=spread, fmt="none", ecolor=GREY, lw=0.8)
-            scale = "" if importances.link == "identity" else f" ({importances.link})"
-            axis.set_title(importances.metric + scale)
-            axis.invert_yaxis()  # the largest on top
-            axis.grid(visible=False, axis="y")
-            axis.tick_params(axis="y", length=0)
+            importances.draw_bars(axis)
 
 
 @contextmanager
@@ -132,7 +117,7 @@ def _panels(
         handles = [Patch(color=c, label=name) for name, c in colour.items()]
         figure.legend(handles=handles, loc="outside upper left", ncols=min(len(handles), 6))
         figure.supxlabel(xlabel, fontsize=8)
-        save(figure, path)
+        save(figure, path, "svg")
 
 
 def _round_ticks(low: float, high: float) -> list[float]:

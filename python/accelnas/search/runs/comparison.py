@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accelnas.errors import MissingExtraError, SearchError
+from accelnas.notebook import MOST, Table, Tabled
+from accelnas.plots.differences import differences_size, draw_differences
+from accelnas.plots.style import Plotted
+from accelnas.search.runs.result import draw_runs
 
 if TYPE_CHECKING:
     import polars
+    from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
     from accelnas.search.runs.result import Runs
@@ -20,7 +25,7 @@ __all__ = ["Comparison", "Differences"]
 
 
 @dataclass(frozen=True)
-class Differences:
+class Differences(Plotted, Tabled):
     """A Friedman test and what follows it (Demšar 2006).
 
     Attributes
@@ -54,6 +59,20 @@ class Differences:
             if last > first and not any(first >= a and last <= b for a, b in groups):
                 groups.append((first, last))
         return [self.labels[a : b + 1] for a, b in groups]
+
+    def _size(self) -> tuple[float, float]:
+        return differences_size(len(self.labels))
+
+    def _draw(self, axes: Axes) -> None:
+        draw_differences(axes, self.labels, self.ranks, self.alike(), f"average rank over {self.blocks:,} runs")
+
+    def _caption(self) -> str:
+        return f"Differences: {len(self.labels)} algorithms, {self.blocks:,} blocks, Friedman p = {self.p_value:.2g}"
+
+    def _table(self) -> Table:
+        header = ("algorithm", "average rank", *(f"p against {label}" for label in self.labels[:MOST]))
+        rows = [(label, self.ranks[i], *self.p_values[i, :MOST].tolist()) for i, label in enumerate(self.labels[:MOST])]
+        return Table(header, rows, len(self.labels))
 
     def to_polars(self) -> polars.DataFrame:
         """Give one row an algorithm: average rank, and the p-value against each other one."""
@@ -90,6 +109,33 @@ class Comparison(Mapping[str, "Runs"]):
 
     def __len__(self) -> int:
         return len(self.runs)
+
+    def plot(self, ax: Axes | None = None, *, exact: bool = True, level: float = 0.95) -> Axes:
+        """Draw means over runs with their bootstrap intervals, by evaluations.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw, in its own style; by default axes of a new figure, as wide as a column of a paper.
+        exact : bool
+            Whether to draw the regret where the optimum can be proven, and not the best value; of several objectives
+            it is the hypervolume over that of the exact front.
+        level : float
+            Of the intervals, above 0 and below 1.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            Those axes. ``accelnas.plots.save(axes, "figure.pdf")`` writes a file.
+
+        Raises
+        ------
+        SearchError
+            If there are several objectives and no exact front to compare with.
+        ParameterError, MissingExtraError
+            If `ax` is something else, or matplotlib is not installed.
+        """
+        return draw_runs(self.runs, ax, exact, level)
 
     def losses(self, at: int | None = None) -> dict[str, NDArray[np.float64]]:
         """Give what each run has lost, by algorithm, (runs,): simple regret, or 1 less normalised hypervolume.

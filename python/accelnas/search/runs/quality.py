@@ -2,58 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from accelnas import _core
-from accelnas._core import MAX_OBJECTIVES
 from accelnas.errors import SearchError
 from accelnas.exact.front import FrontResult
 from accelnas.exact.hypervolume import hypervolume, reference_point
-from accelnas.exact.questions import FrontQuestion
 from accelnas.exact.references import published_reference
-from accelnas.exact.solve import solve
+from accelnas.search.proven import exact_front
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
+    from accelnas.search.objective import Sought
     from accelnas.search.problem import Setting
     from accelnas.search.runs.logs import Logs
 
     Floats = NDArray[np.float64]
 
-__all__ = ["exact_front", "igd_pluses", "normalised_hypervolumes"]
-
-
-def exact_front(setting: Setting) -> FrontResult:
-    """Give the exact front of what is sought, searched once.
-
-    Raises
-    ------
-    SearchError
-        If nothing exact is known, or there are not 2 to 5 objectives.
-    """
-    sought = setting.sought
-    if (
-        sought.function is not None
-        or sought.formulation is not None
-        or not 2 <= len(sought.objectives) <= MAX_OBJECTIVES
-    ):
-        raise SearchError(f"an exact front needs 2 to {MAX_OBJECTIVES} metrics as objectives, not {sought}; use regret")
-    if sought.penalty is not None and sought.constraints:
-        raise SearchError("the front under a penalty is not known; leave penalty out")
-    cache = setting.bench._proven
-    key = ("front", str(sought), setting.allowed)
-    if key not in cache:
-        objectives = [(o.metric, o.direction) for o in sought.objectives]
-        limits = {c.metric: (c.lower, c.upper) for c in sought.constraints}
-        within: Any = setting.within()
-        cache[key] = solve(setting.bench, FrontQuestion(objectives, limits, within))
-    front: FrontResult = cache[key]
-    return front
+__all__ = ["hypervolumes_so_far", "igd_pluses", "normalised_hypervolumes"]
 
 
 def normalised_hypervolumes(
@@ -71,8 +42,7 @@ def normalised_hypervolumes(
     whole = hypervolume(points, corner, list(sought.directions.values()))
     if not whole > 0:
         raise SearchError(f"no point of the front is better than the reference point {corner}; give a worse one")
-    volumes: NDArray[np.float64] = _each(setting, logs, scores, np.array(corner)) / whole
-    return volumes
+    return hypervolumes_so_far(sought, scores, logs.starts, corner) / whole
 
 
 def _points(setting: Setting, front: FrontResult | ArrayLike | None) -> Floats:
@@ -92,9 +62,12 @@ def _points(setting: Setting, front: FrontResult | ArrayLike | None) -> Floats:
     return points
 
 
-def _each(setting: Setting, logs: Logs, scores: Floats, corner: NDArray[np.float64]) -> NDArray[np.float64]:
-    gains = (scores - corner) * setting.sought.signs
-    return _core.hypervolumes(np.ascontiguousarray(np.nan_to_num(gains, nan=-1.0)), logs.starts)
+def hypervolumes_so_far(
+    sought: Sought, scores: Floats, starts: NDArray[np.int64], corner: Sequence[float]
+) -> NDArray[np.float64]:
+    """Give the hypervolume of each run up to each improvement: float64 (n,); infeasible ones (NaN) add nothing."""
+    gains = (scores - np.array(corner)) * sought.signs
+    return _core.hypervolumes(np.ascontiguousarray(np.nan_to_num(gains, nan=-1.0)), starts)
 
 
 def igd_pluses(

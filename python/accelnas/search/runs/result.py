@@ -13,14 +13,18 @@ from accelnas.caching import cached_property
 from accelnas.errors import SearchError
 from accelnas.exact.questions import RankQuestion
 from accelnas.exact.solve import solve
-from accelnas.search.history import feasible, optimum
+from accelnas.plots.runs import draw_curves
+from accelnas.plots.style import on
+from accelnas.search.history import feasible
+from accelnas.search.proven import known_front, known_optimum, optimum
 from accelnas.search.runs import quality
 from accelnas.search.runs.summary import Summary, summarised
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import polars
+    from matplotlib.axes import Axes
     from numpy.typing import ArrayLike, NDArray
 
     from accelnas.exact.front import FrontResult
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
 
     Floats: TypeAlias = NDArray[np.float64]
 
-__all__ = ["At", "Runs"]
+__all__ = ["At", "Runs", "draw_runs"]
 
 At: TypeAlias = "Sequence[int] | NDArray[np.int64] | None"
 """Numbers of evaluations, 1 to the budget; all of them by default."""
@@ -253,12 +257,33 @@ class Runs:
         at : sequence of int, optional
             Numbers of evaluations of the columns; by default 50 from 1 to the budget, evenly on a log scale.
         level : float
-            Of the percentile bootstrap interval (Efron 1979; by SciPy).
+            Of the percentile bootstrap interval (Efron 1979).
         resamples, seed : int
             Of the bootstrap.
         """
         columns = self.checkpoints() if at is None else check_wholes("evaluations", at, 1, self.plan.budget)
         return summarised(self.curve(columns) if values is None else values, columns, level, resamples, seed)
+
+    def plot(self, ax: Axes | None = None, *, exact: bool = True, level: float = 0.95) -> Axes:
+        """Draw the mean over runs with its interval by evaluations; see `Comparison.plot`."""
+        return draw_runs({self.label: self}, ax, exact, level)
+
+    def measure(self, exact: bool = True) -> tuple[str, Callable[[At], Floats]]:
+        """Say what tells how good the runs are, and give what computes it at some numbers of evaluations.
+
+        ``"regret"`` where the optimum can be proven, else ``"best"``; of several objectives ``"hypervolume"``.
+
+        Raises
+        ------
+        SearchError
+            If there are several objectives and no exact front to compare with, or `exact` is False.
+        """
+        setting = self.plan.setting
+        if len(setting.sought.labels) > 1:
+            if not exact or known_front(setting) is None:
+                raise SearchError(f"no exact front is known of {setting.sought}, which hypervolumes need; use front")
+            return "hypervolume", self.hypervolume
+        return ("regret", self.regret) if exact and known_optimum(setting) is not None else ("best", self.curve)
 
     def checkpoints(self, most: int = 50) -> NDArray[np.int64]:
         """Give numbers of evaluations from 1 to the budget, evenly on a log scale."""
@@ -296,3 +321,20 @@ class Runs:
     def _require_one(self, what: str) -> None:
         if self.logs.scores.shape[1] > 1:
             raise SearchError(f"{what} needs one objective, there are several; use hypervolume, igd_plus and front")
+
+
+def draw_runs(comparison: Mapping[str, Runs], ax: Axes | None, exact: bool, level: float) -> Axes:
+    """Draw runs of several algorithms; see `Comparison.plot`."""
+    measures = {label: runs.measure(exact) for label, runs in comparison.items()}
+    summaries = {}
+    for label, (_, measure) in measures.items():
+        at = comparison[label].checkpoints()
+        summaries[label] = comparison[label].summary(measure(at), at=at, level=level)
+    with on(ax) as axes:
+        name, volume = next(iter(measures.values()))[0], "hypervolume\n/ that of the exact front"
+        what = f"{name}, {next(iter(comparison.values())).plan.setting.labels[0]}"
+        if name == "hypervolume":
+            draw_curves(axes, summaries, ylabel=volume, most=1.0)
+        else:
+            draw_curves(axes, summaries, ylabel=what)
+    return axes

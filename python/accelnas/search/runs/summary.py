@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accelnas.arguments import check_number, check_seed, check_whole
-from accelnas.errors import MissingExtraError, SearchError
+from accelnas.errors import SearchError
 
 if TYPE_CHECKING:
     import polars
@@ -61,8 +61,6 @@ def summarised(
     ------
     SearchError
         If the shape does not fit, or the level is none.
-    MissingExtraError
-        If SciPy is not installed.
     """
     if values.ndim != 2 or values.shape[1] != len(evaluations):
         raise SearchError(f"values have shape {values.shape} for {len(evaluations)} evaluations; give (runs, k)")
@@ -84,19 +82,12 @@ def summarised(
 def _bootstrap(
     values: NDArray[np.float64], level: float, resamples: int, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    try:
-        from scipy.stats import bootstrap
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("scipy is not installed; run: pip install 'accelnas[simulate]'") from error
-    batch = max(1, _VALUES // values.size)
-    found = bootstrap(
-        (values,),
-        np.mean,
-        axis=0,
-        n_resamples=resamples,
-        batch=batch,
-        confidence_level=level,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    )
-    return found.confidence_interval.low, found.confidence_interval.high
+    """Give the percentile interval of the mean, as `scipy.stats.bootstrap` does with the same generator."""
+    runs, draw = len(values), np.random.default_rng(seed)
+    batch, means = max(1, _VALUES // values.size), []
+    for first in range(0, resamples, batch):
+        drawn = draw.integers(0, runs, (min(batch, resamples - first), runs))
+        counts = np.stack([np.bincount(row, minlength=runs) for row in drawn])
+        means.append(counts @ values / runs)
+    lower, upper = np.quantile(np.concatenate(means), [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return lower, upper

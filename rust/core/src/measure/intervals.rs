@@ -36,7 +36,7 @@ impl Benchmark {
             (predictor.surrogate.members(), uncertainty.degrees_of_freedom.unwrap_or(f64::INFINITY));
         row_by_row(run, (rows, cards.len()), 1, |i, row, out: &mut [f64]| {
             let total = uncertainty.total(&cards, row, &members[i * of_one..][..of_one]);
-            out[0] = draws.measure(row, &[], means[i], predictor.link, Noise::OfErrors(total, freedom));
+            out[0] = draws.measure(row, &[], means[i], predictor.link, Noise::Errors(total, freedom));
             run.check()
         })
     }
@@ -120,7 +120,7 @@ impl Benchmark {
         let is_exact = self.metrics()[metric].noise == Some(0.0);
         uncertainty.ok_or_else(|| match is_exact {
             true => self.refused(metric, format!("is exact, without {what}; use its predictions")),
-            false => self.lacks(metric, what, "fit it with accelnas.build, which records them"),
+            false => self.lacks(metric, what, "fit it with accelnas.fitting, which records them"),
         })
     }
 

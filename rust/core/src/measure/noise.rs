@@ -17,7 +17,7 @@ pub(crate) enum Noise {
     OfMetric(f64),
     /// Standard deviation on the scale of the link of errors with a Student's t of so many degrees of freedom; normal
     /// ones where these are infinite.
-    OfErrors(f64, f64),
+    Errors(f64, f64),
 }
 
 /// What a simulated measurement scatters by.
@@ -50,7 +50,7 @@ impl Draws {
             }
             Noise::OfLink(0.0) => return link.inverse(linked),
             Noise::OfLink(sd) => (sd, f64::INFINITY),
-            Noise::OfErrors(sd, freedom) => (sd, freedom),
+            Noise::Errors(sd, freedom) => (sd, freedom),
         };
         let linked = link.settled(linked);
         // A measured rate has the sign of its mean: other draws are repeated.

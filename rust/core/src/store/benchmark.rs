@@ -17,6 +17,7 @@ use crate::store::artifact;
 use crate::store::artifact::{FIRST_VERSION, GIVEN_VERSION, Header, LIMIT_VERSION, PLATEAU_VERSION, RULES_VERSION};
 use crate::store::files::{self, BENCHMARK_FILE};
 use crate::store::listing::{BenchmarkToml, Metric, check_name, read_toml};
+use crate::store::packed::pack;
 use crate::surrogate::ensemble::{LIMITED, Surrogate};
 use crate::surrogate::uncertainty::Uncertainty;
 use crate::tables::stored::Form;
@@ -143,6 +144,22 @@ impl Benchmark {
             Some(header) => Ok(header.clone()),
             None => Ok(self.read(metric)?.0),
         }
+    }
+
+    /// The metric's artifact as pages hold it; see `docs/FORMAT.md`.
+    pub fn packed(&self, metric: usize) -> Result<Vec<u8>> {
+        let predictor = self.predictor(metric)?;
+        if predictor.deviation.is_some() {
+            let reason = "is a quantile, which pages compute from the metric itself; leave it out";
+            return Err(self.refused(metric, reason.to_owned()));
+        }
+        let bytes = artifact::to_bytes(
+            &self.space,
+            &self.header(metric)?,
+            &predictor.surrogate,
+            predictor.uncertainty.as_ref(),
+        )?;
+        pack(&bytes)
     }
 
     /// The metric's predictor, where it is loaded.

@@ -29,20 +29,17 @@ const LARGEST: u64 = 1 << 32;
 pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     let write = || {
-        let mut file =
-            tempfile::Builder::new().prefix(".accelnas-").permissions(permissions()).tempfile_in(directory)?;
+        let mut builder = tempfile::Builder::new();
+        // What a plainly created file gets, not the private mode of temporary files.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+        let mut file = builder.prefix(".accelnas-").tempfile_in(directory)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|e| e.error)?;
         Ok(())
     };
     write().map_err(Error::io(path))
-}
-
-/// What a plainly created file gets, not the private mode of temporary files.
-#[cfg(unix)]
-fn permissions() -> std::fs::Permissions {
-    std::os::unix::fs::PermissionsExt::from_mode(0o644)
 }
 
 /// Reads a file and compares its hash. What was hashed is what is parsed: a map of the file would change with it.

@@ -4,5 +4,6 @@ pub mod artifact;
 pub mod benchmark;
 pub(crate) mod files;
 pub mod listing;
+pub mod packed;
 pub(crate) mod tensors;
 pub(crate) mod trees;

@@ -5,7 +5,9 @@
 //! et al. 2015) cuts trees into bits for one row at a time.
 
 use crate::error::Result;
-use crate::kernels::cpu::{Build, build};
+#[cfg(target_arch = "x86_64")]
+use crate::kernels::cpu::Build;
+use crate::kernels::cpu::build;
 use crate::kernels::forest::fixed::{TREES, Trees};
 use crate::kernels::forest::lookup::{self, Sums};
 use crate::kernels::forest::planes::{self, BYTES, Plane, TILE};
