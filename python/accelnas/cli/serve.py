@@ -14,8 +14,6 @@ from accelnas.cli.shared import DeriveOption, ThreadsOption, load_benchmark
 if TYPE_CHECKING:
     from accelnas.serve.limits import Limits
 
-LOOPBACK = ("127.0.0.1", "localhost")
-
 
 @dataclass(frozen=True)
 class Limited:
@@ -30,7 +28,11 @@ class Limited:
     )
     seconds: Annotated[
         float,
-        typer.Option("--time-limit", help="Seconds of a question about the whole space, which is stopped then."),
+        typer.Option(
+            "--time-limit",
+            min=0.001,
+            help="Seconds of a question about the whole space, and of sending a request; it is stopped then.",
+        ),
     ] = 60.0
     questions: Annotated[
         int,
@@ -48,7 +50,7 @@ class Limited:
 @command(
     "accelnas serve",
     "accelnas serve nasbench201 --port 9000",
-    "accelnas serve -d 'time_a100 [ms] = 1000 / throughput_a100' --time-limit 600 --max-points 1000000",
+    "accelnas serve -d 'time_a100 = 1000 / throughput_a100' --time-limit 600 --max-points 1000000",
     "accelnas serve --host 0.0.0.0 --max-rows 1000",
 )
 def serve(
@@ -60,9 +62,11 @@ def serve(
     ] = None,
     *,
     host: Annotated[
-        str, typer.Option("--host", help="Address to listen at; any but the default lets other machines ask.")
-    ] = LOOPBACK[0],
-    port: Annotated[int, typer.Option("--port", "-p", min=1, max=65_535, help="Port to listen at.")] = 8000,
+        str, typer.Option("--host", help="Address to listen at; any but a loopback one lets other machines ask.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", "-p", min=0, max=65_535, help="Port to listen at; 0 takes a free one.")
+    ] = 8000,
     derive: DeriveOption = None,
     limited: Limited,
 ) -> None:
@@ -72,24 +76,21 @@ def serve(
     machine are answered, unless --host says otherwise.
     """
     import httptools  # noqa: F401 uvicorn would go without, at half the speed
-    import uvicorn
-    from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-    from accelnas.serve.app import create_app
+    from accelnas.serve.names import is_loopback
+    from accelnas.serve.server import listening, server
 
-    served = load_benchmark(bench, derive)
-    app = create_app(served, limited.limits())
-    shown = f"[{host}]" if ":" in host else host
-    typer.echo(
-        f"{served.name} at http://{shown}:{port}, described at http://{shown}:{port}/docs; Ctrl-C ends it", err=True
-    )
-    if host in LOOPBACK:
-        # else a page in a browser could ask under a name of its own that leads here
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK))
-    else:
-        typer.echo(
-            f"listening at {host}: every machine that reaches it can ask, unencrypted and without a password; put a "
-            "proxy before it that asks for one, or leave --host out",
-            err=True,
-        )
-    uvicorn.run(app, host=host, port=port, http="httptools", log_level="warning", access_log=False)
+    limits = limited.limits()
+    with listening(host, port) as listener:
+        served = load_benchmark(bench, derive)
+        serving = server(served, limits, host)
+        name = f"[{host}]" if ":" in host else host
+        url = f"http://{name}:{listener.getsockname()[1]}"
+        typer.echo(f"{served.name} at {url}, described at {url}/docs; Ctrl-C ends it", err=True)
+        if not is_loopback(host):
+            typer.echo(
+                f"listening at {host}: every machine that reaches it can ask, unencrypted and without a password; "
+                "put a proxy before it that asks for one, or leave --host out",
+                err=True,
+            )
+        serving.run([listener])

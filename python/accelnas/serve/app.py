@@ -33,6 +33,7 @@ _FAILURES: dict[int | str, dict[str, Any]] = {
     400: {"model": models.Failure, "description": "The body is no JSON."},
     408: {"model": models.Failure, "description": "The body came too slowly."},
     413: {"model": models.Failure, "description": "The request is larger than the server allows."},
+    415: {"model": models.Failure, "description": "The body is said to be something else than JSON."},
     422: {"model": models.Failure, "description": "Something asked for is not there or out of range."},
     503: {"model": models.Failure, "description": "It took too long, or others are being answered."},
 }
@@ -96,6 +97,7 @@ def _warm(bench: Benchmark) -> None:
 def _add_benchmark(app: FastAPI, bench: Benchmark, limits: Limits) -> None:
     information = written(_information(bench, limits))
 
+    @app.head("/info", include_in_schema=False)
     @app.get("/info", summary="The benchmark and the server's limits", responses={200: {"model": models.Information}})
     async def info() -> Response:
         return answered(information)
@@ -130,8 +132,12 @@ def _add_question(
     app: FastAPI, questions: Questions, question: type[Question], model: type[BaseModel], summary: str
 ) -> None:
     async def answer(request: Request, asked: Any) -> Response:
+        async def left() -> None:
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+
         given = asked.model_dump(exclude={"certificate"})
-        status, body = await questions.answer({"question": question.name, **given}, asked.certificate, request.receive)
+        status, body = await questions.answer({"question": question.name, **given}, asked.certificate, left)
         return answered(body, status)
 
     answer.__annotations__["asked"] = model

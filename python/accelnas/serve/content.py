@@ -11,6 +11,8 @@ from accelnas.exact.files import parse_json
 
 __all__ = ["parsed", "written"]
 
+_WRITER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
 
 def parsed(body: bytes, what: str = "the body") -> Any:
     """Parse strict JSON in UTF-8.
@@ -32,4 +34,4 @@ def parsed(body: bytes, what: str = "the body") -> Any:
 
 def written(content: Any) -> bytes:
     """Write JSON; halves of characters that a client sent are escaped."""
-    return json.dumps(content, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return _WRITER.encode(content).encode("ascii")

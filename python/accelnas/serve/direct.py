@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from anyio import fail_after
 from pydantic import ValidationError
 
 from accelnas.errors import AccelnasError
-from accelnas.serve.content import parsed
+from accelnas.serve.content import parsed, written
+from accelnas.serve.limits import error_of, slow_body
 from accelnas.serve.models import Predict
 from accelnas.serve.predictions import predicted
 
@@ -35,13 +37,22 @@ class Direct:
         if scope["type"] != "http" or scope["path"] != "/predict" or not self._is_small(scope):
             await self._app(scope, receive, send)
             return
-        message = await receive()
-        answer = None if message.get("more_body") else self._answer(message.get("body", b""))
-        if answer is None:
-            await self._app(scope, _replayed(message, receive), send)
-            return
+        status = 200
+        answer: bytes | None
+        try:
+            with fail_after(self._limits.seconds):
+                message = await receive()
+        except TimeoutError:
+            error = slow_body(self._limits)
+            status, answer = error.status, written(error_of(error))
+        else:
+            whole = message["type"] == "http.request" and not message.get("more_body")
+            answer = self._answer(message.get("body", b"")) if whole else None
+            if answer is None:
+                await self._app(scope, _replayed(message, receive), send)
+                return
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer))]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
 
     def _is_small(self, scope: Scope) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
+from anyio import fail_after
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -15,7 +15,7 @@ from starlette.responses import Response
 from accelnas.arguments import shown
 from accelnas.errors import AccelnasError
 from accelnas.serve.content import parsed, written
-from accelnas.serve.limits import LimitError, error_of, status_of
+from accelnas.serve.limits import LimitError, error_of, slow_body, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -39,11 +39,10 @@ def limited_route(limits: Limits) -> type[APIRoute]:
         async def body(self) -> bytes:
             if not hasattr(self, "_body"):
                 try:
-                    self._body = await asyncio.wait_for(self._limited(), limits.seconds)
-                except asyncio.TimeoutError:
-                    raise LimitError(
-                        f"the body did not come within {limits.seconds:g} s, which is the limit; send it at once", 408
-                    ) from None
+                    with fail_after(limits.seconds):
+                        self._body = await self._limited()
+                except TimeoutError:
+                    raise slow_body(limits) from None
             return self._body
 
         async def _limited(self) -> bytes:
@@ -81,9 +80,13 @@ def answer_errors(app: FastAPI) -> None:
         assert isinstance(error, AccelnasError)  # noqa: S101
         return answered(written(error_of(error)), status_of(error))
 
-    async def invalid(_: Request, error: Exception) -> Response:
+    async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101
         first = error.errors()[0]
+        if isinstance(first.get("input"), bytes):  # the framework reads no body of another type
+            kind = shown(request.headers.get("content-type", ""))
+            wrong = LimitError(f"the body's content type is {kind}; send application/json", 415)
+            return answered(written(error_of(wrong)), wrong.status)
         place = ".".join(map(str, first["loc"][1:])) or "the body"
         found = "missing" if first["type"] == "missing" else shown(first.get("input"))
         message = f"{place} is {found}: {first['msg'][:1].lower()}{first['msg'][1:]}; see /docs"
@@ -102,6 +105,11 @@ def answer_errors(app: FastAPI) -> None:
         response.headers.update(error.headers or {})
         return response
 
+    async def unexpected(_: Request, error: Exception) -> Response:
+        message = f"the server failed ({type(error).__name__}); its standard error says where, please report it"
+        return answered(written({"error": "InternalError", "message": message}), 500)
+
+    app.add_exception_handler(Exception, unexpected)
     app.add_exception_handler(AccelnasError, expected)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, of_http)

@@ -8,7 +8,7 @@ from accelnas._core import MAX_POINTS
 from accelnas.arguments import MOST_SAMPLES, check_number, check_threads, check_whole
 from accelnas.errors import AccelnasError, ArtifactError, FileError, MissingExtraError, OutOfMemoryError
 
-__all__ = ["LimitError", "Limits", "error_of", "status_of"]
+__all__ = ["LimitError", "Limits", "error_of", "slow_body", "status_of"]
 
 
 class LimitError(AccelnasError):
@@ -73,6 +73,11 @@ class Limits:
                 f"{rows:,} architectures are asked for, {self.rows:,} are allowed; divide them, or use /predict/stream",
                 413,
             )
+
+
+def slow_body(limits: Limits) -> LimitError:
+    """Say that a client takes too long to send."""
+    return LimitError(f"the body did not come within {limits.seconds:g} s, which is the limit; send it at once", 408)
 
 
 def status_of(error: AccelnasError) -> int:

@@ -7,6 +7,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from anyio import move_on_after
+
 from accelnas.serve.content import written
 from accelnas.serve.limits import LimitError
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Questions"]
 
+_REAPING = 10  # seconds that an ended process may take to go; the event loop waits for it in any case
 _COMMAND = (sys.executable, "-m", "accelnas.serve.worker")
 _DERIVED = ("name", "expression", "unit", "direction", "description")
 
@@ -50,7 +53,7 @@ class Questions:
         certificate : bool
             Whether the answer has it.
         left : callable
-            Gives what ends when the client has left.
+            Gives what ends when the client has left; the process is ended then, and with the task.
 
         Raises
         ------
@@ -92,10 +95,11 @@ class Questions:
             if not found.done():
                 process.kill()
             process.stdin.close()
-            output = await found
-            await process.wait()
-        status, _, body = output.partition(b"\n")
-        if found in done and status.isdigit():
+            with move_on_after(_REAPING):
+                await process.wait()
+            found.cancel()
+        status, _, body = found.result().partition(b"\n") if found in done else (b"", b"", b"")
+        if status.isdigit():
             return int(status), body
         if gone in done:
             raise LimitError("the client left, so the question was stopped", 499)

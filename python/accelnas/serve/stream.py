@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import TYPE_CHECKING, Any
 
+from anyio import fail_after
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -41,17 +41,16 @@ class Streamed(Response):
         self._bench, self._limits, self._asked = bench, limits, asked
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        """Answer; a client that leaves, or neither sends nor reads for too long, ends it."""
-        seconds = self._limits.seconds
+        """Answer; a client that leaves, or sends nothing for too long, ends it."""
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         try:
             async for batch in self._batches(receive):
                 body = await run_in_threadpool(scored, self._bench, self._limits, self._asked, batch)
-                await asyncio.wait_for(send({"type": "http.response.body", "body": body, "more_body": True}), seconds)
+                await send({"type": "http.response.body", "body": body, "more_body": True})
             body = b""
         except LimitError as error:
             body = written(error_of(error)) + b"\n"
-        except (_LeftError, asyncio.TimeoutError):  # nobody reads
+        except _LeftError:
             return
         await send({"type": "http.response.body", "body": body})
 
@@ -59,8 +58,9 @@ class Streamed(Response):
         rest, number, more = b"", 0, True
         while more:
             try:
-                message = await asyncio.wait_for(receive(), self._limits.seconds)
-            except asyncio.TimeoutError:
+                with fail_after(self._limits.seconds):
+                    message = await receive()
+            except TimeoutError:
                 raise LimitError(f"no line came for {self._limits.seconds:g} s, which is the limit", 408) from None
             if message["type"] == "http.disconnect":
                 raise _LeftError

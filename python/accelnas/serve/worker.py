@@ -1,7 +1,7 @@
 """A process of its own for a question about the whole space: to stop it, it is ended, whatever it does.
 
 Reads a line of JSON: the benchmark, derived metrics, the question, threads. Writes a line with the status of HTTP, and
-the answer's body. It ends when its standard input does.
+the answer's body. It ends when its standard input does: with the server, however that ended.
 """
 
 from __future__ import annotations
@@ -43,9 +43,11 @@ def _end_with_server() -> None:
 
 def main() -> None:
     """Answer one question."""
-    asked = json.loads(sys.stdin.buffer.readline())
+    line = sys.stdin.buffer.readline()
     threading.Thread(target=_end_with_server, daemon=True).start()
-    status, body = answered(asked)
+    if not line:  # the server ended first
+        return
+    status, body = answered(json.loads(line))
     sys.stdout.buffer.write(b"%d\n%b" % (status, body))
     sys.stdout.buffer.flush()
     os._exit(0)  # the reader of the standard input can't be joined
