@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 from statistics import median
+from typing import cast
 
 import accelnas
 from accelnas.circumstances import machine
@@ -34,8 +35,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send the first request."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
         self._send()
 
     def data_received(self, data: bytes) -> None:
@@ -92,7 +92,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.serve", description=__doc__)
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--port", type=int, default=8765)
     parser.add_argument("--note", default="", help="what else ran on the machine")
     parser.add_argument("--out", type=Path, default=ROOT / "bench" / "results")
     given = parser.parse_args()
@@ -108,23 +107,21 @@ def main() -> None:
             {"architectures": texts[i : i + 10], "metrics": ["accuracy", "latency_zcu102"]} for i in range(len(texts))
         ],
     }
-    command = [sys.executable, "-m", "accelnas", "serve", "--port", str(given.port)]
+    command = [sys.executable, "-m", "accelnas", "serve", "--port", "0"]
     rows = []
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         try:
-            for _ in range(200):
-                try:
-                    body = json.dumps({"architectures": texts[:1], "metrics": ["accuracy"]}).encode()
-                    asyncio.run(measure(given.port, [body] * 200, 1))
-                    break
-                except OSError:
-                    time.sleep(0.1)
+            assert server.stderr is not None
+            said = server.stderr.readline()  # when it listens
+            port = int(said.partition(",")[0].rpartition(":")[2])
+            body = json.dumps({"architectures": texts[:1], "metrics": ["accuracy"]}).encode()
+            asyncio.run(measure(port, [body] * 200, 1))
             for name, contents in asked.items():
                 bodies = [json.dumps(content).encode() for content in contents]
                 for connections in (1, 16):
                     runs, before = [], cpu_seconds(server)
                     for _ in range(given.repeats):
-                        seconds, times = asyncio.run(measure(given.port, bodies, connections))
+                        seconds, times = asyncio.run(measure(port, bodies, connections))
                         runs.append((len(times) / seconds, *(1e3 * times[int(q * len(times))] for q in (0.5, 0.99))))
                     after = cpu_seconds(server)
                     answers = given.repeats * len(bodies)

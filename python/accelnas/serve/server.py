@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["listening", "server"]
 
+_IDLE = 75  # seconds between requests of a connection: a client on a busy machine may need some
+
 
 def listening(host: str, port: int) -> socket.socket:
     """Listen at an address.
@@ -49,6 +51,7 @@ def server(bench: Benchmark, limits: Limits, host: str) -> uvicorn.Server:
         log_level="error",
         access_log=False,
         server_header=False,
+        timeout_keep_alive=min(_IDLE, int(limits.seconds) + 1),
         timeout_graceful_shutdown=int(10 * GRACE),
     )
     return uvicorn.Server(config)
