@@ -175,7 +175,7 @@ def test_values_that_are_not_finite_are_failures():
 
 
 def test_earlier_trials_are_counted_and_not_told(caplog):
-    study = optuna.create_study(direction="maximize")
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=1))
     for value in (1.0, 2.0, 3.0):
         study.tell(study.ask(distributions(SMALL)), value)
     study.sampler = AskTellSampler(SMALL, Climber, 5)

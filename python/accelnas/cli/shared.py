@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # a missing library and the extra that brings it
 EXTRAS = {
     "ConfigSpace": "configspace",
+    "fastapi": "serve",
+    "httptools": "serve",
     "joblib": "build",
     "lightgbm": "build",
     "matplotlib": "plots",
@@ -40,6 +42,7 @@ EXTRAS = {
     "threadpoolctl": "build",
     "tomli": "build",
     "treelite": "build",
+    "uvicorn": "serve",
     "xgboost": "build",
 }
 

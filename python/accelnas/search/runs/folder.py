@@ -166,12 +166,13 @@ def _setting(bench: Predictor, content: Mapping[str, Any]) -> Setting:
 def _plan(setting: Setting, content: Mapping[str, Any], runs: int) -> Plan:
     label, kind, settings = content["algorithm"]
     algorithm = ALGORITHMS[kind](**settings) if isinstance(settings, dict) else Foreign(settings, kind)
+    budget, seed = content["runs"]
     workers = None if content["workers"] is None else Workers(**content["workers"])
     start = None
     if content["start"] is not None:
         rows, counts = content["start"]
         start = Start(setting.bench.space.encode(np.array(rows, np.uint8)), counts)
-    return Plan(label, algorithm, setting, runs, *content["runs"], workers, start)
+    return Plan(label, algorithm, setting, runs, budget, seed, workers, start)
 
 
 def _check_space(bench: Predictor, sha256: str) -> None:

@@ -1,0 +1,57 @@
+"""The server's process: its address, its connections and its end."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from accelnas.errors import ParameterError
+from accelnas.serve.app import create_app
+from accelnas.serve.connection import GRACE, limited_connection
+from accelnas.serve.names import Names
+
+if TYPE_CHECKING:
+    from accelnas import Benchmark
+    from accelnas.serve.limits import Limits
+
+__all__ = ["listening", "server"]
+
+_IDLE = 75  # seconds between requests of a connection: a client on a busy machine may need some
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """Listen at an address.
+
+    Raises
+    ------
+    ParameterError
+        If it is taken, or not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ParameterError(
+            f"port {port} of {host} can't be listened at: {reason}; choose another --port or --host"
+        ) from None
+
+
+def server(bench: Benchmark, limits: Limits, host: str) -> uvicorn.Server:
+    """Make a server of what listens; ``run([socket])`` answers until SIGINT or SIGTERM, which stop what it computes."""
+    app = create_app(bench, limits)
+    app.add_middleware(Names, host=host)
+    config = uvicorn.Config(
+        app,
+        http=limited_connection(limits.seconds),
+        ws="none",
+        lifespan="off",
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=min(_IDLE, int(limits.seconds) + 1),
+        timeout_graceful_shutdown=int(10 * GRACE),
+    )
+    return uvicorn.Server(config)
