@@ -77,3 +77,14 @@ class Predictor(Protocol):
     ) -> Any:
         """Predict metrics of architectures."""
         ...
+
+    def query(
+        self,
+        archs: Architectures,
+        metrics: str | Sequence[str] | None = None,
+        *,
+        seed: int,
+        threads: int | None = None,
+    ) -> Any:
+        """Simulate one measurement of each architecture."""
+        ...
