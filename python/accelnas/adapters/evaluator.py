@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from accelnas.exact.constraints import Constraints
     from accelnas.exact.front import FrontResult
-    from accelnas.models.predictor import Predictor
+    from accelnas.models.predictor import Measurable, Predictor
     from accelnas.search.protocol import Values
     from accelnas.space import Architectures, Rows
 
@@ -114,7 +114,8 @@ class Evaluator:
         if self.noise_seed is None:
             found = self.bench.predict(rows, names, dtype="float64", threads=1)
         else:
-            found = self.bench.query(rows, names, seed=measurement_seed(self.noise_seed, number), threads=1)
+            seed = measurement_seed(self.noise_seed, number)
+            found = cast("Measurable", self.bench).query(rows, names, seed=seed, threads=1)
         return Evaluation(self.sought.score(found), violations(self.sought.constraints, found))
 
     def optimum(self) -> float:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from accelnas.models.importances import Importances
     from accelnas.space import Architectures, Space
 
-__all__ = ["Prediction", "Predictor", "Values"]
+__all__ = ["Measurable", "Prediction", "Predictor", "Values"]
 
 Values: TypeAlias = Any
 """A NumPy array, or a NumPy scalar where one architecture was asked for."""
@@ -77,6 +77,10 @@ class Predictor(Protocol):
     ) -> Any:
         """Predict metrics of architectures."""
         ...
+
+
+class Measurable(Predictor, Protocol):
+    """A benchmark that simulates measurements, too."""
 
     def query(
         self,
