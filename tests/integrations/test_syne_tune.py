@@ -48,6 +48,9 @@ def test_syne_tune_blackbox_of_a_conditional_space(tmp_path):
         to_blackbox(accelnas.load(), clock="accuracy")
     with pytest.raises(accelnas.MetricError, match='unknown metric "speed"'):
         to_blackbox(bench, ["speed"])
+    timed = bench.derive("elapsed_time", "2 * hours", unit="s", direction="minimise")
+    with pytest.raises(accelnas.MetricError, match="derive it by another name"):
+        to_blackbox(timed)
 
 
 @pytest.mark.slow

@@ -91,7 +91,7 @@ def to_blackbox(
     bench : Benchmark
         The benchmark.
     metrics : sequence of str, optional
-        Metrics, or expressions of several as `Benchmark.predict` takes them; all of the benchmark by default.
+        Metrics, or formulas of choices such as ``"sum(l)"``; all metrics of the benchmark by default.
     clock : str, optional
         Metric that says how many seconds an evaluation takes, such as ``"train_time"``. One second each by default.
 
@@ -108,7 +108,7 @@ def to_blackbox(
     MissingExtraError
         If Syne Tune, or huggingface_hub, which its blackboxes need, is not installed.
     MetricError
-        If a metric is unknown, or the clock's unit is not s.
+        If a metric is unknown or called ``elapsed_time``, or the clock's unit is not s.
     """
     with needs("syne-tune"):
         from accelnas.adapters.syne_tune_blackbox import BenchmarkBlackbox

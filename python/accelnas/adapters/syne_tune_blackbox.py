@@ -34,6 +34,8 @@ class BenchmarkBlackbox(Blackbox):  # type: ignore[misc]
         self.bench = with_derived(bench, list(self._asked))
         if unknown := [name for name in self._asked if name not in self.bench.metrics]:
             raise MetricError(f'unknown metric "{unknown[0]}"; the metrics are {", ".join(self.bench.metrics)}')
+        if ELAPSED_TIME in self.metrics:
+            raise MetricError(f'a metric is called "{ELAPSED_TIME}", as the blackbox\'s own; derive it by another name')
         if clock is not None and (unit := self.bench.metrics[clock].unit) != "s":
             raise MetricError(f'the clock {clock} is in "{unit}", and Syne Tune counts seconds; derive a metric in s')
         super().__init__(
