@@ -1,4 +1,4 @@
-"""The objective function and tasks for CARP-S, within a copy of it: run where CARP-S is installed."""
+"""The objective function and tasks for CARP-S, in a copy of it: run where it is installed, by `make training-test`."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ import accelnas
 from search_driver import CHAIN
 from small_samples import random_benchmark
 
-carps = pytest.importorskip("carps", reason="CARP-S is not installed; pip install carps")
+carps = pytest.importorskip("carps", reason="not installed here; make training-test runs it")
 INTEGRATION = Path(__file__).parents[2] / "integrations" / "carps"
 TASKS = sorted((INTEGRATION / "carps" / "configs" / "task").rglob("*.yaml"))
 
