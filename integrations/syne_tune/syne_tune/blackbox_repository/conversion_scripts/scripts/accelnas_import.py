@@ -91,9 +91,7 @@ class AccelnasRecipe(BlackboxRecipe):
     def __init__(
         self, name: str, cite_reference: str, benchmark: str, clock: str | None = None
     ):
-        assert name.startswith(BLACKBOX_NAME), (
-            f"name = '{name}' must start with '{BLACKBOX_NAME}'"
-        )
+        assert name.startswith(BLACKBOX_NAME), f"{name} has to begin {BLACKBOX_NAME}"
         super().__init__(name=name, cite_reference=cite_reference)
         self.benchmark = benchmark
         self.clock = clock
