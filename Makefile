@@ -95,7 +95,7 @@ $(TRAINING)/.built: training/pyproject.toml $(VENV)/.built
 	@touch $@
 
 # tests of the package that need what only this environment has
-NEED_TORCH := tests/adapters/test_others.py tests/studies/test_reproduce_search.py -k "syne_tune or neps or lstm_where_it_is_installed"
+NEED_TORCH := tests/adapters/test_others.py tests/integrations/test_carps.py tests/integrations/test_syne_tune.py tests/studies/test_reproduce_search.py -k "carps or syne_tune or neps or lstm_where_it_is_installed"
 
 training-test: $(TRAINING)/.built ## types, tests and docstrings of accelnas-training
 	$(QUIETLY) "mypy" bash -c 'cd training && $(abspath $(TRAINING))/bin/python -m mypy'

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from accelnas.adapters.evaluator import Evaluator
 from accelnas.adapters.optuna_space import distributions, suggest
-from accelnas.adapters.shared import Objectives, OneByOne, bound_names, needs, seed_of_32_bits, violations
+from accelnas.adapters.shared import Objectives, OneByOne, needs, seed_of_32_bits
 from accelnas.search.objective import parse_sought
 
 if TYPE_CHECKING:
@@ -19,11 +20,18 @@ if TYPE_CHECKING:
     from accelnas.adapters.optuna_sampler import AskTellSampler
     from accelnas.exact.constraints import Constraints
     from accelnas.models.predictor import Predictor
-    from accelnas.search.objective import Sought
     from accelnas.search.protocol import Task, UserAlgorithm
     from accelnas.space import Rows
 
-__all__ = ["AskTellSampler", "distributions", "optuna_algorithm", "optuna_objective", "study_directions", "suggest"]
+__all__ = [
+    "AskTellSampler",
+    "distributions",
+    "evaluate_trial",
+    "optuna_algorithm",
+    "optuna_objective",
+    "study_directions",
+    "suggest",
+]
 
 PRUNED = 100  # forbidden combinations in turn, before an architecture is drawn
 
@@ -38,7 +46,7 @@ def __getattr__(name: str) -> Any:
 
 
 def optuna_objective(
-    bench: Predictor, objectives: Objectives, subject_to: Constraints = ()
+    bench: Predictor, objectives: Objectives, subject_to: Constraints = (), noise_seed: int | None = None
 ) -> Callable[[Trial], float | tuple[float, ...]]:
     """Return a benchmark as a function for `optuna.study.Study.optimize`.
 
@@ -51,6 +59,8 @@ def optuna_objective(
     subject_to : as for `Benchmark.best`
         Constraints. Each trial notes by `optuna.trial.Trial.set_constraint` how far it exceeds each end, in the
         metric's unit; samplers that know constraints, such as TPE and NSGA-II, take them from there.
+    noise_seed : int, optional
+        Makes every trial another simulated measurement (`Benchmark.query`), which the seed and its number decide.
 
     Returns
     -------
@@ -62,6 +72,8 @@ def optuna_objective(
     ------
     MetricError, SearchError
         If objectives or constraints can't be read.
+    ParameterError
+        If the seed is out of range.
 
     Examples
     --------
@@ -73,16 +85,15 @@ def optuna_objective(
     >>> bool(50 < accuracy < 80), list(trial.constraints)
     (True, ['macs <= 300.0'])
     """
-    return partial(_evaluate, *parse_sought(bench, objectives, subject_to))
+    return partial(evaluate_trial, Evaluator(bench, objectives, subject_to, noise_seed))
 
 
-def _evaluate(bench: Predictor, sought: Sought, trial: Trial) -> float | tuple[float, ...]:
-    rows = suggest(trial, bench.space)
-    predicted = bench.predict(rows, list(sought.columns), dtype="float64", threads=1)
-    exceeded = violations(sought.constraints, predicted)[0].tolist()
-    for name, value in zip(bound_names(sought.constraints), exceeded, strict=True):
+def evaluate_trial(evaluator: Evaluator, trial: Trial) -> float | tuple[float, ...]:
+    """Let a trial choose an architecture, and give its values; as what `optuna_objective` returns does."""
+    found = evaluator(suggest(trial, evaluator.bench.space), trial.number)
+    for name, value in zip(evaluator.bounds, found.exceeded[0].tolist(), strict=True):
         trial.set_constraint(name, value)
-    values: list[float] = sought.score(predicted)[0].tolist()
+    values: list[float] = found.values[0].tolist()
     return tuple(values) if len(values) > 1 else values[0]
 
 

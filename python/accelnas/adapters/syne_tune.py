@@ -1,4 +1,4 @@
-"""Syne Tune's searchers in our searches (extra ``syne-tune``)."""
+"""Benchmarks as Syne Tune's blackboxes, its searchers in our searches (extra ``syne-tune``)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from accelnas.adapters.shared import OneByOne, OwnChance, alone, needs, seed_of_
 from accelnas.space.forms import encode_plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from accelnas.adapters.syne_tune_blackbox import BenchmarkBlackbox
+    from accelnas.models.predictor import Measurable
     from accelnas.search.protocol import Task, UserAlgorithm
-    from accelnas.space import Choice, Rows, Space
+    from accelnas.space import Rows, Space
 
-__all__ = ["syne_tune_algorithm", "to_syne_tune"]
+__all__ = ["encode_configurations", "syne_tune_algorithm", "to_blackbox", "to_syne_tune"]
 
 
 def to_syne_tune(space: Space) -> dict[str, Any]:
@@ -48,6 +50,69 @@ def to_syne_tune(space: Space) -> dict[str, Any]:
         if len(values) > 1:
             result[variable.name] = ordinal(values, kind="equal") if numeric else choice(values)
     return result
+
+
+def encode_configurations(space: Space, configurations: Iterable[Mapping[str, Any]]) -> Rows:
+    """Return configurations of `to_syne_tune` as choice indices.
+
+    Parameters
+    ----------
+    space : Space
+        The space.
+    configurations : iterable of mapping of str to choice
+        The configurations. Choices of inactive variables are ignored, and an architecture near to a forbidden one,
+        always the same, stands for it.
+
+    Returns
+    -------
+    uint8 array (n, variables)
+        Architectures of the space.
+
+    Raises
+    ------
+    SpaceError
+        If a variable has none of its choices.
+    """
+    constants = {variable.name: variable.choices[0] for variable in space.variables if len(variable.choices) == 1}
+    plain = [
+        {name: getattr(value, "item", lambda v=value: v)() for name, value in configuration.items()}
+        for configuration in configurations
+    ]
+    return allowed(space, encode_plain(space, [{**constants, **one} for one in plain]))
+
+
+def to_blackbox(
+    bench: Measurable, metrics: Sequence[str] | None = None, *, clock: str | None = None
+) -> BenchmarkBlackbox:
+    """Return a benchmark as a blackbox of Syne Tune, such as its simulator's ``UserBlackboxBackend`` takes.
+
+    Parameters
+    ----------
+    bench : Benchmark
+        The benchmark.
+    metrics : sequence of str, optional
+        Metrics, or formulas of choices such as ``"sum(l)"``; all metrics of the benchmark by default.
+    clock : str, optional
+        Metric that says how many seconds an evaluation takes, such as ``"train_time"``. One second each by default.
+
+    Returns
+    -------
+    syne_tune.blackbox_repository.blackbox.Blackbox
+        Its configuration space is that of `to_syne_tune`, its objectives are the metrics in their own units, followed
+        by ``elapsed_time`` in seconds; its one fidelity is ``hp_epoch`` 1. Called without a seed it predicts, with one
+        it simulates the measurement of that seed (`Benchmark.query`). Configurations are read as
+        `encode_configurations` does.
+
+    Raises
+    ------
+    MissingExtraError
+        If Syne Tune, or huggingface_hub, which its blackboxes need, is not installed.
+    MetricError
+        If a metric is unknown or called ``elapsed_time``, or the clock's unit is not s.
+    """
+    with needs("syne-tune"):
+        from accelnas.adapters.syne_tune_blackbox import BenchmarkBlackbox
+    return BenchmarkBlackbox(bench, metrics, clock)
 
 
 def syne_tune_algorithm(searcher: Callable[..., Any] | None = None, **options: Any) -> UserAlgorithm:
@@ -97,9 +162,6 @@ class _Run(OneByOne):
         with self._chance, _tolerated():
             # Syne Tune draws its own seeds below 2**31
             self._searcher = searcher(self._config_space, random_seed=seed >> 1, **options)
-        self._constants: dict[str, Choice] = {
-            variable.name: variable.choices[0] for variable in task.space.variables if len(variable.choices) == 1
-        }
         self._number = 0
 
     def propose(self) -> dict[str, Any] | None:
@@ -108,8 +170,7 @@ class _Run(OneByOne):
         return found
 
     def row(self, proposed: dict[str, Any]) -> Rows:
-        plain = {name: getattr(value, "item", lambda v=value: v)() for name, value in proposed.items()}
-        return allowed(self._task.space, encode_plain(self._task.space, [{**self._constants, **plain}]))
+        return encode_configurations(self._task.space, [proposed])
 
     def learn(self, proposed: dict[str, Any], costs: list[float]) -> None:
         with self._chance, _tolerated():

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from accelnas.models.importances import Importances
     from accelnas.space import Architectures, Space
 
-__all__ = ["Prediction", "Predictor", "Values"]
+__all__ = ["Measurable", "Prediction", "Predictor", "Values"]
 
 Values: TypeAlias = Any
 """A NumPy array, or a NumPy scalar where one architecture was asked for."""
@@ -76,4 +76,19 @@ class Predictor(Protocol):
         threads: int | None = None,
     ) -> Any:
         """Predict metrics of architectures."""
+        ...
+
+
+class Measurable(Predictor, Protocol):
+    """A benchmark that simulates measurements, too."""
+
+    def query(
+        self,
+        archs: Architectures,
+        metrics: str | Sequence[str] | None = None,
+        *,
+        seed: int,
+        threads: int | None = None,
+    ) -> Any:
+        """Simulate one measurement of each architecture."""
         ...

@@ -1,0 +1,4 @@
+from ._accelnas import Problem
+
+
+__all__ = ["Problem"]
