@@ -3,7 +3,7 @@
 # AUDIT_OFFLINE=1 leaves out the advisories, which are fetched.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-venv=${VENV:-.venv}
+python=${VENV:-.venv}/bin/python
 if ! cargo deny --version >/dev/null 2>&1; then
     echo "cargo-deny is missing: cargo install --locked cargo-deny" >&2
     exit 1
@@ -14,27 +14,8 @@ if [ -n "${AUDIT_OFFLINE:-}" ]; then
     exit
 fi
 cargo deny --locked check
-
 requirements=$(mktemp)
 trap 'rm -f "$requirements"' EXIT
-python3 - >"$requirements" <<'PYTHON'
-import re
-import tomllib
-
-project = tomllib.load(open("pyproject.toml", "rb"))["project"]
-extras = project["optional-dependencies"]
-
-
-def lines(required):
-    for line in required:
-        if ours := re.match(r"accelnas\[(.*)\]$", line):
-            for extra in ours[1].split(","):
-                yield from lines(extras[extra])
-        else:
-            yield line
-
-
-print(*lines([*project["dependencies"], "accelnas[models,report]"]), sep="\n")
-PYTHON
+"$python" scripts/requirements.py models report >"$requirements"
 # what pip-audit can't look up is a failure, too
-"$venv/bin/python" -m pip_audit --strict --requirement "$requirements"
+"$python" -m pip_audit --strict --requirement "$requirements"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds wheels into a folder: abi3, or for the interpreter with free threads that PYTHON names (as 3.14t).
+# Builds wheels into a folder: abi3, or for the interpreter with free threads that INTERPRETER names (python3.14t).
 # The same commit, rustc, maturin and zig give the same bytes wherever they are.
 # Usage: wheel.sh OUT [TARGET…], Rust's names of targets; of this machine unless told otherwise
 set -euo pipefail
@@ -35,5 +35,5 @@ for target in "$@"; do
         *-linux-gnu) options+=(--zig --compatibility manylinux2014) ;;
         *-linux-musl) options+=(--zig --compatibility musllinux_1_2) ;;
     esac
-    scripts/quietly.sh "building the wheel for $target" maturin build "${options[@]}" ${PYTHON:+--interpreter "$PYTHON"}
+    scripts/quietly.sh "building the wheel for $target" maturin build "${options[@]}" ${INTERPRETER:+--interpreter "$INTERPRETER"}
 done
