@@ -73,12 +73,15 @@ def check_wheel(path: Path) -> None:
     with zipfile.ZipFile(path) as wheel:
         sizes = {i.filename: i.file_size for i in wheel.infolist() if "/data/" in i.filename}
         names = set(wheel.namelist())
+        crates = [wheel.read(n).decode() for n in names if re.search(r"/sboms/.*\.cyclonedx\.json$", n)]
     total = sum(sizes.values())
     check(0 < total <= LARGEST_DATA, f"bundled data is {total:,} bytes, not 1 to {LARGEST_DATA:,}")
     check("accelnas/py.typed" in names, "py.typed is missing: types do not ship")
     for licence in ("LICENSE", "NOTICE"):
         check(any(n.endswith(f"/licenses/{licence}") for n in names), f"{licence} is missing")
-    check(any(re.search(r"/sboms/.*\.cyclonedx\.json$", n) for n in names), "the list of its crates (SBOM) is missing")
+    check(len(crates) == 1, "the list of its crates (SBOM) is missing")
+    places = set(re.findall(r'path\+file://([^"#]*)/rust/', crates[0]))
+    check(places == {"/accelnas"}, f"the list of its crates names where it was built: {sorted(places)}")
 
 
 def check_command_line() -> None:

@@ -28,12 +28,18 @@ if [ -z "${SOURCE_DATE_EPOCH:-}" ] && committed=$(git log -1 --format=%ct 2>/dev
     export SOURCE_DATE_EPOCH=$committed
 fi
 
+mkdir -p "$out"
+built=$(mktemp -d)
+trap 'rm -rf "$built"' EXIT
 for target in "$@"; do
-    options=(--release --strip --locked --target "$target" --out "$out")
+    options=(--release --strip --locked --target "$target" --out "$built")
     # zig links against an old glibc, or musl, wherever the wheel is built
     case "$target" in
         *-linux-gnu) options+=(--zig --compatibility manylinux2014) ;;
         *-linux-musl) options+=(--zig --compatibility musllinux_1_2) ;;
     esac
-    scripts/quietly.sh "building the wheel for $target" maturin build "${options[@]}" ${INTERPRETER:+--interpreter "$INTERPRETER"}
+    scripts/quietly.sh "building the wheel for $target" \
+        maturin build "${options[@]}" ${INTERPRETER:+--interpreter "$INTERPRETER"}
+    python3 scripts/neutral.py "$built"/*.whl "$out"
+    rm "$built"/*.whl
 done
