@@ -40,6 +40,6 @@ for target in "$@"; do
     esac
     scripts/quietly.sh "building the wheel for $target" \
         maturin build "${options[@]}" ${INTERPRETER:+--interpreter "$INTERPRETER"}
-    python3 scripts/neutral.py "$built"/*.whl "$out"
+    "$(command -v python3 || command -v python)" scripts/neutral.py "$built"/*.whl "$out"
     rm "$built"/*.whl
 done
