@@ -13,5 +13,5 @@ export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 git archive HEAD | tar -x -C "$work"
 cd "$work"
 mkdir .cargo
-cargo vendor --locked --quiet vendor >.cargo/config.toml
+cargo vendor --locked vendor >.cargo/config.toml 2>/dev/null
 "$work/scripts/quietly.sh" "writing the source distribution" "$venv/bin/maturin" sdist --out "$out"
