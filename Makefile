@@ -9,6 +9,7 @@ PYTHON ?=
 JOBS ?= 2
 FUZZ_SECONDS ?= 20
 STRESS_SECONDS ?= 60
+WHEEL_TARGETS ?= $(shell uname -m)-unknown-linux-gnu $(shell uname -m)-unknown-linux-musl
 
 BIN := $(VENV)/bin
 RUST := Cargo.toml $(wildcard Cargo.lock) $(shell find rust -name '*.rs' -o -name Cargo.toml 2>/dev/null)
@@ -17,7 +18,7 @@ MATURIN := env -u CONDA_PREFIX VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin
 QUIETLY := @scripts/quietly.sh
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help preflight develop demo test quick lint rust-lint python-lint rust-test python-test docs training-test smoke leaderboard browser-test web fuzz stress bench wheel matrix clean
+.PHONY: help preflight develop demo test quick lint rust-lint python-lint rust-test python-test docs training-test smoke leaderboard browser-test web fuzz stress bench wheels sdist reproducible matrix first-minute audit clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -115,11 +116,23 @@ web: ## build the core for pages, which is committed: any change of predictions 
 	$(QUIETLY) "building the core for pages" cargo build --profile web --target wasm32-unknown-unknown --package accelnas-web
 	@cp target/wasm32-unknown-unknown/web/accelnas_web.wasm python/accelnas/pages/assets/core.wasm
 
-wheel: $(VENV)/.developed ## build the abi3 wheel into dist/
-	@VENV=$(VENV) scripts/wheel.sh dist
+wheels: $(VENV)/.developed ## build wheels into dist/: WHEEL_TARGETS, or those of this machine with glibc and musl
+	@VENV=$(VENV) scripts/wheel.sh dist $(WHEEL_TARGETS)
+
+sdist: $(VENV)/.developed ## write the source distribution into dist/, with its crates
+	@VENV=$(VENV) scripts/sdist.sh dist
+
+reproducible: $(VENV)/.developed ## build the wheel twice, in other folders, and compare the bytes
+	@VENV=$(VENV) scripts/reproducible.sh
 
 matrix: $(VENV)/.developed ## try the wheel with other Pythons and the oldest and newest libraries
 	@VENV=$(VENV) scripts/matrix.sh
+
+first-minute: ## measure the time from the wheel in dist/ to a first figure
+	@$(BIN)/python scripts/first_minute.py $(wildcard dist/accelnas-*-manylinux*_$(shell uname -m)*.whl)
+
+audit: $(VENV)/.developed ## check licences, sources and advisories of crates and packages (AUDIT_OFFLINE=1: no advisories)
+	@VENV=$(VENV) scripts/audit.sh
 
 fuzz: ## fuzz the artifact loader for FUZZ_SECONDS
 	@scripts/fuzz.sh $(FUZZ_SECONDS)

@@ -16,16 +16,8 @@ if [ -z "${PYTHONS:-}" ]; then
     PYTHONS=$(ls "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.*/bin/python3 2>/dev/null; compgen -c python3. | grep -E '^python3\.[0-9]+$') || true
 fi
 
-# "name>=1.2,<3" of the dependencies and the extra build, as "name==1.2.*"
-oldest() {
-    "$venv/bin/python" - "$1" <<'PYTHON'
-import re, sys, tomllib
-project = tomllib.load(open("pyproject.toml", "rb"))["project"]
-lines = project["dependencies"] + (project["optional-dependencies"][sys.argv[1]] if sys.argv[1] else [])
-for line in lines:
-    if found := re.match(r"(numpy|lightgbm|treelite|xgboost|scikit-learn|scipy)>=([\d.]+)", line):
-        print(f"{found[1]}~={found[2]}.0" if found[2].count(".") == 1 else f"{found[1]}=={found[2]}")
-PYTHON
+oldest() { # [EXTRA]
+    "$venv/bin/python" scripts/requirements.py --oldest "$@" | grep -v "python_version"
 }
 
 failed=0 tried=" "
@@ -54,8 +46,13 @@ for python in $PYTHONS; do
     tried+="$version "
     try "newest" "$python" ""
     try "newest" "$python" build
-    [ "$version" = 3.10 ] && try "oldest" "$python" "" $(oldest "")
-    [ "$version" = 3.10 ] && try "oldest" "$python" build $(oldest build)
+    case "$version" in
+        3.10)
+            try "oldest" "$python" "" $(oldest)
+            try "oldest" "$python" build $(oldest build)
+            ;;
+        3.11 | 3.12) try "NumPy 2.0" "$python" "" "numpy==2.0.*" ;;
+    esac
 done
 echo "tried Python$tried"
 exit "$failed"

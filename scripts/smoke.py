@@ -1,4 +1,4 @@
-"""Try an installed wheel: declared dependencies, size, command line, prediction, pickling.
+"""Try an installed wheel: declared dependencies, size, command line, prediction, pickling, threads.
 
 Usage: python smoke.py WHEEL (in an environment that holds nothing but that wheel)
 """
@@ -10,14 +10,17 @@ import pickle
 import re
 import subprocess
 import sys
+import sysconfig
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import distributions, requires
 from pathlib import Path
 
 import accelnas
 
 DECLARED = {"numpy", "typer", "rich"}
-LARGEST_DATA = 15_000_000
+LARGEST_DATA, LARGEST_WHEEL = 15_000_000, 20_000_000
+FREE_THREADS = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 EFFICIENTNET_B0 = "e1_k3_l1_se1-e6_k3_l2_se1-e6_k5_l2_se1-e6_k3_l3_se1-e6_k5_l3_se1-e6_k5_l4_se1-e6_k3_l1_se1"
 
 
@@ -61,16 +64,24 @@ def check_dependencies() -> None:
 
 
 def check_wheel(path: Path) -> None:
-    """One wheel serves every Python from 3.10 on, with little data."""
-    check("-cp310-abi3-" in path.name, f"{path.name} is not an abi3 wheel for Python 3.10")
+    """One wheel serves every Python from 3.10 on, and another the one with free threads; both are small."""
+    version = "cp{}{}".format(*sys.version_info)
+    tag = f"-{version}-{version}t-" if FREE_THREADS else "-cp310-abi3-"
+    check(tag in path.name, f"{path.name} is not the wheel of {tag.strip('-')}")
+    size = path.stat().st_size
+    check(size <= LARGEST_WHEEL, f"the wheel is {size:,} bytes, not at most {LARGEST_WHEEL:,}")
     with zipfile.ZipFile(path) as wheel:
         sizes = {i.filename: i.file_size for i in wheel.infolist() if "/data/" in i.filename}
         names = set(wheel.namelist())
+        crates = [wheel.read(n).decode() for n in names if re.search(r"/sboms/.*\.cyclonedx\.json$", n)]
     total = sum(sizes.values())
     check(0 < total <= LARGEST_DATA, f"bundled data is {total:,} bytes, not 1 to {LARGEST_DATA:,}")
     check("accelnas/py.typed" in names, "py.typed is missing: types do not ship")
     for licence in ("LICENSE", "NOTICE"):
         check(any(n.endswith(f"/licenses/{licence}") for n in names), f"{licence} is missing")
+    check(len(crates) == 1, "the list of its crates (SBOM) is missing")
+    places = set(re.findall(r'path\+file://([^"#]*)/rust/', crates[0]))
+    check(places == {"/accelnas"}, f"the list of its crates names where it was built: {sorted(places)}")
 
 
 def check_command_line() -> None:
@@ -95,10 +106,25 @@ def check_python() -> None:
     check(again.predict(EFFICIENTNET_B0, "accuracy") == mean, "pickling changes a prediction")
 
 
+def check_threads() -> None:
+    """Threads at once predict what one does, and the module lets Python go without its lock."""
+    if FREE_THREADS:
+        check(not sys._is_gil_enabled(), "importing accelnas turns the GIL on")
+    bench = accelnas.load()
+    samples = [bench.space.sample(2000, seed=seed % 4) for seed in range(64)]
+    alone = [bench.predict(rows, "accuracy").tobytes() for rows in samples[:4]]
+    fresh = accelnas.load()  # whose tables the threads fill together
+    with ThreadPoolExecutor(16) as pool:
+        together = list(pool.map(lambda rows: fresh.predict(rows, "accuracy").tobytes(), samples))
+    check(together == alone * 16, "threads predict what one alone does not")
+
+
 if __name__ == "__main__":
     os.environ.pop("PYTHONPATH", None)
     check_dependencies()
     check_wheel(Path(sys.argv[1]))
     check_command_line()
     check_python()
-    print(f"smoke test passed: accelnas {accelnas.__version__}, {Path(sys.argv[1]).name}")
+    check_threads()
+    wheel = Path(sys.argv[1])
+    print(f"smoke test passed: {wheel.name}, {wheel.stat().st_size:,} bytes, {accelnas._core.kernels()}")

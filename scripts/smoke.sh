@@ -1,22 +1,31 @@
 #!/usr/bin/env bash
-# Builds the wheel, installs it into an empty environment and tries what a user does first.
+# Tries what a user does first in an empty environment: with the wheel named, or with one built now.
+# Usage: smoke.sh [WHEEL]; PYTHON names the interpreter
 set -euo pipefail
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-venv=$(cd "${VENV:-.venv}" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-VENV=$venv scripts/wheel.sh "$work"
-wheel=("$work"/accelnas-*.whl)
-if [ "$(uname -s)" = Linux ]; then
-    # what the binary needs, whatever the file's name says
-    "$venv/bin/python" -m auditwheel show "${wheel[0]}" | grep '^"manylinux_2_\(5\|12\|17\)_' >/dev/null ||
-        { echo "smoke test failed: the wheel needs a newer glibc than manylinux2014 has" >&2; exit 1; }
+if [ $# -gt 0 ]; then
+    wheel=$1
+else
+    venv=$(cd "${VENV:-.venv}" && pwd)
+    PYTHON=${PYTHON:-$venv/bin/python}
+    VENV=$venv scripts/wheel.sh "$work"
+    wheel=$(echo "$work"/accelnas-*.whl)
+    if [ "$(uname -s)" = Linux ]; then
+        # what the binary needs, whatever the file's name says
+        "$venv/bin/python" -m auditwheel show "$wheel" | grep '^"manylinux_2_\(5\|12\|17\)_' >/dev/null ||
+            { echo "smoke test failed: the wheel needs a newer glibc than manylinux2014 has" >&2; exit 1; }
+    fi
 fi
 
-"$venv/bin/python" -m venv "$work/venv"
-scripts/quietly.sh "installing the wheel" "$work/venv/bin/python" -m pip install "${wheel[0]}"
+"${PYTHON:-python3}" -m venv "$work/venv"
+python=$work/venv/bin/python
+[ -x "$python" ] || python=$work/venv/Scripts/python.exe
+scripts/quietly.sh "installing the wheel" "$python" -m pip install "$wheel"
 cp scripts/smoke.py "$work"
+wheel=$(realpath "$wheel")
 cd "$work" # away from the source tree
-venv/bin/python smoke.py "${wheel[0]}"
+"$python" smoke.py "$wheel"
