@@ -145,4 +145,4 @@ bench: $(VENV)/.developed ## compare with the peers and draw docs/measurements/p
 	$(BIN)/python -m bench
 
 clean: ## remove builds and caches, keep .venv
-	rm -rf target dist build .mypy_cache .pytest_cache .ruff_cache
+	rm -rf target dist build site .mypy_cache .pytest_cache .ruff_cache
