@@ -73,8 +73,8 @@ def _section(table: Standings, number_of: int) -> str:
 <caption><span>{escape(caption(table))} Curves: the mean over evaluations, both axes logarithmic, beside those of the
 others.</span></caption>
 <thead>
-<tr><th scope="col" class="number">rank</th><th scope="col">algorithm</th>{budgets}<th scope="col" data-unsorted>curve</th>\
-<th scope="col">from</th><th scope="col">checked</th></tr>
+<tr><th scope="col" class="number">rank</th><th scope="col">algorithm</th>{budgets}\
+<th scope="col" data-unsorted>curve</th><th scope="col">from</th><th scope="col">checked</th></tr>
 </thead>
 <tbody>
 {rows}
