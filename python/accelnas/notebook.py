@@ -41,15 +41,18 @@ class Tabled(ABC):
         header, rows, total = self._table()
         few = f"; {len(rows)} of {total:,} rows are shown" if len(rows) < total else ""
         caption = f'<caption style="text-align: left">{escape(self._caption() + few)}</caption>'
-        head = "".join(_cell("th", name) for name in header)
-        lines = "".join(f"<tr>{''.join(_cell('td', value) for value in row)}</tr>" for row in rows)
+        texts = [all(isinstance(row[i], str) for row in rows) for i in range(len(header))]
+        head = "".join(_cell("th", name, is_text) for name, is_text in zip(header, texts, strict=True))
+        lines = "".join(
+            f"<tr>{''.join(_cell('td', value, isinstance(value, str)) for value in row)}</tr>" for row in rows
+        )
         body = f"<thead><tr>{head}</tr></thead><tbody>{lines}</tbody>"
         return f'<div style="overflow-x: auto"><table>{caption}{body}</table></div>'
 
 
-def _cell(tag: str, value: object) -> str:
-    """Write a cell: numbers on the right, text on the left."""
-    side = "left" if isinstance(value, str) else "right"
+def _cell(tag: str, value: object, is_text: bool) -> str:
+    """Write a cell: numbers and their heads on the right, text on the left."""
+    side = "left" if is_text else "right"
     return f'<{tag} style="text-align: {side}">{escape(_text(value))}</{tag}>'
 
 

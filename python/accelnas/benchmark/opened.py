@@ -45,6 +45,10 @@ class Opened(Tabled):
     def __repr__(self) -> str:
         return f"<Benchmark {self.name}: {len(self.metrics)} metrics over {self.space!r}>"
 
+    def _caption(self) -> str:
+        space = self.space
+        return f"Benchmark {self.name}: {len(self.metrics)} metrics over {space.name}, {space.size:,} architectures"
+
     def _table(self) -> Table:
         rows = [
             (m.name, m.unit, m.direction, m.noise, m.members, m.expression or m.description)
