@@ -33,7 +33,7 @@ def listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=1024)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = (error.strerror or str(error)).partition(" (while")[0].lower()
         raise ParameterError(
             f"port {port} of {host} can't be listened at: {reason}; choose another --port or --host"
         ) from None
