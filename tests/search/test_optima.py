@@ -1,9 +1,13 @@
 """Searches of a small part find its optimum and its front by enumeration, and score as formulations do."""
 
+import json
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
-from accelnas import SearchError
+import accelnas
+from accelnas import SearchError, _core
 from accelnas.exact import ReferencePoint, WeightedExponentialSum, WeightedMinMax, WeightedProduct, WeightedSum
 from accelnas.search import ALGORITHMS, FunctionObjective, GradientAscent, SuccessiveHalving
 from search_samples import ALL, BENCH, LIMITS, WITHIN, dominated, violations
@@ -209,3 +213,19 @@ def test_limits_that_nothing_meets_have_no_optimum():
     assert np.isnan(runs.best_values).all()
     with pytest.raises(SearchError, match=r"no architecture at all meets .*; loosen them"):
         runs.regret()
+
+
+def test_threads_that_share_a_problem_raise_what_their_own_functions_raised():
+    def own(_rows, seeds):
+        raise LookupError(int(seeds[0]))
+
+    space = accelnas.mnasnet_space()
+    problem = _core.Problem.of(space._core, 1, json.dumps({"directions": ["maximise"]}), None, own)
+
+    def run(seed):
+        with pytest.raises(LookupError) as raised:
+            problem.run(json.dumps({"kind": "random_search"}), seed, 0, 1, 10)
+        return raised.value.args[0] == _core.measurement_seeds(seed, 0, 1)[0]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(run, range(200)))

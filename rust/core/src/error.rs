@@ -85,6 +85,9 @@ pub enum Error {
     /// The system has not so much memory.
     #[error("{rows} rows need {:.1} GiB of memory, which the system refuses; ask for fewer, or go through them in batches", *bytes as f64 / (1u64 << 30) as f64)]
     Memory { rows: usize, bytes: u128 },
+    /// What a function of the caller's raised.
+    #[error(transparent)]
+    Caller(Box<dyn std::error::Error + Send + Sync>),
     /// The caller asked to stop.
     #[error("stopped before it was done")]
     Cancelled,

@@ -122,6 +122,13 @@ impl Drop for Wake<'_> {
 
 /// The exception of a core error; every kind has its class in `accelnas.errors`.
 pub(crate) fn to_py(error: Error) -> PyErr {
+    let error = match error {
+        Error::Caller(raised) => match raised.downcast::<PyErr>() {
+            Ok(raised) => return *raised,
+            Err(other) => Error::Caller(other),
+        },
+        error => error,
+    };
     let class = match &error {
         Error::InvalidSpace { .. }
         | Error::NoIndex { .. }
@@ -138,7 +145,7 @@ pub(crate) fn to_py(error: Error) -> PyErr {
         | Error::MissingVariable { .. }
         | Error::Width { .. } => "SpaceError",
         Error::Model { .. } => "ModelError",
-        Error::Search { .. } => "SearchError",
+        Error::Search { .. } | Error::Caller(_) => "SearchError",
         Error::TooManyPoints { .. } => "TooManyPointsError",
         Error::UnknownMetric { .. } | Error::Metric { .. } => "MetricError",
         Error::Artifact { .. } | Error::Version { .. } | Error::Hash { .. } => "ArtifactError",

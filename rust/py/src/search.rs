@@ -1,6 +1,6 @@
 //! Python's view of seeded searches: problems, algorithms by ask and tell, and many runs at once.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use accelnas_core::memory::room;
 use accelnas_core::search::{
@@ -21,8 +21,6 @@ struct Function {
     function: Py<PyAny>,
     columns: usize,
     width: usize,
-    /// What it raised, for the caller to raise again.
-    raised: Arc<Mutex<Option<PyErr>>>,
 }
 
 impl Function {
@@ -48,12 +46,7 @@ impl Evaluate for Function {
     }
 
     fn evaluate(&self, rows: &[u8], seeds: &[u64], values: &mut Vec<f64>) -> Result<()> {
-        Python::attach(|py| {
-            self.call(py, rows, seeds, values).map_err(|raised| {
-                *self.raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(raised);
-                Error::Cancelled
-            })
-        })
+        Python::attach(|py| self.call(py, rows, seeds, values).map_err(|raised| Error::Caller(Box::new(raised))))
     }
 
     fn is_parallel(&self) -> bool {
@@ -66,18 +59,6 @@ impl Evaluate for Function {
 pub(crate) struct Problem {
     core: Arc<search::Problem>,
     columns: usize,
-    raised: Arc<Mutex<Option<PyErr>>>,
-}
-
-impl Problem {
-    /// What the function raised comes before what that caused.
-    fn raise<T>(&self, result: PyResult<T>) -> PyResult<T> {
-        let raised = self.raised.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match (result, raised) {
-            (Err(_), Some(raised)) => Err(raised),
-            (result, _) => result,
-        }
-    }
 }
 
 #[pymethods]
@@ -102,7 +83,7 @@ impl Problem {
             let modelled = Modelled::new(benchmark.core.clone(), metrics, noisy, run)?;
             search::Problem::modelled(modelled, clock, objective, allowed)
         })?;
-        Ok(Problem { core: Arc::new(core), columns, raised: Arc::default() })
+        Ok(Problem { core: Arc::new(core), columns })
     }
 
     /// Over a function of rows of choice indices and seeds; without one, values are told.
@@ -115,14 +96,12 @@ impl Problem {
         allowed: Option<Vec<Vec<u8>>>,
         function: Option<Py<PyAny>>,
     ) -> PyResult<Problem> {
-        let raised = Arc::default();
         let width = space.core.width();
-        let function = function.map(|function| -> Box<dyn Evaluate> {
-            Box::new(Function { function, columns, width, raised: Arc::clone(&raised) })
-        });
+        let function =
+            function.map(|function| -> Box<dyn Evaluate> { Box::new(Function { function, columns, width }) });
         let core = Objective::from_json(objective, columns)
             .and_then(|objective| search::Problem::of(space.core.clone(), function, objective, allowed));
-        Ok(Problem { core: Arc::new(core.map_err(to_py)?), columns, raised })
+        Ok(Problem { core: Arc::new(core.map_err(to_py)?), columns })
     }
 
     /// Makes the runs `first .. last` of an algorithm; tells `report` evaluations and the best first score so far.
@@ -155,7 +134,7 @@ impl Problem {
             Some(report) => report.call1(py, (watch.evaluations(), watch.best())).map(|_| ()),
             None => Ok(()),
         };
-        let result = watched(py, usize::MAX, threads, tick, |run| {
+        let logs = watched(py, usize::MAX, threads, tick, |run| {
             let algorithm = AlgorithmSpec::from_json(algorithm)?;
             let farm = Farm {
                 problem: &self.core,
@@ -167,8 +146,7 @@ impl Problem {
                 start: (&start, free),
             };
             farm.run(first..last, &watch, run)
-        });
-        let logs = self.raise(result)?;
+        })?;
         tick(py)?;
         self.to_dict(py, &logs)
     }
@@ -352,7 +330,7 @@ impl Runs {
                 Ok(ended)
             }
         });
-        let Ended { rows, scores, counts } = problem.raise(ended.map_err(to_py))?;
+        let Ended { rows, scores, counts } = ended.map_err(to_py)?;
         let counts = counts.into_iter().map(|n| n as u64).collect();
         Ok((Wide(rows, width), problem.wide(scores), Flat(counts)))
     }
