@@ -108,7 +108,8 @@ impl Cohort {
         for (recorder, &n) in self.recorders.iter_mut().zip(asked) {
             for (_, choices, values, scores) in each.by_ref().take(n) {
                 let cost = if problem.has_clock { values[values.len() - 1] } else { 0.0 };
-                recorder.record(choices, values, scores, recorder.log.time + cost, problem, self.keep_all, recommends);
+                let time = recorder.log.time + cost;
+                recorder.record((choices, values, scores), time, problem, self.keep_all, recommends);
             }
         }
         Ok(&self.evaluated.scores)
@@ -134,7 +135,7 @@ impl Cohort {
         time: f64,
         recommends: bool,
     ) {
-        self.recorders[run].record(choices, values, scores, time, &self.problem, self.keep_all, recommends);
+        self.recorders[run].record((choices, values, scores), time, &self.problem, self.keep_all, recommends);
     }
 
     /// Ends a run at a time.
@@ -238,9 +239,7 @@ impl Recorder {
     #[inline]
     fn record(
         &mut self,
-        choices: &[u8],
-        values: &[f64],
-        scores: &[f64],
+        (choices, values, scores): (&[u8], &[f64], &[f64]),
         time: f64,
         problem: &Problem,
         keep_all: bool,
