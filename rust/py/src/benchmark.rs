@@ -73,6 +73,13 @@ impl Benchmark {
         Ok(Benchmark { core: Arc::new(core), space })
     }
 
+    /// One of a space without metrics, in memory alone.
+    #[staticmethod]
+    fn empty(space: Py<Space>) -> Benchmark {
+        let core = CoreBenchmark::new((*space.get().core).clone());
+        Benchmark { core: Arc::new(core), space }
+    }
+
     #[getter]
     fn name(&self) -> &str {
         self.core.name()

@@ -1,0 +1,88 @@
+"""Searches guided by a Gaussian process, against enumeration of small spaces and against searches without a model."""
+
+import numpy as np
+import pytest
+
+import accelnas
+from accelnas.errors import ParameterError, SearchError
+from accelnas.fitting.anova import GaussianProcess
+from accelnas.fitting.guided import ThompsonSampling
+from accelnas.search import Task
+from search_driver import SMALL, score
+
+
+def driven(run, count):
+    """Ask and tell one by one; gives the rows."""
+    rows = []
+    for _ in range(count):
+        row = run.ask()
+        run.tell(row, score(row))
+        rows.append(row)
+    return np.concatenate(rows)
+
+
+def test_without_exploration_the_best_new_architecture_of_the_mean_is_asked(monkeypatch):
+    made = []
+    original = GaussianProcess.__init__
+
+    def noted(self, *given):
+        original(self, *given)
+        made.append(self)
+
+    monkeypatch.setattr(GaussianProcess, "__init__", noted)
+    whole = SMALL.range(0, SMALL.size)
+    run = ThompsonSampling(initial=12, exploration=0.0)(Task(SMALL, {"score": "maximise"}, 100, 3))
+    asked = driven(run, 12)
+    for _ in range(10):
+        row = run.ask()
+        means = made[-1].predict(whole)
+        known = (whole[:, None] == asked[None]).all(axis=2).any(axis=1)
+        mine = means[(whole == row).all(axis=1)][0]
+        assert mine == pytest.approx(means[~known].max(), abs=1e-6)
+        run.tell(row, score(row))
+        asked = np.concatenate([asked, row])
+    assert len(np.unique(asked, axis=0)) == len(asked)
+
+
+def test_seeds_decide_and_workers_do_not_ask_twice():
+    bench = accelnas.load("nasbench-macro")
+    task = {"objective": "accuracy", "budget": 40, "seed": 4}
+    runs = [bench.search(ThompsonSampling(initial=10), threads=n, **task).architectures for n in (1, 2)]
+    assert (runs[0] == runs[1]).all()
+    task = Task(bench.space, {"accuracy": "maximise"}, 40, 1)
+    run = ThompsonSampling(initial=10)(task)
+    for _ in range(10):
+        row = run.ask()
+        run.tell(row, bench.predict(row, "accuracy"))
+    under_way = np.concatenate([run.ask() for _ in range(8)])
+    assert len(np.unique(under_way, axis=0)) == 8
+
+
+def test_a_model_finds_more_than_a_search_without_one():
+    bench = accelnas.load("nasbench201")
+    guided = [bench.search(ThompsonSampling(), "cifar100", budget=60, seed=seed).regret()[-1] for seed in range(5)]
+    others = {
+        name: bench.simulate(name, "cifar100", runs=300, budget=60, seed=0).regret([60]).mean()
+        for name in ("random_search", "regularized_evolution", "local_search")
+    }
+    assert np.mean(guided) < min(others.values())
+
+
+def test_constraints_and_minima_and_starts():
+    bench = accelnas.load("nasbench201")
+    front = bench.best("cifar10", k=3).architectures
+    limited = bench.search(
+        ThompsonSampling(initial=10), "cifar10", subject_to="params <= 0.4", budget=30, seed=0, start=front
+    )
+    assert (limited.architectures[:3] == front).all()
+    assert bench.predict(limited.best[0], "params") <= 0.4
+    least = bench.search(ThompsonSampling(initial=10), "params", budget=30, seed=0)
+    assert least.regret()[-1] == 0
+
+
+def test_what_can_not_be_done_is_refused():
+    with pytest.raises(SearchError, match="thompson_sampling needs one objective, there are 2"):
+        ThompsonSampling()(Task(SMALL, {"a": "maximise", "b": "minimise"}, 10, 0))
+    for settings, message in (({"initial": 1}, "initial is 1"), ({"exploration": -1}, "exploration is -1")):
+        with pytest.raises((ParameterError, SearchError), match=message):
+            ThompsonSampling(**settings)
