@@ -135,8 +135,16 @@ class _Run:
         weights = 0.5 + 0.5 * self._settings.exploration * np.array([1.0, -1.0])
         cells = [np.tensordot(weights, table, 1).reshape(1, -1) for table in draws.cells]
         surrogate = _core.Surrogate.from_tables(self._space._core, [0.0], draws.sets, cells, draws.over)
-        described = {"unit": "", "direction": "maximise", "link": "identity", "noise": None, "description": ""}
-        bench = self._bench.with_metric("draw", surrogate, provenance={}, **described)
+        bench = self._bench.with_metric(
+            "draw",
+            surrogate,
+            unit="",
+            direction="maximise",
+            link="identity",
+            noise=None,
+            description="",
+            provenance={},
+        )
         search = _core.Search(bench, "best", [(0, "maximise")], [], k=_KNOWN, threads=1)
         found = search.result(search.run(search.start(1), 0, search.jobs, 1), 1)["rows"]
         return next((row[None] for row in found if row.tobytes() not in self._asked), self._random())
