@@ -47,6 +47,11 @@ class ThompsonSampling:
         What a draw's deviation from the posterior mean is multiplied by, at least 0: 1 is Thompson sampling, 0 takes
         the best of the mean.
 
+    Notes
+    -----
+    A run is a function of its seed, whatever the number of threads, on one machine: NumPy's linear algebra may round
+    otherwise on another processor.
+
     Examples
     --------
     >>> import accelnas
