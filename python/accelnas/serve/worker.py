@@ -37,16 +37,18 @@ def answered(asked: dict[str, Any]) -> tuple[int, bytes]:
 
 
 def _end_with_server() -> None:
-    sys.stdin.buffer.read()
+    # not through the buffer, whose lock would be held when the interpreter ends
+    while os.read(sys.stdin.fileno(), 1 << 16):
+        pass
     os._exit(1)
 
 
 def main() -> None:
     """Answer one question."""
     line = sys.stdin.buffer.readline()
-    threading.Thread(target=_end_with_server, daemon=True).start()
     if not line:  # the server ended first
         return
+    threading.Thread(target=_end_with_server, daemon=True).start()
     status, body = answered(json.loads(line))
     sys.stdout.buffer.write(b"%d\n%b" % (status, body))
     sys.stdout.buffer.flush()
