@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 
+from accelnas.serve.server import listening
 from command_line import failure, run
 from http_client import LONG, SECONDS, asked, bounded, sent, serving
 
@@ -169,3 +170,10 @@ def test_command(monkeypatch):
             patch.delitem(sys.modules, "accelnas.serve.app", raising=False)
             said = failure("serve", "nasbench-macro", "--port", 0)
         assert said == f"{module} is not installed; run: pip install 'accelnas[serve]'"
+
+
+def test_small_packets_are_sent_at_once():
+    with listening("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname(), timeout=SECONDS):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

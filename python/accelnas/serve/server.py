@@ -31,12 +31,16 @@ def listening(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=1024)
+        listener = socket.create_server((host, port), family=family, backlog=1024)
     except OSError as error:
         reason = (error.strerror or str(error)).partition(" (while")[0].lower()
         raise ParameterError(
             f"port {port} of {host} can't be listened at: {reason}; choose another --port or --host"
         ) from None
+    # of a socket made so, asyncio does not know that it is of TCP: an answer's body would wait 40 ms for the client to
+    # say that it has the head
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def server(bench: Benchmark, limits: Limits, host: str) -> uvicorn.Server:
