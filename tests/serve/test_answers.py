@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 import accelnas
-from accelnas.serve.app import create_app
 from accelnas.serve.limits import Limits
+from accelnas.serve.server import application
 from http_client import asked, called, post, refused
 
 
 @pytest.fixture(scope="module")
 def app(bench):
-    return create_app(bench, Limits(seconds=120))
+    return application(bench, Limits(seconds=120))
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_measurements_and_samples(app, bench, archs):
 
 
 def test_limits(bench):
-    app = create_app(bench, Limits(body=2000, rows=3, points=10))
+    app = application(bench, Limits(body=2000, rows=3, points=10))
     assert refused(app, "/predict", 413, json={"architectures": [1, 2, 3, 4], "metrics": ["macs"]}) == (
         "LimitError: 4 architectures are asked for, 3 are allowed; divide them, or use /predict/stream"
     )
@@ -78,7 +78,7 @@ def test_limits(bench):
 
 
 def test_slow_bodies_are_not_waited_for(bench):
-    app = create_app(bench, Limits(seconds=0.05))
+    app = application(bench, Limits(seconds=0.05))
     part = {"type": "http.request", "body": b" ", "more_body": True}
     first, *_ = called(app, "/predict", [part] * 100)
     assert first["status"] == 408

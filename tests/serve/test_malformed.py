@@ -11,6 +11,7 @@ from schemathesis.specs.openapi.checks import response_schema_conformance, statu
 
 from accelnas.serve.app import create_app
 from accelnas.serve.limits import Limits
+from accelnas.serve.server import application
 from http_client import awaited, post
 
 ODD = [
@@ -70,7 +71,7 @@ def is_question(body):
 
 @pytest.mark.parametrize("count", [500, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_no_malformed_request_is_a_failure_of_the_server(bench, count):
-    app = create_app(bench)
+    app = application(bench, Limits())
 
     async def ask():
         statuses = {}
@@ -91,7 +92,9 @@ def test_no_malformed_request_is_a_failure_of_the_server(bench, count):
 @pytest.mark.parametrize("body", [body for body in ODD if is_question(body)], ids=lambda body: body[:60].decode())
 def test_no_malformed_question_is_a_failure_of_the_server(bench, body):
     status = 400 if b"NaN" in body else 422
-    answer = post(create_app(bench), "/best", status, content=body, headers={"content-type": "application/json"})
+    answer = post(
+        application(bench, Limits()), "/best", status, content=body, headers={"content-type": "application/json"}
+    )
     assert answer.json()["message"]
 
 

@@ -15,7 +15,6 @@ from accelnas.exact.artifacts import described
 from accelnas.exact.questions import BestQuestion, CountQuestion, FrontQuestion, Question
 from accelnas.serve import models
 from accelnas.serve.content import written
-from accelnas.serve.direct import Direct
 from accelnas.serve.http import answer_errors, answered, limited_route
 from accelnas.serve.limits import Limits
 from accelnas.serve.predictions import measured, predicted, sampled
@@ -76,7 +75,6 @@ def create_app(bench: Benchmark, limits: Limits | None = None) -> FastAPI:
     app = FastAPI(title=f"accelnas: {bench.name}", version=__version__, description=_DESCRIPTION)
     app.router.route_class = limited_route(limits)
     answer_errors(app)
-    app.add_middleware(Direct, bench=bench, limits=limits)
     _add_benchmark(app, bench, limits)
     questions = Questions(bench, limits)
     for question, summary in _SUMMARIES.items():

@@ -10,13 +10,16 @@ import uvicorn
 from accelnas.errors import ParameterError
 from accelnas.serve.app import create_app
 from accelnas.serve.connection import GRACE, limited_connection
+from accelnas.serve.direct import Direct
 from accelnas.serve.names import Names
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from accelnas import Benchmark
     from accelnas.serve.limits import Limits
 
-__all__ = ["listening", "server"]
+__all__ = ["application", "listening", "server"]
 
 _IDLE = 75  # seconds between requests of a connection: a client on a busy machine may need some
 
@@ -43,12 +46,16 @@ def listening(host: str, port: int) -> socket.socket:
     return listener
 
 
+def application(bench: Benchmark, limits: Limits) -> ASGIApp:
+    """Make what answers all paths; small predictions take a shorter way, around the framework."""
+    return Direct(create_app(bench, limits), bench, limits)
+
+
 def server(bench: Benchmark, limits: Limits, host: str) -> uvicorn.Server:
     """Make a server of what listens; ``run([socket])`` answers until SIGINT or SIGTERM, which stop what it computes."""
-    app = create_app(bench, limits)
-    app.add_middleware(Names, host=host)
     config = uvicorn.Config(
-        app,
+        Names(application(bench, limits), host),
+        proxy_headers=False,
         http=limited_connection(limits.seconds),
         ws="none",
         lifespan="off",
