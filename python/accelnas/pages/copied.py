@@ -52,13 +52,16 @@ def simulated(comparison: Comparison) -> str:
         objective = f"{named(sought.formulation)},"
     given = {
         "runs": plan.runs,
-        "budget": plan.budget,
+        "budget": plan.budget - plan.free,
         "seed": plan.seed,
         "subject_to": [str(c) for c in sought.constraints] or None,
         "within": setting.within() or None,
         "penalty": sought.penalty,
         "noise": setting.noise or None,
         "clock": setting.clock,
+        **_overlapping(plan),
+        "start": _start(plan) or None,
+        "start_counts": False if plan.free else None,
     }
     arguments = [f"    {name}={value!r}," for name, value in given.items() if value is not None]
     head = [f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(imports.items())]
@@ -90,7 +93,7 @@ def commanded(comparison: Comparison) -> str | None:
     for name, known in _derived(plan).items():
         unit = f" [{known['unit']}]" if known["unit"] else ""
         words += ["--derive", f"{known['direction']} {name}{unit} = {known['expression']}"]
-    words += ["--runs", str(plan.runs), "--budget", str(plan.budget), "--seed", str(plan.seed)]
+    words += ["--runs", str(plan.runs), "--budget", str(plan.budget - plan.free), "--seed", str(plan.seed)]
     for constraint in sought.constraints:
         words += ["--subject-to", str(constraint)]
     for name, choices in setting.within().items():
@@ -99,6 +102,11 @@ def commanded(comparison: Comparison) -> str | None:
         words += ["--penalty", repr(sought.penalty)]
     words += ["--noise"] if setting.noise else []
     words += ["--clock", setting.clock] if setting.clock is not None else []
+    for name, value in _overlapping(plan).items():
+        words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+    for text in _start(plan):
+        words += ["--start", text]
+    words += ["--start-free"] if plan.free else []
     for label, algorithm in algorithms.items():
         for entry in fields(algorithm):
             value = getattr(algorithm, entry.name)
@@ -106,6 +114,19 @@ def commanded(comparison: Comparison) -> str | None:
                 text = value if isinstance(value, str) else json.dumps(value)
                 words += ["--set", f"{label}.{entry.name}={text}"]
     return shlex.join(words)
+
+
+def _overlapping(plan: Plan) -> dict[str, Any]:
+    """Options of `Workers` that are not their defaults; one that is told batches is none at all."""
+    if plan.workers is None:
+        return {}
+    number, together, _ = plan.workers.to_core()
+    given = {} if (number, together) == (1, True) else {"workers": number, "synchronous": together}
+    return {name: value for name, value in (given | {"time": plan.workers.time}).items() if value}
+
+
+def _start(plan: Plan) -> list[str]:
+    return [] if plan.start is None else plan.setting.bench.space.format(plan.start.rows)
 
 
 def _derived(plan: Plan) -> dict[str, Any]:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from accelnas.search.problem import Setting
     from accelnas.search.runs import Comparison, Plan, Runs, Summary
+    from accelnas.search.start import Start
+    from accelnas.search.workers import Workers
 
     Floats = NDArray[np.float64]
 
@@ -246,6 +248,8 @@ def _facts(plan: Plan) -> list[list[str]]:
         ("clock", "" if setting.clock is None else _clock(plan)),
         ("budget", f"{plan.budget:,} evaluations a run"),
         ("seed", str(plan.seed)),
+        ("workers", "" if plan.workers is None else _workers(plan.workers)),
+        ("begin with", "" if plan.start is None else _start(plan.start)),
         *(
             (f"metric {name}", known["expression"] or f"sha256 {known['sha256']}")
             for name, known in described["metrics"].items()
@@ -271,3 +275,13 @@ def _proven(setting: Setting, threads: int | None) -> dict[str, Any]:
         ["certificate", f"sha256 {certificate.sha256}"],
     ]
     return {**found, "facts": facts, "certificate": certificate.to_json()}
+
+
+def _workers(workers: Workers) -> str:
+    told = "told batches" if workers.synchronous else "told each evaluation as it ends"
+    ends = "" if workers.time is None else f"; runs end at a cost of {workers.time:g}"
+    return f"{workers.number:,}, {told}{ends}"
+
+
+def _start(start: Start) -> str:
+    return f"{len(start.rows):,} known architectures, which {'count' if start.counts else 'are free'}"
