@@ -152,7 +152,8 @@ class _Run:
         )
         search = _core.Search(bench, "best", [(0, "maximise")], [], k=_KNOWN, threads=1)
         found = search.result(search.run(search.start(1), 0, search.jobs, 1), 1)["rows"]
-        return next((row[None] for row in found if row.tobytes() not in self._asked), self._random())
+        new = [row[None] for row in found if row.tobytes() not in self._asked]
+        return new[0] if new else self._random()
 
     def _process(self) -> GaussianProcess:
         targets = self._targets()
