@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,26 @@ import pytest
 import accelnas
 from accelnas import FileError, MissingExtraError
 from accelnas.search import RegularizedEvolution, SuccessiveHalving
-from accelnas.search.runs import engine
+from accelnas.search.runs import engine, read_runs
 from accelnas.search.runs.logs import Logs
 from accelnas.space import Space
 from interrupts import interrupt
 from search_samples import BENCH, LIMITS, WITHIN, same_logs
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """An algorithm of Python with a setting."""
+
+    first: int
+    kind = "sampled"
+
+    def __call__(self, task):
+        number = self.first
+        while True:
+            yield task.space.sample(1, number)
+            number += 1
+
 
 CALL = {"objective": "accuracy", "runs": 1200, "budget": 30, "seed": 4}
 SETTINGS = [
@@ -150,7 +166,7 @@ def simulating(folder, before=""):
     """Start a process that makes many parts and says which is done."""
     code = f"""
         import resource, accelnas
-        from accelnas.search.runs import engine
+        from accelnas.search.runs import engine, read_runs
         engine.PART = 20
         {before}
         tell = lambda done, total, best: print(done, flush=True)
@@ -210,6 +226,17 @@ def test_missing_libraries_name_their_extra(tmp_path, monkeypatch):
         BENCH.simulate("random_search", **call, engine="ray")
 
 
+def test_settings_of_algorithms_of_python_tell_runs_apart(tmp_path):
+    made = [
+        BENCH.simulate(Sampled(first), "accuracy", runs=2, budget=3, seed=1, output=tmp_path) for first in (1, 2, 1)
+    ]
+    assert made[0].logs.rows.tolist() == made[2].logs.rows.tolist()
+    assert made[0].logs.rows.tolist() != made[1].logs.rows.tolist()
+    assert len(list(tmp_path.glob("*.parquet"))) == 2
+    read = [one for comparison in read_runs(tmp_path, lambda _: BENCH) for one in comparison.values()]
+    assert {one.plan.key() for one in read} == {one.plan.key() for one in made}
+
+
 def test_spaces_beyond_64_bits_keep_strings(tmp_path):
     block = '[[space.blocks]]\nname = "b{0}"\nvariables = [{{ name = "v{0}", choices = [1, 2, 3, 4] }}]\n'
     space = Space('[space]\nname = "wide"\n' + "".join(block.format(i) for i in range(40)))
@@ -267,7 +294,7 @@ RAY = """
     import sys
     sys.path.insert(0, sys.argv[1])
     import accelnas, ray
-    from accelnas.search.runs import engine
+    from accelnas.search.runs import engine, read_runs
     from search_samples import same_logs
 
     ray.init("local", num_cpus=2, log_to_driver=False, include_dashboard=False)

@@ -8,7 +8,7 @@ import numpy as np
 from syne_tune.blackbox_repository.blackbox import Blackbox
 from syne_tune.config_space import randint
 
-from accelnas.adapters.syne_tune import encode_configurations, to_syne_tune
+from accelnas.adapters.syne_tune_space import encode_configurations, to_syne_tune
 from accelnas.errors import MetricError
 from accelnas.exact.derivations import with_derived
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from os import fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from accelnas.errors import FileError, MissingExtraError, SearchError
+from accelnas.errors import FileError, MissingExtraError
 from accelnas.exact.artifacts import BUNDLED, described
 from accelnas.exact.formulations import formulation_from_json
 from accelnas.search.algorithms import ALGORITHMS
@@ -19,7 +18,7 @@ from accelnas.search.objective import FunctionObjective, parse_sought
 from accelnas.search.problem import Setting
 from accelnas.search.runs.comparison import Comparison
 from accelnas.search.runs.logs import Logs
-from accelnas.search.runs.plan import Plan, key_of
+from accelnas.search.runs.plan import Foreign, Plan, key_of
 from accelnas.search.runs.result import Runs
 from accelnas.search.runs.store import read_part
 from accelnas.search.start import Start
@@ -34,18 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["read_runs"]
 
 _NAME = re.compile(r".+-([0-9a-f]{16})-(\d{7,})-(\d{7,})\.parquet")
-
-
-@dataclass(frozen=True)
-class Foreign:
-    """Stands for an algorithm of Python, or a function, that is known by its name alone."""
-
-    __name__: str
-    kind: str | None = None
-
-    def __call__(self, *_: Any) -> Any:
-        """Refuse: what it did is not in the files."""
-        raise SearchError(f"{self.__name__} is of Python and known by its name alone; simulate it again")
 
 
 class _Made(NamedTuple):
@@ -107,7 +94,10 @@ def read_runs(folder: str | PathLike[str], opened: Callable[[Path], Predictor]) 
             ) from error
         _check_same(path, plan, made)
         logs = Logs.joined([read_part(made.parts[part], plan, key, part) for part in parts])
-        tasks.setdefault(task, {})[plan.label] = Runs(plan, logs)
+        named = tasks.setdefault(task, {})
+        # calls of their own may have given one name to several settings
+        names = (plan.label, *(f"{plan.label} {number}" for number in range(2, len(named) + 2)))
+        named[next(name for name in names if name not in named)] = Runs(plan, logs)
     return [Comparison(runs) for runs in tasks.values()]
 
 
@@ -165,7 +155,7 @@ def _setting(bench: Predictor, content: Mapping[str, Any]) -> Setting:
 
 def _plan(setting: Setting, content: Mapping[str, Any], runs: int) -> Plan:
     label, kind, settings = content["algorithm"]
-    algorithm = ALGORITHMS[kind](**settings) if isinstance(settings, dict) else Foreign(settings, kind)
+    algorithm = ALGORITHMS[kind](**settings) if kind in ALGORITHMS else Foreign(kind or settings, kind, settings)
     budget, seed = content["runs"]
     workers = None if content["workers"] is None else Workers(**content["workers"])
     start = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from accelnas import _core
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from accelnas.search.start import Start
     from accelnas.search.workers import Workers
 
-__all__ = ["Algorithms", "AnyAlgorithm", "Plan", "key_of", "labelled"]
+__all__ = ["Algorithms", "AnyAlgorithm", "Foreign", "Plan", "key_of", "labelled"]
 
 AnyAlgorithm: TypeAlias = "str | NativeAlgorithm | UserAlgorithm"
 Algorithms: TypeAlias = "Sequence[AnyAlgorithm] | Mapping[str, AnyAlgorithm]"
@@ -28,6 +28,19 @@ _KEPT = 20  # improvements of a run, about
 _BYTES = 64  # of an improvement
 _MOST_KEPT = 100_000_000
 _MOST_EVALUATIONS = 10**13  # days on any machine
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """Stands for an algorithm of Python, or a function, of which files know the name and the settings alone."""
+
+    __name__: str
+    kind: str | None = None
+    settings: Any = None
+
+    def __call__(self, *_: Any) -> Any:
+        """Refuse: what it did is not in the files."""
+        raise SearchError(f"{self.__name__} is of Python and known by its name alone; simulate it again")
 
 
 @dataclass(frozen=True)
@@ -93,7 +106,6 @@ class Plan:
         A function of Python is known by its name alone: rename it when it changes.
         """
         setting, function = self.setting, self.setting.sought.function
-        settings = asdict(self.algorithm) if self.is_native else _name(self.algorithm)
         clock = () if setting.clock is None else (setting.clock,)
         metrics = [] if function is not None else [*setting.sought.columns, *clock]
         return {
@@ -103,7 +115,7 @@ class Plan:
             "sought": setting.sought.to_json() | {"function": None if function is None else _name(function.function)},
             "within": setting.within(),
             "evaluation": [setting.noise, setting.clock],
-            "algorithm": [self.label, getattr(self.algorithm, "kind", None), settings],
+            "algorithm": [self.label, getattr(self.algorithm, "kind", None), _settings(self.algorithm)],
             "runs": [self.budget, self.seed],
             "workers": None if self.workers is None else asdict(self.workers),
             "start": None if self.start is None else [self.start.rows.tolist(), self.start.counts],
@@ -117,6 +129,15 @@ class Plan:
 def key_of(content: Mapping[str, Any]) -> str:
     """Give the digest of what `Plan.described` gives."""
     return hashlib.sha256(json.dumps(list(content.values()), sort_keys=True).encode()).hexdigest()
+
+
+def _settings(algorithm: Any) -> Any:
+    """Give what tells algorithms of a kind apart: the fields of a dataclass, else the name."""
+    if isinstance(algorithm, Foreign):
+        return algorithm.settings
+    if is_dataclass(algorithm) and not isinstance(algorithm, type):
+        return json.loads(json.dumps(asdict(algorithm), default=repr))
+    return _name(algorithm)
 
 
 def labelled(algorithms: Algorithms) -> dict[str, Any]:
