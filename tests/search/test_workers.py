@@ -125,6 +125,17 @@ def test_samplers_of_optuna_may_have_several_trials_under_way(bench):
     assert (np.diff(history.times) >= 0).all()
 
 
+def test_smac_may_have_several_trials_under_way():
+    pytest.importorskip("smac")
+    from accelnas.adapters.smac import smac_algorithm
+
+    bench = accelnas.load("nasbench201")
+    history = bench.search(smac_algorithm(), "cifar10", budget=16, seed=1, clock="macs", workers=4)
+    costs = bench.predict(history.architectures, "macs", dtype="float64")
+    assert costs.sum() / 4 <= history.times[-1] < costs.sum() / 2
+    assert (np.diff(history.times) >= 0).all()
+
+
 def test_what_makes_no_sense_is_refused(bench):
     def search(**changes):
         return bench.search("random_search", "accuracy", **{"budget": 5, "seed": 0, **changes})

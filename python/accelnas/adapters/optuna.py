@@ -146,6 +146,7 @@ def optuna_algorithm(make_sampler: Callable[[int], BaseSampler]) -> UserAlgorith
 class _Run(OneByOne):
     """One study, asked and told."""
 
+    asynchronous = True
     takes_start = True
 
     def __init__(self, make_sampler: Callable[[int], BaseSampler], task: Task) -> None:

@@ -126,10 +126,10 @@ class OneByOne(ABC):
     """A run of another library's optimizer that minimises, one architecture at a time.
 
     Where it proposes None, a uniform architecture is evaluated, of which it is not told. Several proposals may be under
-    way: each is told as it ends.
+    way, where the library was tried so (``asynchronous``): each is told as it ends.
     """
 
-    asynchronous = True
+    asynchronous = False
 
     def __init__(self, task: Task) -> None:
         self._task, self._uniform = task, np.random.default_rng(task.seed)

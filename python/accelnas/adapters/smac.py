@@ -68,6 +68,8 @@ def smac_algorithm(facade: type[AbstractFacade] | None = None, **scenario: Any) 
 class _Run(OneByOne):
     """One run of SMAC, asked and told."""
 
+    asynchronous = True
+
     def __init__(self, facade: type[AbstractFacade] | None, options: dict[str, Any], task: Task) -> None:
         with needs("smac"):
             from smac import HyperparameterOptimizationFacade, Scenario
