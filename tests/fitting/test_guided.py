@@ -58,14 +58,15 @@ def test_seeds_decide_and_workers_do_not_ask_twice():
     assert len(np.unique(under_way, axis=0)) == 8
 
 
-def test_a_model_finds_more_than_a_search_without_one():
-    bench = accelnas.load("nasbench201")
-    guided = [bench.search(ThompsonSampling(), "cifar100", budget=60, seed=seed).regret()[-1] for seed in range(5)]
+def test_a_model_finds_much_more_than_a_search_without_one():
+    # linear algebra rounds otherwise on other processors, which changes runs: a third leaves room for that
+    bench = accelnas.load("nasbench-macro")
+    guided = [bench.search(ThompsonSampling(), "accuracy", budget=50, seed=seed).regret()[-1] for seed in range(5)]
     others = {
-        name: bench.simulate(name, "cifar100", runs=300, budget=60, seed=0).regret([60]).mean()
+        name: bench.simulate(name, "accuracy", runs=300, budget=50, seed=0).regret([50]).mean()
         for name in ("random_search", "regularized_evolution", "local_search")
     }
-    assert np.mean(guided) < min(others.values())
+    assert np.mean(guided) < min(others.values()) / 3
 
 
 def test_constraints_and_minima_and_starts():
