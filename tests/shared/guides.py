@@ -15,7 +15,7 @@ from typer.main import get_command
 
 EXECUTED = ("python", "console")
 BLOCK = re.compile(r"^(?:<!-- not run: (?P<why>[^\n]+) -->\n)?```(?P<language>\w*)\n(?P<text>.*?)^```$", re.M | re.S)
-PRINTS = re.compile(r"^print\(.*\)  # (.*)$", re.M)
+PRINTS = re.compile(r"^print\((?:.*|\n(?: .*\n)+)\)  # (.*)$", re.M)
 SHOWN = re.compile(r"^(?:\$ |    )((?:accelnas|accelnas-training) .*)$", re.M)
 
 

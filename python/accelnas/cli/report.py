@@ -61,7 +61,7 @@ def report(
     ] = None,
     exact: Annotated[
         bool,
-        typer.Option("--exact", help="Count all architectures for distributions, however many: a minute a metric."),
+        typer.Option("--exact", help="Count all architectures of distributions without a certificate: minutes a metric."),
     ] = False,
     opened: Computed,
 ) -> None:

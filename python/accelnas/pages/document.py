@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["asset", "document", "numbers"]
+__all__ = ["as_json", "asset", "document", "numbers"]
 
 _HEAD = """<!doctype html>
 <html lang="en">
@@ -80,13 +80,18 @@ def document(
     ]
     if data is not None:
         # in a script element nothing but its end has a meaning
-        text = json.dumps(data, allow_nan=False, separators=(",", ":"), ensure_ascii=True).replace("<", "\\u003c")
+        text = as_json(data).replace("<", "\\u003c")
         parts.append(f'<script type="application/json" id="data">{text}</script>')
     for name, blob in (blobs or {}).items():
         packed = base64.b64encode(zlib.compress(blob, 9)).decode()
         parts.append(f'<script type="application/octet-stream" id="{html.escape(name, quote=True)}">{packed}</script>')
     parts += [f"<script>\n{asset(name).decode()}\n</script>" for name in scripts]
     return "\n".join([*parts, "</body>", "</html>", ""])
+
+
+def as_json(data: Mapping[str, Any]) -> str:
+    """Give data as JSON in ASCII without spaces; infinite and undefined numbers are refused."""
+    return json.dumps(data, allow_nan=False, separators=(",", ":"), ensure_ascii=True)
 
 
 def numbers(values: Iterable[float]) -> list[float | None]:

@@ -10,12 +10,13 @@ import numpy as np
 from accelnas.errors import AccelnasError, MetricError
 from accelnas.exact.engine import Run
 from accelnas.exact.estimates import estimate
+from accelnas.exact.kept import kept
 from accelnas.exact.options import RunOptions
 from accelnas.exact.questions import BestQuestion, DistributionQuestion, FrontQuestion
 from accelnas.exact.solve import solve
 from accelnas.models.derived import is_sum
 from accelnas.pages.copied import loaded
-from accelnas.pages.document import asset, document, numbers
+from accelnas.pages.document import as_json, asset, document, numbers
 from accelnas.space import mnasnet_space
 from accelnas.spaces import mnasnet_block
 
@@ -64,8 +65,9 @@ def explorer(
     landmarks : mapping of str to str, optional
         Architectures to mark on fronts, by name.
     exact : bool
-        Whether distributions count all architectures of any space; by default those of more than `EXACT_SIZE` are
-        estimated from a million random architectures.
+        Whether distributions count all architectures of any space. By default those of more than `EXACT_SIZE` are
+        read from certificates in the benchmark's folder, and without one estimated from a million random
+        architectures.
     threads : int, optional
         Threads to use; one a core by default.
     progress : callable, optional
@@ -114,7 +116,6 @@ def explorer(
         **_variables(bench.space),
         "fronts": fronts,
         "absent": absent,
-        "distributions": distributions,
         "importances": {name: _importances(bench, name) for name in chosen},
         "landmarks": [] if rows is None else _landmarks(bench, list(landmarks or {}), rows, chosen, threads),
         "strings": _block_strings(bench.space),
@@ -129,7 +130,7 @@ def explorer(
         body,
         data=data,
         scripts=_SCRIPTS,
-        blobs={"core": asset("core.wasm"), **blobs},
+        blobs={"core": asset("core.wasm"), "distributions": as_json(distributions).encode(), **blobs},
         footer="Values are predictions of surrogates; the fronts are exact for these predictions.",
     )
 
@@ -201,9 +202,11 @@ def _front(bench: Predictor, primary: str, name: str, threads: int | None) -> li
 
 def _distribution(bench: Predictor, name: str, exact: bool, threads: int | None) -> dict[str, Any] | None:
     question = DistributionQuestion(name, bins=_BINS)
+    found = kept(bench, question)
     try:
-        if exact or bench.space.size <= EXACT_SIZE:
+        if found is None and (exact or bench.space.size <= EXACT_SIZE):
             found = solve(bench, question, Run(threads=threads))
+        if found is not None:
             return {"edges": numbers(found.edges), "counts": [int(n) for n in found.counts], "exact": True}
         estimated = estimate(bench, question, samples=_SAMPLES, seed=0, threads=threads)
     except AccelnasError:

@@ -13,6 +13,9 @@ const Engine = (() => {
     return new Uint8Array(await new Response(stream).arrayBuffer());
   }
 
+  /** What such an element says in JSON. */
+  const jsonOf = async (id) => JSON.parse(decoder.decode(await bytesOf(id)));
+
   class Core {
     constructor(exports) {
       this.exports = exports;
@@ -58,5 +61,5 @@ const Engine = (() => {
     return core;
   }
 
-  return { bytesOf, start };
+  return { bytesOf, jsonOf, start };
 })();

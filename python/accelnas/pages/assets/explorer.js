@@ -9,6 +9,7 @@ const positionOf = (name) => DATA.metrics.findIndex((m) => m.name === name);
 const sign = (metric) => (metric.direction === "maximise" ? 1 : -1);
 const unitOf = (metric) => (metric.unit ? `${metric.name}, ${metric.unit}` : metric.name);
 
+let distributions = {};
 const state = { core: null, loaded: [], current: null, pinned: [], budgets: new Map(), fronts: new Map(), seed: 1 };
 
 /** What metrics say of an architecture that a question names; only metrics that are loaded. */
@@ -102,7 +103,7 @@ async function copy(form) {
 
 /** Bounds of the share of the space that is not better than a value, by the counts of its bins. */
 function percentile(name, value) {
-  const found = DATA.distributions[name];
+  const found = distributions[name];
   if (!found || value === null || value === undefined) return null;
   const { edges, counts } = found;
   const total = counts.reduce((sum, count) => sum + count, 0);
@@ -262,7 +263,7 @@ function showNeighbours() {
 }
 
 function showDistribution() {
-  const name = of("distributed").value, found = DATA.distributions[name];
+  const name = of("distributed").value, found = distributions[name];
   if (!found) return;
   const joined = Math.max(1, Math.ceil(found.counts.length / 128)), counts = [], edges = [found.edges[0]];
   for (let i = 0; i < found.counts.length; i += joined) {
@@ -293,6 +294,7 @@ async function start() {
   of("pin").addEventListener("click", pin);
   const forms = ["Python", "string", "index", ...(DATA.strings ? ["block strings"] : [])];
   of("copies").append("copy as", ...forms.map((form) => element("button", { type: "button", onclick: () => copy(form) }, form)));
+  distributions = await Engine.jsonOf("distributions");
   state.core = await Engine.start(DATA.toml);
   for (const metric of DATA.metrics) {
     state.core.add(metric, await Engine.bytesOf(`metric-${metric.name}`));
