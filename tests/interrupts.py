@@ -12,7 +12,7 @@ def interrupt(process: subprocess.Popen) -> tuple[str, float]:
     """Send SIGINT; give what the process wrote to stderr, and its processor seconds since."""
     before, others = _seconds(process.pid), _of_children()
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate()
+    _, errors = process.communicate(timeout=600)
     return errors, _of_children() - others - before
 
 

@@ -49,7 +49,8 @@ def page(program: str) -> str:
     root.get_command = lambda _, name: commands[name]
     root.epilog = _console(root.epilog)
     context = typer.Context(root, obj={"TYPER_RICH_MARKUP_MODE": "rich"})
-    return _linked(_STYLED.sub(r"`\1`", get_docs_for_click(obj=root, ctx=context, name=program)))
+    text = get_docs_for_click(obj=root, ctx=context, name=program).replace(r"\[", "[")
+    return _linked(_STYLED.sub(r"`\1`", text))
 
 
 def _described(name: str, command: Any) -> Any:

@@ -260,7 +260,7 @@ def test_interrupted(tmp_path):
     while not list(tmp_path.glob("*.parquet")) and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    out, errors = process.communicate()
+    out, errors = process.communicate(timeout=600)
     assert (process.returncode, out) == (130, b"")
     assert b"Traceback" not in errors
     assert not [path for path in tmp_path.iterdir() if path.suffix != ".parquet"]

@@ -201,7 +201,7 @@ def test_killed_processes_go_on(tmp_path, made, monkeypatch):
 @pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="no limit of file sizes here")
 def test_a_full_disk_leaves_no_half_file(tmp_path):
     with simulating(tmp_path, "resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))") as process:
-        output, errors = process.communicate()
+        output, errors = process.communicate(timeout=600)
     assert f"{tmp_path}/regularized-evolution-" in output, errors
     assert not list(tmp_path.iterdir())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import is_dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
@@ -24,15 +25,15 @@ def command(*examples: str, of: typer.Typer = app, name: str | None = None) -> C
 
     A parameter whose type is a dataclass stands for options: the fields of that, in their order.
     """
-    several = len(examples) > 1
-    epilog = "\n\n  ".join(["Examples:", *examples]) if several else f"Example:  {examples[0]}"
+    shown = [example.replace("[", r"\[") for example in examples]  # or they are read as markup
+    epilog = "\n\n  ".join(["Examples:", *shown]) if len(shown) > 1 else f"Example:  {shown[0]}"
 
     def made(function: Function) -> Function:
         def run(**given: Any) -> None:
             _call(function, given)
 
         run.__signature__ = inspect.Signature(list(_options(function)))  # type: ignore[attr-defined]
-        run.__doc__ = function.__doc__
+        run.__doc__ = re.sub(r"(?<=\S)\n(?=\w)", " ", inspect.cleandoc(function.__doc__ or ""))  # lines of paragraphs
         of.command(name or function.__name__.strip("_").replace("_", "-"), epilog=epilog)(run)
         return function
 

@@ -61,7 +61,9 @@ def report(
     ] = None,
     exact: Annotated[
         bool,
-        typer.Option("--exact", help="Count all architectures of distributions without a certificate: minutes a metric."),
+        typer.Option(
+            "--exact", help="Count all architectures of distributions that no certificate holds: minutes a metric."
+        ),
     ] = False,
     opened: Computed,
 ) -> None:

@@ -74,7 +74,7 @@ DeriveOption = Annotated[
         "--derive",
         "-d",
         metavar="'NAME [UNIT] = EXPRESSION'",
-        help="Add a metric computed from others, such as 'time_a100 [ms] = 1000 / throughput_a100'. Less is better "
+        help="Add a metric computed from others, such as 'time_a100 \\[ms] = 1000 / throughput_a100'. Less is better "
         "unless 'maximise' comes first. May be repeated, and may use metrics added before.",
         show_default=False,
     ),
