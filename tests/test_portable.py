@@ -78,9 +78,12 @@ def searches(bench):
     for name in sorted(accelnas.search.ALGORITHMS):
         several = name in ("nsga2", "nsga3", "moead")
         objective = ["accuracy", "latency_zcu102"] if several else "accuracy"
-        history = bench.search(name, objective, budget=120, seed=5, noise=True)
+        more = {"noise": True}
+        if name in ("hyperband", "asha"):
+            more["fidelities"] = {1: "throughput_a100", 9: "accuracy"}
+        history = bench.search(name, objective, budget=120, seed=5, **more)
         yield [history.architectures, history.scores]
-        runs = bench.simulate(name, objective, budget=60, runs=3, seed=5, noise=True)
+        runs = bench.simulate(name, objective, budget=60, runs=3, seed=5, **more)
         yield [runs.logs.rows, runs.scores]
 
 

@@ -302,6 +302,7 @@ class Problem:
         *,
         noisy: int = 0,
         clock: bool = False,
+        fidelities: tuple[Sequence[int], Sequence[Sequence[int]], bool, bool] | None = None,
         threads: int | None = None,
     ) -> Problem: ...
     @staticmethod

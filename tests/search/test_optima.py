@@ -25,7 +25,7 @@ FORMULATIONS = [
         {"accuracy": 1.0, "latency_zcu102": 0.5, "params": 1.0}, {"accuracy": 66, "latency_zcu102": 4, "params": 4}
     ),
 ]
-ONE = sorted(set(ALGORITHMS) - {"moead", "nsga3", "gradient_ascent", "successive_halving"})
+ONE = sorted(set(ALGORITHMS) - {"moead", "nsga3", "gradient_ascent", "successive_halving", "hyperband", "asha"})
 SMALL = {"within": WITHIN, "seed": 5}
 
 

@@ -177,7 +177,7 @@ NOISY = {"objective": "accuracy", "noise": True}
         ("local_search", {"objective": ["macs", "accuracy"]}, "local_search needs one score, the objective has 2"),
         ("moead", {}, "moead needs several objectives, there is 1; give two or more"),
         ("reinforce", {"subject_to": "macs <= 300"}, "reinforce weighs scores, and infeasible architectures have none"),
-        ("successive_halving", {}, "without noise all repeats agree; turn noise on"),
+        ("successive_halving", {}, "without noise all repeats agree; give fidelities, or turn noise on"),
         ("gradient_ascent", {"objective": lambda archs: archs[:, 0]}, "gradient_ascent needs metrics made of tables"),
         ("nsga2", {"within": {v.name: v.choices[0] for v in BENCH.space.variables}}, "every variable has one choice"),
         ("nsga2", {"objective": WeightedSum({"accuracy": -1, "macs": 1})}, "weight"),

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from accelnas.adapters.evaluator import Evaluator
 from accelnas.adapters.optuna_space import distributions, suggest
-from accelnas.adapters.shared import Objectives, OneByOne, needs, seed_of_32_bits
+from accelnas.adapters.shared import Objectives, OneByOne, needs, seed_of_32_bits, uniform_rows
+from accelnas.errors import SearchError
 from accelnas.search.objective import parse_sought
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from numpy.typing import NDArray
+    from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
     from optuna.trial import Trial, TrialState
 
     from accelnas.adapters.optuna_sampler import AskTellSampler
     from accelnas.exact.constraints import Constraints
     from accelnas.models.predictor import Predictor
-    from accelnas.search.protocol import Task, UserAlgorithm
+    from accelnas.search.protocol import Task, UserAlgorithm, Values
     from accelnas.space import Rows
 
 __all__ = [
@@ -111,13 +117,18 @@ def study_directions(bench: Predictor, objectives: Objectives) -> list[str]:
     return ["maximize" if more else "minimize" for more in maximised]
 
 
-def optuna_algorithm(make_sampler: Callable[[int], BaseSampler]) -> UserAlgorithm:
+def optuna_algorithm(
+    make_sampler: Callable[[int], BaseSampler], make_pruner: Callable[[], BasePruner] | None = None
+) -> UserAlgorithm:
     """Let an Optuna sampler run in our searches, one study in memory a run.
 
     Parameters
     ----------
     make_sampler : callable
         Given a seed, 0 to 2**32 - 1, returns a new sampler.
+    make_pruner : callable, optional
+        Returns a new pruner, such as ``optuna.pruners.HyperbandPruner(1, 81)``, for an objective with fidelities: a
+        trial reports its value after the fewest epochs, and goes on to the next ones until it is pruned.
 
     Returns
     -------
@@ -130,6 +141,8 @@ def optuna_algorithm(make_sampler: Callable[[int], BaseSampler]) -> UserAlgorith
     ------
     MissingExtraError
         When a run begins, if Optuna is not installed.
+    SearchError
+        When a run begins, if there is a pruner and the objective has no fidelities.
 
     Examples
     --------
@@ -140,7 +153,7 @@ def optuna_algorithm(make_sampler: Callable[[int], BaseSampler]) -> UserAlgorith
     >>> run.ask().shape
     (1, 28)
     """
-    return partial(_Run, make_sampler)
+    return partial(_Run, make_sampler) if make_pruner is None else partial(_PrunedRun, make_sampler, make_pruner)
 
 
 class _Run(OneByOne):
@@ -149,13 +162,18 @@ class _Run(OneByOne):
     asynchronous = True
     takes_start = True
 
-    def __init__(self, make_sampler: Callable[[int], BaseSampler], task: Task) -> None:
+    def __init__(
+        self, make_sampler: Callable[[int], BaseSampler], task: Task, pruner: BasePruner | None = None
+    ) -> None:
         with needs("optuna"):
             import optuna
         super().__init__(task)
         with _quiet():
             self._study = optuna.create_study(
-                directions=["minimize"] * len(task.objectives), sampler=make_sampler(seed_of_32_bits(task.seed))
+                directions=["minimize"] * len(task.objectives),
+                sampler=make_sampler(seed_of_32_bits(task.seed)),
+                pruner=pruner,
+                study_name=f"accelnas {task.seed}",  # by which pruners choose brackets
             )
             for params in [] if task.start is None else task.space.decode(task.start):
                 self._study.enqueue_trial({name: value for name, value in params.items() if value is not None})
@@ -173,16 +191,17 @@ class _Run(OneByOne):
                 try:
                     return trial, suggest(trial, self._task.space)
                 except TrialPruned:
-                    self._tell(trial, None, TrialState.PRUNED)
+                    self.end(trial, None, TrialState.PRUNED)
         return None
 
     def row(self, proposed: tuple[Trial, Rows]) -> Rows:
         return proposed[1]
 
     def learn(self, proposed: tuple[Trial, Rows], costs: list[float]) -> None:
-        self._tell(proposed[0], costs)
+        self.end(proposed[0], costs)
 
-    def _tell(self, trial: Trial, costs: list[float] | None, state: TrialState | None = None) -> None:
+    def end(self, trial: Trial, costs: list[float] | None, state: TrialState | None = None) -> None:
+        """End a trial."""
         try:
             with _quiet():
                 self._study.tell(trial, costs, state)
@@ -191,6 +210,56 @@ class _Run(OneByOne):
             if "Study.stop" not in str(error):
                 raise
             self._exhausted = True
+
+
+class _PrunedRun:
+    """One study whose trials report their value after ever more epochs, until they are pruned."""
+
+    asynchronous = True
+    takes_start = True
+
+    def __init__(
+        self, make_sampler: Callable[[int], BaseSampler], make_pruner: Callable[[], BasePruner], task: Task
+    ) -> None:
+        if not task.epochs:
+            raise SearchError("a pruner needs an objective with fidelities; give some, or leave the pruner out")
+        with needs("optuna"):
+            pruner = make_pruner()
+        self._task, self._study = task, _Run(make_sampler, task, pruner)
+        self._chance = np.random.default_rng(task.seed)
+        self._waiting: deque[tuple[Trial, Rows, int]] = deque()
+        self._under_way: list[tuple[bytes, int, tuple[Trial, Rows, int] | None]] = []
+
+    def ask(self) -> tuple[Rows, NDArray[np.int64]]:
+        """Give a trial that goes on, else a new one; a uniform architecture, whole, where there is none."""
+        trial = self._waiting.popleft() if self._waiting else self._begun()
+        row = uniform_rows(self._task.space, self._chance) if trial is None else trial[1]
+        epochs = self._task.epochs[-1 if trial is None else trial[2]]
+        self._under_way.append((row.tobytes(), epochs, trial))
+        return row, np.array([epochs])
+
+    def _begun(self) -> tuple[Trial, Rows, int] | None:
+        proposed = self._study.propose()
+        return None if proposed is None else (*proposed, 0)
+
+    def tell(self, archs: Rows, values: Values, epochs: NDArray[np.int64]) -> None:
+        """Report what ended, and let the pruner say which trials go on."""
+        from optuna.trial import TrialState
+
+        costs = (-self._task.signs[0] * values).tolist()
+        for row, cost, own in zip(archs, costs, epochs.tolist(), strict=True):
+            asked = [job[:2] for job in self._under_way].index((row.tobytes(), own))
+            _, _, going = self._under_way.pop(asked)
+            if going is None:
+                continue
+            trial, arch, rung = going
+            trial.report(cost, own)
+            if rung + 1 == len(self._task.epochs):
+                self._study.end(trial, [cost])
+            elif trial.should_prune():
+                self._study.end(trial, None, TrialState.PRUNED)
+            else:
+                self._waiting.append((trial, arch, rung + 1))
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from accelnas.arguments import check_threads, check_whole
 from accelnas.benchmark.opened import Opened
 from accelnas.errors import SearchError
 from accelnas.search.algorithms import ALGORITHMS, GradientAscent, native_algorithm, to_spec
+from accelnas.search.fidelities import Fidelities
 from accelnas.search.history import History, feasible
 from accelnas.search.objective import parse_sought
 from accelnas.search.optimizer import Optimizer
@@ -53,6 +54,8 @@ class Searching(Opened):
         penalty: float | None = None,
         noise: bool = False,
         clock: str | None = None,
+        fidelities: Mapping[int, str] | None = None,
+        from_scratch: bool = False,
         workers: int | None = None,
         synchronous: bool = False,
         time: float | None = None,
@@ -84,7 +87,15 @@ class Searching(Opened):
         noise : bool
             Simulate measurements, another one for every evaluation, rather than predict.
         clock : str, optional
-            A metric that is the cost of an evaluation, such as ``"train_time"``: the history has times then.
+            A metric that is the cost of an evaluation, such as ``"train_time"``: the history has times then. Of an
+            objective with fidelities an evaluation costs its part of the epochs, or, with ``"epochs"``, just these.
+        fidelities : mapping of int to str, optional
+            By epochs the metric that is the objective after so many, the objective itself last. Algorithms such as
+            ``"hyperband"`` begin with few epochs and go on with what is promising; all others train to the end. By
+            default what `Benchmark.fidelities` gives; an empty one is none.
+        from_scratch : bool
+            Whether a training with more epochs begins anew. If not, it goes on from the most epochs below that its
+            architecture has ended in the run, and costs the difference.
         workers : int, optional
             Evaluations at a time, in the simulated time of the clock: each worker takes the next architecture when it
             is free, and evaluations are told in the order in which they end. By default one after the other.
@@ -108,7 +119,7 @@ class Searching(Opened):
         Returns
         -------
         History
-            Architectures, values, scores and times of every evaluation.
+            Architectures, values, scores, epochs and times of every evaluation.
 
         Raises
         ------
@@ -132,14 +143,14 @@ class Searching(Opened):
         >>> bool(fast.best[1] < history.best[1])
         True
         """
-        setting = self._setting(objective, subject_to, within, penalty, noise, clock)
+        setting = self._setting(objective, subject_to, within, penalty, noise, clock, fidelities, from_scratch)
         crew, begun = Workers.of(workers, synchronous, time, clock), Start.of(self.space, start, start_counts)
         ((label, one),) = labelled([algorithm]).items()
         plan = _plan(label, one, setting, 1, _whole(budget, seed), crew, begun)
         if plan.budget > _MOST:
             raise SearchError(f"budget is {budget}, the history would have it all; simulate keeps improvements alone")
         check_threads(threads)
-        problem = setting.problem(threads)
+        problem = plan.problem(threads)
         tell = progress or (lambda *_: None)
 
         def report(done: int, best: float) -> None:
@@ -174,6 +185,7 @@ class Searching(Opened):
             feasible(found["improved_scores"], setting.sought.signs),
             plan.seed,
             setting,
+            found["epochs"].astype(np.int64) if setting.fidelities is not None else None,
         )
 
     @overload
@@ -190,6 +202,8 @@ class Searching(Opened):
         penalty: float | None = ...,
         noise: bool = ...,
         clock: str | None = ...,
+        fidelities: Mapping[int, str] | None = ...,
+        from_scratch: bool = ...,
         workers: int | None = ...,
         synchronous: bool = ...,
         time: float | None = ...,
@@ -215,6 +229,8 @@ class Searching(Opened):
         penalty: float | None = ...,
         noise: bool = ...,
         clock: str | None = ...,
+        fidelities: Mapping[int, str] | None = ...,
+        from_scratch: bool = ...,
         workers: int | None = ...,
         synchronous: bool = ...,
         time: float | None = ...,
@@ -239,6 +255,8 @@ class Searching(Opened):
         penalty: float | None = None,
         noise: bool = False,
         clock: str | None = None,
+        fidelities: Mapping[int, str] | None = None,
+        from_scratch: bool = False,
         workers: int | None = None,
         synchronous: bool = False,
         time: float | None = None,
@@ -255,7 +273,9 @@ class Searching(Opened):
         ----------
         algorithms : algorithm, or sequence of them, or mapping of str to algorithm
             As for `search`; several are compared, under their own names by default.
-        objective, subject_to, within, penalty, noise, clock, workers, synchronous, time, start, start_counts, threads
+        objective, subject_to, within, penalty, noise, clock, fidelities, from_scratch
+            As for `search`.
+        workers, synchronous, time, start, start_counts, threads
             As for `search`.
         runs : int
             Number of runs of each algorithm. Run r is a function of the seed and r alone, so more runs add to the
@@ -294,7 +314,7 @@ class Searching(Opened):
         >>> runs.to_polars().columns
         ['run', 'evaluation', 'index', 'score accuracy', 'algorithm']
         """
-        setting = self._setting(objective, subject_to, within, penalty, noise, clock)
+        setting = self._setting(objective, subject_to, within, penalty, noise, clock, fidelities, from_scratch)
         number, (budget, seed) = check_whole("runs", runs, 1), _whole(budget, seed)
         options = ManyOptions(engine, threads, output, progress)
         several = isinstance(algorithms, (list, tuple, Mapping))
@@ -344,7 +364,7 @@ class Searching(Opened):
         >>> float(optimizer.best[1]) == bench.search("regularized_evolution", "accuracy", budget=600, seed=1).best[1]
         True
         """
-        setting = self._setting(objective, subject_to, within, penalty, False, None)
+        setting = self._setting(objective, subject_to, within, penalty, False, None, {}, False)
         if not isinstance(algorithm, (str, *ALGORITHMS.values())):
             raise SearchError(f"algorithm {algorithm!r} is not native; ask it yourself")
         native = native_algorithm(algorithm)
@@ -360,9 +380,12 @@ class Searching(Opened):
         penalty: float | None,
         noise: bool,
         clock: str | None,
+        fidelities: Mapping[int, str] | None,
+        from_scratch: bool,
     ) -> Setting:
         bench, sought = parse_sought(self, objective, subject_to, penalty, within)
-        return Setting.of(bench, sought, within, noise, clock)
+        ladder = Fidelities.of(bench, sought, fidelities, from_scratch)
+        return Setting.of(bench, sought, within, noise, clock, ladder)
 
 
 def _whole(budget: int, seed: int) -> tuple[int, int]:

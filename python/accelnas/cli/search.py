@@ -87,7 +87,9 @@ def search(
         "workers": options.workers,
         "clock": None
         if history.times is None
-        else {"metric": options.clock, "time": float(max(history.times, default=0.0))},
+        else {"metric": options.clock, "time": float(max(history.times, default=0.0)), "unit": setting.clock_unit},
+        "fidelities": None if setting.fidelities is None else setting.fidelities.to_json(),
+        "by_epochs": None if history.epochs is None else _by_epochs(history),
         **(_front(history, exact) if several > 1 else _best(history, optimum)),
         "seconds": seconds,
     }
@@ -107,6 +109,12 @@ def _best(history: History, optimum: float | None) -> dict[str, Any]:
     text = history.setting.bench.space.format(row[None])[0]
     best = {"architecture": text, "score": score, "values": values, "evaluation": int(history.improved_at[-1])}
     return {"best": best, "optimum": optimum, "regret": regret}
+
+
+def _by_epochs(history: History) -> dict[str, int]:
+    """Count evaluations by their epochs."""
+    epochs, counts = np.unique(np.array(history.epochs), return_counts=True)
+    return dict(zip(map(str, epochs.tolist()), counts.tolist(), strict=True))
 
 
 def _front(history: History, exact: bool) -> dict[str, Any]:
@@ -160,8 +168,10 @@ def _print(bench: Benchmark, found: dict[str, Any]) -> None:
         known = "" if part is None else f", {part:.4f} of the exact front's hypervolume"
         lines.append(f"{len(texts):,} points{known}" + (f"; {len(shown)} are shown" if len(shown) < len(texts) else ""))
     if found["clock"] is not None:
-        unit = bench.metrics[found["clock"]["metric"]].unit
+        unit = found["clock"]["unit"]
         lines.append(f"simulated {found['clock']['metric']} of all: {found['clock']['time']:,.0f} {unit}".rstrip())
+    if found["by_epochs"] is not None:
+        lines.append(", ".join(f"{n:,} after {epochs} epochs" for epochs, n in found["by_epochs"].items()))
     lines.append(
         f"{found['evaluations']:,} evaluations of {found['distinct']:,} architectures in {found['seconds']:.2f} s"
     )

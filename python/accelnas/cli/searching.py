@@ -51,8 +51,21 @@ class Sought:
     ] = None
     noise: Annotated[bool, typer.Option("--noise", help="Simulate measurements rather than predict.")] = False
     clock: Annotated[
-        str | None, optional("--clock", metavar="METRIC", text="What an evaluation costs, such as train_time.")
+        str | None,
+        optional("--clock", metavar="METRIC", text="What an evaluation costs, such as train_time, or epochs."),
     ] = None
+    fidelities: Annotated[
+        str | None,
+        optional(
+            "--fidelities",
+            metavar="EPOCHS=METRIC[,...]|none",
+            text="The objective after fewer epochs, itself last: 4=accuracy@4,32=accuracy.",
+            default="those of the benchmark",
+        ),
+    ] = None
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Begin every training anew, rather than go on with fewer epochs.")
+    ] = False
     workers: Annotated[
         int | None,
         typer.Option(
@@ -113,7 +126,21 @@ class Sought:
         crew = {"workers": self.workers, "synchronous": self.synchronous, "time": self.time}
         begun = {"start": self.start, "start_counts": self.start_counts}
         how = {"penalty": self.penalty, "noise": self.noise, "clock": self.clock}
-        return {**self.restricted.of(bench), **how, **crew, **begun}
+        ladder = {"fidelities": _fidelities(self.fidelities), "from_scratch": self.from_scratch}
+        return {**self.restricted.of(bench), **how, **ladder, **crew, **begun}
+
+
+def _fidelities(text: str | None) -> dict[int, str] | None:
+    """Read epochs and the metrics after them; nothing is what the benchmark has."""
+    if text is None:
+        return None
+    found = {}
+    for part in () if text == "none" else text.split(","):
+        epochs, equals, name = part.partition("=")
+        if not equals or not epochs.strip().isdecimal():
+            raise typer.BadParameter(f"--fidelities {text!r}; write EPOCHS=METRIC, such as 4=accuracy@4,32=accuracy")
+        found[int(epochs)] = name.strip()
+    return found
 
 
 def parse_algorithms(names: str, settings: Sequence[str] | None) -> dict[str, Any]:
@@ -157,11 +184,13 @@ def _algorithm(name: str) -> AnyAlgorithm:
 
 def setting_of(bench: Benchmark, objective: SoughtLike, task: dict[str, Any]) -> Setting:
     """Check what is sought where, before anything long begins."""
+    from accelnas.search.fidelities import Fidelities
     from accelnas.search.objective import parse_sought
     from accelnas.search.problem import Setting
 
     complete, sought = parse_sought(bench, objective, task["subject_to"], task["penalty"], task["within"])
-    return Setting.of(complete, sought, task["within"], task["noise"], task["clock"])
+    ladder = Fidelities.of(complete, sought, task["fidelities"], task["from_scratch"])
+    return Setting.of(complete, sought, task["within"], task["noise"], task["clock"], ladder)
 
 
 @contextmanager

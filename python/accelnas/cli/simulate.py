@@ -131,6 +131,7 @@ def simulate(
         "seed": seed,
         "noise": options.noise,
         "clock": clock,
+        "fidelities": None if setting.fidelities is None else setting.fidelities.to_json(),
         "workers": options.workers,
         "synchronous": options.synchronous,
         "time": options.time,
@@ -153,7 +154,7 @@ def simulate(
     if as_json:
         typer.echo(json.dumps(report, indent=1))
     else:
-        print_standings(report, "" if clock is None else bench.metrics[clock].unit)
+        print_standings(report, setting.clock_unit)
     by: By = "evaluation" if options.workers is None and options.time is None else "time"
     write_plot(plot, partial(comparison.plot, exact=exact, by=by))
 

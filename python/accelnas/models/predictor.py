@@ -62,6 +62,10 @@ class Predictor(Protocol):
         """Give a benchmark with one more metric."""
         ...
 
+    def fidelities(self, metric: str) -> dict[int, str]:
+        """Give the metrics of fewer epochs."""
+        ...
+
     def importances(self, metric: str) -> Importances:
         """Say which variables decide a metric."""
         ...

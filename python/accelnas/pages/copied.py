@@ -28,7 +28,7 @@ def loaded(bench: Predictor) -> str:
 def simulated(comparison: Comparison) -> str:
     """Write the Python that makes runs again; what is of Python is left to be filled in."""
     plan = next(iter(comparison.values())).plan
-    setting, sought = plan.setting, plan.setting.sought
+    setting, sought, ladder = plan.setting, plan.setting.sought, plan.setting.fidelities
     lines = [f"bench = accelnas.load({loaded(setting.bench)})"]
     for name, known in _derived(plan).items():
         unit = f", unit={known['unit']!r}" if known["unit"] else ""
@@ -59,6 +59,8 @@ def simulated(comparison: Comparison) -> str:
         "penalty": sought.penalty,
         "noise": setting.noise or None,
         "clock": setting.clock,
+        "fidelities": None if ladder is None else dict(ladder.metrics),
+        "from_scratch": True if ladder is not None and ladder.from_scratch else None,
         **_overlapping(plan),
         "start": _start(plan) or None,
         "start_counts": False if plan.free else None,
@@ -102,6 +104,9 @@ def commanded(comparison: Comparison) -> str | None:
         words += ["--penalty", repr(sought.penalty)]
     words += ["--noise"] if setting.noise else []
     words += ["--clock", setting.clock] if setting.clock is not None else []
+    ladder = setting.fidelities
+    words += ["--fidelities", ",".join(f"{n}={name}" for n, name in ladder.metrics)] if ladder is not None else []
+    words += ["--from-scratch"] if ladder is not None and ladder.from_scratch else []
     for name, value in _overlapping(plan).items():
         words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
     for text in _start(plan):

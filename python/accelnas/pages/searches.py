@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from accelnas.search.fidelities import Fidelities
     from accelnas.search.problem import Setting
     from accelnas.search.runs import Comparison, Plan, Runs, Summary
     from accelnas.search.start import Start
@@ -117,8 +118,13 @@ def _task(comparison: Comparison, level: float, threads: int | None) -> dict[str
 
 
 def _clock(plan: Plan) -> str:
-    name = str(plan.setting.clock)
-    return labelled(name, plan.setting.bench.metrics[name].unit)
+    return labelled(str(plan.setting.clock), plan.setting.clock_unit)
+
+
+def _fidelities(fidelities: Fidelities) -> str:
+    """Say which epochs there are, and what more of them cost."""
+    each = ", ".join(f"{name} after {epochs} epochs" for epochs, name in fidelities.metrics)
+    return each + ("; every training from scratch" if fidelities.from_scratch else "; trainings go on")
 
 
 def _measures(setting: Setting, proven: bool) -> list[_Measure]:
@@ -246,6 +252,7 @@ def _facts(plan: Plan) -> list[list[str]]:
         ("restricted to", within),
         ("evaluations", "simulated measurements" if setting.noise else "predictions"),
         ("clock", "" if setting.clock is None else _clock(plan)),
+        ("fidelities", "" if setting.fidelities is None else _fidelities(setting.fidelities)),
         ("budget", f"{plan.budget:,} evaluations a run"),
         ("seed", str(plan.seed)),
         ("workers", "" if plan.workers is None else _workers(plan.workers)),

@@ -2,7 +2,9 @@
 
 from accelnas.search.algorithms import (
     ALGORITHMS,
+    Asha,
     GradientAscent,
+    Hyperband,
     LocalSearch,
     Moead,
     Nsga2,
@@ -16,14 +18,17 @@ from accelnas.search.algorithms import (
 from accelnas.search.history import History
 from accelnas.search.objective import FunctionObjective
 from accelnas.search.optimizer import Optimizer, native
-from accelnas.search.protocol import AskTell, ManyRuns, Task
+from accelnas.search.protocol import AskTell, AskTellEpochs, ManyRuns, Task
 
 __all__ = [
     "ALGORITHMS",
+    "Asha",
     "AskTell",
+    "AskTellEpochs",
     "FunctionObjective",
     "GradientAscent",
     "History",
+    "Hyperband",
     "LocalSearch",
     "ManyRuns",
     "Moead",

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALGORITHMS",
+    "Asha",
     "GradientAscent",
+    "Hyperband",
     "LocalSearch",
     "Moead",
     "NativeAlgorithm",
@@ -216,21 +218,60 @@ class GradientAscent:
 
 @dataclass(frozen=True)
 class SuccessiveHalving:
-    """Successive halving (Jamieson and Talwalkar 2016) over repeated noisy measurements, bracket after bracket.
+    """Successive halving (Jamieson and Talwalkar 2016) over fidelities, bracket after bracket.
 
-    A run stands for the architecture with the best mean of the most measurements.
+    Where the objective has no fidelities, over repeated noisy measurements: a run stands for the architecture with the
+    best mean of the most measurements.
 
     Attributes
     ----------
     initial : int
-        Random architectures of a bracket, measured once each.
+        Random architectures of a bracket, trained for the fewest epochs, or measured once each.
     reduction : int
-        One in so many goes on, and is measured until it has so many times the measurements.
+        One in so many goes on: to the next rung, as for `Hyperband`, or until it has so many times the measurements.
     """
 
     initial: int = 27
     reduction: int = 3
     kind: ClassVar[str] = "successive_halving"
+
+
+@dataclass(frozen=True)
+class Hyperband:
+    """Hyperband (Li, Jamieson, DeSalvo, Rostamizadeh and Talwalkar 2018): brackets of successive halving, in turn.
+
+    Each rung has at least `reduction` times the epochs of the one below; fidelities in between are left out. Of K rungs
+    the bracket with s promotions has K reduction^s / (s + 1) architectures, rounded up. A worker for which a bracket
+    has nothing begins the next one (Falkner, Klein and Hutter 2018).
+
+    Attributes
+    ----------
+    reduction : int
+        One in so many goes on to the next rung.
+    brackets : int or None
+        Brackets, those with the most promotions first; one a rung by default.
+    """
+
+    reduction: int = 3
+    brackets: int | None = None
+    kind: ClassVar[str] = "hyperband"
+
+
+@dataclass(frozen=True)
+class Asha:
+    """ASHA, asynchronous successive halving (Li et al. 2020): promotes whenever a worker is free, and never waits.
+
+    Rungs are those of `Hyperband`. What is among the best of its rung, one in `reduction` of all that have ended there,
+    goes on, from the highest rung that has such; else a random architecture begins.
+
+    Attributes
+    ----------
+    reduction : int
+        One in so many goes on to the next rung.
+    """
+
+    reduction: int = 4
+    kind: ClassVar[str] = "asha"
 
 
 NativeAlgorithm: TypeAlias = (
@@ -244,6 +285,8 @@ NativeAlgorithm: TypeAlias = (
     | Reinforce
     | GradientAscent
     | SuccessiveHalving
+    | Hyperband
+    | Asha
 )
 _CLASSES: tuple[type[NativeAlgorithm], ...] = (
     RandomSearch,
@@ -256,8 +299,14 @@ _CLASSES: tuple[type[NativeAlgorithm], ...] = (
     Reinforce,
     GradientAscent,
     SuccessiveHalving,
+    Hyperband,
+    Asha,
 )
 ALGORITHMS: Mapping[str, type[NativeAlgorithm]] = MappingProxyType({c.kind: c for c in _CLASSES})
+
+
+MULTI_FIDELITY = (SuccessiveHalving, Hyperband, Asha)
+"""Those that ask for other fidelities than the whole training."""
 
 
 def native_algorithm(algorithm: str | NativeAlgorithm) -> NativeAlgorithm:
@@ -290,10 +339,10 @@ def _setting(entry: Field[Any], value: object) -> object:
     """Give a setting as JSON has it: what that would turn into another type is refused, by its name."""
     if isinstance(entry.default, bool) or isinstance(value, bool):
         accepted = isinstance(entry.default, bool) and isinstance(value, bool)
-    elif isinstance(entry.default, int):
-        return check_whole(entry.name, value, 0, _LARGEST)
     elif entry.default is None and value is None:
         return None
+    elif isinstance(entry.default, int) or entry.type == "int | None":
+        return check_whole(entry.name, value, 0, _LARGEST)
     elif entry.default is None or isinstance(entry.default, float):
         return check_number(entry.name, value)
     else:

@@ -48,13 +48,16 @@ class History(Tabled):
         Simulated cost up to and including each evaluation, in the unit of the clock's metric.
     improvements : int64 array
         Positions of the evaluations that were the best so far; of several objectives those that nothing before
-        dominated. Where an algorithm says what it recommends, as `SuccessiveHalving` does, its recommendations.
+        dominated. With fidelities, the best of the most epochs so far. Where an algorithm says what it recommends, as
+        `SuccessiveHalving` does of repeated measurements, its recommendations.
     improved_at : int64 array
         After how many evaluations each of them was.
     improved_scores : float64 array (k, m)
         Their scores as people read them; of a recommendation what the algorithm thinks of it, such as a mean.
     seed : int
         The run's seed.
+    epochs : int64 array (n,) or None
+        Epochs of each evaluation, where the objective has fidelities: its values and scores are those after so many.
     """
 
     architectures: Rows
@@ -66,6 +69,7 @@ class History(Tabled):
     improved_scores: NDArray[np.float64]
     seed: int
     setting: Setting
+    epochs: NDArray[np.int64] | None = None
 
     def __repr__(self) -> str:
         sought, found = self.setting.sought, f"{len(self.front)} points"
@@ -80,6 +84,8 @@ class History(Tabled):
     @property
     def best_values(self) -> NDArray[np.float64]:
         """Best value so far after each evaluation, float64 (n,); NaN before the first feasible architecture.
+
+        With fidelities that of the most epochs so far: it may be worse than that of fewer epochs before.
 
         Raises
         ------
@@ -201,6 +207,8 @@ class History(Tabled):
         }
         if self.setting.sought.formulation is not None:
             columns["score"] = self.scores[:, 0]
+        if self.epochs is not None:
+            columns["epochs"] = self.epochs
         if self.times is not None:
             columns["time"] = self.times
         return pl.DataFrame(columns)

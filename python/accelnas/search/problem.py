@@ -11,6 +11,7 @@ from accelnas import _core
 from accelnas.errors import MetricError, SearchError
 from accelnas.exact.objectives import parse_within
 from accelnas.plots.style import label
+from accelnas.search.fidelities import EPOCHS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from accelnas.exact.objectives import Within
     from accelnas.models.predictor import Predictor
+    from accelnas.search.fidelities import Fidelities
     from accelnas.search.objective import Sought
     from accelnas.space import Rows
 
@@ -43,7 +45,9 @@ class Setting:
     noise : bool
         Whether evaluations are simulated measurements.
     clock : str or None
-        Metric that is the cost of an evaluation.
+        Metric that is the cost of an evaluation, or ``"epochs"`` where there are fidelities.
+    fidelities : Fidelities or None
+        The objective after fewer epochs.
     """
 
     bench: Predictor
@@ -51,17 +55,27 @@ class Setting:
     allowed: tuple[tuple[int, ...], ...]
     noise: bool = False
     clock: str | None = None
+    fidelities: Fidelities | None = None
 
     @classmethod
-    def of(cls, bench: Predictor, sought: Sought, within: Within | None, noise: bool, clock: str | None) -> Setting:
+    def of(
+        cls,
+        bench: Predictor,
+        sought: Sought,
+        within: Within | None,
+        noise: bool,
+        clock: str | None,
+        fidelities: Fidelities | None = None,
+    ) -> Setting:
         """Check everything that needs no search."""
-        if clock is not None and clock not in bench.metrics:
-            raise MetricError(f'unknown metric "{clock}" for the clock; the metrics are {", ".join(bench.metrics)}')
-        setting = cls(bench, sought, parse_within(bench.space, within), noise, clock)
-        if not setting.is_native and (noise or clock is not None):
+        clocks = (*bench.metrics, *(() if fidelities is None else (EPOCHS,)))
+        if clock is not None and clock not in clocks:
+            raise MetricError(f'unknown metric "{clock}" for the clock; the metrics are {", ".join(clocks)}')
+        setting = cls(bench, sought, parse_within(bench.space, within), noise, clock, fidelities)
+        if not setting.is_native and (noise or clock is not None or fidelities is not None):
             raise SearchError(
-                "noise and a clock need metrics that surrogates predict; the objective is a function, or has metrics "
-                "that expressions evaluate: leave noise and clock out"
+                "noise, a clock and fidelities need metrics that surrogates predict; the objective is a function, or "
+                "there are metrics that expressions evaluate: leave them out"
             )
         return setting
 
@@ -74,13 +88,34 @@ class Setting:
     @property
     def clock_label(self) -> str:
         """Name of the clock, with its unit; nothing without one."""
-        return "" if self.clock is None else label(self.clock, self.bench.metrics[self.clock].unit)
+        return "" if self.clock is None else label(self.clock, self.clock_unit)
+
+    @property
+    def clock_unit(self) -> str:
+        """Unit of the clock; nothing of epochs."""
+        return "" if self.clock is None or self._counts_epochs else self.bench.metrics[self.clock].unit
+
+    @property
+    def _counts_epochs(self) -> bool:
+        """Whether epochs are the clock."""
+        return self.fidelities is not None and self.clock == EPOCHS
+
+    @property
+    def clock_metric(self) -> str | None:
+        """Metric that is the clock, where one is."""
+        return None if self._counts_epochs else self.clock
 
     @property
     def is_native(self) -> bool:
         """Whether the core evaluates architectures by itself."""
-        columns = [*self.sought.columns, *([] if self.clock is None else [self.clock])]
-        return self.sought.function is None and all(self.bench.metrics[name].exact for name in columns)
+        return self.sought.function is None and all(self.bench.metrics[name].exact for name in self.metrics)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Metrics that an evaluation may give: those sought, the clock, and the fidelities."""
+        clock = [] if self.clock_metric is None else [self.clock_metric]
+        rungs = [] if self.fidelities is None else [name for _, name in self.fidelities.metrics]
+        return tuple(dict.fromkeys([*self.sought.columns, *clock, *rungs]))
 
     @property
     def is_restricted(self) -> bool:
@@ -92,20 +127,30 @@ class Setting:
         """Prepare the problem for the core, without anything that gives values."""
         return self._other(None)
 
-    def problem(self, threads: int | None) -> _core.Problem:
-        """Prepare the problem for the core."""
+    def problem(self, threads: int | None, lower: bool = True) -> _core.Problem:
+        """Prepare the problem for the core; without lower fidelities, whole trainings alone."""
         if not self.is_native:
             return self._other(self._evaluate)
         objective, columns, allowed = self.sought.to_core(), self.sought.columns, self._restriction()
         position = self.bench._core.position
-        metrics = [position(name) for name in columns] + ([] if self.clock is None else [position(self.clock)])
+        clock = [] if self.clock_metric is None else [position(self.clock_metric)]
+        metrics = [position(name) for name in columns] + clock
+        rungs = None
+        if self.fidelities is not None:
+            ladder, whole = self.fidelities if lower else self.fidelities.top, columns[0]
+            fewer = [
+                [position(name if column == whole else column) for column in columns] + clock
+                for _, name in ladder.metrics[:-1]
+            ]
+            rungs = (list(ladder.epochs), fewer, not ladder.from_scratch, self._counts_epochs)
         return _core.Problem.modelled(
             self.bench._core,
             metrics,
             objective,
             allowed,
             noisy=len(columns) if self.noise else 0,
-            clock=self.clock is not None,
+            clock=bool(clock),
+            fidelities=rungs,
             threads=threads,
         )
 

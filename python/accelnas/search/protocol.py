@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Values: TypeAlias = NDArray[np.float64]
 
-__all__ = ["AskTell", "ManyRuns", "Task", "UserAlgorithm", "begin"]
+__all__ = ["AskTell", "AskTellEpochs", "ManyRuns", "Task", "UserAlgorithm", "begin"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,9 @@ class Task:
         Number of evaluations; what is asked beyond it is not evaluated.
     seed : int
         0 to 2**63 - 1, another one for every run: the only source of chance that keeps a run reproducible.
+    epochs : tuple of int
+        Epochs after which the objective may be asked for, ascending, the whole training last; none where it has no
+        fidelities. An algorithm that says nothing of epochs gets whole trainings.
     start : uint8 array (n, variables), optional
         Architectures to ask for first. An algorithm is given some only if it says that it does so: what it makes has an
         attribute ``takes_start`` that is true.
@@ -61,6 +64,7 @@ class Task:
     budget: int
     seed: int
     start: Rows | None = field(default=None, compare=False)
+    epochs: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.objectives:
@@ -98,6 +102,22 @@ class AskTell(Protocol):
 
 
 @runtime_checkable
+class AskTellEpochs(Protocol):
+    """One run of an algorithm that says after how many epochs it wants the objective, as `Task.epochs` allows.
+
+    A generator may yield such pairs, too. All that a run asks for is pairs, or nothing is.
+    """
+
+    def ask(self) -> tuple[Rows, NDArray[np.int64]]:
+        """Give the architectures to evaluate next, and the epochs of each: (n, variables) and (n,)."""
+        ...
+
+    def tell(self, archs: Rows, values: Values, epochs: NDArray[np.int64]) -> None:
+        """Take the values of what was asked, after these epochs."""
+        ...
+
+
+@runtime_checkable
 class ManyRuns(Protocol):
     """Many runs of an algorithm at once, for those that are fast in batches only."""
 
@@ -113,7 +133,9 @@ class ManyRuns(Protocol):
 if TYPE_CHECKING:
     UserAlgorithm: TypeAlias = (
         Callable[[Task], AskTell]
+        | Callable[[Task], AskTellEpochs]
         | Callable[[Task], Generator[Rows, Values, Any]]
+        | Callable[[Task], Generator[tuple[Rows, NDArray[np.int64]], Values, Any]]
         | Callable[[Sequence[Task]], ManyRuns]
     )
 else:
@@ -181,7 +203,7 @@ class _Generated:
     def ask(self) -> Rows:
         return self._next
 
-    def tell(self, archs: Rows, values: Values) -> None:  # noqa: ARG002 (it is what was asked)
+    def tell(self, archs: Rows, values: Values, epochs: Any = None) -> None:  # noqa: ARG002 (what was asked)
         try:
             self._next = self._generator.send(values)
         except StopIteration:

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use accelnas_core::memory::room;
 use accelnas_core::search::{
-    Algorithm, AlgorithmSpec, Cohort, Crews, Ended, Evaluate, Farm, Log, Modelled, Objective, Stream, Watch, Workers,
+    Algorithm, AlgorithmSpec, Cohort, Crews, Ended, Evaluate, Farm, Ladder, Log, Modelled, Objective, Stream, Watch,
+    Workers,
 };
 use accelnas_core::{Error, Result, search};
 use numpy::{PyReadonlyArray2, PyUntypedArrayMethods};
@@ -64,8 +65,11 @@ pub(crate) struct Problem {
 #[pymethods]
 impl Problem {
     /// Over metrics of a benchmark; the first `noisy` are measured, and the last is the cost where there is a clock.
+    /// Fidelities are epochs, ascending, the metrics of all but the last, whether trainings go on from what has ended, and
+    /// whether epochs are the cost.
     #[staticmethod]
-    #[pyo3(signature = (benchmark, metrics, objective, allowed = None, *, noisy = 0, clock = false, threads = None))]
+    #[pyo3(signature = (benchmark, metrics, objective, allowed = None, *, noisy = 0, clock = false, fidelities = None,
+        threads = None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn modelled(
         py: Python<'_>,
@@ -75,13 +79,17 @@ impl Problem {
         allowed: Option<Vec<Vec<u8>>>,
         noisy: usize,
         clock: bool,
+        fidelities: Option<(Vec<u32>, Vec<Vec<usize>>, bool, bool)>,
         threads: Option<usize>,
     ) -> PyResult<Problem> {
         let columns = metrics.len() - usize::from(clock);
         let core = detached(py, usize::MAX, threads, |run| {
             let objective = Objective::from_json(objective, columns)?;
-            let modelled = Modelled::new(benchmark.core.clone(), metrics, noisy, run)?;
-            search::Problem::modelled(modelled, clock, objective, allowed)
+            let modelled = |metrics| Modelled::new(benchmark.core.clone(), metrics, noisy, run);
+            let problem = search::Problem::modelled(modelled(metrics)?, clock, objective, allowed)?;
+            let Some((epochs, lower, resumes, is_clock)) = fidelities else { return Ok(problem) };
+            let lower = lower.into_iter().map(modelled).collect::<Result<_>>()?;
+            problem.laddered(Ladder::new(epochs, lower, resumes, is_clock)?)
         })?;
         Ok(Problem { core: Arc::new(core), columns })
     }
@@ -197,6 +205,7 @@ impl Problem {
         out.set_item("rows", Wide(joined(logs, |log| &log.rows), self.core.space.width()))?;
         out.set_item("scores", self.wide(joined(logs, |log| &log.scores)))?;
         out.set_item("values", Wide(joined(logs, |log| &log.values), self.columns))?;
+        out.set_item("epochs", Flat(joined(logs, |log| &log.epochs).into_iter().map(u64::from).collect()))?;
         out.set_item("times", Flat(joined(logs, |log| &log.times)))?;
         out.set_item("time", Flat(logs.iter().map(|log| log.time).collect()))?;
         out.set_item("done", Flat(logs.iter().map(|log| log.done).collect()))?;
@@ -311,11 +320,12 @@ impl Runs {
         Ok(Runs { problem, going: Some((cohort, crews)) })
     }
 
-    /// Evaluates and logs rows of positions among the allowed choices, so many a run; gives what ended: rows, scores
-    /// (n, scores), and how many of each run. Without workers that is what was asked.
+    /// Evaluates and logs rows of positions among the allowed choices, so many a run, and with fidelities a last column of
+    /// rungs; gives what ended: rows, scores (n, scores), and how many of each run. Without workers that is what was
+    /// asked.
     fn advance<'py>(&mut self, rows: Rows<'py>, asked: Vec<usize>) -> PyResult<(Wide<u8>, Wide<f64>, Flat<u64>)> {
         let problem = self.problem.get();
-        let width = problem.core.space.width();
+        let width = problem.core.asked_width();
         let bytes = row_numbers(&rows, width, "variables", "the space")?;
         let (cohort, crews) = self.going.as_mut().ok_or_else(finished)?;
         let ended = rows.py().detach(|| match crews {

@@ -94,7 +94,7 @@ def run_part(
 ) -> Logs:
     """Make some runs of a plan in this process."""
     tell = report or (lambda *_: None)
-    problem = plan.setting.problem(threads)
+    problem = plan.problem(threads)
     if plan.is_native:
         spec = to_spec(plan.algorithm)
         made = problem.run(

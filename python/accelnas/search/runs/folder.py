@@ -14,6 +14,7 @@ from accelnas.errors import FileError, MissingExtraError
 from accelnas.exact.artifacts import BUNDLED, described
 from accelnas.exact.formulations import formulation_from_json
 from accelnas.search.algorithms import ALGORITHMS
+from accelnas.search.fidelities import Fidelities
 from accelnas.search.objective import FunctionObjective, parse_sought
 from accelnas.search.problem import Setting
 from accelnas.search.runs.comparison import Comparison
@@ -150,7 +151,8 @@ def _setting(bench: Predictor, content: Mapping[str, Any]) -> Setting:
     elif sought["formulation"] is not None:
         objectives = formulation_from_json(sought["formulation"], "formulation")
     bench, parsed = parse_sought(bench, objectives, sought["constraints"], sought["penalty"], within)
-    return Setting.of(bench, parsed, within, *content["evaluation"])
+    noise, clock = content["evaluation"]
+    return Setting.of(bench, parsed, within, noise, clock, Fidelities.from_json(content["fidelities"]))
 
 
 def _plan(setting: Setting, content: Mapping[str, Any], runs: int) -> Plan:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,6 +43,8 @@ class Logs:
         Simulated cost of each run as a whole.
     done : int64 array (runs,)
         Evaluations of each run as a whole: its budget, or fewer where its time ended.
+    epochs : int64 array (n,)
+        Epochs of each improvement; empty without fidelities.
     """
 
     lengths: NDArray[np.int64]
@@ -52,6 +54,7 @@ class Logs:
     times: NDArray[np.float64]
     time: NDArray[np.float64]
     done: NDArray[np.int64]
+    epochs: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     @classmethod
     def of(cls, found: Mapping[str, NDArray[Any]]) -> Logs:
@@ -65,6 +68,7 @@ class Logs:
             found["times"],
             found["time"],
             found["done"].astype(np.int64),
+            found["epochs"].astype(np.int64),
         )
 
     @classmethod
@@ -108,6 +112,8 @@ class Logs:
         else:
             columns["architecture"] = space.format(self.rows)
         columns |= {f"score {label}": self.scores[:, i] for i, label in enumerate(labels)}
+        if len(self.epochs):
+            columns["epochs"] = self.epochs
         if len(self.times):
             columns |= {"time": self.times, "time of the run": self.time[run]}
         return pl.DataFrame(columns)
@@ -151,4 +157,7 @@ class Logs:
             frame.get_column("time").to_numpy() if has_clock else np.empty(0),
             time,
             done,
+            frame.get_column("epochs").to_numpy().astype(np.int64)
+            if "epochs" in frame.columns
+            else np.empty(0, np.int64),
         )

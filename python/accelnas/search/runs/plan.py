@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from accelnas import _core
 from accelnas.errors import SearchError
 from accelnas.exact.artifacts import described
-from accelnas.search.algorithms import ALGORITHMS, NativeAlgorithm, native_algorithm
+from accelnas.search.algorithms import ALGORITHMS, MULTI_FIDELITY, NativeAlgorithm, native_algorithm
 
 if TYPE_CHECKING:
     from accelnas.search.problem import Setting
@@ -100,14 +100,17 @@ class Plan:
         """Whether the core has the algorithm."""
         return isinstance(self.algorithm, tuple(ALGORITHMS.values()))
 
+    def problem(self, threads: int | None) -> _core.Problem:
+        """Prepare the problem for the core; an algorithm that asks for whole trainings alone needs no other metrics."""
+        return self.setting.problem(threads, not self.is_native or isinstance(self.algorithm, MULTI_FIDELITY))
+
     def described(self) -> dict[str, Any]:
         """Give all that a run depends on but its number, as plain data.
 
         A function of Python is known by its name alone: rename it when it changes.
         """
         setting, function = self.setting, self.setting.sought.function
-        clock = () if setting.clock is None else (setting.clock,)
-        metrics = [] if function is not None else [*setting.sought.columns, *clock]
+        metrics = [] if function is not None else setting.metrics
         return {
             "accelnas": _core.__version__,
             "space": setting.bench.space.sha256,
@@ -115,6 +118,7 @@ class Plan:
             "sought": setting.sought.to_json() | {"function": None if function is None else _name(function.function)},
             "within": setting.within(),
             "evaluation": [setting.noise, setting.clock],
+            "fidelities": None if setting.fidelities is None else setting.fidelities.to_json(),
             "algorithm": [self.label, getattr(self.algorithm, "kind", None), _settings(self.algorithm)],
             "runs": [self.budget, self.seed],
             "workers": None if self.workers is None else asdict(self.workers),

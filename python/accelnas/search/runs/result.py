@@ -109,6 +109,8 @@ class Runs(Tabled):
     def best_values(self) -> Floats:
         """Best value that each run saw so far, float64 (runs, budget); NaN before the first feasible architecture.
 
+        With fidelities that of the most epochs so far, so it may fall where a run goes on to more of them.
+
         Raises
         ------
         SearchError
@@ -135,7 +137,8 @@ class Runs(Tabled):
         -------
         float64 array (runs, k)
             In the objective's unit; 0 where the optimum was found, NaN before the first feasible architecture. With
-            noise, that of the architecture that looked best.
+            noise, that of the architecture that looked best; with fidelities, that which the architecture with the best
+            value after the most epochs so far would have after all of them.
 
         Raises
         ------

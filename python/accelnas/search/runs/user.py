@@ -39,11 +39,11 @@ class Driver(Protocol):
         """Whether runs ask for the architectures that they begin with."""
         ...
 
-    def ask(self, run: int) -> Rows:
-        """Give what a run wants to have evaluated; runs are asked in their order."""
+    def ask(self, run: int) -> Any:
+        """Give what a run wants to have evaluated, with epochs or without; runs are asked in their order."""
         ...
 
-    def tell(self, rows: list[Rows], values: list[Values]) -> None:
+    def tell(self, rows: list[Rows], values: list[Values], epochs: list[NDArray[np.int64]]) -> None:
         """Take the values of what was asked, none for runs that are over."""
         ...
 
@@ -52,7 +52,8 @@ class Each:
     """Runs of their own, as `AskTell` or generators."""
 
     def __init__(self, algorithm: UserAlgorithm, tasks: Sequence[Task]) -> None:
-        self._runs = [begin(algorithm, task) for task in tasks]
+        self._runs: list[Any] = [begin(algorithm, task) for task in tasks]
+        self._says_epochs = [False] * len(tasks)
 
     @property
     def is_asynchronous(self) -> bool:
@@ -64,15 +65,17 @@ class Each:
         """Whether the algorithm says so."""
         return bool(getattr(self._runs[0], "takes_start", False))
 
-    def ask(self, run: int) -> Rows:
+    def ask(self, run: int) -> Any:
         """Ask one run."""
-        return self._runs[run].ask()
+        asked = self._runs[run].ask()
+        self._says_epochs[run] = isinstance(asked, tuple)
+        return asked
 
-    def tell(self, rows: list[Rows], values: list[Values]) -> None:
+    def tell(self, rows: list[Rows], values: list[Values], epochs: list[NDArray[np.int64]]) -> None:
         """Tell run after run."""
-        for run, own, told in zip(self._runs, rows, values, strict=True):
-            if len(own):
-                run.tell(own, told)
+        for i, run in enumerate(self._runs):
+            if len(rows[i]):
+                run.tell(rows[i], values[i], *([epochs[i]] if self._says_epochs[i] else []))
 
 
 class Together:
@@ -97,7 +100,7 @@ class Together:
         rows: Rows = self._asked[run]
         return rows
 
-    def tell(self, rows: list[Rows], values: list[Values]) -> None:
+    def tell(self, rows: list[Rows], values: list[Values], epochs: list[NDArray[np.int64]]) -> None:  # noqa: ARG002
         """Tell all runs."""
         self._many.tell(np.stack(rows), np.stack(values))
 
@@ -116,7 +119,9 @@ def run_user(
     sought = plan.setting.sought
     start = None if plan.start is None else space.encode(plan.setting.bench.space.decode(plan.start.rows))
     seeds = [_core.run_seed(plan.seed, run) for run in range(first, last)]
-    tasks = [Task(space, sought.directions, plan.budget, seed, start) for seed in seeds]
+    fidelities = plan.setting.fidelities
+    ladder = () if fidelities is None else fidelities.epochs
+    tasks = [Task(space, sought.directions, plan.budget, seed, start, ladder) for seed in seeds]
     many = getattr(plan.algorithm, "many", None)
     driver: Driver = Each(plan.algorithm, tasks) if many is None else Together(many(tasks), len(tasks))
     if start is not None and not driver.takes_start:
@@ -137,12 +142,16 @@ def run_user(
         rows, scores, counts = runs.advance(np.concatenate(asked), [len(own) for own in asked])
         if not len(rows) and not any(map(len, asked)):
             return runs.finish()
-        done, best = done + len(rows), max(best, float(scores[:, 0].max(initial=-np.inf)))
-        report(done, best)
         told = scores * sought.signs
         told = told[:, 0] if len(sought.signs) == 1 else told
-        ends = np.cumsum(counts)[:-1].astype(np.int64)
-        driver.tell(np.split(rows, ends), np.split(told, ends))
+        ends, width = np.cumsum(counts)[:-1].astype(np.int64), len(space.variables)
+        # the last column is of rungs, where there are any
+        epochs = np.array(ladder, np.int64)[rows[:, width]] if ladder else np.empty(len(rows), np.int64)
+        archs = np.ascontiguousarray(rows[:, :width])
+        whole = scores[epochs == ladder[-1], 0] if ladder else scores[:, 0]
+        done, best = done + len(rows), max(best, float(whole.max(initial=-np.inf)))
+        report(done, best)
+        driver.tell(np.split(archs, ends), np.split(told, ends), np.split(epochs, ends))
 
 
 class Waiting:
@@ -150,7 +159,7 @@ class Waiting:
 
     def __init__(self, plan: Plan, space: Space, driver: Driver, runs: int) -> None:
         self._plan, self._space, self._driver = plan, space, driver
-        nothing = np.empty((0, len(space.variables)), np.uint8)
+        nothing = np.empty((0, len(space.variables) + (plan.setting.fidelities is not None)), np.uint8)
         self._rows, self._left = [nothing] * runs, [plan.budget] * runs
 
     def next(self, run: int, idle: int | None, one_by_one: bool) -> Rows:
@@ -164,8 +173,9 @@ class Waiting:
         return started
 
 
-def checked(plan: Plan, space: Space, rows: Any) -> Rows:
-    """Refuse what is no array of architectures."""
+def checked(plan: Plan, space: Space, asked: Any) -> Rows:
+    """Refuse what is no array of architectures; with fidelities, give their rungs as a last column."""
+    rows, epochs = asked if isinstance(asked, tuple) and len(asked) == 2 else (asked, None)
     found, variables = np.asarray(rows), space.variables
     if found.ndim == 2 and not len(found):
         raise SearchError(f"{plan.label} asked for nothing before the budget was spent; let it go on for ever")
@@ -176,4 +186,18 @@ def checked(plan: Plan, space: Space, rows: Any) -> Rows:
         )
     checked_rows: Rows = np.ascontiguousarray(found)
     space.check(checked_rows)
-    return checked_rows
+    fidelities = plan.setting.fidelities
+    if fidelities is None and epochs is not None:
+        raise SearchError(
+            f"{plan.label} asked for epochs, the objective has no fidelities; ask for architectures alone"
+        )
+    if fidelities is None:
+        return checked_rows
+    ladder = np.array(fidelities.epochs)
+    wanted = np.full(len(found), ladder[-1]) if epochs is None else np.asarray(epochs)
+    if wanted.shape != (len(found),) or not np.isin(wanted, ladder).all():
+        raise SearchError(
+            f"{plan.label} asked for {len(found)} architectures after {wanted.tolist()} epochs; choose for each one of "
+            f"{', '.join(map(str, fidelities.epochs))}"
+        )
+    return np.column_stack([checked_rows, np.searchsorted(ladder, wanted).astype(np.uint8)])

@@ -14,6 +14,7 @@ pub use algorithms::spec::AlgorithmSpec;
 pub use problem::brief::Brief;
 pub use problem::definition::Problem;
 pub use problem::evaluate::{Evaluate, Modelled};
+pub use problem::ladder::Ladder;
 pub use problem::objective::{Objective, is_feasible};
 pub use problem::stream::Stream;
 pub use quality::indicators::{hypervolumes, igd_plus};

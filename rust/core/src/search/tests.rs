@@ -205,6 +205,7 @@ fn what_can_not_be_done_is_refused() {
         (&plain, SEVERAL[2], 10, "moead needs several objectives, there is 1"),
         (&limited, SINGLE[5], 10, "reinforce weighs scores"),
         (&plain, r#"{"kind": "successive_halving", "initial": 9, "reduction": 3}"#, 10, "turn noise on"),
+        (&plain, r#"{"kind": "asha", "reduction": 3}"#, 10, "asha needs fidelities"),
         (&plain, SINGLE[0], 0, "the budget is 0 evaluations"),
     ] {
         let message = spec(algorithm).unwrap().brief(problem, budget, &[]).unwrap_err().to_string();

@@ -11,9 +11,16 @@ use crate::threads::Run;
 #[serde(deny_unknown_fields)]
 pub struct HalvingSettings {
     /// Random architectures of a bracket.
-    initial: usize,
-    /// One in so many goes on to the next rung, with so many times the measurements.
-    reduction: usize,
+    pub(crate) initial: usize,
+    /// One in so many goes on to the next rung; of measurements to one with so many times as many.
+    pub(crate) reduction: usize,
+}
+
+impl HalvingSettings {
+    pub(crate) fn check(&self) -> Result<()> {
+        require_within("initial", self.initial, 2..=4096)?;
+        require_within("reduction", self.reduction, 2..=1 << 20)
+    }
 }
 
 /// An architecture and its measurements in this bracket.
@@ -43,8 +50,7 @@ pub(crate) struct Halving {
 
 impl Halving {
     pub(crate) fn new(settings: &HalvingSettings, sampler: Sampler) -> Result<Halving> {
-        require_within("initial", settings.initial, 2..=4096)?;
-        require_within("reduction", settings.reduction, 2..=1 << 20)?;
+        settings.check()?;
         let (settings, candidates) = (*settings, Vec::new());
         let mut new = Halving { settings, sampler, candidates, repeats: 1, best: None, has_changed: false };
         new.open();

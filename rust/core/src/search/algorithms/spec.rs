@@ -7,8 +7,11 @@ use serde::Deserialize;
 use crate::error::{Error, Result};
 use crate::search::algorithms::algorithm::Algorithm;
 use crate::search::algorithms::annealing::{Annealing, AnnealingSettings};
+use crate::search::algorithms::asha::{Asha, AshaSettings};
+use crate::search::algorithms::brackets::{Brackets, HyperbandSettings};
 use crate::search::algorithms::decomposition::{Decomposition, DecompositionSettings};
 use crate::search::algorithms::evolution::{Evolution, EvolutionSettings};
+use crate::search::algorithms::full::AtFull;
 use crate::search::algorithms::gradient::{GradientAscent, GradientSettings};
 use crate::search::algorithms::halving::{Halving, HalvingSettings};
 use crate::search::algorithms::local::{LocalSearch, LocalSettings};
@@ -37,6 +40,8 @@ pub enum AlgorithmSpec {
     Reinforce(ReinforceSettings),
     GradientAscent(GradientSettings),
     SuccessiveHalving(HalvingSettings),
+    Hyperband(HyperbandSettings),
+    Asha(AshaSettings),
 }
 
 impl AlgorithmSpec {
@@ -56,12 +61,19 @@ impl AlgorithmSpec {
             AlgorithmSpec::Reinforce(_) => "reinforce",
             AlgorithmSpec::GradientAscent(_) => "gradient_ascent",
             AlgorithmSpec::SuccessiveHalving(_) => "successive_halving",
+            AlgorithmSpec::Hyperband(_) => "hyperband",
+            AlgorithmSpec::Asha(_) => "asha",
         }
     }
 
     /// Whether its runs say themselves which architecture they stand for, rather than the best one told.
-    pub(crate) fn recommends(&self) -> bool {
-        matches!(self, AlgorithmSpec::SuccessiveHalving(_))
+    pub(crate) fn recommends(&self, problem: &Problem) -> bool {
+        matches!(self, AlgorithmSpec::SuccessiveHalving(_)) && problem.ladder.is_none()
+    }
+
+    /// Whether it asks for other fidelities than the last.
+    fn takes_fidelities(&self) -> bool {
+        matches!(self, AlgorithmSpec::SuccessiveHalving(_) | AlgorithmSpec::Hyperband(_) | AlgorithmSpec::Asha(_))
     }
 
     /// What it is told of a problem; refuses what it can't do, before anything runs.
@@ -90,12 +102,18 @@ impl AlgorithmSpec {
                 "{name} weighs scores, and infeasible architectures have none without a penalty; give one"
             )));
         }
-        if !problem.is_noisy() && matches!(self, AlgorithmSpec::SuccessiveHalving(_)) {
-            return Err(Error::search(format!(
-                "{name} repeats measurements, and without noise all repeats agree; turn noise on"
-            )));
+        match self {
+            AlgorithmSpec::SuccessiveHalving(_) if problem.ladder.is_none() && !problem.is_noisy() => {
+                Err(Error::search(format!(
+                    "{name} repeats measurements where there are no fidelities, and without noise all repeats agree; \
+                     give fidelities, or turn noise on"
+                )))
+            }
+            AlgorithmSpec::Hyperband(_) | AlgorithmSpec::Asha(_) if problem.ladder.is_none() => Err(Error::search(
+                format!("{name} needs fidelities of its objective; give the metrics of fewer epochs"),
+            )),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// About how many bytes a run goes over from one time that it asks to the next, and how many architectures it asks
@@ -111,7 +129,7 @@ impl AlgorithmSpec {
     /// Starts a run.
     pub fn start(&self, brief: &Arc<Brief>, stream: Stream) -> Result<Box<dyn Algorithm>> {
         let sampler = Sampler::new(brief.clone(), stream);
-        Ok(match self {
+        let algorithm: Box<dyn Algorithm> = match self {
             AlgorithmSpec::RandomSearch {} => Box::new(RandomSearch { sampler }),
             AlgorithmSpec::LocalSearch(settings) => Box::new(LocalSearch::new(settings, sampler)?),
             AlgorithmSpec::RegularizedEvolution(settings) => Box::new(Evolution::new(settings, sampler)?),
@@ -121,7 +139,17 @@ impl AlgorithmSpec {
             AlgorithmSpec::Decomposition(settings) => Box::new(Decomposition::new(settings, sampler)?),
             AlgorithmSpec::Reinforce(settings) => Box::new(Reinforce::new(settings, sampler)?),
             AlgorithmSpec::GradientAscent(settings) => Box::new(GradientAscent::new(settings, sampler)?),
-            AlgorithmSpec::SuccessiveHalving(settings) => Box::new(Halving::new(settings, sampler)?),
+            AlgorithmSpec::SuccessiveHalving(settings) if brief.epochs.is_empty() => {
+                Box::new(Halving::new(settings, sampler)?)
+            }
+            AlgorithmSpec::SuccessiveHalving(settings) => Box::new(Brackets::halving(settings, sampler)?),
+            AlgorithmSpec::Hyperband(settings) => Box::new(Brackets::hyperband(settings, sampler)?),
+            AlgorithmSpec::Asha(settings) => Box::new(Asha::new(settings, sampler)?),
+        };
+        Ok(match brief.epochs.len() {
+            0 => algorithm,
+            _ if self.takes_fidelities() => algorithm,
+            n => Box::new(AtFull { inner: algorithm, width: brief.width(), rung: (n - 1) as u8 }),
         })
     }
 }

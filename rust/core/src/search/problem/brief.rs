@@ -23,6 +23,8 @@ pub struct Brief {
     changes: Vec<f64>,
     /// Number of scores of an architecture.
     pub(crate) scores: usize,
+    /// Epochs of the fidelities, ascending; none where there are no fidelities.
+    pub(crate) epochs: Vec<u32>,
     /// Number of evaluations.
     pub(crate) budget: u64,
     /// Architectures to begin with, in place of as many random ones.
@@ -36,7 +38,7 @@ pub struct Brief {
 impl Brief {
     pub(crate) fn new(
         cards: Vec<usize>,
-        scores: usize,
+        (scores, epochs): (usize, Vec<u32>),
         (budget, start): (u64, Vec<u8>),
         ruled: Option<Arc<Space>>,
         extension: Option<Arc<Extension>>,
@@ -52,7 +54,7 @@ impl Brief {
         }
         let cards = cards.iter().map(|&n| n as u16).collect();
         let changes = chances(free.len());
-        Ok(Arc::new(Brief { cards, free, changes, scores, budget, start, ruled, extension }))
+        Ok(Arc::new(Brief { cards, free, changes, scores, epochs, budget, start, ruled, extension }))
     }
 
     pub(crate) fn width(&self) -> usize {
@@ -224,7 +226,7 @@ mod tests {
     #[test]
     fn mutations_are_binomial_and_uniform() {
         for cards in [vec![2], vec![3, 1, 2], vec![4; 28]] {
-            let brief = Brief::new(cards.clone(), 1, (1, Vec::new()), None, None).unwrap();
+            let brief = Brief::new(cards.clone(), (1, Vec::new()), (1, Vec::new()), None, None).unwrap();
             let (n, trials) = (brief.free.len() as f64, 200_000);
             let mut sampler = Sampler::new(brief.clone(), Stream::new(1, 2));
             let (mut unchanged, mut of_each) = (0.0, vec![0.0; cards.len()]);

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use crate::error::{Error, Result};
 use crate::search::problem::brief::Brief;
 use crate::search::problem::evaluate::{Evaluate, Modelled};
+use crate::search::problem::ladder::Ladder;
 use crate::search::problem::multilinear::Extension;
 use crate::search::problem::objective::Objective;
 use crate::space::definition::Space;
@@ -19,6 +20,8 @@ pub struct Problem {
     evaluator: Evaluator,
     /// Whether the last column is the cost of an evaluation.
     pub(crate) has_clock: bool,
+    /// Fidelities of the objective, where it has any: what is asked for is an architecture and the byte of its rung.
+    pub(crate) ladder: Option<Ladder>,
     extension: OnceLock<Arc<Extension>>,
 }
 
@@ -66,7 +69,25 @@ impl Problem {
             Some(allowed) if space.has_rules() => (Arc::new(space.restricted(&allowed)?), None),
             allowed => (space, allowed),
         };
-        Ok(Problem { space, allowed, objective, evaluator, has_clock, extension: OnceLock::new() })
+        Ok(Problem { space, allowed, objective, evaluator, has_clock, ladder: None, extension: OnceLock::new() })
+    }
+
+    /// Gives the objective fidelities.
+    pub fn laddered(self, ladder: Ladder) -> Result<Problem> {
+        match self.objective.scores() {
+            1 => Ok(Problem { ladder: Some(ladder), ..self }),
+            n => Err(Error::search(format!("fidelities are of one objective, there are {n}; leave them out"))),
+        }
+    }
+
+    /// Bytes of what is asked for: an architecture, and its rung where there are fidelities.
+    pub fn asked_width(&self) -> usize {
+        self.space.width() + usize::from(self.ladder.is_some())
+    }
+
+    /// Whether evaluations have a cost.
+    pub(crate) fn has_costs(&self) -> bool {
+        self.has_clock || self.ladder.as_ref().is_some_and(|ladder| ladder.is_clock)
     }
 
     /// Whether measurements of one architecture may differ.
@@ -81,7 +102,9 @@ impl Problem {
             None => self.space.cards().collect(),
         };
         let ruled = self.space.has_rules().then(|| self.space.clone());
-        Brief::new(cards, self.objective.scores(), (budget, start), ruled, self.extension(needs_extension)?)
+        let epochs = self.ladder.as_ref().map_or_else(Vec::new, |ladder| ladder.epochs.clone());
+        let extension = self.extension(needs_extension)?;
+        Brief::new(cards, (self.objective.scores(), epochs), (budget, start), ruled, extension)
     }
 
     fn extension(&self, needs_extension: bool) -> Result<Option<Arc<Extension>>> {

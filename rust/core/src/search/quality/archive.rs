@@ -3,11 +3,14 @@
 use crate::pareto::cover::{covers, wide};
 use crate::pareto::index::{PointIndex, WIDTH};
 use crate::pareto::staircase::Staircase;
+use crate::search::problem::objective::is_feasible;
 
 /// Scores of the best, or of the front, of one run.
 #[derive(Clone, Debug)]
 pub(crate) enum Archive {
     Best(f64),
+    /// The best at the highest rung so far; what is feasible first.
+    Rungs((bool, u8, f64)),
     Staircase(Staircase),
     /// All that were taken in, also those that others dominate now: these dominate no less.
     Indexed(PointIndex<f64>),
@@ -18,8 +21,9 @@ pub(crate) enum Archive {
 }
 
 impl Archive {
-    pub(crate) fn new(scores: usize) -> Archive {
+    pub(crate) fn new(scores: usize, has_rungs: bool) -> Archive {
         match scores {
+            1 if has_rungs => Archive::Rungs((false, 0, f64::NEG_INFINITY)),
             1 => Archive::Best(f64::NEG_INFINITY),
             2 => Archive::Staircase(Staircase::default()),
             3..=WIDTH => Archive::Indexed(PointIndex::default()),
@@ -27,10 +31,18 @@ impl Archive {
         }
     }
 
-    /// Takes scores in that nothing so far weakly dominates; says whether it did.
+    /// Takes scores in, of a rung, that nothing so far weakly dominates; says whether it did.
     #[inline]
-    pub(crate) fn offer(&mut self, scores: &[f64]) -> bool {
+    pub(crate) fn offer(&mut self, rung: u8, scores: &[f64]) -> bool {
         match self {
+            Archive::Rungs(best) => {
+                let own = (is_feasible(scores[0]), rung, scores[0]);
+                let better = own > *best;
+                if better {
+                    *best = own;
+                }
+                better
+            }
             Archive::Best(best) => {
                 let better = scores[0] > *best;
                 if better {
@@ -74,11 +86,11 @@ mod tests {
         fn archives_keep_what_nothing_weakly_dominates(points in prop::collection::vec(0u8..6, 3 * 100), width in 1usize..11) {
             let points: Vec<Vec<f64>> =
                 points.chunks_exact(width).map(|p| p.iter().map(|&v| f64::from(v)).collect()).collect();
-            let mut archive = Archive::new(width);
+            let mut archive = Archive::new(width, false);
             for (i, point) in points.iter().enumerate() {
                 let dominated =
                     points[..i].iter().any(|earlier| earlier.iter().zip(point).all(|(a, b)| a >= b));
-                prop_assert_eq!(archive.offer(point), !dominated, "{:?}", point);
+                prop_assert_eq!(archive.offer(0, point), !dominated, "{:?}", point);
             }
         }
     }

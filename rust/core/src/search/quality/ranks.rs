@@ -190,7 +190,7 @@ impl Sorter {
 }
 
 /// Bits whose order is that of numbers, the largest first.
-fn descending(value: f64) -> u64 {
+pub(crate) fn descending(value: f64) -> u64 {
     // Both zeros are one number.
     let bits = (value + 0.0).to_bits();
     if bits >> 63 == 1 { bits } else { !bits ^ (1 << 63) }

@@ -1,5 +1,6 @@
 //! Runs that advance together: what they ask for is evaluated at once, and each one's log is kept.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
@@ -19,6 +20,8 @@ pub struct Log {
     pub scores: Vec<f64>,
     /// Values of all columns but the clock; of logs of everything only.
     pub values: Vec<f64>,
+    /// Epochs of each evaluation; empty without fidelities.
+    pub epochs: Vec<u32>,
     /// Cost so far, the evaluation included; empty without a clock.
     pub times: Vec<f64>,
     /// Cost of the whole run.
@@ -50,21 +53,38 @@ pub struct Cohort {
 #[derive(Default)]
 struct Evaluated {
     choices: Vec<u8>,
+    /// None without fidelities.
+    rungs: Vec<u8>,
     seeds: Vec<u64>,
     values: Vec<f64>,
     scores: Vec<f64>,
+    /// None where evaluations cost nothing.
+    costs: Vec<f64>,
 }
 
-/// Positions among the allowed choices, choice indices, values and scores of an architecture.
-type Each<'a> = (&'a [u8], &'a [u8], &'a [f64], &'a [f64]);
+/// One evaluation.
+pub(crate) struct Evaluation<'a> {
+    /// What was asked for: positions among the allowed choices, and the rung where there are fidelities.
+    pub(crate) row: &'a [u8],
+    pub(crate) choices: &'a [u8],
+    pub(crate) rung: u8,
+    /// Of all columns but the clock.
+    pub(crate) values: &'a [f64],
+    pub(crate) scores: &'a [f64],
+    pub(crate) cost: f64,
+}
 
 impl Evaluated {
-    fn each<'a>(&'a self, problem: &Problem, rows: &'a [u8]) -> impl Iterator<Item = Each<'a>> {
-        let (width, m) = (problem.space.width(), problem.objective.scores());
+    fn each<'a>(&'a self, problem: &Problem, rows: &'a [u8]) -> impl Iterator<Item = Evaluation<'a>> {
+        let (width, m, clocks) = (problem.space.width(), problem.objective.scores(), usize::from(problem.has_clock));
         let columns = (self.scores.len() / m).max(1);
         let values = self.values.chunks_exact((self.values.len() / columns).max(1));
-        let each = rows.chunks_exact(width).zip(self.choices.chunks_exact(width)).zip(values);
-        each.zip(self.scores.chunks_exact(m)).map(|(((row, choices), values), scores)| (row, choices, values, scores))
+        let each = rows.chunks_exact(problem.asked_width()).zip(self.choices.chunks_exact(width)).zip(values);
+        each.zip(self.scores.chunks_exact(m)).enumerate().map(move |(i, (((row, choices), values), scores))| {
+            let (rung, cost) =
+                (self.rungs.get(i).copied().unwrap_or_default(), self.costs.get(i).copied().unwrap_or_default());
+            Evaluation { row, choices, rung, values: &values[..values.len() - clocks], scores, cost }
+        })
     }
 }
 
@@ -74,6 +94,8 @@ struct Recorder {
     archive: Archive,
     /// Evaluations that were started.
     started: u64,
+    /// Rungs below the last that architectures have ended, where trainings go on from them.
+    trained: HashMap<Box<[u8]>, Vec<u8>>,
     log: Log,
 }
 
@@ -88,7 +110,8 @@ impl Cohort {
                 scores: Vec::with_capacity(IMPROVEMENTS * m),
                 ..Log::default()
             };
-            Recorder { number, archive: Archive::new(m), started: 0, log }
+            let archive = Archive::new(m, problem.ladder.is_some());
+            Recorder { number, archive, started: 0, trained: HashMap::new(), log }
         };
         let recorders = runs.iter().map(recorder).collect();
         Cohort { problem, seed, keep_all, free, recorders, evaluated: Evaluated::default() }
@@ -102,40 +125,33 @@ impl Cohort {
     /// Evaluates what runs asked for, so many rows each, and logs it; gives the scores. Rows hold positions among the
     /// allowed choices. A run that recommends notes its improvements itself.
     pub fn advance(&mut self, rows: &[u8], asked: &[usize], recommends: bool) -> Result<&[f64]> {
-        self.evaluate_all(rows, asked)?;
+        self.evaluate_all(rows, asked, true)?;
         let (problem, evaluated) = (&*self.problem, &self.evaluated);
         let mut each = evaluated.each(problem, rows);
         for (recorder, &n) in self.recorders.iter_mut().zip(asked) {
-            for (_, choices, values, scores) in each.by_ref().take(n) {
-                let cost = if problem.has_clock { values[values.len() - 1] } else { 0.0 };
-                let time = recorder.log.time + cost;
-                recorder.record((choices, values, scores), time, problem, self.keep_all, recommends);
+            for evaluation in each.by_ref().take(n) {
+                let time = recorder.log.time + evaluation.cost;
+                recorder.record(&evaluation, time, problem, self.keep_all, recommends);
             }
         }
         Ok(&self.evaluated.scores)
     }
 
-    /// Evaluates what runs asked for without logging it: positions, choices, values and scores of each.
+    /// Evaluates what runs asked for without logging it.
     pub(crate) fn evaluate<'a>(
         &'a mut self,
         rows: &'a [u8],
         asked: &[usize],
-    ) -> Result<impl Iterator<Item = Each<'a>>> {
-        self.evaluate_all(rows, asked)?;
+    ) -> Result<impl Iterator<Item = Evaluation<'a>>> {
+        self.evaluate_all(rows, asked, false)?;
         Ok(self.evaluated.each(&self.problem, rows))
     }
 
     /// Logs an evaluation of a run, which ended at a time.
-    pub(crate) fn record(
-        &mut self,
-        run: usize,
-        choices: &[u8],
-        values: &[f64],
-        scores: &[f64],
-        time: f64,
-        recommends: bool,
-    ) {
-        self.recorders[run].record((choices, values, scores), time, &self.problem, self.keep_all, recommends);
+    pub(crate) fn record(&mut self, run: usize, evaluation: &Evaluation<'_>, time: f64, recommends: bool) {
+        let recorder = &mut self.recorders[run];
+        recorder.ended(&self.problem, evaluation.choices, evaluation.rung);
+        recorder.record(evaluation, time, &self.problem, self.keep_all, recommends);
     }
 
     /// Ends a run at a time.
@@ -146,7 +162,7 @@ impl Cohort {
     /// Rows that cost nothing, where there is a clock.
     fn free_rows(&self, asked: &[usize]) -> Vec<usize> {
         let (mut free, mut first) = (Vec::new(), 0);
-        if self.free > 0 && self.problem.has_clock {
+        if self.free > 0 && self.problem.has_costs() {
             for (recorder, &n) in self.recorders.iter().zip(asked) {
                 let of_run = self.free.saturating_sub(recorder.started).min(n as u64) as usize;
                 free.extend(first..first + of_run);
@@ -156,19 +172,30 @@ impl Cohort {
         free
     }
 
-    fn evaluate_all(&mut self, rows: &[u8], asked: &[usize]) -> Result<()> {
+    /// Evaluates what runs asked for; where they are serial, each evaluation ends before the next one starts.
+    fn evaluate_all(&mut self, rows: &[u8], asked: &[usize], is_serial: bool) -> Result<()> {
         let free = self.free_rows(asked);
         let problem = &*self.problem;
         let evaluate = problem.evaluate()?;
-        let Evaluated { choices, seeds, values, scores } = &mut self.evaluated;
+        let (width, columns) = (problem.space.width(), evaluate.columns());
+        let Evaluated { choices, rungs, seeds, values, scores, costs } = &mut self.evaluated;
         choices.clear();
+        rungs.clear();
         seeds.clear();
         values.clear();
         scores.clear();
+        costs.clear();
         if rows.is_empty() {
             return Ok(());
         }
-        choices.extend_from_slice(rows);
+        if problem.ladder.is_some() {
+            for row in rows.chunks_exact(width + 1) {
+                choices.extend_from_slice(&row[..width]);
+                rungs.push(row[width]);
+            }
+        } else {
+            choices.extend_from_slice(rows);
+        }
         problem.to_choices(choices);
         for (recorder, &n) in self.recorders.iter_mut().zip(asked) {
             if problem.is_noisy() {
@@ -177,11 +204,11 @@ impl Cohort {
             }
             recorder.started += n as u64;
         }
-        evaluate.evaluate(choices, seeds, values)?;
-        for row in free {
-            values[(row + 1) * evaluate.columns() - 1] = 0.0;
+        match &problem.ladder {
+            Some(ladder) => ladder.evaluate(evaluate, choices, rungs, seeds, values)?,
+            None => evaluate.evaluate(choices, seeds, values)?,
         }
-        let each = choices.chunks_exact(problem.space.width()).zip(values.chunks_exact(evaluate.columns()));
+        let each = choices.chunks_exact(width).zip(values.chunks_exact(columns));
         for (choices, values) in each {
             let first = scores.len();
             problem.objective.score(values, scores);
@@ -192,6 +219,22 @@ impl Cohort {
                 return Err(no_cost(problem, choices, values));
             }
         }
+        if !problem.has_costs() {
+            return Ok(());
+        }
+        costs.extend(values.chunks_exact(columns).map(|values| values[columns - 1]));
+        if let Some(ladder) = &problem.ladder {
+            let mut each = choices.chunks_exact(width).zip(&*rungs).zip(&mut *costs);
+            for (recorder, &n) in self.recorders.iter_mut().zip(asked) {
+                for ((choices, &rung), cost) in each.by_ref().take(n) {
+                    *cost = ladder.cost(rung, recorder.trained_below(choices, rung), *cost);
+                    if is_serial {
+                        recorder.ended(problem, choices, rung);
+                    }
+                }
+            }
+        }
+        free.into_iter().for_each(|row| costs[row] = 0.0);
         Ok(())
     }
 
@@ -211,7 +254,7 @@ impl Cohort {
         log.evaluations.push(log.done);
         log.rows.extend_from_slice(&choices);
         log.scores.push(score);
-        if self.problem.has_clock {
+        if self.problem.has_costs() {
             log.times.push(log.time);
         }
     }
@@ -236,19 +279,30 @@ fn no_cost(problem: &Problem, choices: &[u8], values: &[f64]) -> Error {
 }
 
 impl Recorder {
+    /// The rung with the most epochs below this one that an architecture has ended.
+    fn trained_below(&self, choices: &[u8], rung: u8) -> Option<u8> {
+        self.trained.get(choices)?.iter().copied().filter(|&ended| ended < rung).max()
+    }
+
+    /// Notes what later trainings of an architecture may go on from.
+    fn ended(&mut self, problem: &Problem, choices: &[u8], rung: u8) {
+        if !problem.ladder.as_ref().is_some_and(|ladder| ladder.resumes && rung < ladder.top()) {
+            return;
+        }
+        match self.trained.get_mut(choices) {
+            Some(ended) if ended.contains(&rung) => (),
+            Some(ended) => ended.push(rung),
+            None => drop(self.trained.insert(choices.into(), vec![rung])),
+        }
+    }
+
     #[inline]
-    fn record(
-        &mut self,
-        (choices, values, scores): (&[u8], &[f64], &[f64]),
-        time: f64,
-        problem: &Problem,
-        keep_all: bool,
-        recommends: bool,
-    ) {
+    fn record(&mut self, evaluation: &Evaluation<'_>, time: f64, problem: &Problem, keep_all: bool, recommends: bool) {
+        let &Evaluation { choices, rung, values, scores, .. } = evaluation;
         let log = &mut self.log;
         log.done += 1;
         log.time = time;
-        let improves = self.archive.offer(scores) && !recommends;
+        let improves = self.archive.offer(rung, scores) && !recommends;
         if !improves && !keep_all {
             return;
         }
@@ -260,11 +314,14 @@ impl Recorder {
         log.evaluations.push(log.done);
         log.rows.extend_from_slice(choices);
         log.scores.extend_from_slice(scores);
-        if problem.has_clock {
+        if let Some(ladder) = &problem.ladder {
+            log.epochs.push(ladder.epochs[rung as usize]);
+        }
+        if problem.has_costs() {
             log.times.push(log.time);
         }
         if keep_all {
-            log.values.extend_from_slice(&values[..values.len() - usize::from(problem.has_clock)]);
+            log.values.extend_from_slice(values);
         }
     }
 }

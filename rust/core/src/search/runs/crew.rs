@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 
 use crate::error::{Error, Result};
 use crate::search::algorithms::algorithm::require_within;
-use crate::search::runs::cohort::Cohort;
+use crate::search::runs::cohort::{Cohort, Evaluation};
 
 /// How a run's evaluations overlap.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +34,7 @@ pub struct Crews {
     crews: Vec<Crew>,
 }
 
-/// What ended, run after run: positions among the allowed choices, and scores.
+/// What ended, run after run: what was asked for, and scores.
 #[derive(Default)]
 pub struct Ended {
     pub rows: Vec<u8>,
@@ -61,8 +61,10 @@ struct Crew {
 struct Job {
     row: Vec<u8>,
     choices: Vec<u8>,
+    rung: u8,
     values: Vec<f64>,
     scores: Vec<f64>,
+    cost: f64,
 }
 
 impl Crews {
@@ -106,19 +108,14 @@ impl Crews {
     pub fn start(&mut self, cohort: &mut Cohort, rows: &[u8], asked: &[usize]) -> Result<()> {
         let mut each = cohort.evaluate(rows, asked)?;
         for (crew, &n) in self.crews.iter_mut().zip(asked) {
-            for (row, choices, values, scores) in each.by_ref().take(n) {
+            for evaluation in each.by_ref().take(n) {
                 let slot = crew.spare.pop().unwrap_or_else(|| {
                     crew.desk.push(Job::default());
                     crew.desk.len() - 1
                 });
-                let job = &mut crew.desk[slot];
-                refill(&mut job.row, row);
-                refill(&mut job.choices, choices);
-                refill(&mut job.values, values);
-                refill(&mut job.scores, scores);
-                let cost = values.last().copied().unwrap_or(0.0);
+                crew.desk[slot].take(&evaluation);
                 let free = crew.free.pop().map_or(0.0, |Reverse(bits)| f64::from_bits(bits));
-                let ends = (free.max(crew.now) + cost).to_bits();
+                let ends = (free.max(crew.now) + evaluation.cost).to_bits();
                 crew.free.push(Reverse(ends));
                 crew.jobs.push(Reverse((ends, crew.started, slot)));
                 crew.started += 1;
@@ -144,8 +141,7 @@ impl Crews {
                     break;
                 }
                 crew.now = time;
-                let Job { choices, values, scores, .. } = &crew.desk[slot];
-                cohort.record(run, choices, values, scores, time, recommends);
+                cohort.record(run, &crew.desk[slot].evaluation(), time, recommends);
                 batch.push((number, slot));
                 if !self.workers.together {
                     break;
@@ -160,6 +156,22 @@ impl Crews {
             crew.spare.extend(batch.iter().rev().map(|&(_, slot)| slot));
             ended.counts.push(batch.len());
         }
+    }
+}
+
+impl Job {
+    fn take(&mut self, evaluation: &Evaluation<'_>) {
+        let &Evaluation { row, choices, rung, values, scores, cost } = evaluation;
+        refill(&mut self.row, row);
+        refill(&mut self.choices, choices);
+        refill(&mut self.values, values);
+        refill(&mut self.scores, scores);
+        (self.rung, self.cost) = (rung, cost);
+    }
+
+    fn evaluation(&self) -> Evaluation<'_> {
+        let Job { row, choices, rung, values, scores, cost } = self;
+        Evaluation { row, choices, rung: *rung, values, scores, cost: *cost }
     }
 }
 

@@ -74,7 +74,7 @@ impl Farm<'_> {
     /// Makes runs; what they find does not depend on threads or on what else runs.
     pub fn run(&self, runs: Range<u64>, watch: &Watch, run: &Run<'_>) -> Result<Vec<Log>> {
         let brief = self.algorithm.brief(self.problem, self.budget, self.start.0)?;
-        if self.workers.is_some() && !self.problem.has_clock {
+        if self.workers.is_some() && !self.problem.has_costs() {
             return Err(Error::search("workers need a clock; name the metric that an evaluation costs"));
         }
         let runs: Vec<u64> = runs.collect();
@@ -104,8 +104,8 @@ impl Farm<'_> {
             self.run_crews(&mut algorithms, Crews::new(workers, runs.len()), &mut cohort, watch, run)?;
             return Ok(cohort.into_logs());
         }
-        let (width, m) = (brief.width(), brief.scores);
-        let recommends = self.algorithm.recommends();
+        let (width, m) = (self.problem.asked_width(), brief.scores);
+        let recommends = self.algorithm.recommends(self.problem);
         let (mut rows, mut asked) = (Vec::new(), Vec::new());
         loop {
             run.check()?;
@@ -125,7 +125,7 @@ impl Farm<'_> {
                 return Ok(cohort.into_logs());
             }
             let scores = cohort.advance(&rows, &asked, recommends)?;
-            watch.saw((rows.len() / width) as u64, scores.iter().step_by(m).copied().fold(f64::NEG_INFINITY, f64::max));
+            watch.saw((rows.len() / width) as u64, best(self.problem, &rows, scores));
             let (mut rows, mut scores) = (rows.as_slice(), scores);
             for (algorithm, &n) in algorithms.iter_mut().zip(&asked) {
                 let (own, told) = (rows.split_off(..n * width), scores.split_off(..n * m));
@@ -146,8 +146,8 @@ impl Farm<'_> {
         watch: &Watch,
         run: &Run<'_>,
     ) -> Result<()> {
-        let (width, m, recommends) =
-            (self.problem.space.width(), self.problem.objective.scores(), self.algorithm.recommends());
+        let (width, m) = (self.problem.asked_width(), self.problem.objective.scores());
+        let recommends = self.algorithm.recommends(self.problem);
         let (mut rows, mut asked, mut ended) = (Vec::new(), Vec::new(), Ended::default());
         loop {
             rows.clear();
@@ -171,8 +171,7 @@ impl Farm<'_> {
             if rows.is_empty() && ended.rows.is_empty() {
                 return Ok(());
             }
-            let best = ended.scores.iter().step_by(m).copied().fold(f64::NEG_INFINITY, f64::max);
-            watch.saw((ended.rows.len() / width) as u64, best);
+            watch.saw((ended.rows.len() / width) as u64, best(self.problem, &ended.rows, &ended.scores));
             let (mut rows, mut scores) = (ended.rows.as_slice(), ended.scores.as_slice());
             for (algorithm, &n) in algorithms.iter_mut().zip(&ended.counts) {
                 let (own, told) = (rows.split_off(..n * width), scores.split_off(..n * m));
@@ -181,6 +180,19 @@ impl Farm<'_> {
             if recommends {
                 recommended(algorithms, cohort);
             }
+        }
+    }
+}
+
+/// Best first score of what was asked for; of the whole trainings alone where there are fidelities.
+fn best(problem: &Problem, rows: &[u8], scores: &[f64]) -> f64 {
+    let best = |scores: &mut dyn Iterator<Item = f64>| scores.fold(f64::NEG_INFINITY, f64::max);
+    let mut firsts = scores.iter().step_by(problem.objective.scores()).copied();
+    match &problem.ladder {
+        None => best(&mut firsts),
+        Some(ladder) => {
+            let rungs = rows.chunks_exact(problem.asked_width()).map(|row| row[row.len() - 1]);
+            best(&mut firsts.zip(rungs).filter(|&(_, rung)| rung == ladder.top()).map(|(score, _)| score))
         }
     }
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::search::runs::crew::Workers;
 use crate::search::runs::farm::{Farm, Watch};
 use crate::search::tests::{SEVERAL, SINGLE, benchmark};
-use crate::search::{AlgorithmSpec, Log, Modelled, Objective, Problem};
+use crate::search::{AlgorithmSpec, Ladder, Log, Modelled, Objective, Problem};
 use crate::space::definition::Space;
 use crate::testing::{run, space_of, spaces};
 use crate::threads::Run;
@@ -36,6 +36,23 @@ fn cost(problem: &Problem, row: &[u8]) -> f64 {
     problem.evaluate().unwrap().evaluate(row, &[0], &mut values).unwrap();
     values[values.len() - 1]
 }
+
+/// Seeks the metric a after 1, 3, 9 and 27 epochs, whose last two are alike, and pays b, or epochs.
+fn laddered(space: &Space, seed: u64, by_epochs: bool, resumes: bool) -> Arc<Problem> {
+    let metrics = |first: usize| if by_epochs { vec![first] } else { vec![first, 1] };
+    let modelled = |first: usize| Modelled::new(benchmark(space, seed), metrics(first), 0, &run()).unwrap();
+    let sought = Objective::from_json(ONE, 1).unwrap();
+    let ladder = Ladder::new(vec![1, 3, 9, 27], vec![modelled(1), modelled(1), modelled(0)], resumes, by_epochs);
+    let problem = Problem::modelled(modelled(0), !by_epochs, sought, None).unwrap();
+    Arc::new(problem.laddered(ladder.unwrap()).unwrap())
+}
+
+const FIDELITIES: [&str; 4] = [
+    r#"{"kind": "successive_halving", "initial": 9, "reduction": 3}"#,
+    r#"{"kind": "hyperband", "reduction": 3, "brackets": null}"#,
+    r#"{"kind": "asha", "reduction": 3}"#,
+    r#"{"kind": "regularized_evolution", "population": 10, "sample": 5, "removal": "oldest"}"#,
+];
 
 const ONE: &str = r#"{"directions": ["maximise"]}"#;
 const TWO: &str = r#"{"directions": ["maximise", "minimise"]}"#;
@@ -103,6 +120,45 @@ proptest! {
                 // All that the workers did fits between the beginning and the end.
                 let values = whole.rows.chunks_exact(space.width()).map(|row| cost(problem, row));
                 prop_assert!(values.sum::<f64>() <= whole.time * number as f64 * (1.0 + 1e-12));
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    #[test]
+    fn fidelities_cost_their_epochs_and_the_best_of_the_most_is_found(
+        space in spaces(), seed: u64, number in 1usize..6, together: bool, resumes: bool,
+    ) {
+        prop_assume!(space.size() != Some(1));
+        let (width, epochs) = (space.width(), [laddered(&space, seed, true, resumes), laddered(&space, seed, false, resumes)]);
+        for (problem, algorithm) in epochs.iter().flat_map(|problem| FIDELITIES.map(|a| (problem, a))) {
+            let serial = logs(problem, algorithm, 90, None, 1);
+            prop_assert_eq!(&serial, &logs(problem, algorithm, 90, crew(1, true, f64::INFINITY), 2), "{}", algorithm);
+            let found = logs(problem, algorithm, 90, crew(number, together, f64::INFINITY), 1);
+            prop_assert_eq!(&found, &logs(problem, algorithm, 90, crew(number, together, f64::INFINITY), 3));
+            for log in serial.iter().chain(&found) {
+                let mut best = (0, f64::NEG_INFINITY);
+                let mut stood = Vec::new();
+                for (i, (&own, &score)) in log.epochs.iter().zip(&log.scores).enumerate() {
+                    if (own, score) > best {
+                        best = (own, score);
+                        stood.push(i as u64);
+                    }
+                }
+                prop_assert_eq!(&log.improvements, &stood);
+            }
+            for log in &serial {
+                let mut time = 0.0;
+                for i in 0..log.epochs.len() {
+                    let row = |i: usize| &log.rows[i * width..][..width];
+                    let before = (0..i).filter(|&j| resumes && row(j) == row(i) && log.epochs[j] < log.epochs[i]);
+                    let paid = f64::from(log.epochs[i] - before.map(|j| log.epochs[j]).max().unwrap_or(0));
+                    time += if problem.has_clock { paid / 27.0 * cost(problem, row(i)) } else { paid };
+                    prop_assert_eq!(log.times[i], time);
+                }
             }
         }
     }
