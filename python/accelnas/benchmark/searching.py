@@ -51,7 +51,7 @@ class Searching(Opened):
         subject_to: Constraints = (),
         within: Within | None = None,
         penalty: float | None = None,
-        noise: bool = False,
+        noise: bool | float = False,
         clock: str | None = None,
         workers: int | None = None,
         synchronous: bool = False,
@@ -81,8 +81,10 @@ class Searching(Opened):
             the others those that violate less (Deb 2000): the sum over bounds of the excess relative to the bound.
         penalty : float, optional
             Instead, what a violation of 1 costs the score, in its unit.
-        noise : bool
-            Simulate measurements, another one for every evaluation, rather than predict.
+        noise : bool or float
+            Simulate measurements, another one for every evaluation, rather than predict; a number is how many times
+            the metrics' noise these have, 1 the same as True. With another number they are normal draws around the
+            mean even where a metric has measured repeats.
         clock : str, optional
             A metric that is the cost of an evaluation, such as ``"train_time"``: the history has times then.
         workers : int, optional
@@ -188,7 +190,7 @@ class Searching(Opened):
         subject_to: Constraints = ...,
         within: Within | None = ...,
         penalty: float | None = ...,
-        noise: bool = ...,
+        noise: bool | float = ...,
         clock: str | None = ...,
         workers: int | None = ...,
         synchronous: bool = ...,
@@ -213,7 +215,7 @@ class Searching(Opened):
         subject_to: Constraints = ...,
         within: Within | None = ...,
         penalty: float | None = ...,
-        noise: bool = ...,
+        noise: bool | float = ...,
         clock: str | None = ...,
         workers: int | None = ...,
         synchronous: bool = ...,
@@ -237,7 +239,7 @@ class Searching(Opened):
         subject_to: Constraints = (),
         within: Within | None = None,
         penalty: float | None = None,
-        noise: bool = False,
+        noise: bool | float = False,
         clock: str | None = None,
         workers: int | None = None,
         synchronous: bool = False,
@@ -358,7 +360,7 @@ class Searching(Opened):
         subject_to: Constraints,
         within: Within | None,
         penalty: float | None,
-        noise: bool,
+        noise: bool | float,
         clock: str | None,
     ) -> Setting:
         bench, sought = parse_sought(self, objective, subject_to, penalty, within)

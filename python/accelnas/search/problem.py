@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accelnas import _core
+from accelnas.arguments import check_number
 from accelnas.errors import MetricError, SearchError
 from accelnas.exact.objectives import parse_within
 from accelnas.plots.style import label
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import TypeAlias
 
     from numpy.typing import NDArray
@@ -40,8 +41,8 @@ class Setting:
         What is sought.
     allowed : tuple of tuple of int
         Ascending choice indices of every variable.
-    noise : bool
-        Whether evaluations are simulated measurements.
+    noise : bool or float
+        Whether evaluations are simulated measurements, or how many times the metrics' noise these have.
     clock : str or None
         Metric that is the cost of an evaluation.
     """
@@ -49,15 +50,17 @@ class Setting:
     bench: Predictor
     sought: Sought
     allowed: tuple[tuple[int, ...], ...]
-    noise: bool = False
+    noise: bool | float = False
     clock: str | None = None
 
     @classmethod
-    def of(cls, bench: Predictor, sought: Sought, within: Within | None, noise: bool, clock: str | None) -> Setting:
+    def of(
+        cls, bench: Predictor, sought: Sought, within: Within | None, noise: bool | float, clock: str | None
+    ) -> Setting:
         """Check everything that needs no search."""
         if clock is not None and clock not in bench.metrics:
             raise MetricError(f'unknown metric "{clock}" for the clock; the metrics are {", ".join(bench.metrics)}')
-        setting = cls(bench, sought, parse_within(bench.space, within), noise, clock)
+        setting = cls(bench, sought, parse_within(bench.space, within), _factor(noise), clock)
         if not setting.is_native and (noise or clock is not None):
             raise SearchError(
                 "noise and a clock need metrics that surrogates predict; the objective is a function, or has metrics "
@@ -97,11 +100,11 @@ class Setting:
         if not self.is_native:
             return self._other(self._evaluate)
         objective, columns, allowed = self.sought.to_core(), self.sought.columns, self._restriction()
-        position = self.bench._core.position
-        metrics = [position(name) for name in columns] + ([] if self.clock is None else [position(self.clock)])
+        names = [*columns, *([] if self.clock is None else [self.clock])]
+        core = self.bench._core if isinstance(self.noise, bool) else _noisier(self.bench._core, names, self.noise)
         return _core.Problem.modelled(
-            self.bench._core,
-            metrics,
+            core,
+            [core.position(name) for name in names],
             objective,
             allowed,
             noisy=len(columns) if self.noise else 0,
@@ -138,3 +141,32 @@ class Setting:
             for v, own in zip(self.bench.space.variables, self.allowed, strict=True)
             if len(own) < len(v.states)
         }
+
+
+def _factor(noise: bool | float) -> bool | float:
+    """Check a factor of the noise: the same as a truth value where it is 0 or 1."""
+    factor = noise if isinstance(noise, bool) else check_number("noise", noise, 0.0)
+    return bool(factor) if factor in (0, 1) else factor
+
+
+def _noisier(core: _core.Benchmark, names: Iterable[str], factor: float) -> _core.Benchmark:
+    """Give these metrics in memory, with so many times their noise, drawn around the mean of any repeats."""
+    scaled = _core.Benchmark.empty(core.space)
+    for place in dict.fromkeys(core.position(name) for name in names):
+        name, unit, direction, link, noise, description, _, _, limit = core.metrics[place]
+        known = core.uncertainty(place)
+        if known is not None and known["noise"] is not None:
+            known = {**known, "noise": factor * known["noise"]}
+        scaled = scaled.with_metric(
+            name,
+            _core.Surrogate.combine(core.space, [core.surrogate(place)], [1.0], 0.0),  # knows no repeats
+            unit=unit,
+            direction=direction,
+            link=link,
+            limit=limit,
+            noise=None if noise is None else factor * noise,
+            description=description,
+            provenance={},
+            uncertainty=known,
+        )
+    return scaled
