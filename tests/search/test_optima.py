@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import accelnas
-from accelnas import SearchError, _core
+from accelnas import ParameterError, SearchError, _core
 from accelnas.exact import ReferencePoint, WeightedExponentialSum, WeightedMinMax, WeightedProduct, WeightedSum
 from accelnas.search import ALGORITHMS, FunctionObjective, GradientAscent, SuccessiveHalving
 from search_samples import ALL, BENCH, LIMITS, WITHIN, dominated, violations
@@ -131,6 +131,31 @@ def test_noise_does_not_reach_regrets():
     expected = TRUE["accuracy"].max() - BENCH.predict(runs.final, "accuracy", dtype="float64")
     assert np.array_equal(runs.regret([500])[:, 0], expected)
     assert (runs.regret() >= 0).all()
+
+
+def test_a_factor_scales_the_noise_of_measurements():
+    call = {"objective": ["accuracy", "throughput_a100"], "budget": 300, "seed": 5}
+    true, once, twice = (BENCH.search("random_search", **call, noise=noise) for noise in (False, True, 2.0))
+    assert np.array_equal(once.architectures, twice.architectures)
+    for metric, scale in (("accuracy", np.asarray), ("throughput_a100", np.reciprocal)):  # the link, under its ceiling
+        inside = once.values[metric] < (BENCH.metrics[metric].limit or np.inf)
+        exact = BENCH.predict(true.architectures, metric, dtype="float64")
+        one, two = (scale(found.values[metric]) - scale(exact) for found in (once, twice))
+        np.testing.assert_allclose(two[inside], 2 * one[inside], rtol=1e-6, atol=1e-12)
+    for noise, same in ((1.0, True), (0, False)):
+        plan = BENCH.simulate("random_search", "accuracy", noise=noise, budget=9, runs=1, seed=1).plan
+        assert (
+            plan.key() == BENCH.simulate("random_search", "accuracy", noise=same, budget=9, runs=1, seed=1).plan.key()
+        )
+    with pytest.raises(ParameterError, match=r"noise is -1"):
+        BENCH.search("random_search", "accuracy", budget=9, seed=1, noise=-1)
+
+
+def test_a_factor_of_measured_repeats_scales_their_deviation():
+    cells = accelnas.load("nasbench201")
+    found = cells.search("random_search", "cifar100", budget=4_000, seed=0, noise=3.0)
+    errors = found.values["cifar100"] - cells.predict(found.architectures, "cifar100", dtype="float64")
+    assert errors.std() == pytest.approx(3 * cells.metrics["cifar100"].noise, rel=0.04)  # standard error: 1.1 %
 
 
 def test_functions_of_several_objectives_give_their_front():

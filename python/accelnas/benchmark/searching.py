@@ -52,7 +52,7 @@ class Searching(Opened):
         subject_to: Constraints = (),
         within: Within | None = None,
         penalty: float | None = None,
-        noise: bool = False,
+        noise: bool | float = False,
         clock: str | None = None,
         fidelities: Mapping[int, str] | None = None,
         from_scratch: bool = False,
@@ -84,8 +84,10 @@ class Searching(Opened):
             the others those that violate less (Deb 2000): the sum over bounds of the excess relative to the bound.
         penalty : float, optional
             Instead, what a violation of 1 costs the score, in its unit.
-        noise : bool
-            Simulate measurements, another one for every evaluation, rather than predict.
+        noise : bool or float
+            Simulate measurements, another one for every evaluation, rather than predict; a number is how many times
+            the metrics' noise these have, 1 the same as True. With another number they are normal draws around the
+            mean even where a metric has measured repeats.
         clock : str, optional
             A metric that is the cost of an evaluation, such as ``"train_time"``: the history has times then. Of an
             objective with fidelities an evaluation costs its part of the epochs, or, with ``"epochs"``, just these.
@@ -200,7 +202,7 @@ class Searching(Opened):
         subject_to: Constraints = ...,
         within: Within | None = ...,
         penalty: float | None = ...,
-        noise: bool = ...,
+        noise: bool | float = ...,
         clock: str | None = ...,
         fidelities: Mapping[int, str] | None = ...,
         from_scratch: bool = ...,
@@ -227,7 +229,7 @@ class Searching(Opened):
         subject_to: Constraints = ...,
         within: Within | None = ...,
         penalty: float | None = ...,
-        noise: bool = ...,
+        noise: bool | float = ...,
         clock: str | None = ...,
         fidelities: Mapping[int, str] | None = ...,
         from_scratch: bool = ...,
@@ -253,7 +255,7 @@ class Searching(Opened):
         subject_to: Constraints = (),
         within: Within | None = None,
         penalty: float | None = None,
-        noise: bool = False,
+        noise: bool | float = False,
         clock: str | None = None,
         fidelities: Mapping[int, str] | None = None,
         from_scratch: bool = False,
@@ -378,7 +380,7 @@ class Searching(Opened):
         subject_to: Constraints,
         within: Within | None,
         penalty: float | None,
-        noise: bool,
+        noise: bool | float,
         clock: str | None,
         fidelities: Mapping[int, str] | None,
         from_scratch: bool,

@@ -84,7 +84,13 @@ def commanded(comparison: Comparison) -> str | None:
     setting, sought, where = plan.setting, plan.setting.sought, origin(plan.setting.bench)
     algorithms = {label: runs.plan.algorithm for label, runs in comparison.items()}
     own = any(not runs.plan.is_native for runs in comparison.values())
-    if own or sought.formulation is not None or sought.function is not None or where == "mnasnet-xgboost":
+    if (
+        own
+        or not isinstance(setting.noise, bool)
+        or sought.formulation is not None
+        or sought.function is not None
+        or where == "mnasnet-xgboost"
+    ):
         return None
     if list(labelled(list(algorithms.values()))) != list(algorithms):
         return None

@@ -250,7 +250,7 @@ def _facts(plan: Plan) -> list[list[str]]:
         ("sought", str(setting.sought)),
         ("penalty", "" if setting.sought.penalty is None else f"{setting.sought.penalty:g}"),
         ("restricted to", within),
-        ("evaluations", "simulated measurements" if setting.noise else "predictions"),
+        ("evaluations", _evaluations(setting.noise)),
         ("clock", "" if setting.clock is None else _clock(plan)),
         ("fidelities", "" if setting.fidelities is None else _fidelities(setting.fidelities)),
         ("budget", f"{plan.budget:,} evaluations a run"),
@@ -263,6 +263,12 @@ def _facts(plan: Plan) -> list[list[str]]:
         ),
     ]
     return [[name, text] for name, text in facts if text]
+
+
+def _evaluations(noise: bool | float) -> str:
+    if isinstance(noise, bool):
+        return "simulated measurements" if noise else "predictions"
+    return f"simulated measurements with {noise:g} times their noise"
 
 
 def _proven(setting: Setting, threads: int | None) -> dict[str, Any]:

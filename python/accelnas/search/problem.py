@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accelnas import _core
+from accelnas.arguments import check_number
 from accelnas.errors import MetricError, SearchError
 from accelnas.exact.objectives import parse_within
 from accelnas.plots.style import label
 from accelnas.search.fidelities import EPOCHS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import TypeAlias
 
     from numpy.typing import NDArray
@@ -42,8 +43,8 @@ class Setting:
         What is sought.
     allowed : tuple of tuple of int
         Ascending choice indices of every variable.
-    noise : bool
-        Whether evaluations are simulated measurements.
+    noise : bool or float
+        Whether evaluations are simulated measurements, or how many times the metrics' noise these have.
     clock : str or None
         Metric that is the cost of an evaluation, or ``"epochs"`` where there are fidelities.
     fidelities : Fidelities or None
@@ -53,7 +54,7 @@ class Setting:
     bench: Predictor
     sought: Sought
     allowed: tuple[tuple[int, ...], ...]
-    noise: bool = False
+    noise: bool | float = False
     clock: str | None = None
     fidelities: Fidelities | None = None
 
@@ -63,7 +64,7 @@ class Setting:
         bench: Predictor,
         sought: Sought,
         within: Within | None,
-        noise: bool,
+        noise: bool | float,
         clock: str | None,
         fidelities: Fidelities | None = None,
     ) -> Setting:
@@ -71,7 +72,7 @@ class Setting:
         clocks = (*bench.metrics, *(() if fidelities is None else (EPOCHS,)))
         if clock is not None and clock not in clocks:
             raise MetricError(f'unknown metric "{clock}" for the clock; the metrics are {", ".join(clocks)}')
-        setting = cls(bench, sought, parse_within(bench.space, within), noise, clock, fidelities)
+        setting = cls(bench, sought, parse_within(bench.space, within), _factor(noise), clock, fidelities)
         if not setting.is_native and (noise or clock is not None or fidelities is not None):
             raise SearchError(
                 "noise, a clock and fidelities need metrics that surrogates predict; the objective is a function, or "
@@ -132,7 +133,10 @@ class Setting:
         if not self.is_native:
             return self._other(self._evaluate)
         objective, columns, allowed = self.sought.to_core(), self.sought.columns, self._restriction()
-        position = self.bench._core.position
+        core = (
+            self.bench._core if isinstance(self.noise, bool) else _noisier(self.bench._core, self.metrics, self.noise)
+        )
+        position = core.position
         clock = [] if self.clock_metric is None else [position(self.clock_metric)]
         metrics = [position(name) for name in columns] + clock
         rungs = None
@@ -144,7 +148,7 @@ class Setting:
             ]
             rungs = (list(ladder.epochs), fewer, not ladder.from_scratch, self._counts_epochs)
         return _core.Problem.modelled(
-            self.bench._core,
+            core,
             metrics,
             objective,
             allowed,
@@ -183,3 +187,32 @@ class Setting:
             for v, own in zip(self.bench.space.variables, self.allowed, strict=True)
             if len(own) < len(v.states)
         }
+
+
+def _factor(noise: bool | float) -> bool | float:
+    """Check a factor of the noise: the same as a truth value where it is 0 or 1."""
+    factor = noise if isinstance(noise, bool) else check_number("noise", noise, 0.0)
+    return bool(factor) if factor in (0, 1) else factor
+
+
+def _noisier(core: _core.Benchmark, names: Iterable[str], factor: float) -> _core.Benchmark:
+    """Give these metrics in memory, with so many times their noise, drawn around the mean of any repeats."""
+    scaled = _core.Benchmark.empty(core.space)
+    for place in dict.fromkeys(core.position(name) for name in names):
+        name, unit, direction, link, noise, description, _, _, limit = core.metrics[place]
+        known = core.uncertainty(place)
+        if known is not None and known["noise"] is not None:
+            known = {**known, "noise": factor * known["noise"]}
+        scaled = scaled.with_metric(
+            name,
+            _core.Surrogate.combine(core.space, [core.surrogate(place)], [1.0], 0.0),  # knows no repeats
+            unit=unit,
+            direction=direction,
+            link=link,
+            limit=limit,
+            noise=None if noise is None else factor * noise,
+            description=description,
+            provenance={},
+            uncertainty=known,
+        )
+    return scaled
