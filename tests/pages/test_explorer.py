@@ -129,11 +129,16 @@ def test_the_front_budgets_and_percentiles_are_those_of_the_engine(browser, bund
     assert page.inner_text("#kept").startswith(f"{kept} of {len(front)} points")
     page.locator("#points button").first.click()
     assert page.inner_text("#place") == "This architecture is on the front."
-    text = page.evaluate("state.current.text")
-    accuracy = bench.predict(text, "accuracy", dtype="float64")
-    lower, upper = page.evaluate("percentile('accuracy', state.current.values.accuracy)")
-    below = float((bench.predict(bench.space.sample(200_000, seed=9), "accuracy") < accuracy).mean())
-    assert lower - 0.004 <= below <= upper + 0.004
+    for name in METRICS:
+        lower, upper = page.evaluate("name => percentile(name, state.current.values[name])", name)
+        rank = bench.rank(page.evaluate("state.current.text"), name)
+        better, ties = int(rank.better[0]), int(rank.ties[0])
+        # of the whole space: every architecture was counted
+        assert lower * bench.space.size <= bench.space.size - better
+        assert upper * bench.space.size >= bench.space.size - better - ties
+        assert upper - lower < 0.01
+    page.select_option("#distributed", "macs")
+    assert page.inner_text("#source") == "Counts of all architectures."
 
 
 def test_it_works_by_keyboard_alone(browser, bundled, bench):
