@@ -61,6 +61,23 @@ def test_search_says_what_it_found(bench, tmp_path):
     assert written.columns == ["evaluation", "architecture", "accuracy", "time"]
 
 
+def test_fidelities_are_those_of_the_options():
+    small = accelnas.load("nasbench201")
+    options = ("-b", "nasbench201", "--fidelities", "10=cifar10, 200=cifar100", "--clock", "epochs", "-n", 150)
+    task = {"fidelities": {10: "cifar10", 200: "cifar100"}, "clock": "epochs", "budget": 150, "seed": 0}
+    for more, taken in (((), {}), (("--workers", 4, "--from-scratch"), {"workers": 4, "from_scratch": True})):
+        found = json.loads(run("search", "asha", "cifar100", *options, *more, "--json").stdout)
+        history = small.search("asha", "cifar100", **task, **taken)
+        assert found["clock"] == {"metric": "epochs", "time": history.times[-1], "unit": ""}
+        assert found["by_epochs"] == {str(n): int((history.epochs == n).sum()) for n in (10, 200)}
+        assert found["regret"] == history.regret()[-1]
+    text = run("search", "asha", "cifar100", *options).stdout
+    assert f"{(small.search('asha', 'cifar100', **task).epochs == 10).sum()} after 10 epochs" in text
+    many = run("simulate", "asha,random_search", "cifar100", *options, "-r", 5, "--at-time", 2000).stdout
+    assert "2,000" in many
+    assert "simulated epochs" in many
+
+
 def test_search_as_json(bench):
     limits, within = ("-s", "latency_zcu102 <= 5"), ("-w", "block0_e=1")
     found = json.loads(run("search", "random_search", "accuracy", *limits, *within, "--json").stdout)
@@ -212,6 +229,9 @@ def test_algorithms_of_users(bench, own_module):
         (("search", "local_search", "accuracy", "--clock", "speed"), 1, 'unknown metric "speed" for the clock'),
         (("search", "local_search", "accuracy", "--set", "size=3"), 2, "local_search has initial, first_improvement"),
         (("search", "local_search", "accuracy", "--set", "initial=many"), 1, "initial is 'many'"),
+        (("search", "hyperband", "accuracy"), 1, "hyperband needs fidelities of its objective"),
+        (("search", "asha", "accuracy", "--fidelities", "accuracy@4"), 2, "write EPOCHS=METRIC, such as 4=accuracy@4"),
+        (("search", "asha", "accuracy", "--fidelities", "4=accuracy,4=macs"), 2, "4 epochs are given twice"),
         (("search", "local_search", "accuracy=1", "macs=1"), 2, "'accuracy=1' needs --form"),
         (("search", "local_search,nsga2", "accuracy"), 2, "there are 2 algorithms"),
         (("search", "nsga2", "accuracy,macs,params", "--plot", "a.svg"), 2, "there are 3"),
@@ -235,6 +255,7 @@ def test_missing_libraries_are_named_before_the_runs(monkeypatch):
 
 def test_progress_says_how_good_the_best_is(bench):
     task = {"subject_to": (), "within": {}, "penalty": None, "noise": False, "clock": None}
+    task |= {"fidelities": None, "from_scratch": False}
     setting = searching.setting_of(bench, "latency_zcu102", task)
     optimum = known_optimum(setting)
     assert searching.standing(setting, optimum, -optimum - 1.5).endswith("regret 1.5")

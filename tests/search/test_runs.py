@@ -163,8 +163,16 @@ NOISY = {"objective": "accuracy", "noise": True}
             {"objective": FunctionObjective(two, {})},
             "the function has no directions; give maximise or minimise",
         ),
-        ("nsga2", {"objective": TWO, "noise": True}, "noise and a clock need metrics that surrogates predict"),
-        ("nsga2", {"objective": TWO, "clock": "macs"}, "noise and a clock need metrics that surrogates predict"),
+        (
+            "nsga2",
+            {"objective": TWO, "noise": True},
+            "noise, a clock and fidelities need metrics that",
+        ),
+        (
+            "nsga2",
+            {"objective": TWO, "clock": "macs"},
+            "noise, a clock and fidelities need metrics that",
+        ),
         ("nsga2", {"clock": "wall"}, 'unknown metric "wall" for the clock; the metrics are accuracy'),
         ("nsga2", {"penalty": -1.0}, "penalty is -1.0; choose a finite number from 0"),
         ("nsga2", {"penalty": float("nan")}, "penalty is nan"),

@@ -139,6 +139,8 @@ def _fidelities(text: str | None) -> dict[int, str] | None:
         epochs, equals, name = part.partition("=")
         if not equals or not epochs.strip().isdecimal():
             raise typer.BadParameter(f"--fidelities {text!r}; write EPOCHS=METRIC, such as 4=accuracy@4,32=accuracy")
+        if int(epochs) in found:
+            raise typer.BadParameter(f"--fidelities {text!r}: {int(epochs)} epochs are given twice; leave one out")
         found[int(epochs)] = name.strip()
     return found
 
@@ -223,7 +225,7 @@ def standing(setting: Setting, optimum: float | None, score: float) -> str:
 
     name, sign = setting.sought.labels[0], float(setting.sought.signs[0])
     if not score > INFEASIBLE:
-        return "nothing feasible yet"
+        return "nothing feasible yet" if setting.fidelities is None else "nothing feasible trained to the end yet"
     best = f"best {name} {significant(sign * score, 6)}"
     # predictions in float32, and measurements with noise, may be beyond the optimum
     return best if optimum is None else f"{best}, regret {max(0.0, sign * optimum - score):.3g}"
