@@ -150,9 +150,7 @@ def test_what_fewer_epochs_reach_is_kept_whatever_dies(lab, tmp_path):
 
     folder, architecture = job_folder(tmp_path, task.job), np.array([3, 0, 1], np.uint8)
     with pytest.raises(InterruptedError):
-        train_architecture(
-            family, architecture, images, scheme, seed=7, folder=folder, validate_every=2, report=die
-        )
+        train_architecture(family, architecture, images, scheme, seed=7, folder=folder, validate_every=2, report=die)
     found = work(task).values
     assert work(task).values == found  # the worker ended, and its result never came
     train_architecture(family, architecture, images, scheme, seed=7, report=rows.append)
@@ -173,7 +171,14 @@ def test_a_collection_keeps_what_fewer_epochs_reach(lab, tmp_path):
     collect(lab, tmp_path / "s.db", "--number", 3, "--scheme", scheme, "--validate-every", 5)
     run("export", tmp_path / "s.db", tmp_path / "all.csv")
     table = read_dataset(tmp_path / "all.csv", load_family(lab / "family.toml").space).table
-    assert table.columns[4:10] == ["accuracy", "accuracy@5", "accuracy@10", "accuracy_top5", "accuracy_top5@5", "accuracy_top5@10"]
+    assert table.columns[4:10] == [
+        "accuracy",
+        "accuracy@5",
+        "accuracy@10",
+        "accuracy_top5",
+        "accuracy_top5@5",
+        "accuracy_top5@10",
+    ]
     assert table["accuracy@10"].is_null().to_list() == [True, False, False]
     assert table["accuracy"].null_count() == 0
 

@@ -68,9 +68,7 @@ def collect(
     networks, recipe, numbers = load_family(family), load_scheme(scheme), options.read_integers(seeds)
     choice, limits = Sampling(sampling, number, sampling_seed, rounds, resolution), workers.limits
     folder, source = workers.folder(store), open_images(images)
-    opened = training_store(
-        store, networks, source, folder, workers.place, workers.loaders, resolution, validate_every
-    )
+    opened = training_store(store, networks, source, folder, workers.place, workers.loaders, resolution, validate_every)
     with opened as (kept, work, recorded), workers.runner() as runner:
         kept.add_scheme(recipe.digest, recipe.name, recipe.to_dict())
         batches: Iterable[Archs] = (
