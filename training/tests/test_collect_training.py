@@ -138,6 +138,51 @@ def test_results_are_those_of_the_training_alone(lab, store, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_fewer_epochs_reach_is_kept_whatever_dies(lab, tmp_path):
+    family, images = load_family(lab / "family.toml"), open_images("digits:0.2")
+    scheme = load_scheme(lab / "quick.toml").changed(epochs=5)
+    work = training_work(family, images, tmp_path, resolution=8, validate_every=2).make()
+    task, rows = Task(Job((3, 0, 1), scheme.digest, 7), scheme.to_dict(), 1), []
+
+    def die(row):
+        if row.epoch == 2:
+            raise InterruptedError
+
+    folder, architecture = job_folder(tmp_path, task.job), np.array([3, 0, 1], np.uint8)
+    with pytest.raises(InterruptedError):
+        train_architecture(family, architecture, images, scheme, seed=7, folder=folder, validate_every=2, report=die)
+    found = work(task).values
+    assert work(task).values == found  # the worker ended, and its result never came
+    train_architecture(family, architecture, images, scheme, seed=7, report=rows.append)
+    for name, column in {"accuracy": "top1", "accuracy_top5": "top5"}.items():
+        assert {epochs: found[f"{name}@{epochs}"] for epochs in (2, 4)} == {
+            row.epoch + 1: getattr(row, column) for row in rows if row.epoch in (1, 3)
+        }
+        assert found[name] == getattr(rows[-1], column)
+    assert 0 < found["train_time@2"] < found["train_time@4"] < found["train_time"]
+    assert not {name for name in found if name.endswith(("@1", "@3", "@5"))}
+
+
+def test_a_collection_keeps_what_fewer_epochs_reach(lab, tmp_path):
+    scheme = tmp_path / "longer.toml"
+    scheme.write_text(SCHEME.replace("epochs = 1", "epochs = 12"))
+    begun = ("--number", 1, "--scheme", scheme)  # of before there was a curve
+    collect(lab, tmp_path / "s.db", *begun)
+    collect(lab, tmp_path / "s.db", "--number", 3, "--scheme", scheme, "--validate-every", 5)
+    run("export", tmp_path / "s.db", tmp_path / "all.csv")
+    table = read_dataset(tmp_path / "all.csv", load_family(lab / "family.toml").space).table
+    assert table.columns[4:10] == [
+        "accuracy",
+        "accuracy@5",
+        "accuracy@10",
+        "accuracy_top5",
+        "accuracy_top5@5",
+        "accuracy_top5@10",
+    ]
+    assert table["accuracy@10"].is_null().to_list() == [True, False, False]
+    assert table["accuracy"].null_count() == 0
+
+
 def test_a_worker_refuses_other_images(lab, tmp_path):
     images = open_images("digits:0.2")
     work = training_work(load_family(lab / "family.toml"), images, tmp_path)

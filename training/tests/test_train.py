@@ -6,7 +6,7 @@ import torch
 from accelnas_training.errors import SchemeError, TrainingError
 from accelnas_training.images import LoaderPlan
 from accelnas_training.schemes import load_scheme
-from accelnas_training.train import EpochRow, TrainingResult, train
+from accelnas_training.train import EpochRow, TrainingResult, Validation, train
 from accelnas_training.train.learner import learning_rates, make_optimizer
 from small_trainings import SCHEME, SmallNetwork, comparable, small_images
 
@@ -78,8 +78,13 @@ def test_the_network_holds_the_averaged_weights_that_were_validated(images):
 
 
 def test_epochs_between_validations_have_no_figures(images):
-    _, rows, _ = run(images, validate_every=3)
+    result, rows, _ = run(images, validate_every=3)
     assert [math.isnan(row.top1) for row in rows] == [True, True, False, False]
+    assert [(each.epochs, each.top1, each.loss) for each in result.validations] == [
+        (row.epoch + 1, row.top1, row.loss) for row in rows[2:]
+    ]
+    assert result.validations[-1].seconds == result.seconds
+    assert TrainingResult.from_dict(result.to_dict()) == result
     with pytest.raises(TrainingError, match=r"^validate_every is 0; choose at least 1$"):
         run(images, validate_every=0)
 
@@ -92,9 +97,14 @@ def test_lower_precision_trains(images, precision):
 
 
 def test_few_classes_have_no_top5():
-    table = TrainingResult(90.0, math.nan, 0.1, 0.1, 95.0, 1.0, 1.0, 0.1, 10.0, None, 5, 1).to_dict()
-    assert table["top5"] is None
-    assert math.isnan(TrainingResult.from_dict(table).top5)
+    of_one = Validation(1, 90.0, math.nan, 0.1, 1.0, None)
+    table = TrainingResult(90.0, math.nan, 0.1, 0.1, 95.0, 1.0, 1.0, 0.1, 10.0, None, 5, 1, (of_one,)).to_dict()
+    assert (table["top5"], table["validations"][0]["top5"]) == (None, None)
+    read = TrainingResult.from_dict(table)
+    assert math.isnan(read.top5)
+    assert math.isnan(read.validations[0].top5)
+    table.pop("validations")  # as results of before are
+    assert TrainingResult.from_dict(table).validations == ()
 
 
 def test_rows_may_end_a_training(images):

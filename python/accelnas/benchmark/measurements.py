@@ -6,7 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from accelnas.arguments import check_choice, check_number, check_seed, check_threads
-from accelnas.benchmark.opened import Opened, chosen
+from accelnas.benchmark.ladders import chosen
+from accelnas.benchmark.opened import Opened
 from accelnas.errors import MetricError
 from accelnas.models import derived
 from accelnas.models.neighbourhood import Neighbourhood, neighbourhood
@@ -32,6 +33,7 @@ class Measurements(Opened):
         archs: Architectures,
         metrics: str,
         *,
+        epochs: int | None = ...,
         seed: int,
         std: Literal["repeat", "total"] = ...,
         output: Literal["array"] = ...,
@@ -44,6 +46,7 @@ class Measurements(Opened):
         archs: Architectures,
         metrics: Sequence[str] | None = ...,
         *,
+        epochs: int | None = ...,
         seed: int,
         std: Literal["repeat", "total"] = ...,
         output: Literal["array"] = ...,
@@ -56,6 +59,7 @@ class Measurements(Opened):
         archs: Architectures,
         metrics: str | Sequence[str] | None = ...,
         *,
+        epochs: int | None = ...,
         seed: int,
         std: Literal["repeat", "total"] = ...,
         output: Literal["frame"],
@@ -67,6 +71,7 @@ class Measurements(Opened):
         archs: Architectures,
         metrics: str | Sequence[str] | None = None,
         *,
+        epochs: int | None = None,
         seed: int,
         std: Literal["repeat", "total"] = "repeat",
         output: Output = "array",
@@ -86,6 +91,8 @@ class Measurements(Opened):
             As for `Benchmark.predict`; columns of a frame are called ``NAME_measured``.
         metrics : str or sequence of str, optional
             A metric's name, or several; all of them by default.
+        epochs : int, optional
+            After how many epochs, as for `Benchmark.predict`. Draws of different fidelities are independent.
         seed : int
             0 to 2**64 - 1. The draw is a function of the architecture, the seed and the metric's name
             alone, on every machine: the same query gives the same result, and different architectures,
@@ -116,7 +123,7 @@ class Measurements(Opened):
         >>> bool((once != again).all()), bool((once == bench.query(archs, "accuracy", seed=1)).all())
         (True, True)
         """
-        names = chosen(self.metrics, metrics)
+        names = chosen(self.metrics, metrics, epochs, self.fidelities)
         check_threads(threads)
         check_output(archs, output)
         seed = check_seed(seed)

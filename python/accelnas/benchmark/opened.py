@@ -11,9 +11,9 @@ import numpy as np
 
 from accelnas import _core
 from accelnas.arguments import check_choice, check_direction, check_threads
+from accelnas.benchmark.ladders import chosen, fidelities
 from accelnas.caching import cached_property
 from accelnas.errors import MetricError
-from accelnas.exact.objectives import known_metric
 from accelnas.frozen import read_only
 from accelnas.metric import Metric
 from accelnas.models import derived
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from accelnas.models.predictor import Prediction
     from accelnas.space.frames import Output
 
-__all__ = ["Opened", "chosen"]
+__all__ = ["Opened"]
 
 Same = TypeVar("Same", bound="Opened")
 
@@ -168,12 +168,42 @@ class Opened(Tabled):
             return {"expression": self._derived[metric].expression}
         return self._core.provenance(self._core.position(metric))
 
+    def fidelities(self, metric: str) -> dict[int, str]:
+        """Say after how many epochs a metric is known.
+
+        Parameters
+        ----------
+        metric : str
+            A metric's name.
+
+        Returns
+        -------
+        dict of int to str
+            The metric that holds each fidelity, by epochs, ascending: ``{1: "accuracy@1", 9: "accuracy"}``. The last
+            one is the metric itself. Empty where nothing is known of fewer epochs.
+
+        Raises
+        ------
+        MetricError
+            If the benchmark has no such metric.
+        ArtifactError
+            If a metric's file is damaged.
+
+        Examples
+        --------
+        >>> import accelnas
+        >>> accelnas.load().fidelities("accuracy")
+        {}
+        """
+        return fidelities(self.metrics, self.provenance, metric)
+
     @overload
     def predict(  # type: ignore[overload-overlap]
         self,
         archs: Architectures,
         metrics: str,
         *,
+        epochs: int | None = ...,
         return_std: bool | Literal["members"] = ...,
         dtype: Literal["float32", "float64"] = ...,
         output: Literal["array"] = ...,
@@ -186,6 +216,7 @@ class Opened(Tabled):
         archs: Architectures,
         metrics: Sequence[str] | None = ...,
         *,
+        epochs: int | None = ...,
         return_std: bool | Literal["members"] = ...,
         dtype: Literal["float32", "float64"] = ...,
         output: Literal["array"] = ...,
@@ -198,6 +229,7 @@ class Opened(Tabled):
         archs: Architectures,
         metrics: str | Sequence[str] | None = ...,
         *,
+        epochs: int | None = ...,
         return_std: bool | Literal["members"] = ...,
         dtype: Literal["float32", "float64"] = ...,
         output: Literal["frame"],
@@ -209,6 +241,7 @@ class Opened(Tabled):
         archs: Architectures,
         metrics: str | Sequence[str] | None = None,
         *,
+        epochs: int | None = None,
         return_std: bool | Literal["members"] = False,
         dtype: Literal["float32", "float64"] = "float32",
         output: Output = "array",
@@ -223,6 +256,9 @@ class Opened(Tabled):
             read in place; other forms are first turned into one.
         metrics : str or sequence of str, optional
             A metric's name, or several, predicted in one pass; all of them by default.
+        epochs : int, optional
+            Predict what the metrics are after so many epochs, ``NAME@EPOCHS``, see `fidelities`; without names, all
+            metrics that have this fidelity.
         return_std : bool or "members"
             Also give the standard deviation of a measurement around the prediction, which was calibrated on
             held-out measurements: how far the ensemble members disagree, and what they all miss. Errors are
@@ -251,7 +287,7 @@ class Opened(Tabled):
         SpaceError
             If an architecture is not one of the space; the message names row and variable.
         MetricError
-            If the benchmark has no such metric.
+            If the benchmark has no such metric, or it is not known after so many epochs.
         ParameterError
             If a frame is asked for, and architectures are none.
         ArtifactError
@@ -277,12 +313,13 @@ class Opened(Tabled):
             and threads is None
             and dtype == "float32"
             and output == "array"
+            and epochs is None
             and not self._derived
         ):
             value = self._core.predict_one(archs, metrics)
             if value is not None:
                 return np.float32(value)
-        names = chosen(self.metrics, metrics)
+        names = chosen(self.metrics, metrics, epochs, self.fidelities)
         check_threads(threads)
         check_choice("return_std", return_std, (False, True, "members"))
         check_choice("dtype", dtype, ("float32", "float64"))
@@ -339,9 +376,3 @@ class Opened(Tabled):
         if metric in self.metrics and not self.metrics[metric].exact:
             raise MetricError(f"{metric} is evaluated on predictions and has no tables; ask for the metrics it names")
         return self._core.surrogate(self._core.position(metric))
-
-
-def chosen(known: Mapping[str, Metric], metrics: str | Sequence[str] | None) -> list[str]:
-    """Names of metrics that were asked for; all by default."""
-    names = list(known) if metrics is None else [metrics] if isinstance(metrics, str) else list(metrics)
-    return [known_metric(known, name) for name in names]

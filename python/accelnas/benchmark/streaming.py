@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelnas.arguments import check_number, check_seed, check_threads
+from accelnas.benchmark.ladders import chosen
 from accelnas.benchmark.measurements import Measurements
-from accelnas.benchmark.opened import chosen
 from accelnas.errors import DataError
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ class Streaming(Measurements):
         target: str | PathLike[str],
         metrics: str | Sequence[str] | None = None,
         *,
+        epochs: int | None = None,
         return_std: bool = False,
         level: float | None = None,
         seed: int | None = None,
@@ -50,6 +51,8 @@ class Streaming(Measurements):
             when it is complete.
         metrics : str or sequence of str, optional
             A metric's name, or several; all of them by default.
+        epochs : int, optional
+            After how many epochs, as for `Benchmark.predict`; columns are called ``NAME@EPOCHS``.
         return_std : bool
             Add standard deviations as of `Benchmark.predict`, ``NAME_std``.
         level : float, optional
@@ -78,7 +81,7 @@ class Streaming(Measurements):
         FileError
             If the table can't be written.
         MetricError
-            If the benchmark has no such metric.
+            If the benchmark has no such metric, or it is not known after so many epochs.
         MissingExtraError
             If a file is Parquet or JSON, and Polars is not installed.
 
@@ -100,7 +103,7 @@ class Streaming(Measurements):
         from accelnas.fitting.readers import FrameReader, ahead, open_reader
         from accelnas.fitting.writers import write_table
 
-        names = chosen(self.metrics, metrics)
+        names = chosen(self.metrics, metrics, epochs, self.fidelities)
         check_threads(threads)
         level = None if level is None else check_number("level", level, 0.0, 1.0)
         seed = None if seed is None else check_seed(seed)

@@ -6,13 +6,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from accelnas.cli.data import listed
-from accelnas.cli.shared import optional
+from accelnas.cli.info import new_table
+from accelnas.cli.shared import console, optional
 from accelnas.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from accelnas.fitting.dataset import Dataset
     from accelnas.fitting.settings import MetricSpec, Settings
 
-__all__ = ["Directed"]
+__all__ = ["Directed", "FidelitiesOption", "show_agreements"]
+
+FidelitiesOption = Annotated[
+    str | None,
+    optional(
+        "--fidelities",
+        metavar="A,B,…",
+        text="Epochs after which metrics were measured, ascending, such as 1,4,16: columns NAME@1 and NAME@4 become "
+        "metrics, too; the last are the epochs of NAME itself.",
+        default="the metrics alone",
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -27,14 +42,22 @@ class Directed:
     )
     unit: Annotated[list[str] | None, optional("--unit", metavar="NAME=UNIT", text="Unit of a metric.")] = None
 
-    def specs(self) -> list[MetricSpec]:
+    def specs(self, fidelities: str | None = None, columns: Sequence[str] = ()) -> list[MetricSpec]:
         """Say what was named; none is an empty list.
+
+        Parameters
+        ----------
+        fidelities
+            What `FidelitiesOption` was given.
+        columns
+            What the table measured; for fidelities alone.
 
         Raises
         ------
         DataError
-            If a metric has two directions, or a unit is of none.
+            If a metric has two directions, a unit is of none, or there are no such fidelities.
         """
+        from accelnas.fitting.fidelities import with_fidelities
         from accelnas.fitting.settings import MetricSpec
 
         if bad := [text for text in self.unit or () if "=" not in text]:
@@ -46,12 +69,39 @@ class Directed:
             raise DataError(f"{both[0]!r} is named by --maximise and by --minimise; choose one")
         if unknown := sorted(set(units) - set(wanted)):
             raise DataError(f"--unit names {unknown[0]!r}, which is no metric of --maximise and --minimise")
-        return [MetricSpec(name, units.get(name, ""), end) for name, end in wanted.items()]
+        specs = [MetricSpec(name, units.get(name, ""), end) for name, end in wanted.items()]
+        return with_fidelities(specs, epochs_of(fidelities), columns) if specs and fidelities else specs
 
-    def settings(self, source: str | None) -> Settings:
+    def settings(self, source: str | None, fidelities: str | None = None, columns: Sequence[str] = ()) -> Settings:
         """Read settings; those of metrics that are named have the first recipe of them all."""
         from accelnas.fitting.settings import read_settings
 
-        specs = self.specs()
+        specs = self.specs(fidelities, columns)
+        if fidelities and not specs:
+            raise DataError(
+                "--fidelities are of metrics that --maximise and --minimise name; in settings, give a metric a line "
+                f"fidelities = [{fidelities}]"
+            )
         read = read_settings(source or ("own" if specs else "bundled"))
         return read.of(specs) if specs else read
+
+
+def epochs_of(text: str) -> list[int]:
+    """Read epochs, written as 1,4,16."""
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise DataError(f"--fidelities is {text!r}; write epochs such as 1,4,16") from None
+
+
+def show_agreements(dataset: Dataset, metrics: Iterable[MetricSpec]) -> None:
+    """Show how far lower fidelities order architectures as the metrics do, if there are any."""
+    from accelnas.fitting.fidelities import agreements
+
+    found = agreements(dataset, list(metrics))
+    if not found:
+        return
+    table = new_table("measured", "epochs", "architectures", "tau with all epochs", numbers=("epochs", "architectures"))
+    for each in found:
+        table.add_row(each.metric, str(each.epochs), f"{each.architectures:,}", f"{each.tau:.4f}")
+    console().print(table)

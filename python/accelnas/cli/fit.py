@@ -11,7 +11,7 @@ import typer
 
 from accelnas.cli.commands import command
 from accelnas.cli.data import DataArgument, MetricsOption, SpaceOption, listed, read
-from accelnas.cli.directed import Directed
+from accelnas.cli.directed import Directed, FidelitiesOption, epochs_of, show_agreements
 from accelnas.cli.info import new_table, print_fitting, significant
 from accelnas.cli.shared import ThreadsOption, console, load_benchmark, optional, progress
 from accelnas.errors import DataError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from accelnas.fitting.automatic.known import KnownOutcome
     from accelnas.fitting.dataset import Dataset
     from accelnas.fitting.fit import MetricResult
+    from accelnas.fitting.metric import MetricSpec
     from accelnas.fitting.splits import Split
 
 SplitOption = Annotated[
@@ -55,6 +56,7 @@ BudgetOption = Annotated[
     "accelnas fit measured.csv --space space.toml --maximise top1 --minimise latency -o mybench",
     "accelnas fit measured.csv --space space.toml --maximise top1 --budget 10m --split random -o mybench",
     "accelnas fit measured.csv --space space.toml --maximise top1 --known scores -o mybench",
+    "accelnas fit measured.csv --space space.toml --maximise top1 --fidelities 1,4,16 -o mybench",
     "accelnas fit measured.parquet --space space.toml --settings mine.toml --split random -o mybench",
     "accelnas fit measured.parquet --space space.toml --settings mine.toml --split all -o mybench",
     "accelnas fit --metrics accuracy --settings published -o published",
@@ -99,6 +101,7 @@ def fit(
     ] = None,
     metrics: MetricsOption = None,
     directed: Directed,
+    fidelities: FidelitiesOption = None,
     members: Annotated[
         int | None, typer.Option(min=1, help="Ensemble members of every metric.", show_default="as in the settings")
     ] = None,
@@ -118,13 +121,14 @@ def fit(
         if metrics is not None or members is not None:
             raise DataError("--metrics and --members are for settings; name metrics with --maximise and --minimise")
         parts = None if split in (None, "all") else read_parts(str(split), data, dataset)
-        _choose(dataset, directed, output, parts, seconds_of(budget), known or (), listed(known_metrics), threads)
+        specs = _specs(dataset, directed, fidelities)
+        _choose(dataset, specs, output, parts, seconds_of(budget), known or (), listed(known_metrics), threads)
         return
     if known or known_metrics:
         raise DataError("--known is for choosing models; leave out --settings, or name metrics or a space")
     if budget is not None:
         raise DataError("--budget is for choosing models; leave out --settings, or name metrics or a space")
-    chosen = directed.settings(settings)
+    chosen = directed.settings(settings, fidelities, dataset.measurable)
     parts = read_parts(split or "official", data, dataset, whole=True)
     with ExitStack() as bars:
         names, tell = listed(metrics), metric_bars(bars)
@@ -133,6 +137,7 @@ def fit(
         )
     screen = console()
     print_fitting(screen, results_table(results), "size", "family", "members", "seconds", "test rows", "RMSE")
+    show_agreements(dataset, (chosen.metrics[result.name] for result in results))
     seconds = sum(result.seconds for result in results)
     screen.print(f"{output}: {len(results)} metrics in {seconds:.0f} s, split {parts.name}")
     held = len(dataset) - len(parts.train) - len(parts.val)
@@ -143,9 +148,27 @@ def fit(
         )
 
 
+def _specs(dataset: Dataset, directed: Directed, fidelities: str | None) -> list[MetricSpec]:
+    """Say what is fitted: metrics that are named, or those of the table."""
+    from accelnas.fitting.fidelities import highest, with_fidelities
+    from accelnas.fitting.infer import suggested
+    from accelnas.fitting.metric import MetricSpec
+
+    if specs := directed.specs(fidelities, dataset.measurable):
+        return specs
+    screen, whole = console(), highest(dataset.measurable)
+    specs = [MetricSpec(name, "", direction) for name, direction in suggested(whole).items()]
+    screen.print("metrics: " + ", ".join(f"{spec.direction} {spec.name}" for spec in specs))
+    if fidelities:
+        return with_fidelities(specs, epochs_of(fidelities), dataset.measurable)
+    if fewer := [name for name in dataset.measurable if name not in whole]:
+        screen.print(f"after fewer epochs, and fitted with --fidelities alone: {', '.join(fewer)}")
+    return specs
+
+
 def _choose(
     dataset: Dataset,
-    directed: Directed,
+    specs: Sequence[MetricSpec],
     output: Path,
     split: Split | None,
     budget: float,
@@ -155,14 +178,8 @@ def _choose(
 ) -> None:
     """Fit models that are chosen, and show what was tried."""
     from accelnas.fitting.automatic import fit_automatically
-    from accelnas.fitting.infer import suggested
-    from accelnas.fitting.metric import MetricSpec
 
-    screen = console()
-    specs, benchmarks = directed.specs(), [load_benchmark(Path(source)) for source in known]
-    if not specs:
-        specs = [MetricSpec(name, "", direction) for name, direction in suggested(dataset.measurable).items()]
-        screen.print("metrics: " + ", ".join(f"{spec.direction} {spec.name}" for spec in specs))
+    screen, benchmarks = console(), [load_benchmark(Path(source)) for source in known]
     with ExitStack() as bars:
         tell = metric_bars(bars)
         results = fit_automatically(
@@ -171,6 +188,7 @@ def _choose(
             known=benchmarks, known_metrics=known_metrics,
         )  # fmt: skip
     show_attempts(screen, results, 0 if split is None else len(split.test))
+    show_agreements(dataset, specs)
     screen.print(f"{output}: {len(results)} metrics; figures in tables are of rows that models did not see")
 
 

@@ -48,6 +48,9 @@ def info(
             f"architectures of {space.name}"
         )
         screen.print(space_table(bench), metric_table(bench), meaning_table(bench))
+        for name in bench.metrics:
+            if ladder := bench.fidelities(name):
+                screen.print(f"{name} after {', '.join(map(str, ladder))} epochs: {', '.join(ladder.values())}")
         screen.print(f"ready made, by name (-b): {', '.join(benchmarks())}")
     for text in arch or []:
         rows = bench.space.encode([int(text)] if text.isdecimal() else [text])

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 @command(
     "accelnas predict archs.csv --metrics accuracy,throughput_a100 --std -o scored.csv",
     "accelnas predict archs.csv --metrics accuracy --interval 0.9 --query 1",
+    "accelnas predict archs.csv --metrics accuracy --epochs 4 -b mybench",
     "accelnas predict archs.parquet --metrics throughput_a100 --keep id -o scored.parquet",
     "accelnas predict theirs.csv --rename kernel=block0_k,se=block0_se",
     "accelnas sample -n 1000 | accelnas predict - --metrics accuracy",
@@ -38,6 +39,15 @@ def predict(
     metrics: Annotated[
         str | None,
         typer.Option("--metrics", "-m", metavar="A,B,…", help="Metrics to predict.", show_default="all"),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        optional(
+            "--epochs",
+            metavar="N",
+            text="Predict what metrics are after so many epochs, NAME@N, where that is known.",
+            default="all of their epochs",
+        ),
     ] = None,
     std: Annotated[
         bool,
@@ -80,7 +90,7 @@ def predict(
     Files may be larger than memory: they are read, scored and written batch by batch.
     """
     bench = opened.bench
-    names = chosen_metrics(list(bench.metrics), metrics)
+    names = None if metrics is None else chosen_metrics(list(bench.metrics), metrics)
     renamed = dict(_renaming(pair) for pair in rename.split(",")) if rename else None
     with ExitStack() as bars:
         show: Callable[..., None] | None = None
@@ -94,6 +104,7 @@ def predict(
             table,
             output or "-",
             names,
+            epochs=epochs,
             return_std=std,
             level=interval,
             seed=query,

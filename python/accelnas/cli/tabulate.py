@@ -10,7 +10,7 @@ import typer
 
 from accelnas.cli.commands import command
 from accelnas.cli.data import read
-from accelnas.cli.directed import Directed
+from accelnas.cli.directed import Directed, FidelitiesOption, show_agreements
 from accelnas.cli.fit import BudgetOption, metric_bars, seconds_of, show_attempts
 from accelnas.cli.info import new_table
 from accelnas.cli.shared import ThreadsOption, console, optional
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @command(
     "accelnas tabulate macro.csv --space macro.toml --maximise accuracy --minimise params -o macro",
     "accelnas tabulate nb201.parquet --space nb201.toml --maximise cifar10,cifar100 --unit cifar10=% -o nb201",
+    "accelnas tabulate curves.csv --space macro.toml --maximise accuracy --fidelities 1,4,16 -o macro",
     "accelnas tabulate half.json --space macro.toml --maximise accuracy --missing surrogate -o macro",
     "accelnas tabulate macro.csv --space macro.toml --maximise accuracy --fit 0.1 -o macro-from-a-tenth",
 )
@@ -43,6 +44,7 @@ def tabulate(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Benchmark directory to create or update.")],
     metrics: Directed,
+    fidelities: FidelitiesOption = None,
     missing: Annotated[
         str,
         typer.Option(
@@ -72,10 +74,10 @@ def tabulate(
     """
     from accelnas.fitting.tabulate import tabulate as write
 
-    specs = metrics.specs()
-    if not specs:
+    if not metrics.specs():
         raise DataError("no metrics are named; give --maximise or --minimise with columns of the table")
     dataset = read(data, space)
+    specs = metrics.specs(fidelities, dataset.measurable)
     screen, seconds = console(), seconds_of(budget)
     if budget is not None and fraction is None and missing != "surrogate":
         raise DataError("--budget is for choosing models; give --fit or --missing surrogate, too")
@@ -89,6 +91,7 @@ def tabulate(
                 dataset, specs, output, fraction, budget=seconds, seed=seed, threads=threads, progress=_shares(bars)
             )
         show_attempts(screen, results, next((result.figures.rows for result in results if result.figures), 0))
+        show_agreements(dataset, specs)
         screen.print(f"{output}: surrogates of {dataset.space.name}, fitted to {fraction:g} of the table")
         return
     counts = ("values", "seeds", "noise", "filled", "left-out MAE")
@@ -103,6 +106,7 @@ def tabulate(
         noise, error = ("–" if number is None else f"{number:.4g}" for number in (made.noise, made.error))
         table.add_row(made.name, f"{made.values:,}", seeds, noise, f"{made.filled:,}", error)
     screen.print(table)
+    show_agreements(dataset, specs)
     without = f", without {excluded:,} that have no values" if excluded else ""
     screen.print(f"{output}: {dataset.space.size - excluded:,} architectures of {dataset.space.name}{without}")
 

@@ -22,7 +22,8 @@ def write_metric(
     provenance: dict[str, str],
     uncertainty: Uncertainty | None = None,
 ) -> None:
-    """Write a metric into a benchmark directory, as it is."""
+    """Write a metric into a benchmark directory, as it is; its fidelity, if it has one, among the provenance."""
+    fidelity = {} if metric.fidelity is None else {"fidelity": metric.fidelity.to_text()}
     _core.write_metric(
         str(directory),
         metric.name,
@@ -33,6 +34,6 @@ def write_metric(
         limit=metric.limit,
         noise=metric.noise,
         description=metric.description,
-        provenance=provenance,
+        provenance=provenance | fidelity,
         uncertainty=None if uncertainty is None else dict(vars(uncertainty)),
     )

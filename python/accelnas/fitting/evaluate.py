@@ -90,11 +90,11 @@ def evaluate(measured: Floats, predicted: Floats, direction: str = "maximise") -
     return Figures(
         rows=len(measured),
         r2=1.0 - float(error @ error) / spread if spread else np.nan,
-        tau=_tau(measured, predicted),
+        tau=kendall(measured, predicted),
         mae=float(np.abs(error).mean()),
         rmse=float(np.sqrt(np.square(error).mean())),
-        tau_2=_tau(measured, np.round(predicted, 2)),
-        tau_1=_tau(measured, np.round(predicted, 1)),
+        tau_2=kendall(measured, np.round(predicted, 2)),
+        tau_1=kendall(measured, np.round(predicted, 1)),
         spearman=float(spearmanr(measured, predicted).statistic) if varied else np.nan,
         overlap_10=_overlap(goodness, promise, 10),
         overlap_50=_overlap(goodness, promise, 50),
@@ -102,7 +102,8 @@ def evaluate(measured: Floats, predicted: Floats, direction: str = "maximise") -
     )
 
 
-def _tau(measured: Floats, predicted: Floats) -> float:
+def kendall(measured: Floats, predicted: Floats) -> float:
+    """Kendall's rank correlation, tau-b."""
     from scipy.stats import kendalltau
 
     return float(kendalltau(measured, predicted).statistic)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from accelnas import _core
 from accelnas.errors import ModelError
 from accelnas.metric import LINK_NAMES
+
+if TYPE_CHECKING:
+    from accelnas.fidelities import Fidelity
 
 __all__ = ["DIRECTIONS", "LIMITED_LINKS", "PLAIN_LINKS", "PLATEAU_LINKS", "MetricSpec"]
 
@@ -43,6 +47,9 @@ class MetricSpec:
         What all values are ``"below"`` or ``"above"``, or predictions ``"capped"`` or ``"floored"`` at, in the metric's
         unit; None for the other links. A fit finds that of the last two where it is None: the greatest, or least,
         value that is fitted.
+    fidelity
+        After how many epochs it was measured, and of which metric that is a fidelity: of a metric ``accuracy``
+        itself, or of ``accuracy@4``. None where nothing is said.
     """
 
     name: str
@@ -52,10 +59,13 @@ class MetricSpec:
     noise: float | None = None
     description: str = ""
     limit: float | None = None
+    fidelity: Fidelity | None = None
 
     def __post_init__(self) -> None:
         """Refuse a name that can't be a file's and a column's, an unknown direction or link, or a wrong limit."""
         _core.check_metric_name(self.name)
+        if self.fidelity is not None:
+            self.fidelity.check(self.name)
         if self.direction not in DIRECTIONS:
             raise ModelError(f"direction is {self.direction!r}; choose {' or '.join(DIRECTIONS)}")
         if self.link not in LINK_NAMES:

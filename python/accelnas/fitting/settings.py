@@ -13,6 +13,7 @@ from accelnas.arguments import check_whole
 from accelnas.errors import ModelError
 from accelnas.files import parse_toml, read_text
 from accelnas.fitting.families import FAMILIES, Recipe, Stage
+from accelnas.fitting.fidelities import ladder
 from accelnas.fitting.metric import DIRECTIONS, MetricSpec
 from accelnas.fitting.mnasnet import FORMULAS
 from accelnas.fitting.tails import TAILS
@@ -209,10 +210,7 @@ def _settings(table: _Table, text: str, known_metrics: Mapping[str, Any]) -> Set
         folds=table.at_least("folds", 2),
         seed=table.at_least("seed", 0, 0),
         standardise=table.take("standardise", bool, True),
-        metrics={
-            name: _metric(name, entry, recipes, known_metrics.get(name, {}))
-            for name, entry in table.tables("metrics").items()
-        },
+        metrics=_metrics(table, recipes, known_metrics),
         sha256=hashlib.sha256(text.encode()).hexdigest(),
         recipe=next(iter(recipes.values()), None),
         tails=table.one_of("tails", TAILS, "likelihood"),
@@ -241,6 +239,22 @@ def _recipe(name: str, table: _Table) -> Recipe:
     recipe = Recipe(name, family, tuple(stages), table.take("parameters", dict, {}), base, one_hot)
     table.finish()
     return recipe
+
+
+def _metrics(
+    table: _Table, recipes: Mapping[str, Recipe], known_metrics: Mapping[str, Any]
+) -> dict[str, MetricSettings]:
+    """Read all metrics; lower fidelities are fitted as their metric is, or as they say themselves."""
+    entries = table.tables("metrics")
+    fidelities = {name: entry.take("fidelities", list, None) for name, entry in entries.items()}
+    stated = {name: _metric(name, entry, recipes, known_metrics.get(name, {})) for name, entry in entries.items()}
+    metrics: dict[str, MetricSettings] = {}
+    for name, metric in stated.items():
+        epochs = fidelities[name]
+        for each in [metric] if epochs is None else ladder(metric, epochs):
+            if each.fidelity is not None or each.name not in metrics:
+                metrics[each.name] = replace(stated.get(each.name, each), fidelity=each.fidelity)
+    return metrics
 
 
 def _metric(name: str, table: _Table, recipes: Mapping[str, Recipe], known: Mapping[str, str]) -> MetricSettings:

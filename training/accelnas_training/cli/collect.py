@@ -49,6 +49,16 @@ def collect(
     sampling_seed: Annotated[int, typer.Option("--sampling-seed", min=0, help="Seed of their choice.")] = 0,
     architectures: options.ListOption = None,
     seeds: options.SeedsOption = "0",
+    validate_every: Annotated[
+        int | None,
+        typer.Option(
+            "--validate-every",
+            metavar="EPOCHS",
+            min=1,
+            help="Keep what is reached after every so many epochs, too: accuracy@4, train_time@4, …",
+            show_default="the last alone",
+        ),
+    ] = None,
     resolution: Annotated[int, typer.Option("--resolution", min=1, help="Pixels a side for which MACs count.")] = 224,
 ) -> None:
     """Train architectures of a search space and keep their accuracies, whatever dies meanwhile.
@@ -57,9 +67,8 @@ def collect(
     """
     networks, recipe, numbers = load_family(family), load_scheme(scheme), options.read_integers(seeds)
     choice, limits = Sampling(sampling, number, sampling_seed, rounds, resolution), workers.limits
-    opened = training_store(
-        store, networks, open_images(images), workers.folder(store), workers.place, workers.loaders, resolution
-    )
+    folder, source = workers.folder(store), open_images(images)
+    opened = training_store(store, networks, source, folder, workers.place, workers.loaders, resolution, validate_every)
     with opened as (kept, work, recorded), workers.runner() as runner:
         kept.add_scheme(recipe.digest, recipe.name, recipe.to_dict())
         batches: Iterable[Archs] = (

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
+from accelnas.fidelities import parse_fidelity
 from accelnas_training.checked import Checked, Range
 from accelnas_training.errors import StoreError
 
@@ -76,7 +77,7 @@ class Outcome:
     Raises
     ------
     StoreError
-        If a name can't name a column, a value is infinite, or nothing was measured.
+        If a name can't name a column, a value is infinite, or nothing was measured. ``NAME@EPOCHS`` may name one.
 
     Examples
     --------
@@ -89,8 +90,9 @@ class Outcome:
 
     def __post_init__(self) -> None:
         for name, value in self.values.items():
-            if not name.isidentifier():
-                raise StoreError(f"a value is named {name!r}; use letters, digits and _")
+            metric, _ = parse_fidelity(name) or (name, 0)
+            if not metric.isidentifier():
+                raise StoreError(f"a value is named {name!r}; use letters, digits and _, or NAME@EPOCHS")
             if math.isinf(value):
                 raise StoreError(f"{name} is {value}; leave out what was not measured")
         measured = {name: float(value) for name, value in self.values.items() if not math.isnan(value)}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accelnas import Space
+from accelnas.fidelities import parse_fidelity
 from accelnas_training.collect.job import ENDINGS, Job
 from accelnas_training.errors import StoreError
 
@@ -192,7 +193,8 @@ class StoreReader:
         -------
         polars.DataFrame
             A row a result, by ``id``: ``id`` (the job's number), ``scheme`` (digest), ``seed``, the space's
-            variables, and the metrics by name (float64, null where not measured).
+            variables, and the metrics by name (float64, null where not measured), each before its values after fewer
+            epochs, ``NAME@EPOCHS``.
 
         Raises
         ------
@@ -214,13 +216,14 @@ class StoreReader:
             frame = frame.with_columns(column)
         places = {number: place for place, number in enumerate(numbers)}
         metrics: dict[str, Floats] = {}
-        for number, name, value in self.connection.execute("SELECT job, name, value FROM result_values ORDER BY name"):
+        for number, name, value in self.connection.execute("SELECT job, name, value FROM result_values"):
             if number in places:
                 metrics.setdefault(name, np.full(len(rows), np.nan))[places[number]] = value
-        for name in metrics:
+        for name in sorted(metrics, key=lambda name: parse_fidelity(name) or (name, 0)):
             if name in frame.columns:
                 raise StoreError(f"{self.path}: metric {name} has the name of another column; name it otherwise")
-        return frame.with_columns(pl.Series(name, column).fill_nan(None) for name, column in metrics.items())
+            frame = frame.with_columns(pl.Series(name, metrics[name]).fill_nan(None))
+        return frame
 
     def environments(self, scheme: str | None = None) -> list[dict[str, Any]]:
         """Say with what results, or those of a scheme, were made, and how many with each."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
+from accelnas.fidelities import fidelity_name
 from accelnas_training import sampling
 from accelnas_training.collect.job import Outcome, Task
 from accelnas_training.collect.store import Store
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from accelnas_training.collect.reader import StoreReader
     from accelnas_training.images import Images
     from accelnas_training.networks import NetworkFamily
+    from accelnas_training.train import TrainingResult, Validation
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ def training_work(
     device: str = "cpu",
     workers: int = 0,
     resolution: int = 224,
+    validate_every: int | None = None,
 ) -> WorkDescription:
     """Describe trainings to workers.
 
@@ -95,7 +98,9 @@ def training_work(
     `accelnas_training.train.train` (on a cluster Ray shows it its own GPUs alone) and loads images in so many `workers`
     processes; `resolution` is that for which MACs are counted. Outcomes have ``accuracy`` and ``accuracy_top5`` (%),
     ``train_time`` (s), ``macs`` and ``params`` (millions, as the data set of Accel-NASBench counts them),
-    ``images_per_second``, and ``energy`` (J) where it is measured.
+    ``images_per_second``, and ``energy`` (J) where it is measured. With `validate_every`, networks are validated after
+    every so many epochs, too, and what was known then is kept as ``accuracy@4``, ``accuracy_top5@4``, ``train_time@4``
+    and ``energy@4``, and so on.
     """
     arguments = {
         "family": _fitted(family, images).to_dict(),
@@ -105,13 +110,21 @@ def training_work(
         "device": device,
         "workers": workers,
         "resolution": resolution,
+        "validate_every": validate_every,
     }
     return WorkDescription(f"{__name__}:TrainingWork", arguments)
 
 
 @contextmanager
 def training_store(
-    path: Path, family: NetworkFamily, images: Images, folder: Path, device: str, loaders: int, resolution: int
+    path: Path,
+    family: NetworkFamily,
+    images: Images,
+    folder: Path,
+    device: str,
+    loaders: int,
+    resolution: int,
+    validate_every: int | None = None,
 ) -> Iterator[tuple[Store, WorkDescription, Callable[[Job], None]]]:
     """Open the store of trainings of a family on images; arguments are those of `training_work`.
 
@@ -124,7 +137,15 @@ def training_store(
     def forget(job: Job) -> None:
         shutil.rmtree(job_folder(folder, job), ignore_errors=True)
 
-    work = training_work(family, images, folder, device=device, workers=loaders, resolution=resolution)
+    work = training_work(
+        family,
+        images,
+        folder,
+        device=device,
+        workers=loaders,
+        resolution=resolution,
+        validate_every=validate_every,
+    )
     with Store.opened(path, family.space, about(family, images)) as store:
         for job in store.jobs("done"):  # a driver that died after recording could not
             forget(job)
@@ -148,8 +169,10 @@ class TrainingWork(NetworkWork):
         device: str,
         workers: int,
         resolution: int,
+        validate_every: int | None,
     ) -> None:
         super().__init__(family, images, digest)
+        self._validate_every = validate_every
         self._images = cast("Images", self.images)
         self._folder, self._device, self._workers, self._resolution = work_folder, device, workers, resolution
 
@@ -171,19 +194,25 @@ class TrainingWork(NetworkWork):
             device=self._device,
             folder=folder,
             workers=self._workers,
-            validate_every=scheme.epochs,
+            validate_every=self._validate_every or scheme.epochs,
         )
         (cost,) = complexities(self.family, architecture[None], self._resolution)
-        values = {
-            "accuracy": result.top1,
-            "accuracy_top5": result.top5,
-            "train_time": result.seconds,
+        values = _learnt(result) | {
             "macs": cost.dataset_macs / 1e6,
             "params": cost.params / 1e6,
             "images_per_second": result.images_per_second,
-            "energy": np.nan if result.energy_joules is None else result.energy_joules,
         }
+        for validation in result.validations:
+            if validation.epochs < result.epochs:
+                known = _learnt(validation).items()
+                values |= {fidelity_name(name, validation.epochs): value for name, value in known}
         return Outcome(values, self.environment)
+
+
+def _learnt(known: TrainingResult | Validation) -> dict[str, float]:
+    """Give what a training had reached, at its end or before, and what it had cost."""
+    energy = np.nan if known.energy_joules is None else known.energy_joules
+    return {"accuracy": known.top1, "accuracy_top5": known.top5, "train_time": known.seconds, "energy": energy}
 
 
 def _fitted(family: NetworkFamily, images: Images) -> NetworkFamily:

@@ -64,6 +64,28 @@ class EpochRow:
 
 
 @dataclass(frozen=True)
+class Validation:
+    """What the validation images said after some epochs.
+
+    Attributes
+    ----------
+    epochs
+        Epochs that were trained until then.
+    top1, top5, loss
+        As those of `TrainingResult`.
+    seconds, energy_joules
+        Of the training alone until then, over all restarts.
+    """
+
+    epochs: int
+    top1: float
+    top5: float
+    loss: float
+    seconds: float
+    energy_joules: float | None
+
+
+@dataclass(frozen=True)
 class TrainingResult:
     """What a finished training gives.
 
@@ -88,6 +110,8 @@ class TrainingResult:
         Most bytes that were used at once: by tensors on a CUDA device, else by the process.
     epochs
         Epochs that were trained.
+    validations
+        Every validation, the last one among them, by epochs.
     """
 
     top1: float
@@ -102,18 +126,28 @@ class TrainingResult:
     energy_joules: float | None
     peak_memory: int
     epochs: int
+    validations: tuple[Validation, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Give all values for JSON, null in place of NaN."""
-        return {name: None if value != value else value for name, value in asdict(self).items()}
+        rows = [_without_nan(asdict(each)) for each in self.validations]
+        return {**_without_nan(asdict(self)), "validations": rows}
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> TrainingResult:
         """Make a result of what `to_dict` gave."""
-        values = {each.name: table[each.name] for each in fields(cls)}
-        if values["top5"] is None:
-            values["top5"] = math.nan
-        return cls(**values)
+        rows = table.get("validations", ())  # results of before had none
+        validations = tuple(Validation(**_with_nan(row)) for row in rows)
+        values = {each.name: table[each.name] for each in fields(cls) if each.name != "validations"}
+        return cls(**_with_nan(values), validations=validations)
+
+
+def _without_nan(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: None if value != value else value for name, value in values.items()}
+
+
+def _with_nan(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {**values, "top5": math.nan if values["top5"] is None else values["top5"]}
 
 
 _FORGET = "choose another folder, or begin again without resuming"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import math
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -25,7 +26,7 @@ from accelnas_training.train.epoch import (
     train_epoch,
     validate_epoch,
 )
-from accelnas_training.train.evidence import EpochRow, Evidence, TrainingResult
+from accelnas_training.train.evidence import EpochRow, Evidence, TrainingResult, Validation
 from accelnas_training.train.learner import Learner
 
 if TYPE_CHECKING:
@@ -240,7 +241,18 @@ def _result(rows: list[EpochRow], total_seconds: float) -> TrainingResult:
         energy_joules=sum(joules) if len(joules) == len(rows) else None,
         peak_memory=max(row.peak_memory for row in rows),
         epochs=len(rows),
+        validations=tuple(_validations(rows)),
     )
+
+
+def _validations(rows: list[EpochRow]) -> Iterator[Validation]:
+    seconds, joules = 0.0, 0.0
+    for row in rows:
+        seconds += row.seconds
+        joules += math.nan if row.joules is None else row.joules
+        if row.loss == row.loss:
+            energy = None if math.isnan(joules) else joules
+            yield Validation(row.epoch + 1, row.top1, row.top5, row.loss, seconds, energy)
 
 
 def _digest(network: nn.Module) -> str:
