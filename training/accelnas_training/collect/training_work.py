@@ -76,7 +76,7 @@ def _choose(
 
 def about(family: NetworkFamily, images: Images) -> dict[str, str]:
     """Say what a store's trainings have in common, for `Store.opened`."""
-    return {"family": _fitted(family, images).digest, "images": images.digest}
+    return {"family": fitted(family, images).digest, "images": images.digest}
 
 
 def training_work(
@@ -98,7 +98,7 @@ def training_work(
     ``images_per_second``, and ``energy`` (J) where it is measured.
     """
     arguments = {
-        "family": _fitted(family, images).to_dict(),
+        "family": fitted(family, images).to_dict(),
         "images": images.name,
         "digest": images.digest,
         "work_folder": str(Path(work_folder).resolve()),
@@ -186,5 +186,6 @@ class TrainingWork(NetworkWork):
         return Outcome(values, self.environment)
 
 
-def _fitted(family: NetworkFamily, images: Images) -> NetworkFamily:
+def fitted(family: NetworkFamily, images: Images) -> NetworkFamily:
+    """Give the family with the classes and channels of images."""
     return family.with_options(num_classes=images.classes, in_channels=images.channels)
