@@ -29,6 +29,7 @@ from accelnas_training.schemes import load_scheme
 from accelnas_training.train import train_architecture
 from small_trainings import write_lab
 
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lab")

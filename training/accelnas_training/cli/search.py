@@ -117,9 +117,9 @@ def search(
     chosen = parse_algorithms(algorithm, settings)
     if len(chosen) > 1:
         raise typer.BadParameter(f"there are {len(chosen)} algorithms; choose one")
-    ((name, one),) = chosen.items()
+    (one,) = chosen.values()
     if isinstance(one, GradientAscent):
-        raise typer.BadParameter("gradient_ascent follows the tables of a surrogate, and training has none; choose another")
+        raise typer.BadParameter("gradient_ascent follows a surrogate's tables, and training has none; choose another")
     label = f"{algorithm} {json.dumps(settings_of(one), sort_keys=True)}" if settings_of(one) else algorithm
     question = Question(
         one,

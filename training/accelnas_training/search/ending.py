@@ -78,7 +78,8 @@ def finish(
     work = training_work(
         family, images, ending.trainings, device=ending.device, workers=ending.loaders, resolution=resolution
     )
-    jobs = {place: [Job.of(found.architectures[place], scheme.digest, seed) for seed in ending.seeds] for place in places}
+    rows = found.architectures
+    jobs = {place: [Job.of(rows[place], scheme.digest, seed) for seed in ending.seeds] for place in places}
     # weights are exported later, so that nothing forgets them
     replace(trainer, work=work, recorded=None).train([job for some in jobs.values() for job in some])
     finalists = []
@@ -91,7 +92,7 @@ def finish(
             own.mkdir(parents=True, exist_ok=True)
             network, _ = trained_network(
                 family,
-                found.architectures[place],
+                rows[place],
                 images,
                 scheme,
                 seed=good[0].seed,

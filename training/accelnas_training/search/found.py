@@ -111,8 +111,8 @@ class Found:
         """Give one row an evaluation, in the order in which they ended.
 
         ``evaluation`` (in the order of beginning, from 1), ``architecture``, the space's variables, ``outcome``
-        (``trained``, ``failed`` or ``left out``), ``repeated``, the metrics (null where not known), ``feasible``, and of
-        one objective ``best``, the best so far.
+        (``trained``, ``failed`` or ``left out``), ``repeated``, the metrics (null where not known), ``feasible``, and
+        of one objective ``best``, the best so far.
         """
         told, rows = self.told, self.architectures
         first: dict[tuple[int, ...], int] = {}

@@ -40,7 +40,7 @@ class Evaluation:
     architecture: tuple[int, ...]  # choice indices
     begun: int  # how many had ended when it began
     ended: int | None = None  # place in the order of ends, from 0; None while it is under way
-    # ``trained``, ``repeated`` (trained before), ``failed``, or ``left out``: its constraints forbid it beforehand
+    # ``trained``, ``failed``, or ``left out``: constraints forbid it before it is trained
     outcome: str | None = None
     metrics: Mapping[str, float] | None = None  # all that is known of it
 

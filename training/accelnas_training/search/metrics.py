@@ -75,5 +75,6 @@ class Metrics:
         values = {name: found[name] for name in wanted}
         for name, value in values.items():
             if not np.isfinite(value):
-                raise MetricError(f"{name} is {value} for {self._family.space.format(architecture[None])[0]}; leave it out")
+                text = self._family.space.format(architecture[None])[0]
+                raise MetricError(f"{name} is {value} for {text}; leave the metric out")
         return values

@@ -10,6 +10,7 @@ from accelnas.arguments import check_whole
 from accelnas.exact.constraints import parse_constraints
 from accelnas.exact.objectives import parse_objectives
 from accelnas.search.objective import Sought
+from accelnas_training.search.metrics import TRAINED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -89,7 +90,7 @@ def read_sought(
     MetricError
         If a metric is unknown.
     SearchError
-        If a constraint can't be read, or something is sought that training gives and that has no worst value.
+        If a constraint can't be read, or the least accuracy is sought, which is that of a training that failed.
 
     Examples
     --------
@@ -100,4 +101,7 @@ def read_sought(
     'maximise accuracy subject to params <= 6.0'
     """
     found = parse_objectives(metrics, objectives, 1, len(metrics))
+    for one in found:
+        if one.metric in TRAINED and one.direction == "minimise":
+            raise SearchError(f"{one}: a training that fails has {one.metric} 0, which would be the best; maximise it")
     return Sought(found, None, parse_constraints(metrics, subject_to), penalty)

@@ -165,7 +165,9 @@ def _finals(found: Found, ending: Ending, finalists: Sequence[Finalist]) -> str:
         text, good = _described(found, one.place)["architecture"], one.accuracies[~np.isnan(one.accuracies)]
         mean = float(good.mean()) if len(good) else np.nan
         spread = float(good.std(ddof=1)) if len(good) > 1 else np.nan
-        latency = (np.nan, np.nan) if one.measurement is None else (one.measurement.latency_ms, one.measurement.latency_std_ms)
+        latency = [np.nan, np.nan]
+        if one.measurement is not None:
+            latency = [one.measurement.latency_ms, one.measurement.latency_std_ms]
         file = "" if one.onnx is None else f"[{one.onnx.name}]({one.onnx.name})"
         rows.append([f"`{text}`", file, f"{len(good)} of {len(one.results)}", mean, spread, *map(float, latency)])
     header = ["architecture", "ONNX", "seeds", "top-1 [%]", "± (seeds)", "latency [ms]", "± (passes)"]

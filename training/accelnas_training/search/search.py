@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from accelnas import Space
     from accelnas.search import AskTell
-    from accelnas_training.arrays import Archs, Floats
+    from accelnas_training.arrays import Floats
     from accelnas_training.collect.collector import Progress
     from accelnas_training.collect.job import Limits
     from accelnas_training.collect.store import Store
@@ -175,7 +175,8 @@ def _started(question: Question, space: Space) -> tuple[AskTell, Callable[[Mappi
     problem = _core.Problem.of(space._core, len(sought.columns), sought.to_core())
 
     def columns(metrics: Mapping[str, float]) -> Floats:
-        return np.array([metrics[name] if name in metrics else _missing(name) for name in sought.columns], np.float64)
+        # only what training gives can be missing
+        return np.array([metrics.get(name, 0.0) for name in sought.columns], np.float64)
 
     def scores(metrics: Mapping[str, float]) -> Floats:
         found: Floats = problem.score(columns(metrics)[None])[0] * sought.signs
@@ -187,12 +188,6 @@ def _started(question: Question, space: Space) -> tuple[AskTell, Callable[[Mappi
         return native, columns
     task = Task(space, sought.directions, question.budget, _core.run_seed(question.seed, 0))
     return begin(question.algorithm, task), scores
-
-
-def _missing(name: str) -> float:
-    """Give the value of what training would have given."""
-    assert name in TRAINED, name
-    return 0.0
 
 
 def _means(values: list[dict[str, float] | None]) -> dict[str, float]:
