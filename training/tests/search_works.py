@@ -1,5 +1,7 @@
 """Trainings for tests of searches that cost nothing: a benchmark's predictions; and a driver that can be killed."""
 
+import os
+import signal
 import sys
 import time
 from functools import cache
@@ -12,6 +14,7 @@ from accelnas_training.collect.store import Store
 from accelnas_training.collect.work import InlineRunner, Runner, WorkDescription, attempt
 from accelnas_training.errors import TrainingFailure
 from accelnas_training.schemes import load_scheme
+from accelnas_training.search.journal import Journal
 from accelnas_training.search.metrics import Metrics
 from accelnas_training.search.question import Question, read_sought
 from accelnas_training.search.search import Trainer, search
@@ -89,7 +92,38 @@ def made(path, question, runner=None, together=1, report=None, **work):
         return search(question, known(), trainer)
 
 
+def killed(path, algorithm, owner=None, name="", calls=0):
+    """Search in a process that dies before a method's call of that number; give how it ended, and what it found."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        if owner is not None:
+            setattr(owner, name, deadly(getattr(owner, name), calls))
+        os.write(writing, made(path, asked(algorithm)).architectures.tobytes())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as output:
+        found = output.read()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), found.hex()
+
+
+def deadly(method, calls):
+    """Give a method whose call of that number kills the process before anything is done."""
+    made_calls = []
+
+    def call(*arguments):
+        made_calls.append(arguments)
+        if len(made_calls) == calls:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return method(*arguments)
+
+    return call
+
+
 if __name__ == "__main__":
-    path, algorithm = sys.argv[1:]
-    found = made(path, asked(algorithm), report=lambda now: print(now.done, flush=True), seconds=0.005)
-    print("end", found.architectures.tobytes().hex(), flush=True)
+    # forks of a process that has imported all and used no threads: imports take seconds
+    folder, *algorithms = sys.argv[1:]
+    for each in algorithms:
+        # a result that was not told, an evaluation that was not noted, a training whose result is lost, to the end
+        for where in ((Journal, "end", 5), (Journal, "begin", 9), (Store, "record", 7), ()):
+            print(each, *killed(f"{folder}/{each}.db", each, *where))
