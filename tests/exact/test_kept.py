@@ -36,11 +36,11 @@ def test_another_question_or_artifact_has_no_answer(bench, tmp_path):
     (copied / FOLDER / "histogram-macs.json").write_bytes((bench.path / FOLDER / "histogram-params.json").read_bytes())
     assert kept(accelnas.load(copied), question) is None
     (copied / FOLDER / "histogram-macs.json").write_text("{")
-    with pytest.raises(SearchError, match="histogram-macs.json"):
+    with pytest.raises(SearchError, match=r"histogram-macs\.json"):
         kept(accelnas.load(copied), question)
 
 
-def test_what_is_kept_is_what_a_search_counts(bench, tmp_path):
+def test_what_is_kept_is_what_a_search_counts(tmp_path):
     small = accelnas.load("nasbench201")
     shutil.copytree(small.path, tmp_path / "small")
     found = small.distribution("cifar10", bins=64)

@@ -27,56 +27,13 @@ from accelnas_training.images import open_images
 from accelnas_training.networks import load_family
 from accelnas_training.schemes import load_scheme
 from accelnas_training.train import train_architecture
-
-FAMILY = """
-builder = "networks.py:build"
-
-[space]
-name = "tiny"
-[[space.blocks]]
-name = "b"
-variables = [
-  { name = "width", symbol = "w", choices = [2, 4, 6, 8] },
-  { name = "batch_norm", symbol = "n", choices = [true, false] },
-  { name = "kernel", symbol = "k", choices = ["one", "three"] },
-]
-"""
-NETWORKS = """
-from torch import nn
-
-def build(architecture, options):
-    width = architecture["width"]
-    size = {"one": 1, "three": 3}[architecture["kernel"]]
-    normalise = nn.BatchNorm2d(width) if architecture["batch_norm"] else nn.Identity()
-    return nn.Sequential(
-        nn.Conv2d(options.in_channels, width, size, 2), normalise, nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(),
-        nn.Linear(4 * width, options.num_classes),
-    )
-"""
-SCHEME = """
-name = "quick"
-epochs = 1
-batch_size = 64
-[resize]
-start = 8
-end = 8
-validation = 8
-[optimizer]
-name = "momentum"
-lr = 0.1
-[schedule]
-kind = "cosine"
-[augmentation]
-scale = [0.8, 1.0]
-flip = 0.0
-"""
+from small_trainings import write_lab
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lab")
-    for name, text in {"family.toml": FAMILY, "networks.py": NETWORKS, "quick.toml": SCHEME}.items():
-        (folder / name).write_text(text)
+    write_lab(folder)
     return folder
 
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "train": ("train", "Train one architecture of a search space by a scheme."),
     "proxy": ("proxy", "Find a cheap training scheme that ranks as an expensive one does, validate it."),
     "collect": ("collect", "Train architectures of a search space and keep their accuracies, whatever dies meanwhile."),
+    "search": ("search", "Search by real training, with any algorithm, through a store."),
     "store": ("store", "Look at a store, check it, let failed jobs be tried again."),
     "export": ("export", "Write a store's results as a table."),
     "measure": ("measure", "Measure latency, throughput, memory and energy, on any device."),

@@ -50,6 +50,7 @@ def collect(
     *,
     report: Callable[[Progress], None] | None = None,
     recorded: Callable[[Job], None] | None = None,
+    ended: Callable[[Job], Sequence[Job]] | None = None,
 ) -> Progress:
     """Do jobs until each has a result or is quarantined.
 
@@ -69,6 +70,8 @@ def collect(
         Called after every change.
     recorded
         Called with a job once its result is on disk.
+    ended
+        Called with a job that was done here, or is given up; gives more jobs to do.
 
     Returns
     -------
@@ -82,7 +85,7 @@ def collect(
     TrainingError
         If the work can't be made, or workers die before they are ready.
     """
-    collection = _Collection(store, jobs, runner, limits or Limits(), report, recorded)
+    collection = _Collection(store, jobs, runner, limits or Limits(), report, recorded, ended)
     runner.start(work, collection.limits.timeout)
     try:
         collection.run()
@@ -104,14 +107,16 @@ class _Collection:
         limits: Limits,
         report: Callable[[Progress], None] | None,
         recorded: Callable[[Job], None] | None,
+        ended: Callable[[Job], Sequence[Job]] | None,
     ) -> None:
         self.store, self.runner, self.limits = store, runner, limits
-        self.report, self.recorded = report, recorded
-        jobs = list(dict.fromkeys(jobs))
-        store.add(jobs)
-        self.states = dict(zip(jobs, store.states(jobs), strict=True))
-        self.counts = Counter(self.states.values())
-        self.waiting = deque(job for job, state in self.states.items() if state == "pending")
+        self.report, self.recorded, self.ended = report, recorded, ended
+        self.states: dict[Job, State | None] = {}
+        self.counts: Counter[State | None] = Counter()
+        self.waiting: deque[Job] = deque()
+        self.over: deque[Job] = deque()  # ended, and more jobs may follow
+        self.more: list[Job] = []
+        self.add(jobs)
         self.running: dict[int, Task] = {}
         self.in_hand: deque[Delivery] = deque()
         self.full: FullDiskError | None = None
@@ -121,6 +126,7 @@ class _Collection:
         while True:
             try:
                 self.record()
+                self.go_on()
                 self.begin()
                 self.full, self.pause = None, 0.0
             except FullDiskError as error:
@@ -134,6 +140,21 @@ class _Collection:
                 time.sleep(self.pause)
             else:
                 self.receive(self.pause or _LOOK)
+
+    def add(self, jobs: Sequence[Job]) -> None:
+        new = [job for job in dict.fromkeys(jobs) if job not in self.states]
+        self.store.add(new)
+        for job, state in zip(new, self.store.states(new), strict=True):
+            self.states[job] = state
+            self.counts[state] += 1
+            if state == "pending":
+                self.waiting.append(job)
+
+    def go_on(self) -> None:
+        while self.over and self.ended is not None:
+            self.more += self.ended(self.over.popleft())
+        self.add(self.more)
+        self.more.clear()
 
     def receive(self, seconds: float) -> None:
         for delivery in self.runner.wait(seconds):
@@ -157,6 +178,8 @@ class _Collection:
             self.waiting.append(job)
         if state == "done" != before and self.recorded is not None:
             self.recorded(job)
+        if before == "pending" != state:
+            self.over.append(job)
 
     def begin(self) -> None:
         while self.waiting and self.runner.free > 0:

@@ -78,7 +78,7 @@ def _choose(
 
 def about(family: NetworkFamily, images: Images) -> dict[str, str]:
     """Say what a store's trainings have in common, for `Store.opened`."""
-    return {"family": _fitted(family, images).digest, "images": images.digest}
+    return {"family": fitted(family, images).digest, "images": images.digest}
 
 
 def training_work(
@@ -103,7 +103,7 @@ def training_work(
     and ``energy@4``, and so on.
     """
     arguments = {
-        "family": _fitted(family, images).to_dict(),
+        "family": fitted(family, images).to_dict(),
         "images": images.name,
         "digest": images.digest,
         "work_folder": str(Path(work_folder).resolve()),
@@ -215,5 +215,6 @@ def _learnt(known: TrainingResult | Validation) -> dict[str, float]:
     return {"accuracy": known.top1, "accuracy_top5": known.top5, "train_time": known.seconds, "energy": energy}
 
 
-def _fitted(family: NetworkFamily, images: Images) -> NetworkFamily:
+def fitted(family: NetworkFamily, images: Images) -> NetworkFamily:
+    """Give the family with the classes and channels of images."""
     return family.with_options(num_classes=images.classes, in_channels=images.channels)

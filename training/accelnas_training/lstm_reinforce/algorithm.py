@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # runs whose parameters stay in a processor's cache, and runs that fill a GPU; no result depends on the former
 _TOGETHER = {"cpu": 8, "cuda": 1024}
+_LARGEST = 1e30  # rewards are float32; those of what is not feasible, without a penalty, are beyond
 
 
 class LstmReinforce:
@@ -113,6 +114,10 @@ class LstmReinforce:
         return LstmRuns(tasks, self.settings, self.device)
 
 
+lstm_reinforce = LstmReinforce()
+"""With its defaults, as commands take it: ``accelnas_training.lstm_reinforce.algorithm:lstm_reinforce``."""
+
+
 class LstmRuns:
     """Many runs of `LstmReinforce`: the form `ManyRuns` of an algorithm."""
 
@@ -174,10 +179,12 @@ class LstmRuns:
                 f"values have shape {values.shape}, expected {(runs, n)}: one an architecture; combine several "
                 "objectives into one, such as accuracy * (latency / target) ** -0.07"
             )
-        if not np.isfinite(values).all():
-            run, episode = np.argwhere(~np.isfinite(values))[0]
+        bad = ~(np.abs(values) < _LARGEST)
+        if bad.any():
+            run, episode = np.argwhere(bad)[0]
             raise ControllerError(
-                f"run {run}: value {episode} is {values[run, episode]}; give finite values, also where not feasible"
+                f"run {run}: value {episode} is {values[run, episode]}; give finite values, and where not feasible "
+                "those of a penalty"
             )
         self._asked = None
         if n == episodes:

@@ -123,12 +123,22 @@ def train_architecture(
     TrainingFailure, TrainingError
         As `train`.
     """
+    return trained_network(family, architecture, images, scheme, seed=seed, **settings)[1]
+
+
+def trained_network(
+    family: NetworkFamily, architecture: Archs, images: Images, scheme: Scheme, *, seed: int = 0, **settings: Any
+) -> tuple[nn.Module, TrainingResult]:
+    """Train as `train_architecture`, and give the network with the weights that were validated last, too.
+
+    With the folder of a training that is done, nothing is trained.
+    """
     fitting = family.with_options(num_classes=images.classes, in_channels=images.channels)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = fitting.build(architecture)
     labels = {"family": fitting.digest, "architecture": family.space.format(architecture[None])[0]}
-    return train(network, images, scheme, seed=seed, labels=labels, **settings)
+    return network, train(network, images, scheme, seed=seed, labels=labels, **settings)
 
 
 def train_in_processes(
