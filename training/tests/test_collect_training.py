@@ -122,7 +122,7 @@ def test_what_fewer_epochs_reach_is_kept_whatever_dies(lab, tmp_path):
 
 def test_a_collection_keeps_what_fewer_epochs_reach(lab, tmp_path):
     scheme = tmp_path / "longer.toml"
-    scheme.write_text(SCHEME.replace("epochs = 1", "epochs = 12"))
+    scheme.write_text((lab / "quick.toml").read_text().replace("epochs = 1", "epochs = 12"))
     begun = ("--number", 1, "--scheme", scheme)  # of before there was a curve
     collect(lab, tmp_path / "s.db", *begun)
     collect(lab, tmp_path / "s.db", "--number", 3, "--scheme", scheme, "--validate-every", 5)

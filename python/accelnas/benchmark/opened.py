@@ -87,14 +87,6 @@ class Opened(Tabled):
             metrics[name] = replace(own, expression=given.expression)
         return read_only(metrics)
 
-    def fidelities(self, metric: str) -> dict[int, str]:
-        """Give the metrics that are a metric after fewer epochs, by their epochs, ascending; the last is the metric.
-
-        Nothing where it has no other fidelities.
-        """
-        known_metric(self.metrics, metric)
-        return {}
-
     @cached_property
     def _proven(self) -> dict[Any, Any]:
         """Optima and fronts that searches were compared with."""
