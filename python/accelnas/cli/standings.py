@@ -26,7 +26,7 @@ def print_standings(report: dict[str, Any], unit: str) -> None:
         if table.rows:
             screen.print(table)
     differences = report["differences"] or {}
-    clock = f"simulated {report['clock']} \\[{unit}]"
+    clock = f"simulated {report['clock']}" + (f" \\[{unit}]" if unit else "")
     wanted = ("average rank", "rank in the space (5, 50, 95 %)", clock, "evaluations")
     table = new_table("algorithm", *wanted, "evaluations/s", numbers=(*wanted, "evaluations/s"))
     for label, found in algorithms.items():
