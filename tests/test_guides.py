@@ -58,7 +58,13 @@ def test_settings_guide_names_every_field_and_its_example_fits(tmp_path):
     guide = REPOSITORY / "docs" / "guides" / "settings.md"
     text = guide.read_text(encoding="utf-8")
     kinds = (Settings, MetricSettings, Recipe, Stage)
-    named = {field.name for kind in kinds for field in fields(kind)} - {"sha256", "metrics", "formula", "limit"}
+    named = {field.name for kind in kinds for field in fields(kind)} - {
+        "sha256",
+        "metrics",
+        "formula",
+        "limit",
+        "fidelity",
+    }
     for field in named | set(AnovaProcess.defaults):
         assert f"`{field}`" in text, field
     for name in (*FAMILIES, *shipped_settings()):

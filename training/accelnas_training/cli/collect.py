@@ -23,6 +23,8 @@ EPILOG = """Examples:
 
   accelnas-training collect digits.db --images digits --scheme quick.toml --number 100 --workers 2
 
+  accelnas-training collect digits.db --images digits --scheme quick.toml --number 100 --validate-every 1
+
   accelnas-training collect imagenet.db --images cache:/data/imagenet-256 --scheme p_star --number 5000 --seeds 0
   --workers 16 --gpus-each 1 --cpus-each 8 --loaders 7 --address auto --work-folder /shared/work --timeout 6h
 
