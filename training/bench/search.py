@@ -2,7 +2,7 @@
 
     python bench/search.py --work WORK -o measurements/digits_search
 
-Networks of the digits example are collected, and a surrogate is fitted on them; then each algorithm searches twice, by
+Tiny networks for digits are collected, and a surrogate is fitted on them; then each algorithm searches twice, by
 training with the same scheme and on the surrogate. Commands of both packages do all of it, in this process; an
 interrupted run goes on where it ended.
 """
@@ -30,7 +30,8 @@ from accelnas_training.ranks import interval_over_models, tau
 from accelnas_training.reports import circumstances
 
 DIGITS = Path(__file__).parent.parent / "examples" / "digits"
-HOW = ("--family", DIGITS / "family.toml", "--images", "digits:0.3", "--scheme", DIGITS / "quick.toml")
+FAMILY = DIGITS / "tiny" / "family.toml"
+HOW = ("--family", FAMILY, "--images", "digits:0.3", "--scheme", DIGITS / "tiny" / "quick.toml")
 # settings for so few evaluations
 ALGORITHMS = {
     "random_search": RandomSearch(),
@@ -60,7 +61,7 @@ def main() -> None:
     common = ("--resolution", 8, "--workers", 0)
     run(app, "collect", work / "collected.db", *HOW, *common, "--number", options.number)
     run(app, "export", work / "collected.db", collected)
-    space, settings = ("--space", DIGITS / "family.toml"), ("--settings", DIGITS / "fit.toml")
+    space, settings = ("--space", FAMILY), ("--settings", DIGITS / "fit.toml")
     run(accelnas_app, "fit", collected, *space, *settings, "--split", "random", "--output", work / "bench")
     histories = {}
     for name in ALGORITHMS:
