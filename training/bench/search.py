@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +70,10 @@ def main() -> None:
             store = ("--store", work / "searched.db", "--output", out)
             run(app, "search", name, "accuracy", *HOW, *common, "--budget", budget, "--seed", seed, *given, *store)
             histories[name, seed] = pl.read_parquet(out / "history.parquet")
-    command = shlex.join(["python", "bench/search.py", *sys.argv[1:]])
+    command = (
+        f"python bench/search.py --work WORK -o {options.output} --number {options.number} --budget {budget} "
+        f"--seeds {options.seeds} --runs {options.runs}"
+    )
     compare(options, pl.read_parquet(collected), histories, accelnas.load(work / "bench"), command)
 
 
