@@ -2,7 +2,7 @@
 
     python bench/search.py --work WORK -o measurements/digits_search
 
-Networks of the digits example are collected, and a surrogate is fitted on them; then each algorithm searches twice, by
+Tiny networks for digits are collected, and a surrogate is fitted on them; then each algorithm searches twice, by
 training with the same scheme and on the surrogate. Commands of both packages do all of it, in this process; an
 interrupted run goes on where it ended.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,8 @@ from accelnas_training.ranks import interval_over_models, tau
 from accelnas_training.reports import circumstances
 
 DIGITS = Path(__file__).parent.parent / "examples" / "digits"
-HOW = ("--family", DIGITS / "family.toml", "--images", "digits:0.3", "--scheme", DIGITS / "quick.toml")
+FAMILY = DIGITS / "tiny" / "family.toml"
+HOW = ("--family", FAMILY, "--images", "digits:0.3", "--scheme", DIGITS / "tiny" / "quick.toml")
 # settings for so few evaluations
 ALGORITHMS = {
     "random_search": RandomSearch(),
@@ -60,7 +60,7 @@ def main() -> None:
     common = ("--resolution", 8, "--workers", 0)
     run(app, "collect", work / "collected.db", *HOW, *common, "--number", options.number)
     run(app, "export", work / "collected.db", collected)
-    space, settings = ("--space", DIGITS / "family.toml"), ("--settings", DIGITS / "fit.toml")
+    space, settings = ("--space", FAMILY), ("--settings", DIGITS / "fit.toml")
     run(accelnas_app, "fit", collected, *space, *settings, "--split", "random", "--output", work / "bench")
     histories = {}
     for name in ALGORITHMS:
@@ -70,7 +70,10 @@ def main() -> None:
             store = ("--store", work / "searched.db", "--output", out)
             run(app, "search", name, "accuracy", *HOW, *common, "--budget", budget, "--seed", seed, *given, *store)
             histories[name, seed] = pl.read_parquet(out / "history.parquet")
-    command = shlex.join(["python", "bench/search.py", *sys.argv[1:]])
+    command = (
+        f"python bench/search.py --work WORK -o {options.output} --number {options.number} --budget {budget} "
+        f"--seeds {options.seeds} --runs {options.runs}"
+    )
     compare(options, pl.read_parquet(collected), histories, accelnas.load(work / "bench"), command)
 
 

@@ -178,7 +178,7 @@ class _Collection:
             self.waiting.append(job)
         if state == "done" != before and self.recorded is not None:
             self.recorded(job)
-        if before == "pending" != state:
+        if self.ended is not None and before == "pending" != state:
             self.over.append(job)
 
     def begin(self) -> None:
