@@ -4,6 +4,7 @@ from studies.base import Comparison, Figure, Reproduction, Table, Verdict, write
 from studies.fig3 import reproduce_fig3
 from studies.fig4 import reproduce_fig4
 from studies.fig5 import reproduce_fig5
+from studies.fig6 import reproduce_fig6
 from studies.tables import reproduce_table
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "reproduce_fig3",
     "reproduce_fig4",
     "reproduce_fig5",
+    "reproduce_fig6",
     "reproduce_table",
     "write_reproduction",
 ]

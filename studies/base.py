@@ -26,6 +26,7 @@ class Verdict(Enum):
     REPRODUCED = "reproduced"
     BETTER = "better"
     MISSED = "not reproduced"
+    INCOMPARABLE = "can not be compared"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Comparison:
         Where the published number stands.
     best
         ``"highest"`` or ``"lowest"`` where a difference beyond the tolerance can be an improvement; None where not.
+    comparable
+        False where the two are of different things, which the report names; no difference is a verdict then.
 
     Examples
     --------
@@ -59,6 +62,7 @@ class Comparison:
     unit: str = ""
     source: str = ""
     best: str | None = None
+    comparable: bool = True
 
     @property
     def difference(self) -> float:
@@ -66,8 +70,15 @@ class Comparison:
         return self.found - self.published
 
     @property
+    def stated(self) -> str:
+        """The published number as text, in four digits or all before the point."""
+        return f"{self.published:.4g}" if abs(self.published) < 1e4 else f"{self.published:.0f}"
+
+    @property
     def verdict(self) -> Verdict:
         """Whether it is reproduced; NaN is not."""
+        if not self.comparable:
+            return Verdict.INCOMPARABLE
         if abs(self.difference) <= self.tolerance * (1 + ROUNDING):
             return Verdict.REPRODUCED
         improved = {"highest": self.difference > 0, "lowest": self.difference < 0, None: False}
@@ -230,6 +241,8 @@ def _summary(reproduction: Reproduction) -> str:
         parts.append(f"{count[Verdict.BETTER]} better than published")
     if count[Verdict.MISSED]:
         parts.append(f"{count[Verdict.MISSED]} not reproduced")
+    if count[Verdict.INCOMPARABLE]:
+        parts.append(f"{count[Verdict.INCOMPARABLE]} can not be compared")
     return ", ".join(parts) + "."
 
 
@@ -240,7 +253,7 @@ def _compared(reproduction: Reproduction) -> str:
             f"{c.quantity} [{c.unit}]" if c.unit else c.quantity,
             *([c.source] if sources else []),
             f"**{c.verdict.value}**" if c.verdict is Verdict.MISSED else c.verdict.value,
-            f"{c.published:.4g}",
+            c.stated,
             number(c.found),
             _signed(c),
         ]

@@ -12,37 +12,45 @@ from accelnas.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from accelnas.benchmark import Benchmark
     from accelnas.exact import FrontResult
     from accelnas.space import Rows, Space
 
-__all__ = ["NETWORKS", "SOURCE", "Location", "SearchedNetwork", "encoded", "locate"]
+__all__ = [
+    "EFFICIENTNET_B0",
+    "NEAREST",
+    "NETWORKS",
+    "SOURCE",
+    "TPUV3_B",
+    "Location",
+    "Network",
+    "SearchedNetwork",
+    "ahead",
+    "encoded",
+    "locate",
+]
 
 SOURCE = "arXiv 2404.08005 and the authors' code"
 BLOCKS = 7
 
 
 @dataclass(frozen=True)
-class SearchedNetwork:
-    """One network, its accuracy after full training, and its speed on the device that it was searched for.
+class Network:
+    """An architecture of the MnasNet space, written as the authors do.
 
     Attributes
     ----------
     name
-        Device and letter, as the authors call it.
+        As it is known.
     expansions, kernels, layers, excitations
         One digit a block; of squeeze-and-excitation 1 for on.
-    top1
-        Measured after full training (scheme r), in per cent.
-    throughput
-        Measured on the first of its devices, in images a second.
-    devices
-        That it was searched for.
 
     Examples
     --------
-    >>> NETWORKS[0].architecture["block1_e"], NETWORKS[0].architecture["block6_se"], NETWORKS[0].metric
-    (6, True, 'throughput_zcu102')
+    >>> EFFICIENTNET_B0.architecture["block5_l"], EFFICIENTNET_B0.architecture["block6_se"]
+    (4, True)
     """
 
     name: str
@@ -50,14 +58,6 @@ class SearchedNetwork:
     kernels: str
     layers: str
     excitations: str
-    top1: float
-    throughput: float
-    devices: tuple[str, ...]
-
-    @property
-    def metric(self) -> str:
-        """What was measured."""
-        return f"throughput_{self.devices[0]}"
 
     @property
     def architecture(self) -> dict[str, int | bool]:
@@ -78,6 +78,37 @@ class SearchedNetwork:
             for block, digit in enumerate(text)
         }
 
+
+@dataclass(frozen=True)
+class SearchedNetwork(Network):
+    """A network of the authors' searches, its accuracy after full training, and its speed on its device.
+
+    Attributes
+    ----------
+    name
+        Device and letter, as the authors call it.
+    top1
+        Measured after full training (scheme r), in per cent.
+    throughput
+        Measured on the first of its devices, in images a second.
+    devices
+        That it was searched for.
+
+    Examples
+    --------
+    >>> NETWORKS[0].architecture["block1_e"], NETWORKS[0].architecture["block6_se"], NETWORKS[0].metric
+    (6, True, 'throughput_zcu102')
+    """
+
+    top1: float
+    throughput: float
+    devices: tuple[str, ...]
+
+    @property
+    def metric(self) -> str:
+        """What was measured."""
+        return f"throughput_{self.devices[0]}"
+
     def is_of(self, metric: str) -> bool:
         """Tell whether it was searched for the device of a metric."""
         return metric.rpartition("_")[2] in self.devices
@@ -96,8 +127,19 @@ NETWORKS = (
     SearchedNetwork("tpuv3-a", "1466666", "5555555", "3333343", "0110110", 77.921, 1010.3, ("tpuv3",)),
 )
 
+# of Fig. 6 alone
+TPUV3_B = SearchedNetwork("tpuv3-b", "1666666", "5555555", "1233333", "0100110", 77.348, 1012.89, ("tpuv3",))
+# with ReLU, as all networks of the space
+EFFICIENTNET_B0 = Network("EfficientNet-B0", "1666666", "3353553", "1223341", "1111111")
+# what the space has nearest to MnasNet-A1 and B1 (timm's definitions): expansion 4 for 3, at most 3 layers in block 3,
+# 192 channels in block 5 for the 160 of A1, 112 in block 4 for the 96 of B1
+NEAREST = (
+    Network("MnasNet-A1", "1646666", "3353353", "1233231", "0010110"),
+    Network("MnasNet-B1", "1446666", "3355353", "1333241", "0000000"),
+)
 
-def encoded(space: Space, networks: Sequence[SearchedNetwork] = NETWORKS) -> Rows:
+
+def encoded(space: Space, networks: Sequence[Network] = NETWORKS) -> Rows:
     """Give networks as choice indices, uint8 (n, variables).
 
     Examples
@@ -137,19 +179,26 @@ class Location:
 def locate(bench: Benchmark, arch: Rows, front: FrontResult, threads: int | None = None) -> Location:
     """Set one architecture, uint8 (variables,), beside a front of two metrics."""
     metrics = [objective.metric for objective in front.objectives]
-    signs = np.array([1.0 if objective.direction == "maximise" else -1.0 for objective in front.objectives])
     predicted = bench.predict(arch[None], metrics, dtype="float64", threads=threads)
     values = [float(predicted[metric][0]) for metric in metrics]
-    gains = (front.values - np.array(values)) * signs
-    shortfalls = [float(gains[gains[:, 1 - i] >= 0, i].max(initial=0.0)) for i in range(2)]
-    extent = np.ptp(front.values, axis=0)
-    ahead = np.maximum(gains / np.where(extent > 0, extent, 1.0), 0.0)
     return Location(
         (values[0], values[1]),
-        _dominating(bench, dict(zip(metrics, values, strict=True)), signs.tolist(), threads),
-        (shortfalls[0], shortfalls[1]),
-        float(np.sqrt((ahead**2).sum(axis=1)).min()),
+        _dominating(bench, dict(zip(metrics, values, strict=True)), _signs(front).tolist(), threads),
+        *ahead(front, values),
     )
+
+
+def ahead(front: FrontResult, values: Sequence[float]) -> tuple[tuple[float, float], float]:
+    """Say how far a front is ahead of a point: shortfalls and distance, as `Location` has them."""
+    gains = (front.values - np.array(values)) * _signs(front)
+    shortfalls = [float(gains[gains[:, 1 - i] >= 0, i].max(initial=0.0)) for i in range(2)]
+    extent = np.ptp(front.values, axis=0)
+    scaled = np.maximum(gains / np.where(extent > 0, extent, 1.0), 0.0)
+    return (shortfalls[0], shortfalls[1]), float(np.sqrt((scaled**2).sum(axis=1)).min())
+
+
+def _signs(front: FrontResult) -> NDArray[np.float64]:
+    return np.array([1.0 if objective.direction == "maximise" else -1.0 for objective in front.objectives])
 
 
 def _dominating(bench: Benchmark, values: Mapping[str, float], signs: Sequence[float], threads: int | None) -> int:

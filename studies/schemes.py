@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["Scheme", "read_schemes"]
+__all__ = ["FOLDER", "Scheme", "read_schemes"]
 
 FOLDER = "proxy_validation"
 FILES = {"proxy": "proxified-seed*.csv", "reference": "fewproxy-seed*.csv"}

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 import accelnas
-from accelnas.files import parse_toml, read_text
 from accelnas.fitting.ensemble import usable_rows
 from accelnas.fitting.evaluate import evaluate
 from accelnas.fitting.evaluation.cells import Cell
 from accelnas.fitting.evaluation.runs import run_cells
 from accelnas.fitting.settings import read_settings
+from studies.published import PUBLISHED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -51,9 +50,8 @@ class Published:
     mae: float
 
 
-_PUBLISHED = parse_toml(read_text(Path(__file__).with_name("published.toml")), "published.toml")
-PAPER = tuple(Published(*row) for row in _PUBLISHED["rows"])
-NOTES: Mapping[str, str] = _PUBLISHED["notes"]  # by the settings' name
+PAPER = tuple(Published(*row) for row in PUBLISHED["rows"])
+NOTES: Mapping[str, str] = PUBLISHED["notes"]  # by the settings' name
 
 
 @dataclass(frozen=True)

@@ -192,6 +192,8 @@ def test_verdicts():
     assert Comparison("x", 13.2, 12.1, 0.5, best="lowest").verdict is Verdict.BETTER
     assert Comparison("x", 0.1, 0.1 + 0.2, 0.2).verdict is Verdict.REPRODUCED  # rounding of binary fractions
     assert Comparison("x", 1.0, float("nan"), 1.0, best="highest").verdict is Verdict.MISSED
+    assert Comparison("x", 1.0, 1.0, 1.0, comparable=False).verdict is Verdict.INCOMPARABLE
+    assert [Comparison("x", value, 1.0, 1.0).stated for value in (1.8, 887.587, 17000.4)] == ["1.8", "887.6", "17000"]
 
 
 def sample_reproduction(draw=lambda path: path.write_text("<svg/>")):

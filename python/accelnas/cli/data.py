@@ -53,9 +53,7 @@ def read(data: Path | None, space: Path | Space | None) -> Dataset:
     from accelnas.fitting.dataset import read_dataset
 
     if data is None:
-        from accelnas.fitting.fetch import cache_folder
-
-        data = cache_folder() / "anb_dataset_jsons.tar.gz"
+        data = cached_archive()
         if not data.is_file():
             raise DataError(f"no data named and none at {data}; run: accelnas data fetch")
     dataset = read_dataset(data, read_space(space))
@@ -67,6 +65,13 @@ def read(data: Path | None, space: Path | Space | None) -> Dataset:
         if field.endswith(")"):  # with its reason
             screen.print(f"left out: {field}")
     return dataset
+
+
+def cached_archive() -> Path:
+    """Give the path of the public archive in the cache folder, which need not be there."""
+    from accelnas.fitting.fetch import cache_folder
+
+    return cache_folder() / "anb_dataset_jsons.tar.gz"
 
 
 def listed(text: str | None) -> list[str] | None:
