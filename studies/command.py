@@ -144,7 +144,7 @@ def reproduce(
     _check_options(experiment, [name for name, value in {**given, "--lstm": lstm}.items() if value is not None])
     options: dict[str, Any] = {"seed": seed, "threads": threads, **({} if runs is None else {"runs": runs})}
     if experiment is Experiment.fig3:
-        found = reproduce_fig3(_seeds_folder(data), seed=seed, resamples=runs or RESAMPLES)
+        found = reproduce_fig3(seeds_folder(data), seed=seed, resamples=runs or RESAMPLES)
     elif experiment in SEARCHES:
         with progress("searches", None, "evaluations") as done:
             options |= {"lstm": lstm, "progress": done}
@@ -171,7 +171,8 @@ def _check_options(experiment: Experiment, given: list[str]) -> None:
             raise typer.BadParameter(f"{option} is of {' and '.join(names)}; leave it out for {experiment.value}")
 
 
-def _seeds_folder(data: Path | None) -> Path:
+def seeds_folder(data: Path | None) -> Path:
+    """Give the folder of the seeds' files: what is named, or in the cache."""
     from accelnas.fitting.fetch import cache_folder
 
     if data is None:

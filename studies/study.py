@@ -9,10 +9,13 @@ import typer
 
 from accelnas.cli.shared import ThreadsOption, console, progress
 from studies.base import Reproduction, write_reproduction
+from studies.command import seeds_folder
 
 EPILOG = """Examples:
 
   accelnas study noise -o studied
+
+  accelnas study proxy proxy_validation -o studied
 
   accelnas study noise --constraint 'latency_zcu102 <= 5' --factors 1,4 --runs 200 -o studied
 """
@@ -59,6 +62,37 @@ def noise(
     with progress("searches", None, "evaluations") as done:
         found = study_noise(
             factors=_numbers("--factors", factors), constraint=constraint, runs=runs, budget=budget, seed=seed,
+            threads=threads, progress=done,
+        )  # fmt: skip
+    _write(found, output)
+
+
+@app.command()
+def proxy(
+    output: OutputOption,
+    data: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DATA",
+            help="The folder proxy_validation of the seeds' CSV files.",
+            show_default="what is in the cache folder",
+        ),
+    ] = None,
+    taus: Annotated[
+        str, typer.Option("--taus", metavar="A,B,…", help="Kendall's tau of both schemes over random architectures.")
+    ] = "1,0.98,0.95,0.926,0.9,0.8,0.7,0.6",
+    draws: Annotated[int, typer.Option("--draws", min=2, help="Reference schemes drawn, at each tau.")] = 50,
+    runs: Annotated[int, typer.Option("--runs", min=2, help="Of each search.")] = 1000,
+    budget: Annotated[int, typer.Option("--budget", "-n", min=1, help="Evaluations of a run.")] = 600,
+    seed: SeedOption = 0,
+    threads: ThreadsOption = None,
+) -> None:
+    """Search with a cheap training scheme, and judge what is found by drawn reference schemes."""
+    from studies.proxy_ranks import study_proxy
+
+    with progress("proofs", None, "proofs") as done:
+        found = study_proxy(
+            seeds_folder(data), taus=_numbers("--taus", taus), draws=draws, runs=runs, budget=budget, seed=seed,
             threads=threads, progress=done,
         )  # fmt: skip
     _write(found, output)
