@@ -138,7 +138,7 @@ class Reproduction:
     name, title
         For files and heading.
     source
-        The publication, and where in it.
+        The publication, and where in it; empty for a study of its own.
     rule
         A sentence: which differences still count as reproduced, and why.
     comparisons
@@ -217,7 +217,7 @@ def _text(reproduction: Reproduction) -> str:
     made = f"Made by\n\n    {reproduction.command}\n\nwith {libraries} on {reproduction.machine}."
     sections = [
         f"# {reproduction.title}",
-        f"Published: {reproduction.source}. {made}",
+        f"Published: {reproduction.source}. {made}" if reproduction.source else made,
         f"**{_summary(reproduction)}** {reproduction.rule}" if reproduction.comparisons else reproduction.rule,
         _compared(reproduction) if reproduction.comparisons else "",
     ]

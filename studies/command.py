@@ -151,7 +151,7 @@ def reproduce(
     _check_options(experiment, [name for name, value in given.items() if value is not None])
     options: dict[str, Any] = {"seed": seed, "threads": threads, **({} if runs is None else {"runs": runs})}
     if experiment is Experiment.fig3:
-        found = reproduce_fig3(_seeds_folder(data), seed=seed, resamples=runs or RESAMPLES)
+        found = reproduce_fig3(seeds_folder(data), seed=seed, resamples=runs or RESAMPLES)
     elif experiment is Experiment.fig6:
         found = _fig6(data, threads)
     elif experiment in SEARCHES:
@@ -180,7 +180,8 @@ def _check_options(experiment: Experiment, given: list[str]) -> None:
             raise typer.BadParameter(f"{option} is of {' and '.join(names)}; leave it out for {experiment.value}")
 
 
-def _seeds_folder(data: Path | None) -> Path:
+def seeds_folder(data: Path | None) -> Path:
+    """Give the folder of the seeds' files: what is named, or in the cache."""
     from accelnas.fitting.fetch import cache_folder
 
     if data is None:
@@ -194,7 +195,7 @@ def _fig6(data: Path | None, threads: int | None) -> Reproduction:
     from studies.schemes import FOLDER, read_schemes
 
     dataset = read(data, None) if data is not None or cached_archive().is_file() else None
-    seeds = _seeds_folder(data)
+    seeds = seeds_folder(data)
     schemes = read_schemes(seeds) if (seeds / FOLDER).is_dir() or (seeds.name == FOLDER and seeds.is_dir()) else None
     with progress("questions", STEPS, "questions") as done:
         return reproduce_fig6(dataset=dataset, schemes=schemes, threads=threads, progress=done)

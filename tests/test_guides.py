@@ -20,8 +20,9 @@ from accelnas.fitting.settings import MetricSettings, Settings, read_settings, s
 from accelnas.fitting.splits import random_split
 from guides import EXECUTED, blocks, check_commands, check_links, executed, run_console, run_python
 from studies.command import app as reproduce
+from studies.study import app as study
 
-APPS = {"accelnas": app, "accelnas reproduce": reproduce}
+APPS = {"accelnas": app, "accelnas reproduce": reproduce, "accelnas study": study}
 REPOSITORY = Path(__file__).parent.parent
 GUIDES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
 every_guide = pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.relative_to(REPOSITORY).as_posix())

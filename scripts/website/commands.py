@@ -44,8 +44,9 @@ def page(program: str) -> str:
     sys.meta_path.append(_StandIns())  # asked when nothing else has a module
     root: Any = get_command(import_module(PROGRAMS[program]).app)
     commands = {name: _described(name, root.commands[name]) for name in root.list_commands(None)}
-    if "reproduce" in commands:  # it hands its words over to this
-        commands["reproduce"] = _described("reproduce", get_command(import_module("studies.command").app))
+    for name, module in {"reproduce": "studies.command", "study": "studies.study"}.items():
+        if name in commands:  # it hands its words over to this
+            commands[name] = _described(name, get_command(import_module(module).app))
     root.get_command = lambda _, name: commands[name]
     root.epilog = _console(root.epilog)
     context = typer.Context(root, obj={"TYPER_RICH_MARKUP_MODE": "rich"})

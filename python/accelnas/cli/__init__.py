@@ -25,7 +25,7 @@ _QUERIES = (
     "simulate",
     "report",
 )
-for module in (*_QUERIES, "fit", "tabulate", "tune", "evaluate", "reproduce", "compile", "serve"):
+for module in (*_QUERIES, "fit", "tabulate", "tune", "evaluate", "studies", "compile", "serve"):
     import_module(f"accelnas.cli.{module}")
 for module in ("leaderboard", "devices", "space", "data"):
     app.add_typer(import_module(f"accelnas.cli.{module}").group, name=module)
