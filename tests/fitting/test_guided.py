@@ -1,12 +1,13 @@
-"""Searches guided by a Gaussian process, against enumeration of small spaces and against searches without a model."""
+"""Searches guided by models, against enumeration of small spaces and against searches without a model."""
 
 import numpy as np
 import pytest
 
 import accelnas
-from accelnas.errors import ParameterError, SearchError
+from accelnas.errors import MetricError, ParameterError, SearchError
 from accelnas.fitting.anova import GaussianProcess
-from accelnas.fitting.guided import ThompsonSampling
+from accelnas.fitting.encoding import Encoding
+from accelnas.fitting.guided import BoostedTrees, Prior, ThompsonSampling
 from accelnas.search import Task
 from search_driver import SMALL, score
 
@@ -42,6 +43,45 @@ def test_without_exploration_the_best_new_architecture_of_the_mean_is_asked(monk
         run.tell(row, score(row))
         asked = np.concatenate([asked, row])
     assert len(np.unique(asked, axis=0)) == len(asked)
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_without_exploration_the_best_new_architecture_of_all_trees_is_asked(monkeypatch, depth):
+    import xgboost
+
+    fitted = []
+    original = xgboost.train
+
+    def noted(*given, **options):
+        fitted.append(original(*given, **options))
+        return fitted[-1]
+
+    monkeypatch.setattr(xgboost, "train", noted)
+    whole = SMALL.range(0, SMALL.size)
+    inputs = xgboost.DMatrix(Encoding.one_hot(SMALL).transform(whole))
+    run = BoostedTrees(initial=12, members=3, depth=depth, exploration=0.0)(Task(SMALL, {"score": "maximise"}, 100, 3))
+    asked = driven(run, 12)
+    for _ in range(5):
+        fitted.clear()
+        row = run.ask()
+        means = np.mean([booster.predict(inputs) for booster in fitted], axis=0)
+        known = (whole[:, None] == asked[None]).all(axis=2).any(axis=1)
+        assert len(fitted) == 3
+        assert means[(whole == row).all(axis=1)][0] == pytest.approx(means[~known].max(), abs=1e-5)
+        run.tell(row, score(row))
+        asked = np.concatenate([asked, row])
+
+
+def test_a_prior_that_is_the_metric_finds_the_optimum_at_once():
+    macro, large = accelnas.load("nasbench-macro"), accelnas.load()
+    for bench, prior in (
+        (macro, Prior.metric(macro, "accuracy")),
+        (macro, Prior.function(lambda rows: -3 * macro.predict(rows, "accuracy"))),
+        (large, Prior.metric(large, "accuracy")),
+    ):
+        searcher = ThompsonSampling(initial=10, exploration=0.0, prior=prior)
+        history = bench.search(searcher, "accuracy", budget=13, seed=0)
+        assert history.regret()[-1] == 0
 
 
 def test_seeds_decide_and_workers_do_not_ask_twice():
@@ -84,6 +124,20 @@ def test_constraints_and_minima_and_starts():
 def test_what_can_not_be_done_is_refused():
     with pytest.raises(SearchError, match="thompson_sampling needs one objective, there are 2"):
         ThompsonSampling()(Task(SMALL, {"a": "maximise", "b": "minimise"}, 10, 0))
-    for settings, message in (({"initial": 1}, "initial is 1"), ({"exploration": -1}, "exploration is -1")):
+    task = Task(SMALL, {"score": "maximise"}, 10, 0)
+    for function, message in ((lambda rows: rows[:, 0] / 0.0, "not finite"), (lambda rows: rows, r"shape \(216, 5\)")):
+        with np.errstate(all="ignore"), pytest.raises(SearchError, match=message):
+            ThompsonSampling(prior=Prior.function(function))(task)
+    large = accelnas.load()
+    with pytest.raises(SearchError, match="at most 1,000,000; take a metric"):
+        ThompsonSampling(prior=Prior.function(len))(Task(large.space, {"score": "maximise"}, 10, 0))
+    with pytest.raises(MetricError, match="mac"):
+        Prior.metric(large, "mac")
+    for kind, settings, message in (
+        (ThompsonSampling, {"initial": 1}, "initial is 1"),
+        (ThompsonSampling, {"exploration": -1}, "exploration is -1"),
+        (BoostedTrees, {"depth": 5}, "depth is 5"),
+        (BoostedTrees, {"members": 0}, "members is 0"),
+    ):
         with pytest.raises((ParameterError, SearchError), match=message):
-            ThompsonSampling(**settings)
+            kind(**settings)
