@@ -62,6 +62,9 @@ pub(crate) struct Problem {
     columns: usize,
 }
 
+/// Epochs, metrics of all rungs but the last, whether trainings go on, whether epochs are the cost.
+type Rungs = (Vec<u32>, Vec<Vec<usize>>, bool, bool);
+
 #[pymethods]
 impl Problem {
     /// Over metrics of a benchmark; the first `noisy` are measured, and the last is the cost where there is a clock.
@@ -79,7 +82,7 @@ impl Problem {
         allowed: Option<Vec<Vec<u8>>>,
         noisy: usize,
         clock: bool,
-        fidelities: Option<(Vec<u32>, Vec<Vec<usize>>, bool, bool)>,
+        fidelities: Option<Rungs>,
         threads: Option<usize>,
     ) -> PyResult<Problem> {
         let columns = metrics.len() - usize::from(clock);

@@ -286,7 +286,8 @@ impl Recorder {
 
     /// Notes what later trainings of an architecture may go on from.
     fn ended(&mut self, problem: &Problem, choices: &[u8], rung: u8) {
-        if !problem.ladder.as_ref().is_some_and(|ladder| ladder.resumes && rung < ladder.top()) {
+        let goes_on = problem.ladder.as_ref().is_some_and(|ladder| ladder.resumes && rung < ladder.top());
+        if !goes_on || !problem.has_costs() {
             return;
         }
         match self.trained.get_mut(choices) {
