@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from accelnas.cli.data import listed, read
+from accelnas.cli.fit import read_parts
 from accelnas.cli.shared import ThreadsOption, console, progress
 from studies.base import Reproduction, write_reproduction
 from studies.command import seeds_folder
@@ -16,6 +18,8 @@ EPILOG = """Examples:
   accelnas study noise -o studied
 
   accelnas study proxy proxy_validation -o studied
+
+  accelnas study estimator --metrics latency_zcu102,throughput_a100 -o studied
 
   accelnas study noise --constraint 'latency_zcu102 <= 5' --factors 1,4 --runs 200 -o studied
 """
@@ -95,6 +99,36 @@ def proxy(
             seeds_folder(data), taus=_numbers("--taus", taus), draws=draws, runs=runs, budget=budget, seed=seed,
             threads=threads, progress=done,
         )  # fmt: skip
+    _write(found, output)
+
+
+@app.command()
+def estimator(
+    output: OutputOption,
+    data: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DATA",
+            help="The Accel-NASBench archive (.tar.gz or folder), beside its official_split.json.",
+            show_default="what is in the cache folder",
+        ),
+    ] = None,
+    metrics: Annotated[
+        str | None, typer.Option("--metrics", "-m", metavar="A,B,…", help="Of devices.", show_default="all")
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Draws of the measurements.")] = 3,
+    seed: SeedOption = 0,
+    threads: ThreadsOption = None,
+) -> None:
+    """Search with estimators of a device's time, and judge what is found by the surrogate."""
+    from studies.device_estimators import study_estimator
+
+    dataset = read(data, None)
+    split = read_parts("official", data, dataset)
+    with progress("fronts", None, "fronts") as done:
+        found = study_estimator(
+            dataset, split, metrics=listed(metrics), seeds=seeds, seed=seed, threads=threads, progress=done
+        )
     _write(found, output)
 
 
