@@ -66,7 +66,7 @@ def test_repeats_of_a_fidelity(tmp_path):
 
 def test_models_are_chosen_for_every_fidelity(tmp_path, space):
     TABLE.write_csv(tmp_path / "table.csv")
-    arguments = ("fit", tmp_path / "table.csv", "--space", space, "--budget", "1s")
+    arguments = ("fit", tmp_path / "table.csv", "--space", space, "--budget", "1s", "--threads", "1")
     run(*arguments, *NAMED, "-o", tmp_path / "b")
     bench = accelnas.load(tmp_path / "b")
     assert list(bench.fidelities("acc")) == [1, 4, 16]
