@@ -53,7 +53,6 @@ OWNERS = {
     "--families": TABLES,
     "--ensembles": TABLES,
     "--cache": TABLES,
-    "--runs": (*TABLES, Experiment.fig3, *SEARCHES),
     "--lstm": SEARCHES,
 }
 
@@ -115,8 +114,8 @@ def reproduce(
             "--runs",
             min=1,
             help="fig3: resamples of the bootstrap. fig4, fig5: runs of each search. Tables: single models a row, with "
-            "seeds of their own.",
-            show_default="9999; 1000; 1",
+            "seeds of their own. fig6: random architectures from which ranks are estimated.",
+            show_default="9999; 1000; 1; exact ranks",
         ),
     ] = None,
     lstm: Annotated[
@@ -146,14 +145,13 @@ def reproduce(
     """
     from studies import reproduce_fig3, reproduce_fig4, reproduce_fig5, write_reproduction
 
-    given: dict[str, object] = {"DATA": data, "--metrics": metrics, "--families": families, "--ensembles": ensembles}
-    given |= {"--cache": cache, "--runs": runs, "--lstm": lstm}
-    _check_options(experiment, [name for name, value in given.items() if value is not None])
+    given = {"DATA": data, "--metrics": metrics, "--families": families, "--ensembles": ensembles, "--cache": cache}
+    _check_options(experiment, [name for name, value in {**given, "--lstm": lstm}.items() if value is not None])
     options: dict[str, Any] = {"seed": seed, "threads": threads, **({} if runs is None else {"runs": runs})}
     if experiment is Experiment.fig3:
         found = reproduce_fig3(seeds_folder(data), seed=seed, resamples=runs or RESAMPLES)
     elif experiment is Experiment.fig6:
-        found = _fig6(data, threads)
+        found = _fig6(data, runs, threads)
     elif experiment in SEARCHES:
         with progress("searches", None, "evaluations") as done:
             options |= {"lstm": lstm, "progress": done}
@@ -189,7 +187,7 @@ def seeds_folder(data: Path | None) -> Path:
     return data.parent if data.is_file() else data
 
 
-def _fig6(data: Path | None, threads: int | None) -> Reproduction:
+def _fig6(data: Path | None, samples: int | None, threads: int | None) -> Reproduction:
     from studies import reproduce_fig6
     from studies.fig6 import STEPS
     from studies.schemes import FOLDER, read_schemes
@@ -198,7 +196,7 @@ def _fig6(data: Path | None, threads: int | None) -> Reproduction:
     seeds = seeds_folder(data)
     schemes = read_schemes(seeds) if (seeds / FOLDER).is_dir() or (seeds.name == FOLDER and seeds.is_dir()) else None
     with progress("questions", STEPS, "questions") as done:
-        return reproduce_fig6(dataset=dataset, schemes=schemes, threads=threads, progress=done)
+        return reproduce_fig6(dataset=dataset, schemes=schemes, samples=samples, threads=threads, progress=done)
 
 
 def _table_of(name: str, data: Path | None, cache: Path | None, options: dict[str, Any]) -> Reproduction:

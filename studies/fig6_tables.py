@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from accelnas.exact import RankEstimate
 from studies.base import Table
 from studies.fig6_points import FIG6, PANELS, dominates
 from studies.networks import EFFICIENTNET_B0, NEAREST
@@ -177,12 +178,12 @@ class Standing:
     Attributes
     ----------
     rank
-        Exact, by the metric.
+        By the metric, exact or estimated.
     shortfalls, distance
         From the exact front of accuracy and the metric, as `studies.networks.Location` has them; None of accuracy.
     """
 
-    rank: RankResult
+    rank: RankResult | RankEstimate
     shortfalls: tuple[float, float] | None = None
     distance: float | None = None
 
@@ -192,8 +193,9 @@ def b0_table(bench: Benchmark, standings: Mapping[str, Standing], shown: Sequenc
     measured = {point.metric: point.speed for point in shown if point.design is EFFICIENTNET_B0} | FIG6["b0"]
     lines = []
     for metric, standing in standings.items():
-        value, known = float(standing.rank.values), measured.get(metric)
-        short = standing.shortfalls
+        rank, short = standing.rank, standing.shortfalls
+        value, known = float(rank.values), measured.get(metric)
+        low, high = rank.interval if isinstance(rank, RankEstimate) else (None, None)
         lines.append(
             {
                 "metric": metric,
@@ -202,21 +204,29 @@ def b0_table(bench: Benchmark, standings: Mapping[str, Standing], shown: Sequenc
                 "predicted": value,
                 "published": known,
                 "error [%]": None if known is None else 100 * (value / known - 1),
-                "rank": int(standing.rank.rank),
-                "better [%]": 100 * float(standing.rank.better) / standing.rank.size,
+                "rank": round(float(rank.rank)) if low is not None else int(rank.rank),
+                "rank, low": None if low is None else round(float(low)),
+                "rank, high": None if high is None else round(float(high)),
+                "better [%]": 100 - float(rank.percentile),
                 "top-1 short [points]": short and short[0],
                 "metric short [%]": short and 100 * short[1] / value,
                 "distance": standing.distance,
             }
         )
+    some = next(iter(standings.values())).rank
+    how = "exact"
+    if isinstance(some, RankEstimate):
+        how = f"estimated from {some.samples:,} random ones, with 95 % intervals"
     text = (
-        f"Ranks are exact, of {next(iter(standings.values())).rank.size:,} architectures; *better* is the share that "
+        f"Ranks are {how}, of {some.size:,} architectures; *better* is the share that "
         "is. *Short*: how much better the best architecture is in this one that is at least as good in the other; "
         "*distance*: IGD+ to the nearest point of the exact front of accuracy and the metric, both scaled to their "
         "range on it. The nearest architecture of the data differs from EfficientNet-B0 in 7 of 28 choices, so this "
         "checks predictions independently where the published number is of the same network."
     )
-    return Table("b0", "EfficientNet-B0 on every device", pl.DataFrame(lines, infer_schema_length=None), text)
+    frame = pl.DataFrame(lines, infer_schema_length=None)
+    frame = frame.select(column for column in frame if column.null_count() < len(column))
+    return Table("b0", "EfficientNet-B0 on every device", frame, text)
 
 
 def _kind(metric: str) -> str:

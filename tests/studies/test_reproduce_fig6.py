@@ -133,6 +133,15 @@ def test_efficientnet_b0_in_the_whole_space(sixth, simple):
     assert lines["latency_vck190"]["published"] is None
 
 
+def test_estimated_ranks_hold_the_exact_ones(sixth, simple):
+    exact = table(sixth, "b0")
+    estimated = reproduce_fig6(simple, samples=20_000)
+    lines = table(estimated, "b0")
+    assert ((lines["rank, low"] <= exact["rank"]) & (exact["rank"] <= lines["rank, high"])).sum() >= 7  # of 9, at 95 %
+    assert lines["distance"].equals(exact["distance"])
+    assert "--runs 20000" in estimated.command
+
+
 def test_costs_of_an_archive(archive, bench):
     dataset = archived_dataset(archive)
     cost = training_cost(bench, dataset, read_schemes(archive.seeds))
@@ -173,6 +182,4 @@ def test_command(simple, monkeypatch, tmp_path, archive):
     assert "can not be compared" in shown
     assert "fig6 DATA" in (tmp_path / "out" / "fig6.md").read_text(encoding="utf-8")
     assert "cost" not in run("reproduce", "fig6", "-o", tmp_path / "without").stdout
-    assert "--runs is of the tables and fig3 and fig4 and fig5" in failure(
-        "reproduce", "fig6", "--runs", 3, "-o", tmp_path, code=2
-    )
+    assert "--lstm is of fig4 and fig5" in failure("reproduce", "fig6", "--lstm", 3, "-o", tmp_path, code=2)
