@@ -236,5 +236,5 @@ def _panels(
     return [
         Lines(plain, "true regret [points of top-1]", lines(plain, 0)),
         Lines(bound, "true regret [points of top-1]", lines(bound, 0)),
-        Lines(bound, "chosen networks that violate it [%]", lines(bound, 1)),
+        Lines(bound, "infeasible choices [%]", lines(bound, 1)),
     ]
