@@ -28,12 +28,12 @@ NAME = "guided.json"
 RUNS = 200  # of searches without a model
 
 
-def turns(only: str) -> Iterator[tuple[int, str, str, Searcher]]:
+def turns(only: str, of: str) -> Iterator[tuple[int, str, str, Searcher]]:
     """Give all runs, the same seed of every searcher before the next one."""
     for seed in range(max(sum(searcher.runs) for searcher in SEARCHERS.values())):
         for name, searcher in SEARCHERS.items():
             if searcher.budget(seed) and only in name:
-                tasks = [task for task in TASKS if not (searcher.small and TASKS[task].large)]
+                tasks = [task for task in TASKS if of in task and not (searcher.small and TASKS[task].large)]
                 yield from ((seed, task, name, searcher) for task in tasks)
 
 
@@ -51,11 +51,11 @@ def native(results: dict[str, Any], benches: dict[str, accelnas.Benchmark]) -> N
     """Make the runs of searches without a model, which take a moment."""
     for task in TASKS:
         for name in NATIVE:
+            if name in results["runs"].setdefault(task, {}):
+                continue
             runs = benches[task].simulate(name, TASKS[task].metric, runs=RUNS, budget=AT[-1], seed=0, threads=1)
             found = runs.regret(list(AT)).round(6).tolist()
-            results["runs"].setdefault(task, {})[name] = {
-                str(seed): {"regrets": regrets} for seed, regrets in enumerate(found)
-            }
+            results["runs"][task][name] = {str(seed): {"regrets": regrets} for seed, regrets in enumerate(found)}
 
 
 def save(results: dict[str, Any]) -> None:
@@ -68,6 +68,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.guided", description=__doc__)
     parser.add_argument("--seconds", type=float, default=3600, help="after which no further run begins")
     parser.add_argument("--only", default="", help="searchers whose names hold this text")
+    parser.add_argument("--task", default="", help=f"tasks whose names hold this text: {', '.join(TASKS)}")
     parser.add_argument("--again", action="store_true", help="write the tables again")
     given = parser.parse_args()
     kept = FOLDER / NAME
@@ -79,7 +80,7 @@ def main() -> None:
     benches = {name: accelnas.load(task.benchmark) for name, task in TASKS.items()}
     begun, failed = perf_counter(), set[str]()
     native(results, benches)
-    for seed, task, name, searcher in turns(given.only):
+    for seed, task, name, searcher in turns(given.only, given.task):
         runs = results["runs"][task].setdefault(name, {})
         if str(seed) in runs or name in failed:
             continue

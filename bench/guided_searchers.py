@@ -34,7 +34,7 @@ class Task:
 
 TASKS = {
     "nasbench201": Task("nasbench201", "cifar100", "NAS-Bench-201, `cifar100`"),
-    "macro": Task("nasbench-macro", "accuracy", "NAS-Bench-Macro, `accuracy`"),
+    "nasbench-macro": Task("nasbench-macro", "accuracy", "NAS-Bench-Macro, `accuracy`"),
     "mnasnet": Task("accel-nasbench", "accuracy", "MnasNet, `accuracy`", large=True),
 }
 

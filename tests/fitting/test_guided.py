@@ -9,7 +9,7 @@ from accelnas.fitting.anova import GaussianProcess
 from accelnas.fitting.encoding import Encoding
 from accelnas.fitting.guided import BoostedTrees, Prior, ThompsonSampling
 from accelnas.search import Task
-from search_driver import SMALL, score
+from search_driver import CHAIN, SMALL, drive, score
 
 
 def driven(run, count):
@@ -119,6 +119,13 @@ def test_constraints_and_minima_and_starts():
     assert bench.predict(limited.best[0], "params") <= 0.4
     least = bench.search(ThompsonSampling(initial=10), "params", budget=30, seed=0)
     assert least.regret()[-1] == 0
+
+
+@pytest.mark.parametrize("kind", [ThompsonSampling, BoostedTrees])
+@pytest.mark.parametrize("of", [lambda archs: archs @ [1.0, 2.0, -1.0, 0.5], lambda archs: np.ones(len(archs))])
+def test_rules_are_kept_and_equal_values_are_no_matter(kind, of):
+    archs, _ = drive(kind(initial=5), 9, 0, space=CHAIN, evaluate=of)
+    assert len(np.unique(archs[5:], axis=0)) == 4
 
 
 def test_what_can_not_be_done_is_refused():
