@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from scipy.linalg import cho_solve
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from accelnas.fitting.anova.process import GaussianProcess
+    from accelnas.fitting.anova.process import GaussianProcess, TermsKernel
 
     Floats = NDArray[np.float64]
 
@@ -93,7 +93,7 @@ def posterior_members(process: GaussianProcess, count: int, seed: int) -> Tables
 
 def _prior(process: GaussianProcess, count: int, random: np.random.Generator) -> Tables:
     """Draws from the prior: each table is noise coloured along each axis."""
-    kernel = process.kernel
+    kernel = cast("TermsKernel", process.kernel)  # of others there are no tables
     roots = [_root(covariance) for covariance in kernel.covariances(process.theta)]
     scales = kernel.term_scales(process.theta)
     sets, tables = [], []
@@ -107,7 +107,7 @@ def _prior(process: GaussianProcess, count: int, random: np.random.Generator) ->
 
 def _update(process: GaussianProcess, alphas: Floats) -> Tables:
     """``Σ_i α_i k(x, x_i)`` for each column of alphas (n, functions), split by interaction."""
-    kernel = process.kernel
+    kernel = cast("TermsKernel", process.kernel)  # of others there are no tables
     covariances = kernel.covariances(process.theta)
     scales = kernel.term_scales(process.theta)
     sets, tables = [], []

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Choices = NDArray[np.uint8]
-    States = NDArray[np.integer[Any]]
+    States = NDArray[Any]
 
-__all__ = ["GaussianProcess", "Kernel", "learn", "log_likelihood"]
+__all__ = ["GaussianProcess", "Kernel", "TermsKernel", "learn", "log_likelihood"]
 
 DECAYS = 0.9, 0.95  # of Adam's moments
 LEAST_PARAMETER, LARGEST_PARAMETER = -14.0, 6.0
@@ -29,7 +29,7 @@ DIGITS = 3  # of a learned parameter: machines differ in the fourth, so that mos
 
 
 class Kernel(Protocol):
-    """Covariances of architectures, and of the functions over few axes that they are sums of."""
+    """Covariances of architectures."""
 
     learning_rate: float
     """Of Adam."""
@@ -57,6 +57,10 @@ class Kernel(Protocol):
 
     def gradient(self, theta: Floats, states: States, weights: NDArray[np.float32]) -> Floats:
         """Gradient by theta of ``Σ weights · gram``, weights lower triangular; the noise's entry is 0."""
+
+
+class TermsKernel(Kernel, Protocol):
+    """Covariances of architectures, and of the functions over few axes that they are sums of."""
 
     def interactions(self) -> Iterator[tuple[tuple[int, int], tuple[int, ...]]]:
         """Every set of axes that interact, with its (blocks, variables)."""
