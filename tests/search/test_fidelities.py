@@ -396,3 +396,21 @@ def test_pruners_of_optuna_choose_which_trials_go_on(bench):
     assert len({*counts["none"][:4]}) <= 2
     with pytest.raises(SearchError, match="a pruner needs an objective with fidelities"):
         bench.search(optuna_algorithm(sampler, pruners["halving"]), "quality", budget=5, seed=0)
+
+
+def test_hyperband_of_smac_promotes_the_best(bench):
+    smac = pytest.importorskip("smac")
+    from accelnas.adapters.smac import smac_algorithm
+
+    algorithm = smac_algorithm(smac.MultiFidelityFacade)
+    task = {"seed": 1, "fidelities": {n: LADDER[n] for n in (9, 27, 81)}, "clock": "epochs"}
+    found = bench.search(algorithm, "quality", budget=30, **task)
+    assert found.epochs[:10].tolist() == [9] * 7 + [27] * 2 + [81]
+    names, values = [row.tobytes() for row in found.architectures], found.values["quality"]
+    first, second = np.argsort(-values[:7])[:2]
+    assert set(names[7:9]) == {names[first], names[second]}
+    assert names[9] == names[7 + values[7:9].argmax()]
+    crew = bench.search(algorithm, "quality", budget=12, workers=4, **task)
+    assert set(crew.epochs[:4].tolist()) == {9}
+    with pytest.raises(SearchError, match="MultiFidelityFacade needs an objective with fidelities"):
+        bench.search(algorithm, "quality", budget=5, seed=0)

@@ -7,18 +7,15 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from accelnas.adapters.evaluator import Evaluator
 from accelnas.adapters.optuna_space import distributions, suggest
-from accelnas.adapters.shared import Objectives, OneByOne, needs, seed_of_32_bits, uniform_rows
+from accelnas.adapters.shared import Objectives, OneByOne, needs, seed_of_32_bits
 from accelnas.errors import SearchError
 from accelnas.search.objective import parse_sought
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from numpy.typing import NDArray
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
     from optuna.trial import Trial, TrialState
@@ -26,7 +23,7 @@ if TYPE_CHECKING:
     from accelnas.adapters.optuna_sampler import AskTellSampler
     from accelnas.exact.constraints import Constraints
     from accelnas.models.predictor import Predictor
-    from accelnas.search.protocol import Task, UserAlgorithm, Values
+    from accelnas.search.protocol import Task, UserAlgorithm
     from accelnas.space import Rows
 
 __all__ = [
@@ -179,7 +176,7 @@ class _Run(OneByOne):
                 self._study.enqueue_trial({name: value for name, value in params.items() if value is not None})
         self._exhausted = False
 
-    def propose(self) -> tuple[Trial, Rows] | None:
+    def propose(self) -> Any:
         from optuna import TrialPruned
         from optuna.trial import TrialState
 
@@ -191,17 +188,17 @@ class _Run(OneByOne):
                 try:
                     return trial, suggest(trial, self._task.space)
                 except TrialPruned:
-                    self.end(trial, None, TrialState.PRUNED)
+                    self._tell(trial, None, TrialState.PRUNED)
         return None
 
-    def row(self, proposed: tuple[Trial, Rows]) -> Rows:
-        return proposed[1]
+    def row(self, proposed: Any) -> Rows:
+        row: Rows = proposed[1]
+        return row
 
-    def learn(self, proposed: tuple[Trial, Rows], costs: list[float]) -> None:
-        self.end(proposed[0], costs)
+    def learn(self, proposed: Any, costs: list[float]) -> None:
+        self._tell(proposed[0], costs)
 
-    def end(self, trial: Trial, costs: list[float] | None, state: TrialState | None = None) -> None:
-        """End a trial."""
+    def _tell(self, trial: Trial, costs: list[float] | None, state: TrialState | None = None) -> None:
         try:
             with _quiet():
                 self._study.tell(trial, costs, state)
@@ -212,11 +209,8 @@ class _Run(OneByOne):
             self._exhausted = True
 
 
-class _PrunedRun:
+class _PrunedRun(_Run):
     """One study whose trials report their value after ever more epochs, until they are pruned."""
-
-    asynchronous = True
-    takes_start = True
 
     def __init__(
         self, make_sampler: Callable[[int], BaseSampler], make_pruner: Callable[[], BasePruner], task: Task
@@ -225,41 +219,31 @@ class _PrunedRun:
             raise SearchError("a pruner needs an objective with fidelities; give some, or leave the pruner out")
         with needs("optuna"):
             pruner = make_pruner()
-        self._task, self._study = task, _Run(make_sampler, task, pruner)
-        self._chance = np.random.default_rng(task.seed)
-        self._waiting: deque[tuple[Trial, Rows, int]] = deque()
-        self._under_way: list[tuple[bytes, int, tuple[Trial, Rows, int] | None]] = []
+        super().__init__(make_sampler, task, pruner)
+        self._going_on: deque[tuple[Trial, Rows, int]] = deque()  # with the rung that is next
 
-    def ask(self) -> tuple[Rows, NDArray[np.int64]]:
-        """Give a trial that goes on, else a new one; a uniform architecture, whole, where there is none."""
-        trial = self._waiting.popleft() if self._waiting else self._begun()
-        row = uniform_rows(self._task.space, self._chance) if trial is None else trial[1]
-        epochs = self._task.epochs[-1 if trial is None else trial[2]]
-        self._under_way.append((row.tobytes(), epochs, trial))
-        return row, np.array([epochs])
-
-    def _begun(self) -> tuple[Trial, Rows, int] | None:
-        proposed = self._study.propose()
+    def propose(self) -> Any:
+        """Give a trial that goes on, else a new one."""
+        if self._going_on:
+            return self._going_on.popleft()
+        proposed = super().propose()
         return None if proposed is None else (*proposed, 0)
 
-    def tell(self, archs: Rows, values: Values, epochs: NDArray[np.int64]) -> None:
-        """Report what ended, and let the pruner say which trials go on."""
+    def epochs(self, proposed: tuple[Trial, Rows, int] | None) -> int:
+        return self._task.epochs[-1 if proposed is None else proposed[2]]
+
+    def learn(self, proposed: Any, costs: list[float]) -> None:
+        """Report the value, and let the pruner say whether the trial goes on."""
         from optuna.trial import TrialState
 
-        costs = (-self._task.signs[0] * values).tolist()
-        for row, cost, own in zip(archs, costs, epochs.tolist(), strict=True):
-            asked = [job[:2] for job in self._under_way].index((row.tobytes(), own))
-            _, _, going = self._under_way.pop(asked)
-            if going is None:
-                continue
-            trial, arch, rung = going
-            trial.report(cost, own)
-            if rung + 1 == len(self._task.epochs):
-                self._study.end(trial, [cost])
-            elif trial.should_prune():
-                self._study.end(trial, None, TrialState.PRUNED)
-            else:
-                self._waiting.append((trial, arch, rung + 1))
+        trial, arch, rung = proposed
+        trial.report(costs[0], self._task.epochs[rung])
+        if rung + 1 == len(self._task.epochs):
+            self._tell(trial, costs)
+        elif trial.should_prune():
+            self._tell(trial, None, TrialState.PRUNED)
+        else:
+            self._going_on.append((trial, arch, rung + 1))
 
 
 @contextmanager

@@ -126,14 +126,15 @@ class OneByOne(ABC):
     """A run of another library's optimizer that minimises, one architecture at a time.
 
     Where it proposes None, a uniform architecture is evaluated, of which it is not told. Several proposals may be under
-    way, where the library was tried so (``asynchronous``): each is told as it ends.
+    way, where the library was tried so (``asynchronous``): each is told as it ends. A run that says `epochs` is one of
+    `accelnas.search.AskTellEpochs`.
     """
 
     asynchronous = False
 
     def __init__(self, task: Task) -> None:
         self._task, self._uniform = task, np.random.default_rng(task.seed)
-        self._under_way: list[tuple[bytes, Any]] = []
+        self._under_way: list[tuple[tuple[bytes, int | None], Any]] = []
 
     @abstractmethod
     def propose(self) -> Any:
@@ -147,18 +148,24 @@ class OneByOne(ABC):
     def learn(self, proposed: Any, costs: list[float]) -> None:
         """Take the costs of a proposal, one an objective, of which less is better."""
 
-    def ask(self) -> Rows:
-        """Give one architecture."""
+    def epochs(self, proposed: Any) -> int | None:  # noqa: ARG002
+        """Say after how many epochs a proposal, or None, is to be evaluated; nothing of them by default."""
+        return None
+
+    def ask(self) -> Any:
+        """Give one architecture, with its epochs where the run says some."""
         proposed = self.propose()
         row = uniform_rows(self._task.space, self._uniform) if proposed is None else self.row(proposed)
-        self._under_way.append((row.tobytes(), proposed))
-        return row
+        epochs = self.epochs(proposed)
+        self._under_way.append(((row.tobytes(), epochs), proposed))
+        return row if epochs is None else (row, np.array([epochs]))
 
-    def tell(self, archs: Rows, values: Values) -> None:
+    def tell(self, archs: Rows, values: Values, epochs: NDArray[np.int64] | None = None) -> None:
         """Take the values of what ended."""
         costs = (-self._task.signs * values.reshape(len(archs), -1)).tolist()
-        for row, own in zip(archs, costs, strict=True):
-            asked = [one for one, _ in self._under_way].index(row.tobytes())
+        after = [None] * len(archs) if epochs is None else epochs.tolist()
+        for row, wanted, own in zip(archs, after, costs, strict=True):
+            asked = [one for one, _ in self._under_way].index((row.tobytes(), wanted))
             _, proposed = self._under_way.pop(asked)
             if proposed is not None:
                 self.learn(proposed, own)

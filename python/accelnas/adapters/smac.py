@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 import tempfile
 import warnings
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelnas.adapters.configspace import encode_configurations, to_configspace
 from accelnas.adapters.shared import OneByOne, alone, needs, seed_of_32_bits
+from accelnas.errors import SearchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,11 +35,12 @@ def smac_algorithm(facade: type[AbstractFacade] | None = None, **scenario: Any) 
     Parameters
     ----------
     facade : subclass of smac.facade.abstract_facade.AbstractFacade, optional
-        A facade that needs no instances and no fidelities; SMAC's ``HyperparameterOptimizationFacade`` by default:
-        random forests and expected improvement.
+        A facade that needs no instances; SMAC's ``HyperparameterOptimizationFacade`` by default: random forests and
+        expected improvement. Of an objective with fidelities also ``MultiFidelityFacade``: forests and Hyperband, whose
+        budgets are epochs, each the nearest there is.
     **scenario
-        Further options of ``smac.Scenario``, such as ``use_default_config=True``. Space, budget, objectives, seed
-        and output directory are given by the run.
+        Further options of ``smac.Scenario``, such as ``use_default_config=True``. Space, budget, objectives, seed,
+        epochs and output directory are given by the run.
 
     Returns
     -------
@@ -49,6 +52,8 @@ def smac_algorithm(facade: type[AbstractFacade] | None = None, **scenario: Any) 
     ------
     MissingExtraError
         When a run begins, if SMAC is not installed.
+    SearchError
+        When a run begins, if the facade needs fidelities and the objective has none.
 
     Notes
     -----
@@ -72,8 +77,13 @@ class _Run(OneByOne):
 
     def __init__(self, facade: type[AbstractFacade] | None, options: dict[str, Any], task: Task) -> None:
         with needs("smac"):
-            from smac import HyperparameterOptimizationFacade, Scenario
+            from smac import HyperparameterOptimizationFacade, MultiFidelityFacade, Scenario
         super().__init__(task)
+        kind: Any = HyperparameterOptimizationFacade if facade is None else facade
+        self._has_budgets = issubclass(kind, MultiFidelityFacade)
+        if self._has_budgets and not task.epochs:
+            raise SearchError(f"{kind.__name__} needs an objective with fidelities; give some, or another facade")
+        budgets = {"min_budget": task.epochs[0], "max_budget": task.epochs[-1]} if self._has_budgets else {}
         seed = seed_of_32_bits(task.seed)
         folder = tempfile.mkdtemp(prefix="accelnas-search-smac-")
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
@@ -85,12 +95,11 @@ class _Run(OneByOne):
                 n_trials=task.budget,
                 seed=seed,
                 output_directory=Path(folder),
-                **{"deterministic": True, **options},
+                **{"deterministic": True, **budgets, **options},
             )
-            kind: Any = HyperparameterOptimizationFacade if facade is None else facade
             self._smac = kind(
                 scenario,
-                intensifier=kind.get_intensifier(scenario, max_config_calls=1),
+                intensifier=kind.get_intensifier(scenario, **({} if self._has_budgets else {"max_config_calls": 1})),
                 logging_level=False,
                 overwrite=True,
             )
@@ -111,6 +120,12 @@ class _Run(OneByOne):
 
     def row(self, proposed: TrialInfo) -> Rows:
         return encode_configurations(self._task.space, [proposed.config])
+
+    def epochs(self, proposed: TrialInfo | None) -> int | None:
+        if not self._has_budgets:
+            return None
+        budget = self._task.epochs[-1] if proposed is None else float(proposed.budget or 0)
+        return min(self._task.epochs, key=lambda epochs: abs(math.log(epochs / budget)))
 
     def learn(self, proposed: TrialInfo, costs: list[float]) -> None:
         from smac.runhistory import TrialValue
