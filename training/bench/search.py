@@ -156,7 +156,8 @@ def report(options: Any, collected: Any, histories: Any, curves: Any, new: Any, 
         f"{spread.max():.1f} % (median {spread.median():.1f}). The searches trained {trained} networks in "
         f"{seconds:.0f} s ({seconds / max(trained, 1):.2g} s each, on a machine with other work). Each network is "
         "trained with one seed, the same in the collection and in the searches, so its accuracy is one draw of a noisy "
-        "training. A simulated run sees the surrogate's predictions, without noise."
+        "training. A simulated run sees the surrogate's predictions, without noise. Predictions beyond 100 % are "
+        "extrapolations of a surrogate that knows no limit: the order of the curves is worth more than their heights."
     )
     return joined(
         "# True and simulated searches, on digits",
@@ -166,7 +167,8 @@ def report(options: Any, collected: Any, histories: Any, curves: Any, new: Any, 
         "## Best accuracy so far, % (mean of the runs)",
         markdown(["algorithm", "", "runs", *(f"after {n}" for n in at)], rows, words=2),
         "## How the surrogate ranks what the searches trained",
-        "Kendall's τ between its predictions and the true accuracies, of networks that it was not fitted on.",
+        "Kendall's τ between its predictions and the true accuracies, of networks that were not collected, each "
+        "counted once, for the first that searched it.",
         markdown(["searched by", "networks", "τ", "mean error [points]"], ranks),
         "All evaluations, with predictions, are in `evaluations.parquet`.",
     )
