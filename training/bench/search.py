@@ -60,7 +60,7 @@ def main() -> None:
     common = ("--resolution", 8, "--workers", 0)
     run(app, "collect", work / "collected.db", *HOW, *common, "--number", options.number)
     run(app, "export", work / "collected.db", collected)
-    space, settings = ("--space", FAMILY), ("--settings", DIGITS / "fit.toml")
+    space, settings = ("--space", FAMILY), ("--settings", DIGITS / "tiny" / "fit.toml")
     run(accelnas_app, "fit", collected, *space, *settings, "--split", "random", "--output", work / "bench")
     histories = {}
     for name in ALGORITHMS:
@@ -156,8 +156,7 @@ def report(options: Any, collected: Any, histories: Any, curves: Any, new: Any, 
         f"{spread.max():.1f} % (median {spread.median():.1f}). The searches trained {trained} networks in "
         f"{seconds:.0f} s ({seconds / max(trained, 1):.2g} s each, on a machine with other work). Each network is "
         "trained with one seed, the same in the collection and in the searches, so its accuracy is one draw of a noisy "
-        "training. A simulated run sees the surrogate's predictions, without noise. Predictions beyond 100 % are "
-        "extrapolations of a surrogate that knows no limit: the order of the curves is worth more than their heights."
+        "training. A simulated run sees the surrogate's predictions, without noise."
     )
     return joined(
         "# True and simulated searches, on digits",

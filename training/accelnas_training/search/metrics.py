@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -71,10 +71,11 @@ class Metrics:
             found = {"macs": cost.dataset_macs / 1e6, "params": cost.params / 1e6}
         for name in wanted:
             if name not in found and self._bench is not None:
-                (found[name],) = self._bench.predict(architecture[None], name, dtype="float64").tolist()
-        values = {name: found[name] for name in wanted}
-        for name, value in values.items():
+                values: Any = self._bench.predict(architecture[None], name, dtype="float64")
+                found[name] = float(values[0])
+        for name in wanted:
+            value = found[name]
             if not np.isfinite(value):
                 text = self._family.space.format(architecture[None])[0]
                 raise MetricError(f"{name} is {value} for {text}; leave the metric out")
-        return values
+        return {name: found[name] for name in wanted}

@@ -47,8 +47,8 @@ class Trainer:
     def train(self, jobs: list[Job], ended: Callable[[Job], list[Job]] | None = None) -> None:
         """Do jobs, and those that `ended` gives then; nothing is started where there are none."""
         if jobs:
-            given = {"report": self.report, "recorded": self.recorded, "ended": ended}
-            collect(self.store, jobs, self.work, self.runner, self.limits, **given)
+            to = (self.store, jobs, self.work, self.runner, self.limits)
+            collect(*to, report=self.report, recorded=self.recorded, ended=ended)
 
 
 def search(question: Question, metrics: Metrics, trainer: Trainer) -> Found:
@@ -182,12 +182,14 @@ def _started(question: Question, space: Space) -> tuple[AskTell, Callable[[Mappi
         found: Floats = problem.score(columns(metrics)[None])[0] * sought.signs
         return found
 
-    if isinstance(question.algorithm, tuple(ALGORITHMS.values())):
+    algorithm = question.algorithm
+    is_native = isinstance(algorithm, tuple(ALGORITHMS.values()))
+    if is_native:
         # it looks at constraints by itself, as in `Benchmark.search`
-        native = Optimizer.over(space, problem, sought, question.algorithm, question.budget, question.seed, None)
+        native = Optimizer.over(space, problem, sought, algorithm, question.budget, question.seed, None)
         return native, columns
     task = Task(space, sought.directions, question.budget, _core.run_seed(question.seed, 0))
-    return begin(question.algorithm, task), scores
+    return begin(algorithm, task), scores
 
 
 def _means(values: list[dict[str, float] | None]) -> dict[str, float]:
