@@ -12,6 +12,7 @@ from accelnas.search.runs.plan import labelled
 
 if TYPE_CHECKING:
     from accelnas.models.predictor import Predictor
+    from accelnas.search.problem import Setting
     from accelnas.search.runs import Comparison, Plan
 
 __all__ = ["commanded", "loaded", "simulated"]
@@ -59,7 +60,7 @@ def simulated(comparison: Comparison) -> str:
         "penalty": sought.penalty,
         "noise": setting.noise or None,
         "clock": setting.clock,
-        "fidelities": None if ladder is None else dict(ladder.metrics),
+        "fidelities": _fidelities(setting),
         "from_scratch": True if ladder is not None and ladder.from_scratch else None,
         **_overlapping(plan),
         "start": _start(plan) or None,
@@ -110,9 +111,10 @@ def commanded(comparison: Comparison) -> str | None:
         words += ["--penalty", repr(sought.penalty)]
     words += ["--noise"] if setting.noise else []
     words += ["--clock", setting.clock] if setting.clock is not None else []
-    ladder = setting.fidelities
-    words += ["--fidelities", ",".join(f"{n}={name}" for n, name in ladder.metrics)] if ladder is not None else []
-    words += ["--from-scratch"] if ladder is not None and ladder.from_scratch else []
+    ladder = _fidelities(setting)
+    listed = ",".join(f"{n}={name}" for n, name in (ladder or {}).items())
+    words += ["--fidelities", listed or "none"] if ladder is not None else []
+    words += ["--from-scratch"] if setting.fidelities is not None and setting.fidelities.from_scratch else []
     for name, value in _overlapping(plan).items():
         words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
     for text in _start(plan):
@@ -125,6 +127,15 @@ def commanded(comparison: Comparison) -> str | None:
                 text = value if isinstance(value, str) else json.dumps(value)
                 words += ["--set", f"{label}.{entry.name}={text}"]
     return shlex.join(words)
+
+
+def _fidelities(setting: Setting) -> dict[int, str] | None:
+    """Fidelities that runs were given; none of those that a benchmark has is an option of its own."""
+    if setting.fidelities is not None:
+        return dict(setting.fidelities.metrics)
+    sought = setting.sought
+    is_metric = sought.function is None and sought.formulation is None and len(sought.objectives) == 1
+    return {} if is_metric and setting.bench.fidelities(sought.objectives[0].metric) else None
 
 
 def _overlapping(plan: Plan) -> dict[str, Any]:
