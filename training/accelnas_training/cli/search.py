@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -138,17 +139,6 @@ def search(
         numbers = options.read_integers(reference_seeds, "--reference-seeds")
         how, after = load_scheme(reference), load_protocol(protocol)
         ending = Ending(how, numbers, best, after, folder / "reference", workers.place, workers.loaders)
-    opened = training_store(store, networks, source, folder, workers.place, workers.loaders, resolution)
-    with opened as (kept, work, recorded), workers.runner() as runner:
-        with options.watched(budget * len(question.seeds)) as report:
-            trainer = Trainer(
-                kept, work, runner, max(1, workers.workers), workers.limits, report=report, recorded=recorded
-            )
-            found = run_search(question, metrics, trainer)
-        finalists = []
-        if ending is not None and found.feasible.any():
-            output.mkdir(parents=True, exist_ok=True)
-            finalists = finish(found, ending, networks, source, trainer, output)
     given = {
         "family": family,
         "images": images,
@@ -170,7 +160,18 @@ def search(
         "workers": workers.workers,
     }
     command = options.command_text("search", algorithm, *objective, **given)
-    path = write_search(found, output, command, ending, finalists)
+    opened = training_store(store, networks, source, folder, workers.place, workers.loaders, resolution)
+    with opened as (kept, work, recorded), workers.runner() as runner:
+        with options.watched(budget * len(question.seeds)) as report:
+            trainer = Trainer(
+                kept, work, runner, max(1, workers.workers), workers.limits, report=report, recorded=recorded
+            )
+            found = run_search(question, metrics, trainer)
+        path = write_search(found, output, command)
+        if ending is not None and found.feasible.any():
+            with options.watched(best * len(ending.seeds)) as report:
+                finalists = finish(found, ending, networks, source, replace(trainer, report=report), output)
+            write_search(found, output, command, ending, finalists)
     first = found.best()[0]
     text = found.space.format(found.architectures[first : first + 1])[0]
     values = ", ".join(f"{label} {found.values(label)[first]:.6g}" for label in sought.columns)
