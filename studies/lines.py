@@ -90,9 +90,11 @@ def draw_panels(path: Path, panels: Sequence[Lines], places: Sequence[str], xlab
                 )  # fmt: skip
             if panel.mark is not None:
                 axis.axvline(panel.mark[0], color="black", linewidth=0.8, linestyle=":")
-                axis.text(panel.mark[0], 0.98, f" {panel.mark[1]}", transform=axis.get_xaxis_transform(), va="top")
+                axis.text(
+                    panel.mark[0], 0.98, f"{panel.mark[1]} ", transform=axis.get_xaxis_transform(), va="top", ha="right"
+                )
             axis.set(title=panel.title, ylabel=panel.ylabel, xlabel=xlabel)
             axis.set_xticks(range(len(places)), places)
             axis.set_ylim(bottom=0)
-        legend(figure, handles, loc="outside upper left", ncols=min(len(handles), 5))
+        legend(figure, handles, loc="outside upper left", ncols=min(len(handles), 2 * len(panels) - 1))
         save(figure, path, "svg")

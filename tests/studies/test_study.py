@@ -50,11 +50,11 @@ def test_runs_are_judged_by_the_truth(small, every):
 def test_noise_of_nothing_is_a_search_without_noise(monkeypatch):
     bench = accelnas.load()
     monkeypatch.setattr(search_noise, "ALGORITHMS", {"random search": search_noise.ALGORITHMS["random search"]})
-    found = search_noise.study_noise(bench, factors=[0.0, 2.0], runs=4, budget=20, threads=1)
+    found = search_noise.study_noise(bench, factors=[0.0, 8.0], runs=4, budget=20, threads=1)
     frame = found.tables[0].frame
     plain = bench.simulate("random_search", "accuracy", runs=4, budget=20, seed=0, threads=1)
     assert frame.filter(noise=0.0)["regret [points]"][0] == pytest.approx(plain.regret([20]).mean(), abs=1e-12)
-    assert frame.filter(noise=2.0)["seen above true [points]"][0] > 0.1
+    assert frame.filter(noise=8.0)["seen above true [points]"][0] > 0.3
     with pytest.raises(SearchError, match="there are 1 runs"):
         search_noise.study_noise(bench, runs=1)
 
