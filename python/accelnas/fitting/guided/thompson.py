@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -108,7 +108,7 @@ class _Run(GuidedRun):
         if self._prior is None:
             return self._draw(GaussianProcess(self._choices, self._learn(self._choices, targets), self.rows, targets))
         known = self._prior.of(self.rows)
-        kernel = KnownKernel(self._choices, self._prior.of, 1, interacting=False)
+        kernel: Any = KnownKernel(self._choices, self._prior.of, 1, interacting=False)
         process = GaussianProcess(kernel, self._learn(kernel, targets), self.rows, targets)
         slope = kernel.linear(process.theta, self.rows, process.alpha)
         rest = GaussianProcess(
