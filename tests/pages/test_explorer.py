@@ -129,10 +129,10 @@ def test_the_front_budgets_and_percentiles_are_those_of_the_engine(browser, bund
     assert page.inner_text("#kept").startswith(f"{kept} of {len(front)} points")
     page.locator("#points button").first.click()
     assert page.inner_text("#place") == "This architecture is on the front."
-    for name in METRICS:
+    for name in ("accuracy", "latency_zcu102"):
         lower, upper = page.evaluate("name => percentile(name, state.current.values[name])", name)
         rank = bench.rank(page.evaluate("state.current.text"), name)
-        better, ties = int(rank.better[0]), int(rank.ties[0])
+        better, ties = int(rank.better), int(rank.ties)
         # of the whole space: every architecture was counted
         assert lower * bench.space.size <= bench.space.size - better
         assert upper * bench.space.size >= bench.space.size - better - ties
