@@ -125,7 +125,7 @@ def _update(process: GaussianProcess, alphas: Floats) -> Tables:
 def _along_axes(cells: Floats, matrices: list[Floats]) -> Floats:
     """Multiply (functions, …) cells by a symmetric matrix along each axis but the first."""
     for axis, matrix in enumerate(matrices, start=1):
-        cells = (cells.swapaxes(axis, -1) @ matrix).swapaxes(axis, -1)
+        cells = np.moveaxis(np.moveaxis(cells, axis, -1) @ matrix, -1, axis)
     return cells
 
 
