@@ -16,6 +16,7 @@ from accelnas_training.images import LoaderPlan, open_images
 from small_trainings import write_lab
 
 FAMILY = Path(__file__).parent.parent / "examples" / "digits" / "tiny" / "family.toml"
+ASKED = ("regularized_evolution", "accuracy", "-n", 20, "--set", "population=6", "--set", "sample=3")
 
 
 def run(*arguments, code=0):
@@ -46,19 +47,7 @@ def lab(tmp_path_factory):
 def searched(lab):
     end = ("--reference", lab / "reference.toml", "--reference-seeds", "0,1", "--best", 2)
     measured = ("--protocol", lab / "latency.toml")
-    said = search(
-        lab,
-        "regularized_evolution",
-        "accuracy",
-        "-n",
-        20,
-        "--set",
-        "population=6",
-        "--set",
-        "sample=3",
-        *end,
-        *measured,
-    ).stdout
+    said = search(lab, *ASKED, *end, *measured).stdout
     return said, json.loads((lab / "found" / "search.json").read_text()), pl.read_parquet(lab / "found/history.parquet")
 
 
@@ -109,7 +98,7 @@ def test_the_same_command_trains_nothing(lab, searched):
             return store.connection.execute("SELECT count(*) FROM attempts").fetchone()[0]
 
     before = attempts()
-    search(lab, "regularized_evolution", "accuracy", "-n", 20, "--set", "population=6", "--set", "sample=3")
+    search(lab, *ASKED)
     assert attempts() == before
     assert pl.read_parquet(lab / "found" / "history.parquet").equals(searched[2])
 
