@@ -380,10 +380,10 @@ def _panels(frame: pl.DataFrame) -> list[Lines]:
         )
 
     return [
-        Lines(title, ylabel, {name: [mean(name, count, column) for count in FEW] for name in names})
-        for column, title, ylabel in (
-            ("tau", "ranks of measured networks", "Kendall's τ"),
-            ("lost", "searches, checked", "accuracy lost [points]"),
-            ("over", "searches that trust the estimate", "over budget [%]"),
+        Lines(title, ylabel, {name: [mean(name, count, column) for count in FEW] for name in names}, linear=linear)
+        for column, title, ylabel, linear in (
+            ("tau", "ranks of measured networks", "Kendall's τ", None),
+            ("lost", "searches, checked", "accuracy lost [points]", 0.1),
+            ("over", "searches that trust the estimate", "over budget [%]", 1.0),
         )
     ]

@@ -59,13 +59,16 @@ class Lines:
     lines
         As many means as there are places.
     mark
-        Where a dashed line stands, in places; and its name.
+        Where a dotted line stands, in places; and its name.
+    linear
+        Up to where the vertical axis is linear, where it is logarithmic above.
     """
 
     title: str
     ylabel: str
     lines: Mapping[str, Sequence[Mean | None]]
     mark: tuple[float, str] | None = None
+    linear: float | None = None
 
 
 def draw_panels(path: Path, panels: Sequence[Lines], places: Sequence[str], xlabel: str) -> None:
@@ -95,6 +98,9 @@ def draw_panels(path: Path, panels: Sequence[Lines], places: Sequence[str], xlab
                 )
             axis.set(title=panel.title, ylabel=panel.ylabel, xlabel=xlabel)
             axis.set_xticks(range(len(places)), places)
+            if panel.linear is not None:
+                axis.set_yscale("symlog", linthresh=panel.linear)
+                axis.yaxis.set_major_formatter("{x:g}")
             axis.set_ylim(bottom=0)
         legend(figure, handles, loc="outside upper left", ncols=min(len(handles), 2 * len(panels) - 1))
         save(figure, path, "svg")
