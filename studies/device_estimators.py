@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -137,7 +137,7 @@ class _Device:
         return np.asarray(np.random.default_rng(seed).permutation(self.fitted)[:count])
 
 
-Estimator = tuple[str, int, "int | None", "Callable[[Rows], Floats] | None"]
+Estimator: TypeAlias = "tuple[str, int, int | None, Callable[[Rows], Floats] | None]"
 """Name, measurements, seed, and what gives times of architectures as a sum over blocks; None is the surrogate."""
 
 
