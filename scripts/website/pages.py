@@ -95,9 +95,12 @@ def turned(path: str) -> tuple[str, list[str]]:
 
 
 def _listing(folder: str, files: list[str]) -> str:
-    """Make a page of a folder's files, which are short."""
+    """Make a page of a folder's files, which are short; of those that are no text it says the size."""
     parts = [f"# {folder}\n"]
     for path in files:
-        text = (ROOT / path).read_text(encoding="utf-8").rstrip()
+        try:
+            text = (ROOT / path).read_text(encoding="utf-8").rstrip()
+        except UnicodeDecodeError:
+            text = f"{(ROOT / path).stat().st_size:,} bytes"
         parts.append(f"## {Path(path).relative_to(folder)}\n\n```{Path(path).suffix[1:]}\n{text}\n```\n")
     return "\n".join(parts)

@@ -59,12 +59,12 @@ def simulate(
             "--at",
             metavar="N[,N]",
             text="Evaluations after which statistics are shown.",
-            default="a sixth, half and all",
+            default="a sixth, half and all, or none with --at-time",
         ),
     ] = None,
     at_time: Annotated[
         str | None,
-        optional("--at-time", metavar="COST[,COST]", text="Simulated costs at which statistics are shown besides."),
+        optional("--at-time", metavar="COST[,COST]", text="Simulated costs at which statistics are shown."),
     ] = None,
     exact: ExactOption = True,
     ranks: Annotated[bool, typer.Option("--ranks", help="Exact ranks in the whole space; seconds each.")] = False,
@@ -97,7 +97,11 @@ def simulate(
     if plot_ranks is not None and (len(chosen) < 3 or not exact):
         raise typer.BadParameter(f"--plot-ranks compares three algorithms or more, there are {len(chosen)}, by --exact")
     sought = options.objective(objective)
-    setting, columns, moments = setting_of(bench, sought, task), _checkpoints(at, budget), _moments(at_time, clock)
+    setting, columns, moments = (
+        setting_of(bench, sought, task),
+        _checkpoints(at, budget, at_time),
+        _moments(at_time, clock),
+    )
     _require_libraries(len(chosen), plot or plot_ranks)
     optimum = known_optimum(setting, threads) if exact else None
     exact = exact and (optimum is not None or known_front(setting) is not None)
@@ -159,9 +163,9 @@ def simulate(
     write_plot(plot, partial(comparison.plot, exact=exact, by=by))
 
 
-def _checkpoints(text: str | None, budget: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Read numbers of evaluations."""
-    listed = [max(1, budget // 6), max(1, budget // 2), budget] if text is None else []
+def _checkpoints(text: str | None, budget: int, times: str | None) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Read numbers of evaluations; by default some, unless there are times."""
+    listed = [max(1, budget // 6), max(1, budget // 2), budget] if text is None and not times else []
     for part in (text or "").split(",") if text else ():
         if not part.strip().isdecimal() or not 1 <= int(part) <= budget:
             raise typer.BadParameter(f"--at {text!r}; write numbers of 1 to the budget of {budget}, such as {budget}")
@@ -202,8 +206,10 @@ def _statistics(runs: Runs, columns: Any, moments: Any, exact: bool, optimum: fl
     out: dict[str, Any] = {}
     for name, measure in _measures(runs, exact, optimum).items():
         out[name], out["without_feasible"] = [], 0
-        for where in ({"at": columns}, *([{"times": moments}] if len(moments) else [])):
-            (chosen,) = where.values()
+        for key, chosen in {"at": columns, "times": moments}.items():
+            if not len(chosen):
+                continue
+            where: dict[str, Any] = {key: chosen}
             table = measure(**where)
             feasible = np.isfinite(table).all(axis=1)
             if feasible.any():

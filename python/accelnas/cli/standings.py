@@ -21,7 +21,11 @@ def print_standings(report: dict[str, Any], unit: str) -> None:
                 mean, lower, upper, median, low, high = (
                     _number(row[key]) for key in ("mean", "lower", "upper", "median", "q05", "q95")
                 )
-                after = f"{row['evaluations']:,}" if "evaluations" in row else f"{row['time']:,.6g} {unit}".rstrip()
+                after = (
+                    f"{row['evaluations']:,}"
+                    if "evaluations" in row
+                    else f"{row['time']:,.6g} {unit or report['clock']}"
+                )
                 table.add_row(label, after, mean, f"{lower} to {upper}", median, f"{low} to {high}")
         if table.rows:
             screen.print(table)
