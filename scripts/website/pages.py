@@ -45,7 +45,7 @@ def gather(folder: Path) -> None:
     Raises
     ------
     SystemExit
-        A link leads to no file of the repository.
+        A link leads to no file of the repository, or a folder and a page have one place.
     """
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
@@ -63,7 +63,10 @@ def gather(folder: Path) -> None:
         target = folder / place(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / path).is_dir():
-            target = target.with_name(target.name + ".md")
+            target /= "index.md"  # a guide may have the folder's name
+            target.parent.mkdir(exist_ok=True)
+            if target.exists():
+                raise SystemExit(f"{path}, a folder that a page links to, has the place of another page: {target.name}")
             target.write_text(_listing(path, [name for name in listed if name.startswith(path + "/")]), "utf-8")
         elif path.endswith(".md"):
             text, linked = turned(path)
@@ -86,7 +89,7 @@ def turned(path: str) -> tuple[str, list[str]]:
             raise SystemExit(f"{path}: a link leads to {found[2]}, and no such file is there")
         if target != "README.md":  # the site starts with a page of its own
             linked.append(target)
-        there = place(target) + (".md" if (ROOT / target).is_dir() else "")
+        there = place(target) + ("/index.md" if (ROOT / target).is_dir() else "")
         return f"{found[1]}{os.path.relpath(there, PurePosixPath(place(path)).parent)}{found[3] or ''})"
 
     parts = _FENCE.split((ROOT / path).read_text(encoding="utf-8"))
