@@ -37,7 +37,10 @@ def test_links_lead_to_where_pages_and_files_lie(tmp_path, monkeypatch):
     assert "](../concepts/surrogates.md#uncertainty)" in surrogates
     training = (tmp_path / "training" / "index.md").read_text(encoding="utf-8")
     assert "[accelnas](../index.md)" in training
-    assert "](examples/digits.md)" in training
+    assert "](examples/digits/index.md)" in training
+    # a folder with the name of a guide takes not its place
+    assert "fewer epochs" in (tmp_path / "training" / "digits.md").read_text(encoding="utf-8")
+    assert "candidates.csv" in (tmp_path / "training" / "digits" / "index.md").read_text(encoding="utf-8")
     assert "## family.toml" in (tmp_path / "training" / "examples" / "digits.md").read_text(encoding="utf-8")
     assert (tmp_path / "LICENSE").is_file()
     (tmp_path / "repository" / "docs").mkdir(parents=True)
