@@ -41,7 +41,7 @@ def test_links_lead_to_where_pages_and_files_lie(tmp_path, monkeypatch):
     # a folder with the name of a guide takes not its place
     assert "fewer epochs" in (tmp_path / "training" / "digits.md").read_text(encoding="utf-8")
     assert "candidates.csv" in (tmp_path / "training" / "digits" / "index.md").read_text(encoding="utf-8")
-    assert "## family.toml" in (tmp_path / "training" / "examples" / "digits.md").read_text(encoding="utf-8")
+    assert "## family.toml" in (tmp_path / "training" / "examples" / "digits" / "index.md").read_text(encoding="utf-8")
     assert (tmp_path / "LICENSE").is_file()
     (tmp_path / "repository" / "docs").mkdir(parents=True)
     (tmp_path / "repository" / "docs" / "page.md").write_text("[there](../gone.md#part)\n", encoding="utf-8")
