@@ -17,13 +17,14 @@ True regret, in the metric's unit, beside the proven optimum of the whole space:
 interval, and the number of seeds (n). Longer runs count after fewer evaluations, too. *CPU ms* is the processor
 time of one evaluation, the search's own, mean over the runs that there are: longer runs cost more an evaluation, and
 the machine does other work at the time. SMAC's runs of 50 and of 150
-begin otherwise, as it is told how many there are."""
+begin otherwise, as it is told how many there are. What has fewer than 5 seeds so far is left out."""
+FEWEST = 5  # seeds of a mean
 
 
 def cell(regrets: list[list[float]], position: int) -> str:
     """Write the mean of what reached so many evaluations, its interval and its number of seeds."""
     reached = np.array([own[position] for own in regrets if len(own) > position])
-    if not len(reached):
+    if len(reached) < FEWEST:
         return ""
     found = summarised(reached[:, None], np.array([AT[position]]), 0.95, 10_000, 0)
     mean, lower, upper = (number(float(part[0]), 3) for part in (found.mean, found.lower, found.upper))
@@ -35,7 +36,7 @@ def section(runs: Results, versions: Results) -> str:
     rows = []
     for name in [*NATIVE, *SEARCHERS]:
         own = list(runs.get(name, {}).values())
-        if not own:
+        if len(own) < FEWEST:
             continue
         title = NATIVE[name] if name in NATIVE else f"{SEARCHERS[name].title} {versions.get(name, '')}".strip()
         regrets = [one["regrets"] for one in own]
