@@ -19,6 +19,7 @@ from accelnas.circumstances import machine, versions
 from accelnas.errors import DataError, MetricError
 from studies.base import Figure, Reproduction, Table
 from studies.fig3 import kendall
+from studies.fig4 import METRICS
 from studies.in_memory import with_metrics
 from studies.lines import Lines, Mean, draw_panels, mean_of
 from studies.lstm import LIBRARIES, Done
@@ -35,19 +36,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["DEVICES", "Outcome", "outcomes", "study_estimator"]
+__all__ = ["Outcome", "outcomes", "study_estimator"]
 
 ACCURACY, ESTIMATE = "accuracy", "estimated_time"
-DEVICES = (
-    "latency_zcu102",
-    "latency_vck190",
-    "throughput_a100",
-    "throughput_3090",
-    "throughput_tpuv2",
-    "throughput_tpuv3",
-    "throughput_zcu102",
-    "throughput_vck190",
-)
 FEW, MANY, SEEDS, CANDIDATES = (10, 50, 200), 50, 3, 1000
 QUANTILES, SAMPLES = (0.05, 0.25, 0.5), 20_000  # budgets: so many random architectures are as fast or faster
 SURROGATE, COSTS = "surrogate", {"parameters": "params", "MACs": "macs"}
@@ -118,7 +109,7 @@ class _Device:
     def of(cls, bench: Benchmark, dataset: Dataset, split: Split, metric: str) -> _Device:
         """Take a metric of the benchmark and the data."""
         if metric not in bench.metrics or metric not in dataset.metrics:
-            raise MetricError(f"{metric!r} is no metric of both benchmark and data; choose from {', '.join(DEVICES)}")
+            raise MetricError(f"{metric!r} is no metric of both benchmark and data; choose from {', '.join(METRICS)}")
         values = dataset.values(metric)
         times = values if metric.startswith("latency") else 1 / values
         parts = [dataset.rows(np.concatenate([split.train, split.val])), dataset.rows(split.test)]
@@ -162,7 +153,7 @@ def study_estimator(
     bench
         The bundled benchmark by default.
     metrics
-        Some of `DEVICES`; all by default.
+        Some of `studies.fig4.METRICS`; all by default.
     seeds, seed
         Draws of the rows that estimators are fitted to, and the first of them.
     threads
@@ -178,7 +169,7 @@ def study_estimator(
         If too little is measured.
     """
     bench, done = bench or accelnas.load(), Done(progress)
-    chosen = list(DEVICES if metrics is None else metrics)
+    chosen = list(METRICS if metrics is None else metrics)
     sample, lines = bench.space.sample(SAMPLES, seed=seed), []
     # a line keeps the order, so that the front is that of the cost itself
     fronts = {name: _front_of(bench, cost, threads) for name, cost in COSTS.items()}

@@ -11,3 +11,4 @@ def test_help_shows_what_stands_in_brackets_and_fills_its_lines():
     assert (
         "they open the benchmark of the runs unless --benchmark names where it is now" in run("report", "--help").stdout
     )
+    assert "four for table2, ensembles many times that" in run("reproduce", "--help").stdout  # of another application

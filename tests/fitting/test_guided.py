@@ -148,3 +148,6 @@ def test_what_can_not_be_done_is_refused():
     ):
         with pytest.raises((ParameterError, SearchError), match=message):
             kind(**settings)
+    bench = accelnas.load("nasbench-macro").derive("product", "macs * params", direction="minimise")
+    with pytest.raises(MetricError, match="product is an expression; take a metric that a surrogate predicts"):
+        Prior.metric(bench, "product")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import is_dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
+from accelnas.cli.help import filled
 from accelnas.cli.shared import ErrorGroup, new_app
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def command(*examples: str, of: typer.Typer = app, name: str | None = None) -> C
             _call(function, given)
 
         run.__signature__ = inspect.Signature(list(_options(function)))  # type: ignore[attr-defined]
-        run.__doc__ = re.sub(r"(?<=\S)\n(?=\w)", " ", inspect.cleandoc(function.__doc__ or ""))  # lines of paragraphs
+        run.__doc__ = filled(function.__doc__)
         of.command(name or function.__name__.strip("_").replace("_", "-"), epilog=epilog)(run)
         return function
 

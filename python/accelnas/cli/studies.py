@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from accelnas.cli.commands import app
+from accelnas.cli.help import with_filled_help
 from accelnas.errors import FileError
 
 _ROOT = Path(__file__).parents[3]  # of a clone
@@ -41,6 +42,7 @@ def _hand_over(context: typer.Context, module: str, what: str) -> None:
     if str(_ROOT) not in sys.path:
         sys.path.insert(0, str(_ROOT))
     program = f"accelnas {context.info_name}"
-    code = import_module(module).app(args=context.args, prog_name=program, standalone_mode=False)
+    command = with_filled_help(typer.main.get_command(import_module(module).app))
+    code = command.main(args=context.args, prog_name=program, standalone_mode=False)
     if code:
         raise typer.Exit(code)

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 import accelnas_training
+from accelnas.cli.help import with_filled_help
 from accelnas.cli.shared import ErrorGroup, new_app, run
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class _Loaded(Mapping[str, Any]):
         module, text = COMMANDS[name]
         group = typer.main.get_group(import_module(f"accelnas_training.cli.{module}").app)
         group.help = text
-        return group.commands.get(name, group)
+        return with_filled_help(group.commands.get(name, group))
 
     def __iter__(self) -> Iterator[str]:
         return iter(COMMANDS)

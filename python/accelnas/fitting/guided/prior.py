@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accelnas import _core
-from accelnas.errors import SearchError
+from accelnas.errors import MetricError, SearchError
 from accelnas.exact.objectives import known_metric
 
 if TYPE_CHECKING:
@@ -65,9 +65,12 @@ class Prior:
         Raises
         ------
         MetricError
-            If there is no such metric.
+            If there is no such metric, or an expression evaluates it.
         """
-        known_metric(bench.metrics, metric)
+        if not bench.metrics[known_metric(bench.metrics, metric)].exact:
+            raise MetricError(
+                f"{metric} is an expression; take a metric that a surrogate predicts, or `Prior.function` of its values"
+            )
         position = bench._core.position(metric)
 
         def of(space: Space) -> _core.Surrogate:
