@@ -13,6 +13,7 @@ from accelnas.circumstances import machine, versions
 from accelnas.errors import SearchError
 from accelnas.exact.constraints import parse_constraints
 from accelnas.search import LocalSearch, RandomSearch, RegularizedEvolution, Reinforce, SuccessiveHalving
+from accelnas.search.history import feasible
 from studies.base import Figure, Reproduction, Table
 from studies.lines import Lines, Mean, draw_panels, mean_of
 from studies.lstm import LIBRARIES, Done
@@ -71,7 +72,8 @@ class Judged:
     excess
         float64 (runs,): relative violation; NaN where there is none.
     flattered
-        float64 (runs,): by how much the chosen architecture looked better than it is; NaN under a penalty.
+        float64 (runs,): by how much the chosen architecture looked better than it is; NaN under a penalty, and where it
+        looked infeasible.
     """
 
     regret: Floats
@@ -93,7 +95,7 @@ def judge(bench: Benchmark, runs: Runs, best: float) -> Judged:
             if np.isfinite(limit):
                 excess = np.maximum(excess, over / abs(limit))
     infeasible = excess > 0
-    seen = runs.logs.scores[runs.logs.starts[1:] - 1, 0] * sign
+    seen = feasible(runs.logs.scores[runs.logs.starts[1:] - 1, 0], sought.signs[0])
     return Judged(
         np.where(infeasible, np.nan, sign * (best - true)),
         infeasible.astype(np.float64),
@@ -201,7 +203,7 @@ def _figures(judged: Judged) -> dict[str, float]:
         "low": regret.low,
         "high": regret.high,
         "worst 5 %": float(np.quantile(known, 0.95)) if len(known) else np.nan,
-        "seen above true [points]": float(judged.flattered.mean()),
+        "seen above true [points]": mean_of(judged.flattered).mean,
         "infeasible [%]": 100 * float(judged.infeasible.mean()),
         "excess [%]": 100 * mean_of(judged.excess).mean,
     }

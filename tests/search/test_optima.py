@@ -254,3 +254,13 @@ def test_threads_that_share_a_problem_raise_what_their_own_functions_raised():
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(run, range(200)))
+
+
+def test_means_of_measurements_that_partly_violate_a_bound_are_no_values(bench):
+    task = {"subject_to": "throughput_tpuv3 >= 1100", "runs": 300, "budget": 600, "seed": 0, "noise": 8.0}
+    runs = bench.simulate("successive_halving", "accuracy", **task)
+    seen, true = runs.best_values[:, -1], bench.predict(runs.final, "accuracy")
+    looked = ~np.isnan(seen)
+    assert looked.mean() > 0.9
+    # means of measurements whose deviation is 8 times the metric's noise
+    assert np.abs(seen[looked] - true[looked]).max() < 6 * 8 * bench.metrics["accuracy"].noise

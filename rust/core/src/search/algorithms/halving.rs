@@ -5,6 +5,7 @@ use serde::Deserialize;
 use crate::error::Result;
 use crate::search::algorithms::algorithm::{Algorithm, require_within};
 use crate::search::problem::brief::Sampler;
+use crate::search::problem::objective::{is_feasible, mean_score};
 use crate::threads::Run;
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -29,11 +30,13 @@ struct Candidate {
     sum: f64,
     told: usize,
     asked: usize,
+    /// Whether all measurements met the constraints.
+    is_feasible: bool,
 }
 
 impl Candidate {
     fn mean(&self) -> f64 {
-        self.sum / self.told.max(1) as f64
+        mean_score(self.sum, self.told, self.is_feasible)
     }
 }
 
@@ -64,7 +67,7 @@ impl Halving {
         for _ in 0..self.settings.initial {
             let mut row = Vec::with_capacity(self.sampler.width());
             self.sampler.random(1, &mut row);
-            self.candidates.push(Candidate { row, sum: 0.0, told: 0, asked: 0 });
+            self.candidates.push(Candidate { row, sum: 0.0, told: 0, asked: 0, is_feasible: true });
         }
     }
 
@@ -112,6 +115,7 @@ impl Algorithm for Halving {
         if let Some(candidate) = self.candidates.iter_mut().find(lacking) {
             candidate.sum += scores[0];
             candidate.told += 1;
+            candidate.is_feasible &= is_feasible(scores[0]);
             if self.candidates.iter().all(|c| c.told >= self.repeats) {
                 self.promote();
             }

@@ -19,6 +19,13 @@ pub(crate) fn violation(score: f64) -> f64 {
     share / (1.0 - share).max(f64::EPSILON)
 }
 
+/// The mean of measured scores of an architecture, of which some may be infeasible: then it is, too, and lower for more
+/// of them.
+pub(crate) fn mean_score(sum: f64, count: usize, is_feasible: bool) -> f64 {
+    let mean = sum / count.max(1) as f64;
+    if is_feasible { mean } else { INFEASIBLE + mean / 2.0 }
+}
+
 /// What is sought, over the columns of values that an evaluation gives.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
