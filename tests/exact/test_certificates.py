@@ -84,16 +84,15 @@ def mutations(content, count, seed):
 def test_any_field_may_hold_anything(certificate, tmp_path):
     content = json.loads(json.dumps(certificate.to_json()))
     path = tmp_path / "c.json"
-    for changed in mutations(content, 60, certificate.sha256):
+    for changed in mutations(content, 40, certificate.sha256):
         for forged in (changed, sealed(changed)):
             path.write_text(json.dumps(forged))
-            for read in (lambda forged=forged: Certificate.from_json(forged), lambda: Certificate.load(path)):
-                try:
-                    found = read()
-                    assert isinstance(found.verify(BENCH, samples=40, threads=1), Verification)
-                    json.dumps(found.to_json(), allow_nan=False)
-                except AccelnasError:
-                    pass
+            try:
+                found = Certificate.load(path)
+                assert isinstance(found.verify(BENCH, samples=40, threads=1), Verification)
+                json.dumps(found.to_json(), allow_nan=False)
+            except AccelnasError:
+                pass
 
 
 @pytest.mark.parametrize(
