@@ -1,7 +1,5 @@
 """Layers of MnasNet against the data set, and peak memory against a run that frees what it can."""
 
-import itertools
-
 import numpy as np
 import pytest
 
@@ -9,14 +7,16 @@ import accelnas
 from accelnas.errors import ModelError
 from accelnas.fitting.costs import block_costs
 from accelnas.fitting.fit import fit_benchmark
-from accelnas.fitting.mnasnet import block_layers, block_sums, head_layers, peak_memory_surrogate, stem_layers
 from accelnas.fitting.settings import read_settings
 from accelnas.fitting.splits import random_split
+from accelnas.networks import network_layers
+from accelnas.networks.memory import peak_memory_surrogate
 from archive import REPEATS, ROWS
 from data_samples import archived_dataset, sample_dataset
 
 B0 = "e1_k3_l1_se1-e6_k3_l2_se1-e6_k5_l2_se1-e6_k3_l3_se1-e6_k5_l3_se1-e6_k5_l4_se1-e6_k3_l1_se1"
-SUMS = {"macs": block_sums(lambda layer: layer.macs), "params": block_sums(lambda layer: layer.params)}
+LAYERS = network_layers(accelnas.mnasnet_space())
+SUMS = {"macs": LAYERS.sums(lambda layer: layer.macs), "params": LAYERS.sums(lambda layer: layer.params)}
 
 
 def totals(metric, states):
@@ -102,12 +102,8 @@ def test_peak_memory_is_that_of_a_run():
 def test_peak_memory_is_the_largest_over_all_products_of_block_states():
     space = accelnas.mnasnet_space()
     surrogate = peak_memory_surrogate()
-    choices = [list(itertools.product((1, 4, 6), (3, 5), range(1, 4 + (b == 5)), (False, True))) for b in range(7)]
-    own = [
-        np.array([max(layer.values for layer in block_layers(b, *state)) for state in states])
-        for b, states in enumerate(choices)
-    ]
-    ends = max(layer.values for layer in stem_layers() + head_layers())
+    own = [np.array([max(layer.values for layer in state) for state in states]) for states in LAYERS.states]
+    ends = max(layer.values for layer in LAYERS.fixed)
     # The maximum is monotone in every block's peak: the least and the greatest state of each other block bracket it.
     for pick in (np.argmin, np.argmax):
         states = np.tile([pick(values) for values in own], (36 * 36, 1)).astype(np.uint8)

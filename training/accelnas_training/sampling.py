@@ -15,8 +15,8 @@ from accelnas.errors import DataError, SpaceError
 from accelnas.fitting.dataset import from_table
 from accelnas.fitting.ensemble import fit_ensemble
 from accelnas.fitting.families import Recipe
-from accelnas.fitting.mnasnet import block_sums
 from accelnas.fitting.settings import MetricSettings, Settings
+from accelnas.networks import network_layers
 from accelnas_training.networks.builders import NetworkOptions
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from accelnas import Space
     from accelnas.fitting.dataset import Dataset
-    from accelnas.fitting.mnasnet import Layer
+    from accelnas.networks import Layer
     from accelnas_training.arrays import Archs, Floats, Rows
     from accelnas_training.networks.family import NetworkFamily
 
@@ -127,7 +127,7 @@ def costs(of_layer: Callable[[Layer], int], states: Archs) -> Floats:
     >>> costs(lambda layer: layer.params, np.zeros((1, 7), np.uint8))
     array([1798072.])
     """
-    fixed, tables = block_sums(of_layer)
+    fixed, tables = network_layers(mnasnet_space()).sums(of_layer)
     return np.asarray(fixed + np.sum([table[states[:, b]] for b, table in enumerate(tables)], axis=0), np.float64)
 
 

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 import accelnas
 from accelnas.errors import DataError
 from accelnas.fitting.dataset import from_table
-from accelnas.fitting.mnasnet import block_sums
 from accelnas.fitting.splits import random_split
+from accelnas.networks import network_layers
 from accelnas_training.cli import app
 from accelnas_training.errors import NetworkError
 from accelnas_training.estimators import comparison, profile
@@ -56,7 +56,7 @@ def test_roofline_adds_layers_up(bench):
     states = bench.space.block_states(bench.space.sample(5))
     compute_only = Roofline(1.0, 1e30, 0.0).predict(states)
     np.testing.assert_allclose(compute_only, costs(lambda layer: layer.macs, states))
-    fixed, tables = block_sums(lambda _: 1)
+    fixed, tables = network_layers(accelnas.mnasnet_space()).sums(lambda _: 1)
     layers = fixed + sum(table[states[:, b]] for b, table in enumerate(tables))
     np.testing.assert_allclose(Roofline(1e30, 1e30, 2.0).predict(states), 2.0 * layers)
 

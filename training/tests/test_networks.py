@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import accelnas
 from accelnas.errors import SpaceError
 from accelnas.fitting.dataset import read_dataset
-from accelnas.fitting.mnasnet import block_sums
+from accelnas.networks import network_layers
 from accelnas_training.errors import NetworkError
 from accelnas_training.networks import NetworkFamily, NetworkOptions, build_network, load_family
 from accelnas_training.networks.complexity import complexities, complexity, layer_costs
@@ -42,7 +42,7 @@ def test_the_closed_form_has_the_same_costs():
     states = SPACE.block_states(rows)
 
     def closed_form(of_layer):
-        fixed, of_state = block_sums(of_layer)
+        fixed, of_state = network_layers(SPACE).sums(of_layer)
         return (fixed + sum(values[states[:, b]] for b, values in enumerate(of_state))).tolist()
 
     found = list(complexities(FAMILY, rows, 224))

@@ -20,10 +20,10 @@ from accelnas.fitting.ensemble import fit_ensemble, link_of, usable_rows
 from accelnas.fitting.entry import write_metric
 from accelnas.fitting.evaluate import Figures, evaluate
 from accelnas.fitting.families import FAMILIES
-from accelnas.fitting.mnasnet import FORMULAS
 from accelnas.fitting.provenance import kernels
 from accelnas.fitting.settings import LARGEST
 from accelnas.fitting.uncertainty import estimate_uncertainty
+from accelnas.networks.memory import FORMULAS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

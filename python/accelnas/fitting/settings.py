@@ -15,9 +15,9 @@ from accelnas.files import parse_toml, read_text
 from accelnas.fitting.families import FAMILIES, Recipe, Stage
 from accelnas.fitting.fidelities import ladder
 from accelnas.fitting.metric import DIRECTIONS, MetricSpec
-from accelnas.fitting.mnasnet import FORMULAS
 from accelnas.fitting.tails import TAILS
 from accelnas.metric import LINK_NAMES
+from accelnas.networks.memory import FORMULAS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ class MetricSettings(MetricSpec):
 
     recipe: Recipe | None = None  # None for a metric that is an exact sum over blocks, or has a formula
     drop_outliers: bool = False  # leave the outliers that the data set's report names out of fit and test figures
-    formula: bool = False  # it follows from the architecture alone, see `accelnas.fitting.mnasnet.FORMULAS`
+    formula: bool = False  # it follows from the architecture alone, see `accelnas.networks.memory.FORMULAS`
     members: int | None = None  # number of members, if not that of all metrics
 
 

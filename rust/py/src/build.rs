@@ -196,11 +196,19 @@ impl Surrogate {
         Ok(Surrogate { core, space })
     }
 
-    /// A single member of tables over variables that are kept as they are given.
+    /// A single member of tables that are kept as they are given.
     #[staticmethod]
-    fn as_given(space: Py<Space>, constant: f64, sets: Vec<Vec<usize>>, cells: Vec<Vec<f64>>) -> PyResult<Surrogate> {
+    #[pyo3(signature = (space, constant, sets, cells, granularity="variables"))]
+    fn as_given(
+        space: Py<Space>,
+        constant: f64,
+        sets: Vec<Vec<usize>>,
+        cells: Vec<Vec<f64>>,
+        granularity: &str,
+    ) -> PyResult<Surrogate> {
         let space = space.get().core.clone();
-        let core = CoreSurrogate::as_given(&space, constant, &sets, &cells).map_err(to_py)?;
+        let granularity = parse("granularity", &Granularity::NAMES, granularity)?;
+        let core = CoreSurrogate::as_given(&space, granularity, constant, &sets, &cells).map_err(to_py)?;
         Ok(Surrogate { core, space })
     }
 
@@ -208,6 +216,12 @@ impl Surrogate {
     fn rounded(&self, py: Python<'_>) -> PyResult<Surrogate> {
         let core = detached(py, usize::MAX, None, |run| self.core.rounded_to_float32(&self.space, run))?;
         Ok(Surrogate { core, space: self.space.clone() })
+    }
+
+    /// The same function of a larger space, whose first blocks are this one's.
+    fn extended(&self, py: Python<'_>, space: Py<Space>) -> PyResult<Surrogate> {
+        let core = detached(py, usize::MAX, None, |_| self.core.extended(&self.space, &space.get().core))?;
+        Ok(Surrogate { core, space: space.get().core.clone() })
     }
 
     #[getter]

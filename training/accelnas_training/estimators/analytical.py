@@ -11,7 +11,7 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from accelnas import mnasnet_space
-from accelnas.fitting.mnasnet import block_layers, head_layers, stem_layers
+from accelnas.networks import network_layers
 
 if TYPE_CHECKING:
     from accelnas_training.arrays import Archs, Floats, Rows
@@ -77,11 +77,8 @@ class _Layers:
 @cache
 def _layers() -> _Layers:
     space = mnasnet_space()
-    choices = {variable.name: variable.choices for variable in space.variables}
-    owners = [[*stem_layers(), *head_layers()]]
-    for number, block in enumerate(space.blocks):
-        for e, k, n, se in product(*(choices[name] for name in block.variables)):
-            owners.append(block_layers(number, int(e), int(k), int(n), bool(se)))
+    layers = network_layers(space)
+    owners = [layers.fixed, *(state for states in layers.states for state in states)]
     flat = [(layer.macs, _BYTES * (layer.reads + layer.writes + layer.params)) for own in owners for layer in own]
     macs, size = np.array(flat, np.float64).T
     owner = np.repeat(np.arange(len(owners)), [len(own) for own in owners])

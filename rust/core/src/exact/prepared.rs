@@ -8,6 +8,7 @@ use crate::exact::fixed::lattice::Lattice;
 use crate::exact::fixed::network::{Network, relevant_variables};
 use crate::exact::fixed::residuals::{factored_variables, tangent};
 use crate::exact::fixed::tiles::MAX_LIMITS;
+use crate::exact::question::dominated::{Wanted, leave_dominated_out};
 use crate::exact::question::kinds::{Item, Question};
 use crate::exact::question::levels::Levels;
 use crate::exact::screen::{Screen, Threshold, screened};
@@ -43,7 +44,9 @@ pub(crate) struct Prepared {
 
 impl Prepared {
     /// Builds the tables and trees over levels.
-    pub(crate) fn new(bench: Arc<Benchmark>, question: Question, run: &Run<'_>) -> Result<Prepared> {
+    ///
+    /// Where it is the best that is sought, dominated choices may be left out of levels.
+    pub(crate) fn new(bench: Arc<Benchmark>, question: Question, seeks_best: bool, run: &Run<'_>) -> Result<Prepared> {
         let metrics = question.metrics();
         let space = bench.space().clone();
         let mut relevant = vec![false; space.width()];
@@ -54,8 +57,12 @@ impl Prepared {
                 factored_variables(&space, &deviation.uncertainty, &mut relevant);
             }
         }
-        let levels = Levels::new(&space, &question.domain, &relevant)?;
+        let mut levels = Levels::new(&space, &question.domain, &relevant)?;
         levels.require_counted(&question.domain, &space)?;
+        if seeks_best {
+            let wanted = metrics.iter().map(|&m| wanted(&bench, &question, m)).collect::<Result<Vec<_>>>()?;
+            leave_dominated_out(&space, &wanted, &mut levels);
+        }
         let network = |&m: &usize| {
             let named = |e: Error| match e {
                 Error::Model { reason } => bench.refused(m, reason),
@@ -212,7 +219,8 @@ impl Prepared {
         Err(self.bench.refused(self.metrics[m], reason))
     }
 
-    /// Adds the first `k` of the architectures that differ from a row in free variables alone, and that row.
+    /// Adds the first `k` of the architectures that differ from a row in free variables alone, that row, and those that
+    /// are decided with them.
     pub(crate) fn first_ties(&self, row: &[u8], k: usize, out: &mut Vec<u8>) {
         let count = self.levels.free_size.min(k as u128);
         for number in 0..count {
@@ -222,7 +230,7 @@ impl Prepared {
                 row[v] = choices[(rest % choices.len() as u128) as usize];
                 rest /= choices.len() as u128;
             }
-            out.extend(row);
+            self.levels.push_with_dominated(&row, out);
         }
     }
 
@@ -272,6 +280,24 @@ impl Prepared {
     pub(crate) fn least(&self, term: &Term, lattice: &Lattice) -> i32 {
         clamp(lattice.possibly_at_least(term.reach.0))
     }
+}
+
+/// A metric's surrogate, and which side of it a question wants.
+fn wanted<'b>(bench: &'b Benchmark, question: &Question, metric: usize) -> Result<Wanted<'b>> {
+    let (predictor, link) = (bench.predictor(metric)?, bench.metrics()[metric].link);
+    let objectives = question.objectives.iter().filter(|(m, _)| *m == metric).map(|(_, direction)| direction.sign());
+    let constraints = question.constraints.iter().filter(|c| c.metric == metric);
+    let bounds = constraints.flat_map(|c| {
+        let lower = (c.lower > f64::NEG_INFINITY).then_some(1.0);
+        lower.into_iter().chain((c.upper < f64::INFINITY).then_some(-1.0))
+    });
+    let signs: Vec<f64> = objectives.chain(bounds).map(|sign| sign * link.sign()).collect();
+    Ok(Wanted {
+        surrogate: &predictor.surrogate,
+        plain: predictor.deviation.is_none() && matches!(link, Link::Identity | Link::Reciprocal),
+        more: signs.contains(&1.0),
+        less: signs.contains(&-1.0),
+    })
 }
 
 /// Values of a function from which on its metric possibly, and surely, is beyond a value or equal.

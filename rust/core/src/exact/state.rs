@@ -71,19 +71,20 @@ pub(crate) struct Done<'a> {
 impl<'a> Done<'a> {
     /// Expects ascending, disjoint ranges of jobs, and every architecture of theirs counted once.
     pub(crate) fn of(state: &'a State, tree: &'a Tree) -> Result<Done<'a>> {
-        let (mut from, mut jobs) = (0, 0);
+        let (mut from, mut size) = (0, 0);
         for &(first, last) in &state.done {
             if first < from || first >= last || last > tree.jobs() {
                 let all = tree.jobs();
                 return Err(damaged(format!("jobs {first} to {last} are done, expected ascending ranges of {all}")));
             }
-            (from, jobs) = (last + 1, jobs + (last - first));
+            from = last + 1;
+            size += (first..last).map(|job| tree.weight(job) * tree.job_size()).sum::<u128>();
         }
         let Counts { evaluated, pruned, settled } = state.counts;
-        let (found, expected) = (checked_sum([evaluated, pruned, settled])?, jobs as u128 * tree.job_size());
-        match found == expected {
+        let found = checked_sum([evaluated, pruned, settled])?;
+        match found == size {
             true => Ok(Done { tree, ranges: &state.done, counts: state.counts }),
-            false => Err(damaged(format!("{found} architectures are counted, {jobs} jobs have {expected}"))),
+            false => Err(damaged(format!("{found} architectures are counted, the jobs that are done have {size}"))),
         }
     }
 

@@ -98,7 +98,8 @@ impl Task {
             for metric in question.metrics() {
                 require_rates(&bench, metric, &question.domain, run)?;
             }
-            let prepared = Prepared::new(bench.clone(), question, run)?;
+            let seeks_best = matches!(kind, Kind::Best { prune: true, .. } | Kind::Front { .. });
+            let prepared = Prepared::new(bench.clone(), question, seeks_best, run)?;
             if matches!(kind, Kind::Count | Kind::Histogram { .. } | Kind::Ranks { .. }) {
                 prepared.levels.require_few(bench.space())?;
             }
@@ -159,7 +160,7 @@ impl Task {
 
     /// Number of joint states of levels and free variables: of architectures, where no rule ties levels together.
     pub fn size(&self) -> u128 {
-        self.tree.sizes[0]
+        self.tree.size()
     }
 
     /// Metrics whose values items have, by position in the benchmark.
@@ -215,7 +216,7 @@ impl Task {
         run.in_pool(|| match &self.plan {
             Plan::Best { k, prune, penalty } => step(&BestGoal::new(prepared, tree, (*k, *prune, penalty), *run)),
             Plan::Front { guide, most } if prepared.objectives() <= ZONED => {
-                step(&FrontGoal::new(prepared, tree, (guide, *most), *run))
+                step(&FrontGoal::new(prepared, tree, (guide, *most), *run)?)
             }
             Plan::Front { guide, most } => step(&ManyGoal::new(prepared, tree, (guide, *most), *run)),
             Plan::Count => step(&CountGoal::new(prepared, tree, *run)),

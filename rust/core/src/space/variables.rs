@@ -63,7 +63,7 @@ pub struct VariableDefinition {
 }
 
 /// A categorical variable.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Variable {
     pub name: String,
     pub symbol: String,

@@ -94,19 +94,39 @@ impl Surrogate {
         Surrogate::new(space, constants, Tables::align(granularity, cards, members), Vec::new())
     }
 
-    /// A single member of tables over variables that are kept as they are given, so that sums of whole numbers are whole.
+    /// A single member of tables that are kept as they are given, so that sums of whole numbers are whole.
     pub fn as_given(
         space: &Space,
+        granularity: Granularity,
         constant: f64,
         sets: &[Vec<usize>],
         cells: &[impl AsRef<[f64]>],
     ) -> Result<Surrogate> {
-        let granularity = Granularity::Variables;
         let members = raw_members(space, granularity, &[constant], sets, cells)?;
         let (members, constants): (Vec<_>, Vec<f64>) = members.into_iter().unzip();
         let mut tables = Tables::align(granularity, granularity.cards(space), members);
         tables.form = Form::Given;
         Surrogate::new(space, constants, tables, Vec::new())
+    }
+
+    /// The same function of a larger space, whose first blocks are this one's; measured repeats are left out.
+    pub fn extended(&self, space: &Space, larger: &Space) -> Result<Surrogate> {
+        let own = space.blocks().len();
+        let same = larger.width() >= space.width()
+            && larger.blocks().len() >= own
+            && space.variables() == &larger.variables()[..space.width()]
+            && space.blocks().iter().zip(larger.blocks()).all(|(a, b)| a.variables == b.variables);
+        if !same {
+            return Err(Error::model(format!(
+                "the first {own} blocks of {} are not those of {}; put the blocks of {} first, as they are",
+                larger.name(),
+                space.name(),
+                space.name()
+            )));
+        }
+        let mut tables = self.tables.clone();
+        tables.cards = tables.granularity.cards(larger);
+        Surrogate::new(larger, self.constants.clone(), tables, self.forests.clone())
     }
 }
 

@@ -78,7 +78,9 @@ impl<'a> BestGoal<'a> {
     fn raise(&self, found: &mut Best) {
         let Some(last) = found.items.get(self.k - 1) else { return };
         let (value, better) = self.prepared.beating(&self.prepared.terms[0], last.values[0]);
-        if better == f64::INFINITY && found.last.as_ref().is_none_or(|known| last.row < *known) {
+        // A dominated architecture may come before the one that it is decided with.
+        let ordered = self.tree.levels.reduced_level().is_none();
+        if ordered && better == f64::INFINITY && found.last.as_ref().is_none_or(|known| last.row < *known) {
             found.last = Some(last.row.clone());
         }
         let least = clamp(self.tree.lattice(0).possibly_at_least(value));
@@ -218,7 +220,7 @@ impl Answer for BestGoal<'_> {
         done.expect_no("counted by a bound", done.counts.settled)?;
         done.expect_no("excluded by a bound", if self.prune { 0 } else { done.counts.pruned })?;
         let (items, k) = (&found.items, self.k);
-        let size = self.tree.sizes[0].min(k as u128) as usize;
+        let size = self.tree.size().min(k as u128) as usize;
         let every = done.is_complete() && self.prepared.constraint_terms().is_empty();
         if items.len() > k || every && items.len() < size {
             return Err(damaged(format!("{} architectures are the {size} best", items.len())));

@@ -25,7 +25,7 @@ fn extreme(
     run: &Run<'_>,
 ) -> Result<Item> {
     let question = Question { domain, objectives: vec![(metric, direction)], constraints: Vec::new() };
-    let prepared = Prepared::new(bench, question, run)?;
+    let prepared = Prepared::new(bench, question, true, run)?;
     let tree = tree(&prepared, &prepared.functions(&prepared.terms), &[], true, run)?;
     let penalty = Penalty::default();
     let goal = BestGoal::new(&prepared, &tree, (1, true, &penalty), *run);

@@ -50,6 +50,8 @@ pub(crate) struct FrontGoal<'a> {
     most: usize,
     /// Least steps of the constraints.
     least: Vec<i32>,
+    /// Of objectives that one level decides, the score and steps of its states.
+    few: Vec<Option<Vec<(f64, i32)>>>,
     run: Run<'a>,
 }
 
@@ -59,9 +61,10 @@ impl<'a> FrontGoal<'a> {
         tree: &'a Tree,
         (guide, most): (&'a Guide, usize),
         run: Run<'a>,
-    ) -> FrontGoal<'a> {
+    ) -> Result<FrontGoal<'a>> {
         let least = prepared.least_of_constraints(|c| tree.lattice(prepared.objectives() + c));
-        FrontGoal { prepared, tree, guide, most, least, run }
+        let few = (0..prepared.objectives()).map(|j| few_scores(prepared, tree, j, &run)).collect::<Result<_>>()?;
+        Ok(FrontGoal { prepared, tree, guide, most, least, few, run })
     }
 
     fn objectives(&self) -> usize {
@@ -95,10 +98,13 @@ impl<'a> FrontGoal<'a> {
         let mut others = false;
         for (j, term) in self.prepared.terms[..self.objectives()].iter().enumerate().rev() {
             let (value, better) = self.prepared.beating(term, item.values[term.network]);
+            let own = self.prepared.score(j, item.values[term.network]);
+            let steps = self.few[j].iter().flatten().filter(|(score, _)| *score > own).map(|(_, steps)| *steps);
             // Equal architectures, which count as ties, are told from worse ones by one objective at least.
-            let is_best = better == f64::INFINITY && (j > 0 || others);
-            corner[j] = if is_best { i32::MAX } else { clamp(self.lattice(j).possibly_at_least(value)) };
-            others |= !is_best;
+            let is_known = (better == f64::INFINITY || self.few[j].is_some()) && (j > 0 || others);
+            let beyond = if better == f64::INFINITY { i32::MAX } else { steps.min().unwrap_or(i32::MAX) };
+            corner[j] = if is_known { beyond } else { clamp(self.lattice(j).possibly_at_least(value)) };
+            others |= !is_known;
         }
         corner
     }
@@ -126,6 +132,20 @@ impl<'a> FrontGoal<'a> {
         constraints.iter().zip(&self.least).all(|(value, least)| value >= least)
             && zones.first_reached(view.first..view.last, &bounds).is_some()
     }
+}
+
+/// The score and steps of each state of the level that decides an objective; none where several levels do.
+fn few_scores(prepared: &Prepared, tree: &Tree, j: usize, run: &Run<'_>) -> Result<Option<Vec<(f64, i32)>>> {
+    let Some(level) = tree.lattice(j).only_level() else { return Ok(None) };
+    let mut states = vec![0; tree.cards.len()];
+    let (mut rows, mut steps) = (Vec::new(), Vec::new());
+    for state in 0..tree.cards[level] {
+        states[level] = state;
+        rows.extend(tree.levels.row(&states));
+        steps.push(tree.lattice(j).value(&states));
+    }
+    let values = &prepared.values(&rows, run)?[prepared.terms[j].network];
+    Ok(Some(values.iter().map(|&value| prepared.score(j, value)).zip(steps).collect()))
 }
 
 impl Goal for FrontGoal<'_> {
@@ -174,7 +194,7 @@ impl Goal for FrontGoal<'_> {
         for cell in cells.filter(|cell| cell % padded < columns) {
             of_cell.iter_mut().zip(&values).for_each(|(v, values)| *v = values[cell]);
             if self.matters(&found.zones, view, &of_cell) {
-                doubtful.extend(tile.row(cell));
+                self.tree.levels.push_with_dominated(&tile.row(cell), doubtful);
             }
         }
         Ok(())

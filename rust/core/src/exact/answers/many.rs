@@ -239,7 +239,7 @@ impl Goal for ManyGoal<'_> {
         for cell in cells.filter(|cell| cell % padded < columns) {
             let is_met = constraints.iter().zip(&self.least).all(|(values, least)| values[cell] >= *least);
             if is_met && !found.excludes(&self.steps(objectives.iter().map(|values| values[cell]))) {
-                doubtful.extend(tile.row(cell));
+                self.tree.levels.push_with_dominated(&tile.row(cell), doubtful);
             }
         }
         Ok(())

@@ -24,6 +24,11 @@ impl Counts {
         self.evaluated + self.pruned + self.settled
     }
 
+    /// Each of them so many times.
+    pub(crate) fn times(self, n: u128) -> Counts {
+        Counts { evaluated: n * self.evaluated, pruned: n * self.pruned, settled: n * self.settled }
+    }
+
     pub(crate) fn plus(self, other: Counts) -> Counts {
         Counts {
             evaluated: self.evaluated + other.evaluated,

@@ -38,11 +38,16 @@ pub(crate) fn tree(
     prunes: bool,
     run: &Run<'_>,
 ) -> Result<Tree> {
-    let order = match functions {
+    let mut order = match functions {
         [] => (0..prepared.levels.levels.len()).collect(),
         _ if prunes => by_variance(&functions[..functions.len().min(prepared.terms.len())]),
         [first, ..] => scan_order(&first.cards),
     };
+    // Jobs fix the first level, and count by it what is decided together.
+    if let Some(level) = prepared.levels.reduced_level() {
+        order.retain(|&l| l != level);
+        order.insert(0, level);
+    }
     let lattice = |(f, network): (usize, &Network)| {
         let unit = units.get(f).copied().flatten().unwrap_or_else(|| Lattice::safe_unit(network));
         Lattice::new(network, &order, unit, run)

@@ -80,9 +80,22 @@ impl Tree {
         self.cards[..self.job_depth()].iter().product()
     }
 
-    /// Number of architectures of a job.
+    /// Architectures of a job, without those that are decided with others.
     pub(crate) fn job_size(&self) -> u128 {
         self.sizes[self.job_depth()]
+    }
+
+    /// How many architectures are decided as one in a job.
+    pub(crate) fn weight(&self, job: usize) -> u128 {
+        let alike = |state: &usize| self.levels.levels[0].dominated_by(*state).len() as u128;
+        1 + self.prefix(job).first().map_or(0, alike)
+    }
+
+    /// Number of all architectures.
+    pub(crate) fn size(&self) -> u128 {
+        let states = 0..self.cards[0];
+        let weights = states.map(|state| 1 + self.levels.levels[0].dominated_by(state).len() as u128);
+        self.sizes[1] * weights.sum::<u128>()
     }
 
     /// The job that looks at an architecture of the domain.

@@ -152,6 +152,16 @@ impl Lattice {
         &table[state * size..][..size]
     }
 
+    /// The level that alone decides the value, if one does; any where it is the same everywhere.
+    pub(crate) fn only_level(&self) -> Option<usize> {
+        let mut levels = (0..self.cards.len()).filter(|&level| self.unary[level].iter().any(|&cell| cell != 0));
+        let (only, other) = (levels.next(), levels.next());
+        let alone = other.is_none()
+            && self.grove.is_empty()
+            && [&self.pairs, &self.triples].iter().all(|t| t.iter().all(Vec::is_empty));
+        alone.then_some(only.unwrap_or(0))
+    }
+
     /// Value at the levels' states, modulo 2^32.
     pub(crate) fn value(&self, states: &[usize]) -> i32 {
         let mut sum = self.grove.value(states);

@@ -29,6 +29,8 @@ pub(crate) struct Level {
     /// Choice indices of the variables, state by state.
     pub(crate) choices: Vec<u8>,
     pub(crate) states: usize,
+    /// Choices that are no state, and the state that they are decided with, which is at least as good, in that order.
+    dominated: Vec<(usize, Vec<u8>)>,
 }
 
 impl Level {
@@ -39,8 +41,26 @@ impl Level {
 
     /// The state with an architecture's choices.
     pub(crate) fn state_of(&self, row: &[u8]) -> usize {
-        let has = |&state: &usize| self.variables.iter().zip(self.state(state)).all(|(&v, &choice)| row[v] == choice);
-        (0..self.states).find(has).unwrap_or(0)
+        let has = |choices: &[u8]| self.variables.iter().zip(choices).all(|(&v, &choice)| row[v] == choice);
+        let dominated = || self.dominated.iter().find(|(_, choices)| has(choices)).map(|(by, _)| *by);
+        (0..self.states).find(|&state| has(self.state(state))).or_else(dominated).unwrap_or(0)
+    }
+
+    /// The choices that are decided with a state.
+    pub(crate) fn dominated_by(&self, state: usize) -> &[(usize, Vec<u8>)] {
+        let first = self.dominated.partition_point(|(by, _)| *by < state);
+        let count = self.dominated[first..].partition_point(|(by, _)| *by == state);
+        &self.dominated[first..first + count]
+    }
+
+    /// With some states alone; the others are decided with one of them, by its place.
+    pub(crate) fn reduced(&self, kept: &[usize], dominated: &[(usize, usize)]) -> Level {
+        Level {
+            variables: self.variables.clone(),
+            choices: kept.iter().flat_map(|&state| self.state(state)).copied().collect(),
+            states: kept.len(),
+            dominated: dominated.iter().map(|&(by, state)| (by, self.state(state).to_vec())).collect(),
+        }
     }
 
     /// Some of a block's variables.
@@ -51,7 +71,7 @@ impl Level {
             Some(states) => Level::listed(block, inside.collect(), states, domain),
             None => inside.fold(Level::empty(), |level, v| {
                 let choices = domain.allowed()[v].clone();
-                level.joined(&Level { variables: vec![v], states: choices.len(), choices })
+                level.joined(&Level { variables: vec![v], states: choices.len(), choices, dominated: Vec::new() })
             }),
         }
     }
@@ -66,7 +86,8 @@ impl Level {
                 distinct.insert(variables.iter().map(|&v| choice(v)).collect::<Vec<u8>>());
             }
         }
-        Level { variables, states: distinct.len(), choices: distinct.into_iter().flatten().collect() }
+        let (states, choices) = (distinct.len(), distinct.into_iter().flatten().collect());
+        Level { variables, states, choices, dominated: Vec::new() }
     }
 
     /// All architectures of a space, as states of one level.
@@ -74,7 +95,8 @@ impl Level {
         let rows = space.range(0, space.indexed_size()?, &ALONE)?;
         let mut choices = Vec::new();
         rows.chunks_exact(space.width()).filter(|row| domain.has(row)).for_each(|row| choices.extend_from_slice(row));
-        Ok(Level { variables: (0..space.width()).collect(), states: choices.len() / space.width(), choices })
+        let states = choices.len() / space.width();
+        Ok(Level { variables: (0..space.width()).collect(), states, choices, dominated: Vec::new() })
     }
 
     /// Keeps the states that a row with their choices has something of.
@@ -92,17 +114,18 @@ impl Level {
         }
     }
 
-    fn empty() -> Level {
-        Level { variables: Vec::new(), choices: Vec::new(), states: 1 }
+    pub(crate) fn empty() -> Level {
+        Level { variables: Vec::new(), choices: Vec::new(), states: 1, dominated: Vec::new() }
     }
 
     /// Every state of this level with every state of the next variables.
-    fn joined(&self, other: &Level) -> Level {
+    pub(crate) fn joined(&self, other: &Level) -> Level {
         let both = (0..self.states).flat_map(|a| (0..other.states).map(move |b| (a, b)));
         Level {
             variables: [&self.variables[..], &other.variables].concat(),
             choices: both.flat_map(|(a, b)| [self.state(a), other.state(b)].concat()).collect(),
             states: self.states * other.states,
+            dominated: Vec::new(),
         }
     }
 }
@@ -141,10 +164,32 @@ impl Levels {
             }
         }
         join_small(&mut levels);
-        levels.resize_with(levels.len().max(LEVELS), Level::empty);
         let free: Vec<usize> = (0..space.width()).filter(several).filter(|&v| !relevant[v]).collect();
         let free_size = free.iter().fold(1u128, |n, &v| n.saturating_mul(domain.allowed()[v].len() as u128));
-        Ok(Levels { levels, free, free_size, first: domain.first() })
+        let mut levels = Levels { levels, free, free_size, first: domain.first() };
+        levels.fill();
+        Ok(levels)
+    }
+
+    /// Adds levels of one state to fewer than a search needs.
+    pub(crate) fn fill(&mut self) {
+        self.levels.resize_with(self.levels.len().max(LEVELS), Level::empty);
+    }
+
+    /// The level that has dominated choices, if one has.
+    pub(crate) fn reduced_level(&self) -> Option<usize> {
+        self.levels.iter().position(|level| !level.dominated.is_empty())
+    }
+
+    /// Adds an architecture, and those that are decided with it.
+    pub(crate) fn push_with_dominated(&self, row: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(row);
+        let Some(level) = self.reduced_level().map(|l| &self.levels[l]) else { return };
+        for (_, choices) in level.dominated_by(level.state_of(row)) {
+            let start = out.len();
+            out.extend_from_slice(row);
+            level.variables.iter().zip(choices).for_each(|(&v, &choice)| out[start + v] = choice);
+        }
     }
 
     /// Levels of all variables of several choices that no rule ties together: every state of one goes with every state

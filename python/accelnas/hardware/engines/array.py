@@ -1,0 +1,154 @@
+"""Arrays of multipliers with one of three dataflows, between buffers and an external memory.
+
+A convolution is a product of matrices for each group: `pixels` × `depth` values of windows with `depth` × `filters`
+weights. What a dataflow lays out over rows and columns of the array is folded where it is larger:
+
+- ``"weight"``: depth over rows, filters over columns; weights stay, pixels stream.
+- ``"output"``: pixels over rows, filters over columns; sums stay, depth streams.
+- ``"row"``: rows of filters over rows, rows of outputs over columns (Chen et al., ISCA 2016), which depthwise
+  convolutions fill, too.
+
+A fold of the first two takes ``2 rows + columns + streamed - 2`` cycles with the rows and columns that it uses
+(Samajdar et al., SCALE-Sim, 2020). Computing and moving overlap, so a layer takes the longer of both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accelnas.hardware.engines.base import Cost, Engine, ceiling, interpolated
+from accelnas.hardware.engines.traffic import external_bytes, moved
+
+if TYPE_CHECKING:
+    from accelnas.hardware.engines.base import Configurations, Constants, Floats
+    from accelnas.networks import Layer
+
+__all__ = ["ARRAY", "array_cycles"]
+
+_SUM = 4  # bytes of a partial sum
+_WORD = 8  # bytes of an access to a buffer whose energy is known
+_PICO = 1e-9  # mJ
+
+
+@dataclass(frozen=True)
+class _Product:
+    """Matrices of a convolution, and how many of them there are."""
+
+    pixels: int
+    depth: int
+    filters: int
+    groups: int
+
+    @classmethod
+    def of(cls, layer: Layer) -> _Product:
+        """Give those of a convolution."""
+        depth = layer.kernel**2 * layer.inputs // layer.groups
+        return cls(layer.after**2, depth, layer.outputs // layer.groups, layer.groups)
+
+
+def _folded(over_rows: int, over_columns: int, streamed: Any, rows: Any, cols: Any) -> Any:
+    """Cycles of all folds; those at the edges use what is left of rows and columns."""
+    full_rows, last_row = over_rows // rows, over_rows % rows
+    full_cols, last_col = over_columns // cols, over_columns % cols
+    cycles = full_rows * full_cols * (2 * rows + cols + streamed - 2)
+    cycles = cycles + full_rows * (last_col > 0) * (2 * rows + last_col + streamed - 2)
+    cycles = cycles + (last_row > 0) * full_cols * (2 * last_row + cols + streamed - 2)
+    return cycles + (last_row > 0) * (last_col > 0) * (2 * last_row + last_col + streamed - 2)
+
+
+def _row_stationary(layer: Layer, rows: Any, cols: Any) -> Any:
+    """Cycles with rows of filters over rows and rows of outputs over columns, several sets of them side by side."""
+    pairs = layer.outputs * layer.inputs // layer.groups
+    sets = np.maximum(1, rows // layer.kernel) * np.maximum(1, cols // layer.after)
+    strips = ceiling(layer.after, np.minimum(cols, layer.after)) * ceiling(layer.kernel, rows)
+    return ceiling(pairs, sets) * strips * layer.kernel * layer.after
+
+
+def array_cycles(layer: Layer, configurations: Configurations) -> Floats:
+    """Give the cycles of computing a layer, float64 (n,), on configurations with rows, cols and dataflow.
+
+    Layers without weights take a value a column and cycle.
+
+    Examples
+    --------
+    >>> from accelnas.networks import Layer
+    >>> square = {"rows": np.array([32]), "cols": np.array([32]), "dataflow": np.array(["output"])}
+    >>> array_cycles(Layer("convolution", 64, 64, 8), square)  # two folds of pixels, two of filters, 64 deep
+    array([632.])
+    """
+    rows, cols = (np.asarray(configurations[name], np.int64) for name in ("rows", "cols"))
+    if layer.kind != "convolution":
+        return np.asarray(ceiling(layer.reads, cols), np.float64)
+    product = _Product.of(layer)
+    dataflow = configurations["dataflow"]
+    weight = product.groups * _folded(product.depth, product.filters, product.pixels, rows, cols)
+    output = product.groups * _folded(product.pixels, product.filters, product.depth, rows, cols)
+    row = _row_stationary(layer, rows, cols)
+    return np.asarray(np.select([dataflow == "weight", dataflow == "output"], [weight, output], row), np.float64)
+
+
+def _buffer_bytes(layer: Layer, c: Configurations) -> tuple[Floats, Floats, Floats]:
+    """Bytes read from the buffers of weights and of inputs, and those to and from that of outputs."""
+    weights, inputs, outputs = (np.asarray(part, np.float64) for part in moved(layer, c["bits"]))
+    if layer.kind != "convolution":
+        return weights, inputs, outputs
+    product, bits = _Product.of(layer), np.asarray(c["bits"], np.float64) / 8
+    rows, cols = (np.asarray(c[name], np.int64) for name in ("rows", "cols"))
+    windows = bits * product.pixels * product.depth * product.groups
+    column_folds, sums = ceiling(product.filters, cols), product.pixels * product.filters * product.groups * _SUM
+    sets = np.maximum(1, rows // layer.kernel)
+    dataflow = c["dataflow"]
+    is_weight, is_output = dataflow == "weight", dataflow == "output"
+    read_weights = np.select(
+        [is_weight, is_output], [weights, weights * ceiling(product.pixels, rows)], weights * ceiling(layer.after, cols)
+    )
+    read_inputs = np.select([is_weight | is_output], [windows * column_folds], inputs * ceiling(product.filters, sets))
+    depth_folds = np.select(
+        [is_weight, is_output], [ceiling(product.depth, rows), 1], ceiling(layer.inputs // layer.groups, sets)
+    )
+    return read_weights, read_inputs, outputs + 2.0 * sums * (depth_folds - 1)
+
+
+def _of_layer(layer: Layer, c: Configurations, k: Constants) -> dict[str, Floats]:
+    cycles = array_cycles(layer, c)
+    external = external_bytes(layer, c["bits"], c["weight_buffer"], c["input_buffer"])
+    # MHz are cycles a µs; GB/s are 10⁶ bytes a ms
+    latency = np.maximum(cycles / (c["clock"] * 1e3), external / (c["bandwidth"] * 1e6))
+    energy = layer.products * interpolated(k["mac_energy"], c["bits"]) * k["register_factor"]
+    for part, buffer in zip(_buffer_bytes(layer, c), ("weight_buffer", "input_buffer", "output_buffer"), strict=True):
+        energy = energy + part / _WORD * interpolated(k["sram_energy"], c[buffer])
+    energy = energy + external * k["dram_energy"]
+    return {"latency": latency, "energy": energy * _PICO, "traffic": external / 1e6}
+
+
+def _of_own(c: Configurations, k: Constants) -> dict[str, Floats]:
+    units = np.asarray(c["rows"] * c["cols"], np.float64)
+    buffers = np.asarray(c["weight_buffer"] + c["input_buffer"] + c["output_buffer"], np.float64)
+    area = units * interpolated(k["unit_area"], c["bits"]) + buffers * k["sram_area"]
+    return {"area": area, "peak": units * c["clock"] * 2e-6}
+
+
+def _positive(*names: str) -> dict[str, tuple[Any, ...] | None]:
+    return dict.fromkeys(names)
+
+
+ARRAY = Engine(
+    parameters=_positive("rows", "cols")
+    | {"dataflow": ("weight", "output", "row")}
+    | _positive("weight_buffer", "input_buffer", "output_buffer", "bandwidth", "clock", "bits"),
+    constants=("mac_energy", "register_factor", "sram_energy", "dram_energy", "unit_area", "sram_area"),
+    layer_costs={
+        "latency": Cost("ms", "minimise", "Time of one image, layer after layer."),
+        "energy": Cost("mJ", "minimise", "Energy of one image: multipliers, buffers, external memory."),
+        "traffic": Cost("MB", "minimise", "Bytes from and to external memory for one image."),
+    },
+    own_costs={
+        "area": Cost("mm2", "minimise", "Silicon of multipliers and buffers."),
+        "peak": Cost("TOPS", "maximise", "Operations a second, two a multiply-accumulate."),
+    },
+    of_layer=_of_layer,
+    of_own=_of_own,
+)
