@@ -91,7 +91,7 @@ leaderboard: $(VENV)/.developed ## check the entries of leaderboard/, and make a
 $(TRAINING)/.built: training/pyproject.toml $(VENV)/.built
 	@echo "installing accelnas-training and PyTorch into $(TRAINING)"
 	@$(BIN)/python -m venv $(TRAINING)
-	$(QUIETLY) "building accelnas" env -u CONDA_PREFIX VIRTUAL_ENV=$(abspath $(TRAINING)) $(BIN)/maturin develop --release
+	@scripts/share.sh $(VENV) $(TRAINING)
 	$(QUIETLY) "installing accelnas-training" $(TRAINING)/bin/python -m pip install --editable 'training[dev]'
 	@touch $@
 

@@ -12,7 +12,8 @@ if [ $# -gt 0 ]; then
 else
     venv=$(cd "${VENV:-.venv}" && pwd)
     PYTHON=${PYTHON:-$venv/bin/python}
-    VENV=$venv scripts/wheel.sh "$work"
+    # what is tried here needs no optimisation across crates, which takes minutes
+    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 VENV=$venv scripts/wheel.sh "$work"
     wheel=$(echo "$work"/accelnas-*.whl)
     if [ "$(uname -s)" = Linux ]; then
         # what the binary needs, whatever the file's name says
