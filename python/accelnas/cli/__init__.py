@@ -27,7 +27,7 @@ _QUERIES = (
 )
 for module in (*_QUERIES, "fit", "tabulate", "tune", "evaluate", "studies", "compile", "serve"):
     import_module(f"accelnas.cli.{module}")
-for module in ("leaderboard", "devices", "space", "data"):
+for module in ("leaderboard", "devices", "hardware", "space", "data"):
     app.add_typer(import_module(f"accelnas.cli.{module}").group, name=module)
 import_module("accelnas.cli.configspace")  # a command of space
 

@@ -159,6 +159,8 @@ def load_accelerator(path: str | PathLike[str]) -> Accelerator:
         If it does not hold together; the message says what to mend.
     """
     file = _FOLDER / f"{path}.toml" if str(path) in accelerators() else Path(path)
+    if not file.exists() and file.name == str(path) and not file.suffix:
+        raise ModelError(f"there is no accelerator {str(path)!r}; choose {', '.join(accelerators())}, or name a file")
     try:
         return _accelerator(parse_toml(read_text(file, ModelError), str(file), ModelError), file.stem)
     except ModelError as error:

@@ -66,8 +66,7 @@ def join(
     -------
     Benchmark
         Metrics of the networks, and those of the accelerator's engine: what a network costs is a sum over its layers,
-        hence exact tables over blocks and configurations. If the accelerator has bits as a variable and the constant
-        ``accuracy_loss``, each metric of accuracy in % is lower by that.
+        hence exact tables over blocks and configurations.
 
     Raises
     ------
@@ -92,6 +91,7 @@ def join(
     """
     accelerator = accelerator if isinstance(accelerator, Accelerator) else load_accelerator(accelerator)
     taken = [name for name, metric in bench.metrics.items() if metric.exact] if metrics is None else list(metrics)
+    surrogates = {name: bench._surrogate(name) for name in taken}
     layers = layers or network_layers(bench.space)
     joint = joint_space(bench.space, accelerator)
     engine = ENGINES[accelerator.engine]
@@ -105,7 +105,7 @@ def join(
     for name in taken:
         own = bench.metrics[name]
         spec = MetricSpec(name, own.unit, own.direction, own.link, own.noise, own.description, own.limit)
-        write_metric(folder, spec, bench._surrogate(name).extended(joint._core), provenance)
+        write_metric(folder, spec, surrogates[name].extended(joint._core), provenance)
     for name, surrogate in cost_surrogates(joint, layers, accelerator).items():
         cost = costs[name]
         spec = MetricSpec(name, cost.unit, cost.direction, cost.link, 0.0, cost.description)

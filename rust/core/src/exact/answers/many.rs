@@ -278,7 +278,8 @@ impl Answer for ManyGoal<'_> {
         let items: Vec<Item> = found.items.iter().flatten().cloned().collect();
         check_items(self.prepared, &items, &self.run)?;
         done.expect_no("counted by a bound", done.counts.settled)?;
-        let (ties, evaluated) = (items.iter().map(|item| item.ties), done.counts.evaluated);
+        let ties = items.iter().map(|item| item.ties);
+        let evaluated = done.counts.evaluated.saturating_mul(self.tree.largest_weight());
         let total = checked_sum(ties.clone())?;
         done.sum_of_groups(ties)?;
         if total > evaluated {

@@ -24,9 +24,9 @@ impl Counts {
         self.evaluated + self.pruned + self.settled
     }
 
-    /// Each of them so many times.
-    pub(crate) fn times(self, n: u128) -> Counts {
-        Counts { evaluated: n * self.evaluated, pruned: n * self.pruned, settled: n * self.settled }
+    /// With as many architectures `n - 1` times again, which others of these dominate.
+    pub(crate) fn with_dominated(self, n: u128) -> Counts {
+        Counts { pruned: self.pruned + (n - 1) * self.total(), ..self }
     }
 
     pub(crate) fn plus(self, other: Counts) -> Counts {

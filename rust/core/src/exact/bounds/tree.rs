@@ -91,11 +91,18 @@ impl Tree {
         1 + self.prefix(job).first().map_or(0, alike)
     }
 
+    fn weights(&self) -> impl Iterator<Item = u128> {
+        (0..self.cards[0]).map(|state| 1 + self.levels.levels[0].dominated_by(state).len() as u128)
+    }
+
+    /// Most architectures that are decided as one.
+    pub(crate) fn largest_weight(&self) -> u128 {
+        self.weights().max().unwrap_or(1)
+    }
+
     /// Number of all architectures.
     pub(crate) fn size(&self) -> u128 {
-        let states = 0..self.cards[0];
-        let weights = states.map(|state| 1 + self.levels.levels[0].dominated_by(state).len() as u128);
-        self.sizes[1] * weights.sum::<u128>()
+        self.sizes[1] * self.weights().sum::<u128>()
     }
 
     /// The job that looks at an architecture of the domain.

@@ -93,7 +93,7 @@ pub(crate) fn search<G: Goal>(
             let mut found = goal.seed(&found);
             worker.counts = Counts::default();
             tree.search(goal, worker, &mut found, job, run)?;
-            worker.counts = worker.counts.times(tree.weight(job));
+            worker.counts = worker.counts.with_dominated(tree.weight(job));
             done.fetch_add(u64::try_from(worker.counts.total()).unwrap_or(u64::MAX), Ordering::Relaxed);
             Ok((found, worker.counts))
         };
