@@ -187,6 +187,36 @@ def front(
     screen.print(f"[green]proven[/green]: {len(found)} points, and no pair of network and device is missing")
 
 
+@command("accelnas devices mcu --flash 4096 --sram 1024", of=group)
+def mcu(
+    *,
+    flash: Annotated[float, typer.Option("--flash", metavar="KB", help="What weights may take, in KB of 1,024 bytes.")],
+    sram: Annotated[float, typer.Option("--sram", metavar="KB", help="What activations may take.")],
+    bits: Annotated[int, typer.Option("--bits", help="Of a weight and of an activation: 4, 8, 16 or 32.")] = 8,
+    compared: Compared,
+) -> None:
+    """Find the most accurate network that the memories of a microcontroller hold."""
+    from accelnas.devices import microcontroller
+
+    found = microcontroller(compared.opened.bench, flash, sram, bits=bits, **compared.options)
+    if compared.results.write({"fits": bool(found.text)}, found, {"mcu": found.certificate}):
+        return
+    screen = console()
+    if not found.text:
+        screen.print(
+            f"[green]proven[/green]: no network fits; the least flash of a network is {found.flash:,.0f} KB, the least "
+            f"SRAM of one {found.sram:,.0f} KB",
+            soft_wrap=True,
+        )
+        return
+    screen.print(f"[bold]{found.text}[/bold]", soft_wrap=True)
+    taken = f"{found.flash:,.0f} KB of flash, {found.sram:,.0f} KB of SRAM"
+    screen.print(
+        f"{compared.accuracy} {significant(found.accuracy, 6)}, {taken} with {found.bits} bits", soft_wrap=True
+    )
+    screen.print("[green]proven[/green]: no network that fits is more accurate")
+
+
 def _specialised(compared: Compared, devices: str, at_least: float) -> Specialisation:
     from accelnas.devices import specialise as search
 

@@ -3,12 +3,14 @@
 from accelnas.devices.codesign import Codesign, Pair, codesign
 from accelnas.devices.joint import JointFront, Segment, joint_front
 from accelnas.devices.mean import WeightedMean, weighted_mean
+from accelnas.devices.microcontroller import Microcontroller, microcontroller
 from accelnas.devices.specialisation import Specialisation, specialise
 from accelnas.devices.worst import WorstCase, worst_case
 
 __all__ = [
     "Codesign",
     "JointFront",
+    "Microcontroller",
     "Pair",
     "Segment",
     "Specialisation",
@@ -16,6 +18,7 @@ __all__ = [
     "WorstCase",
     "codesign",
     "joint_front",
+    "microcontroller",
     "specialise",
     "weighted_mean",
     "worst_case",
