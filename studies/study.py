@@ -1,4 +1,4 @@
-"""``accelnas study``: how uncertain inputs change what searches find, judged by the truth."""
+"""``accelnas study``: how uncertain inputs change what searches find, and closed forms beside simulators."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ EPILOG = """Examples:
   accelnas study proxy proxy_validation -o studied
 
   accelnas study estimator --metrics latency_zcu102,throughput_a100 -o studied
+
+  accelnas study array scalesim/bin/python -o studied
 
   accelnas study noise --constraint 'latency_zcu102 <= 5' --factors 1,4 --runs 200 -o studied
 """
@@ -130,6 +132,19 @@ def estimator(
             dataset, split, metrics=listed(metrics), seeds=seeds, seed=seed, threads=threads, progress=done
         )
     _write(found, output)
+
+
+@app.command()
+def array(
+    output: OutputOption,
+    python: Annotated[str, typer.Argument(metavar="PYTHON", help="Of an environment with SCALE-Sim (scalesim 3.0.0).")],
+    pairs: Annotated[int, typer.Option("--pairs", min=2, help="Of each dataflow and kind of layers.")] = 50,
+    seed: SeedOption = 0,
+) -> None:
+    """Compare the closed form of an array's cycles with SCALE-Sim, layer by layer."""
+    from studies.array_oracle import study_array
+
+    _write(study_array(python, pairs=pairs, seed=seed), output)
 
 
 def _numbers(option: str, text: str) -> list[float]:

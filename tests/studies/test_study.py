@@ -1,14 +1,16 @@
 """Studies of uncertain inputs against enumeration, and searches without them."""
 
+import sys
+
 import numpy as np
 import pytest
 
 import accelnas
 from accelnas.errors import MetricError, SearchError
 from accelnas.exact.constraints import parse_constraints
-from command_line import run
+from command_line import failure, run
 from small_samples import random_benchmark, space_of
-from studies import deviations, device_estimators, proxy_ranks, search_noise
+from studies import array_oracle, deviations, device_estimators, proxy_ranks, search_noise
 from studies.deviations import drawn_deviation, estimate_deviations
 from studies.device_estimators import Outcome, outcomes
 from studies.fig3 import kendall
@@ -119,7 +121,25 @@ def test_a_metric_that_nothing_was_measured_of_is_refused():
         device_estimators._Device.of(accelnas.load(), None, None, "macs2")
 
 
+def test_cycles_are_compared_by_dataflow_and_kind_of_layers(monkeypatch):
+    closed = [
+        array_oracle.array_cycles(layer, {name: np.array([x]) for name, x in configuration.items()})[0]
+        for layer, configuration in array_oracle.array_pairs(2, seed=0)
+    ]
+    halved = [2 * int(closed[0]), *map(int, closed[1:])]
+    monkeypatch.setattr(array_oracle, "simulated", lambda *_: (halved, "3"))
+    found = array_oracle.study_array("python", pairs=2).tables[0].frame
+    assert found.filter(dataflow="all").row(0)[2:6] == (16, 93.75, 0.0, 50.0)
+    assert found.filter(dataflow="output")["exact [%]"].to_list() == [100.0] * 5
+    assert len(found) == 11
+
+
+def test_a_python_without_the_simulator_is_named(tmp_path):
+    assert "does not run SCALE-Sim: ModuleNotFoundError" in failure("study", "array", sys.executable, "-o", tmp_path)
+    assert "nowhere does not start: No such file" in failure("study", "array", tmp_path / "nowhere", "-o", tmp_path)
+
+
 def test_commands_have_their_help():
     assert "estimator" in run("study", "--help").stdout
-    for name in ("noise", "proxy", "estimator"):
+    for name in ("noise", "proxy", "estimator", "array"):
         assert "--output" in run("study", name, "--help").stdout

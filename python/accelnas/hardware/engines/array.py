@@ -8,8 +8,12 @@ weights. What a dataflow lays out over rows and columns of the array is folded w
 - ``"row"``: rows of filters over rows, rows of outputs over columns (Chen et al., ISCA 2016), which depthwise
   convolutions fill, too.
 
-A fold of the first two takes ``2 rows + columns + streamed - 2`` cycles with the rows and columns that it uses
-(Samajdar et al., SCALE-Sim, 2020). Computing and moving overlap, so a layer takes the longer of both.
+Values enter skewed and leave through all rows and columns of the array, also those that a fold at an edge leaves
+unused, so every fold takes the same cycles: ``2 rows + cols + streamed - 2`` where weights are loaded first, row after
+row, and ``rows + cols + streamed - 2`` where sums stay: these leave while the next fold begins, and the last fold's are
+not waited for. Both are exactly the lengths of SCALE-Sim 3.0.0's traces; the formula that its authors published
+(Samajdar et al., ISPASS 2020) has ``2 rows`` where sums stay, too. Computing and moving overlap, so a layer takes the
+longer of both.
 """
 
 from __future__ import annotations
@@ -49,14 +53,9 @@ class _Product:
         return cls(layer.after**2, depth, layer.outputs // layer.groups, layer.groups)
 
 
-def _folded(over_rows: int, over_columns: int, streamed: Any, rows: Any, cols: Any) -> Any:
-    """Cycles of all folds; those at the edges use what is left of rows and columns."""
-    full_rows, last_row = over_rows // rows, over_rows % rows
-    full_cols, last_col = over_columns // cols, over_columns % cols
-    cycles = full_rows * full_cols * (2 * rows + cols + streamed - 2)
-    cycles = cycles + full_rows * (last_col > 0) * (2 * rows + last_col + streamed - 2)
-    cycles = cycles + (last_row > 0) * full_cols * (2 * last_row + cols + streamed - 2)
-    return cycles + (last_row > 0) * (last_col > 0) * (2 * last_row + last_col + streamed - 2)
+def _folded(over_rows: int, over_columns: int, fold: Any, rows: Any, cols: Any) -> Any:
+    """Cycles of all folds, from those of one; at the edges they take as many."""
+    return ceiling(over_rows, rows) * ceiling(over_columns, cols) * fold
 
 
 def _row_stationary(layer: Layer, rows: Any, cols: Any) -> Any:
@@ -77,15 +76,16 @@ def array_cycles(layer: Layer, configurations: Configurations) -> Floats:
     >>> from accelnas.networks import Layer
     >>> square = {"rows": np.array([32]), "cols": np.array([32]), "dataflow": np.array(["output"])}
     >>> array_cycles(Layer("convolution", 64, 64, 8), square)  # two folds of pixels, two of filters, 64 deep
-    array([632.])
+    array([504.])
     """
     rows, cols = (np.asarray(configurations[name], np.int64) for name in ("rows", "cols"))
     if layer.kind != "convolution":
         return np.asarray(ceiling(layer.reads, cols), np.float64)
     product = _Product.of(layer)
     dataflow = configurations["dataflow"]
-    weight = product.groups * _folded(product.depth, product.filters, product.pixels, rows, cols)
-    output = product.groups * _folded(product.pixels, product.filters, product.depth, rows, cols)
+    skew = rows + cols - 2
+    weight = product.groups * _folded(product.depth, product.filters, rows + skew + product.pixels, rows, cols)
+    output = product.groups * _folded(product.pixels, product.filters, skew + product.depth, rows, cols)
     row = _row_stationary(layer, rows, cols)
     return np.asarray(np.select([dataflow == "weight", dataflow == "output"], [weight, output], row), np.float64)
 
