@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import accelnas
+import accelnas.hardware
 from accelnas import MetricError, SpaceError, _core
 from accelnas.pages.explorer import explorer
 from browser import opened_browser, opened_page
@@ -104,6 +105,26 @@ def test_benchmarks_of_every_kind_are_the_engines(browser, tmp_path):
         assert page.evaluate("state.current.text") != chosen
         assert page.problems == []
         page.context.close()
+
+
+def test_pairs_that_tie_in_one_metric_are_not_on_the_front(browser, tmp_path):
+    dpu = accelnas.hardware.load_accelerator("dpu").restricted({"cores": 1, "alu": 4, "bandwidth": 4.8})
+    pairs = accelnas.hardware.join(accelnas.load("nasbench-macro"), dpu, metrics=["accuracy"])
+    path = tmp_path / "pairs.html"
+    path.write_text(explorer(pairs, metrics=["accuracy", "latency"]))
+    page = opened_page(browser, path)
+    front = pairs.pareto_front(["accuracy", "latency"])
+    best = pairs.space.decode(front.architectures)[0]
+    slow = pairs.space.encode([best | {"clock": 150}])
+    for arch, expected in (
+        (front.architectures, "This architecture is on the front."),
+        (slow, f"The front has {pairs.predict(slow, 'latency')[0] - front.values[0, 1]:.3g} ms less latency"),
+    ):
+        page.fill("#text", pairs.space.format(arch)[0])
+        page.keyboard.press("Enter")
+        assert page.inner_text("#place").startswith(expected)
+    assert page.problems == []
+    page.context.close()
 
 
 def test_the_front_budgets_and_percentiles_are_those_of_the_engine(browser, bundled, bench):

@@ -234,7 +234,11 @@ function showFront() {
   const reach = all.filter((i) => sign(mx) * (column(x)[i] - state.current.values[x]) >= 0);
   const best = Math.max(...reach.map((i) => sign(my) * column(y)[i]));
   const gap = best - sign(my) * state.current.values[y];
-  of("place").textContent = !reach.length ? "" : gap <= 0 ? "This architecture is on the front."
+  // of equal ones in y, the best in x
+  const equal = reach.filter((i) => sign(my) * (column(y)[i] - state.current.values[y]) >= 0);
+  const saved = Math.max(...equal.map((i) => sign(mx) * (column(x)[i] - state.current.values[x])));
+  of("place").textContent = !reach.length ? "" : gap <= 0 && saved <= 0 ? "This architecture is on the front."
+    : gap <= 0 ? `The front has ${significant(saved, 3)} ${mx.unit} ${mx.direction === "maximise" ? "more" : "less"} ${x} where ${y} is as good.`
     : `The front has ${significant(gap, 3)} ${my.unit} ${my.direction === "maximise" ? "more" : "less"} ${y} where ${x} is as good.`;
   const sorted = [...within].sort((a, b) => sign(my) * (column(y)[b] - column(y)[a]));
   of("kept").textContent = `${within.length} of ${texts.length} points are within the budgets.`;
