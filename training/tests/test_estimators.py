@@ -250,6 +250,21 @@ def test_profiling_measures_whole_networks_where_blocks_do_not_show(name, monkey
     assert len(networks) == 1
 
 
+def test_profiling_command(tmp_path, monkeypatch):
+    asked = []
+
+    def profiled(family, protocol, _progress):
+        asked.append((family.builder, protocol.resolution))
+        return Profile(protocol.digest, 1, 1.0, [[1.0]], 1.0, networks=3)
+
+    monkeypatch.setattr(profile, "profile_blocks", profiled)
+    arguments = ["profile-blocks", "cpu_latency", "--family", "nasbench201", "--set", "resolution=32"]
+    result = CliRunner().invoke(app, [*arguments, "-o", str(tmp_path / "cells.json")])
+    assert result.exit_code == 0, result.output
+    assert asked == [("nasbench201", 32)]
+    assert read_profile(tmp_path / "cells.json").measurements == 3
+
+
 def test_estimating_another_family(tmp_path, monkeypatch):
     """A roofline's times of networks of cells, by the command."""
     monkeypatch.setattr(comparison, "_process", lambda case: np.full(len(case.times), 1.0))

@@ -12,6 +12,7 @@ from accelnas.cli.fit import SplitOption, read_parts
 from accelnas.cli.shared import BenchmarkOption, console, load_benchmark, progress
 from accelnas.fitting.dataset import read_dataset
 from accelnas_training.cli import options
+from accelnas_training.cli.measure import SetOption
 from accelnas_training.cli.network import ResolutionOption
 from accelnas_training.estimators import profile as profiles
 from accelnas_training.estimators.comparison import ComparisonPlan, compare, draw, report_text
@@ -27,9 +28,11 @@ EPILOG = """Examples:
 
   accelnas-training estimate cells.parquet --family nasbench201 --split random -o cells.md
 """
-PROFILE = """Example:
+PROFILE = """Examples:
 
   accelnas-training profile-blocks cpu_latency -o blocks.json
+
+  accelnas-training profile-blocks cpu_latency --family nasbench201 --set resolution=32 -o cells.json
 """
 
 app = typer.Typer()
@@ -90,9 +93,11 @@ def profile_blocks(
     protocol: Annotated[str, typer.Argument(help="Name of a shipped protocol, or a TOML file.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="JSON for estimate --profile.")],
     family: options.FamilyOption = "mnasnet",
+    changes: SetOption = None,
 ) -> None:
     """Measure what every block of a network costs in each of its states."""
     with progress("measuring", 1.0, "blocks") as report:
-        found = profiles.profile_blocks(load_family(family), load_protocol(protocol), report)
+        how = load_protocol(protocol).changed(**options.read_pairs(changes, "--set", "KEY=VALUE, as resolution=64"))
+        found = profiles.profile_blocks(load_family(family), how, report)
     found.write(output)
     console().print(f"{output}: {found.measurements} modules measured in {found.seconds:.0f} s")
