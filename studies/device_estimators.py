@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +18,7 @@ import accelnas
 from accelnas import _core
 from accelnas.circumstances import machine, versions
 from accelnas.errors import DataError, MetricError
+from accelnas.networks import network_layers
 from studies.base import Figure, Reproduction, Table
 from studies.fig3 import kendall
 from studies.fig4 import METRICS
@@ -274,11 +276,10 @@ def _line(device: _Device, cost: str, some: NDArray[np.intp]) -> Callable[[Rows]
 
 
 def _roofline(device: _Device, some: NDArray[np.intp]) -> Callable[[Rows], Floats]:
-    space = device.bench.space
-    fitted = _training("estimators.analytical").fit_roofline(
-        space.block_states(device.choices[some]), device.times[some]
-    )
-    return lambda rows: np.asarray(fitted.predict(space.block_states(rows)))
+    space, analytical = device.bench.space, _training("estimators.analytical")
+    count = partial(analytical.layer_counts, network_layers(space))
+    fitted = analytical.fit_roofline(count(space.block_states(device.choices[some])), device.times[some])
+    return lambda rows: np.asarray(fitted.predict(count(space.block_states(rows))))
 
 
 def _block_table(device: _Device, some: NDArray[np.intp]) -> Callable[[Rows], Floats]:

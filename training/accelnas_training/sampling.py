@@ -10,21 +10,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from accelnas import mnasnet_space
 from accelnas.errors import DataError, SpaceError
 from accelnas.fitting.dataset import from_table
 from accelnas.fitting.ensemble import fit_ensemble
 from accelnas.fitting.families import Recipe
 from accelnas.fitting.settings import MetricSettings, Settings
-from accelnas.networks import network_layers
-from accelnas_training.networks.builders import NetworkOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from accelnas import Space
     from accelnas.fitting.dataset import Dataset
-    from accelnas.networks import Layer
+    from accelnas.networks import Layer, NetworkLayers
     from accelnas_training.arrays import Archs, Floats, Rows
     from accelnas_training.networks.family import NetworkFamily
 
@@ -42,6 +39,7 @@ def uniform(space: Space, n: int, seed: int, known: Archs | None = None) -> Arch
 
     Examples
     --------
+    >>> from accelnas import mnasnet_space
     >>> uniform(mnasnet_space(), 5, seed=0).shape
     (5, 28)
     """
@@ -66,8 +64,8 @@ def _candidates(space: Space, n: int, seed: int, known: Archs | None) -> Archs:
 def grid(family: NetworkFamily, n: int, seed: int, resolution: int = 224, known: Archs | None = None) -> Archs:
     """Choose architectures on an even grid of MACs × parameters.
 
-    Many candidates are drawn uniformly: 100,000 where the costs follow from a formula (MnasNet at 224 pixels, without
-    options), else 400, or 4 n, whose networks are built. The coarsest grid is laid over their MACs and parameters that
+    Many candidates are drawn uniformly: 100,000 where the costs follow from a formula (`NetworkFamily.layers`), else
+    400, or 4 n, whose networks are built. The coarsest grid is laid over their MACs and parameters that
     has n cells with a candidate. If more have one, n of the cells are chosen by farthest points: first that
     of the smallest networks, then always the one whose centre is farthest from those chosen. Of each cell the
     candidate nearest to its centre is taken.
@@ -99,11 +97,11 @@ def grid(family: NetworkFamily, n: int, seed: int, resolution: int = 224, known:
     >>> grid(load_family("mnasnet"), 20, seed=0).shape
     (20, 28)
     """
-    plain = family.builder == "mnasnet" and family.space == mnasnet_space() and family.options == NetworkOptions()
-    if plain and resolution == 224:
+    layers = family.layers(resolution)
+    if layers is not None:
         rows = _at_least(family.space, n, max(_KNOWN, n), seed, known)
         states = family.space.block_states(rows)
-        points = np.stack([costs(attrgetter(name), states) for name in ("macs", "params")], axis=1)
+        points = np.stack([costs(layers, attrgetter(name), states) for name in ("macs", "params")], axis=1)
     else:
         from accelnas_training.networks.complexity import complexities  # PyTorch takes seconds to import
 
@@ -119,15 +117,17 @@ def _at_least(space: Space, n: int, wanted: int, seed: int, known: Archs | None)
     return rows if len(rows) >= n else uniform(space, n, seed, known)
 
 
-def costs(of_layer: Callable[[Layer], int], states: Archs) -> Floats:
-    """Add a number of each layer up: float64 (n,) for block states (n, 7) of MnasNet architectures.
+def costs(layers: NetworkLayers, of_layer: Callable[[Layer], int], states: Archs) -> Floats:
+    """Add a number of each layer up: float64 (n,) for block states (n, blocks).
 
     Examples
     --------
-    >>> costs(lambda layer: layer.params, np.zeros((1, 7), np.uint8))
+    >>> from accelnas import mnasnet_space
+    >>> from accelnas.networks import network_layers
+    >>> costs(network_layers(mnasnet_space()), lambda layer: layer.params, np.zeros((1, 7), np.uint8))
     array([1798072.])
     """
-    fixed, tables = network_layers(mnasnet_space()).sums(of_layer)
+    fixed, tables = layers.sums(of_layer)
     return np.asarray(fixed + np.sum([table[states[:, b]] for b, table in enumerate(tables)], axis=0), np.float64)
 
 

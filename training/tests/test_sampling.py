@@ -10,19 +10,22 @@ from hypothesis import strategies as st
 import accelnas
 from accelnas.errors import DataError, SpaceError
 from accelnas.fitting.ensemble import fit_ensemble
+from accelnas.networks import network_layers
 from accelnas_training import sampling
 from accelnas_training.networks import NetworkFamily, load_family
 from accelnas_training.sampling import active, grid, uniform
 from conftest import make_space
 
 MNASNET = accelnas.mnasnet_space()
+LAYERS = network_layers(MNASNET)
 TOY = make_space(3, 2, 5, 4)
 
 
 def macs_and_params(archs):
     states = MNASNET.block_states(archs)
     return np.stack(
-        [sampling.costs(lambda layer, cost=cost: getattr(layer, cost), states) for cost in ("macs", "params")], 1
+        [sampling.costs(LAYERS, lambda layer, cost=cost: getattr(layer, cost), states) for cost in ("macs", "params")],
+        1,
     )
 
 

@@ -12,11 +12,12 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from accelnas import mnasnet_space
 from accelnas_training.errors import NetworkError
-from accelnas_training.networks import build_network
+from accelnas_training.networks import build_network, load_family
+from accelnas_training.networks.builders import SHIPPED
 from accelnas_training.zero_cost.batch import Batch, noise, weights
 from accelnas_training.zero_cost.gradients import fisher, grad_norm, grasp, snip, synflow
 from accelnas_training.zero_cost.kernels import jacob_cov, naswot, zen
-from accelnas_training.zero_cost.proxies import PROXIES, score_network
+from accelnas_training.zero_cost.proxies import PROXIES, Scoring, score_architecture, score_network
 
 CLASSES = 4
 
@@ -234,6 +235,15 @@ def test_networks_are_left_as_they_were(mobile):
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in mobile.modules())
     again = score_network(mobile, batch)
     assert {name: score.value for name, score in scores.items()} == {name: score.value for name, score in again.items()}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_networks_of_all_families_have_scores(name):
+    family = load_family(name).with_options(num_classes=10, width=0.25)
+    scoring = Scoring(resolution=32, batch_size=2)
+    scores = score_architecture(family, family.space.sample(1, seed=3)[0], scoring)
+    assert list(scores) == list(PROXIES)
+    assert all(math.isfinite(score.value) for score in scores.values())
 
 
 def test_scores_that_are_not_finite_are_errors():

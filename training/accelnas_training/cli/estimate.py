@@ -12,6 +12,8 @@ from accelnas.cli.fit import SplitOption, read_parts
 from accelnas.cli.shared import BenchmarkOption, console, load_benchmark, progress
 from accelnas.fitting.dataset import read_dataset
 from accelnas_training.cli import options
+from accelnas_training.cli.measure import SetOption
+from accelnas_training.cli.network import ResolutionOption
 from accelnas_training.estimators import profile as profiles
 from accelnas_training.estimators.comparison import ComparisonPlan, compare, draw, report_text
 from accelnas_training.measure import load_protocol
@@ -23,10 +25,14 @@ EPILOG = """Examples:
   accelnas-training estimate DATA -o docs/estimators.md --metrics throughput_a100,latency_zcu102
 
   accelnas-training estimate measured.parquet --split random --profile latency_cpu=blocks.json -o estimators.md
+
+  accelnas-training estimate cells.parquet --family nasbench201 --split random -o cells.md
 """
-PROFILE = """Example:
+PROFILE = """Examples:
 
   accelnas-training profile-blocks cpu_latency -o blocks.json
+
+  accelnas-training profile-blocks cpu_latency --family nasbench201 --set resolution=32 -o cells.json
 """
 
 app = typer.Typer()
@@ -45,18 +51,34 @@ def estimate(
     ] = None,
     split: SplitOption = "official",
     space: SpaceOption = None,
+    family: options.FamilyOption = "mnasnet",
+    resolution: ResolutionOption = None,
     benchmark: BenchmarkOption = None,
 ) -> None:
-    """Build measurement, analytical, table, transfer and learned estimators, and compare errors and costs."""
-    dataset = read_dataset(data, read_space(space))
+    """Build measurement, analytical, table, transfer and learned estimators, and compare errors and costs.
+
+    With --space instead of --family, analytical estimators are built where formulas know the layers.
+    """
+    networks = load_family(family) if space is None else None
+    dataset = read_dataset(data, read_space(space) if networks is None else networks.space)
     parts = read_parts(split, data, dataset)
     files = options.read_pairs(profile, "--profile", "METRIC=FILE")
     measured = {metric: profiles.read_profile(str(path)) for metric, path in files.items()}
-    plan = ComparisonPlan(listed(metrics), few, seed, measured)
+    plan = ComparisonPlan(listed(metrics), few, seed, measured, networks, resolution)
     with progress("estimating", 1.0, "metrics") as report:
         results = compare(dataset, parts, load_benchmark(benchmark), plan, report)
     shown = split if split in ("official", "random") else "JSON"
-    given = {"output": output.name, "few": few, "seed": seed, "split": shown, "metrics": metrics, "profile": profile}
+    changed = None if family == "mnasnet" else family
+    given = {
+        "output": output.name,
+        "few": few,
+        "seed": seed,
+        "split": shown,
+        "metrics": metrics,
+        "profile": profile,
+        "family": changed,
+        "resolution": resolution,
+    }
     text = report_text(results, dataset, parts, output, options.command_text("estimate", "DATA", **given))
     write_report(output, text, results, draw)
     rows = [
@@ -71,9 +93,11 @@ def profile_blocks(
     protocol: Annotated[str, typer.Argument(help="Name of a shipped protocol, or a TOML file.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="JSON for estimate --profile.")],
     family: options.FamilyOption = "mnasnet",
+    changes: SetOption = None,
 ) -> None:
-    """Measure every block of a network in each of its states, apart."""
+    """Measure what every block of a network costs in each of its states."""
     with progress("measuring", 1.0, "blocks") as report:
-        found = profiles.profile_blocks(load_family(family), load_protocol(protocol), report)
+        how = load_protocol(protocol).changed(**options.read_pairs(changes, "--set", "KEY=VALUE, as resolution=64"))
+        found = profiles.profile_blocks(load_family(family), how, report)
     found.write(output)
     console().print(f"{output}: {found.measurements} modules measured in {found.seconds:.0f} s")

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from accelnas import mnasnet_space
+from accelnas.errors import ModelError
 from accelnas.fitting.ensemble import LINKS, fit_ensemble
 from accelnas.fitting.metric import MetricSpec
 from accelnas.fitting.settings import MetricSettings, read_settings
 from accelnas.fitting.uncertainty import repeat_noise
+from accelnas.networks import network_layers
 from accelnas.plots.style import colours, drawing, grid, save
 from accelnas.reports import joined, markdown, number
-from accelnas_training.estimators.analytical import fit_roofline
+from accelnas_training.estimators.analytical import built_counts, fit_roofline, layer_counts
 from accelnas_training.reports import made_by
-from accelnas_training.sampling import costs
 from accelnas_training.transfer.design import Features, choose
 from accelnas_training.transfer.evaluation import Case, speeds
 from accelnas_training.transfer.regression import regress
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from accelnas.fitting.dataset import Dataset
     from accelnas.fitting.splits import Split
     from accelnas_training.arrays import Floats, Rows
+    from accelnas_training.estimators.analytical import LayerCounts
     from accelnas_training.estimators.profile import Profile
+    from accelnas_training.networks.family import NetworkFamily
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +64,9 @@ class ComparisonPlan:
     seed: int = 0  # of their draw, and of the noise of repeated measurements
     # measured blocks of the devices that have them, by metric
     profiles: Mapping[str, Profile] = field(default_factory=dict)
+    # what was measured, and pixels a side (the family's by default); None: the networks that formulas know of the space
+    family: NetworkFamily | None = None
+    resolution: int | None = None
 
 
 def compare(
@@ -76,14 +81,17 @@ def compare(
     The benchmark tells what transfer knows of other devices; what the metric's own machine runs is not used. `progress`
     is told the share of metrics that are done. Gives a row an estimator and metric: ``metric``, ``estimator``,
     ``kind``, ``rmse`` (in the unit of times: that of a latency, seconds for a throughput), ``mape`` in %, ``tau``,
-    ``r2``, ``measurements``, ``seconds``. Raises DataError if there is no such metric, or too little is measured.
+    ``r2``, ``measurements``, ``seconds``. Analytical estimators need layers: of formulas, else of the family's
+    networks, which are built; without both they are left out. Raises DataError if there is no such metric, or too
+    little is measured, NetworkError if a network can't be built.
     """
     cases = [Case.of(dataset, split, metric) for metric in plan.metrics or speeds(dataset)]
+    layers = _layers(dataset, plan)
     rows = []
     for done, case in enumerate(cases):
         if progress is not None:
             progress(done / len(cases))
-        for estimate in _estimates(case, bench, plan):
+        for estimate in _estimates(case, bench, plan, layers):
             figures = case.figures(estimate.predicted)
             about = {"metric": case.metric, "estimator": estimate.name, "kind": estimate.kind}
             cost = {"measurements": estimate.measurements, "seconds": estimate.seconds}
@@ -91,10 +99,25 @@ def compare(
     return pl.DataFrame(rows)
 
 
-def _estimates(case: Case, bench: Benchmark, plan: ComparisonPlan) -> Iterator[Estimate]:
+def _layers(dataset: Dataset, plan: ComparisonPlan) -> LayerCounts | None:
+    """Count the layers of all rows."""
+    if plan.family is None:
+        try:
+            known = network_layers(dataset.space)
+        except ModelError:
+            return None
+    else:
+        formulas = plan.family.layers(plan.resolution)
+        if formulas is None:
+            return built_counts(plan.family, dataset.choices, plan.resolution)
+        known = formulas
+    return layer_counts(known, dataset.space.block_states(dataset.choices))
+
+
+def _estimates(case: Case, bench: Benchmark, plan: ComparisonPlan, layers: LayerCounts | None) -> Iterator[Estimate]:
     yield from _measured_again(case, plan)
-    if case.dataset.space == mnasnet_space():
-        yield from _analytical(case, plan)
+    if layers is not None:
+        yield from _analytical(case, plan, layers)
     if case.metric in plan.profiles:
         yield from _profiled(case, plan.profiles[case.metric], plan)
     yield _timed("fitted block table", "table", case, lambda: _block_table(case), len(case.fitted))
@@ -120,14 +143,13 @@ def _measured_again(case: Case, plan: ComparisonPlan) -> Iterator[Estimate]:
         yield Estimate("measured again", "measurement", again, len(case.test), 0.0)
 
 
-def _analytical(case: Case, plan: ComparisonPlan) -> Iterator[Estimate]:
+def _analytical(case: Case, plan: ComparisonPlan, layers: LayerCounts) -> Iterator[Estimate]:
     rows = case.few(plan.few, plan.seed)
-    states = case.dataset.space.block_states(case.dataset.choices)
     times = case.times[rows]
     formulas: dict[str, Callable[[], Floats]] = {
-        "parameters": partial(_line, costs(lambda layer: layer.params, states), rows, times),
-        "MACs": partial(_line, costs(lambda layer: layer.macs, states), rows, times),
-        "roofline": lambda: fit_roofline(states[rows], times).predict(states),
+        "parameters": partial(_line, layers.sums(layers.params), rows, times),
+        "MACs": partial(_line, layers.sums(layers.macs), rows, times),
+        "roofline": lambda: fit_roofline(layers[rows], times).predict(layers),
     }
     for name, build in formulas.items():
         yield _timed(name, "analytical", case, build, len(rows))
@@ -199,9 +221,12 @@ estimator is built from, and the seconds to compute it afterwards (of a profiled
   that the data has more than once: {repeats}. Both have the noise: a model without any error of its own would err
   1/√2 as much.
 - *parameters*, *MACs*: a line through them. *Roofline*: layers take max(MACs / peak, bytes / bandwidth) + overhead,
-  three constants of the device. All are fitted to the same few random measurements.
+  three constants of the device. All are fitted to the same few random measurements. Any family of networks will do:
+  layers follow from formulas (MnasNet, NAS-Bench-201, NAS-Bench-Macro as their authors train them), else from building
+  each network.
 - *fitted block table*: one number a block state, by least squares from whole networks. *Profiled block table*: the
-  blocks measured one by one on the device and added up, as they are, or *scaled* by a line through few networks.
+  blocks measured one by one on the device (of networks that do not show their blocks: as many whole networks as tell
+  them apart) and added up, as they are, or *scaled* by a line through few networks.
 - *transfer*: few chosen measurements beside the other boards' known block costs.
 - *compiled model*: the benchmark's, where it was fitted on the same rows (its provenance says so); what
   `accelnas fit` took is not counted. Else a *Gaussian process* is fitted as `accelnas fit` does."""

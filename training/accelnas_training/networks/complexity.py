@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -144,12 +145,15 @@ def complexities(family: NetworkFamily, archs: Archs, resolution: int, workers: 
 
 
 def _count(family: NetworkFamily, resolution: int, architecture: Archs) -> Complexity:
+    return complexity(build_to_count(family, architecture), resolution, family.options.in_channels)
+
+
+def build_to_count(family: NetworkFamily, architecture: Archs) -> nn.Module:
+    """Build a network to be counted, without values where the builder is one of the package."""
     if family.builder in SHIPPED:
         with torch.device("meta"), Counter():
-            network = family.build(architecture)
-    else:  # builders of users may look at values
-        network = family.build(architecture)
-    return complexity(network, resolution, family.options.in_channels)
+            return family.build(architecture)
+    return family.build(architecture)  # builders of users may look at values
 
 
 @dataclass
@@ -158,9 +162,15 @@ class LayerCost:
 
     name: str  # its name in the network
     kind: str  # its class
+    reads: int  # values that go in for one image
     output: tuple[int, ...]  # shape of what it gives for one image, without the first dimension
     macs: int  # multiply-accumulates in it, without those of such modules inside of it
     params: int  # its own parameters
+
+    @property
+    def writes(self) -> int:
+        """Values that it gives for one image."""
+        return math.prod(self.output)
 
 
 def layer_costs(network: nn.Module, resolution: int, in_channels: int = 3) -> list[LayerCost]:
@@ -173,8 +183,8 @@ def layer_costs(network: nn.Module, resolution: int, in_channels: int = 3) -> li
     >>> from torch import nn
     >>> for layer in layer_costs(nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(32, 10)), 4):
     ...     print(layer)
-    LayerCost(name='0', kind='Conv2d', output=(8, 2, 2), macs=864, params=224)
-    LayerCost(name='2', kind='Linear', output=(10,), macs=320, params=330)
+    LayerCost(name='0', kind='Conv2d', reads=48, output=(8, 2, 2), macs=864, params=224)
+    LayerCost(name='2', kind='Linear', reads=32, output=(10,), macs=320, params=330)
     """
     costs: list[LayerCost] = []
     running: list[LayerCost] = []
@@ -186,10 +196,11 @@ def layer_costs(network: nn.Module, resolution: int, in_channels: int = 3) -> li
             running[-1].macs += counter.macs - at_last_change
         at_last_change = counter.macs
 
-    def begin(name: str, module: nn.Module, _inputs: Any) -> None:
+    def begin(name: str, module: nn.Module, inputs: Any) -> None:
         settle()
         own = sum(p.numel() for p in module.parameters(recurse=False))
-        running.append(LayerCost(name, type(module).__name__, (), 0, own))
+        reads = sum(value.numel() for value in inputs if isinstance(value, torch.Tensor))
+        running.append(LayerCost(name, type(module).__name__, reads, (), 0, own))
         costs.append(running[-1])
 
     def end(_module: nn.Module, _inputs: Any, output: torch.Tensor | Any) -> None:

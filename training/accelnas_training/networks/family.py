@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelnas import Space, spaces
+from accelnas.errors import ModelError
+from accelnas.networks import network_layers
 from accelnas_training.checked import read_toml
 from accelnas_training.errors import NetworkError
 from accelnas_training.networks.builders import SHIPPED, NetworkOptions, absolute, find_builder
@@ -18,6 +20,7 @@ from accelnas_training.networks.builders import SHIPPED, NetworkOptions, absolut
 if TYPE_CHECKING:
     from torch import nn
 
+    from accelnas.networks import NetworkLayers
     from accelnas_training.arrays import Archs
 
 
@@ -65,6 +68,25 @@ class NetworkFamily:
     def resolution(self) -> int:
         """Pixels a side of the images that the networks are made for, 224 where that is not known."""
         return SHIPPED.get(self.builder, SHIPPED["mnasnet"]).resolution
+
+    def layers(self, resolution: int | None = None) -> NetworkLayers | None:
+        """Give the layers of all networks; None where no formula has them.
+
+        Formulas are of the builders of the package but ``"ofa-mobilenetv3"``, with their own options, at their own
+        resolution.
+
+        Examples
+        --------
+        >>> len(load_family("nasbench201").layers().fixed)
+        13
+        """
+        own = self.builder in SHIPPED and self.options == _options(self.builder, {})
+        if not own or resolution not in {None, self.resolution}:
+            return None
+        try:
+            return network_layers(self.space)
+        except ModelError:
+            return None
 
     def with_options(self, **changes: Any) -> NetworkFamily:
         """Give the family with some options changed.
