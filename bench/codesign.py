@@ -26,7 +26,6 @@ OPERATIONS = {
     "proven optimum, latency, energy and area limited": "pairs.best('accuracy', subject_to=limits)",
     "front of accuracy and latency": "pairs.pareto_front(['accuracy', 'latency'])",
     "front of accuracy and energy": "pairs.pareto_front(['accuracy', 'energy'])",
-    "front of accuracy and latency, area limited": "pairs.pareto_front(['accuracy', 'latency'], subject_to=limits[2:])",
 }
 
 CHILD = """

@@ -52,7 +52,7 @@ REMARKS = [
     for line in """
     Limits are quantiles of random pairs, one by one; few pairs keep all three, and other limits give other gains.
     Energies, areas and TPU latencies are of models with constants from publications; only latencies are judged here.
-    The TPU's 8 bits cost no accuracy here, as the benchmark knows none at 8 bits: a joint design takes them always.
+    The TPU's 8 bits cost no accuracy here, as the benchmark knows none at 8 bits: the joint optima all have them.
     Latency of the DPU is of one core, so its published configuration has one; three, as on the ZCU102, are larger yet.
     An efficiency above 1 in the fit makes up for cycles that the engine counts and the device does not spend.
     """.strip().splitlines()

@@ -8,7 +8,6 @@ import pytest
 import accelnas
 from accelnas import hardware
 from accelnas.errors import DataError, ModelError, SearchError
-from command_line import run
 from studies import codesign_calibration
 from studies.codesign import study_codesign
 from studies.codesign_calibration import DEVICES, FITTED, calibrate, fit_constants, network_times
@@ -105,4 +104,3 @@ def test_the_study_refuses_what_it_can_not_do():
         study_codesign(None, accelerators=["abacus"])
     with pytest.raises(SearchError, match="there are 1 runs"):
         study_codesign(None, runs=1)
-    assert "--accelerators" in run("study", "codesign", "--help").stdout

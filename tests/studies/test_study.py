@@ -121,5 +121,5 @@ def test_a_metric_that_nothing_was_measured_of_is_refused():
 
 def test_commands_have_their_help():
     assert "estimator" in run("study", "--help").stdout
-    for name in ("noise", "proxy", "estimator"):
+    for name in ("noise", "proxy", "estimator", "codesign"):
         assert "--output" in run("study", name, "--help").stdout
