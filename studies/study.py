@@ -23,6 +23,8 @@ EPILOG = """Examples:
 
   accelnas study array scalesim/bin/python -o studied
 
+  accelnas study codesign -o studied
+
   accelnas study noise --constraint 'latency_zcu102 <= 5' --factors 1,4 --runs 200 -o studied
 """
 
@@ -145,6 +147,38 @@ def array(
     from studies.array_oracle import study_array
 
     _write(study_array(python, pairs=pairs, seed=seed), output)
+
+
+@app.command()
+def codesign(
+    output: OutputOption,
+    data: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DATA",
+            help="The Accel-NASBench archive (.tar.gz or folder).",
+            show_default="what is in the cache folder",
+        ),
+    ] = None,
+    accelerators: Annotated[
+        str | None, typer.Option("--accelerators", metavar="A,B,…", help="Of dpu, eyeriss, tpu.", show_default="all")
+    ] = None,
+    starts: Annotated[int, typer.Option("--starts", min=1, help="Configurations that are alternated from.")] = 10,
+    runs: Annotated[int, typer.Option("--runs", min=2, help="Of each search.")] = 100,
+    budget: Annotated[int, typer.Option("--budget", "-n", min=1, help="Evaluations of a run.")] = 600,
+    seed: SeedOption = 0,
+    threads: ThreadsOption = None,
+) -> None:
+    """Design networks and accelerators together and one by one, and set engines beside measured times."""
+    from studies.codesign import study_codesign
+    from studies.codesign_gains import KNOWN
+
+    with progress("designs", None, "tasks") as done:
+        found = study_codesign(
+            read(data, None), accelerators=listed(accelerators) or list(KNOWN), starts=starts, runs=runs,
+            budget=budget, seed=seed, threads=threads, progress=done,
+        )  # fmt: skip
+    _write(found, output)
 
 
 def _numbers(option: str, text: str) -> list[float]:

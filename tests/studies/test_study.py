@@ -141,5 +141,5 @@ def test_a_python_without_the_simulator_is_named(tmp_path):
 
 def test_commands_have_their_help():
     assert "estimator" in run("study", "--help").stdout
-    for name in ("noise", "proxy", "estimator", "array"):
+    for name in ("noise", "proxy", "estimator", "array", "codesign"):
         assert "--output" in run("study", name, "--help").stdout
