@@ -4,7 +4,7 @@ The modules stand in the order of the data; one uses only what stands before it:
 
 - measurements: ``lookalikes`` → ``records`` → ``columns``, ``table``, ``archive`` → ``checks`` → ``dataset`` →
   ``splits`` → ``fetch``
-- fits: ``anova`` → ``families`` → ``mnasnet`` → ``settings`` → ``ensemble`` → ``uncertainty``, ``evaluate``
+- fits: ``anova`` → ``families`` → ``settings`` → ``ensemble`` → ``uncertainty``, ``evaluate``
 - compiling: ``encoding`` → ``checkpoint`` → ``sources`` → ``verify`` → ``provenance`` → ``compile``
 - all of it: ``costs`` → ``fit``, which writes the benchmark directory that ``accelnas.load`` reads → ``automatic``,
   which chooses what to fit
