@@ -88,6 +88,14 @@ def test_accelerators_that_do_not_hold_together_are_refused(tmp_path):
         ('value = 0.0, source = "ideal"', 'value = -1.0, source = "ideal"', "constant layer_overhead is -1.0; give"),
         ("{ 8 = 0.3 }", "{ eight = 0.3 }", "constant mac_energy depends on ['eight']; use numbers"),
         ("[constants]", "[constant]", "there is no key 'constant'"),
+        ("value = { 8 = 0.3 }", "value = 0.3", "constant mac_energy is 0.3; give a table of numbers above 0"),
+        (
+            "value = { 8 = 0.3 }",
+            "value = { 8 = 0 }",
+            "constant mac_energy is {8.0: 0.0}; give a table of numbers above",
+        ),
+        ("value = 162.5", "value = { 8 = 162.5 }", "constant dram_energy is {8.0: 162.5}; give a number"),
+        ("cores = [1, 2, 3, 4]", "cores = true", "cores has the choice True"),
     ):
         assert old in text
         path = tmp_path / "mine.toml"

@@ -75,14 +75,23 @@ class Accelerator:
         for name, choices in self.parameters.items():
             if not choices:
                 raise ModelError(f"{self.name}: {name} has no choice; give one or several")
-            allowed = engine.parameters[name]
             for choice in choices:
-                if allowed is None:
-                    if isinstance(choice, bool) or not isinstance(choice, int | float) or not 0 < choice < 1e12:
-                        raise ModelError(f"{self.name}: {name} has the choice {choice!r}; use numbers above 0")
-                elif choice not in allowed:
-                    shown = " or ".join(map(repr, allowed))
-                    raise ModelError(f"{self.name}: {name} has the choice {choice!r}; use {shown}")
+                self._check_choice(name, choice, engine.parameters[name])
+        for name, kind in engine.constants.items():
+            value = self.constants[name]
+            if isinstance(value, dict) != (kind == "table") or (kind == "table" and min(value.values()) <= 0):
+                wanted = "a table of numbers above 0, such as { 8 = 0.3 }" if kind == "table" else "a number"
+                raise ModelError(f"{self.name}: constant {name} is {value!r}; give {wanted}")
+
+    def _check_choice(self, name: str, choice: Any, allowed: tuple[Any, ...] | type) -> None:
+        if isinstance(allowed, tuple):
+            if isinstance(choice, bool) or choice not in allowed:
+                shown = " or ".join(map(repr, allowed))
+                raise ModelError(f"{self.name}: {name} has the choice {choice!r}; use {shown}")
+            return
+        kinds, numbers = (int, "whole numbers") if allowed is int else (int | float, "numbers")
+        if isinstance(choice, bool) or not isinstance(choice, kinds) or not 0 < choice < 1e9:
+            raise ModelError(f"{self.name}: {name} has the choice {choice!r}; use {numbers} above 0")
 
     @property
     def space(self) -> Space:

@@ -131,15 +131,16 @@ def _of_own(c: Configurations, k: Constants) -> dict[str, Floats]:
     return {"area": area, "peak": units * c["clock"] * 2e-6}
 
 
-def _positive(*names: str) -> dict[str, tuple[Any, ...] | None]:
-    return dict.fromkeys(names)
-
-
 ARRAY = Engine(
-    parameters=_positive("rows", "cols")
-    | {"dataflow": ("weight", "output", "row")}
-    | _positive("weight_buffer", "input_buffer", "output_buffer", "bandwidth", "clock", "bits"),
-    constants=("mac_energy", "register_factor", "sram_energy", "dram_energy", "unit_area", "sram_area"),
+    parameters={
+        "rows": int,
+        "cols": int,
+        "dataflow": ("weight", "output", "row"),
+        **dict.fromkeys(("weight_buffer", "input_buffer", "output_buffer", "bandwidth", "clock"), float),
+        "bits": int,
+    },
+    constants=dict.fromkeys(("mac_energy", "sram_energy", "unit_area"), "table")
+    | dict.fromkeys(("register_factor", "dram_energy", "sram_area"), "number"),
     layer_costs={
         "latency": Cost("ms", "minimise", "Time of one image, layer after layer."),
         "energy": Cost("mJ", "minimise", "Energy of one image: multipliers, buffers, external memory."),

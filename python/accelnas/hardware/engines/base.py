@@ -45,10 +45,10 @@ class Engine:
 
     Attributes
     ----------
-    parameters : mapping of str to tuple or None
-        What a configuration has, by name: the values that there are, or None for any number above 0.
-    constants : tuple of str
-        What all configurations share.
+    parameters : mapping of str to tuple or type
+        What a configuration has, by name: the values that there are, or ``int`` or ``float`` for any above 0.
+    constants : mapping of str to str
+        What all configurations share: ``"number"``, of at least 0, or ``"table"``, numbers above 0 by another one.
     layer_costs : mapping of str to Cost
         Metrics that are sums over the layers of a network.
     own_costs : mapping of str to Cost
@@ -59,8 +59,8 @@ class Engine:
         From configurations and constants, each of `own_costs`, float64 (n,).
     """
 
-    parameters: Mapping[str, tuple[Any, ...] | None]
-    constants: tuple[str, ...]
+    parameters: Mapping[str, tuple[Any, ...] | type]
+    constants: Mapping[str, str]
     layer_costs: Mapping[str, Cost]
     own_costs: Mapping[str, Cost]
     of_layer: Callable[[Layer, Configurations, Constants], dict[str, Floats]]

@@ -82,14 +82,10 @@ def _of_own(c: Configurations, _k: Constants) -> dict[str, Floats]:
 
 
 DPU = Engine(
-    parameters={"size": tuple(_SIZES), "cores": (1, 2, 3, 4), "alu": (1, 2, 4, 8), "bandwidth": None, "clock": None},
-    constants=(
-        "compute_efficiency",
-        "memory_efficiency",
-        "layer_overhead",
-        "mac_energy",
-        "register_factor",
-        "dram_energy",
+    parameters={"size": tuple(_SIZES), "cores": (1, 2, 3, 4), "alu": (1, 2, 4, 8), "bandwidth": float, "clock": float},
+    constants={"mac_energy": "table"}
+    | dict.fromkeys(
+        ("compute_efficiency", "memory_efficiency", "layer_overhead", "register_factor", "dram_energy"), "number"
     ),
     layer_costs={
         "latency": Cost("ms", "minimise", "Time of one image on one core."),
