@@ -32,6 +32,9 @@ mkdir -p "$out"
 built=$(mktemp -d)
 trap 'rm -rf "$built"' EXIT
 for target in "$@"; do
+    if [ ! -d "$(rustc --print sysroot)/lib/rustlib/$target" ] && command -v rustup >/dev/null; then
+        rustup --quiet target add "$target"
+    fi
     options=(--release --strip --locked --target "$target" --out "$built")
     # zig links against an old glibc, or musl, wherever the wheel is built
     case "$target" in
