@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 Results = dict[str, Any]
-WAYS = {"farm": "many runs at once", "alone": "one run, `bench.search`", "ask": "asked and told from Python"}
+WAYS = {
+    "farm": "many runs at once",
+    "workers": "many runs at once, with workers in simulated time",
+    "alone": "one run, `bench.search`",
+    "ask": "asked and told from Python",
+}
 WALL_RUNS, WALL_AIM = "re20", 1.0  # 10,000 runs of 600 evaluations, seconds
 
 MARK = "\\*"  # no undisturbed round

@@ -53,7 +53,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print on stdout goes to the log
     name, threads, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    bench = accelnas.load()
+    bench = accelnas.load(NATIVE[name].benchmark if name in NATIVE else "accel-nasbench")
     if name == "regrets":
         answer = regrets(bench)
     elif name == "fronts":
