@@ -317,6 +317,7 @@ class Problem:
         objective: str,
         allowed: Sequence[Sequence[int]] | None = None,
         function: Callable[[NDArray[np.uint8], NDArray[np.uint64]], NDArray[np.float64]] | None = None,
+        epochs: Sequence[int] | None = None,
     ) -> Problem: ...
     def run(
         self,
@@ -346,8 +347,10 @@ class Optimizer:
         budget: int,
         start: NDArray[np.uint8] | None = None,
     ) -> Optimizer: ...
-    def ask(self, n: int | None = None) -> NDArray[np.uint8]: ...
-    def tell(self, rows: NDArray[np.uint8], values: NDArray[np.float64]) -> NDArray[np.float64]: ...
+    def ask(self, n: int | None = None) -> tuple[NDArray[np.uint8], NDArray[np.uint64] | None]: ...
+    def tell(
+        self, rows: NDArray[np.uint8], values: NDArray[np.float64], epochs: Sequence[int] | None = None
+    ) -> NDArray[np.float64]: ...
 
 @final
 class Runs:

@@ -417,6 +417,47 @@ def test_hyperband_of_smac_promotes_the_best(bench):
         bench.search(algorithm, "quality", budget=5, seed=0)
 
 
+@pytest.mark.parametrize("algorithm", ["asha", "hyperband", "successive_halving", "random_search"])
+def test_asked_and_told_it_is_the_search_of_a_benchmark(bench, algorithm):
+    found = bench.search(algorithm, "quality", budget=300, seed=1, **TASK)
+    optimizer = bench.optimizer(algorithm, "quality", budget=300, seed=1, epochs=EPOCHS)
+    asked = []
+    while optimizer.told < 300:
+        archs, epochs = (each[: 300 - optimizer.told] for each in optimizer.ask())
+        values = {n: bench.predict(archs, name) for n, name in LADDER.items()}
+        optimizer.tell(archs, [values[n][i] for i, n in enumerate(epochs)], epochs)
+        asked += [(row.tobytes(), n) for row, n in zip(archs, epochs, strict=True)]
+    assert asked == [(row.tobytes(), n) for row, n in zip(found.architectures, found.epochs, strict=True)]
+    assert optimizer.best[1] == found.best[1]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "message"),
+    [
+        (None, r"values come without epochs; tell after how many each was known, of \[1, 3\]"),
+        ([2], r"2 epochs are none of the fidelities, \[1, 3\]"),
+        ([1, 3], "2 epochs come with 1 architectures; tell those of each"),
+        ([0], "one of epochs is 0; choose an integer of 1 to"),
+        ([1.5], "epochs are .*; give integers of 1 to"),
+    ],
+)
+def test_epochs_that_are_told_are_those_of_fidelities(bench, epochs, message):
+    optimizer = bench.optimizer("asha", "quality", budget=9, seed=1, epochs=[1, 3])
+    with pytest.raises(SearchError, match=message):
+        optimizer.tell(optimizer.ask(1)[0], [1.0], epochs)
+    assert optimizer.told == 0
+
+
+def test_epochs_of_no_fidelities_are_refused(bench):
+    optimizer = bench.optimizer("random_search", "quality", budget=9, seed=1)
+    with pytest.raises(SearchError, match="values come with epochs, and there are no fidelities; leave them out"):
+        optimizer.tell(optimizer.ask(1), [1.0], [1])
+    with pytest.raises(
+        SearchError, match=r"fidelities are of \[3, 1\] epochs; give 1 to 256 numbers that ascend from 1"
+    ):
+        bench.optimizer("asha", "quality", budget=9, seed=1, epochs=[3, 1])
+
+
 def test_trainings_of_few_epochs_find_more_on_real_curves():
     # accuracies of 62 trained networks after 1, 3 and 9 epochs, fitted over their space
     digits = accelnas.load(Path(__file__).parents[2] / "training/examples/digits/ladder/benchmark")

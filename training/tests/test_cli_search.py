@@ -125,3 +125,20 @@ def test_constraints_on_what_is_counted(lab):
 def test_mistakes_end_before_anything_is_trained(lab, arguments, code, message):
     result = search(lab, *arguments, code=code)
     assert message in " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_asha_trains_few_epochs_first(lab):
+    (lab / "four.toml").write_text(
+        (lab / "quick.toml").read_text().replace('"quick"', '"four"').replace("epochs = 1", "epochs = 4")
+    )
+    how = ("--family", FAMILY, "--images", "digits:0.2", "--scheme", lab / "four.toml", "--resolution", 8)
+    where = ("--store", lab / "asha.db", "--output", lab / "asha", "--workers", 0)
+    said = run("search", "asha", "accuracy", "-n", 16, "--epochs", "1,4", *how, *where).stdout
+    history = pl.read_parquet(lab / "asha" / "history.parquet")
+    assert set(history["epochs"]) == {1, 4}
+    best = history.filter(pl.col("epochs") == 4).sort("accuracy", descending=True, maintain_order=True)[0]
+    assert said.startswith(f"best of 16 evaluations: {best['architecture'][0]}, accuracy {best['accuracy'][0]:.6g};")
+    assert "a training that goes on begins where it was stopped" in (lab / "asha" / "search.md").read_text()
+    assert len(list((lab / "asha.db.work").iterdir())) == len(set(history["architecture"])) - len(
+        set(history.filter(pl.col("epochs") == 4)["architecture"])
+    )

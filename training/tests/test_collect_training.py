@@ -89,10 +89,34 @@ def test_results_are_those_of_the_training_alone(lab, store, tmp_path):
     assert again.values["accuracy"] == alone.top1
     assert again.values["params"] == values["params"] < 0.01
     assert "torch" in again.environment
-    assert (job_folder(tmp_path, job) / "result.json").exists()
+    assert (job_folder(tmp_path, job, scheme) / "result.json").exists()
     with training_store(tmp_path.with_suffix(".db"), family, images, tmp_path, "cpu", 0, 8) as (_, _, recorded):
         recorded(job)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_training_that_was_stopped_goes_on_to_the_same_end(lab, tmp_path):
+    family, images = load_family(lab / "family.toml"), open_images("digits:0.2")
+    scheme = load_scheme(lab / "quick.toml").changed(epochs=4)
+    with training_store(tmp_path / "s.db", family, images, tmp_path / "work", "cpu", 0, 8) as (
+        store,
+        described,
+        recorded,
+    ):
+        work, trained = described.make(), []
+        for part in (scheme.until(1), scheme.until(3), scheme):
+            store.add_scheme(part.digest, part.name, part.to_dict())
+            job = Job((3, 0, 1), part.digest, 7)
+            values = work(Task(job, part.to_dict(), 1)).values
+            folder = job_folder(tmp_path / "work", job, part)
+            trained.append(len((folder / "epochs.csv").read_text().splitlines()) - 1)
+            recorded(job)
+            assert folder.exists() == (part is not scheme)
+    alone = train_architecture(family, np.array([3, 0, 1], np.uint8), images, scheme, seed=7)
+    assert values["accuracy"] == alone.top1
+    assert trained == [1, 3, 4]
+    assert len(list((tmp_path / "work").iterdir())) == 0
+    assert scheme.digest == scheme.until(3).whole.digest != scheme.until(3).digest
 
 
 def test_what_fewer_epochs_reach_is_kept_whatever_dies(lab, tmp_path):
@@ -105,7 +129,7 @@ def test_what_fewer_epochs_reach_is_kept_whatever_dies(lab, tmp_path):
         if row.epoch == 2:
             raise InterruptedError
 
-    folder, architecture = job_folder(tmp_path, task.job), np.array([3, 0, 1], np.uint8)
+    folder, architecture = job_folder(tmp_path, task.job, scheme), np.array([3, 0, 1], np.uint8)
     with pytest.raises(InterruptedError):
         train_architecture(family, architecture, images, scheme, seed=7, folder=folder, validate_every=2, report=die)
     found = work(task).values

@@ -13,7 +13,7 @@ from accelnas import SearchError, SpaceError
 from accelnas_training.collect.reader import StoreReader
 from accelnas_training.networks import load_family
 from accelnas_training.search.metrics import Metrics
-from search_works import Shuffled, asked, bench, made
+from search_works import SCHEME, Shuffled, asked, bench, made
 
 
 def ends(path):
@@ -50,6 +50,27 @@ def test_with_one_worker_it_is_the_search_of_a_benchmark(tmp_path, algorithm):
     place = found.best()[0]
     assert found.architectures[place].tolist() == simulated.best[0].tolist()
     assert ends(tmp_path / "s.db") == {"done": len(np.unique(found.architectures, axis=0))}
+
+
+@pytest.mark.parametrize("algorithm", ["asha", "hyperband", "regularized_evolution"])
+def test_with_fidelities_too(tmp_path, algorithm):
+    epochs = (1, 4, SCHEME.epochs)
+    found = made(tmp_path / "s.db", asked(algorithm, epochs=epochs))
+    fidelities = dict.fromkeys(epochs, "accuracy")  # which the trainings here have after any epochs
+    simulated = bench().search(algorithm, "accuracy", budget=40, seed=1, fidelities=fidelities)
+    assert found.architectures.tolist() == simulated.architectures.tolist()
+    assert found.epochs.tolist() == simulated.epochs.tolist()
+    assert found.scores[found.best()[0], 0] == pytest.approx(simulated.best[1])
+    again = made(tmp_path / "s.db", asked(algorithm, epochs=epochs))
+    assert again.evaluations == found.evaluations
+    jobs = {(one.architecture, one.epochs) for one in found.evaluations}
+    assert ends(tmp_path / "s.db") == {"done": len(jobs)}
+
+
+@pytest.mark.parametrize("epochs", [(1, 4), (4, 1, SCHEME.epochs), (0, SCHEME.epochs), (1, 1, SCHEME.epochs)])
+def test_epochs_ascend_to_those_of_the_scheme(epochs):
+    with pytest.raises(SearchError, match=rf"epochs are .*; let them ascend from 1 to the {SCHEME.epochs} of p_star"):
+        asked(epochs=epochs)
 
 
 def test_algorithms_of_users_and_several_objectives(tmp_path):

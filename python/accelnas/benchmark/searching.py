@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
-from accelnas.arguments import check_threads, check_whole
+from accelnas.arguments import check_threads, check_whole, check_wholes
 from accelnas.benchmark.opened import Opened
 from accelnas.errors import SearchError
+from accelnas.fidelities import MOST_EPOCHS
 from accelnas.search.algorithms import ALGORITHMS, GradientAscent, native_algorithm, to_spec
 from accelnas.search.fidelities import Fidelities
 from accelnas.search.history import History, feasible
@@ -337,6 +338,7 @@ class Searching(Opened):
         within: Within | None = None,
         penalty: float | None = None,
         start: Architectures | None = None,
+        epochs: Sequence[int] = (),
     ) -> Optimizer:
         """Give one run of a native algorithm by ask and tell.
 
@@ -344,6 +346,8 @@ class Searching(Opened):
         ----------
         algorithm, objective, budget, seed, subject_to, within, penalty, start
             As for `search`, of metrics or a formulation.
+        epochs
+            After how many epochs the objective may be asked for, as for `accelnas.search.Optimizer`.
 
         Returns
         -------
@@ -371,8 +375,9 @@ class Searching(Opened):
             raise SearchError(f"algorithm {algorithm!r} is not native; ask it yourself")
         native = native_algorithm(algorithm)
         # what is told may be noisy, and needs no metrics in memory; gradients need tables
-        problem = setting.problem(None) if isinstance(native, GradientAscent) else setting.told()
-        return Optimizer.over(self.space, problem, setting.sought, native, *_whole(budget, seed), start)
+        rungs = check_wholes("epochs", list(epochs), 1, MOST_EPOCHS).tolist()
+        problem = setting.problem(None) if isinstance(native, GradientAscent) and not rungs else setting.told(rungs)
+        return Optimizer.over(self.space, problem, setting.sought, native, *_whole(budget, seed), start, rungs)
 
     def _setting(
         self,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelnas.arguments import check_whole
 from accelnas.errors import MetricError, SearchError
+from accelnas.fidelities import MOST_EPOCHS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,8 +19,6 @@ __all__ = ["EPOCHS", "Fidelities"]
 
 EPOCHS = "epochs"
 """The clock by which an evaluation costs its epochs."""
-
-_MOST_EPOCHS = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class Fidelities:
             if from_scratch:
                 raise SearchError("from_scratch is of an objective with fidelities, which this one has not")
             return None
-        metrics = tuple(sorted((check_whole("epochs", n, 1, _MOST_EPOCHS), name) for n, name in given.items()))
+        metrics = tuple(sorted((check_whole("epochs", n, 1, MOST_EPOCHS), name) for n, name in given.items()))
         (objective,) = sought.objectives
         if metrics[-1][1] != objective.metric:
             raise SearchError(

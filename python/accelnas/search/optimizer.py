@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accelnas import _core
-from accelnas.arguments import check_direction, check_whole
+from accelnas.arguments import check_direction, check_whole, check_wholes
 from accelnas.errors import SearchError
 from accelnas.exact.objectives import Objective, parse_within
+from accelnas.fidelities import MOST_EPOCHS
 from accelnas.search.algorithms import NativeAlgorithm, native_algorithm, to_spec
 from accelnas.search.history import feasible
 from accelnas.search.objective import Sought
 from accelnas.search.start import Start
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -48,11 +49,16 @@ class Optimizer:
         Choices that are allowed.
     start : any form that `Space.encode` takes, optional
         Architectures to ask for first, in place of as many random ones.
+    epochs : sequence of int
+        After how many epochs the objective may be asked for, ascending, the whole training last: what ``"asha"`` and
+        ``"hyperband"`` begin with and go on to. Other algorithms ask for whole trainings.
 
     Raises
     ------
     SearchError
         If there is no such algorithm, it can't do what is asked, or a setting is out of range.
+    ParameterError
+        If epochs are not whole numbers of at least 1.
 
     Notes
     -----
@@ -69,6 +75,11 @@ class Optimizer:
     ...     optimizer.tell(archs, archs.sum(axis=1))  # train them, in earnest
     >>> optimizer.told, archs.shape
     (40, (4, 28))
+    >>> asha = Optimizer(accelnas.mnasnet_space(), "asha", {"top-1": "maximise"}, seed=1, epochs=[1, 4, 16])
+    >>> archs, epochs = asha.ask(8)
+    >>> asha.tell(archs, archs.sum(axis=1), epochs)
+    >>> asha.ask(3)[1]  # one in three goes on
+    array([4, 4, 1])
     """
 
     asynchronous = True
@@ -86,6 +97,7 @@ class Optimizer:
         seed: int = 0,
         within: Within | None = None,
         start: Architectures | None = None,
+        epochs: Sequence[int] = (),
     ) -> None:
         if not objectives:
             raise SearchError("there are no objectives; give each one's name and maximise or minimise")
@@ -94,8 +106,9 @@ class Optimizer:
         allowed = parse_within(space, within)
         whole = all(len(own) == len(v.states) for own, v in zip(allowed, space.variables, strict=True))
         choices = None if whole else [list(own) for own in allowed]
-        problem = _core.Problem.of(space._core, len(objectives), sought.to_core(), choices)
-        self._start(space, problem, sought, algorithm, budget, seed, start)
+        rungs = check_wholes("epochs", list(epochs), 1, MOST_EPOCHS).tolist()
+        problem = _core.Problem.of(space._core, len(objectives), sought.to_core(), choices, None, rungs or None)
+        self._start(space, problem, sought, algorithm, budget, seed, start, rungs)
 
     @classmethod
     def over(
@@ -107,10 +120,11 @@ class Optimizer:
         budget: int,
         seed: int,
         start: Architectures | None,
+        epochs: Sequence[int] = (),
     ) -> Optimizer:
-        """Make one for a problem of the core."""
+        """Make one for a problem of the core, whose fidelities these epochs are."""
         new = cls.__new__(cls)
-        new._start(space, problem, sought, algorithm, budget, seed, start)
+        new._start(space, problem, sought, algorithm, budget, seed, start, epochs)
         return new
 
     def _start(
@@ -122,22 +136,25 @@ class Optimizer:
         budget: int,
         seed: int,
         start: Architectures | None,
+        epochs: Sequence[int],
     ) -> None:
         self._space, self._sought = space, sought
+        self.epochs = tuple(epochs)
+        """Epochs after which the objective may be asked for, ascending; none without fidelities."""
         spec = to_spec(native_algorithm(algorithm))
         budget, seed = check_whole("budget", budget, 1), check_whole("seed", seed, 0)
         begun = Start.of(space, start, counts=True)
         self._core = _core.Optimizer(problem, spec, seed, 0, budget, None if begun is None else begun.rows)
         self.told = 0
         """Number of evaluations told so far."""
-        self._best: tuple[Rows, float] | None = None
+        self._best: tuple[int, float, Rows] | None = None  # epochs, score, architecture
 
     @property
     def metrics(self) -> tuple[str, ...]:
         """What has to be told of every architecture, in this order."""
         return self._sought.columns
 
-    def ask(self, n: int | None = None) -> Rows:
+    def ask(self, n: int | None = None) -> Any:
         """Give architectures to evaluate next.
 
         Parameters
@@ -147,12 +164,18 @@ class Optimizer:
 
         Returns
         -------
-        uint8 array (n, variables)
-            Choice indices.
+        uint8 array (n, variables), or such an array and an int64 array (n,)
+            Choice indices; with fidelities also after how many epochs each is wanted.
         """
-        return self._core.ask(None if n is None else check_whole("n", n, 1, 1 << 24))
+        rows, epochs = self._core.ask(None if n is None else check_whole("n", n, 1, 1 << 24))
+        return rows if epochs is None else (rows, epochs.astype(np.int64))
 
-    def tell(self, archs: Architectures, values: ArrayLike | Mapping[str, ArrayLike]) -> None:
+    def tell(
+        self,
+        archs: Architectures,
+        values: ArrayLike | Mapping[str, ArrayLike],
+        epochs: ArrayLike | None = None,
+    ) -> None:
         """Take the values of architectures.
 
         Parameters
@@ -161,11 +184,13 @@ class Optimizer:
             One architecture or many.
         values : array (n,) or (n, metrics), or mapping of str to array (n,)
             A column a metric, in the order of `metrics`; or each by its name.
+        epochs : int array (n,), optional
+            With fidelities, after how many epochs each was known.
 
         Raises
         ------
         SearchError
-            If shapes do not fit, or a value is not finite.
+            If shapes do not fit, a value is not finite, or epochs are missing or none of the fidelities.
         SpaceError
             If an architecture is not one of the space.
         """
@@ -178,12 +203,20 @@ class Optimizer:
                 f"row {row}: {self.metrics[column]} is {columns[row, column]}; tell a finite value, such as a bad one "
                 "for a training that failed"
             )
-        scores = self._core.tell(rows, columns)
+        rungs = None
+        if epochs is not None:
+            rungs = check_wholes("epochs", np.atleast_1d(np.asarray(epochs)), 1, MOST_EPOCHS, SearchError).tolist()
+        scores = self._core.tell(rows, columns, rungs)
         self.told += len(rows)
         if scores.shape[1] == 1 and len(rows):
-            best = int(scores[:, 0].argmax())
-            if self._best is None or scores[best, 0] > self._best[1]:
-                self._best = (rows[best], float(scores[best, 0]))
+            self._note(rows, scores[:, 0], rungs or [0] * len(rows))
+
+    def _note(self, rows: Rows, scores: NDArray[np.float64], epochs: list[int]) -> None:
+        """Remember the best: of the most epochs so far, the first with the best score."""
+        most = max(epochs)
+        best = max((i for i, n in enumerate(epochs) if n == most), key=lambda i: scores[i])
+        if self._best is None or (most, scores[best]) > self._best[:2]:
+            self._best = most, float(scores[best]), rows[best]
 
     def _columns(self, values: Any, n: int) -> NDArray[np.float64]:
         if isinstance(values, Mapping):
@@ -203,6 +236,8 @@ class Optimizer:
     def best(self) -> tuple[Rows, float]:
         """The best architecture told so far, uint8 (variables,), and its value or the formulation's score.
 
+        With fidelities the best of those with the most epochs so far.
+
         Raises
         ------
         SearchError
@@ -213,7 +248,7 @@ class Optimizer:
         score = np.nan if self._best is None else feasible(np.array([self._best[1]]), self._sought.signs)[0]
         if self._best is None or np.isnan(score):
             raise SearchError("nothing feasible was told yet; tell more")
-        return self._best[0], float(score)
+        return self._best[2], float(score)
 
 
 def native(algorithm: str | NativeAlgorithm) -> Callable[[Task], Optimizer]:
@@ -229,6 +264,14 @@ def native(algorithm: str | NativeAlgorithm) -> Callable[[Task], Optimizer]:
     """
 
     def start(task: Task) -> Optimizer:
-        return Optimizer(task.space, algorithm, task.objectives, budget=task.budget, seed=task.seed, start=task.start)
+        return Optimizer(
+            task.space,
+            algorithm,
+            task.objectives,
+            budget=task.budget,
+            seed=task.seed,
+            start=task.start,
+            epochs=task.epochs,
+        )
 
     return start

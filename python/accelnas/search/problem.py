@@ -15,7 +15,7 @@ from accelnas.plots.style import label
 from accelnas.search.fidelities import EPOCHS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import TypeAlias
 
     from numpy.typing import NDArray
@@ -124,9 +124,9 @@ class Setting:
         variables = self.bench.space.variables
         return any(len(own) < len(v.states) for own, v in zip(self.allowed, variables, strict=True))
 
-    def told(self) -> _core.Problem:
-        """Prepare the problem for the core, without anything that gives values."""
-        return self._other(None)
+    def told(self, epochs: Sequence[int] = ()) -> _core.Problem:
+        """Prepare the problem for the core, without anything that gives values; they are told, of epochs if any."""
+        return self._other(None, epochs)
 
     def problem(self, threads: int | None, lower: bool = True) -> _core.Problem:
         """Prepare the problem for the core; without lower fidelities, whole trainings alone."""
@@ -158,9 +158,10 @@ class Setting:
             threads=threads,
         )
 
-    def _other(self, function: Evaluation | None) -> _core.Problem:
+    def _other(self, function: Evaluation | None, epochs: Sequence[int] = ()) -> _core.Problem:
         space, columns = self.bench.space._core, self.sought.columns
-        return _core.Problem.of(space, len(columns), self.sought.to_core(), self._restriction(), function)
+        ladder = list(epochs) or None
+        return _core.Problem.of(space, len(columns), self.sought.to_core(), self._restriction(), function, ladder)
 
     def _restriction(self) -> list[list[int]] | None:
         return [list(choices) for choices in self.allowed] if self.is_restricted else None

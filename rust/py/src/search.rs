@@ -97,21 +97,27 @@ impl Problem {
         Ok(Problem { core: Arc::new(core), columns })
     }
 
-    /// Over a function of rows of choice indices and seeds; without one, values are told.
+    /// Over a function of rows of choice indices and seeds; without one, values are told, after so many epochs where
+    /// these are given.
     #[staticmethod]
-    #[pyo3(signature = (space, columns, objective, allowed = None, function = None))]
+    #[pyo3(signature = (space, columns, objective, allowed = None, function = None, epochs = None))]
     fn of(
         space: &Space,
         columns: usize,
         objective: &str,
         allowed: Option<Vec<Vec<u8>>>,
         function: Option<Py<PyAny>>,
+        epochs: Option<Vec<u32>>,
     ) -> PyResult<Problem> {
         let width = space.core.width();
         let function =
             function.map(|function| -> Box<dyn Evaluate> { Box::new(Function { function, columns, width }) });
         let core = Objective::from_json(objective, columns)
-            .and_then(|objective| search::Problem::of(space.core.clone(), function, objective, allowed));
+            .and_then(|objective| search::Problem::of(space.core.clone(), function, objective, allowed))
+            .and_then(|problem| match epochs {
+                Some(epochs) => problem.laddered(Ladder::told(epochs)?),
+                None => Ok(problem),
+            });
         Ok(Problem { core: Arc::new(core.map_err(to_py)?), columns })
     }
 
@@ -258,39 +264,49 @@ impl Optimizer {
         Ok(Optimizer { problem, algorithm })
     }
 
-    /// Architectures to evaluate next; as many as the algorithm likes where no number is given.
+    /// Architectures to evaluate next, and after how many epochs where there are fidelities; as many as the algorithm
+    /// likes where no number is given.
     #[pyo3(signature = (n = None))]
-    fn ask(&mut self, py: Python<'_>, n: Option<usize>) -> PyResult<Wide<u8>> {
+    fn ask(&mut self, py: Python<'_>, n: Option<usize>) -> PyResult<(Wide<u8>, Option<Flat<u64>>)> {
         let problem = &self.problem.get().core;
-        let (width, algorithm) = (problem.space.width(), &mut self.algorithm);
+        let (width, asked, algorithm) = (problem.space.width(), problem.asked_width(), &mut self.algorithm);
         let work = n.unwrap_or(1).saturating_mul(algorithm.cost());
-        let rows = detached(py, work, None, |run| {
-            let mut rows = room(n.unwrap_or(0), width)?;
+        let (rows, epochs) = detached(py, work, None, |run| {
+            let mut rows = room(n.unwrap_or(0), asked)?;
             match n {
                 None => algorithm.ask(usize::MAX, &mut rows, run),
                 Some(n) => {
-                    while rows.len() < n * width {
-                        algorithm.ask(n - rows.len() / width, &mut rows, run);
+                    while rows.len() < n * asked {
+                        algorithm.ask(n - rows.len() / asked, &mut rows, run);
                         run.check()?;
                     }
                 }
             }
+            let epochs = problem.split_epochs(&mut rows);
             problem.to_choices(&mut rows);
-            Ok(rows)
+            Ok((rows, epochs))
         })?;
-        Ok(Wide(rows, width))
+        Ok((Wide(rows, width), epochs.map(|epochs| Flat(epochs.into_iter().map(u64::from).collect()))))
     }
 
-    /// Takes architectures and their values (n, columns); gives the scores (n, scores).
-    fn tell(&mut self, rows: Rows<'_>, values: PyReadonlyArray2<'_, f64>) -> PyResult<Wide<f64>> {
+    /// Takes architectures, their values (n, columns), and their epochs where there are fidelities; gives the scores
+    /// (n, scores).
+    #[pyo3(signature = (rows, values, epochs = None))]
+    fn tell(
+        &mut self,
+        rows: Rows<'_>,
+        values: PyReadonlyArray2<'_, f64>,
+        epochs: Option<Vec<u32>>,
+    ) -> PyResult<Wide<f64>> {
         let problem = self.problem.get();
         let (positions, scores) = (problem.positions(&rows)?, problem.scores_of(&values)?);
         if rows.shape()[0] != values.shape()[0] {
             let (rows, values) = (rows.shape()[0], values.shape()[0]);
             return Err(PyValueError::new_err(format!("{rows} rows come with {values} rows of values")));
         }
+        let told = problem.core.joined_epochs(positions, epochs.as_deref()).map_err(to_py)?;
         let algorithm = &mut self.algorithm;
-        rows.py().detach(|| algorithm.tell_all(&positions, &scores, problem.core.space.width()));
+        rows.py().detach(|| algorithm.tell_all(&told, &scores, problem.core.asked_width()));
         Ok(problem.wide(scores))
     }
 }

@@ -35,6 +35,9 @@ EPILOG = """Examples:
   accelnas-training search nsga2 accuracy,params -s 'macs <= 2' --images cache:/data/imagenet-256 --scheme p_star
   --reference reference --reference-seeds 0,1,2 --store search.db --output found --workers 8 --gpus-each 1
 
+  accelnas-training search asha accuracy --epochs 1,3,9 --family family.toml --images digits:0.3 --scheme nine.toml
+  --budget 100 --store search.db --output found --workers 2
+
 The same command goes on where the last one ended, however it ended: what was told is told again, nothing is trained
 twice.
 """
@@ -66,6 +69,14 @@ def search(
     seeds: Annotated[
         str, typer.Option("--seeds", metavar="A,B,…", help="Seeds of each training; means are told.")
     ] = "0",
+    epochs: Annotated[
+        str | None,
+        optional(
+            "--epochs",
+            metavar="A,B,…",
+            text="Epochs after which it may be asked, such as 1,3,9: of a whole training last. For asha and hyperband.",
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         optional("--set", metavar="NAME=VALUE", text="A setting of the algorithm. May be repeated."),
@@ -131,6 +142,7 @@ def search(
         recipe,
         options.read_integers(seeds),
         None if bench is None else bench.name,
+        () if epochs is None else tuple(options.read_integers(epochs, "--epochs")),
     )
     folder = workers.folder(store)
     ending = None
@@ -146,6 +158,7 @@ def search(
         "budget": budget,
         "seed": seed,
         "seeds": seeds,
+        "epochs": epochs,
         "set": settings,
         "subject_to": subject_to,
         "penalty": penalty,

@@ -54,7 +54,7 @@ def train(
 ) -> None:
     """Train one architecture of a search space by a scheme."""
     networks, recipe = load_family(family), load_scheme(scheme)
-    with progress("training", recipe.epochs, "epochs") as bar:
+    with progress("training", recipe.trained_epochs, "epochs") as bar:
         result = train_architecture(
             networks,
             options.read_architecture(architecture, networks.space),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -135,7 +135,9 @@ def training_store(
     """
 
     def forget(job: Job) -> None:
-        shutil.rmtree(job_folder(folder, job), ignore_errors=True)
+        _, scheme = store.schemes().get(job.scheme, ("", {}))
+        if not scheme.get("stop"):  # else it may go on
+            shutil.rmtree(Path(folder) / job.key, ignore_errors=True)
 
     work = training_work(
         family,
@@ -152,9 +154,9 @@ def training_store(
         yield store, work, forget
 
 
-def job_folder(work_folder: str | Path, job: Job) -> Path:
-    """Where a job's training leaves its checkpoints, until its result reaches the store."""
-    return Path(work_folder) / job.key
+def job_folder(work_folder: str | Path, job: Job, scheme: Scheme) -> Path:
+    """Where a job's training leaves its checkpoints, until its result reaches the store; one for all its stops."""
+    return Path(work_folder) / replace(job, scheme=scheme.whole.digest).key
 
 
 class TrainingWork(NetworkWork):
@@ -183,7 +185,7 @@ class TrainingWork(NetworkWork):
 
         job, scheme = task.job, Scheme.from_dict(task.scheme)
         architecture = np.array(job.architecture, np.uint8)
-        folder = job_folder(self._folder, job)
+        folder = job_folder(self._folder, job, scheme)
         folder.mkdir(parents=True, exist_ok=True)
         result = train_architecture(
             self.family,

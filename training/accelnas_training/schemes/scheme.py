@@ -129,6 +129,9 @@ class Scheme(Checked):
         Steps whose gradients make one update.
     clip
         Longest norm of the gradient; 0 means any.
+    stop
+        Epochs after which the training ends early, its learning rate and resolutions as of all of them; 0 means that it
+        does not. One that was stopped can go on.
 
     Examples
     --------
@@ -155,6 +158,7 @@ class Scheme(Checked):
     channels_last: bool = False
     accumulation: Annotated[int, Range(least=1)] = 1
     clip: Annotated[float, Range(least=0)] = 0.0
+    stop: Annotated[int, Range(least=0)] = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -167,11 +171,35 @@ class Scheme(Checked):
                 f"schedule.warmup_epochs {self.schedule.warmup_epochs:g} leaves nothing of {self.epochs} epochs; "
                 "lower it or train for longer"
             )
+        if self.stop > self.epochs:
+            raise SchemeError(f"stop is {self.stop}, after the {self.epochs} epochs; lower it, or leave it out")
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of everything but the name: 64 hex digits."""
-        return self.digest_of("accelnas scheme 1\n", ("name",))
+        return self.digest_of("accelnas scheme 1\n", ("name",) if self.stop else ("name", "stop"))
+
+    @property
+    def trained_epochs(self) -> int:
+        """Epochs that are trained: all, or those until the stop."""
+        return self.stop or self.epochs
+
+    @cached_property
+    def whole(self) -> Scheme:
+        """The scheme without a stop: what a training is part of."""
+        return self.changed(stop=0) if self.stop else self
+
+    def until(self, epochs: int) -> Scheme:
+        """Give the scheme that stops after so many epochs; itself where these are all.
+
+        Examples
+        --------
+        >>> from accelnas_training.schemes import load_scheme
+        >>> scheme = load_scheme("p_star")
+        >>> scheme.until(4).trained_epochs, scheme.until(4).whole.digest == scheme.digest, scheme.until(16) is scheme
+        (4, True, True)
+        """
+        return self if epochs == self.epochs else self.changed(stop=epochs, name=f"{self.name}@{epochs}")
 
     def resolution(self, epoch: int) -> int:
         """Pixels a side in an epoch, which count from 0."""

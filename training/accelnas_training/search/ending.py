@@ -88,7 +88,7 @@ def finish(
         one = Finalist(place, jobs[place][0].architecture, results)
         good = [job for job, values in zip(jobs[place], results, strict=True) if values is not None]
         if good:
-            own = job_folder(ending.trainings, good[0])
+            own = job_folder(ending.trainings, good[0], ending.reference)
             own.mkdir(parents=True, exist_ok=True)
             network, _ = trained_network(
                 family,

@@ -53,14 +53,24 @@ class Found:
         rows = [one.architecture for one in self.told]
         return np.array(rows, np.uint8).reshape(len(rows), len(self.space.variables))
 
+    @property
+    def epochs(self) -> Any:
+        """Epochs of each of `told`: int (n,)."""
+        return np.array([one.epochs or self.question.scheme.epochs for one in self.told], np.int64)
+
     def values(self, name: str) -> Floats:
         """Give a metric of `told`, float64 (n,); NaN where it is not known, as that of a training that failed."""
         return np.array([(one.metrics or {}).get(name, np.nan) for one in self.told], np.float64)
 
     @property
     def feasible(self) -> Any:
-        """Whether each of `told` was trained, and meets the constraints: bool (n,)."""
+        """Whether each of `told` was trained, and meets the constraints: bool (n,).
+
+        Of several fidelities those with the most epochs that any training had.
+        """
         good = np.array([one.outcome == "trained" for one in self.told], bool)
+        if self.question.epochs and good.any():
+            good &= self.epochs == self.epochs[good].max()
         for limit in self.question.sought.constraints:
             values = self.values(limit.metric)
             good &= (limit.lower <= values) & (values <= limit.upper)
@@ -91,11 +101,10 @@ class Found:
         SearchError
             If nothing is feasible.
         """
-        _, first = np.unique(self.architectures, axis=0, return_index=True)
-        first = np.sort(first)
-        scores = self.scores[first] * self.question.sought.signs
-        kept = ~np.isnan(scores[:, 0])
-        first, scores = first[kept], np.ascontiguousarray(scores[kept])
+        known = np.flatnonzero(self.feasible)
+        _, places = np.unique(self.architectures[known], axis=0, return_index=True)
+        first = known[np.sort(places)]
+        scores = np.ascontiguousarray(self.scores[first] * self.question.sought.signs)
         if not len(first):
             raise SearchError(
                 f"no architecture of {len(self.told)} was trained within the constraints; raise the budget, or loosen "
@@ -111,13 +120,13 @@ class Found:
         """Give one row an evaluation, in the order in which they ended.
 
         ``evaluation`` (in the order of beginning, from 1), ``architecture``, the space's variables, ``outcome``
-        (``trained``, ``failed`` or ``left out``), ``repeated``, the metrics (null where not known), ``feasible``, and
-        of one objective ``best``, the best so far.
+        (``trained``, ``failed`` or ``left out``), ``epochs`` where there are fidelities, ``repeated``, the metrics
+        (null where not known), ``feasible``, and of one objective ``best``, the best so far.
         """
         told, rows = self.told, self.architectures
-        first: dict[tuple[int, ...], int] = {}
+        first: dict[tuple[tuple[int, ...], int | None], int] = {}
         for one in self.evaluations:
-            first.setdefault(one.architecture, one.number)
+            first.setdefault((one.architecture, one.epochs), one.number)
         decoded = self.space.decode(rows) if len(rows) else []
         names = dict.fromkeys(name for one in told for name in one.metrics or ())
         columns: dict[str, Any] = {
@@ -125,7 +134,8 @@ class Found:
             "architecture": self.space.format(rows) if len(rows) else [],
             **{v.name: [each[v.name] for each in decoded] for v in self.space.variables},
             "outcome": [one.outcome for one in told],
-            "repeated": [first[one.architecture] < one.number for one in told],
+            **({"epochs": self.epochs} if self.question.epochs else {}),
+            "repeated": [first[one.architecture, one.epochs] < one.number for one in told],
             **{name: self.values(name) for name in names},
             "feasible": self.feasible,
         }

@@ -27,6 +27,7 @@ _SCHEMA = (
   ended INTEGER,                                                      -- as so manieth, from 0; NULL: under way
   outcome TEXT,
   metrics TEXT,                                                       -- JSON
+  epochs INTEGER,                                                     -- NULL: of a whole training
   PRIMARY KEY (search, number)
 ) STRICT, WITHOUT ROWID""",
 )
@@ -43,6 +44,7 @@ class Evaluation:
     # ``trained``, ``failed``, or ``left out``: constraints forbid it before it is trained
     outcome: str | None = None
     metrics: Mapping[str, float] | None = None  # all that is known of it
+    epochs: int | None = None  # after how many it is wanted; None of a whole training
 
 
 class Journal:
@@ -66,6 +68,8 @@ class Journal:
         text = json.dumps(question, sort_keys=True)
         for table in _SCHEMA:
             self._write(table)
+        if "epochs" not in _columns(store):  # a journal from before there were fidelities
+            self._write("ALTER TABLE evaluations ADD COLUMN epochs INTEGER")
         self._write("INSERT INTO searches (question) VALUES (?) ON CONFLICT DO NOTHING", text)
         (self.search,) = store.connection.execute("SELECT id FROM searches WHERE question = ?", (text,)).fetchone()
 
@@ -75,8 +79,9 @@ class Journal:
 
     def begin(self, evaluation: Evaluation) -> None:
         """Keep that an evaluation begins."""
-        row = (self.search, evaluation.number, bytes(evaluation.architecture), evaluation.begun)
-        self._write("INSERT INTO evaluations (search, number, architecture, begun) VALUES (?, ?, ?, ?)", *row)
+        row = (self.search, evaluation.number, bytes(evaluation.architecture), evaluation.begun, evaluation.epochs)
+        into = "INSERT INTO evaluations (search, number, architecture, begun, epochs)"
+        self._write(f"{into} VALUES (?, ?, ?, ?, ?)", *row)
 
     def end(self, evaluation: Evaluation) -> None:
         """Keep that an evaluation ended."""
@@ -93,11 +98,23 @@ class Journal:
 
 def read_evaluations(store: StoreReader, search: int) -> list[Evaluation]:
     """Give the evaluations of a search by its number, in the order of beginning."""
-    rows = store.connection.execute(
-        "SELECT number, architecture, begun, ended, outcome, metrics FROM evaluations WHERE search = ? ORDER BY number",
-        (search,),
+    rows = store.connection.execute("SELECT * FROM evaluations WHERE search = ? ORDER BY number", (search,))
+    names = [column[0] for column in rows.description]
+    return [_evaluation(dict(zip(names, row, strict=True))) for row in rows]
+
+
+def _evaluation(row: Mapping[str, Any]) -> Evaluation:
+    text = row["metrics"]
+    return Evaluation(
+        row["number"],
+        tuple(row["architecture"]),
+        row["begun"],
+        row["ended"],
+        row["outcome"],
+        None if text is None else json.loads(text),
+        row.get("epochs"),  # there was none before there were fidelities
     )
-    return [
-        Evaluation(number, tuple(packed), begun, ended, outcome, None if text is None else json.loads(text))
-        for number, packed, begun, ended, outcome, text in rows
-    ]
+
+
+def _columns(store: StoreReader) -> set[str]:
+    return {row[1] for row in store.connection.execute("PRAGMA table_info(evaluations)")}

@@ -40,13 +40,16 @@ class Question:
         How each architecture is trained, and with which seeds; means over these are told.
     benchmark
         Name of the benchmark that predicts metrics; None without one.
+    epochs
+        After how many epochs of a training the objective may be asked for, ascending, the whole training last; none
+        where all are whole ones.
 
     Raises
     ------
     ParameterError
         If budget or seed is out of range.
     SearchError
-        If there are no seeds.
+        If there are no seeds, or epochs do not ascend to those of the scheme.
     """
 
     algorithm: Any
@@ -57,12 +60,18 @@ class Question:
     scheme: Scheme
     seeds: Sequence[int] = (0,)
     benchmark: str | None = None
+    epochs: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         check_whole("budget", self.budget, 1)
         check_whole("seed", self.seed, 0)
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise SearchError(f"seeds of a training are {list(self.seeds)}; give one or more different ones")
+        rungs, whole = self.epochs, self.scheme.epochs
+        if rungs and (rungs[0] < 1 or list(rungs) != sorted(set(rungs)) or rungs[-1] != whole):
+            raise SearchError(f"epochs are {list(rungs)}; let them ascend from 1 to the {whole} of {self.scheme.name}")
+        if rungs and len(self.sought.objectives) > 1:
+            raise SearchError(f"epochs are of one objective, there are {len(self.sought.objectives)}; leave them out")
 
     def to_json(self) -> dict[str, Any]:
         """Give all that decides what is asked, of JSON's types."""
@@ -74,6 +83,7 @@ class Question:
             "scheme": self.scheme.digest,
             "seeds": list(self.seeds),
             "benchmark": self.benchmark,
+            **({"epochs": list(self.epochs)} if self.epochs else {}),  # as journals had it before
         }
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 
 from accelnas.plots.runs import Line, Panel, draw_curves, draw_panel
 from accelnas.plots.style import GREY, drawing, label, save
@@ -87,10 +88,13 @@ def _counts(found: Found) -> dict[str, Any]:
     """Count evaluations, and what they took."""
     outcomes, table = Counter(one.outcome for one in found.told), found.table()
     new = table.filter(~table["repeated"])
-    seconds = new["train_time"].sum() * len(found.question.seeds) if "train_time" in new.columns else 0.0
+    seconds = 0.0
+    if "train_time" in new.columns:  # of trainings that went on, all that the last of them took
+        each = new.group_by("architecture").agg(pl.col("train_time").max())
+        seconds = float(each["train_time"].sum()) * len(found.question.seeds)
     return {
         "evaluations": len(found.told),
-        "distinct": new.height,
+        "distinct": new["architecture"].n_unique(),
         "trained": outcomes["trained"],
         "failed": outcomes["failed"],
         "left_out": outcomes["left out"],
@@ -133,6 +137,10 @@ def _made(found: Found) -> str:
         f"{question.seed}; each is trained by `{question.scheme.name}` ({question.scheme.digest[:12]}), seed {seeds}. "
         f"The trainings took {number(counts['train_seconds'], 3)} s of one worker."
     )
+    if question.epochs:
+        rungs = Counter(found.epochs.tolist())
+        each = ", ".join(f"{rungs[own]} after {own}" for own in question.epochs)
+        text += f" Evaluations by epochs: {each}; a training that goes on begins where it was stopped."
     if counts["repeated"]:
         text += f" {counts['repeated']} evaluations were of architectures that had been evaluated before."
     if counts["failed"]:

@@ -78,8 +78,9 @@ def search(question: Question, metrics: Metrics, trainer: Trainer) -> Found:
     TrainingError
         If the work can't be made, or workers die before they are ready.
     """
-    scheme = question.scheme
-    trainer.store.add_scheme(scheme.digest, scheme.name, scheme.to_dict())
+    for epochs in question.epochs or (question.scheme.epochs,):
+        scheme = question.scheme.until(epochs)
+        trainer.store.add_scheme(scheme.digest, scheme.name, scheme.to_dict())
     run = _Run(question, metrics, trainer)
     run.replay()
     trainer.train(run.resume(), run.ended)
@@ -93,7 +94,7 @@ class _Run:
         self._question, self._metrics, self._store = question, metrics, trainer.store
         space = trainer.store.space
         run, self._told = _started(question, space)
-        self._conversation = Conversation(run, space, question.budget, trainer.together)
+        self._conversation = Conversation(run, space, question.budget, trainer.together, question.epochs)
         self._journal = Journal(trainer.store, question.to_json())
         self.evaluations: list[Evaluation] = []
         self._under_way: dict[int, Evaluation] = {}
@@ -107,12 +108,12 @@ class _Run:
                 following = recorded[len(self.evaluations)]
                 if following.begun != self._conversation.ended:
                     break
-                asked = tuple(self._conversation.begin().tolist())
-                if asked != following.architecture:
+                asked = self._begun(following.number, following.begun)
+                if (asked.architecture, asked.epochs) != (following.architecture, following.epochs):
                     raise SearchError(
-                        f"evaluation {following.number + 1} was {self._text(following.architecture)}, and the "
-                        f"algorithm now asks for {self._text(asked)}: it has changed since; bring its release back, or "
-                        "search with another --seed or --store"
+                        f"evaluation {following.number + 1} was {self._text(following)}, and the algorithm now asks "
+                        f"for {self._text(asked)}: it has changed since; bring its release back, or search with "
+                        "another --seed or --store"
                     )
                 self.evaluations.append(following)
             if one is not None:
@@ -134,12 +135,16 @@ class _Run:
         jobs = []
         while self._conversation.may_begin:
             number, begun = self._conversation.begun, self._conversation.ended
-            one = Evaluation(number, tuple(self._conversation.begin().tolist()), begun)
+            one = self._begun(number, begun)
             self._journal.begin(one)
             self.evaluations.append(one)
             self._under_way[number] = one
             jobs += self._needed(one)
         return jobs
+
+    def _begun(self, number: int, begun: int) -> Evaluation:
+        wanted = self._conversation.begin()
+        return Evaluation(number, tuple(wanted.row.tolist()), begun, epochs=wanted.epochs)
 
     def _needed(self, one: Evaluation) -> list[Job]:
         """Give the jobs that an evaluation waits for; where there are none, it ends."""
@@ -163,16 +168,20 @@ class _Run:
         self._conversation.end(one.number, self._told(metrics))
 
     def _jobs(self, one: Evaluation) -> list[Job]:
-        return [Job(one.architecture, self._question.scheme.digest, seed) for seed in self._question.seeds]
+        scheme = self._question.scheme
+        digest = (scheme if one.epochs is None else scheme.until(one.epochs)).digest
+        return [Job(one.architecture, digest, seed) for seed in self._question.seeds]
 
-    def _text(self, architecture: tuple[int, ...]) -> str:
-        return self._store.space.format(np.array([architecture], np.uint8))[0]
+    def _text(self, one: Evaluation) -> str:
+        text = self._store.space.format(np.array([one.architecture], np.uint8))[0]
+        return text if one.epochs is None else f"{text} after {one.epochs} epochs"
 
 
 def _started(question: Question, space: Space) -> tuple[AskTell, Callable[[Mapping[str, float]], Floats]]:
     """Begin a run; also give what makes of metrics the values that it is told."""
     sought = question.sought
-    problem = _core.Problem.of(space._core, len(sought.columns), sought.to_core())
+    rungs = list(question.epochs)
+    problem = _core.Problem.of(space._core, len(sought.columns), sought.to_core(), epochs=rungs or None)
 
     def columns(metrics: Mapping[str, float]) -> Floats:
         # only what training gives can be missing
@@ -186,9 +195,10 @@ def _started(question: Question, space: Space) -> tuple[AskTell, Callable[[Mappi
     is_native = isinstance(algorithm, tuple(ALGORITHMS.values()))
     if is_native:
         # it looks at constraints by itself, as in `Benchmark.search`
-        native = Optimizer.over(space, problem, sought, algorithm, question.budget, question.seed, None)
+        native = Optimizer.over(space, problem, sought, algorithm, question.budget, question.seed, None, rungs)
         return native, columns
-    task = Task(space, sought.directions, question.budget, _core.run_seed(question.seed, 0))
+    seed = _core.run_seed(question.seed, 0)
+    task = Task(space, sought.directions, question.budget, seed, epochs=question.epochs)
     return begin(algorithm, task), scores
 
 

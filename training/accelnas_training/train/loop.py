@@ -56,7 +56,7 @@ class TrainingPlan:
         if self.folder is None:
             return None
         identity = {
-            "scheme": self.scheme.digest,
+            "scheme": self.scheme.whole.digest,
             "seed": self.seed,
             "images": self.images.digest,
             "network": _digest(network),
@@ -98,7 +98,12 @@ def train_at(
         if task.resume:
             evidence.check()
             result = evidence.result()
-            if result is not None:
+            if result is not None and result.epochs > task.scheme.trained_epochs:
+                raise TrainingError(
+                    f"{task.folder} holds a training of {result.epochs} epochs, the scheme stops after "
+                    f"{task.scheme.trained_epochs}; choose another folder"
+                )
+            if result is not None and result.epochs == task.scheme.trained_epochs:
                 checkpoint = evidence.checkpoint()
                 if checkpoint is not None:  # it may have been deleted meanwhile
                     network.load_state_dict(checkpoint["learner"]["average"] or checkpoint["learner"]["network"])
@@ -167,7 +172,7 @@ def _run(
         learner.restore(saved["learner"])
     _start(evidence, task, place, len(rows))
     meter = Meter(str(place.device), processors=place.local_rank == 0)
-    for epoch in range(len(rows), scheme.epochs):
+    for epoch in range(len(rows), scheme.trained_epochs):
         # each epoch has random numbers of its own, so that a restart needs none of those before
         torch.manual_seed(int(np.random.SeedSequence([task.seed, epoch, place.rank]).generate_state(1, np.uint64)[0]))
         batches = task.loader("train", place, epoch)
@@ -178,7 +183,7 @@ def _run(
             place.wait()
         seconds = time.perf_counter() - epoch_began
         validated = ValidatedEpoch()
-        if (epoch + 1) % task.validate_every == 0 or epoch + 1 == scheme.epochs:
+        if (epoch + 1) % task.validate_every == 0 or epoch + 1 == scheme.trained_epochs:
             validated = validate_epoch(learner, task.loader("validation", place, epoch))
         rows.append(_row(task, place, epoch, trained, validated, seconds, meter.joules))
         if evidence is not None and place.first:

@@ -127,6 +127,45 @@ impl Problem {
         Ok(Some(filled(&self.extension, || Ok(Arc::new(extension)))?.clone()))
     }
 
+    /// Takes the rungs from what is asked for, and gives their epochs; nothing where there are no fidelities.
+    pub fn split_epochs(&self, asked: &mut Vec<u8>) -> Option<Vec<u32>> {
+        let (ladder, width) = (self.ladder.as_ref()?, self.space.width());
+        let epochs = asked.chunks_exact(width + 1).filter_map(|row| ladder.epochs_of(row[width])).collect();
+        let mut place = 0;
+        asked.retain(|_| {
+            place += 1;
+            place % (width + 1) != 0
+        });
+        Some(epochs)
+    }
+
+    /// Adds the rungs of epochs to rows of positions, where there are fidelities.
+    pub fn joined_epochs(&self, rows: Vec<u8>, epochs: Option<&[u32]>) -> Result<Vec<u8>> {
+        let width = self.space.width();
+        match (&self.ladder, epochs) {
+            (None, None) => Ok(rows),
+            (Some(ladder), Some(epochs)) if epochs.len() * width == rows.len() => {
+                let mut asked = Vec::with_capacity(rows.len() + epochs.len());
+                for (row, &epochs) in rows.chunks_exact(width).zip(epochs) {
+                    asked.extend_from_slice(row);
+                    asked.push(ladder.rung_of(epochs)?);
+                }
+                Ok(asked)
+            }
+            (Some(_), Some(epochs)) => {
+                let (n, rows) = (epochs.len(), rows.len() / width);
+                Err(Error::search(format!("{n} epochs come with {rows} architectures; tell those of each")))
+            }
+            (Some(ladder), None) => Err(Error::search(format!(
+                "values come without epochs; tell after how many each was known, of {:?}",
+                ladder.epochs
+            ))),
+            (None, Some(_)) => {
+                Err(Error::search("values come with epochs, and there are no fidelities; leave them out"))
+            }
+        }
+    }
+
     /// Turns positions among the allowed choices into choice indices.
     pub fn to_choices(&self, rows: &mut [u8]) {
         let Some(allowed) = &self.allowed else { return };

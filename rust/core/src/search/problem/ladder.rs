@@ -20,15 +20,37 @@ pub struct Ladder {
 
 impl Ladder {
     pub fn new(epochs: Vec<u32>, lower: Vec<Modelled>, resumes: bool, is_clock: bool) -> Result<Ladder> {
-        let ascend = epochs.first().is_some_and(|&first| first > 0) && epochs.is_sorted_by(|a, b| a < b);
-        if !ascend || epochs.len() > MOST || lower.len() + 1 != epochs.len() {
+        if lower.len() + 1 != epochs.len() {
             let metrics = lower.len() + 1;
             return Err(Error::search(format!(
-                "fidelities of {epochs:?} epochs have {metrics} metrics; give 1 to {MOST} numbers that ascend from 1, \
-                 and a metric for each"
+                "fidelities of {epochs:?} epochs have {metrics} metrics; give a metric for each"
             )));
         }
-        Ok(Ladder { epochs, lower, resumes, is_clock })
+        Ok(Ladder { lower, resumes, is_clock, ..Ladder::told(epochs)? })
+    }
+
+    /// The rungs of values that the caller tells.
+    pub fn told(epochs: Vec<u32>) -> Result<Ladder> {
+        let ascend = epochs.first().is_some_and(|&first| first > 0) && epochs.is_sorted_by(|a, b| a < b);
+        if !ascend || epochs.len() > MOST {
+            return Err(Error::search(format!(
+                "fidelities are of {epochs:?} epochs; give 1 to {MOST} numbers that ascend from 1"
+            )));
+        }
+        Ok(Ladder { epochs, lower: Vec::new(), resumes: false, is_clock: false })
+    }
+
+    /// Epochs of a rung, where there is such a one.
+    pub fn epochs_of(&self, rung: u8) -> Option<u32> {
+        self.epochs.get(rung as usize).copied()
+    }
+
+    /// The rung of so many epochs.
+    pub fn rung_of(&self, epochs: u32) -> Result<u8> {
+        match self.epochs.binary_search(&epochs) {
+            Ok(rung) => Ok(rung as u8),
+            Err(_) => Err(Error::search(format!("{epochs} epochs are none of the fidelities, {:?}", self.epochs))),
+        }
     }
 
     pub(crate) fn top(&self) -> u8 {
