@@ -235,8 +235,9 @@ def _calibrated(calibration: Calibration) -> list[Table]:
     text = (
         "Networks of a random half that nothing is fitted to. ZCU102: the DPU of 4,096 operations, 300 MHz, 19.2 GB/s. "
         "TPUs: arrays of 128 × 128, weights stay, 16 bits, 700 MHz and 300 GB/s (v2), 940 MHz and 900 GB/s (v3), whose "
-        "latency of one image is set beside the time an image takes in a batch. Constants and lines are of least "
-        f"squares of relative errors; the DPU's three are {fitted} (ms)."
+        "latency of one image is set beside the time an image takes in a batch. Their folds overlap, or are separate, "
+        "as in SCALE-Sim, where that is said. Constants and lines are of least squares of relative errors; the DPU's "
+        f"three are {fitted} (ms)."
     )
     return [
         Table("calibration", "Engines beside measured times", calibration.figures, text),

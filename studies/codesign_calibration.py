@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -150,6 +150,12 @@ def calibrate(dataset: Dataset, seed: int = 0) -> Calibration:
         if name == "dpu":
             final, constants = THREE, fit_constants(accelerator, layers, states[half], measured[half])
             estimates[THREE] = network_times(accelerator, layers, states, constants)
+        else:
+            separate = replace(accelerator, parameters={**accelerator.parameters, "folds": ("separate",)})
+            apart = network_times(separate, layers, states)
+            estimates["engine with separate folds"] = apart
+            estimates["separate folds × a constant"] = apart * fitted_scale(apart[half], measured[half])
+            estimates["separate folds, a line"] = _line(apart, half, measured)
         for label, estimated in estimates.items():
             figures.append({"metric": metric, "estimate": label} | _figures(estimated[rest], measured[rest]))
         error = 100 * (estimates[final][rest] / measured[rest] - 1)

@@ -1,4 +1,4 @@
-"""Choices that others dominate are left out of searches, and every answer stays that of enumeration, with ties."""
+"""Choices that others dominate are left out of searches, never of counts; every answer is that of enumeration."""
 
 import numpy as np
 import pytest
@@ -47,20 +47,25 @@ def joint(draw, folder):
     return accelnas.load(folder)
 
 
+def limited(draw, values):
+    """Some constraints, and whether each architecture meets them."""
+    limits = []
+    for name in draw.permutation(list(DIRECTIONS))[: draw.integers(0, 4)].tolist():
+        bound = float(np.quantile(values[name], draw.uniform(0.2, 0.9)))
+        limits.append((name, "<=" if DIRECTIONS[name] == "minimise" else ">=", bound))
+    feasible = np.full(len(values["area"]), fill_value=True)
+    for name, sign, bound in limits:
+        feasible &= values[name] <= bound if sign == "<=" else values[name] >= bound
+    return [f"{name} {sign} {bound!r}" for name, sign, bound in limits], feasible
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_answers_are_those_of_enumeration(seed, tmp_path):
     draw = np.random.default_rng(seed)
     bench = joint(draw, tmp_path)
     rows = bench.space.range(0, bench.space.size)
     values = bench.predict(rows, list(DIRECTIONS), dtype="float64")
-    limits = []
-    for name in draw.permutation(list(DIRECTIONS))[: draw.integers(0, 4)].tolist():
-        bound = float(np.quantile(values[name], draw.uniform(0.2, 0.9)))
-        limits.append((name, "<=" if DIRECTIONS[name] == "minimise" else ">=", bound))
-    feasible = np.full(len(rows), fill_value=True)
-    for name, sign, bound in limits:
-        feasible &= values[name] <= bound if sign == "<=" else values[name] >= bound
-    subject = [f"{name} {sign} {bound!r}" for name, sign, bound in limits]
+    subject, feasible = limited(draw, values)
 
     name = str(draw.choice(list(DIRECTIONS)))
     score = values[name] * (1 if DIRECTIONS[name] == "maximise" else -1)
@@ -81,3 +86,32 @@ def test_answers_are_those_of_enumeration(seed, tmp_path):
     expected = {(tuple(rows[feasible][first[i]]), int(counts[i])) for i in kept}
     found = bench.solve(FrontQuestion(objectives, subject_to=subject))
     assert {(tuple(row), int(ties)) for row, ties in zip(found.architectures, found.ties, strict=True)} == expected
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_counts_ranks_and_distributions_are_of_every_configuration(seed, tmp_path):
+    draw = np.random.default_rng(seed)
+    bench = joint(draw, tmp_path)
+    rows = bench.space.range(0, bench.space.size)
+    values = bench.predict(rows, list(DIRECTIONS), dtype="float64")
+    subject, feasible = limited(draw, values)
+    bus = bench.space.variables[-1]
+    choice = int(draw.integers(len(bus.states)))
+    assert int(bench.count(subject)) == np.count_nonzero(feasible)
+    within = bench.count(subject, within={"bus": bus.states[choice]})
+    assert int(within) == np.count_nonzero(feasible & (rows[:, -1] == choice))
+
+    asked = draw.choice(len(rows), 5)
+    for name, direction in DIRECTIONS.items():
+        score = values[name] * (1 if direction == "maximise" else -1)
+        found = bench.rank(rows[asked], name)
+        better = score[None, :] > score[asked][:, None]
+        np.testing.assert_array_equal(found.rank, 1 + better.sum(axis=1))
+        np.testing.assert_array_equal(found.ties, (score[None, :] == score[asked][:, None]).sum(axis=1))
+
+        limits, kept = (subject, values[name][feasible]) if feasible.any() else ((), values[name])
+        found = bench.distribution(name, bins=int(draw.integers(1, 300)), subject_to=limits)
+        np.testing.assert_array_equal(found.counts, np.histogram(kept, found.edges)[0])
+        for q in (0.0, 0.125, 0.5, 0.875, 1.0):
+            lower, upper = found.quantile(q)
+            assert lower <= np.quantile(kept, q, method="inverted_cdf") < upper

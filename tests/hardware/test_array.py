@@ -35,9 +35,28 @@ SIMULATED = [
 sizes = st.integers(1, 200)
 
 
-def cycles(layer, rows, cols, dataflow):
+def cycles(layer, rows, cols, dataflow, folds="separate"):
     """Cycles of one configuration."""
-    return array_cycles(layer, {"rows": np.array([rows]), "cols": np.array([cols]), "dataflow": np.array([dataflow])})
+    one = {"rows": rows, "cols": cols, "dataflow": dataflow, "folds": folds}
+    return array_cycles(layer, {name: np.array([value]) for name, value in one.items()})
+
+
+def streamed(layer, rows, cols, dataflow):
+    """Cycles of an array with a second set of weights or sums, fold after fold and cycle after cycle."""
+    depth, pixels = layer.kernel**2 * layer.inputs // layer.groups, layer.after**2
+    over_rows, values = (depth, pixels) if dataflow == "weight" else (pixels, depth)
+    folds = layer.groups * -(-over_rows // rows) * -(-(layer.outputs // layer.groups) // cols)
+    weights, sums = dataflow == "weight", dataflow == "output"
+    clock = rows if weights else 0  # the first weights are shifted in
+    free = 0  # when the second set is
+    for fold in range(folds):
+        if sums:
+            clock = max(clock, free - values)  # sums may go to the second set when it is empty
+        begin, clock = clock, clock + values
+        if weights and fold < folds - 1:
+            clock = max(clock, begin + rows)
+        free = clock + rows
+    return clock + rows + cols - 2  # the last values pass the array
 
 
 @pytest.mark.parametrize("pair", SIMULATED, ids=str)
@@ -46,11 +65,29 @@ def test_cycles_are_those_of_scale_sim(pair):
     assert cycles(Layer("convolution", *shape), rows, cols, dataflow) == simulated
 
 
+@given(
+    shape=st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(1, 12), st.sampled_from([1, 3])),
+    depthwise=st.booleans(),
+    rows=st.integers(1, 24),
+    cols=st.integers(1, 24),
+    dataflow=st.sampled_from(["weight", "output"]),
+)
+def test_overlapped_folds_are_those_of_an_array_with_two_sets(shape, depthwise, rows, cols, dataflow):
+    inputs, outputs, pixels, kernel = shape
+    layer = Layer(
+        "convolution", inputs, inputs if depthwise else outputs, pixels, kernel, 1, inputs if depthwise else 1
+    )
+    found = cycles(layer, rows, cols, dataflow, "overlapped")
+    assert found == streamed(layer, rows, cols, dataflow)
+    assert found <= cycles(layer, rows, cols, dataflow)
+
+
 def test_configurations_are_computed_together():
     layer = Layer("convolution", 112, 192, 7)
     rows, cols, dataflows = np.array([16, 24, 8]), np.array([96, 8, 32]), np.array(["weight", "output", "row"])
-    together = array_cycles(layer, {"rows": rows, "cols": cols, "dataflow": dataflows})
-    alone = [cycles(layer, *one)[0] for one in zip(rows, cols, dataflows, strict=True)]
+    folds = np.array(["overlapped", "separate", "separate"])
+    together = array_cycles(layer, {"rows": rows, "cols": cols, "dataflow": dataflows, "folds": folds})
+    alone = [cycles(layer, *one)[0] for one in zip(rows, cols, dataflows, folds, strict=True)]
     assert together.tolist() == alone
 
 
@@ -63,8 +100,11 @@ def test_configurations_are_computed_together():
     rows=sizes,
     cols=sizes,
     dataflow=st.sampled_from(["weight", "output", "row"]),
+    folds=st.sampled_from(["separate", "overlapped"]),
 )
-def test_no_multiplier_takes_two_products_a_cycle(inputs, outputs, pixels, kernel, depthwise, rows, cols, dataflow):
+def test_no_multiplier_takes_two_products_a_cycle(
+    inputs, outputs, pixels, kernel, depthwise, rows, cols, dataflow, folds
+):
     channels = {"inputs": inputs, "outputs": inputs, "groups": inputs} if depthwise else {"inputs": inputs}
     layer = Layer(**{"kind": "convolution", "outputs": outputs, "pixels": pixels, "kernel": kernel, **channels})
-    assert cycles(layer, rows, cols, dataflow)[0] >= layer.products / (rows * cols)
+    assert cycles(layer, rows, cols, dataflow, folds)[0] >= layer.products / (rows * cols)

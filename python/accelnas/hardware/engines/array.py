@@ -11,9 +11,16 @@ weights. What a dataflow lays out over rows and columns of the array is folded w
 Values enter skewed and leave through all rows and columns of the array, also those that a fold at an edge leaves
 unused, so every fold takes the same cycles: ``2 rows + cols + streamed - 2`` where weights are loaded first, row after
 row, and ``rows + cols + streamed - 2`` where sums stay: these leave while the next fold begins, and the last fold's are
-not waited for. Both are exactly the lengths of SCALE-Sim 3.0.0's traces; the formula that its authors published
-(Samajdar et al., ISPASS 2020) has ``2 rows`` where sums stay, too. Computing and moving overlap, so a layer takes the
-longer of both.
+not waited for. With folds that are
+
+- ``"separate"``, each begins when the one before has left. Both are then exactly the lengths of SCALE-Sim 3.0.0's
+  traces; the formula that its authors published (Samajdar et al., ISPASS 2020) has ``2 rows`` where sums stay, too;
+- ``"overlapped"``, the array has a second set of what stays, into which the next weights are shifted, or out of which
+  the last sums are, ``rows`` cycles long, while a fold streams: the TPU's weights are double-buffered, "to hide the 256
+  cycles it takes to shift a tile in" (Jouppi et al., ISCA 2017). Each fold but the first then adds ``max(streamed,
+  rows)``, also from one group to the next, and the array fills and drains once a layer.
+
+Rows of filters (``"row"``) have neither. Computing and moving overlap, so a layer takes the longer of both.
 """
 
 from __future__ import annotations
@@ -53,9 +60,11 @@ class _Product:
         return cls(layer.after**2, depth, layer.outputs // layer.groups, layer.groups)
 
 
-def _folded(over_rows: int, over_columns: int, fold: Any, rows: Any, cols: Any) -> Any:
-    """Cycles of all folds, from those of one; at the edges they take as many."""
-    return ceiling(over_rows, rows) * ceiling(over_columns, cols) * fold
+def _folded(product: _Product, over_rows: int, streamed: int, first: Any, c: Configurations) -> Any:
+    """Cycles of all folds, from those of the first; at the edges they take as many."""
+    folds = product.groups * ceiling(over_rows, c["rows"]) * ceiling(product.filters, c["cols"])
+    others = np.where(c["folds"] == "overlapped", np.maximum(streamed, c["rows"]), first)
+    return first + (folds - 1) * others
 
 
 def _row_stationary(layer: Layer, rows: Any, cols: Any) -> Any:
@@ -67,7 +76,7 @@ def _row_stationary(layer: Layer, rows: Any, cols: Any) -> Any:
 
 
 def array_cycles(layer: Layer, configurations: Configurations) -> Floats:
-    """Give the cycles of computing a layer, float64 (n,), on configurations with rows, cols and dataflow.
+    """Give the cycles of computing a layer, float64 (n,), on configurations with rows, cols, dataflow and folds.
 
     Layers without weights take a value a column and cycle.
 
@@ -75,17 +84,19 @@ def array_cycles(layer: Layer, configurations: Configurations) -> Floats:
     --------
     >>> from accelnas.networks import Layer
     >>> square = {"rows": np.array([32]), "cols": np.array([32]), "dataflow": np.array(["output"])}
-    >>> array_cycles(Layer("convolution", 64, 64, 8), square)  # two folds of pixels, two of filters, 64 deep
+    >>> layer = Layer("convolution", 64, 64, 8)  # two folds of pixels, two of filters, 64 deep
+    >>> array_cycles(layer, square | {"folds": np.array(["separate"])})
     array([504.])
+    >>> array_cycles(layer, square | {"folds": np.array(["overlapped"])})
+    array([318.])
     """
-    rows, cols = (np.asarray(configurations[name], np.int64) for name in ("rows", "cols"))
+    c = {**configurations} | {name: np.asarray(configurations[name], np.int64) for name in ("rows", "cols")}
+    rows, cols, dataflow = c["rows"], c["cols"], c["dataflow"]
     if layer.kind != "convolution":
         return np.asarray(ceiling(layer.reads, cols), np.float64)
-    product = _Product.of(layer)
-    dataflow = configurations["dataflow"]
-    skew = rows + cols - 2
-    weight = product.groups * _folded(product.depth, product.filters, rows + skew + product.pixels, rows, cols)
-    output = product.groups * _folded(product.pixels, product.filters, skew + product.depth, rows, cols)
+    product, skew = _Product.of(layer), rows + cols - 2
+    weight = _folded(product, product.depth, product.pixels, rows + skew + product.pixels, c)
+    output = _folded(product, product.pixels, product.depth, skew + product.depth, c)
     row = _row_stationary(layer, rows, cols)
     return np.asarray(np.select([dataflow == "weight", dataflow == "output"], [weight, output], row), np.float64)
 
@@ -136,6 +147,7 @@ ARRAY = Engine(
         "rows": int,
         "cols": int,
         "dataflow": ("weight", "output", "row"),
+        "folds": ("separate", "overlapped"),
         **dict.fromkeys(("weight_buffer", "input_buffer", "output_buffer", "bandwidth", "clock"), float),
         "bits": int,
     },
