@@ -81,6 +81,10 @@ def join(
         str | None,
         optional("--metrics", "-m", metavar="A,B", text="Metrics of the networks to take; all unless given."),
     ] = None,
+    precision: Annotated[
+        str | None,
+        optional("--precision", metavar="NAME", text="Bits of every block as variables, too: digits, or a TOML file."),
+    ] = None,
     benchmark: BenchmarkOption = None,
 ) -> None:
     """Write the benchmark of all pairs of a network and a configuration of an accelerator.
@@ -91,7 +95,7 @@ def join(
 
     bench = load_benchmark(benchmark)
     options: dict[str, Any] = {"metrics": [name.strip() for name in metrics.split(",")]} if metrics else {}
-    pairs = joined(bench, restricted(accelerator, fix), output, **options)
+    pairs = joined(bench, restricted(accelerator, fix), output, precision=precision, **options)
     console().print(
         f"{output}: {pairs.space.size:,} pairs of {bench.space.size:,} networks and "
         f"{pairs.space.size // bench.space.size:,} configurations; metrics {', '.join(pairs.metrics)}",

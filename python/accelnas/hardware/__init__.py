@@ -13,14 +13,18 @@ True
 
 from accelnas.hardware.accelerator import Accelerator, accelerators, load_accelerator
 from accelnas.hardware.joined import join
+from accelnas.hardware.precision import Precision, load_precision, precisions
 from accelnas.networks import Layer, NetworkLayers, network_layers
 
 __all__ = [
     "Accelerator",
     "Layer",
     "NetworkLayers",
+    "Precision",
     "accelerators",
     "join",
     "load_accelerator",
+    "load_precision",
     "network_layers",
+    "precisions",
 ]

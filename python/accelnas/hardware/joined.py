@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import math
+from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
@@ -18,6 +19,7 @@ from accelnas.fitting.entry import write_metric
 from accelnas.fitting.metric import MetricSpec
 from accelnas.hardware.accelerator import Accelerator, load_accelerator
 from accelnas.hardware.engines import ENGINES
+from accelnas.hardware.precision import Precision, load_precision
 from accelnas.networks import network_layers
 from accelnas.space.definition import defined, definition
 
@@ -45,6 +47,7 @@ def join(
     *,
     metrics: Sequence[str] | None = None,
     layers: NetworkLayers | None = None,
+    precision: Precision | str | PathLike[str] | None = None,
 ) -> Benchmark:
     """Give the benchmark of all pairs of a network and a configuration of an accelerator.
 
@@ -61,6 +64,10 @@ def join(
         known of their errors is not.
     layers : NetworkLayers, optional
         What the networks are made of, where `network_layers` does not know it.
+    precision : Precision, str or path, optional
+        Makes the bits of every block variables, too: one of `precisions` by name, a TOML file, or what `load_precision`
+        gives. The accelerator's multipliers are then of the most bits there are; fewer cost less energy and traffic, and
+        as many cycles. Layers outside blocks, which are the first and the last, have the most bits.
 
     Returns
     -------
@@ -71,7 +78,8 @@ def join(
     Raises
     ------
     ModelError
-        If layers are not known, there are too many configurations for tables, or names clash.
+        If layers are not known, there are too many configurations for tables, names clash, or the engine or the metrics
+        are not those that `precision` needs.
     FileError
         If `out` exists, or can't be written.
 
@@ -90,10 +98,13 @@ def join(
     ([89.38], ['1_0_1_0-1_1_0_0-size1600_alu8-bandwidth19.2_clock300'])
     """
     accelerator = accelerator if isinstance(accelerator, Accelerator) else load_accelerator(accelerator)
+    if precision is not None:
+        precision = precision if isinstance(precision, Precision) else load_precision(precision)
+        accelerator = _widest(accelerator, precision)
     taken = [name for name, metric in bench.metrics.items() if metric.exact] if metrics is None else list(metrics)
     surrogates = {name: bench._surrogate(name) for name in taken}
     layers = layers or network_layers(bench.space)
-    joint = joint_space(bench.space, accelerator)
+    joint = joint_space(bench.space, accelerator, precision)
     engine = ENGINES[accelerator.engine]
     costs = {**engine.layer_costs, **engine.own_costs}
     if clash := sorted(set(taken) & set(costs)):
@@ -105,8 +116,12 @@ def join(
     for name in taken:
         own = bench.metrics[name]
         spec = MetricSpec(name, own.unit, own.direction, own.link, own.noise, own.description, own.limit)
-        write_metric(folder, spec, surrogates[name].extended(joint._core), provenance)
-    for name, surrogate in cost_surrogates(joint, layers, accelerator).items():
+        surrogate = surrogates[name].extended(joint._core)
+        if precision is not None and name == precision.metric:
+            surrogate = _less(bench, joint, surrogate, precision)
+            spec = replace(spec, description=f"{own.description} Less what few bits lose: {precision.description}")
+        write_metric(folder, spec, surrogate, provenance)
+    for name, surrogate in cost_surrogates(joint, layers, accelerator, precision).items():
         cost = costs[name]
         spec = MetricSpec(name, cost.unit, cost.direction, cost.link, 0.0, cost.description)
         write_metric(folder, spec, surrogate, provenance)
@@ -125,20 +140,42 @@ def _new_folder(out: str | PathLike[str] | None) -> Path:
     return folder
 
 
-def joint_space(networks: Space, accelerator: Accelerator) -> Space:
+def _widest(accelerator: Accelerator, precision: Precision) -> Accelerator:
+    """Give the accelerator with multipliers of the most bits there are."""
+    if "bits" not in accelerator.parameters:
+        raise ModelError(f"{accelerator.name}: engine {accelerator.engine} has 8 bits; leave precision out")
+    return replace(accelerator, parameters={**accelerator.parameters, "bits": (precision.bits[-1],)})
+
+
+def _less(bench: Benchmark, joint: Space, surrogate: _core.Surrogate, precision: Precision) -> _core.Surrogate:
+    """Take what few bits lose from a metric of the networks."""
+    metric = bench.metrics[precision.metric]
+    if metric.link != "identity":
+        raise ModelError(
+            f"{metric.name} has the link {metric.link}, losses of bits add up on none; leave precision out"
+        )
+    sign = -1.0 if metric.direction == "maximise" else 1.0
+    first, losses = len(bench.space.variables), precision.of_blocks(bench.space)
+    cells = [[sign * loss for loss in row] for row in losses]
+    lost = _core.Surrogate.as_given(joint._core, 0.0, [[first + i] for i in range(len(losses))], cells)
+    return _core.Surrogate.combine(joint._core, [surrogate, lost], [1.0, 1.0], 0.0)
+
+
+def joint_space(networks: Space, accelerator: Accelerator, precision: Precision | None = None) -> Space:
     """Give the space of all pairs of a network and a configuration of an accelerator.
 
-    The blocks of the networks come first, as they are, then one or two of the accelerator's variables.
+    The blocks of the networks come first, as they are, then the bits of each if there is a choice, then one or two of the
+    accelerator's variables.
 
     Raises
     ------
     ModelError
         If there are too many configurations for tables, or a variable has a name that the networks' space has.
     """
-    variables = accelerator.variables
-    if clash := {v.name for v in networks.variables} & {v["name"] for v in variables}:
+    variables, bits = accelerator.variables, [] if precision is None else _bits(networks, precision)
+    if clash := {v.name for v in networks.variables} & {v["name"] for v in [*bits, *variables]}:
         raise ModelError(f"{networks.name} and {accelerator.name} both have a variable {clash.pop()!r}; rename one")
-    largest = max(block.size for block in networks.blocks)
+    largest = max(block.size for block in networks.blocks) * (1 if precision is None else len(precision.bits))
     sizes = [len(variable["choices"]) for variable in variables]
     if math.prod(sizes) * largest > _MOST:
         raise ModelError(
@@ -151,9 +188,17 @@ def joint_space(networks: Space, accelerator: Accelerator) -> Space:
         if table.pop(name, None):
             raise ModelError(f"{networks.name} lists single architectures, which no joint space can; use its product")
     table["name"] = f"{networks.name}-{accelerator.name}"
+    for variable in bits:
+        blocks[str(variable["name"])] = [variable]
     for number, part in enumerate(_parts(variables, sizes)):
         blocks[f"accelerator{number}"] = part
     return defined(**table, blocks=blocks)
+
+
+def _bits(networks: Space, precision: Precision) -> list[dict[str, object]]:
+    """Give the variables of the bits of every block, as `benchmark.toml` says variables."""
+    choices = list(precision.bits)
+    return [{"name": f"bits_{block.name}", "symbol": "bits", "choices": choices} for block in networks.blocks]
 
 
 def _parts(variables: list[dict[str, object]], sizes: list[int]) -> list[list[dict[str, object]]]:
@@ -169,20 +214,28 @@ def _parts(variables: list[dict[str, object]], sizes: list[int]) -> list[list[di
     return [variables[:cut], variables[cut:]]
 
 
-def cost_surrogates(joint: Space, layers: NetworkLayers, accelerator: Accelerator) -> dict[str, _core.Surrogate]:
+def cost_surrogates(
+    joint: Space, layers: NetworkLayers, accelerator: Accelerator, precision: Precision | None = None
+) -> dict[str, _core.Surrogate]:
     """Give the metrics of an accelerator's engine over a joint space, by name, on the scales of their links."""
-    engine, configurations = ENGINES[accelerator.engine], accelerator.configurations()
-    of_layer = {layer: engine.of_layer(layer, configurations, accelerator.constants) for layer in layers.distinct()}
-    own = engine.of_own(configurations, accelerator.constants)
-    behind = list(range(len(layers.states), len(joint.blocks)))
+    engine, configurations, blocks = ENGINES[accelerator.engine], accelerator.configurations(), len(layers.states)
     count = len(next(iter(configurations.values())))
+    # the same configurations at every choice of bits, the most of which come last
+    widths = [configurations]
+    if precision is not None:
+        widths = [{**configurations, "bits": np.full(count, bits)} for bits in precision.bits]
+    of_layer = [
+        {layer: engine.of_layer(layer, width, accelerator.constants) for layer in layers.distinct()} for width in widths
+    ]
+    own = engine.of_own(configurations, accelerator.constants)
+    behind = list(range(blocks if precision is None else 2 * blocks, len(joint.blocks)))
     found = {}
     for name in engine.layer_costs:
-        costs = {layer: values[name] for layer, values in of_layer.items()}
-        sets, cells = [behind], [_summed(layers.fixed, costs, count)]
+        costs = [{layer: values[name] for layer, values in width.items()} for width in of_layer]
+        sets, cells = [behind], [_summed(layers.fixed, costs[-1], count)]
         for block, states in enumerate(layers.states):
-            sets.append([block, *behind])
-            cells.append(np.concatenate([_summed(state, costs, count) for state in states]))
+            sets.append([block, *([] if precision is None else [blocks + block]), *behind])
+            cells.append(np.concatenate([_summed(state, width, count) for state in states for width in costs]))
         found[name] = _tables(joint, sets, cells)
     return found | {name: _tables(joint, [behind], [own[name]]) for name in engine.own_costs}
 

@@ -132,7 +132,8 @@ def _of_layer(layer: Layer, c: Configurations, k: Constants) -> dict[str, Floats
     for part, buffer in zip(_buffer_bytes(layer, c), ("weight_buffer", "input_buffer", "output_buffer"), strict=True):
         energy = energy + part / _WORD * interpolated(k["sram_energy"], c[buffer])
     energy = energy + external * k["dram_energy"]
-    return {"latency": latency, "energy": energy * _PICO, "traffic": external / 1e6}
+    weights, _, _ = moved(layer, c["bits"])
+    return {"latency": latency, "energy": energy * _PICO, "traffic": external / 1e6, "weight_size": weights / 1e6}
 
 
 def _of_own(c: Configurations, k: Constants) -> dict[str, Floats]:
@@ -157,6 +158,7 @@ ARRAY = Engine(
         "latency": Cost("ms", "minimise", "Time of one image, layer after layer."),
         "energy": Cost("mJ", "minimise", "Energy of one image: multipliers, buffers, external memory."),
         "traffic": Cost("MB", "minimise", "Bytes from and to external memory for one image."),
+        "weight_size": Cost("MB", "minimise", "Bytes of all weights."),
     },
     own_costs={
         "area": Cost("mm2", "minimise", "Silicon of multipliers and buffers."),

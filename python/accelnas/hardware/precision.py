@@ -1,0 +1,117 @@
+"""Bits of weights and activations, block by block of a network, and what few bits lose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from accelnas.arguments import check_number, check_whole
+from accelnas.errors import ModelError
+from accelnas.files import parse_toml, read_text
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from accelnas.space import Space
+
+__all__ = ["Precision", "load_precision", "precisions"]
+
+_FOLDER = Path(__file__).parents[1] / "data" / "precision"
+_KEYS = ("name", "description", "metric", "bits", "loss")
+
+
+@dataclass(frozen=True)
+class Precision:
+    """What a block's bits choose among, and what each choice loses of a metric.
+
+    Attributes
+    ----------
+    name, description : str
+        What it is called, and where the losses are from.
+    metric : str
+        The metric that few bits make worse.
+    bits : tuple of int
+        Choices of a block, for its weights and activations; ascending.
+    loss : tuple of tuple of float
+        What each choice loses of the metric, in its unit: a row a block of the network, or one for all blocks. Losses of
+        blocks add up.
+
+    Examples
+    --------
+    >>> digits = load_precision("digits")
+    >>> digits.bits, digits.metric
+    ((4, 8, 16), 'accuracy')
+    """
+
+    name: str
+    description: str
+    metric: str
+    bits: tuple[int, ...]
+    loss: tuple[tuple[float, ...], ...]
+
+    def __post_init__(self) -> None:
+        """Refuse choices that are none, and losses that do not fit them."""
+        for bits in self.bits:
+            check_whole(f"{self.name}: one of bits", bits, 1, 32, ModelError)
+        if not self.bits or list(self.bits) != sorted(set(self.bits)):
+            raise ModelError(f"{self.name}: bits are {list(self.bits)}; give one or several, ascending")
+        if not self.loss:
+            raise ModelError(f"{self.name}: loss has no row; give one for all blocks, or one a block")
+        for row in self.loss:
+            if len(row) != len(self.bits):
+                raise ModelError(f"{self.name}: loss {list(row)} is not of bits {list(self.bits)}; give one a choice")
+            for loss in row:
+                check_number(f"{self.name}: a loss", loss, error=ModelError)
+
+    def of_blocks(self, networks: Space) -> list[tuple[float, ...]]:
+        """Give the losses of every block of a space; ModelError if there are as many rows as neither one nor blocks."""
+        blocks = len(networks.blocks)
+        if len(self.loss) not in (1, blocks):
+            raise ModelError(
+                f"{self.name} has losses of {len(self.loss)} blocks, {networks.name} has {blocks}; give one row for all, "
+                "or one a block"
+            )
+        return list(self.loss) * (blocks // len(self.loss))
+
+
+def precisions() -> tuple[str, ...]:
+    """Give the names of the losses that come with the package.
+
+    Examples
+    --------
+    >>> precisions()
+    ('digits',)
+    """
+    return tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
+
+
+def load_precision(path: str | PathLike[str]) -> Precision:
+    """Read bits and losses: one of `precisions` by name, or a TOML file (docs/guides/codesign.md describes it).
+
+    Raises
+    ------
+    FileError
+        If there is no such file.
+    ModelError
+        If it does not hold together; the message says what to mend.
+    """
+    file = _FOLDER / f"{path}.toml" if str(path) in precisions() else Path(path)
+    if not file.exists() and file.name == str(path) and not file.suffix:
+        raise ModelError(f"there is no precision {str(path)!r}; choose {', '.join(precisions())}, or name a file")
+    try:
+        return _precision(parse_toml(read_text(file, ModelError), str(file), ModelError), file.stem)
+    except ModelError as error:
+        raise ModelError(f"{file}: {error}") from None
+
+
+def _precision(table: dict[str, Any], name: str) -> Precision:
+    """Give what a file's table says."""
+    if unknown := [key for key in table if key not in _KEYS]:
+        raise ModelError(f"there is no key {unknown[0]!r}; use {', '.join(_KEYS)}")
+    bits, loss = table.get("bits"), table.get("loss")
+    if not isinstance(bits, list) or not isinstance(loss, list):
+        raise ModelError(f"bits are {bits!r} and loss is {loss!r}; give a list of each")
+    rows = loss if all(isinstance(row, list) for row in loss) else [loss]
+    texts = (str(table.get(key, default)) for key, default in zip(_KEYS[:3], (name, "", "accuracy"), strict=True))
+    return Precision(*texts, tuple(bits), tuple(tuple(row) for row in rows))
