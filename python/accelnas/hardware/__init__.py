@@ -12,7 +12,7 @@ True
 """
 
 from accelnas.hardware.accelerator import Accelerator, accelerators, load_accelerator
-from accelnas.hardware.joined import join
+from accelnas.hardware.joined import join, with_ratios
 from accelnas.networks import Layer, NetworkLayers, network_layers
 
 __all__ = [
@@ -23,4 +23,5 @@ __all__ = [
     "join",
     "load_accelerator",
     "network_layers",
+    "with_ratios",
 ]
