@@ -6,6 +6,7 @@ import contextlib
 import importlib.metadata
 import json
 import logging
+import math
 import sys
 import tempfile
 from pathlib import Path
@@ -15,18 +16,30 @@ SUM = 32  # bits of a partial sum
 WORD = 64  # bits of an access whose energy is known
 
 
-def memory(operands: list[str], bits: int, energy: float, width: int, served: list[str]) -> dict[str, Any]:
+RELEVANT = {"I2": ("G", "K", "C", "FY", "FX"), "I1": ("G", "C", "OY", "OX", "FY", "FX"), "O": ("G", "K", "OY", "OX")}
+
+
+def wide(p: dict[str, Any], operand: str) -> int:
+    """Give the bits of an operand that the array takes in a cycle: less would make ZigZag lay out less."""
+    loops = dict(entry.split(", ") for side in p["unrolled"].values() for entry in side)
+    values = math.prod(int(size) for loop, size in loops.items() if loop in RELEVANT[operand])
+    return max(WORD, values * (SUM if operand == "O" else p["bits"]))
+
+
+def memory(
+    operands: list[str], bits: int, energy: float, width: int, served: list[str], most: int = WORD
+) -> dict[str, Any]:
     """Give a memory as ZigZag's files have it, with a port of its own for each operand and direction."""
     ports = [
         {
-            "name": f"{kind[0]}_port_{number}", "type": kind, "bandwidth_min": width, "bandwidth_max": WORD,
+            "name": f"{kind[0]}_port_{number}", "type": kind, "bandwidth_min": width, "bandwidth_max": most,
             "allocation": [f"{operand}, {way}" for way in (low, high)[: 2 if operand == "O" else 1]],
         }
         for number, (operand, (kind, low, high)) in enumerate(
             [(operand, way) for operand in operands for way in (("read", "tl", "th"), ("write", "fh", "fl"))]
         )
     ]  # fmt: skip
-    cost = {"r_cost": energy, "w_cost": energy, "area": 0, "latency": 1}
+    cost = {"r_cost": energy * most / WORD, "w_cost": energy * most / WORD, "area": 0, "latency": 1}
     return {"size": bits, **cost, "operands": operands, "ports": ports, "served_dimensions": served}
 
 
@@ -38,7 +51,7 @@ def accelerator(p: dict[str, Any]) -> dict[str, Any]:
         for operand, words in p["registers"].items()
     }
     for operand, name in (("I2", "weight"), ("I1", "input"), ("O", "output")):
-        memories[name] = memory([operand], p[f"{name}_buffer"] * 8192, p["sram"][name], bits, both)
+        memories[name] = memory([operand], p[f"{name}_buffer"] * 8192, p["sram"][name], bits, both, wide(p, operand))
     memories["external"] = memory(["I1", "I2", "O"], 10**12, p["dram"] * WORD // 8, bits, both)
     array = {"unit_energy": p["mac"], "unit_area": 1, "dimensions": both, "sizes": p["sizes"]}
     return {"name": "array", "memories": memories, "operational_array": array}
