@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from accelnas.networks import Layer
 
-__all__ = ["array_pairs", "simulated", "study_array"]
+__all__ = ["KINDS", "array_pairs", "kind_of", "simulated", "study_array"]
 
 PAIRS = 50
 SIDES = (8, 12, 16, 24, 32, 48, 64, 96, 128)
@@ -68,7 +68,8 @@ print(json.dumps({"version": importlib.metadata.version("scalesim"), "cycles": c
 """
 
 
-def _kind(layer: Layer) -> str:
+def kind_of(layer: Layer) -> str:
+    """Give the kind of a convolution, one of `KINDS`."""
     if layer.groups > 1:
         return "depthwise"
     if layer.kernel > 1:
@@ -88,7 +89,7 @@ def array_pairs(count: int, seed: int) -> list[tuple[Layer, dict[str, Any]]]:
     layers = [layer for layer in network_layers(accelnas.load().space).distinct() if layer.kind == "convolution"]
     chance, drawn = np.random.default_rng(seed), dict[str, tuple["Layer", dict[str, Any]]]()
     for kind in KINDS:
-        own = [layer for layer in layers if _kind(layer) == kind]
+        own = [layer for layer in layers if kind_of(layer) == kind]
         for dataflow in DATAFLOWS:
             before = len(drawn)
             for _ in range(20 * count):
@@ -157,7 +158,7 @@ def study_array(python: str, *, pairs: int = PAIRS, seed: int = 0) -> Reproducti
     lines = [
         {
             "dataflow": configuration["dataflow"],
-            "layers": _kind(layer),
+            "layers": kind_of(layer),
             **{name: getattr(layer, name) for name in ("inputs", "outputs", "pixels", "kernel", "stride", "groups")},
             "rows": configuration["rows"],
             "cols": configuration["cols"],

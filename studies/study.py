@@ -23,6 +23,8 @@ EPILOG = """Examples:
 
   accelnas study array scalesim/bin/python -o studied
 
+  accelnas study energy zigzag/bin/python -o studied
+
   accelnas study codesign -o studied
 
   accelnas study noise --constraint 'latency_zcu102 <= 5' --factors 1,4 --runs 200 -o studied
@@ -147,6 +149,19 @@ def array(
     from studies.array_oracle import study_array
 
     _write(study_array(python, pairs=pairs, seed=seed), output)
+
+
+@app.command()
+def energy(
+    output: OutputOption,
+    python: Annotated[str, typer.Argument(metavar="PYTHON", help="Of an environment with ZigZag (zigzag-dse, six).")],
+    pairs: Annotated[int, typer.Option("--pairs", min=2, help="Of each dataflow and kind of layers.")] = 26,
+    seed: SeedOption = 0,
+) -> None:
+    """Compare the closed form of an array's energy with ZigZag, layer by layer."""
+    from studies.energy_oracle import study_energy
+
+    _write(study_energy(python, pairs=pairs, seed=seed), output)
 
 
 @app.command()

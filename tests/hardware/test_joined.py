@@ -43,6 +43,40 @@ def test_costs_are_sums_over_the_layers_of_each_network(networks, accelerator, t
             assert values[name][row] == pytest.approx(float(of_one[0]), rel=1e-12)
 
 
+@pytest.mark.parametrize("accelerator", SMALL)
+def test_ratios_are_those_of_their_parts_and_the_best_is_on_their_front(accelerator, tmp_path):
+    some = SMALL[accelerator] | ({} if accelerator == "dpu" else {"dataflow": "weight", "bandwidth": 1})
+    some = some | ({"bandwidth": [34, 900]} if accelerator == "tpu" else {})
+    family = hardware.load_accelerator(accelerator).restricted(some)
+    pairs = hardware.join(accelnas.load("nasbench-macro"), family, tmp_path / "pairs")
+    rows = pairs.space.range(0, pairs.space.size)
+    values = pairs.predict(rows, dtype="float64")
+    product = values["energy"] * values["latency"]
+    np.testing.assert_array_equal(values["energy_delay_product"], product)
+    np.testing.assert_array_equal(values["power"], values["energy"] / values["latency"])
+    configurations, numbers = family.configurations(), family.space.index(rows[:, -len(family.space.variables) :])
+    units = configurations["rows"] * configurations["cols"] if accelerator != "dpu" else configurations["size"] / 2
+    cycles = values["latency"] * 1e3 * configurations["clock"][numbers.astype(int)]
+    if accelerator == "dpu":
+        cycles = 1e6 * configurations["clock"][numbers.astype(int)] / values["throughput"]
+        units = units * configurations["cores"]
+    expected = values["macs"] * 1e6 / (cycles * units[numbers.astype(int)])
+    np.testing.assert_allclose(values["utilisation"], expected, rtol=1e-12)
+    assert 0 < expected.min() < expected.max() <= 1
+
+    bound = float(np.quantile(values["accuracy"], 0.9))
+    front = pairs.pareto_front(["energy", "latency"], subject_to=f"accuracy >= {bound!r}")
+    found = pairs.predict(front.architectures, "energy_delay_product", dtype="float64")
+    assert found.min() == product[values["accuracy"] >= bound].min()
+    with pytest.raises(MetricError, match=r"use the metrics that it names \(.* front: Benchmark\.pareto_front"):
+        pairs.best("energy_delay_product")
+    again = accelnas.load(tmp_path / "pairs")
+    assert "power" not in again.metrics
+    assert hardware.with_ratios(again).metrics == pairs.metrics
+    with pytest.raises(ModelError, match="is of no accelerator; give a benchmark that join made"):
+        hardware.with_ratios(accelnas.load())
+
+
 def test_parameters_and_operations_are_those_that_are_published():
     for name in ("nasbench201", "nasbench-macro"):
         bench = accelnas.load(name)

@@ -8,9 +8,11 @@ import pytest
 import accelnas
 from accelnas.errors import MetricError, SearchError
 from accelnas.exact.constraints import parse_constraints
+from accelnas.hardware import load_accelerator
+from accelnas.hardware.engines import ENGINES
 from command_line import failure, run
 from small_samples import random_benchmark, space_of
-from studies import array_oracle, deviations, device_estimators, proxy_ranks, search_noise
+from studies import array_oracle, deviations, device_estimators, energy_oracle, proxy_ranks, search_noise
 from studies.deviations import drawn_deviation, estimate_deviations
 from studies.device_estimators import Outcome, outcomes
 from studies.fig3 import kendall
@@ -123,8 +125,8 @@ def test_a_metric_that_nothing_was_measured_of_is_refused():
 
 def test_cycles_are_compared_by_dataflow_and_kind_of_layers(monkeypatch):
     closed = [
-        array_oracle.array_cycles(layer, {name: np.array([x]) for name, x in configuration.items()})[0]
-        for layer, configuration in array_oracle.array_pairs(2, seed=0)
+        array_oracle.array_cycles(layer, {n: np.array([x]) for n, x in (c | {"folds": "separate"}).items()})[0]
+        for layer, c in array_oracle.array_pairs(2, seed=0)
     ]
     halved = [2 * int(closed[0]), *map(int, closed[1:])]
     monkeypatch.setattr(array_oracle, "simulated", lambda *_: (halved, "3"))
@@ -134,7 +136,29 @@ def test_cycles_are_compared_by_dataflow_and_kind_of_layers(monkeypatch):
     assert len(found) == 11
 
 
+def test_energies_are_compared_by_dataflow_and_kind_of_layers(monkeypatch):
+    constants = load_accelerator("eyeriss").constants
+
+    def evaluated(problems, _python):
+        """Give half of the closed form's energies in memories, and nothing for the first pair."""
+        found = []
+        for problem, (layer, c) in zip(problems, energy_oracle.energy_pairs(3, seed=0), strict=True):
+            columns = {n: np.array([x]) for n, x in (c | {"folds": "separate", "bandwidth": 2, "clock": 9}).items()}
+            macs = layer.products * problem["mac"]
+            energy = ENGINES["array"].of_layer(layer, columns, constants)["energy"][0] * 1e9
+            found.append([macs, (energy - macs) / 2])
+        return [None, *found[1:]], "3"
+
+    monkeypatch.setattr(energy_oracle, "evaluated", evaluated)
+    summary, pairs = energy_oracle.study_energy("python", pairs=3).tables
+    assert summary.frame["pairs"].to_list()[:4] == [35, 11, 12, 12]
+    assert pairs.frame["memories"].to_numpy() == pytest.approx(2)
+    assert (pairs.frame["ratio"] < 2).all()
+    assert (pairs.frame["ratio"] > 1).all()
+
+
 def test_a_python_without_the_simulator_is_named(tmp_path):
+    assert "does not run ZigZag: ModuleNotFoundError" in failure("study", "energy", sys.executable, "-o", tmp_path)
     assert "does not run SCALE-Sim: ModuleNotFoundError" in failure("study", "array", sys.executable, "-o", tmp_path)
     assert "nowhere does not start: No such file" in failure("study", "array", tmp_path / "nowhere", "-o", tmp_path)
 

@@ -84,8 +84,9 @@ def require_tables(metrics: Mapping[str, Metric], name: str) -> str:
     if not metrics[known_metric(metrics, name)].exact:
         raise MetricError(
             f"{name} = {metrics[name].expression} is evaluated on predictions and has no tables, so nothing exact is "
-            "known of the whole space; use the metrics that it names, or estimate a count, a rank or a distribution "
-            "by a sample (Benchmark.estimate, --samples)"
+            "known of the whole space; use the metrics that it names (what each of them makes better is best on their "
+            "front: Benchmark.pareto_front), or estimate a count, a rank or a distribution by a sample "
+            "(Benchmark.estimate, --samples)"
         )
     return name
 

@@ -12,7 +12,7 @@ True
 """
 
 from accelnas.hardware.accelerator import Accelerator, accelerators, load_accelerator
-from accelnas.hardware.joined import join
+from accelnas.hardware.joined import join, with_ratios
 from accelnas.hardware.precision import Precision, load_precision, precisions
 from accelnas.networks import Layer, NetworkLayers, network_layers
 
@@ -27,4 +27,5 @@ __all__ = [
     "load_precision",
     "network_layers",
     "precisions",
+    "with_ratios",
 ]

@@ -20,6 +20,7 @@ from accelnas.fitting.metric import MetricSpec
 from accelnas.hardware.accelerator import Accelerator, load_accelerator
 from accelnas.hardware.engines import ENGINES
 from accelnas.hardware.precision import Precision, load_precision
+from accelnas.models.expressions import metric_names, parse
 from accelnas.networks import network_layers
 from accelnas.space.definition import defined, definition
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["cost_surrogates", "join", "joint_space"]
+__all__ = ["cost_surrogates", "join", "joint_space", "with_ratios"]
 
 _MOST = 1 << 16  # cells of a table
 
@@ -73,7 +74,9 @@ def join(
     -------
     Benchmark
         Metrics of the networks, and those of the accelerator's engine: what a network costs is a sum over its layers,
-        hence exact tables over blocks and configurations.
+        hence exact tables over blocks and configurations. The energy-delay product, the power and, with the networks'
+        ``macs`` in millions, the utilisation are computed from these; a benchmark that is opened from its folder has
+        not got them, see `with_ratios`.
 
     Raises
     ------
@@ -125,7 +128,39 @@ def join(
         cost = costs[name]
         spec = MetricSpec(name, cost.unit, cost.direction, cost.link, 0.0, cost.description)
         write_metric(folder, spec, surrogate, provenance)
-    return load(folder)
+    return with_ratios(load(folder))
+
+
+def with_ratios(pairs: Benchmark) -> Benchmark:
+    """Give a joined benchmark with the metrics that its engine computes from others.
+
+    They are predicted and queried by name, but are no sums over layers, so no question about all pairs is answered of
+    them. The least product of metrics, or the largest ratio, is among the points of their front, which is proven.
+
+    Raises
+    ------
+    ModelError
+        If it is not what `join` makes.
+
+    Examples
+    --------
+    >>> import accelnas
+    >>> pairs = join(accelnas.load("nasbench-macro"), load_accelerator("dpu").restricted({"cores": 1}))
+    >>> best = pairs.pareto_front(["energy", "latency"], subject_to="accuracy >= 92")
+    >>> products = pairs.predict(best.architectures, "energy_delay_product", dtype="float64")
+    >>> float(products.min().round(3)), pairs.space.format(best.architectures[[products.argmin()]])
+    (0.07, ['1_1_2_1-1_2_0_0-size4096_alu8-bandwidth19.2_clock300'])
+    """
+    engine = pairs.provenance("latency").get("engine") if "latency" in pairs.metrics else None
+    if engine not in ENGINES:
+        raise ModelError(f"{pairs.name} is of no accelerator; give a benchmark that join made")
+    for name, ratio in ENGINES[engine].ratios.items():
+        known = {metric for metric in pairs.metrics if metric != "macs" or pairs.metrics[metric].unit == "M"}
+        if name not in pairs.metrics and known.issuperset(metric_names(parse(ratio.expression))):
+            pairs = pairs.derive(
+                name, ratio.expression, unit=ratio.unit, direction=ratio.direction, description=ratio.description
+            )
+    return pairs
 
 
 def _new_folder(out: str | PathLike[str] | None) -> Path:

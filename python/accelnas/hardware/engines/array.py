@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accelnas.hardware.engines.base import Cost, Engine, ceiling, interpolated
+from accelnas.hardware.engines.base import RATIOS, Cost, Engine, Ratio, ceiling, interpolated
 from accelnas.hardware.engines.traffic import external_bytes, moved
 
 if TYPE_CHECKING:
@@ -163,6 +163,15 @@ ARRAY = Engine(
     own_costs={
         "area": Cost("mm2", "minimise", "Silicon of multipliers and buffers."),
         "peak": Cost("TOPS", "maximise", "Operations a second, two a multiply-accumulate."),
+    },
+    ratios={
+        **RATIOS,
+        "utilisation": Ratio(
+            "1",
+            "maximise",
+            "Multiply-accumulates of the network, by those that all units would do in its latency.",
+            expression="2e-3 * macs / (latency * peak)",
+        ),
     },
     of_layer=_of_layer,
     of_own=_of_own,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Configurations = Mapping[str, NDArray[Any]]
     Constants = Mapping[str, Any]
 
-__all__ = ["Cost", "Engine", "ceiling", "interpolated"]
+__all__ = ["RATIOS", "Cost", "Engine", "Ratio", "ceiling", "interpolated"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,22 @@ class Cost:
 
 
 @dataclass(frozen=True)
+class Ratio(Cost):
+    """A metric that is no sum over layers: an expression of a benchmark's metrics, of its networks' MACs among them."""
+
+    expression: str = ""
+
+
+RATIOS = {
+    "energy_delay_product": Ratio(
+        "mJ ms", "minimise", "Energy of one image times its latency.", expression="energy * latency"
+    ),
+    "power": Ratio("W", "minimise", "Energy of one image by its latency.", expression="energy / latency"),
+}
+"""Those of all engines."""
+
+
+@dataclass(frozen=True)
 class Engine:
     """A kind of accelerators.
 
@@ -53,6 +69,8 @@ class Engine:
         Metrics that are sums over the layers of a network.
     own_costs : mapping of str to Cost
         Metrics of the accelerator alone.
+    ratios : mapping of str to Ratio
+        Metrics that are computed from predictions of others.
     of_layer : callable
         From a layer, configurations (arrays (n,) by parameter) and constants, each of `layer_costs`, float64 (n,).
     of_own : callable
@@ -63,6 +81,7 @@ class Engine:
     constants: Mapping[str, str]
     layer_costs: Mapping[str, Cost]
     own_costs: Mapping[str, Cost]
+    ratios: Mapping[str, Ratio]
     of_layer: Callable[[Layer, Configurations, Constants], dict[str, Floats]]
     of_own: Callable[[Configurations, Constants], dict[str, Floats]]
 

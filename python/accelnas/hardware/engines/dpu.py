@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accelnas.hardware.engines.base import Cost, Engine, ceiling, interpolated
+from accelnas.hardware.engines.base import RATIOS, Cost, Engine, Ratio, ceiling, interpolated
 from accelnas.hardware.engines.traffic import external_bytes
 
 if TYPE_CHECKING:
@@ -98,6 +98,15 @@ DPU = Engine(
         "block_rams": Cost("", "minimise", "Block RAMs of 36 Kbit."),
         "dsp_slices": Cost("", "minimise", "DSP slices."),
         "peak": Cost("TOPS", "maximise", "Operations a second, two a multiply-accumulate."),
+    },
+    ratios={
+        **RATIOS,
+        "utilisation": Ratio(
+            "1",
+            "maximise",
+            "Multiply-accumulates of all cores, by those that they could do.",
+            expression="2e-6 * macs * throughput / peak",
+        ),
     },
     of_layer=_of_layer,
     of_own=_of_own,
