@@ -170,6 +170,7 @@ def test_a_list_of_architectures_is_trained(lab, tmp_path):
     [
         (("--timeout", "soon"), "'soon' is no duration; write 90, 30m, 6h or 2d"),
         (("--seeds", "0,a"), "'0,a' are no integers; write 0 or 0,1,2"),
+        (("--also", "int8,int4"), "--also: 'int4' is none of int8"),
     ],
 )
 def test_wrong_values_are_usage_errors(lab, tmp_path, arguments, message):
