@@ -33,6 +33,7 @@ COMMANDS = {
     "transfer": ("transfer", "A new device from few measurements: choose, fit, evaluate."),
     "estimate": ("estimate", "Build estimators of cost, and compare their errors and costs."),
     "profile-blocks": ("estimate", "Measure every block of a network in each of its states, apart."),
+    "precision": ("precision", "What few bits cost: the loss of top-1 by bits and by block."),
     "zero-cost": ("zero_cost", "Score networks that were not trained, and judge the scores."),
     "lstm-reinforce": ("lstm_reinforce", "Run REINFORCE with the LSTM controller of the Accel-NASBench paper."),
 }
