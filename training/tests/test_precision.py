@@ -175,7 +175,6 @@ def test_the_command_trains_and_reports(tmp_path, monkeypatch):
         "2",
         "--workers",
         "0",
-        "--output",
     ]
     for _ in range(2):  # the second time nothing is trained
         result = CliRunner().invoke(app, [*words, "--output", str(tmp_path / "out")])

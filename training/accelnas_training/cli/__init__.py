@@ -27,7 +27,7 @@ COMMANDS = {
     "proxy": ("proxy", "Find a cheap training scheme that ranks as an expensive one does, validate it."),
     "collect": ("collect", "Train architectures of a search space and keep their accuracies, whatever dies meanwhile."),
     "search": ("search", "Search by real training, with any algorithm, through a store."),
-    "store": ("store", "Look at a store, check it, let failed jobs be tried again."),
+    "store": ("store", "Look at a store, check it, compare its values, let failed jobs be tried again."),
     "export": ("export", "Write a store's results as a table."),
     "measure": ("measure", "Measure latency, throughput, memory and energy, on any device."),
     "transfer": ("transfer", "A new device from few measurements: choose, fit, evaluate."),

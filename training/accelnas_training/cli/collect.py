@@ -26,7 +26,7 @@ EPILOG = """Examples:
 
   accelnas-training collect digits.db --images digits --scheme quick.toml --number 100 --validate-every 1
 
-  accelnas-training collect digits.db --images digits --scheme quick.toml --number 100 --also int8
+  accelnas-training collect digits.db --images digits --scheme quick.toml --number 100 --also int8,corrupted
 
   accelnas-training collect imagenet.db --images cache:/data/imagenet-256 --scheme p_star --number 5000 --seeds 0
   --workers 16 --gpus-each 1 --cpus-each 8 --loaders 7 --address auto --work-folder /shared/work --timeout 6h
@@ -69,7 +69,8 @@ def collect(
         typer.Option(
             "--also",
             metavar="A,B,…",
-            help="More of each network: int8, its top-1 in 8 bits (accuracy_int8).",
+            help="More of each network, as accuracy_int8 and accuracy_corrupted: int8, its top-1 in 8 bits; corrupted, "
+            "its top-1 of corrupted images.",
             show_default="nothing",
         ),
     ] = None,

@@ -17,7 +17,7 @@ from accelnas_training.collect.store import Store
 from accelnas_training.collect.work import NetworkWork, WorkDescription
 from accelnas_training.schemes import Scheme
 
-Also: TypeAlias = Literal["int8"]
+Also: TypeAlias = Literal["int8", "corrupted"]
 """What else `collect` may ask of a trained network."""
 
 ALSO: tuple[Also, ...] = get_args(Also)
@@ -109,7 +109,8 @@ def training_work(
     ``images_per_second``, and ``energy`` (J) where it is measured. With `validate_every`, networks are validated after
     every so many epochs, too, and what was known then is kept as ``accuracy@4``, ``accuracy_top5@4``, ``train_time@4``
     and ``energy@4``, and so on. `also` asks for more of each trained network: ``int8``, its top-1 (%) after
-    quantisation (`accelnas_training.accuracy.int8_accuracy`), as ``accuracy_int8``.
+    quantisation (`accelnas_training.accuracy.int8_accuracy`), as ``accuracy_int8``; ``corrupted``, the mean of its
+    top-1 over corruptions of severity 3 (`accelnas_training.accuracy.corrupted_accuracy`), as ``accuracy_corrupted``.
     """
     arguments = {
         "family": fitted(family, images).to_dict(),
@@ -230,9 +231,11 @@ class TrainingWork(NetworkWork):
 
 def _accuracy(name: Also, network: nn.Module, images: Images, scheme: Scheme) -> float:
     """Give one more top-1 of a trained network, %."""
-    from accelnas_training import accuracy
+    from accelnas_training.accuracy import corrupted_accuracy, int8_accuracy
 
-    return {"int8": accuracy.int8_accuracy}[name](network, images, scheme)
+    if name == "int8":
+        return int8_accuracy(network, images, scheme)
+    return float(np.mean(list(corrupted_accuracy(network, images, scheme).values())))
 
 
 def _learnt(known: TrainingResult | Validation) -> dict[str, float]:
