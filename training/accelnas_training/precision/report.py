@@ -40,16 +40,16 @@ def precision_toml(found: Losses, networks: str) -> str:
         f"bits = [{', '.join(map(str, found.bits))}]",
         "",
         "[loss] # of each part, by bits",
-        *(f"{part} = [{_row(found, part, '.3f')}]" for part in found.parts),
+        *(f"{part} = [{_row(found, part)}]" for part in found.parts),
         "",
         "[whole] # the whole network with the same bits: not the sum of its parts",
-        f"loss = [{_row(found, WHOLE, '.3f')}]",
+        f"loss = [{_row(found, WHOLE)}]",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _row(found: Losses, part: str, form: str) -> str:
-    return ", ".join(f"{found.means[part, bits].value + 0.0:{form}}" for bits in found.bits)
+def _row(found: Losses, part: str) -> str:
+    return ", ".join(_fixed(found.means[part, bits].value, 3) for bits in found.bits)
 
 
 def _text(found: Losses, made_by: str, networks: str) -> str:
@@ -71,7 +71,7 @@ def _text(found: Losses, made_by: str, networks: str) -> str:
         )
     rows = [[part, *(_said(found.means[part, bits]) for bits in found.bits)] for part in (*found.parts, WHOLE)]
     added = (sum(found.means[part, bits].value for part in found.parts) for bits in found.bits)
-    rows.insert(-1, ["sum of the parts", *(f"{each:.2f}" for each in added)])
+    rows.insert(-1, ["sum of the parts", *(_fixed(each) for each in added)])
     table = markdown(["part", *(f"{bits} bits" for bits in found.bits)], rows)
     return joined(
         "# Few bits",
@@ -109,7 +109,13 @@ def _additive(found: Losses) -> list[str]:
 
 
 def _said(mean: Mean) -> str:
-    return f"{mean.value:.2f} ({mean.interval.low:.2f} to {mean.interval.high:.2f})"
+    low, high = (_fixed(end) for end in mean.interval)
+    return f"{_fixed(mean.value)} ({low} to {high})"
+
+
+def _fixed(value: float, digits: int = 2) -> str:
+    """Format with some digits after the point, and -0 as 0."""
+    return f"{round(value, digits) + 0.0:.{digits}f}"
 
 
 def _draw(path: Path, found: Losses) -> None:

@@ -75,6 +75,6 @@ def study_precision(
         found = losses(settings, family.space, [job for job, _ in known], [each for _, each in known])
         export(store, folder / "precision.parquet", settings.digest)
     options = family.options
-    networks = f"{family.space.name} of width {options.width:g} on {images.name} ({settings.scheme.name})"
+    networks = f"space {family.space.name}, width {options.width:g}, trained on {images.name} by {settings.scheme.name}"
     write_report(folder, found, made_by, networks)
     return found
