@@ -89,8 +89,8 @@ def test_more_severe_is_further_away(pixels):
 
 def test_collected_as_the_mean_over_corruptions(tmp_path):
     write_lab(tmp_path)
-    family, images = load_family(tmp_path / "family.toml"), open_images("digits:0.2")
-    scheme = load_scheme(tmp_path / "quick.toml").changed(epochs=4)
+    family, images = load_family(tmp_path / "family.toml"), open_images("digits:0.7")
+    scheme = load_scheme(tmp_path / "quick.toml").changed(epochs=2)
     job = Job((3, 0, 1), scheme.digest, 1)
     work = training_work(family, images, tmp_path / "work", resolution=8, also=["corrupted"]).make()
     found = work(Task(job, scheme.to_dict(), 1)).values
