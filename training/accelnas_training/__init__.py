@@ -27,6 +27,7 @@ from accelnas_training.errors import (
 )
 
 if TYPE_CHECKING:
+    from accelnas_training.accuracy import corrupted_accuracy, int8_accuracy
     from accelnas_training.collect.reader import StoreReader
     from accelnas_training.collect.store import Store
     from accelnas_training.images import Images, open_images
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 # where each public name is: importing PyTorch takes seconds, so a module is imported when it is first used
 _HOMES = {
+    "accuracy": ("corrupted_accuracy", "int8_accuracy"),
     "collect.reader": ("StoreReader",),
     "collect.store": ("Store",),
     "images": ("Images", "open_images"),
@@ -68,6 +70,8 @@ __all__ = [
     "TrainingResult",
     "__version__",
     "build_network",
+    "corrupted_accuracy",
+    "int8_accuracy",
     "load_family",
     "load_scheme",
     "open_images",

@@ -105,6 +105,24 @@ def interval_over_seeds(first: Floats, second: Floats, *, seed: int = 0, resampl
     return Interval(float(low), float(high))
 
 
+def interval_of_mean(values: Floats, *, seed: int = 0, resamples: int = RESAMPLES) -> Interval:
+    """Bootstrap the mean of float64 (n,): percentiles; NaN for fewer than 3 values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> low, high = interval_of_mean(np.arange(9.0))
+    >>> 1.5 < low < 4 < high < 6.5
+    True
+    """
+    count = len(values)
+    if count < 3:
+        return NO_INTERVAL
+    weights = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
+    low, high = np.quantile(weights @ values / count, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(float(low), float(high))
+
+
 def _signs(values: Floats) -> Floats:
     """Compare each model with each: 1, 0 or -1, float64 (n, n)."""
     worst = np.min(values, where=~np.isnan(values), initial=np.inf) - 1

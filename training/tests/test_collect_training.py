@@ -5,6 +5,7 @@ import json
 import numpy as np
 import polars as pl
 import pytest
+from scipy.stats import kendalltau
 from typer.testing import CliRunner
 
 from accelnas import Space
@@ -194,6 +195,7 @@ def test_a_list_of_architectures_is_trained(lab, tmp_path):
     [
         (("--timeout", "soon"), "'soon' is no duration; write 90, 30m, 6h or 2d"),
         (("--seeds", "0,a"), "'0,a' are no integers; write 0 or 0,1,2"),
+        (("--also", "int8,int4"), "--also: 'int4' is none of int8, corrupted"),
     ],
 )
 def test_wrong_values_are_usage_errors(lab, tmp_path, arguments, message):
@@ -223,6 +225,27 @@ def test_store_commands(store):
     with Store.opened(store) as kept:
         kept.connection.execute("DELETE FROM attempts WHERE job = 9")
         kept.connection.execute("DELETE FROM jobs WHERE id = 9")
+
+
+def test_values_of_a_store_are_compared(tmp_path):
+    space = load_family().space
+    generator = np.random.default_rng(0)
+    with Store.opened(tmp_path / "s.db", space) as kept:
+        kept.add_scheme("5f1c", "quick", {})
+        for seed in (0, 1):
+            for arch in space.sample(20):
+                job = Job.of(arch, "5f1c", seed)
+                kept.add([job])
+                accuracy = generator.uniform(0, 90)
+                outcome = Outcome({"accuracy": accuracy, "accuracy_int8": accuracy - generator.uniform(0, 20)})
+                kept.record(Delivery(kept.begin(job), "done", 1.0, "h:1", outcome), Limits())
+        means = kept.results().group_by([v.name for v in space.variables]).agg(pl.col("^accuracy.*$").mean())
+    one, other = means["accuracy_int8"], means["accuracy"]
+    shown = run("store", "compare", tmp_path / "s.db", "accuracy_int8", "accuracy").stdout
+    assert f"of 20 architectures: τ {kendalltau(one, other).statistic:.3f} (" in shown
+    assert f"accuracy_int8 - accuracy is {(one - other).mean():.3f} (" in shown
+    result = run("store", "compare", tmp_path / "s.db", "accuracy", "energy", code=1)
+    assert "has no energy; choose of accuracy, accuracy_int8" in " ".join(result.stderr.split())
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
+from accelnas.cli.data import listed
 from accelnas_training.cli import options
 from accelnas_training.collect.collector import collect as collect_jobs
 from accelnas_training.collect.job import Job
-from accelnas_training.collect.training_work import Sampling, sampled_rounds, training_store
+from accelnas_training.collect.training_work import ALSO, Also, Sampling, sampled_rounds, training_store
 from accelnas_training.images import open_images
 from accelnas_training.networks import load_family
 from accelnas_training.schemes import load_scheme
@@ -24,6 +25,8 @@ EPILOG = """Examples:
   accelnas-training collect digits.db --images digits --scheme quick.toml --number 100 --workers 2
 
   accelnas-training collect digits.db --images digits --scheme quick.toml --number 100 --validate-every 1
+
+  accelnas-training collect digits.db --images digits --scheme quick.toml --number 100 --also int8,corrupted
 
   accelnas-training collect imagenet.db --images cache:/data/imagenet-256 --scheme p_star --number 5000 --seeds 0
   --workers 16 --gpus-each 1 --cpus-each 8 --loaders 7 --address auto --work-folder /shared/work --timeout 6h
@@ -61,6 +64,16 @@ def collect(
             show_default="the last alone",
         ),
     ] = None,
+    also: Annotated[
+        str | None,
+        typer.Option(
+            "--also",
+            metavar="A,B,…",
+            help="More of each network, as accuracy_int8 and accuracy_corrupted: int8, its top-1 in 8 bits; corrupted, "
+            "its top-1 of corrupted images.",
+            show_default="nothing",
+        ),
+    ] = None,
     resolution: Annotated[int, typer.Option("--resolution", min=1, help="Pixels a side for which MACs count.")] = 224,
 ) -> None:
     """Train architectures of a search space and keep their accuracies, whatever dies meanwhile.
@@ -70,7 +83,17 @@ def collect(
     networks, recipe, numbers = load_family(family), load_scheme(scheme), options.read_integers(seeds)
     choice, limits = Sampling(sampling, number, sampling_seed, rounds, resolution), workers.limits
     folder, source = workers.folder(store), open_images(images)
-    opened = training_store(store, networks, source, folder, workers.place, workers.loaders, resolution, validate_every)
+    opened = training_store(
+        store,
+        networks,
+        source,
+        folder,
+        workers.place,
+        workers.loaders,
+        resolution,
+        validate_every,
+        _read_also(also),
+    )
     with opened as (kept, work, recorded), workers.runner() as runner:
         kept.add_scheme(recipe.digest, recipe.name, recipe.to_dict())
         batches: Iterable[Archs] = (
@@ -84,3 +107,11 @@ def collect(
                 end = collect_jobs(kept, jobs, work, runner, limits, report=report, recorded=recorded)
     typer.echo(f"{end.done:,} of {end.jobs:,} trainings are in {store}")
     options.tell_failed(end.quarantined, store)
+
+
+def _read_also(text: str | None) -> list[Also]:
+    names = list(dict.fromkeys(listed(text) or ()))
+    for name in names:
+        if name not in ALSO:
+            raise typer.BadParameter(f"--also: {name!r} is none of {', '.join(ALSO)}")
+    return cast("list[Also]", names)

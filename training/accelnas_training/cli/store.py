@@ -1,14 +1,16 @@
-"""``accelnas-training store``: look at a store, check it, let failed jobs be tried again."""
+"""``accelnas-training store``: look at a store, check it, compare its values, let failed jobs be tried again."""
 
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 import typer
 
 from accelnas.cli.info import new_table
 from accelnas.cli.shared import console
 from accelnas_training.cli.options import StoreArgument
+from accelnas_training.collect.agreement import agreement
 from accelnas_training.collect.reader import StoreReader
 from accelnas_training.collect.store import Store
 from accelnas_training.collect.summary import problems
@@ -22,6 +24,8 @@ EPILOG = """Examples:
   accelnas-training store check digits.db
 
   accelnas-training store retry digits.db
+
+  accelnas-training store compare digits.db accuracy_int8 accuracy
 """
 
 app = typer.Typer(no_args_is_help=True, epilog=EPILOG)
@@ -66,3 +70,23 @@ def retry(store: StoreArgument) -> None:
     with Store.opened(store) as kept:
         released = kept.release()
     typer.echo(f"{released:,} jobs will be tried again")
+
+
+@app.command()
+def compare(
+    store: StoreArgument,
+    first: Annotated[str, typer.Argument(metavar="VALUE", help="A value of results, such as accuracy_int8.")],
+    second: Annotated[str, typer.Argument(metavar="OTHER", help="Another one, such as accuracy.")],
+    scheme: Annotated[
+        str | None, typer.Option("--scheme", "-s", help="Name or digest of the scheme.", show_default="the only one")
+    ] = None,
+) -> None:
+    """Say how two values of the same architectures agree: Kendall's tau, and the mean difference."""
+    with StoreReader.opened(store) as reader:
+        found = agreement(reader, first, second, scheme)
+    ranked, differ = found.tau_interval, found.difference_interval
+    typer.echo(
+        f"{first} and {second} of {found.number} architectures: τ {found.tau:.3f} ({ranked.low:.3f} to "
+        f"{ranked.high:.3f}); {first} - {second} is {found.difference:.3f} ({differ.low:.3f} to {differ.high:.3f}) on "
+        "average"
+    )

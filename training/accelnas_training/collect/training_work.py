@@ -6,7 +6,7 @@ import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
 
 import numpy as np
 
@@ -17,8 +17,15 @@ from accelnas_training.collect.store import Store
 from accelnas_training.collect.work import NetworkWork, WorkDescription
 from accelnas_training.schemes import Scheme
 
+Also: TypeAlias = Literal["int8", "corrupted"]
+"""What else `collect` may ask of a trained network."""
+
+ALSO: tuple[Also, ...] = get_args(Also)
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from torch import nn
 
     from accelnas_training.arrays import Archs
     from accelnas_training.collect.job import Job
@@ -90,6 +97,7 @@ def training_work(
     workers: int = 0,
     resolution: int = 224,
     validate_every: int | None = None,
+    also: Sequence[Also] = (),
 ) -> WorkDescription:
     """Describe trainings to workers.
 
@@ -100,7 +108,9 @@ def training_work(
     ``train_time`` (s), ``macs`` and ``params`` (millions, as the data set of Accel-NASBench counts them),
     ``images_per_second``, and ``energy`` (J) where it is measured. With `validate_every`, networks are validated after
     every so many epochs, too, and what was known then is kept as ``accuracy@4``, ``accuracy_top5@4``, ``train_time@4``
-    and ``energy@4``, and so on.
+    and ``energy@4``, and so on. `also` asks for more of each trained network: ``int8``, its top-1 (%) after
+    quantisation (`accelnas_training.accuracy.int8_accuracy`), as ``accuracy_int8``; ``corrupted``, the mean of its
+    top-1 over corruptions of severity 3 (`accelnas_training.accuracy.corrupted_accuracy`), as ``accuracy_corrupted``.
     """
     arguments = {
         "family": fitted(family, images).to_dict(),
@@ -111,6 +121,7 @@ def training_work(
         "workers": workers,
         "resolution": resolution,
         "validate_every": validate_every,
+        "also": list(also),
     }
     return WorkDescription(f"{__name__}:TrainingWork", arguments)
 
@@ -125,6 +136,7 @@ def training_store(
     loaders: int,
     resolution: int,
     validate_every: int | None = None,
+    also: Sequence[Also] = (),
 ) -> Iterator[tuple[Store, WorkDescription, Callable[[Job], None]]]:
     """Open the store of trainings of a family on images; arguments are those of `training_work`.
 
@@ -147,6 +159,7 @@ def training_store(
         workers=loaders,
         resolution=resolution,
         validate_every=validate_every,
+        also=also,
     )
     with Store.opened(path, family.space, about(family, images)) as store:
         for job in store.jobs("done"):  # a driver that died after recording could not
@@ -172,22 +185,27 @@ class TrainingWork(NetworkWork):
         workers: int,
         resolution: int,
         validate_every: int | None,
+        also: Sequence[Also],
     ) -> None:
         super().__init__(family, images, digest)
-        self._validate_every = validate_every
+        if "int8" in also:
+            from accelnas_training.networks.export import needed
+
+            needed("onnx", "onnxscript", "onnxruntime")  # rather before a training than after it
+        self._validate_every, self._also = validate_every, also
         self._images = cast("Images", self.images)
         self._folder, self._device, self._workers, self._resolution = work_folder, device, workers, resolution
 
     def __call__(self, task: Task) -> Outcome:
         """Train the job's architecture, from the checkpoint of an attempt that died if there is one."""
         from accelnas_training.networks.complexity import complexities  # PyTorch takes seconds to import
-        from accelnas_training.train import train_architecture
+        from accelnas_training.train.run import trained_network
 
         job, scheme = task.job, Scheme.from_dict(task.scheme)
         architecture = np.array(job.architecture, np.uint8)
         folder = job_folder(self._folder, job, scheme)
         folder.mkdir(parents=True, exist_ok=True)
-        result = train_architecture(
+        network, result = trained_network(
             self.family,
             architecture,
             self._images,
@@ -204,11 +222,22 @@ class TrainingWork(NetworkWork):
             "params": cost.params / 1e6,
             "images_per_second": result.images_per_second,
         }
+        for name in self._also:
+            values[f"accuracy_{name}"] = _accuracy(name, network, self._images, scheme)
         for validation in result.validations:
             if validation.epochs < result.epochs:
                 known = _learnt(validation).items()
                 values |= {fidelity_name(name, validation.epochs): value for name, value in known}
         return Outcome(values, self.environment)
+
+
+def _accuracy(name: Also, network: nn.Module, images: Images, scheme: Scheme) -> float:
+    """Give one more top-1 of a trained network, %."""
+    from accelnas_training.accuracy import corrupted_accuracy, int8_accuracy
+
+    if name == "int8":
+        return int8_accuracy(network, images, scheme)
+    return float(np.mean(list(corrupted_accuracy(network, images, scheme).values())))
 
 
 def _learnt(known: TrainingResult | Validation) -> dict[str, float]:
