@@ -34,6 +34,7 @@ COMMANDS = {
     "estimate": ("estimate", "Build estimators of cost, and compare their errors and costs."),
     "profile-blocks": ("estimate", "Measure every block of a network in each of its states, apart."),
     "zero-cost": ("zero_cost", "Score networks that were not trained, and judge the scores."),
+    "oneshot": ("oneshot", "Train weights that all networks share, evaluate architectures with them, search."),
     "lstm-reinforce": ("lstm_reinforce", "Run REINFORCE with the LSTM controller of the Accel-NASBench paper."),
 }
 
