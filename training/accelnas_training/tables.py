@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from accelnas import Benchmark, Space
     from accelnas.metric import Metric
-    from accelnas_training.arrays import Floats, Rows
+    from accelnas_training.arrays import Archs, Floats, Rows
 
 _NO_AXIS = 65_535
 
@@ -163,18 +163,18 @@ class TableLayer(nn.Module):
             raise MetricError(f"probabilities are of {found} choices; give a tensor a variable, of {self.counts}")
         states = [_joint([probabilities[place] for place in axis]) for axis in self._axes]
         longest = max(each.shape[-1] for each in states)
-        padded = torch.stack([nn.functional.pad(each, (0, longest - each.shape[-1])) for each in states], -2)
-        total = padded.new_full(padded.shape[:-2], self.constant)
+        padded = torch.stack([nn.functional.pad(each, (0, longest - each.shape[-1])) for each in states])
+        columns = padded.movedim(-1, 1).reshape(len(states), longest, -1)  # (axes, states, n)
+        total = columns.new_full((columns.shape[2],), self.constant)
         for number in range(self._groups):
-            axes, cells = self.get_buffer(f"axes{number}"), self.get_buffer(f"cells{number}").to(padded.dtype)
-            left = cells.flatten(1)
-            for own, size in zip(
-                axes.flip(0), reversed(cells.shape[1:]), strict=True
-            ):  # sum out the last axis of each table
-                chosen = padded.index_select(-2, own)[..., None, :size]
-                left = (left.reshape(*left.shape[:-1], -1, size) * chosen).sum(-1)
-            total = total + left.sum((-2, -1))
-        return total
+            axes, cells = self.get_buffer(f"axes{number}"), self.get_buffer(f"cells{number}").to(columns.dtype)
+            # sum out the last axis of each table, then the one before
+            chosen = [columns.index_select(0, own)[:, :size] for own, size in zip(axes, cells.shape[1:], strict=True)]
+            left = torch.bmm(cells.flatten(1).reshape(len(cells), -1, cells.shape[-1]), chosen.pop())
+            for own in reversed(chosen):
+                left = (left.reshape(len(own), -1, *own.shape[1:]) * own[:, None]).sum(2)
+            total = total + left.sum((0, 1))
+        return total.reshape(padded.shape[1:-1])
 
     def forward(self, probabilities: Sequence[torch.Tensor]) -> torch.Tensor:
         """Give the expected metric.
@@ -211,7 +211,7 @@ class TableLayer(nn.Module):
             return 1 / z.clamp(min=1 / limit)
         return z.clamp(min=limit)
 
-    def one_hot(self, archs: Rows) -> list[torch.Tensor]:
+    def one_hot(self, archs: Archs) -> list[torch.Tensor]:
         """Give the probabilities of certain choices, float64 (n, choices) each, of uint8 (n, variables)."""
         rows = torch.from_numpy(np.asarray(archs, np.int64))
         return [nn.functional.one_hot(rows[:, place], count).double() for place, count in enumerate(self.counts)]
