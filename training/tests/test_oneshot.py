@@ -16,6 +16,7 @@ from accelnas_training.images import LoaderPlan
 from accelnas_training.oneshot.elastic import ElasticNetwork, extreme
 from accelnas_training.oneshot.evaluation import Evaluator
 from accelnas_training.oneshot.scheme import Sandwich, load_oneshot_scheme
+from accelnas_training.oneshot.soft import SoftNetwork
 from accelnas_training.oneshot.training import SandwichLearner, train_elastic
 from accelnas_training.train.places import Place
 from small_trainings import Interrupting
@@ -106,6 +107,33 @@ def test_networks_are_slices_of_the_largest(name):
         alone = elastic.extracted(arch)
         assert torch.equal(shared, alone.train()(x))
         family.build(arch).load_state_dict(alone.state_dict())  # as a hot start of its own training
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_certain_choices_of_a_soft_network_are_a_network(name):
+    family = CASES[name][0]
+    elastic = elastic_of(family).double()
+    soft, x = SoftNetwork(elastic), torch.randn(4, 1, 32, 32).double()
+    for arch in family.space.sample(4, seed=1):
+        rows = zip(arch.tolist(), family.space.variables, strict=True)
+        certain = [functional.one_hot(torch.tensor(row), len(variable.choices)).double() for row, variable in rows]
+        torch.testing.assert_close(soft(x, certain), elastic(x, arch), rtol=1e-9, atol=1e-9)
+
+
+def test_a_soft_network_has_gradients_for_every_choice():
+    soft, x = SoftNetwork(elastic_of(FAMILY)).double(), torch.randn(8, 1, 12, 12).double()
+    logits = [
+        torch.zeros(len(each.choices), dtype=torch.float64, requires_grad=True) for each in FAMILY.space.variables
+    ]
+    loss = soft(x, [each.softmax(0) for each in logits]).square().mean()
+    loss.backward()
+    step = 1e-6
+    for place in (1, 2, 5, 9, 14):  # a kernel, a number of layers, an expansion, channels
+        moved = [each.detach().clone() for each in logits]
+        moved[place][0] += step
+        with torch.no_grad():
+            other = soft(x, [each.softmax(0) for each in moved]).square().mean()
+        assert float(logits[place].grad[0]) == pytest.approx(float(other - loss.detach()) / step, rel=1e-3, abs=1e-7)
 
 
 def test_gradients_reach_the_shared_part_alone():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,7 @@ from accelnas_training.oneshot.comparison import rankings, write_comparison, zer
 from accelnas_training.oneshot.differentiable import Differentiable
 from accelnas_training.oneshot.evaluation import Evaluator, evaluate_architectures, write_accuracies
 from accelnas_training.oneshot.scheme import load_oneshot_scheme
+from accelnas_training.oneshot.soft import SharedLoss, SoftNetwork
 from accelnas_training.oneshot.table_search import Sought, search_tables
 from accelnas_training.oneshot.training import train_elastic
 from accelnas_training.proxy.trainings import Collected, train_all
@@ -213,18 +215,33 @@ def search(
     learning_rate: Annotated[float, typer.Option("--learning-rate", help="Of Adam.")] = 0.1,
     runs: Annotated[int, typer.Option("--runs", "-r", min=1, help="Number of runs.")] = 5,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the first run; the next has the next.")] = 0,
+    weights: Annotated[
+        Path | None, optional("--shared", metavar="FOLDER", text="Follow the loss of these shared weights instead.")
+    ] = None,
+    images: Annotated[str, typer.Option("--images", "-i", help="Of the shared weights.")] = "digits",
+    scheme: Annotated[Path | None, optional("--scheme", "-s", metavar="TOML", text="Of the shared weights.")] = None,
+    family: options.FamilyOption = "mnasnet",
     derive: DeriveOption = None,
     benchmark: BenchmarkOption = None,
 ) -> None:
-    """Search by gradients of a benchmark's tables, under independent choices; say the true regret.
+    """Search by gradients of a benchmark's tables, or of shared weights, under independent choices.
 
-    Beside it, random search and evolution (100 runs each) have as many evaluations as a run has steps.
+    The regret is that of the benchmark's proven optimum; beside it, random search and evolution (100 runs each) have
+    as many evaluations as a run has steps. With --shared, objective and regret are as the benchmark predicts them.
     """
     bench = load_benchmark(benchmark, derive)
     how = Differentiable(method=method, steps=steps, learning_rate=learning_rate)
     sought = Sought(objective, metric, weight, budget)
-    with progress("searching", steps, "steps") as bar:
-        found = search_tables(bench, sought, how, runs, seed, bar)
+    loss = None
+    if weights is not None:
+        if scheme is None:
+            raise typer.BadParameter("with --shared, give the --scheme of these weights")
+        shared = _Shared(weights, images, str(scheme), family)
+        networks, source, recipe = shared.read()
+        soft = SoftNetwork(shared.trained(networks, source, recipe)[0])
+        loss = partial(SharedLoss.of, soft, source, recipe)
+    with progress("searching", steps * (1 if loss is None else runs), "steps") as bar:
+        found = search_tables(bench, sought, how, runs, seed, bar, loss)
     best = int(np.nanargmin(found.regrets[method])) if not np.isnan(found.regrets[method]).all() else 0
     text = bench.space.format(found.architectures[best : best + 1])[0]
     typer.echo(f"best of {runs}: {text}, {objective} {found.values[best]:.5g}, {metric} {found.costs[best]:.5g}")

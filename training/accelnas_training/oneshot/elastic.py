@@ -88,7 +88,7 @@ class ElasticNetwork(nn.Module):
         self.arch = extreme(family.space, largest=True)
         self.largest = family.build(self.arch)
         self._shared = {role: name for name, role in _roles(self.largest, family).items()}
-        self.parts(self._skeleton(extreme(family.space, largest=False)))
+        self.parts(self.skeleton(extreme(family.space, largest=False)))
 
     def forward(self, images: torch.Tensor, architecture: Archs | None = None) -> torch.Tensor:
         """Compute an architecture, uint8 (variables,), by default the largest: (n, classes).
@@ -100,8 +100,8 @@ class ElasticNetwork(nn.Module):
             setattr(self.largest, "drop_rate", self.drop_rate)  # noqa: B010 (not a tensor)
             out: torch.Tensor = self.largest(images)
             return out
-        network = self._skeleton(architecture).train(self.training)
-        buffers = {name: _fresh(name, buffer, images.device) for name, buffer in network.named_buffers()}
+        network = self.skeleton(architecture).train(self.training)
+        buffers = {name: _fresh(name, buffer, images) for name, buffer in network.named_buffers()}
         part: torch.Tensor = functional_call(network, {**self.parts(network), **buffers}, (images,))
         return part
 
@@ -134,8 +134,8 @@ class ElasticNetwork(nn.Module):
                 network.get_parameter(name).copy_(part)
         return network
 
-    def _skeleton(self, architecture: Archs) -> nn.Module:
-        """Give an architecture's network without memory for its weights."""
+    def skeleton(self, architecture: Archs) -> nn.Module:
+        """Give an architecture's network, as the builder makes it, without memory for its weights."""
         with torch.device("meta"), _Unfilled():
             return self.family.build(architecture)
 
@@ -182,7 +182,7 @@ def _part(weight: torch.Tensor, shape: torch.Size, name: str, builder: str) -> t
     return weight
 
 
-def _fresh(name: str, buffer: torch.Tensor, device: torch.device) -> torch.Tensor:
+def _fresh(name: str, buffer: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
     """Give a new statistic of batch normalisation: variances are 1."""
     new = torch.ones_like if name.endswith("running_var") else torch.zeros_like
-    return new(buffer, device=device)
+    return new(buffer, device=images.device, dtype=images.dtype if buffer.is_floating_point() else buffer.dtype)
