@@ -1,16 +1,21 @@
 """Differentiable searches, against proven optima and against what their estimators should be."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner
 
 import accelnas
+from accelnas import _core
 from accelnas.errors import MetricError
-from accelnas_training import SchemeError, TableLayer
+from accelnas_training import SchemeError, TableLayer, load_family
 from accelnas_training.cli import app
 from accelnas_training.oneshot.differentiable import METHODS, Differentiable, search
 from accelnas_training.oneshot.table_search import Sought, search_tables
+
+DIGITS = Path(__file__).parent.parent / "examples" / "digits"
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +76,26 @@ def test_the_command_says_the_regret(bench):
     derived = bench.derive("both", "accuracy - 0.5 * latency_zcu102", unit="", direction="maximise")
     assert f"the proven optimum is {derived.best('both').values[0]:.6g}" in result.output
     assert "random_search" in result.output
+
+
+def test_shared_weights_are_followed_where_they_are_given(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    family = load_family(DIGITS / "family.toml")
+    sizes = [block.size for block in family.space.blocks]
+    for name, direction in {"accuracy": "maximise", "macs": "minimise"}.items():
+        tables = [np.linspace(0, 1, size) for size in sizes]  # later choices are larger
+        surrogate = _core.Surrogate.additive(family.space._core, 0.0, tables)
+        about = {"unit": "", "link": "identity", "noise": None, "description": "", "provenance": {}}
+        _core.write_metric("bench", name, surrogate, direction=direction, **about)
+    text = (DIGITS / "oneshot.toml").read_text(encoding="utf-8").replace("epochs = 60", "epochs = 3")
+    Path("scheme.toml").write_text(text.replace(" 16\n", " 8\n"), encoding="utf-8")
+    given = ["--family", DIGITS / "family.toml", "--images", "digits:0.1", "--scheme", "scheme.toml"]
+    words = ["oneshot", "search", "--shared", "shared", *given, "--benchmark", "bench", "--metric", "macs"]
+    found = []
+    for more in (["--budget", 1.5], ["--weight", 100]):
+        how = ["--steps", 8, "--runs", 1, "--learning-rate", 0.5]
+        result = CliRunner(env={"COLUMNS": "120"}).invoke(app, [str(word) for word in [*words, *more, *how]])
+        assert result.exit_code == 0, result.output
+        found.append(result.output.split("macs ")[1].split()[0])
+    assert float(found[0]) <= 1.5
+    assert float(found[1]) < 0.3  # a heavy weight leaves the loss no say
