@@ -40,7 +40,7 @@ def test_a_run_is_the_same_beside_others(bench):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_budget_is_kept(bench, method):
-    how = Differentiable(method=method, steps=120, learning_rate=0.2)
+    how = Differentiable(method=method, steps=40, learning_rate=0.3)
     found = search_tables(bench, Sought("accuracy", "macs", budget=300.0), how, 2)
     assert (found.costs <= 300).all()
     assert found.optimum == bench.best("accuracy", subject_to="macs <= 300").values[0]

@@ -32,7 +32,8 @@ class Differentiable(Checked):
     method
         ``fbnet``: relaxed choices, drawn by Gumbel-softmax, whose temperature falls (Wu et al. 2019).
         ``proxylessnas``: one choice of each variable is drawn, and the gradient of its gates goes to the
-        probabilities (Cai et al. 2019, equation 4); the cost is expected under the probabilities.
+        probabilities (Cai et al. 2019, equation 4). Of both, the cost is that expected under the probabilities:
+        relaxed choices that are still hot would cost the same whatever the logits are.
     steps
         Updates of the logits.
     learning_rate
@@ -120,7 +121,7 @@ def search(
         drawn = _drawn(logits, probabilities, torch.split(noise, list(counts), -1), how, step)
         total = loss(drawn)
         if cost is not None:
-            paid = cost.layer(drawn if how.method == "fbnet" else probabilities)
+            paid = cost.layer(probabilities)
             total = total + cost.weight * paid
             if cost.budget is not None:
                 over = paid / cost.budget - 1
