@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from accelnas_training.lstm_reinforce.parameters import LstmSettings
     from accelnas_training.networks import NetworkFamily, NetworkOptions, build_network, load_family
     from accelnas_training.schemes import Scheme, load_scheme
+    from accelnas_training.tables import TableLayer
     from accelnas_training.train import TrainingResult, train_architecture
 
 # where each public name is: importing PyTorch takes seconds, so a module is imported when it is first used
@@ -47,6 +48,7 @@ _HOMES = {
     "lstm_reinforce.parameters": ("LstmSettings",),
     "networks": ("NetworkFamily", "NetworkOptions", "build_network", "load_family"),
     "schemes": ("Scheme", "load_scheme"),
+    "tables": ("TableLayer",),
     "train": ("TrainingResult", "train_architecture"),
 }
 
@@ -65,6 +67,7 @@ __all__ = [
     "Store",
     "StoreError",
     "StoreReader",
+    "TableLayer",
     "TrainingError",
     "TrainingFailure",
     "TrainingResult",

@@ -35,6 +35,7 @@ COMMANDS = {
     "profile-blocks": ("estimate", "Measure every block of a network in each of its states, apart."),
     "precision": ("precision", "What few bits cost: the loss of top-1 by bits and by block."),
     "zero-cost": ("zero_cost", "Score networks that were not trained, and judge the scores."),
+    "oneshot": ("oneshot", "Train weights that all networks share, evaluate architectures with them, search."),
     "lstm-reinforce": ("lstm_reinforce", "Run REINFORCE with the LSTM controller of the Accel-NASBench paper."),
 }
 

@@ -7,7 +7,7 @@ import json
 import shlex
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -133,7 +133,11 @@ def flat(command: Callable[..., None]) -> Callable[..., None]:
         if name in grouped:
             hints = get_type_hints(grouped[name], include_extras=True)
             parameters += [
-                parameter.replace(name=field.name, default=field.default, annotation=hints[field.name])
+                parameter.replace(
+                    name=field.name,
+                    default=parameter.empty if field.default is MISSING else field.default,
+                    annotation=hints[field.name],
+                )
                 for field in fields(grouped[name])
             ]
         else:

@@ -84,14 +84,11 @@ def train_epoch(learner: Learner, batches: Batches, epoch: int) -> TrainedEpoch:
         share = min(together, steps - step // together * together)
         updates = (step + 1) % together == 0 or step + 1 == steps
         with nullcontext() if updates else learner.alone():
-            with learner.precision():
-                outputs = learner.model(inputs)
-                loss = learner.criterion(outputs, targets)
-            learner.scaler.scale(loss / share if share > 1 else loss).backward()
+            loss, outputs = learner.gather(inputs, targets, share)
         if updates:
             lr = learner.lr
             learner.update()
-        loss_sum += loss.detach() * len(targets)
+        loss_sum += loss * len(targets)
         correct += (outputs.argmax(1) == targets).sum()
         images += len(targets)
         if step % _LOOK_EVERY == 0 and not math.isfinite(loss_sum.item()):

@@ -148,6 +148,14 @@ class Learner:
         """Gather gradients inside without exchanging them with other processes."""
         return self.model.no_sync() if isinstance(self.model, DistributedDataParallel) else nullcontext()
 
+    def gather(self, inputs: torch.Tensor, targets: torch.Tensor, share: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Gather the gradients of a batch, one of so many of the next update; give its loss and outputs."""
+        with self.precision():
+            outputs = self.model(inputs)
+            loss = self.criterion(outputs, targets)
+        self.scaler.scale(loss / share if share > 1 else loss).backward()
+        return loss.detach(), outputs
+
     def update(self) -> None:
         """Change the weights by the gradients that were gathered."""
         if self.scheme.clip:

@@ -50,6 +50,7 @@ class TrainingPlan:
     workers: int = 0
     validate_every: int = 1
     labels: Mapping[str, str] = field(default_factory=dict)
+    learner: Callable[[nn.Module, Scheme, Place, int], Learner] = Learner  # how a batch becomes gradients
 
     def evidence(self, network: nn.Module) -> Evidence | None:
         """Give the folder, if there is one."""
@@ -167,7 +168,7 @@ def _run(
         rows = [EpochRow(**row) for row in saved["rows"]]
         began -= saved["total_seconds"]
     steps = len(task.loader("train", place, 0))
-    learner = Learner(network, scheme, place, -(-steps // scheme.accumulation))
+    learner = task.learner(network, scheme, place, -(-steps // scheme.accumulation))
     if saved is not None:
         learner.restore(saved["learner"])
     _start(evidence, task, place, len(rows))
