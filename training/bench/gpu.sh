@@ -21,10 +21,9 @@ fi
     --number "$NUMBER" --seed 0 "${quick[@]}"
 "$PYTHON" -m accelnas_training measure export "$OUT/speed.db" "$OUT/speed.parquet" \
     --metric $latency=latency_mygpu --metric $throughput=throughput_mygpu
-# to metrics: a benchmark that accelnas best, front and search take
+# to metrics of a benchmark
 "$PYTHON" -m accelnas fit "$OUT/speed.parquet" --space mnasnet --minimise latency_mygpu \
     --maximise throughput_mygpu --split random --budget "${BUDGET:-1h}" --output "$OUT/bench"
-"$PYTHON" -m accelnas best latency_mygpu --benchmark "$OUT/bench"
 # the measurements beside the known A100 and RTX 3090
 "$PYTHON" -m accelnas_training transfer fit "$OUT/speed.parquet" --metric throughput_mygpu --unit images/s \
     --known throughput_a100,throughput_3090 --output "$OUT/transfer"
