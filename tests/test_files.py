@@ -3,16 +3,20 @@
 import errno
 import os
 import socket
+from contextlib import nullcontext
 
 import polars as pl
 import pytest
 
 import accelnas
+from accelnas import databases
 from accelnas.databases import hindrance
 from accelnas.exact import Certificate, RunOptions
+from accelnas.exact.checkpoint import opened
 from accelnas.files import read_text, regular, replacing, write_frame, write_text
 from accelnas.fitting.dataset import read_dataset
 from accelnas.fitting.encoding import Encoding
+from accelnas.fitting.evaluation.cells import Cache
 from accelnas.fitting.settings import read_settings
 from accelnas.fitting.sources import read_source
 from accelnas.fitting.tuning import read_search_space
@@ -119,3 +123,39 @@ def test_a_file_system_without_locks_or_maps_is_not_another_run(tmp_path, monkey
         patched.setattr(mmap, "mmap", lambda *_: (_ for _ in ()).throw(OSError(errno.ENODEV, "no maps")))
         assert "its file system can't map" in hindrance(tmp_path / "a", Exception("disk I/O error"))
     assert not list(tmp_path.iterdir())
+
+
+MOUNTS = r"""
+22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+30 22 0:40 / /home rw,relatime - autofs systemd-1 rw
+31 30 0:41 / /home rw,relatime shared:7 master:2 - nfs4 server:/home rw,vers=4.2
+32 31 0:42 / /home/scratch\040disk rw - xfs /dev/sdb1 rw
+33 22 0:43 / /lustre rw - lustre mds@tcp:/fs rw
+34 22 0:44 / /data rw - fuse.sshfs me@server: rw
+35 22 0:45 / /merged rw - fuse.mergerfs /a:/b rw
+36 22 8:4 / /stick rw - fuseblk /dev/sdc1 rw
+"""
+
+
+def test_databases_stay_off_file_systems_of_networks(tmp_path, monkeypatch):
+    monkeypatch.setattr(databases, "_MOUNTS", tmp_path / "mountinfo")
+    assert databases.file_system("/home/a.db") is None  # no Linux
+    (tmp_path / "mountinfo").write_text(MOUNTS)
+    (tmp_path / "link").symlink_to("/lustre")
+    known = {
+        "/homes/a.db": "ext4", "/home/me/no/a.db": "nfs4", "/home/scratch disk/a.db": "xfs", "/lustre": "lustre",
+        f"{tmp_path}/link/a.db": "lustre", "/data/a.db": "fuse.sshfs", "/merged/a.db": "fuse.mergerfs",
+        "/stick/a.db": "fuseblk",
+    }  # fmt: skip
+    assert {path: databases.file_system(path) for path in known} == known
+    refused = {path for path, kind in known.items() if kind in {"nfs4", "lustre", "fuse.sshfs"}}
+    for path in known:
+        with pytest.raises(accelnas.FileError, match="network") if path in refused else nullcontext():
+            databases.check_database(path)
+    text = r"/home/a.db is on a file system of a network \(nfs4\), where .*; name a file on a disk of this machine, or"
+    with pytest.raises(accelnas.FileError, match=text), opened("/home/a.db"):
+        pass
+    with pytest.raises(accelnas.FileError, match=text):
+        Cache("/home/a.db")
+    monkeypatch.setenv("ACCELNAS_NETWORK_DATABASES", "1")
+    databases.check_database("/home/a.db")

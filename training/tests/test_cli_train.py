@@ -1,13 +1,20 @@
 import json
 import os
 
+import polars as pl
 import pytest
+import torch
+from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 import accelnas
+from accelnas.fitting.dataset import from_table
+from accelnas.fitting.metric import MetricSpec
+from accelnas.fitting.tabulate import tabulate
 from accelnas_training.cli import app
 from accelnas_training.cli import train as train_command
-from accelnas_training.networks import NetworkFamily
+from accelnas_training.images import LoaderPlan
+from accelnas_training.networks import NetworkFamily, load_family
 from accelnas_training.schemes import to_toml
 from accelnas_training.train import loop, run, train_architecture
 from small_trainings import SCHEME, SmallNetwork, small_images
@@ -55,11 +62,39 @@ def test_a_training_by_the_command_line(invoke, tmp_path):
     identity = json.loads((tmp_path / "run" / "settings.json").read_text())["identity"]
     assert (identity["architecture"], identity["seed"]) == ("n1", 2)
     # the same architecture by its index: done
-    assert invoke(1, "--seed", 2).output == result.output.replace(result.output.splitlines(keepends=True)[-1], "")
+    again = invoke(1, "--seed", 2).output
+    assert again == "".join(line for line in result.output.splitlines(keepends=True) if "CO₂" not in line)
     other = invoke(0, "--seed", 2)
     assert other.exit_code == 1
     assert "holds a training whose" in other.output
     assert invoke(0, "--seed", 2, "--no-resume").exit_code == 0
+
+
+def test_the_best_of_a_certificate_is_trained_and_its_weights_are_kept(invoke, tmp_path):
+    family = load_family(str(tmp_path / "family.toml"))
+    table = pl.DataFrame({"b0_n": [False, True], "accuracy": [60.0, 70.0]})
+    tabulate(from_table(table, family.space), [MetricSpec("accuracy")], tmp_path / "bench")
+    bench, path = accelnas.load(tmp_path / "bench"), tmp_path / "best.json"
+    bench.best("accuracy").certificate.save(path)
+    result = invoke(path)
+    assert result.exit_code == 0, result.output
+    network = SmallNetwork(normalise=True, seed=0)
+    parameters, images = sum(each.numel() for each in network.parameters()), small_images()
+    assert f"n1: {parameters:,} parameters, " in result.output
+    weights = tmp_path / "run" / "weights.safetensors"
+    assert f"weights in {weights}" in result.output
+    network.load_state_dict(load_file(weights))
+    resize = SCHEME.resize
+    plan = LoaderPlan(16, resize.validation, None, 0, 0, crop_share=resize.validation_crop)
+    network.eval()
+    right = torch.cat([network(batch).argmax(1) == labels for batch, labels in images.loader("validation", plan)])
+    found = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert 100 * right.double().mean().item() == pytest.approx(found["top1"])
+
+    bench.distribution("accuracy").certificate.save(path)
+    assert "names no best architecture" in " ".join(invoke(path).output.split())
+    accelnas.load().best("accuracy", within={f"block{b}_e": 6 for b in range(7)}).certificate.save(path)
+    assert "is of space mnasnet, not toy" in " ".join(invoke(path).output.split())
 
 
 def test_ctrl_c_keeps_the_checkpoint(invoke, tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import accelnas
+from accelnas import databases
 from accelnas_training.collect.job import Delivery, Job, Limits, Outcome
 from accelnas_training.collect.reader import StoreReader
 from accelnas_training.collect.store import FullDiskError, Store
@@ -143,6 +144,24 @@ def test_one_driver_at_a_time_and_many_readers(tmp_path, toy):
                 reader.connection.execute("DELETE FROM jobs")
     with opened(path, toy):
         pass
+
+
+def test_a_file_system_of_a_network_is_refused_and_left_alone(tmp_path, toy, monkeypatch):
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(f"40 22 0:50 / {tmp_path}/shared rw - gpfs fs1 rw\n")
+    monkeypatch.setattr(databases, "_MOUNTS", mounts)
+    (tmp_path / "shared").mkdir()
+    with (
+        pytest.raises(StoreError, match=r"network \(gpfs\).*; put the store on the driver's own disk, workers may be"),
+        opened(tmp_path / "shared/s.db", toy),
+    ):
+        pass
+    assert not list((tmp_path / "shared").iterdir())
+    with opened(tmp_path / "s.db", toy):
+        pass
+    (tmp_path / "s.db").rename(tmp_path / "shared/s.db")  # a copy may be read there
+    with StoreReader.opened(tmp_path / "shared/s.db") as reader:
+        assert reader.space == toy
 
 
 def test_another_space_family_or_version_is_refused(tmp_path, toy, other_toy):

@@ -1,4 +1,6 @@
 import math
+import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -103,3 +105,25 @@ def test_memory_is_what_a_process_took():
     """  # in a process of its own: what others do not use any more may leave the memory meanwhile
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
     assert 45 < float(done.stdout) < 80
+
+
+CORES = """
+from torch import nn
+import torch
+from accelnas_training.measure import load_protocol, measure_module
+seen = []
+class Seeing(nn.Conv2d):
+    def forward(self, x):
+        seen.append(torch.get_num_threads())
+        return super().forward(x)
+quick = load_protocol("torch_cpu_throughput").changed(resolution=8, **{"timing.passes": 2, "timing.seconds": 0})
+found = measure_module(Seeing(3, 8, 3), (3, 8, 8), quick)
+print(found.processors, found.threads, *{*seen})
+"""
+
+
+@pytest.mark.skipif(shutil.which("taskset") is None, reason="no taskset on this system")
+def test_all_cores_are_those_of_the_process():
+    command = ["taskset", "-c", str(min(os.sched_getaffinity(0))), sys.executable, "-c", CORES]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert printed.split() == ["1", "1", "1"]

@@ -17,6 +17,8 @@ import typer
 
 from accelnas.cli.info import new_table
 from accelnas.cli.shared import console, progress
+from accelnas.errors import SearchError
+from accelnas.exact import Certificate
 from accelnas.fitting.table import read_table
 from accelnas.space import Frame
 from accelnas_training.collect.job import Limits
@@ -31,7 +33,11 @@ if TYPE_CHECKING:
     from accelnas_training.collect.work import Runner
 
 ArchitectureArgument = Annotated[
-    str, typer.Argument(metavar="ARCHITECTURE", help="String, as `accelnas sample` prints it, or index in the space.")
+    str,
+    typer.Argument(
+        metavar="ARCHITECTURE",
+        help="String, as `accelnas sample` prints it, index in the space, or a certificate (.json): the best of it.",
+    ),
 ]
 DataArgument = Annotated[
     Path,
@@ -155,10 +161,23 @@ def flat(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def read_architecture(text: str, space: Space) -> Archs:
-    """Read an architecture, its string or its index: uint8 (variables,)."""
+    """Read an architecture, its string, its index, or the first of a certificate's: uint8 (variables,)."""
+    if text.endswith(".json"):
+        text = _found(text, space)
     rows = space.at([int(text)]) if text.isdecimal() else space.parse([text])
     row: Archs = rows[0]
     return row
+
+
+def _found(path: str, space: Space) -> str:
+    """Give the best architecture that the certificate in a file names."""
+    certificate = Certificate.load(path)
+    if certificate.space["sha256"] != space.sha256:
+        raise SearchError(f"{path} is of space {certificate.space['name']}, not {space.name}; name its --family")
+    kind, found = certificate.question["kind"], certificate.result.get("architectures")
+    if kind == "front" or not found:
+        raise SearchError(f"{path} answers {kind!r}, names no best architecture; use that of `accelnas best`")
+    return str(found[0])
 
 
 def read_architectures(path: Path, space: Space) -> Archs:

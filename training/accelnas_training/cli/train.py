@@ -12,9 +12,11 @@ from accelnas_training.cli import options
 from accelnas_training.energy import grams_of_co2
 from accelnas_training.images import open_images
 from accelnas_training.networks import load_family
+from accelnas_training.networks.complexity import complexity
 from accelnas_training.schemes import load_scheme
-from accelnas_training.train import train_architecture
+from accelnas_training.train.checkpoint import write_weights
 from accelnas_training.train.places import is_first_process
+from accelnas_training.train.run import trained_network
 
 if TYPE_CHECKING:
     from accelnas_training.train import TrainingResult
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 EPILOG = """Examples:
 
   accelnas-training train 12345 --images digits --scheme quick.toml --output run
+
+  accelnas best accuracy --certificate best.json &&
+  accelnas-training train best.json --images folder:/data/imagenet --scheme p_star --output best
 
   accelnas-training train e1_k3_l2_se0-e6_k5_l2_se0-e6_k5_l3_se0-e6_k5_l1_se1-e6_k5_l3_se1-e6_k5_l4_se1-e6_k5_l3_se1
   --images folder:/data/imagenet --scheme p_star --device cuda:0,cuda:1,cuda:2,cuda:3 --workers 8
@@ -31,7 +36,8 @@ EPILOG = """Examples:
   --scheme p_star --device cuda --workers 8 --output run
 
 The same command goes on from the last epoch, or shows the result of a training that is done. The folder has
-settings.json, epochs.csv, checkpoint.safetensors and result.json.
+settings.json, epochs.csv, checkpoint.safetensors, result.json and weights.safetensors, the weights that were
+validated last.
 """
 
 
@@ -53,12 +59,13 @@ def train(
     intensity: options.IntensityOption = None,
 ) -> None:
     """Train one architecture of a search space by a scheme."""
-    networks, recipe = load_family(family), load_scheme(scheme)
+    networks, recipe, shown = load_family(family), load_scheme(scheme), open_images(images)
+    arch = options.read_architecture(architecture, networks.space)
     with progress("training", recipe.trained_epochs, "epochs") as bar:
-        result = train_architecture(
+        network, result = trained_network(
             networks,
-            options.read_architecture(architecture, networks.space),
-            open_images(images),
+            arch,
+            shown,
             recipe,
             seed=seed,
             device=device,
@@ -69,7 +76,12 @@ def train(
             report=lambda row: bar(row.epoch + 1),
         )
     if is_first_process():
+        name, weights = networks.space.format(arch[None])[0], output / "weights.safetensors"
+        write_weights(weights, network, {"family": networks.digest, "architecture": name, "scheme": recipe.digest})
+        cost, screen = complexity(network, recipe.resize.validation, shown.channels), console()
+        screen.print(f"{name}: {cost.params:,} parameters, {cost.macs:,} MACs at {recipe.resize.validation} pixels")
         _print(result, intensity)
+        screen.print(f"weights in {weights}", soft_wrap=True)
 
 
 def _print(result: TrainingResult, intensity: float | None) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accelnas.databases import check_disk
 from accelnas_training.collect.job import Task
 from accelnas_training.collect.reader import APPLICATION, FORMAT, SCHEMA, StoreReader, check_version, connected, locked
 from accelnas_training.collect.work import worker_name
@@ -69,13 +70,15 @@ class Store(StoreReader):
         Raises
         ------
         StoreError
-            If another process holds it; if its space or a digest is another; if it is damaged or of another version.
+            If another process holds it; if its space or a digest is another; if it is damaged or of another version;
+            if it is on a file system of a network.
         """
         path = Path(path).resolve()
         if not path.parent.is_dir():
             raise StoreError(f"folder {path.parent} does not exist; create it first")
         if space is None and not path.exists():
             raise StoreError(f"{path} does not exist; `accelnas-training collect` makes a store")
+        check_disk(path, "put the store on the driver's own disk, workers may be anywhere", StoreError)
         with locked(path.with_name(f"{path.name}.lock")) as free:
             if not free:
                 raise StoreError(f"{path} is in use by {_holder(path)}; wait for it to end, or use another file")

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from accelnas import _core
 from accelnas_training.measure.backends import BACKENDS
 from accelnas_training.measure.machine import load
 from accelnas_training.measure.subject import Subject
@@ -77,4 +78,12 @@ def measure_subject(subject: Subject, protocol: Protocol) -> Measurement:
     measure = function if name == "measure" else partial(measured_in, function)
     before = load()
     measurement: Measurement = measure(subject, protocol)
-    return replace(measurement, load_before=before, load_after=load(), measured_at=time.time())
+    cores = _core.processors()
+    return replace(
+        measurement,
+        load_before=before,
+        load_after=load(),
+        processors=cores,
+        threads=(protocol.threads or cores) if protocol.backend in ("onnxruntime", "torch") else 0,
+        measured_at=time.time(),
+    )

@@ -47,6 +47,10 @@ class Measurement:
         Clock of the device.
     load_before, load_after : float
         Processes that wanted this machine's processors, over a minute.
+    processors : int
+        Cores that this process may use: by its affinity, and the quota of its control group.
+    threads : int
+        Threads of a pass on this machine's processor; 0 where a device or a program computes.
     prepare_seconds : float
         From the module to a network ready to run: export, compilation, placing.
     measured_at : float
@@ -77,6 +81,8 @@ class Measurement:
     clock_after_mhz: float = math.nan
     load_before: float = math.nan
     load_after: float = math.nan
+    processors: int = 0
+    threads: int = 0
     prepare_seconds: float = math.nan
     measured_at: float = math.nan
 

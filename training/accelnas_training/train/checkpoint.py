@@ -15,7 +15,10 @@ from accelnas.files import replacing
 from accelnas_training.errors import TrainingError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from torch import nn
 
 
 _FORMAT = "accelnas checkpoint 1"
@@ -33,6 +36,19 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
     try:
         with replacing(path) as temporary:
             save_file(tensors, temporary, metadata)
+    except SafetensorError as error:
+        raise FileError(f"{path}: {error}; make room or choose another") from error
+
+
+def write_weights(path: Path, network: nn.Module, labels: Mapping[str, str]) -> None:
+    """Write a network's parameters and buffers as safetensors, with labels; FileError if that can't be done."""
+    tensors = {
+        name: each.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, each in network.state_dict().items()
+    }
+    try:
+        with replacing(path) as temporary:
+            save_file(tensors, temporary, {"format": "pt", **labels})
     except SafetensorError as error:
         raise FileError(f"{path}: {error}; make room or choose another") from error
 

@@ -176,7 +176,7 @@ class Evidence:
 
     def forget(self) -> None:
         """Delete what an earlier training left."""
-        for name in ("result.json", "epochs.csv", "checkpoint.safetensors", "settings.json"):
+        for name in ("result.json", "epochs.csv", "checkpoint.safetensors", "weights.safetensors", "settings.json"):
             (self.path / name).unlink(missing_ok=True)
 
     def begin(self, settings: Mapping[str, Any], run: Mapping[str, Any]) -> None:
