@@ -67,8 +67,8 @@ def join(
         What the networks are made of, where `network_layers` does not know it.
     precision : Precision, str or path, optional
         Makes the bits of every block variables, too: one of `precisions` by name, a TOML file, or what `load_precision`
-        gives. The accelerator's multipliers are then of the most bits there are; fewer cost less energy and traffic, and
-        as many cycles. Layers outside blocks, which are the first and the last, have the most bits.
+        gives. The accelerator's multipliers are then of the most bits there are; fewer cost less energy and traffic,
+        and as many cycles. Layers outside blocks, which are the first and the last, have the most bits.
 
     Returns
     -------
@@ -103,7 +103,7 @@ def join(
     accelerator = accelerator if isinstance(accelerator, Accelerator) else load_accelerator(accelerator)
     if precision is not None:
         precision = precision if isinstance(precision, Precision) else load_precision(precision)
-        accelerator = _widest(accelerator, precision)
+        accelerator = precision.widest(accelerator)
     taken = [name for name, metric in bench.metrics.items() if metric.exact] if metrics is None else list(metrics)
     surrogates = {name: bench._surrogate(name) for name in taken}
     layers = layers or network_layers(bench.space)
@@ -121,8 +121,8 @@ def join(
         spec = MetricSpec(name, own.unit, own.direction, own.link, own.noise, own.description, own.limit)
         surrogate = surrogates[name].extended(joint._core)
         if precision is not None and name == precision.metric:
-            surrogate = _less(bench, joint, surrogate, precision)
-            spec = replace(spec, description=f"{own.description} Less what few bits lose: {precision.description}")
+            surrogate = precision.taken_from(own, surrogate, bench.space, joint)
+            spec = replace(spec, description=f"{own.description} Less what few bits lose: {precision.source}")
         write_metric(folder, spec, surrogate, provenance)
     for name, surrogate in cost_surrogates(joint, layers, accelerator, precision).items():
         cost = costs[name]
@@ -175,31 +175,10 @@ def _new_folder(out: str | PathLike[str] | None) -> Path:
     return folder
 
 
-def _widest(accelerator: Accelerator, precision: Precision) -> Accelerator:
-    """Give the accelerator with multipliers of the most bits there are."""
-    if "bits" not in accelerator.parameters:
-        raise ModelError(f"{accelerator.name}: engine {accelerator.engine} has 8 bits; leave precision out")
-    return replace(accelerator, parameters={**accelerator.parameters, "bits": (precision.bits[-1],)})
-
-
-def _less(bench: Benchmark, joint: Space, surrogate: _core.Surrogate, precision: Precision) -> _core.Surrogate:
-    """Take what few bits lose from a metric of the networks."""
-    metric = bench.metrics[precision.metric]
-    if metric.link != "identity":
-        raise ModelError(
-            f"{metric.name} has the link {metric.link}, losses of bits add up on none; leave precision out"
-        )
-    sign = -1.0 if metric.direction == "maximise" else 1.0
-    first, losses = len(bench.space.variables), precision.of_blocks(bench.space)
-    cells = [[sign * loss for loss in row] for row in losses]
-    lost = _core.Surrogate.as_given(joint._core, 0.0, [[first + i] for i in range(len(losses))], cells)
-    return _core.Surrogate.combine(joint._core, [surrogate, lost], [1.0, 1.0], 0.0)
-
-
 def joint_space(networks: Space, accelerator: Accelerator, precision: Precision | None = None) -> Space:
     """Give the space of all pairs of a network and a configuration of an accelerator.
 
-    The blocks of the networks come first, as they are, then the bits of each if there is a choice, then one or two of the
+    The blocks of the networks come first, each with its bits if there is a choice of them, then one or two of the
     accelerator's variables.
 
     Raises
@@ -207,8 +186,8 @@ def joint_space(networks: Space, accelerator: Accelerator, precision: Precision 
     ModelError
         If there are too many configurations for tables, or a variable has a name that the networks' space has.
     """
-    variables, bits = accelerator.variables, [] if precision is None else _bits(networks, precision)
-    if clash := {v.name for v in networks.variables} & {v["name"] for v in [*bits, *variables]}:
+    variables, bits = accelerator.variables, {} if precision is None else precision.variables(networks)
+    if clash := {v.name for v in networks.variables} & {v["name"] for v in [*bits.values(), *variables]}:
         raise ModelError(f"{networks.name} and {accelerator.name} both have a variable {clash.pop()!r}; rename one")
     largest = max(block.size for block in networks.blocks) * (1 if precision is None else len(precision.bits))
     sizes = [len(variable["choices"]) for variable in variables]
@@ -223,17 +202,11 @@ def joint_space(networks: Space, accelerator: Accelerator, precision: Precision 
         if table.pop(name, None):
             raise ModelError(f"{networks.name} lists single architectures, which no joint space can; use its product")
     table["name"] = f"{networks.name}-{accelerator.name}"
-    for variable in bits:
-        blocks[str(variable["name"])] = [variable]
+    for name, variable in bits.items():
+        blocks[name] = [*blocks[name], variable]
     for number, part in enumerate(_parts(variables, sizes)):
         blocks[f"accelerator{number}"] = part
     return defined(**table, blocks=blocks)
-
-
-def _bits(networks: Space, precision: Precision) -> list[dict[str, object]]:
-    """Give the variables of the bits of every block, as `benchmark.toml` says variables."""
-    choices = list(precision.bits)
-    return [{"name": f"bits_{block.name}", "symbol": "bits", "choices": choices} for block in networks.blocks]
 
 
 def _parts(variables: list[dict[str, object]], sizes: list[int]) -> list[list[dict[str, object]]]:
@@ -253,7 +226,7 @@ def cost_surrogates(
     joint: Space, layers: NetworkLayers, accelerator: Accelerator, precision: Precision | None = None
 ) -> dict[str, _core.Surrogate]:
     """Give the metrics of an accelerator's engine over a joint space, by name, on the scales of their links."""
-    engine, configurations, blocks = ENGINES[accelerator.engine], accelerator.configurations(), len(layers.states)
+    engine, configurations = ENGINES[accelerator.engine], accelerator.configurations()
     count = len(next(iter(configurations.values())))
     # the same configurations at every choice of bits, the most of which come last
     widths = [configurations]
@@ -263,13 +236,13 @@ def cost_surrogates(
         {layer: engine.of_layer(layer, width, accelerator.constants) for layer in layers.distinct()} for width in widths
     ]
     own = engine.of_own(configurations, accelerator.constants)
-    behind = list(range(blocks if precision is None else 2 * blocks, len(joint.blocks)))
+    behind = list(range(len(layers.states), len(joint.blocks)))
     found = {}
     for name in engine.layer_costs:
         costs = [{layer: values[name] for layer, values in width.items()} for width in of_layer]
         sets, cells = [behind], [_summed(layers.fixed, costs[-1], count)]
         for block, states in enumerate(layers.states):
-            sets.append([block, *([] if precision is None else [blocks + block]), *behind])
+            sets.append([block, *behind])
             cells.append(np.concatenate([_summed(state, width, count) for state in states for width in costs]))
         found[name] = _tables(joint, sets, cells)
     return found | {name: _tables(joint, [behind], [own[name]]) for name in engine.own_costs}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from accelnas import _core
 from accelnas.arguments import check_number, check_whole
 from accelnas.errors import ModelError
 from accelnas.files import parse_toml, read_text
@@ -13,12 +14,14 @@ from accelnas.files import parse_toml, read_text
 if TYPE_CHECKING:
     from os import PathLike
 
+    from accelnas.hardware.accelerator import Accelerator
+    from accelnas.metric import Metric
     from accelnas.space import Space
 
 __all__ = ["Precision", "load_precision", "precisions"]
 
 _FOLDER = Path(__file__).parents[1] / "data" / "precision"
-_KEYS = ("name", "description", "metric", "bits", "loss")
+_KEYS = ("name", "metric", "bits", "loss", "unit", "source", "networks", "accuracy", "whole")
 
 
 @dataclass(frozen=True)
@@ -27,15 +30,15 @@ class Precision:
 
     Attributes
     ----------
-    name, description : str
+    name, source : str
         What it is called, and where the losses are from.
     metric : str
         The metric that few bits make worse.
     bits : tuple of int
         Choices of a block, for its weights and activations; ascending.
     loss : tuple of tuple of float
-        What each choice loses of the metric, in its unit: a row a block of the network, or one for all blocks. Losses of
-        blocks add up.
+        What each choice loses of the metric, in its unit: a row a block of the network, or one for all blocks. Losses
+        of blocks add up; what is below 0 counts as none.
 
     Examples
     --------
@@ -45,7 +48,7 @@ class Precision:
     """
 
     name: str
-    description: str
+    source: str
     metric: str
     bits: tuple[int, ...]
     loss: tuple[tuple[float, ...], ...]
@@ -65,14 +68,41 @@ class Precision:
                 check_number(f"{self.name}: a loss", loss, error=ModelError)
 
     def of_blocks(self, networks: Space) -> list[tuple[float, ...]]:
-        """Give the losses of every block of a space; ModelError if there are as many rows as neither one nor blocks."""
+        """Give the losses of every block of a space; ModelError if there are rows for neither one nor all blocks."""
         blocks = len(networks.blocks)
         if len(self.loss) not in (1, blocks):
             raise ModelError(
-                f"{self.name} has losses of {len(self.loss)} blocks, {networks.name} has {blocks}; give one row for all, "
-                "or one a block"
+                f"{self.name} has losses of {len(self.loss)} blocks, {networks.name} has {blocks}; give one row for "
+                "all, or one a block"
             )
         return list(self.loss) * (blocks // len(self.loss))
+
+    def variables(self, networks: Space) -> dict[str, dict[str, object]]:
+        """Give the variable of the bits of every block by the block's name, as `benchmark.toml` says variables."""
+        choices = list(self.bits)
+        return {
+            block.name: {"name": f"bits_{block.name}", "symbol": "bits", "choices": choices}
+            for block in networks.blocks
+        }
+
+    def widest(self, accelerator: Accelerator) -> Accelerator:
+        """Give the accelerators whose multipliers are of the most bits; ModelError if their engine has no others."""
+        if "bits" not in accelerator.parameters:
+            raise ModelError(f"{accelerator.name}: engine {accelerator.engine} has 8 bits alone; leave precision out")
+        return replace(accelerator, parameters={**accelerator.parameters, "bits": (self.bits[-1],)})
+
+    def taken_from(self, metric: Metric, surrogate: _core.Surrogate, networks: Space, joint: Space) -> _core.Surrogate:
+        """Give a metric of the joint space with what few bits lose taken off; ModelError if losses do not add up."""
+        if metric.link != "identity":
+            raise ModelError(
+                f"{metric.name} has the link {metric.link}, where losses do not add up; leave precision out"
+            )
+        sign = -1.0 if metric.direction == "maximise" else 1.0
+        names = [variable.name for variable in joint.variables]
+        sets = [[names.index(str(variable["name"]))] for variable in self.variables(networks).values()]
+        cells = [[sign * max(0.0, loss) for loss in row] for row in self.of_blocks(networks)]
+        lost = _core.Surrogate.as_given(joint._core, 0.0, sets, cells)
+        return _core.Surrogate.combine(joint._core, [surrogate, lost], [1.0, 1.0], 0.0)
 
 
 def precisions() -> tuple[str, ...]:
@@ -110,8 +140,10 @@ def _precision(table: dict[str, Any], name: str) -> Precision:
     if unknown := [key for key in table if key not in _KEYS]:
         raise ModelError(f"there is no key {unknown[0]!r}; use {', '.join(_KEYS)}")
     bits, loss = table.get("bits"), table.get("loss")
+    if isinstance(loss, dict):  # of the parts of a network, as `accelnas-training precision` writes it
+        loss = [loss[key] for key in sorted((k for k in loss if k.startswith("block")), key=lambda k: (len(k), k))]
     if not isinstance(bits, list) or not isinstance(loss, list):
         raise ModelError(f"bits are {bits!r} and loss is {loss!r}; give a list of each")
     rows = loss if all(isinstance(row, list) for row in loss) else [loss]
-    texts = (str(table.get(key, default)) for key, default in zip(_KEYS[:3], (name, "", "accuracy"), strict=True))
-    return Precision(*texts, tuple(bits), tuple(tuple(row) for row in rows))
+    source, metric = str(table.get("source", "")), str(table.get("metric", "accuracy"))
+    return Precision(str(table.get("name", name)), source, metric, tuple(bits), tuple(tuple(row) for row in rows))

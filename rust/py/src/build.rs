@@ -218,7 +218,7 @@ impl Surrogate {
         Ok(Surrogate { core, space: self.space.clone() })
     }
 
-    /// The same function of a larger space, whose first blocks are this one's.
+    /// The same function of a larger space, whose first blocks begin with this one's.
     fn extended(&self, py: Python<'_>, space: Py<Space>) -> PyResult<Surrogate> {
         let core = detached(py, usize::MAX, None, |_| self.core.extended(&self.space, &space.get().core))?;
         Ok(Surrogate { core, space: space.get().core.clone() })

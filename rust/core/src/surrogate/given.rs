@@ -108,26 +108,6 @@ impl Surrogate {
         tables.form = Form::Given;
         Surrogate::new(space, constants, tables, Vec::new())
     }
-
-    /// The same function of a larger space, whose first blocks are this one's; measured repeats are left out.
-    pub fn extended(&self, space: &Space, larger: &Space) -> Result<Surrogate> {
-        let own = space.blocks().len();
-        let same = larger.width() >= space.width()
-            && larger.blocks().len() >= own
-            && space.variables() == &larger.variables()[..space.width()]
-            && space.blocks().iter().zip(larger.blocks()).all(|(a, b)| a.variables == b.variables);
-        if !same {
-            return Err(Error::model(format!(
-                "the first {own} blocks of {} are not those of {}; put the blocks of {} first, as they are",
-                larger.name(),
-                space.name(),
-                space.name()
-            )));
-        }
-        let mut tables = self.tables.clone();
-        tables.cards = tables.granularity.cards(larger);
-        Surrogate::new(larger, self.constants.clone(), tables, self.forests.clone())
-    }
 }
 
 /// The given tables and constant of every member.

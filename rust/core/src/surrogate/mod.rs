@@ -2,6 +2,7 @@
 
 pub mod combine;
 pub mod ensemble;
+mod extended;
 pub(crate) mod given;
 pub mod lower;
 pub mod repeats;
