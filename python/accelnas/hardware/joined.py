@@ -68,7 +68,8 @@ def join(
     precision : Precision, str or path, optional
         Makes the bits of every block variables, too: one of `precisions` by name, a TOML file, or what `load_precision`
         gives. The accelerator's multipliers are then of the most bits there are; fewer cost less energy and traffic,
-        and as many cycles. Layers outside blocks, which are the first and the last, have the most bits.
+        and as many cycles. Layers outside blocks, which are the first and the last, have the most bits. Choices that
+        lose no less than fewer bits are left out.
 
     Returns
     -------
@@ -102,7 +103,7 @@ def join(
     """
     accelerator = accelerator if isinstance(accelerator, Accelerator) else load_accelerator(accelerator)
     if precision is not None:
-        precision = precision if isinstance(precision, Precision) else load_precision(precision)
+        precision = (precision if isinstance(precision, Precision) else load_precision(precision)).useful()
         accelerator = precision.widest(accelerator)
     taken = [name for name, metric in bench.metrics.items() if metric.exact] if metrics is None else list(metrics)
     surrogates = {name: bench._surrogate(name) for name in taken}

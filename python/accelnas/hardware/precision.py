@@ -77,6 +77,22 @@ class Precision:
             )
         return list(self.loss) * (blocks // len(self.loss))
 
+    def useful(self) -> Precision:
+        """Give the choices that lose less than fewer bits do in some block: others cost more and gain nothing.
+
+        Examples
+        --------
+        >>> load_precision("digits").useful().bits
+        (4, 8)
+        """
+        losses = [[max(0.0, loss) for loss in row] for row in self.loss]
+        kept = [0]
+        for choice in range(1, len(self.bits)):
+            if any(row[choice] < min(row[i] for i in kept) for row in losses):
+                kept.append(choice)
+        rows = tuple(tuple(row[choice] for choice in kept) for row in losses)
+        return replace(self, bits=tuple(self.bits[choice] for choice in kept), loss=rows)
+
     def variables(self, networks: Space) -> dict[str, dict[str, object]]:
         """Give the variable of the bits of every block by the block's name, as `benchmark.toml` says variables."""
         choices = list(self.bits)
@@ -100,7 +116,7 @@ class Precision:
         sign = -1.0 if metric.direction == "maximise" else 1.0
         names = [variable.name for variable in joint.variables]
         sets = [[names.index(str(variable["name"]))] for variable in self.variables(networks).values()]
-        cells = [[sign * max(0.0, loss) for loss in row] for row in self.of_blocks(networks)]
+        cells = [[sign * loss for loss in row] for row in self.of_blocks(networks)]
         lost = _core.Surrogate.as_given(joint._core, 0.0, sets, cells)
         return _core.Surrogate.combine(joint._core, [surrogate, lost], [1.0, 1.0], 0.0)
 
