@@ -106,9 +106,11 @@ class Found:
         first = known[np.sort(places)]
         scores = np.ascontiguousarray(self.scores[first] * self.question.sought.signs)
         if not len(first):
+            failed = sum(one.outcome == "failed" for one in self.told)
+            remedy = "see `accelnas-training store status` for why" if failed else "raise the budget, or loosen them"
             raise SearchError(
-                f"no architecture of {len(self.told)} was trained within the constraints; raise the budget, or loosen "
-                "them"
+                f"no architecture of {len(self.told)} was trained within the constraints, and {failed} trainings "
+                f"failed; {remedy}"
             )
         if scores.shape[1] > 1:
             front = _core.non_dominated_ranks(scores) == 0
