@@ -113,4 +113,5 @@ def session_effects(networks: Rows, sessions: Rows, latencies: Floats) -> Sessio
 
 def _indicators(numbers: Rows) -> Floats:
     """Give a column a distinct number, 1 where it is, float64 (n, distinct)."""
-    return (numbers[:, None] == np.unique(numbers)).astype(np.float64)
+    found: Floats = (numbers[:, None] == np.unique(numbers)).astype(np.float64)
+    return found
