@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from accelnas.cli.shared import console, progress
+from accelnas.errors import DataError
 from accelnas.files import write_text
 from accelnas.reports import markdown
 from accelnas_training.cli import options
@@ -19,7 +20,8 @@ from accelnas_training.collect.store import Store
 from accelnas_training.measure import load_protocol, measure_network
 from accelnas_training.measure.collection import MeasuringPlan, measure_architectures
 from accelnas_training.measure.repeatability import Repeatability, repeatability
-from accelnas_training.measure.table import Column
+from accelnas_training.measure.sessions import SessionEffects
+from accelnas_training.measure.table import Column, measurements
 from accelnas_training.measure.table import export as write
 from accelnas_training.networks import load_family
 from accelnas_training.sampling import uniform
@@ -44,6 +46,7 @@ The same command goes on where the last one ended; `accelnas-training store stat
 SPREADS = ("references", "paired", "corrected")
 COLUMNS = ("column", "architectures", "measurements", "noisy", "outliers", *SPREADS)
 PAIRS = ("tau", "tau corrected", "mean difference", "corrected", "share", "corrected")
+SESSIONS = ("protocol", "latencies", "networks", "session", "effect", "95 % interval", "between", "apart", "within")
 AGREEMENT = ("protocol", "architectures", *PAIRS, *SPREADS)
 
 ProtocolsOption = Annotated[
@@ -200,6 +203,34 @@ def export(
     typer.echo(f"{table.height:,} rows in {output}; where they come from in {output}.json")
 
 
+@app.command()
+def sessions(
+    store: options.StoreArgument,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write the table as Markdown.", show_default=False),
+    ] = None,
+) -> None:
+    """Say how much slower or faster each session (a process that measured) was, by networks of several sessions.
+
+    Beside it standard deviations: between sessions, of what networks disagree about them, and of repeats within one.
+    """
+    rows = []
+    with StoreReader.opened(store) as reader:
+        for digest in reader.schemes():
+            _, column = measurements(reader, digest)
+            rows += _session_rows(column, "as measured", column.sessions)
+            rows += _session_rows(column, "in pairs", column.sessions_paired)
+    if not rows:
+        raise DataError(
+            f"{store}: too few networks were measured in several sessions; measure more architectures in another "
+            "process, whose references are then measured again"
+        )
+    options.print_table(SESSIONS, rows)
+    if output is not None:
+        write_text(output, markdown(SESSIONS, rows) + "\n")
+
+
 def _read(family: str, names: Sequence[str], changes: Sequence[str] | None) -> tuple[NetworkFamily, list[Protocol]]:
     changed = options.read_pairs(changes, "--set", "KEY=VALUE, as resolution=64")
     return load_family(family), [load_protocol(name).changed(**changed) for name in names]
@@ -216,6 +247,25 @@ def _agreement_row(protocol: Protocol, found: Repeatability) -> list[str]:
         *(f"{each.difference:.3g} {unit}" for each in pair),
         *(_percent(each.share) for each in pair),
         *map(_percent, found.column.spreads),
+    ]
+
+
+def _session_rows(column: Column, latencies: str, found: SessionEffects | None) -> list[list[str]]:
+    """Give rows of the table `SESSIONS`, one a session."""
+    if found is None:
+        return []
+    spreads = [*map(_percent, (found.between, found.apart, found.within))]
+    return [
+        [
+            column.protocol.name,
+            latencies,
+            str(found.networks),
+            name,
+            f"{effect:+.2%}",
+            f"{effect - margin:+.2%} to {effect + margin:+.2%}",
+            *spreads,
+        ]
+        for name, effect, margin in zip(column.names, found.effects, found.margins, strict=True)
     ]
 
 

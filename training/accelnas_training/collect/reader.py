@@ -225,6 +225,14 @@ class StoreReader:
             frame = frame.with_columns(pl.Series(name, metrics[name]).fill_nan(None))
         return frame
 
+    def workers(self, scheme: str) -> dict[int, str]:
+        """Give the worker, ``host:process``, that made each result of a scheme, by the job's number."""
+        query = (
+            "SELECT jobs.id, worker FROM results JOIN attempts ON attempt = attempts.id"
+            " JOIN jobs ON jobs.id = results.job WHERE scheme = ?"
+        )
+        return dict(self.connection.execute(query, (scheme,)).fetchall())
+
     def environments(self, scheme: str | None = None) -> list[dict[str, Any]]:
         """Say with what results, or those of a scheme, were made, and how many with each."""
         query = (

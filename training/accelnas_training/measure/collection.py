@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import tempfile
+import time
 import weakref
 from dataclasses import dataclass, replace
 from itertools import count
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from accelnas_training.collect.work import Runner
     from accelnas_training.networks import NetworkFamily
 
+
+# when this process began to measure, seconds since 1970: with host and process, it tells sessions apart
+_SESSION_AT = time.time()
 
 _REFERENCE_SEED = 1_000_004  # no one else's: it is none of the references that show drift
 
@@ -63,7 +67,7 @@ class MeasuringWork(NetworkWork):
         """Measure the job's architecture."""
         protocol = self._protocols[task.job.scheme]
         measurement = measure_subject(self._subject(task.job.architecture, protocol.resolution), protocol)
-        return Outcome(measurement.values(), self.environment)
+        return Outcome({**measurement.values(), "session_at": _SESSION_AT}, self.environment)
 
     def _subject(self, architecture: tuple[int, ...], resolution: int) -> Subject:
         key = (architecture, resolution)

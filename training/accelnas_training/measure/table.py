@@ -13,11 +13,13 @@ from accelnas.errors import DataError
 from accelnas_training.collect.summary import check_name, write_table
 from accelnas_training.measure.drift import NO_DRIFT, Drift, estimate
 from accelnas_training.measure.protocol import Protocol
+from accelnas_training.measure.sessions import SessionEffects, session_effects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from os import PathLike
 
+    from accelnas_training.arrays import Rows
     from accelnas_training.collect.reader import StoreReader
 
 
@@ -38,6 +40,11 @@ class Column:
     # what the references show; where passes are paired, after their times were divided by the pace: that of the
     # reference network beside them, relative to its median
     drift: Drift
+    names: tuple[str, ...] = ()  # of sessions, by their beginning: ``HOST:PROCESS``
+    # of sessions on latencies as measured, and divided by the pace where passes are paired; None where too few networks
+    # were measured in several sessions to say
+    sessions: SessionEffects | None = None
+    sessions_paired: SessionEffects | None = None
 
     @property
     def spreads(self) -> tuple[float, float, float]:
@@ -58,6 +65,9 @@ class Column:
             "spread_of_references": spread,
             "spread_of_references_paired": paired,
             "spread_of_references_corrected_by_the_others": corrected,
+            "sessions": list(self.names),
+            "effects_of_sessions": None if self.sessions is None else self.sessions.to_dict(),
+            "effects_of_sessions_paired": None if self.sessions_paired is None else self.sessions_paired.to_dict(),
         }
 
 
@@ -108,7 +118,32 @@ def measurements(store: StoreReader, digest: str) -> tuple[pl.DataFrame, Column]
     noisy = int((best > protocol.timing.spread).sum())
     outliers = float(frame["outliers"].sum()) / float(frame["passes"].sum())
     spread = _drift(known, "latency_ms", variables).before
-    return frame.drop("paced"), Column(protocol, frame.height, len(best), noisy, outliers, spread, drift)
+    names, sessions = _sessions(store, digest, frame)
+    effects = _effects(frame, sessions, "latency_ms", variables)
+    paired = _effects(frame, sessions, "paced", variables) if protocol.paired else None
+    column = Column(protocol, frame.height, len(best), noisy, outliers, spread, drift, names, effects, paired)
+    return frame.drop("paced"), column
+
+
+def _sessions(store: StoreReader, digest: str, frame: pl.DataFrame) -> tuple[tuple[str, ...], Rows]:
+    """Name the sessions in the order in which they began, and give each measurement's number, intp (n,)."""
+    workers = store.workers(digest)
+    began = frame["session_at"] if "session_at" in frame.columns else pl.repeat(0.0, frame.height, eager=True)
+    keys = [(began or 0.0, workers[job]) for job, began in zip(frame["id"], began, strict=True)]
+    first: dict[tuple[float, str], float] = {}
+    for key, at in zip(keys, frame["measured_at"], strict=True):
+        first[key] = min(at, first.get(key, at))
+    order = sorted(first, key=first.__getitem__)
+    return tuple(worker for _, worker in order), np.array([order.index(key) for key in keys])
+
+
+def _effects(frame: pl.DataFrame, sessions: Rows, column: str, variables: list[str]) -> SessionEffects | None:
+    """Estimate the sessions' effects on a column of latencies; None where there are too few measurements."""
+    network = frame.select(pl.struct(variables).rank("dense").cast(pl.Int64) - 1).to_series().to_numpy()
+    try:
+        return session_effects(network, sessions, frame[column].to_numpy())
+    except DataError:
+        return None
 
 
 def _drift(frame: pl.DataFrame, column: str, variables: list[str]) -> Drift:
