@@ -9,7 +9,7 @@ from accelnas_training.collect.collector import collect
 from accelnas_training.collect.job import Job
 from accelnas_training.collect.store import Store
 from accelnas_training.collect.summary import export
-from accelnas_training.collect.training_work import about, job_folder
+from accelnas_training.collect.training_work import about
 from accelnas_training.precision.losses import losses
 from accelnas_training.precision.report import write_report
 from accelnas_training.precision.work import precision_work
@@ -69,7 +69,7 @@ def study_precision(
             runner,
             limits,
             report=report,
-            recorded=lambda job: shutil.rmtree(job_folder(trainings, job), ignore_errors=True),
+            recorded=lambda job: shutil.rmtree(trainings / job.key, ignore_errors=True),
         )
         known = [(job, each) for job, each in zip(jobs, store.values(jobs), strict=True) if each is not None]
         found = losses(settings, family.space, [job for job, _ in known], [each for _, each in known])

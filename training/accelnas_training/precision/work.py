@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from accelnas_training.collect.job import Outcome, Task
-from accelnas_training.collect.training_work import fitted, job_folder
+from accelnas_training.collect.training_work import fitted
 from accelnas_training.collect.work import NetworkWork, WorkDescription
 from accelnas_training.errors import NetworkError
 from accelnas_training.precision.settings import HEAD, STEM, PrecisionSettings, part_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from accelnas import Space
     from accelnas_training.images import Images
@@ -55,7 +55,7 @@ class PrecisionWork(NetworkWork):
 
         job, settings, images = task.job, PrecisionSettings.from_dict(task.scheme), cast("Images", self.images)
         scheme = settings.scheme
-        folder = job_folder(self._folder, job)
+        folder = Path(self._folder) / job.key
         folder.mkdir(parents=True, exist_ok=True)
         network, result = trained_network(
             self.family,
