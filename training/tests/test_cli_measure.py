@@ -19,7 +19,7 @@ def run(tmp_path, monkeypatch):
     (tmp_path / "tiny.toml").write_text("options = { num_classes = 4, width = 0.25, head = 16 }")
 
     def invoke(*arguments, code=0):
-        options = [] if arguments[0] == "export" else ["--family", "tiny.toml", *SMALL]
+        options = [] if arguments[0] in {"export", "sessions"} else ["--family", "tiny.toml", *SMALL]
         command = ["measure", *map(str, arguments), *options]
         result = CliRunner(env={"COLUMNS": "200"}).invoke(app, command)
         assert result.exit_code == code, result.output
@@ -44,6 +44,10 @@ def test_measures_goes_on_and_exports(run):
     beside = json.loads(Path("speed.csv.json").read_text())
     assert beside["columns"]["latency_mine"]["protocol"]["content"]["resolution"] == 32
     assert str(Path(accelnas_training.__file__).parent) not in json.dumps(beside)  # paths of this machine stay here
+    # all of this was one process
+    assert (
+        "too few networks were measured in several sessions; measure more" in run("sessions", "speed.db", code=1).stderr
+    )
 
 
 def test_measures_those_of_a_table(run):
