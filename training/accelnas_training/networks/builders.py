@@ -88,6 +88,7 @@ SHIPPED = {
     "nasbench201": Shipped("accelnas_training.networks.nasbench201", 10, 32),
     "nasbench-macro": Shipped("accelnas_training.networks.nasbench_macro", 10, 32),
     "ofa-mobilenetv3": Shipped("accelnas_training.networks.ofa_mobilenetv3"),
+    "autoformer-tiny": Shipped("accelnas_training.networks.autoformer"),
 }
 """Builders by name."""
 

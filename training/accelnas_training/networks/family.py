@@ -33,7 +33,7 @@ class NetworkFamily:
     space
         The search space.
     builder
-        ``"mnasnet"``, ``"nasbench201"``, ``"nasbench-macro"``, ``"ofa-mobilenetv3"``,
+        ``"mnasnet"``, ``"nasbench201"``, ``"nasbench-macro"``, ``"ofa-mobilenetv3"``, ``"autoformer-tiny"``,
         ``"package.module:function"`` or ``"path/to/file.py:function"``; the function is called with the
         architecture (variable names to values) and the options, and gives the network.
     options
@@ -72,7 +72,7 @@ class NetworkFamily:
     def layers(self, resolution: int | None = None) -> NetworkLayers | None:
         """Give the layers of all networks; None where no formula has them.
 
-        Formulas are of the builders of the package but ``"ofa-mobilenetv3"``, with their own options, at their own
+        Formulas are of ``"mnasnet"``, ``"nasbench201"`` and ``"nasbench-macro"``, with their own options, at their own
         resolution.
 
         Examples
@@ -139,10 +139,10 @@ def load_family(path: str | Path = "mnasnet") -> NetworkFamily:
     Parameters
     ----------
     path
-        ``"mnasnet"``, ``"nasbench201"``, ``"nasbench-macro"`` or ``"ofa-mobilenetv3"``, with the classes of its
-        authors' images; or a TOML file: ``space``, a table as in a benchmark's ``benchmark.toml``, or the path of a
-        file with one (the builder's by default, else MnasNet's); ``builder``, by default ``"mnasnet"``; and a table
-        ``options``.
+        ``"mnasnet"``, ``"nasbench201"``, ``"nasbench-macro"``, ``"ofa-mobilenetv3"`` or ``"autoformer-tiny"``, with the
+        classes of its authors' images; or a TOML file: ``space``, a table as in a benchmark's ``benchmark.toml``, or
+        the path of a file with one (the builder's by default, else MnasNet's); ``builder``, by default ``"mnasnet"``;
+        and a table ``options``.
         Paths are relative to the file.
 
     Raises
