@@ -50,7 +50,8 @@ class BoostedTrees:
         Of a tree, 1 to 4: the largest number of variables that interact.
     exploration : float
         What the drawn member's deviation from the mean of all is multiplied by, at least 0: 1 is the member itself, 0
-        takes the best of the mean.
+        takes the best of the mean. A member itself, fitted to 50 values, finds less than random search in MnasNet's
+        space, as the best of the whole space is where it errs most.
 
     Notes
     -----
@@ -70,7 +71,7 @@ class BoostedTrees:
     members: int = 5
     rounds: int = 60
     depth: int = 2
-    exploration: float = 1.0
+    exploration: float = 0.3
 
     kind = "boosted_trees"
 
