@@ -110,7 +110,7 @@ def test_traffic_is_least_where_something_fits_and_falls_with_buffers():
 
 
 def test_accelerators_that_do_not_hold_together_are_refused(tmp_path):
-    text = (accelnas.hardware.accelerator._FOLDER / "dpu.toml").read_text()
+    text = (accelnas.hardware.named.DATA / "hardware" / "dpu.toml").read_text()
     for old, new, message in (
         ('engine = "dpu"', 'engine = "gpu"', "engine is 'gpu'; choose 'array' or 'dpu'"),
         ("cores = [1, 2, 3, 4]", "", "engine dpu needs the parameter 'cores'; give it"),

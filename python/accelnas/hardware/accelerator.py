@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from accelnas.errors import ModelError
-from accelnas.files import parse_toml, read_text
 from accelnas.hardware.engines import ENGINES
+from accelnas.hardware.named import load_named, names
 from accelnas.space.definition import defined
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Accelerator", "accelerators", "load_accelerator"]
 
-_FOLDER = Path(__file__).parents[1] / "data" / "hardware"
 _KEYS = ("name", "description", "engine", "parameters", "constants")
 
 
@@ -154,7 +152,7 @@ def accelerators() -> tuple[str, ...]:
     >>> accelerators()
     ('dpu', 'eyeriss', 'tpu')
     """
-    return tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
+    return names("hardware")
 
 
 def load_accelerator(path: str | PathLike[str]) -> Accelerator:
@@ -167,13 +165,7 @@ def load_accelerator(path: str | PathLike[str]) -> Accelerator:
     ModelError
         If it does not hold together; the message says what to mend.
     """
-    file = _FOLDER / f"{path}.toml" if str(path) in accelerators() else Path(path)
-    if not file.exists() and file.name == str(path) and not file.suffix:
-        raise ModelError(f"there is no accelerator {str(path)!r}; choose {', '.join(accelerators())}, or name a file")
-    try:
-        return _accelerator(parse_toml(read_text(file, ModelError), str(file), ModelError), file.stem)
-    except ModelError as error:
-        raise ModelError(f"{file}: {error}") from None
+    return load_named(path, "hardware", "accelerator", _accelerator)
 
 
 def _accelerator(table: dict[str, Any], name: str) -> Accelerator:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelnas import _core
 from accelnas.arguments import check_number, check_whole
 from accelnas.errors import ModelError
-from accelnas.files import parse_toml, read_text
+from accelnas.hardware.named import load_named, names
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Precision", "load_precision", "precisions"]
 
-_FOLDER = Path(__file__).parents[1] / "data" / "precision"
 _KEYS = ("name", "metric", "bits", "loss", "unit", "source", "networks", "accuracy", "whole")
 
 
@@ -129,7 +127,7 @@ def precisions() -> tuple[str, ...]:
     >>> precisions()
     ('digits',)
     """
-    return tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
+    return names("precision")
 
 
 def load_precision(path: str | PathLike[str]) -> Precision:
@@ -142,13 +140,7 @@ def load_precision(path: str | PathLike[str]) -> Precision:
     ModelError
         If it does not hold together; the message says what to mend.
     """
-    file = _FOLDER / f"{path}.toml" if str(path) in precisions() else Path(path)
-    if not file.exists() and file.name == str(path) and not file.suffix:
-        raise ModelError(f"there is no precision {str(path)!r}; choose {', '.join(precisions())}, or name a file")
-    try:
-        return _precision(parse_toml(read_text(file, ModelError), str(file), ModelError), file.stem)
-    except ModelError as error:
-        raise ModelError(f"{file}: {error}") from None
+    return load_named(path, "precision", "precision", _precision)
 
 
 def _precision(table: dict[str, Any], name: str) -> Precision:
