@@ -80,6 +80,7 @@ def test_the_digest_names_everything_but_the_name(smallest):
         "channels_last": True,
         "accumulation": 2,
         "clip": 1.0,
+        "stop": 1,
         "resize": {"start": 9, "end": 8, "validation": 8},
         "optimizer": {"name": "sgd", "lr": 1},
         "schedule": {"kind": "linear"},
