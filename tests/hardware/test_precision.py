@@ -104,7 +104,7 @@ def test_choices_that_gain_nothing_are_left_out():
         ("bits = [4, 8]\nloss = []", "loss has no row; give one for all blocks, or one a block"),
         ("bits = [4, 64]\nloss = [1, 0]", "one of bits is 64; choose an integer of 1 to 32"),
         ("bits = [4, 8]\nloss = [1, nan]", "a loss is nan; choose a finite number"),
-        ("bits = [4, 8]\nloss = [1, 0]\nbit = 3", "there is no key 'bit'; use name, metric, bits"),
+        ("bits = [4, 8]\nloss = [1, 0]\nbit = 3", "there is no key 'bit'; use name, source, metric"),
     ],
 )
 def test_files_that_do_not_hold_together_are_refused(tmp_path, content, message):
@@ -119,6 +119,10 @@ def test_joins_that_can_not_have_bits_are_refused(macro):
         hardware.join(macro, "dpu", precision=LOSS)
     with pytest.raises(ModelError, match="digits has losses of 7 blocks, nasbench-macro has 2; give one row for all"):
         hardware.join(macro, small(), precision="digits")
+    with pytest.raises(
+        ModelError, match=r"test says what few bits lose of accuracy, .* \(params\); take it, or say what"
+    ):
+        hardware.join(macro, small(), metrics=["params"], precision=LOSS)
     with pytest.raises(ModelError, match="there is no precision 'cifar'; choose digits, or name a file"):
         hardware.load_precision("cifar")
     with pytest.raises(ModelError, match="throughput_zcu102 has the link"):

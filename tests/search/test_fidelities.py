@@ -449,6 +449,8 @@ def test_epochs_that_are_told_are_those_of_fidelities(bench, epochs, message):
 
 
 def test_epochs_of_no_fidelities_are_refused(bench):
+    with pytest.raises(SearchError, match="gradient_ascent follows the tables of whole trainings; leave epochs out"):
+        bench.optimizer("gradient_ascent", "quality", budget=9, seed=1, epochs=[1, 3])
     optimizer = bench.optimizer("random_search", "quality", budget=9, seed=1)
     with pytest.raises(SearchError, match="values come with epochs, and there are no fidelities; leave them out"):
         optimizer.tell(optimizer.ask(1), [1.0], [1])

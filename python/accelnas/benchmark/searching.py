@@ -375,8 +375,11 @@ class Searching(Opened):
             raise SearchError(f"algorithm {algorithm!r} is not native; ask it yourself")
         native = native_algorithm(algorithm)
         # what is told may be noisy, and needs no metrics in memory; gradients need tables
+        is_gradient = isinstance(native, GradientAscent)
         rungs = check_wholes("epochs", list(epochs), 1, MOST_EPOCHS).tolist()
-        problem = setting.problem(None) if isinstance(native, GradientAscent) and not rungs else setting.told(rungs)
+        if rungs and is_gradient:
+            raise SearchError("gradient_ascent follows the tables of whole trainings; leave epochs out")
+        problem = setting.problem(None) if is_gradient else setting.told(rungs)
         return Optimizer.over(self.space, problem, setting.sought, native, *_whole(budget, seed), start, rungs)
 
     def _setting(

@@ -106,6 +106,11 @@ def join(
         precision = (precision if isinstance(precision, Precision) else load_precision(precision)).useful()
         accelerator = precision.widest(accelerator)
     taken = [name for name, metric in bench.metrics.items() if metric.exact] if metrics is None else list(metrics)
+    if precision is not None and precision.metric not in taken:
+        raise ModelError(
+            f"{precision.name} says what few bits lose of {precision.metric}, which is not among the metrics taken "
+            f"({', '.join(taken)}); take it, or say what they lose of another"
+        )
     surrogates = {name: bench._surrogate(name) for name in taken}
     layers = layers or network_layers(bench.space)
     joint = joint_space(bench.space, accelerator, precision)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-__all__ = ["load_named", "names"]
+__all__ = ["DATA", "load_named", "names"]
 
 DATA = Path(__file__).parents[1] / "data"
 

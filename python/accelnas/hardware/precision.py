@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Precision", "load_precision", "precisions"]
 
-_KEYS = ("name", "metric", "bits", "loss", "unit", "source", "networks", "accuracy", "whole")
+# the last four tell people what was measured
+_KEYS = ("name", "source", "metric", "bits", "loss", "unit", "networks", "accuracy", "whole")
 
 
 @dataclass(frozen=True)
@@ -112,8 +113,8 @@ class Precision:
                 f"{metric.name} has the link {metric.link}, where losses do not add up; leave precision out"
             )
         sign = -1.0 if metric.direction == "maximise" else 1.0
-        names = [variable.name for variable in joint.variables]
-        sets = [[names.index(str(variable["name"]))] for variable in self.variables(networks).values()]
+        places = {variable.name: place for place, variable in enumerate(joint.variables)}
+        sets = [[places[str(variable["name"])]] for variable in self.variables(networks).values()]
         cells = [[sign * loss for loss in row] for row in self.of_blocks(networks)]
         lost = _core.Surrogate.as_given(joint._core, 0.0, sets, cells)
         return _core.Surrogate.combine(joint._core, [surrogate, lost], [1.0, 1.0], 0.0)

@@ -205,16 +205,16 @@ class Optimizer:
             )
         rungs = None
         if epochs is not None:
-            rungs = check_wholes("epochs", np.atleast_1d(np.asarray(epochs)), 1, MOST_EPOCHS, SearchError).tolist()
-        scores = self._core.tell(rows, columns, rungs)
+            rungs = check_wholes("epochs", np.atleast_1d(np.asarray(epochs)), 1, MOST_EPOCHS, SearchError)
+        scores = self._core.tell(rows, columns, None if rungs is None else rungs.tolist())
         self.told += len(rows)
         if scores.shape[1] == 1 and len(rows):
-            self._note(rows, scores[:, 0], rungs or [0] * len(rows))
+            self._note(rows, scores[:, 0], np.zeros(len(rows), np.int64) if rungs is None else rungs)
 
-    def _note(self, rows: Rows, scores: NDArray[np.float64], epochs: list[int]) -> None:
+    def _note(self, rows: Rows, scores: NDArray[np.float64], epochs: NDArray[np.int64]) -> None:
         """Remember the best: of the most epochs so far, the first with the best score."""
-        most = max(epochs)
-        best = max((i for i, n in enumerate(epochs) if n == most), key=lambda i: scores[i])
+        most = int(epochs.max())
+        best = int(np.where(epochs == most, scores, -np.inf).argmax())
         if self._best is None or (most, scores[best]) > self._best[:2]:
             self._best = most, float(scores[best]), rows[best]
 

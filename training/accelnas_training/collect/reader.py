@@ -139,6 +139,12 @@ class StoreReader:
         rows = self.connection.execute("SELECT digest, name, content FROM schemes ORDER BY rowid")
         return {digest: (name, json.loads(content)) for digest, name, content in rows}
 
+    def content(self, digest: str) -> dict[str, Any]:
+        """Give the content of the scheme with a digest; nothing if there is none."""
+        found = self.connection.execute("SELECT content FROM schemes WHERE digest = ?", (digest,)).fetchone()
+        content: dict[str, Any] = {} if found is None else json.loads(found[0])
+        return content
+
     def scheme(self, called: str | None = None) -> str:
         """Give the digest of the scheme with a name, or with the beginning of a digest; None: the only scheme.
 

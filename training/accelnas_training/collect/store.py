@@ -146,8 +146,7 @@ class Store(StoreReader):
                 " WHERE architecture = ? AND scheme = ? AND seed = ? RETURNING id",
                 (time.time(), *key),
             ).fetchone()
-            (content,) = connection.execute("SELECT content FROM schemes WHERE digest = ?", (job.scheme,)).fetchone()
-        return Task(job, json.loads(content), attempt)
+            return Task(job, self.content(job.scheme), attempt)
 
     def record(self, delivery: Delivery, limits: Limits) -> State:
         """Keep how an attempt ended, on disk before this returns, and give the job's state after it.

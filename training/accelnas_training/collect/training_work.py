@@ -147,8 +147,7 @@ def training_store(
     """
 
     def forget(job: Job) -> None:
-        _, scheme = store.schemes().get(job.scheme, ("", {}))
-        if not scheme.get("stop"):  # else it may go on
+        if not store.content(job.scheme).get("stop"):  # else it may go on
             shutil.rmtree(Path(folder) / job.key, ignore_errors=True)
 
     work = training_work(

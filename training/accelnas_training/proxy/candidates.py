@@ -92,7 +92,7 @@ def cost(scheme: Scheme) -> float:
     >>> round(cost(p_star) / cost(p_star.changed(epochs=32)), 2)
     0.44
     """
-    return float(sum(scheme.resolution(epoch) ** 2 for epoch in range(scheme.epochs)))
+    return float(sum(scheme.resolution(epoch) ** 2 for epoch in range(scheme.trained_epochs)))
 
 
 class Grid:
@@ -207,4 +207,4 @@ def _training(scheme: Scheme) -> str:
     del table["name"]
     for key in ("start", "end", "start_epoch", "end_epoch", "multiple"):
         del table["resize"][key]
-    return json.dumps([table, [scheme.resolution(epoch) for epoch in range(scheme.epochs)]], sort_keys=True)
+    return json.dumps([table, [scheme.resolution(epoch) for epoch in range(scheme.trained_epochs)]], sort_keys=True)

@@ -199,7 +199,7 @@ class Scheme(Checked):
         >>> scheme.until(4).trained_epochs, scheme.until(4).whole.digest == scheme.digest, scheme.until(16) is scheme
         (4, True, True)
         """
-        return self if epochs == self.epochs else self.changed(stop=epochs, name=f"{self.name}@{epochs}")
+        return self.whole if epochs == self.epochs else self.changed(stop=epochs, name=f"{self.name}@{epochs}")
 
     def resolution(self, epoch: int) -> int:
         """Pixels a side in an epoch, which count from 0."""

@@ -56,7 +56,7 @@ class Found:
     @property
     def epochs(self) -> Any:
         """Epochs of each of `told`: int (n,)."""
-        return np.array([one.epochs or self.question.scheme.epochs for one in self.told], np.int64)
+        return np.array([one.epochs or self.question.scheme.trained_epochs for one in self.told], np.int64)
 
     def values(self, name: str) -> Floats:
         """Give a metric of `told`, float64 (n,); NaN where it is not known, as that of a training that failed."""
