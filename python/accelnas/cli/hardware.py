@@ -98,6 +98,7 @@ def join(
     pairs = joined(bench, restricted(accelerator, fix), output, precision=precision, **options)
     console().print(
         f"{output}: {pairs.space.size:,} pairs of {bench.space.size:,} networks and "
-        f"{pairs.space.size // bench.space.size:,} configurations{'' if precision is None else ' with bits'}; metrics {', '.join(pairs.metrics)}",
+        f"{pairs.space.size // bench.space.size:,} configurations{'' if precision is None else ' with bits'}; "
+        f"metrics {', '.join(pairs.metrics)}",
         soft_wrap=True,
     )
