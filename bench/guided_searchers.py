@@ -102,13 +102,13 @@ NATIVE = {
     "regularized_evolution": "regularised evolution",
     "local_search": "local search",
 }
-SLOW = (20, 10, 0)
+SLOW = (16, 0, 5)  # what runs for 600 evaluations counts after 150, too
 CONFORMAL = "conformal.conformal_quantile_regression_searcher"
 SEARCHERS: dict[str, Searcher] = {
     "tpe": Searcher("Optuna TPESampler", partial(_optuna, "TPESampler"), library="optuna"),
     "thompson": Searcher("`ThompsonSampling`", _thompson),
-    "trees": Searcher("`BoostedTrees`", _trees),
-    "macs": Searcher("`ThompsonSampling`, prior `macs`", partial(_thompson, prior="macs"), SLOW),
+    "trees": Searcher("`BoostedTrees`", _trees, (14, 0, 5)),
+    "macs": Searcher("`ThompsonSampling`, prior `macs`", partial(_thompson, prior="macs"), (20, 5, 5)),
     # of spaces that are small enough for any function
     "noise": Searcher("`ThompsonSampling`, prior chance", partial(_thompson, prior="noise"), SLOW, small=True),
     # how many architectures it begins with depends on the budget that it is told
@@ -116,6 +116,6 @@ SEARCHERS: dict[str, Searcher] = {
     "bore": Searcher("Syne Tune BORE", partial(_syne_tune, "bore", "Bore"), SLOW, library="syne-tune"),
     "gp": Searcher("Optuna GPSampler", partial(_optuna, "GPSampler"), SLOW, library="optuna"),
     "cqr": Searcher(
-        "Syne Tune CQR", partial(_syne_tune, CONFORMAL, "ConformalQuantileRegression"), SLOW, library="syne-tune"
+        "Syne Tune CQR", partial(_syne_tune, CONFORMAL, "ConformalQuantileRegression"), (16, 5, 0), library="syne-tune"
     ),
 }
