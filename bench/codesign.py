@@ -24,6 +24,9 @@ OPERATIONS = {
     "proven optimum, latency limited": "pairs.best('accuracy', subject_to=limits[:1])",
     "proven optimum, latency and energy limited": "pairs.best('accuracy', subject_to=limits[:2])",
     "proven optimum, latency, energy and area limited": "pairs.best('accuracy', subject_to=limits)",
+    "count, latency limited": "pairs.count(limits[:1])",
+    "count, latency and energy limited": "pairs.count(limits[:2])",
+    "rank of a pair by latency": "pairs.rank(sample[:1], 'latency')",
     "front of accuracy and latency": "pairs.pareto_front(['accuracy', 'latency'])",
     "front of accuracy and energy": "pairs.pareto_front(['accuracy', 'energy'])",
 }
@@ -51,8 +54,12 @@ if hasattr(result, "hypervolume"):
     found["found"] = f"{len(result.architectures):,} points"
 elif hasattr(result, "architectures"):
     found["found"] = f"{result.values[0]:.6g}"
-else:
+elif hasattr(result, "fraction"):
+    found["found"] = f"{int(result):,} pairs"
+elif hasattr(result, "metrics"):
     found["found"] = f"{len(result.metrics)} metrics"
+else:
+    found["found"] = f"{result.better[0]:,} are better"
 print(json.dumps(found))
 """
 

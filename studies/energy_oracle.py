@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["energy_pairs", "evaluated", "study_energy"]
 
 PAIRS = 26
-LOOPS = 4  # factors that ZigZag divides loops into, at least as many as there are loops
+LOOPS = 5  # factors that ZigZag divides loops into, at least as many as there are loops
 PROCESSES = 2
 CHOICES: dict[str, tuple[int, ...]] = {
     "rows": (8, 12, 16, 32, 64, 128),

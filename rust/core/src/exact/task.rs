@@ -17,7 +17,7 @@ use crate::exact::answers::histogram::{Bins, HistogramGoal};
 use crate::exact::answers::many::ManyGoal;
 use crate::exact::answers::ranks::{Given, RanksGoal};
 use crate::exact::bounds::counts::Counts;
-use crate::exact::bounds::order::tree;
+use crate::exact::bounds::order::{Purpose, tree};
 use crate::exact::bounds::scan::coarse_unit;
 use crate::exact::bounds::tree::Tree;
 use crate::exact::bounds::walk::{Goal, search};
@@ -104,7 +104,7 @@ impl Task {
                 prepared.levels.require_few(bench.space())?;
             }
             let mut functions = prepared.functions(&prepared.terms);
-            let (mut units, mut prunes) = (Vec::new(), true);
+            let (mut units, mut purpose) = (Vec::new(), Purpose::Prune);
             let plan = match kind {
                 Kind::Best { k, prune } => {
                     if !prune && functions[0].trees().is_empty() {
@@ -112,7 +112,7 @@ impl Task {
                         units.push(Some(coarse_unit(&functions[0])));
                         functions.push(functions[0].clone());
                     }
-                    prunes = prune;
+                    purpose = if prune { Purpose::Prune } else { Purpose::Scan };
                     let helps = if prune { Penalty::new(&prepared, &functions) } else { None };
                     let penalty = helps.map(|(penalty, sum)| {
                         functions.push(sum);
@@ -122,6 +122,7 @@ impl Task {
                 }
                 Kind::Count => {
                     functions = with_opposites(&prepared, prepared.constraint_terms());
+                    purpose = Purpose::Count;
                     Plan::Count
                 }
                 Kind::Front { most } => {
@@ -130,11 +131,12 @@ impl Task {
                 Kind::Histogram { bins } => {
                     let bins = Bins::new(&prepared, &functions[0], bins, range(&bench, &prepared, run)?)?;
                     units.push(Some(bins.unit));
-                    prunes = !prepared.constraint_terms().is_empty();
+                    purpose = if prepared.constraint_terms().is_empty() { Purpose::Scan } else { Purpose::Prune };
                     Plan::Histogram(bins)
                 }
                 Kind::Ranks { rows } => {
                     functions = with_opposites(&prepared, &prepared.terms[..1]);
+                    purpose = Purpose::Count;
                     let mut floor = f64::NEG_INFINITY;
                     if let Some(rules) = prepared.rules() {
                         let (own, least) = functions[0].penalised(rules);
@@ -144,7 +146,7 @@ impl Task {
                     Plan::Ranks(Given::new(&prepared, &rows, floor, run)?)
                 }
             };
-            let mut tree = tree(&prepared, &functions, &units, prunes, run)?;
+            let mut tree = tree(&prepared, &functions, &units, purpose, run)?;
             if let Plan::Best { k, prune: true, penalty } = &plan {
                 let goal = BestGoal::new(&prepared, &tree, (*k, true, penalty), *run);
                 tree.promising = tree.sorted_jobs(|bounds| goal.promise(bounds), run)?;

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::exact::answers::answer::Answer;
+use crate::exact::bounds::counts::Counts;
+use crate::exact::bounds::halves::{MOST, OpenJob};
 use crate::exact::bounds::tile::Tile;
 use crate::exact::bounds::tree::Tree;
 use crate::exact::bounds::walk::{Goal, Verdict};
@@ -81,6 +83,26 @@ impl Goal for CountGoal<'_> {
             cells.for_each(|cell| doubtful.extend(tile.row(cell)));
         }
         Ok(())
+    }
+
+    fn halve(&self, found: &mut Count, (): (), job: &OpenJob<'_>, doubtful: &mut Vec<u8>) -> Result<Option<Counts>> {
+        let bounds = job.bounds();
+        let lower = &bounds[self.limits.len()..];
+        let open = (0..self.limits.len()).filter(|&c| lower[c].saturating_neg() < self.limits[c].1);
+        let open: Vec<usize> = open.collect();
+        if open.len() > MOST {
+            return Ok(None);
+        }
+        let (size, limits) = (self.tree.levels.free_size, open.iter().map(|&c| self.limits[c]).collect::<Vec<_>>());
+        let mut evaluated = 0;
+        let met = job.halves(&open).count(&limits, &self.run, |row, _| {
+            evaluated += size;
+            doubtful.extend(&row);
+            self.decide_many(found, doubtful, row.len())
+        })?;
+        let settled = u128::from(met) * size;
+        found.feasible += settled;
+        Ok(Some(Counts { evaluated, settled, pruned: self.tree.job_size() - evaluated - settled }))
     }
 
     fn decide(&self, found: &mut Count, doubtful: &[u8]) -> Result<()> {

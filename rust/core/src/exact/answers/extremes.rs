@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use crate::error::{Error, Result};
 use crate::exact::answers::answer::Answer;
 use crate::exact::answers::best::BestGoal;
-use crate::exact::bounds::order::tree;
+use crate::exact::bounds::order::{Purpose, tree};
 use crate::exact::bounds::walk::search;
 use crate::exact::prepared::Prepared;
 use crate::exact::question::domain::Domain;
@@ -26,7 +26,7 @@ fn extreme(
 ) -> Result<Item> {
     let question = Question { domain, objectives: vec![(metric, direction)], constraints: Vec::new() };
     let prepared = Prepared::new(bench, question, true, run)?;
-    let tree = tree(&prepared, &prepared.functions(&prepared.terms), &[], true, run)?;
+    let tree = tree(&prepared, &prepared.functions(&prepared.terms), &[], Purpose::Prune, run)?;
     let penalty = Penalty::default();
     let goal = BestGoal::new(&prepared, &tree, (1, true, &penalty), *run);
     let found = goal.resumed(goal.start()?)?;

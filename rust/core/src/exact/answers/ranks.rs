@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::exact::answers::answer::Answer;
+use crate::exact::bounds::counts::Counts;
+use crate::exact::bounds::halves::OpenJob;
 use crate::exact::bounds::tile::Tile;
 use crate::exact::bounds::tree::Tree;
 use crate::exact::bounds::walk::{Goal, Verdict};
@@ -126,6 +128,23 @@ impl<'a> RanksGoal<'a> {
         let sure = view.first + among.partition_point(|&(_, sure)| sure <= value);
         sure..view.first + among.partition_point(|&(least, _)| least <= value)
     }
+
+    /// Compares an architecture of so many steps with a value that it may be equal to.
+    fn compare(
+        &self,
+        found: &mut Ranked,
+        value: usize,
+        steps: i64,
+        row: impl FnOnce() -> Vec<u8>,
+        doubtful: &mut Vec<u8>,
+    ) {
+        if value + 1 == self.steps.len() && steps >= i64::from(self.best) {
+            found.equal[value] += self.tree.levels.narrow_free_size();
+            return;
+        }
+        doubtful.extend(row());
+        found.against.push(value);
+    }
 }
 
 impl Goal for RanksGoal<'_> {
@@ -163,12 +182,7 @@ impl Goal for RanksGoal<'_> {
         let cells = tile.cells(0..rows);
         let size = self.tree.levels.narrow_free_size();
         let mut compare = |found: &mut Ranked, cell: usize, value: usize| {
-            if value + 1 == self.steps.len() && values[cell] >= self.best {
-                found.equal[value] += size;
-                return;
-            }
-            doubtful.extend(tile.row(cell));
-            found.against.push(value);
+            self.compare(found, value, i64::from(values[cell]), || tile.row(cell), doubtful);
         };
         if view.last - view.first <= FEW {
             let mut above = (rows * columns) as u64;
@@ -194,6 +208,35 @@ impl Goal for RanksGoal<'_> {
             }
         }
         Ok(())
+    }
+
+    fn halve(
+        &self,
+        found: &mut Ranked,
+        view: Between,
+        job: &OpenJob<'_>,
+        doubtful: &mut Vec<u8>,
+    ) -> Result<Option<Counts>> {
+        let halves = job.halves(&[0]);
+        if view.last - view.first > halves.worthwhile() {
+            return Ok(None);
+        }
+        let size = self.tree.levels.narrow_free_size();
+        let (mut above, mut evaluated) = (halves.len(), 0);
+        for v in view.first..view.last {
+            let beat = halves.count(&self.steps[v..=v], &self.run, |row, steps| {
+                // What may equal the value before has been counted with that.
+                let is_new = v == view.first || steps >= i64::from(self.steps[v - 1].1);
+                evaluated += if is_new { u128::from(size) } else { 0 };
+                let width = row.len();
+                self.compare(found, v, steps, || row, doubtful);
+                self.decide_many(found, doubtful, width)
+            })?;
+            found.beaten[v] += (above - beat) * size;
+            above = beat;
+        }
+        found.beaten[view.last] += above * size;
+        Ok(Some(Counts { evaluated, settled: self.tree.job_size() - evaluated, pruned: 0 }))
     }
 
     fn decide(&self, found: &mut Ranked, doubtful: &[u8]) -> Result<()> {

@@ -2,11 +2,23 @@
 
 use crate::error::Result;
 use crate::exact::bounds::scan::scan_order;
-use crate::exact::bounds::tree::Tree;
+use crate::exact::bounds::split::{Split, hub};
+use crate::exact::bounds::tree::{Tree, job_depth};
 use crate::exact::fixed::lattice::Lattice;
 use crate::exact::fixed::network::Network;
 use crate::exact::prepared::Prepared;
 use crate::threads::Run;
+
+/// What a tree is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To look at all architectures as fast as that goes.
+    Scan,
+    /// To leave many out by bounds.
+    Prune,
+    /// As before, or to count by halves.
+    Count,
+}
 
 /// Levels by how much of the functions' variance they have a part in, the largest first.
 fn by_variance(functions: &[Network]) -> Vec<usize> {
@@ -30,19 +42,25 @@ fn by_variance(functions: &[Network]) -> Vec<usize> {
     order
 }
 
-/// Functions as lattices, some with units of their own, over levels in the order that prunes best, or scans fastest.
+/// Functions as lattices, some with units of their own, over levels in the order that serves a purpose.
 pub(crate) fn tree(
     prepared: &Prepared,
     functions: &[Network],
     units: &[Option<f64>],
-    prunes: bool,
+    purpose: Purpose,
     run: &Run<'_>,
 ) -> Result<Tree> {
     let mut order = match functions {
         [] => (0..prepared.levels.levels.len()).collect(),
-        _ if prunes => by_variance(&functions[..functions.len().min(prepared.terms.len())]),
+        _ if purpose != Purpose::Scan => by_variance(&functions[..functions.len().min(prepared.terms.len())]),
         [first, ..] => scan_order(&first.cards),
     };
+    let most = job_depth(prepared.levels.levels.len(), false);
+    let hub = if purpose == Purpose::Count { hub(functions, &order, most) } else { None };
+    if let Some(hub) = &hub {
+        order.retain(|level| !hub.contains(level));
+        order.splice(0..0, hub.iter().copied());
+    }
     // Jobs fix the first level, and count by it what is decided together.
     if let Some(level) = prepared.levels.reduced_level() {
         order.retain(|&l| l != level);
@@ -53,5 +71,7 @@ pub(crate) fn tree(
         Lattice::new(network, &order, unit, run)
     };
     let lattices = functions.iter().enumerate().map(lattice).collect::<Result<_>>()?;
-    Ok(Tree::new(lattices, prepared.levels.permuted(&order)))
+    let mut tree = Tree::new(lattices, prepared.levels.permuted(&order));
+    tree.split = hub.map(|_| Split::new(&tree.cards, tree.job_depth()));
+    Ok(tree)
 }

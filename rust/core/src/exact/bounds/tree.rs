@@ -7,6 +7,7 @@ use crate::exact::bounds::counts::Counts;
 use crate::exact::bounds::frames::{Frame, Function};
 use crate::exact::bounds::jobs::{Promising, states_of};
 use crate::exact::bounds::scan::{LastLevels, LastTables};
+use crate::exact::bounds::split::Split;
 use crate::exact::fixed::lattice::Lattice;
 use crate::exact::fixed::tiles::padded;
 use crate::exact::question::levels::Levels;
@@ -15,6 +16,15 @@ use crate::threads::{Run, map_with};
 /// Levels that a job fixes: more of trees, whose nodes take so long that much is lost with a job that is interrupted.
 const FIXED: usize = 2;
 const FIXED_OF_TREES: usize = 3;
+
+fn bottom(levels: usize) -> usize {
+    levels - 3
+}
+
+/// Number of levels, of so many, that a job fixes.
+pub(crate) fn job_depth(levels: usize, has_trees: bool) -> usize {
+    bottom(levels).min(if has_trees { FIXED_OF_TREES } else { FIXED })
+}
 
 /// The tree of a question: functions whose levels are in the order of the search.
 #[derive(Debug)]
@@ -28,6 +38,8 @@ pub(crate) struct Tree {
     pub(crate) zeros: Vec<i32>,
     /// The order of jobs, where it is not that of their states.
     pub(crate) promising: Option<Promising>,
+    /// How a job's levels are divided, where it may be counted by halves.
+    pub(crate) split: Option<Split>,
 }
 
 /// The state of one thread.
@@ -52,7 +64,7 @@ impl Tree {
         let sizes = (0..=cards.len()).map(below).collect();
         let zeros = vec![0; cards[cards.len() - 2] * padded(cards[cards.len() - 1])];
         let functions = lattices.into_iter().map(Function::new).collect();
-        Tree { functions, levels, cards, sizes, zeros, promising: None }
+        Tree { functions, levels, cards, sizes, zeros, promising: None, split: None }
     }
 
     pub(crate) fn lattice(&self, function: usize) -> &Lattice {
@@ -66,13 +78,12 @@ impl Tree {
 
     /// Depth whose states are looped over right above tiles.
     pub(crate) fn bottom(&self) -> usize {
-        self.cards.len() - 3
+        bottom(self.cards.len())
     }
 
     /// Number of levels that a job fixes.
     pub(crate) fn job_depth(&self) -> usize {
-        let has_trees = (0..self.functions.len()).any(|function| self.has_trees(function));
-        self.bottom().min(if has_trees { FIXED_OF_TREES } else { FIXED })
+        job_depth(self.cards.len(), (0..self.functions.len()).any(|function| self.has_trees(function)))
     }
 
     /// Number of jobs: independent parts of the search.

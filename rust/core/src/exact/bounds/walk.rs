@@ -7,6 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::error::Result;
 use crate::exact::bounds::counts::Counts;
+use crate::exact::bounds::halves::OpenJob;
 use crate::exact::bounds::tile::Tile;
 use crate::exact::bounds::tree::{Tree, Worker};
 use crate::threads::{Run, map_with};
@@ -60,6 +61,17 @@ pub(crate) trait Goal: Sync {
         tile: &mut Tile<'_>,
         doubtful: &mut Vec<u8>,
     ) -> Result<()>;
+
+    /// Counts an open job by halves, and says how its architectures were settled; none where it is to be walked through.
+    fn halve(
+        &self,
+        _found: &mut Self::Found,
+        _view: Self::View,
+        _job: &OpenJob<'_>,
+        _doubtful: &mut Vec<u8>,
+    ) -> Result<Option<Counts>> {
+        Ok(None)
+    }
 
     /// Decides architectures in float64; also at the end of every job, where there may be none.
     fn decide(&self, found: &mut Self::Found, doubtful: &[u8]) -> Result<()>;
@@ -119,9 +131,37 @@ impl Tree {
         let (view, size) = (goal.view(found), self.job_size());
         match self.promising.as_ref().map(|order| goal.judge(found, view, order.bounds(job), size)) {
             Some(Verdict::Prune) => worker.counts.pruned += size,
+            _ if self.halve(goal, worker, found, job, view)? => {}
             _ => self.visit(goal, worker, found, &self.prefix(job), (0, view), run)?,
         }
         goal.decide(found, &std::mem::take(&mut worker.doubtful))
+    }
+
+    /// Counts a job by halves, if that is possible.
+    fn halve<G: Goal>(
+        &self,
+        goal: &G,
+        worker: &mut Worker,
+        found: &mut G::Found,
+        job: usize,
+        view: G::View,
+    ) -> Result<bool> {
+        let Some(split) = &self.split else { return Ok(false) };
+        for (depth, state) in self.prefix(job).into_iter().enumerate() {
+            worker.states[depth] = state;
+            self.enter(worker, depth, state);
+        }
+        let mut doubtful = std::mem::take(&mut worker.doubtful);
+        let open = OpenJob { tree: self, split, worker };
+        let size = self.job_size();
+        let counts = match goal.judge(found, view, &open.bounds(), size) {
+            Verdict::Prune => Some(Counts { pruned: size, ..Counts::default() }),
+            Verdict::Whole => Some(Counts { settled: size, ..Counts::default() }),
+            Verdict::Descend(view) => goal.halve(found, view, &open, &mut doubtful)?,
+        };
+        worker.doubtful = doubtful;
+        worker.counts = counts.map_or(worker.counts, |counts| worker.counts.plus(counts));
+        Ok(counts.is_some())
     }
 
     /// Shows a goal the tile of the worker's states.
