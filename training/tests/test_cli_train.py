@@ -97,6 +97,26 @@ def test_the_best_of_a_certificate_is_trained_and_its_weights_are_kept(invoke, t
     assert "is of space mnasnet, not toy" in " ".join(invoke(path).output.split())
 
 
+def test_a_training_begins_with_the_weights_that_it_is_given(invoke, tmp_path):
+    assert invoke("n1").exit_code == 0
+    first, weights = tmp_path / "first.safetensors", tmp_path / "run" / "weights.safetensors"
+    standing = {"name": "momentum", "lr": 1e-30, "weight_decay": 0.0}
+    first.write_bytes(weights.read_bytes())
+    (tmp_path / "scheme.toml").write_text(to_toml(SCHEME.changed(epochs=1, optimizer=standing)))
+    result = invoke("n1", "--seed", 9, "--start", first, "--no-resume")
+    assert result.exit_code == 0, result.output
+    before, after = load_file(first), load_file(weights)
+    parameters = [name for name, _ in SmallNetwork(normalise=True, seed=0).named_parameters()]
+    assert all(torch.equal(before[name], after[name]) for name in parameters)
+    assert "holds a training whose start" in invoke("n1", "--seed", 9).output
+    refused = " ".join(invoke("n0", "--start", first, "--no-resume").output.split())
+    assert "the network has None; give weights of the same architecture" in refused
+    (tmp_path / "text.safetensors").write_text("no weights")
+    assert "has no weights" in " ".join(
+        invoke("n1", "--start", tmp_path / "text.safetensors", "--no-resume").output.split()
+    )
+
+
 def test_ctrl_c_keeps_the_checkpoint(invoke, tmp_path, monkeypatch):
     whole, epochs = loop._run, []
 

@@ -35,6 +35,11 @@ EPILOG = """Examples:
   torchrun --nproc-per-node 4 --no-python accelnas-training train 0 --images cache:/data/imagenet-256
   --scheme p_star --device cuda --workers 8 --output run
 
+  accelnas-training oneshot extract 12345 shared --family family.toml --images digits --scheme oneshot.toml
+  --output hot.safetensors &&
+  accelnas-training train 12345 --family family.toml --images digits --scheme short.toml --start hot.safetensors
+  --output run
+
 The same command goes on from the last epoch, or shows the result of a training that is done. The folder has
 settings.json, epochs.csv, checkpoint.safetensors, result.json and weights.safetensors, the weights that were
 validated last.
@@ -52,6 +57,12 @@ def train(
     scheme: options.SchemeOption,
     family: options.FamilyOption = "mnasnet",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of weights, order and augmentation.")] = 0,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--start", metavar="FILE", help="First weights, as this command or `oneshot extract` writes them."
+        ),
+    ] = None,
     device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps, or several: cuda:0,cuda:1.")] = "cpu",
     workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that load images, a device.")] = 0,
     validate_every: Annotated[int, typer.Option("--validate-every", min=1, help="Epochs between validations.")] = 1,
@@ -68,6 +79,7 @@ def train(
             shown,
             recipe,
             seed=seed,
+            start=start,
             device=device,
             folder=output,
             resume=resume,

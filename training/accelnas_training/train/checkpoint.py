@@ -53,6 +53,30 @@ def write_weights(path: Path, network: nn.Module, labels: Mapping[str, str]) -> 
         raise FileError(f"{path}: {error}; make room or choose another") from error
 
 
+def read_weights(path: Path, network: nn.Module) -> str:
+    """Put what `write_weights` wrote into a network; give a checksum of the weights.
+
+    Raises TrainingError if the file can't be read, or is of another network.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (OSError, SafetensorError) as error:
+        raise TrainingError(
+            f"{path} has no weights: {error}; give a file that `train` or `oneshot extract` wrote"
+        ) from error
+    expected = network.state_dict()
+    for name in [*expected, *tensors]:
+        found, own = (tuple(state[name].shape) if name in state else None for state in (tensors, expected))
+        if found != own:
+            raise TrainingError(
+                f"{path} has {name} of shape {found}, the network has {own}; give weights of the same architecture, "
+                "family and number of classes"
+            )
+    network.load_state_dict(tensors)
+    return _checksum("weights", tensors)
+
+
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """Read what `write_checkpoint` wrote, all of it; TrainingError if the file is damaged or not a checkpoint."""
     remedy = "delete it to train from the start"

@@ -169,8 +169,9 @@ class Evidence:
         found = self._read("settings.json")
         if found is None:
             return
-        for key, wanted in self._identity.items():
-            there = found.get("identity", {}).get(key)
+        own = found.get("identity", {})
+        for key in {**self._identity, **own}:
+            there, wanted = own.get(key), self._identity.get(key)
             if there != wanted:
                 raise TrainingError(f"{self.path} holds a training whose {key} is {there!r}, not {wanted!r}; {_FORGET}")
 

@@ -15,6 +15,7 @@ from torch.multiprocessing.spawn import start_processes
 from accelnas import _core
 from accelnas.errors import AccelnasError
 from accelnas_training.errors import TrainingError, TrainingFailure
+from accelnas_training.train.checkpoint import read_weights
 from accelnas_training.train.evidence import EpochRow, TrainingResult
 from accelnas_training.train.loop import TrainingPlan, train_at
 from accelnas_training.train.places import Place, check_device, joined, under_torchrun
@@ -117,7 +118,9 @@ def train_architecture(
     images, scheme, seed
         As for `train`; the seed draws the first weights too, so that it names the whole training.
     **settings
-        Further arguments of `train`: ``device``, ``folder``, ``resume``, ``workers``, ``validate_every``, ``report``.
+        ``start``, a file of first weights in place of drawn ones, as `accelnas_training.train.checkpoint.write_weights`
+        writes it, and further arguments of `train`: ``device``, ``folder``, ``resume``, ``workers``,
+        ``validate_every``, ``report``.
 
     Raises
     ------
@@ -128,7 +131,14 @@ def train_architecture(
 
 
 def trained_network(
-    family: NetworkFamily, architecture: Archs, images: Images, scheme: Scheme, *, seed: int = 0, **settings: Any
+    family: NetworkFamily,
+    architecture: Archs,
+    images: Images,
+    scheme: Scheme,
+    *,
+    seed: int = 0,
+    start: Path | None = None,
+    **settings: Any,
 ) -> tuple[nn.Module, TrainingResult]:
     """Train as `train_architecture`, and give the network with the weights that were validated last, too.
 
@@ -139,6 +149,8 @@ def trained_network(
         torch.manual_seed(seed)
         network = fitting.build(architecture)
     labels = {"family": fitting.digest, "architecture": family.space.format(architecture[None])[0]}
+    if start is not None:
+        labels["start"] = read_weights(start, network)
     return network, train(network, images, scheme, seed=seed, labels=labels, **settings)
 
 
