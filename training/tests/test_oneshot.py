@@ -15,6 +15,7 @@ from accelnas_training.cli import app
 from accelnas_training.images import LoaderPlan
 from accelnas_training.oneshot.elastic import ElasticNetwork, extreme
 from accelnas_training.oneshot.evaluation import Evaluator
+from accelnas_training.oneshot.kernels import KernelTransforms
 from accelnas_training.oneshot.scheme import Sandwich, load_oneshot_scheme
 from accelnas_training.oneshot.soft import SoftNetwork
 from accelnas_training.oneshot.training import SandwichLearner, train_elastic
@@ -33,9 +34,9 @@ def images():
     return open_images("digits:0.1")
 
 
-def elastic_of(family, seed=0):
+def elastic_of(family, seed=0, transforms=False):
     torch.manual_seed(seed)
-    elastic = ElasticNetwork(family)
+    elastic = ElasticNetwork(family, kernel_transforms=transforms)
     with torch.no_grad():
         for parameter in elastic.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))  # biases and scales too
@@ -112,12 +113,45 @@ def test_networks_are_slices_of_the_largest(name):
 @pytest.mark.parametrize("name", CASES)
 def test_certain_choices_of_a_soft_network_are_a_network(name):
     family = CASES[name][0]
-    elastic = elastic_of(family).double()
+    elastic = elastic_of(family, transforms=True).double()
     soft, x = SoftNetwork(elastic), torch.randn(4, 1, 32, 32).double()
     for arch in family.space.sample(4, seed=1):
         rows = zip(arch.tolist(), family.space.variables, strict=True)
         certain = [functional.one_hot(torch.tensor(row), len(variable.choices)).double() for row, variable in rows]
         torch.testing.assert_close(soft(x, certain), elastic(x, arch), rtol=1e-9, atol=1e-9)
+
+
+def test_kernels_are_made_step_by_step_as_in_once_for_all():
+    torch.manual_seed(0)
+    transforms, weight = KernelTransforms({"layer": {3, 5, 7}}).double(), torch.randn(6, 1, 7, 7).double()
+    with torch.no_grad():
+        for each in transforms.parameters():
+            each.copy_(torch.randn_like(each))
+    to_5, to_3 = (torch.eye(size**2) + transforms.away[f"layer_to_{size}"] for size in (5, 3))
+    made = transforms("layer", weight, 5), transforms("layer", weight, 3)
+    for channel, (five, three) in enumerate(zip(*made, strict=True)):
+        first = (to_5 @ weight[channel, 0, 1:6, 1:6].reshape(25)).reshape(5, 5)
+        torch.testing.assert_close(five[0], first)
+        torch.testing.assert_close(three[0], (to_3 @ first[1:4, 1:4].reshape(9)).reshape(3, 3))
+    assert torch.equal(transforms("layer", weight, 7), weight)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_networks_have_their_transformed_kernels(name):
+    family = CASES[name][0]
+    plain, elastic = elastic_of(family), ElasticNetwork(family, kernel_transforms=True)
+    assert not elastic.load_state_dict(plain.state_dict(), strict=False).unexpected_keys
+    x, archs = torch.randn(4, 1, 32, 32), family.space.sample(4, seed=1)
+    for arch in archs:  # transforms begin as the identity
+        assert torch.equal(elastic(x, arch), plain(x, arch))
+    changed = elastic_of(family, transforms=True)
+    smallest = extreme(family.space, largest=False)
+    out = changed(x, smallest)
+    assert not torch.allclose(out, plain(x, smallest))
+    out.square().sum().backward()
+    assert all(each.grad.any() for name, each in changed.transforms.named_parameters() if "_0_conv" in name)
+    for arch in archs:
+        assert torch.equal(changed(x, arch), changed.extracted(arch).train()(x))
 
 
 def test_a_soft_network_has_gradients_for_every_choice():

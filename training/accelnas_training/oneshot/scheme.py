@@ -77,6 +77,8 @@ class OneShotScheme(Scheme):
     ----------
     sandwich
         Which networks learn.
+    kernel_transforms
+        Smaller kernels are made of larger ones by learned matrices (`accelnas_training.oneshot.kernels`).
 
     Examples
     --------
@@ -87,6 +89,7 @@ class OneShotScheme(Scheme):
     """
 
     sandwich: Sandwich = field(default_factory=Sandwich)
+    kernel_transforms: bool = False
 
 
 def load_oneshot_scheme(path: str | Path) -> OneShotScheme:
