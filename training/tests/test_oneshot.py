@@ -1,11 +1,13 @@
 """Shared weights: against networks computed by hand from slices of the largest, and networks on their own."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
+from scipy.stats import kendalltau
 from torch.nn import functional
 from typer.testing import CliRunner
 
@@ -236,7 +238,7 @@ def test_statistics_are_those_of_the_training_batches(images):
     plan = LoaderPlan(32, 8, None, 0, 0)
     with torch.inference_mode():
         right = sum(int((network(x).argmax(1) == y).sum()) for x, y in images.loader("validation", plan))
-    assert evaluator.top1(elastic, arch) == pytest.approx(100 * right / images.size("validation"))
+    assert evaluator.evaluate(elastic, arch).accuracy == pytest.approx(100 * right / images.size("validation"))
     with pytest.raises(TrainingError, match=r"^batches is 9, of 2 training batches; choose 1 to that many$"):
         Evaluator.of(images, SCHEME, 9)
 
@@ -281,8 +283,30 @@ def test_accuracies_are_a_table_to_fit(tmp_path, monkeypatch):
         "--split",
         "random",
     )
-    arch = FAMILY.space.format(FAMILY.space.encode(table.drop("accuracy", "seconds")))[0]
+    arch = FAMILY.space.format(FAMILY.space.encode(table.drop("accuracy", "loss", "seconds")))[0]
     run(app, "oneshot", "evaluate", "shared", arch, *given, "-o", "one.csv", "--batches", 1)
     assert pl.read_csv("one.csv")["accuracy"][0] == table["accuracy"][0]
     wrong = run(app, "oneshot", "evaluate", "shared", *given, "-o", "x.csv", code=2)
     assert "one of the three" in wrong
+
+
+def test_a_comparison_has_all_trainings_of_shared_weights(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("oneshot", "reference", "p_star"):
+        text = re.sub(r"= (12|16|24)\n", "= 8\n", (DIGITS / f"{name}.toml").read_text(encoding="utf-8"))
+        text = re.sub(r"\nepochs = \d+", "\nepochs = 1", re.sub(r"(warmup|end)_epochs? = \d", r"\1_epochs = 0", text))
+        Path(f"{name}.toml").write_text(text.replace("end_epochs", "end_epoch"), encoding="utf-8")
+    given = ["--family", DIGITS / "few" / "family.toml", "--images", "digits:0.1", "--scheme", "oneshot.toml"]
+    words = ["--reference", "reference.toml", "--proxy", "p_star.toml", "--store", "some.db", "--number", 5]
+    more = ["--shared-seeds", "0,2", "--batches", 1, "--output", "compared"]
+    run = CliRunner().invoke(app, [str(each) for each in ["oneshot", "compare", "shared", *given, *words, *more]])
+    assert run.exit_code == 0, run.output
+    table = pl.read_parquet("compared/comparison.parquet")
+    report = Path("compared/report.md").read_text(encoding="utf-8")
+    taus = []
+    for seed in (0, 2):
+        for name in ("top-1", "loss"):
+            method = f"shared weights, seed {seed}, {name}"
+            taus.append(kendalltau(table[method], table["reference"]).statistic)
+            assert f"| {method} | {taus[-1]:.3f} |" in report
+    assert f"{(taus[1] + taus[3]) / 2:.3f} ({min(taus[1::2]):.3f} to {max(taus[1::2]):.3f}) by loss." in report

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
 
 def centre(weight: torch.Tensor, size: int) -> torch.Tensor:
@@ -40,7 +40,7 @@ class KernelTransforms(nn.Module):
     [(9, 9), (25, 25)]
     """
 
-    def __init__(self, sizes: Mapping[str, Sequence[int]]) -> None:
+    def __init__(self, sizes: Mapping[str, Collection[int]]) -> None:
         super().__init__()
         self._steps = {name: sorted(each, reverse=True)[1:] for name, each in sizes.items()}
         self.away = nn.ParameterDict(
