@@ -27,7 +27,15 @@ from small_trainings import Interrupting
 DIGITS = Path(__file__).parent.parent / "examples" / "digits"
 FAMILY = load_family(DIGITS / "family.toml").with_options(num_classes=10, in_channels=1)
 SCHEME = load_oneshot_scheme(DIGITS / "oneshot.toml").changed(
-    epochs=2, **{"resize.start": 8, "resize.end": 8, "resize.validation": 8, "schedule.warmup_epochs": 0}
+    epochs=2,
+    **{
+        "sandwich.random": 2,
+        "sandwich.smallest": True,
+        "resize.start": 8,
+        "resize.end": 8,
+        "resize.validation": 8,
+        "schedule.warmup_epochs": 0,
+    },
 )
 
 
@@ -208,6 +216,9 @@ def test_phases_let_variables_vary_one_after_the_other():
     held = symbols == symbols[0]
     assert (early[:, held] == largest[held]).all()
     assert (late != largest).any(axis=0).all()
+    assert np.array_equal(
+        Sandwich(random=50, smallest=False).smaller(space, 0, 0, 7), sandwich.smaller(space, 2, 0, 7)[1:]
+    )
     with pytest.raises(SchemeError, match=r"^sandwich.from_epoch has 'z'; choose among "):
         Sandwich(from_epoch={"z": 1}).check(space)
     with pytest.raises(SchemeError, match=r"^sandwich.from_epoch.k is 1.5; give the number of an epoch, from 0$"):

@@ -105,20 +105,21 @@ def write_comparison(
     about: str,
 ) -> Path:
     """Write ``report.md`` and ``comparison.parquet``, every architecture's values; give the path of the report."""
-    agreement = self_agreement(reference)
     each = float(np.nanmean(reference.seconds.sum(axis=1)))
-    itself = Ranking("one training under r with another", reference.means, agreement.between[0], NO_INTERVAL, 0.0, each)
-    several = reference.accuracy.shape[1] > 1
+    itself = [
+        Ranking("one training under r with another", reference.means, between, NO_INTERVAL, 0.0, each)
+        for between in self_agreement(reference).between[:1]
+    ]
     by_name = {one.method: one for one in found}
     text = joined(
         "# Shared weights beside trainings of their own",
         circumstances(command),
-        f"{len(reference)} architectures, each trained by the reference r with {reference.accuracy.shape[1]} seeds "
-        f"({each:.3g} s an architecture), whose means the others should rank. {about} The largest network has "
+        f"{len(reference)} architectures, each trained by the reference r ({reference.accuracy.shape[1]} "
+        f"seeds, {each:.3g} s an architecture), whose means the others should rank. {about} The largest network has "
         f"{', '.join(f'{one.largest:.2f}' for one in shared)} %.",
         markdown(
             ["method", "τ", "95 % interval", "seconds once", "seconds each"],
-            [_cells(one) for one in ([itself] if several else []) + list(found)],
+            [_cells(one) for one in [*itself, *found]],
         ),
         _over_seeds(shared, by_name) if len(shared) > 1 else "",
         _even(shared[0], by_name[PROXY], each),

@@ -18,7 +18,7 @@ from torch.nn import functional
 from accelnas.files import write_frame, write_text
 from accelnas_training.collect.summary import check_name
 from accelnas_training.errors import TrainingError
-from accelnas_training.images import LoaderPlan
+from accelnas_training.images import Augmentation, LoaderPlan
 from accelnas_training.provenance import environment
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from accelnas_training.images import Images
     from accelnas_training.oneshot.elastic import ElasticNetwork
     from accelnas_training.schemes import Scheme
+
+
+_WHOLE = Augmentation(scale=(1, 1), ratio=(1, 1), flip=0.0)  # shuffled, but not altered
 
 
 class Evaluated(NamedTuple):
@@ -60,7 +63,8 @@ class Evaluator:
     def of(cls, images: Images, scheme: Scheme, batches: int, seed: int = 0, device: str = "cpu") -> Evaluator:
         """Load what a scheme trains and validates on, at the resolution of its validation.
 
-        `batches` training batches, augmented as the scheme says, in the order of a seed.
+        `batches` training batches, in the order of a seed, of whole images: crops would have other statistics than what
+        is validated.
 
         Raises
         ------
@@ -70,7 +74,7 @@ class Evaluator:
         plan = LoaderPlan(
             batch_size=scheme.batch_size,
             resolution=scheme.resize.validation,
-            augmentation=scheme.augmentation,
+            augmentation=_WHOLE,
             seed=seed,
             epoch=0,
             device=device,
