@@ -320,4 +320,7 @@ def test_a_comparison_has_all_trainings_of_shared_weights(tmp_path, monkeypatch)
             method = f"shared weights, seed {seed}, {name}"
             taus.append(kendalltau(table[method], table["reference"]).statistic)
             assert f"| {method} | {taus[-1]:.3f} |" in report
+    together = table["shared weights, seed 0, loss"] + table["shared weights, seed 2, loss"]
+    tau = kendalltau(together, table["reference"]).statistic
+    assert f"| shared weights, mean loss of 2 seeds | {tau:.3f} |" in report
     assert f"{(taus[1] + taus[3]) / 2:.3f} ({min(taus[1::2]):.3f} to {max(taus[1::2]):.3f}) by loss." in report

@@ -71,6 +71,10 @@ def rankings(
     found = [ranked(PROXY, cheap.means, 0.0, seconds)]
     for one in shared:
         found += [ranked(name, values, one.fixed, one.each) for name, values in one.methods.items()]
+    if len(shared) > 1:
+        together = -np.mean([one.loss for one in shared], axis=0)
+        fixed, each = sum(one.fixed for one in shared), sum(one.each for one in shared)
+        found.append(ranked(f"shared weights, mean loss of {len(shared)} seeds", together, fixed, each))
     found += [ranked(name, values, 0.0, each) for name, (values, each) in scores.items()]
     return sorted(found, key=lambda one: -np.nan_to_num(one.tau, nan=-2.0))
 
@@ -110,12 +114,13 @@ def write_comparison(
         Ranking("one training under r with another", reference.means, between, NO_INTERVAL, 0.0, each)
         for between in self_agreement(reference).between[:1]
     ]
+    seeds = reference.accuracy.shape[1]
     by_name = {one.method: one for one in found}
     text = joined(
         "# Shared weights beside trainings of their own",
         circumstances(command),
-        f"{len(reference)} architectures, each trained by the reference r ({reference.accuracy.shape[1]} "
-        f"seeds, {each:.3g} s an architecture), whose means the others should rank. {about} The largest network has "
+        f"{len(reference)} architectures, each trained by the reference r ({seeds} seed{'s' * (seeds > 1)}, "
+        f"{each:.3g} s an architecture), whose means the others should rank. {about} The largest network has "
         f"{', '.join(f'{one.largest:.2f}' for one in shared)} %.",
         markdown(
             ["method", "τ", "95 % interval", "seconds once", "seconds each"],
