@@ -1,11 +1,13 @@
 """Shared weights: against networks computed by hand from slices of the largest, and networks on their own."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
+from scipy.stats import kendalltau
 from torch.nn import functional
 from typer.testing import CliRunner
 
@@ -15,6 +17,7 @@ from accelnas_training.cli import app
 from accelnas_training.images import LoaderPlan
 from accelnas_training.oneshot.elastic import ElasticNetwork, extreme
 from accelnas_training.oneshot.evaluation import Evaluator
+from accelnas_training.oneshot.kernels import KernelTransforms
 from accelnas_training.oneshot.scheme import Sandwich, load_oneshot_scheme
 from accelnas_training.oneshot.soft import SoftNetwork
 from accelnas_training.oneshot.training import SandwichLearner, train_elastic
@@ -24,7 +27,15 @@ from small_trainings import Interrupting
 DIGITS = Path(__file__).parent.parent / "examples" / "digits"
 FAMILY = load_family(DIGITS / "family.toml").with_options(num_classes=10, in_channels=1)
 SCHEME = load_oneshot_scheme(DIGITS / "oneshot.toml").changed(
-    epochs=2, **{"resize.start": 8, "resize.end": 8, "resize.validation": 8, "schedule.warmup_epochs": 0}
+    epochs=2,
+    **{
+        "sandwich.random": 2,
+        "sandwich.smallest": True,
+        "resize.start": 8,
+        "resize.end": 8,
+        "resize.validation": 8,
+        "schedule.warmup_epochs": 0,
+    },
 )
 
 
@@ -33,9 +44,9 @@ def images():
     return open_images("digits:0.1")
 
 
-def elastic_of(family, seed=0):
+def elastic_of(family, seed=0, transforms=False):
     torch.manual_seed(seed)
-    elastic = ElasticNetwork(family)
+    elastic = ElasticNetwork(family, kernel_transforms=transforms)
     with torch.no_grad():
         for parameter in elastic.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))  # biases and scales too
@@ -112,12 +123,45 @@ def test_networks_are_slices_of_the_largest(name):
 @pytest.mark.parametrize("name", CASES)
 def test_certain_choices_of_a_soft_network_are_a_network(name):
     family = CASES[name][0]
-    elastic = elastic_of(family).double()
+    elastic = elastic_of(family, transforms=True).double()
     soft, x = SoftNetwork(elastic), torch.randn(4, 1, 32, 32).double()
     for arch in family.space.sample(4, seed=1):
         rows = zip(arch.tolist(), family.space.variables, strict=True)
         certain = [functional.one_hot(torch.tensor(row), len(variable.choices)).double() for row, variable in rows]
         torch.testing.assert_close(soft(x, certain), elastic(x, arch), rtol=1e-9, atol=1e-9)
+
+
+def test_kernels_are_made_step_by_step_as_in_once_for_all():
+    torch.manual_seed(0)
+    transforms, weight = KernelTransforms({"layer": {3, 5, 7}}).double(), torch.randn(6, 1, 7, 7).double()
+    with torch.no_grad():
+        for each in transforms.parameters():
+            each.copy_(torch.randn_like(each))
+    to_5, to_3 = (torch.eye(size**2) + transforms.away[f"layer_to_{size}"] for size in (5, 3))
+    made = transforms("layer", weight, 5), transforms("layer", weight, 3)
+    for channel, (five, three) in enumerate(zip(*made, strict=True)):
+        first = (to_5 @ weight[channel, 0, 1:6, 1:6].reshape(25)).reshape(5, 5)
+        torch.testing.assert_close(five[0], first)
+        torch.testing.assert_close(three[0], (to_3 @ first[1:4, 1:4].reshape(9)).reshape(3, 3))
+    assert torch.equal(transforms("layer", weight, 7), weight)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_networks_have_their_transformed_kernels(name):
+    family = CASES[name][0]
+    plain, elastic = elastic_of(family), ElasticNetwork(family, kernel_transforms=True)
+    assert not elastic.load_state_dict(plain.state_dict(), strict=False).unexpected_keys
+    x, archs = torch.randn(4, 1, 32, 32), family.space.sample(4, seed=1)
+    for arch in archs:  # transforms begin as the identity
+        assert torch.equal(elastic(x, arch), plain(x, arch))
+    changed = elastic_of(family, transforms=True)
+    smallest = extreme(family.space, largest=False)
+    out = changed(x, smallest)
+    assert not torch.allclose(out, plain(x, smallest))
+    out.square().sum().backward()
+    assert all(each.grad.any() for name, each in changed.transforms.named_parameters() if "_0_conv" in name)
+    for arch in archs:
+        assert torch.equal(changed(x, arch), changed.extracted(arch).train()(x))
 
 
 def test_a_soft_network_has_gradients_for_every_choice():
@@ -172,6 +216,9 @@ def test_phases_let_variables_vary_one_after_the_other():
     held = symbols == symbols[0]
     assert (early[:, held] == largest[held]).all()
     assert (late != largest).any(axis=0).all()
+    assert np.array_equal(
+        Sandwich(random=50, smallest=False).smaller(space, 0, 0, 7), sandwich.smaller(space, 2, 0, 7)[1:]
+    )
     with pytest.raises(SchemeError, match=r"^sandwich.from_epoch has 'z'; choose among "):
         Sandwich(from_epoch={"z": 1}).check(space)
     with pytest.raises(SchemeError, match=r"^sandwich.from_epoch.k is 1.5; give the number of an epoch, from 0$"):
@@ -202,7 +249,7 @@ def test_statistics_are_those_of_the_training_batches(images):
     plan = LoaderPlan(32, 8, None, 0, 0)
     with torch.inference_mode():
         right = sum(int((network(x).argmax(1) == y).sum()) for x, y in images.loader("validation", plan))
-    assert evaluator.top1(elastic, arch) == pytest.approx(100 * right / images.size("validation"))
+    assert evaluator.evaluate(elastic, arch).accuracy == pytest.approx(100 * right / images.size("validation"))
     with pytest.raises(TrainingError, match=r"^batches is 9, of 2 training batches; choose 1 to that many$"):
         Evaluator.of(images, SCHEME, 9)
 
@@ -247,8 +294,33 @@ def test_accuracies_are_a_table_to_fit(tmp_path, monkeypatch):
         "--split",
         "random",
     )
-    arch = FAMILY.space.format(FAMILY.space.encode(table.drop("accuracy", "seconds")))[0]
+    arch = FAMILY.space.format(FAMILY.space.encode(table.drop("accuracy", "loss", "seconds")))[0]
     run(app, "oneshot", "evaluate", "shared", arch, *given, "-o", "one.csv", "--batches", 1)
     assert pl.read_csv("one.csv")["accuracy"][0] == table["accuracy"][0]
     wrong = run(app, "oneshot", "evaluate", "shared", *given, "-o", "x.csv", code=2)
     assert "one of the three" in wrong
+
+
+def test_a_comparison_has_all_trainings_of_shared_weights(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("oneshot", "reference", "p_star"):
+        text = re.sub(r"= (12|16|24)\n", "= 8\n", (DIGITS / f"{name}.toml").read_text(encoding="utf-8"))
+        text = re.sub(r"\nepochs = \d+", "\nepochs = 1", re.sub(r"(warmup|end)_epochs? = \d", r"\1_epochs = 0", text))
+        Path(f"{name}.toml").write_text(text.replace("end_epochs", "end_epoch"), encoding="utf-8")
+    given = ["--family", DIGITS / "few" / "family.toml", "--images", "digits:0.1", "--scheme", "oneshot.toml"]
+    words = ["--reference", "reference.toml", "--proxy", "p_star.toml", "--store", "some.db", "--number", 5]
+    more = ["--shared-seeds", "0,2", "--batches", 1, "--output", "compared"]
+    run = CliRunner().invoke(app, [str(each) for each in ["oneshot", "compare", "shared", *given, *words, *more]])
+    assert run.exit_code == 0, run.output
+    table = pl.read_parquet("compared/comparison.parquet")
+    report = Path("compared/report.md").read_text(encoding="utf-8")
+    taus = []
+    for seed in (0, 2):
+        for name in ("top-1", "loss"):
+            method = f"shared weights, seed {seed}, {name}"
+            taus.append(kendalltau(table[method], table["reference"]).statistic)
+            assert f"| {method} | {taus[-1]:.3f} |" in report
+    together = table["shared weights, seed 0, loss"] + table["shared weights, seed 2, loss"]
+    tau = kendalltau(together, table["reference"]).statistic
+    assert f"| shared weights, mean loss of 2 seeds | {tau:.3f} |" in report
+    assert f"{(taus[1] + taus[3]) / 2:.3f} ({min(taus[1::2]):.3f} to {max(taus[1::2]):.3f}) by loss." in report

@@ -12,6 +12,7 @@ from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
 
 from accelnas_training.errors import NetworkError
+from accelnas_training.oneshot.kernels import KernelTransforms
 
 if TYPE_CHECKING:
     from accelnas import Space
@@ -56,12 +57,17 @@ class ElasticNetwork(nn.Module):
     family
         The networks: timm's EfficientNet of inverted residual blocks, as the builder ``"mnasnet"`` and those of
         ``examples/digits`` make them, each a part of the largest.
+    kernel_transforms
+        The centre of a kernel becomes a smaller one by a learned matrix for each layer and step between sizes, as in
+        Once-for-All; without, it is the smaller kernel.
 
     Attributes
     ----------
     largest
         The network of the largest choices; its weights are those that are shared. Its statistics of batch
         normalisation are its own; others count theirs when they are evaluated (`accelnas_training.oneshot.evaluation`).
+    transforms
+        What makes smaller kernels of its kernels.
     drop_rate
         Share of the classifier's inputs that are set to 0 in training, of the largest network alone, as in BigNAS.
 
@@ -82,12 +88,13 @@ class ElasticNetwork(nn.Module):
     True
     """
 
-    def __init__(self, family: NetworkFamily) -> None:
+    def __init__(self, family: NetworkFamily, *, kernel_transforms: bool = False) -> None:
         super().__init__()
         self.family, self.drop_rate = family, 0.0
         self.arch = extreme(family.space, largest=True)
         self.largest = family.build(self.arch)
         self._shared = {role: name for name, role in _roles(self.largest, family).items()}
+        self.transforms = KernelTransforms(self._kernel_sizes() if kernel_transforms else {})
         self.parts(self.skeleton(extreme(family.space, largest=False)))
 
     def forward(self, images: torch.Tensor, architecture: Archs | None = None) -> torch.Tensor:
@@ -120,7 +127,8 @@ class ElasticNetwork(nn.Module):
                     f"builder {self.family.builder}: a network has {name}, the largest has nothing of the kind; "
                     "weights are shared where all networks are parts of that of the largest choices"
                 )
-            found[name] = _part(weights[own], parameter.shape, name, self.family.builder)
+            weight = _leading(weights[own], parameter.shape, name, self.family.builder)
+            found[name] = self.transforms(own, weight, parameter.shape[-1]) if weight.dim() == 4 else weight
         return found
 
     def extracted(self, architecture: Archs) -> nn.Module:
@@ -138,6 +146,20 @@ class ElasticNetwork(nn.Module):
         """Give an architecture's network, as the builder makes it, without memory for its weights."""
         with torch.device("meta"), _Unfilled():
             return self.family.build(architecture)
+
+    def _kernel_sizes(self) -> dict[str, set[int]]:
+        """Give the sizes of each shared kernel, found by changing one variable of the largest network at a time."""
+        sizes: dict[str, set[int]] = {}
+        for place, variable in enumerate(self.family.space.variables):
+            for choice in range(len(variable.choices)):
+                architecture = self.arch.copy()
+                architecture[place] = choice
+                network = self.skeleton(architecture)
+                roles = _roles(network, self.family)
+                for name, parameter in network.named_parameters():
+                    if parameter.dim() == 4:
+                        sizes.setdefault(self._shared.get(roles[name], name), set()).add(parameter.shape[-1])
+        return {name: each for name, each in sizes.items() if len(each) > 1}
 
 
 class _Unfilled(TorchFunctionMode):
@@ -169,16 +191,15 @@ def _roles(network: nn.Module, family: NetworkFamily) -> dict[str, str]:
     return roles
 
 
-def _part(weight: torch.Tensor, shape: torch.Size, name: str, builder: str) -> torch.Tensor:
-    """Cut the leading channels and the centre of a kernel out."""
+def _leading(weight: torch.Tensor, shape: torch.Size, name: str, builder: str) -> torch.Tensor:
+    """Cut the leading channels out, of kernels as large as they are."""
     if weight.dim() != len(shape) or any(whole < own for whole, own in zip(weight.shape, shape, strict=True)):
         raise NetworkError(
             f"builder {builder}: {name} is of shape {tuple(shape)}, that of the largest network {tuple(weight.shape)}; "
             "weights are shared where all networks are parts of that of the largest choices"
         )
-    for place, own in enumerate(shape):
-        start = (weight.shape[place] - own) // 2 if place >= 2 else 0
-        weight = weight.narrow(place, start, own)
+    for place, own in enumerate(shape[:2]):
+        weight = weight.narrow(place, 0, own)
     return weight
 
 

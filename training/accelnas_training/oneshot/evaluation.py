@@ -7,17 +7,18 @@ import time
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import polars as pl
 import torch
 from torch import nn
+from torch.nn import functional
 
 from accelnas.files import write_frame, write_text
 from accelnas_training.collect.summary import check_name
 from accelnas_training.errors import TrainingError
-from accelnas_training.images import LoaderPlan
+from accelnas_training.images import Augmentation, LoaderPlan
 from accelnas_training.provenance import environment
 
 if TYPE_CHECKING:
@@ -31,6 +32,16 @@ if TYPE_CHECKING:
     from accelnas_training.images import Images
     from accelnas_training.oneshot.elastic import ElasticNetwork
     from accelnas_training.schemes import Scheme
+
+
+_WHOLE = Augmentation(scale=(1, 1), ratio=(1, 1), flip=0.0)  # shuffled, but not altered
+
+
+class Evaluated(NamedTuple):
+    """What a network reaches on the validation images."""
+
+    accuracy: float  # top-1, %
+    loss: float  # cross entropy, whose order has no ties where images are few
 
 
 @dataclass(frozen=True)
@@ -52,7 +63,8 @@ class Evaluator:
     def of(cls, images: Images, scheme: Scheme, batches: int, seed: int = 0, device: str = "cpu") -> Evaluator:
         """Load what a scheme trains and validates on, at the resolution of its validation.
 
-        `batches` training batches, augmented as the scheme says, in the order of a seed.
+        `batches` training batches, in the order of a seed, of whole images: crops would have other statistics than what
+        is validated.
 
         Raises
         ------
@@ -62,7 +74,7 @@ class Evaluator:
         plan = LoaderPlan(
             batch_size=scheme.batch_size,
             resolution=scheme.resize.validation,
-            augmentation=scheme.augmentation,
+            augmentation=_WHOLE,
             seed=seed,
             epoch=0,
             device=device,
@@ -75,13 +87,13 @@ class Evaluator:
         validation = images.loader("validation", LoaderPlan(**{**vars(plan), "augmentation": None}))
         return cls([inputs for inputs, _ in islice(training, batches)], list(validation))
 
-    def top1(self, elastic: ElasticNetwork, architecture: Archs) -> float:
-        """Give an architecture's top-1 on the validation images with shared weights, %.
+    def evaluate(self, elastic: ElasticNetwork, architecture: Archs) -> Evaluated:
+        """Evaluate an architecture on the validation images with shared weights.
 
         Its batch normalisation counts the means and variances of the training batches first; those that were counted
         while other networks trained would not be its own.
         """
-        return accuracy(self.counted(elastic.extracted(architecture)), self.validation)
+        return _evaluated(self.counted(elastic.extracted(architecture)), self.validation)
 
     def counted(self, network: nn.Module) -> nn.Module:
         """Let a network count its statistics anew; gives it in evaluation mode."""
@@ -99,11 +111,16 @@ class Evaluator:
         return network.eval()
 
 
-def accuracy(network: nn.Module, batches: list[tuple[Tensor, Tensor]]) -> float:
-    """Give top-1, %, of a network in evaluation mode."""
+def _evaluated(network: nn.Module, batches: list[tuple[Tensor, Tensor]]) -> Evaluated:
+    """Evaluate a network in evaluation mode."""
+    right, loss, count = 0, 0.0, 0
     with torch.inference_mode():
-        right = sum(int((network(inputs).argmax(1) == targets).sum()) for inputs, targets in batches)
-    return 100 * right / sum(len(targets) for _, targets in batches)
+        for inputs, targets in batches:
+            outputs = network(inputs).float()
+            right += int((outputs.argmax(1) == targets).sum())
+            loss += float(functional.cross_entropy(outputs, targets, reduction="sum"))
+            count += len(targets)
+    return Evaluated(100 * right / count, loss / count)
 
 
 def evaluate_architectures(
@@ -114,18 +131,19 @@ def evaluate_architectures(
 ) -> pl.DataFrame:
     """Evaluate architectures, uint8 (n, variables).
 
-    Gives the space's variables, ``accuracy`` (top-1, %) and ``seconds`` of each evaluation, in their order; `report`
-    is told how many are done.
+    Gives the space's variables, ``accuracy`` (top-1, %), ``loss`` (cross entropy) and ``seconds`` of each evaluation,
+    in their order; `report` is told how many are done.
     """
-    values, seconds = np.empty(len(architectures)), np.empty(len(architectures))
+    values, seconds = [], np.empty(len(architectures))
     for row, architecture in enumerate(architectures):
         began = time.perf_counter()
-        values[row] = evaluator.top1(elastic, architecture)
+        values.append(evaluator.evaluate(elastic, architecture))
         seconds[row] = time.perf_counter() - began
         if report is not None:
             report(row + 1)
     table = pl.DataFrame(elastic.family.space.decode(architectures))
-    return table.with_columns(accuracy=pl.Series(values), seconds=pl.Series(seconds))
+    columns = pl.DataFrame(values, schema=list(Evaluated._fields), orient="row")
+    return table.with_columns(*columns, seconds=pl.Series(seconds))
 
 
 def write_accuracies(table: pl.DataFrame, path: str | PathLike[str], about: Mapping[str, Any]) -> None:

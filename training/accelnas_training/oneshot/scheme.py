@@ -28,6 +28,8 @@ class Sandwich(Checked):
     ----------
     random
         How many are drawn, uniformly, for each update.
+    smallest
+        Whether the smallest learns from every batch, too; if not, small networks learn as often as others.
     distillation
         The others learn what the largest gives for the batch, in place of the labels.
     from_epoch
@@ -37,6 +39,7 @@ class Sandwich(Checked):
 
     where = "sandwich"
     random: Annotated[int, Range(least=0)] = 2
+    smallest: bool = True
     distillation: bool = True
     from_epoch: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
@@ -66,7 +69,8 @@ class Sandwich(Checked):
         largest = extreme(space, largest=True)
         fixed = [epoch < self.from_epoch.get(variable.symbol, 0) for variable in space.variables]
         drawn = space.sample(self.random, int(np.random.SeedSequence([seed, update]).generate_state(1)[0]))
-        return [np.where(fixed, largest, each) for each in (extreme(space, largest=False), *drawn)]
+        first = [extreme(space, largest=False)] if self.smallest else []
+        return [np.where(fixed, largest, each) for each in (*first, *drawn)]
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,8 @@ class OneShotScheme(Scheme):
     ----------
     sandwich
         Which networks learn.
+    kernel_transforms
+        Smaller kernels are made of larger ones by learned matrices (`accelnas_training.oneshot.kernels`).
 
     Examples
     --------
@@ -87,6 +93,7 @@ class OneShotScheme(Scheme):
     """
 
     sandwich: Sandwich = field(default_factory=Sandwich)
+    kernel_transforms: bool = False
 
 
 def load_oneshot_scheme(path: str | Path) -> OneShotScheme:

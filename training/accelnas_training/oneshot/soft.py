@@ -39,9 +39,9 @@ class Channels(NamedTuple):
 class SoftNetwork(nn.Module):
     """The network of shared weights whose choices have probabilities, as in FBNet's and single-path searches.
 
-    Channels, layers, the rims of kernels and gates are multiplied by the probability that they are there. Where every
-    choice is certain, this is the architecture's own network, in training mode; between, it has gradients for all
-    choices at the cost of the largest network.
+    Channels, layers and gates are multiplied by the probability that they are there; kernels are the expected ones.
+    Where every choice is certain, this is the architecture's own network, in training mode; between, it has gradients
+    for all choices at the cost of the largest network.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ class SoftNetwork(nn.Module):
             own = Channels(self._widths[block], x.new_ones(1) if place is None else probabilities[place])
             depths, depth = self._of(probabilities, block, "l")
             for number, layer in enumerate(layers):
-                y = self._layer(layer, x, channels, block, probabilities)
+                y = self._layer((block, number), x, channels, probabilities)
                 y = y * own.mask(y.shape[1])[:, None, None]
                 if number:
                     there = depth @ torch.tensor([float(each > number) for each in depths]).to(depth)
@@ -113,10 +113,10 @@ class SoftNetwork(nn.Module):
         out: Tensor = network.forward_head(x)
         return out
 
-    def _layer(
-        self, layer: InvertedResidual, x: Tensor, channels: Channels, block: int, probabilities: Sequence[Tensor]
-    ) -> Tensor:
-        """Compute a layer without its shortcut."""
+    def _layer(self, place: tuple[int, int], x: Tensor, channels: Channels, probabilities: Sequence[Tensor]) -> Tensor:
+        """Compute a layer of a block without its shortcut."""
+        block, number = place
+        layer = self._blocks[block][number]
         expansions, expansion = self._of(probabilities, block, "e")
         kernels, kernel = self._of(probabilities, block, "k")
         gates, gate = self._of(probabilities, block, "se")
@@ -127,7 +127,7 @@ class SoftNetwork(nn.Module):
         mask = Channels(middle, (joint * expanding).flatten()).mask(most)
         without = (expansion * (1 - expanding)).sum()
         h = _normalised(layer.bn1, layer.conv_pw(x)) * mask[:, None, None] + without * _as_wide(x, most)
-        weight = layer.conv_dw.weight * _rims(kernels, kernel, layer.conv_dw.kernel_size[0])
+        weight = self._kernel(f"blocks.{block}.{number}.conv_dw.weight", kernels, kernel)
         h = functional.conv2d(h, weight, None, layer.conv_dw.stride, layer.conv_dw.padding, 1, most)
         h = _normalised(layer.bn2, h) * Channels(middle, joint.flatten()).mask(most)[:, None, None]
         if not isinstance(layer.se, nn.Identity):
@@ -140,6 +140,14 @@ class SoftNetwork(nn.Module):
             h = h * (on * factor + (1 - on))
         return _normalised(layer.bn3, layer.conv_pwl(h))
 
+    def _kernel(self, name: str, sizes: Sequence[int], probabilities: Tensor) -> Tensor:
+        """Give the expected kernel, smaller ones with rims of 0."""
+        weight = self.elastic.largest.get_parameter(name)
+        made = [self.elastic.transforms(name, weight, size) for size in sizes]
+        rims = [(weight.shape[-1] - size) // 2 for size in sizes]
+        padded = [functional.pad(each, (rim,) * 4) for each, rim in zip(made, rims, strict=True)]
+        return torch.einsum("k,k...->...", probabilities, torch.stack(padded))
+
 
 def _expanded(channels: int, e: int) -> int:
     return channels if e == 1 else int(make_divisible(channels * e))  # type: ignore[no-untyped-call]
@@ -150,14 +158,6 @@ def _normalised(norm: Any, x: Tensor) -> Tensor:
     x = functional.batch_norm(x, None, None, norm.weight, norm.bias, True, 0.0, norm.eps)
     out: Tensor = norm.act(norm.drop(x))
     return out
-
-
-def _rims(kernels: Sequence[int], probabilities: Tensor, most: int) -> Tensor:
-    """Give the probability that each weight of the largest kernel is there: (most, most)."""
-    away = (torch.arange(most) - most // 2).abs()
-    ring = torch.maximum(away[:, None], away)
-    masks = torch.stack([(ring <= size // 2) for size in kernels]).to(probabilities)
-    return torch.einsum("k,kij->ij", probabilities, masks)
 
 
 def _shortcut(before: Channels, after: Channels) -> Tensor:

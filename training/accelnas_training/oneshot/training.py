@@ -102,7 +102,7 @@ def train_elastic(
     fitting = family.with_options(num_classes=images.classes, in_channels=images.channels)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        elastic = ElasticNetwork(fitting)
+        elastic = ElasticNetwork(fitting, kernel_transforms=scheme.kernel_transforms)
     plan = TrainingPlan(
         images,
         scheme,
