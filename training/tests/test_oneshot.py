@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from safetensors.torch import load_file
 from scipy.stats import kendalltau
 from torch.nn import functional
 from typer.testing import CliRunner
@@ -297,6 +298,15 @@ def test_accuracies_are_a_table_to_fit(tmp_path, monkeypatch):
     arch = FAMILY.space.format(FAMILY.space.encode(table.drop("accuracy", "loss", "seconds")))[0]
     run(app, "oneshot", "evaluate", "shared", arch, *given, "-o", "one.csv", "--batches", 1)
     assert pl.read_csv("one.csv")["accuracy"][0] == table["accuracy"][0]
+    # the weights of one, whose statistics are counted, are those that were evaluated
+    run(app, "oneshot", "extract", arch, "shared", *given, "-o", "one.safetensors", "--batches", 1)
+    network = FAMILY.build(FAMILY.space.parse([arch])[0])
+    network.load_state_dict(load_file("one.safetensors"))
+    digits = open_images("digits:0.1")
+    with torch.inference_mode():
+        batches = digits.loader("validation", LoaderPlan(64, 8, None, 0, 0))
+        right = sum(int((network.eval()(inputs).argmax(1) == targets).sum()) for inputs, targets in batches)
+    assert 100 * right / digits.size("validation") == pytest.approx(table["accuracy"][0])
     wrong = run(app, "oneshot", "evaluate", "shared", *given, "-o", "x.csv", code=2)
     assert "one of the three" in wrong
 

@@ -17,6 +17,7 @@ from accelnas_training.oneshot.comparison import SharedValues, rankings, write_c
 from accelnas_training.oneshot.evaluation import Evaluator, evaluate_architectures, write_accuracies
 from accelnas_training.proxy.trainings import Collected, train_all
 from accelnas_training.schemes import load_scheme
+from accelnas_training.train.checkpoint import write_weights
 from accelnas_training.zero_cost.proxies import Scoring
 
 if TYPE_CHECKING:
@@ -88,6 +89,25 @@ def _said(table: pl.DataFrame, output: Path) -> str:
         f"{table.height} architectures, {values.mean():.2f} % on average, {values.max():.2f} % at most, "
         f"{seconds.mean():.3g} s each; in {output}"
     )
+
+
+@app.command()
+@options.flat
+def extract(
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Weights to write, as safetensors.")],
+    architecture: options.ArchitectureArgument,
+    shared: Shared,
+    batches: BatchesOption = 8,
+) -> None:
+    """Write the weights of one architecture, as `accelnas-training train --start` takes them."""
+    family, images, scheme = shared.read()
+    row = options.read_architecture(architecture, family.space)
+    elastic, _ = shared.trained(family, images, scheme)
+    evaluator = Evaluator.of(images, scheme, batches, shared.seed, shared.device)
+    network = evaluator.counted(elastic.extracted(row))
+    name = family.space.format(row[None])[0]
+    write_weights(output, network, {"family": elastic.family.digest, "architecture": name, "scheme": scheme.digest})
+    typer.echo(f"{name}: {sum(each.numel() for each in network.parameters()):,} parameters; in {output}")
 
 
 @app.command()
