@@ -19,6 +19,7 @@ from accelnas_training.collect.summary import check_name
 from accelnas_training.errors import TrainingError
 from accelnas_training.images import LoaderPlan
 from accelnas_training.provenance import environment
+from accelnas_training.threads import torch_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -106,6 +107,7 @@ def accuracy(network: nn.Module, batches: list[tuple[Tensor, Tensor]]) -> float:
     return 100 * right / sum(len(targets) for _, targets in batches)
 
 
+@torch_threads()
 def evaluate_architectures(
     elastic: ElasticNetwork,
     evaluator: Evaluator,
