@@ -242,3 +242,15 @@ def test_a_real_measurement_shares_the_network(tmp_path):
     )
     assert np.median(reuse) < np.median(export)
     assert all(own["latency_ms"] > 0 and own["measured_at"] > 1.7e9 for own in values.values())
+
+
+def test_tables_say_how_each_was_measured(measured, toy, tmp_path):
+    measured(toy.at(np.arange(6)), plan=MeasuringPlan(references=0))
+    path, _ = measured(toy.at(np.arange(12)), plan=MeasuringPlan(references=0, repeats=2, again=0), session=1)
+    names = [f"latency_cpu_ort_{what}" for what in ("session", "processors", "threads")]
+    each, columns = exported(path, tmp_path, each=True)
+    assert len(columns["latency_cpu_ort"].names) == 2
+    assert sorted(each.select(names).rows()) == [(0, 8, 2)] * 6 + [(1, 9, 2)] * 18
+    together, _ = exported(path, tmp_path)
+    assert sorted(together.select(names).rows(), key=str) == [(1, 9, 2)] * 6 + [(None, None, 2)] * 6
+    assert read_dataset(tmp_path / "speed.parquet", toy).metrics == ("latency_cpu_ort",)

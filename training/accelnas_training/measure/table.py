@@ -91,14 +91,15 @@ def measurements(store: StoreReader, digest: str) -> tuple[pl.DataFrame, Column]
     """Give all measurements of a protocol, those of references too, and what became of them; DataError without any.
 
     They are as `StoreReader.results` gives them, with ``value`` (the protocol's quantity, as measured), ``corrected``
-    (for pace and drift) and ``spread`` (standard deviation of a pass as a share; null where unknown).
+    (for pace and drift), ``spread`` (standard deviation of a pass as a share; null where unknown) and ``session`` (its
+    place in `Column.names`).
     """
     name, content = store.schemes()[digest]
     protocol = Protocol.from_dict(content)
     frame = store.results(digest)
     if frame.height == 0:
         raise DataError(f"{store.path} has no measurements by {name} yet; measure some first")
-    for figure in ("latency_std_ms", "throughput_std", "energy_mj", "reference_ms"):
+    for figure in ("latency_std_ms", "throughput_std", "energy_mj", "reference_ms", "processors", "threads"):
         if figure not in frame.columns:  # no measurement has it
             frame = frame.with_columns(pl.lit(None, pl.Float64).alias(figure))
     variables = [variable.name for variable in store.space.variables]
@@ -119,6 +120,7 @@ def measurements(store: StoreReader, digest: str) -> tuple[pl.DataFrame, Column]
     outliers = float(frame["outliers"].sum()) / float(frame["passes"].sum())
     spread = _drift(known, "latency_ms", variables).before
     names, sessions = _sessions(store, digest, frame)
+    frame = frame.with_columns(session=pl.Series(sessions))
     effects = _effects(frame, sessions, "latency_ms", variables)
     paired = _effects(frame, sessions, "paced", variables) if protocol.paired else None
     column = Column(protocol, frame.height, len(best), noisy, outliers, spread, drift, names, effects, paired)
@@ -168,6 +170,10 @@ def _combined(frame: pl.DataFrame, keys: list[str], metric: str) -> pl.DataFrame
         value.alias(metric),
         known.alias(f"{metric}_std"),
         pl.col("energy_mj").mean().alias(f"energy_{metric.partition('_')[2]}"),
+        *(  # how all that a row is made of was measured, if in one way
+            pl.when(pl.col(name).n_unique() == 1).then(pl.col(name).first().cast(pl.Int64)).alias(f"{metric}_{name}")
+            for name in ("session", "processors", "threads")
+        ),
     )
     return part.select(column for column in part if column.null_count() < part.height)
 
@@ -199,7 +205,9 @@ def export(
     table : polars.DataFrame
         A row an architecture: ``id`` (the number of its first job in the store, which stays), the space's variables,
         and for each metric its value; ``METRIC_std``, the standard deviation of its passes if it was measured once, and
-        of the weighted mean if more often; and ``energy_DEVICE`` (mJ an image) where measured.
+        of the weighted mean if more often; ``energy_DEVICE`` (mJ an image) where measured; and, null where measurements
+        of a row differ, ``METRIC_session`` (its session's place, from 0, among the ``sessions`` of the file beside),
+        ``METRIC_processors`` (cores that the process could use) and ``METRIC_threads`` (of a pass).
     columns : dict of str to Column
         What became of each metric's measurements.
 
