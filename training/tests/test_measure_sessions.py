@@ -70,7 +70,7 @@ def test_intervals_allow_for_noise_that_neighbours_share(simulate):
         found = session_effects(*measured)
         inside.append(np.abs(found.effects - true) <= found.margins)
         variances.append(found.variance)
-    assert 0.91 < np.mean(inside) < 0.985  # were measurements independent, .5 to .65
+    assert 0.9 < np.mean(inside) < 0.985  # .45 to .65, where measurements are taken for independent
     assert abs(np.mean(variances) / 0.05**2 - 1) < 4 * np.std(variances) / 0.05**2 / np.sqrt(200)
 
 
