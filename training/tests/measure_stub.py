@@ -7,7 +7,7 @@ import numpy as np
 from accelnas_training.collect.job import Outcome
 
 
-def make(pace=60.0, drift=0.0, noise=0.0, noisy_first=False, paired=0.0, session=0, slower=0.0):
+def make(pace=60.0, drift=0.0, noise=0.0, noisy_first=False, paired=0.0, session=0, slower=0.0, energy=None):
     """A latency of 1 ms and 2 ms a choice index, times a drift, a pace that references beside see too, and noise.
 
     Sessions, by their number, are a day apart; one may be `slower` by the exponential of that.
@@ -37,6 +37,8 @@ def make(pace=60.0, drift=0.0, noise=0.0, noisy_first=False, paired=0.0, session
             "processors": 8.0 + session,
             "threads": 2.0,
         }
+        if energy is not None:
+            values["energy_mj"] = energy[task.scheme["name"]] * latency
         if paired:
             values["reference_ms"] = 5.0 * beside
         return Outcome(values, {"host": "stub"})

@@ -288,3 +288,19 @@ def test_drift_takes_sessions_out_where_there_are_references(measured, toy, tmp_
     column = columns["latency_cpu_ort"]
     assert column.sessions.effects == pytest.approx([-0.1, 0.1], abs=0.01)
     assert np.abs(column.sessions_corrected.effects).max() < 0.01
+
+
+def test_energies_of_two_batches_are_two_columns(measured, toy, tmp_path):
+    energy = {"cpu_latency": 7.0, "cpu_throughput": 3.0}
+    path, _ = measured(toy.at(np.arange(6)), (LATENCY, THROUGHPUT), MeasuringPlan(references=0), energy=energy)
+    table, _ = exported(path, tmp_path)
+    assert [name for name in table.columns if name.startswith("energy")] == [
+        "energy_cpu_ort_batch1",
+        "energy_cpu_ort_batch8",
+    ]
+    np.testing.assert_allclose(table["energy_cpu_ort_batch1"], 7 * true_latency(table))
+    np.testing.assert_allclose(table["energy_cpu_ort_batch8"], 3 * true_latency(table))
+    alike = THROUGHPUT.changed(name="alike", batch=1)
+    path, _ = measured(toy.at(np.arange(6)), (alike,), MeasuringPlan(references=0), energy={"alike": 1.0})
+    with pytest.raises(DataError, match="two protocols give energy_mine_batch1; name their columns after different"):
+        exported(path, tmp_path, metrics={"cpu_latency": "latency_mine", "alike": "throughput_mine"})

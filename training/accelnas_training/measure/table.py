@@ -85,9 +85,12 @@ def _joined(
     parts = []
     for digest, metric in metrics.items():
         part, columns[metric] = measurements(store, digest, sessions=sessions)
-        parts.append(_combined(part.filter(pl.col("seed") >= 0) if each else part, keys, metric))
+        batch = columns[metric].protocol.batch
+        parts.append(_combined(part.filter(pl.col("seed") >= 0) if each else part, keys, metric, batch))
     table = parts[0]
     for part in parts[1:]:
+        if doubled := sorted({*table.columns} & {*part.columns} - {"id", *keys}):
+            raise DataError(f"two protocols give {doubled[0]}; name their columns after different devices: --metric")
         table = table.join(part, on=keys, how="full", coalesce=True, suffix="_more")
         table = table.with_columns(pl.min_horizontal("id", "id_more").alias("id")).drop("id_more")
     return table.select("id", *variables, pl.exclude("id", *keys)).sort("id"), columns
@@ -169,7 +172,7 @@ def _drift(frame: pl.DataFrame, column: str, variables: list[str]) -> Drift:
     return estimate(times, latencies)
 
 
-def _combined(frame: pl.DataFrame, keys: list[str], metric: str) -> pl.DataFrame:
+def _combined(frame: pl.DataFrame, keys: list[str], metric: str, batch: int) -> pl.DataFrame:
     spread = pl.col("spread").fill_null(1.0).clip(lower_bound=_LEAST_SPREAD)
     weight = 1 / spread**2
     value = ((pl.col("corrected").log() * weight).sum() / weight.sum()).exp()
@@ -178,7 +181,7 @@ def _combined(frame: pl.DataFrame, keys: list[str], metric: str) -> pl.DataFrame
         pl.col("id").min(),
         value.alias(metric),
         known.alias(f"{metric}_std"),
-        pl.col("energy_mj").mean().alias(f"energy_{metric.partition('_')[2]}"),
+        pl.col("energy_mj").mean().alias(f"energy_{metric.partition('_')[2]}_batch{batch}"),
         *(  # how all that a row is made of was measured, if in one way
             pl.when(pl.col(name).n_unique() == 1).then(pl.col(name).first().cast(pl.Int64)).alias(f"{metric}_{name}")
             for name in ("session", "processors", "threads")
@@ -222,9 +225,10 @@ def export(
     table : polars.DataFrame
         A row an architecture: ``id`` (the number of its first job in the store, which stays), the space's variables,
         and for each metric its value; ``METRIC_std``, the standard deviation of its passes if it was measured once, and
-        of the weighted mean if more often; ``energy_DEVICE`` (mJ an image) where measured; and, null where measurements
-        of a row differ, ``METRIC_session`` (its session's place, from 0, among the ``sessions`` of the file beside),
-        ``METRIC_processors`` (cores that the process could use) and ``METRIC_threads`` (of a pass).
+        of the weighted mean if more often; ``energy_DEVICE_batchN`` (mJ an image, in batches of N) where measured; and,
+        null where measurements of a row differ, ``METRIC_session`` (its session's place, from 0, among the ``sessions``
+        of the file beside), ``METRIC_processors`` (cores that the process could use) and ``METRIC_threads`` (of a
+        pass).
     columns : dict of str to Column
         What became of each metric's measurements.
 
