@@ -187,7 +187,7 @@ def machine() -> dict[str, Any]:
     return {
         "cpu": processor(),
         "kernels": _core.kernels(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": _core.processors(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
@@ -212,7 +212,7 @@ def main() -> None:
 
     if platform.system() != "Linux":
         sys.exit("bench: memory and thread limits are read and set the Linux way; run it on Linux")
-    cores = len(os.sched_getaffinity(0))
+    cores = _core.processors()
     threads = given.threads or ((min(2, cores),) if given.quick else range(1, min(2, cores) + 1))
     options = Options(
         rounds=given.rounds or (2 if given.quick else 5),

@@ -120,6 +120,7 @@ def test_each_column_is_named_with_its_reason():
         pl.Series("curve", [[1.0, 2.0]] * n),
         pl.Series("seed", [i % 3 for i in range(n)]),
         pl.Series("quality_std", [0.5 + i / n for i in range(n)]),
+        pl.Series("quality_threads", [1 + i % 2 for i in range(n)]),
         pl.Series("params", [i % 4 for i in range(n)]),
         pl.Series("speed", [f"{i}.5 ms" for i in range(n)]),
         pl.Series("typed", [str(i % 5) for i in range(n)]),
@@ -137,6 +138,7 @@ def test_each_column_is_named_with_its_reason():
         "curve": r"holds List\(Float64\)",
         "seed": "repeats",
         "quality_std": "deviation",
+        "quality_threads": "how that was measured",
         "speed": "row 0: speed is '0.5 ms'; write the number alone",
     }
     for name, reason in ignored.items():

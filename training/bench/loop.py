@@ -156,6 +156,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=21)
     parser.add_argument("--images", help="an image folder in place of synthetic images")
     parser.add_argument("--workers", type=int, default=8, help="of the loaders of a folder")
+    parser.add_argument("--half", action="store_true", help="the scheme's precision and layout on a processor, too")
     parser.add_argument("--output", type=Path, help="Markdown file to write")
     options = parser.parse_args()
     place = Place(check_device(options.device))
@@ -163,11 +164,10 @@ def main() -> None:
     if place.device.type == "cpu":
         torch.set_num_threads(1)
         pixels = options.resolution or 32
-        scheme = scheme.changed(
-            precision="float32",
-            channels_last=False,
-            **{"resize.start": pixels, "resize.end": pixels, "resize.validation": pixels, "optimizer.lr": 0.01},
-        )
+        sizes = dict.fromkeys(("resize.start", "resize.end", "resize.validation"), pixels)
+        scheme = scheme.changed(**sizes, **{"optimizer.lr": 0.01})
+        if not options.half:
+            scheme = scheme.changed(precision="float32", channels_last=False)
     options.width = options.width or (0.25 if place.device.type == "cpu" else 1.0)
     torch.backends.cudnn.benchmark = True
     by_bare, by_loop, images = compare(scheme, options, place)
@@ -185,7 +185,7 @@ def main() -> None:
         low, middle, high = statistics.quantiles([a / b for a, b in zip(ours, theirs, strict=True)], n=4)
         rates = [f"{images / statistics.median(each):.1f} images/s" for each in (theirs, ours)]
         lines.append(f"| {what} | {rates[0]} | {rates[1]} | {middle:.4f} ({low:.4f} – {high:.4f}) |")
-    if options.images is None and place.device.type == "cpu":
+    if options.images is None and place.device.type == "cpu" and not options.half:
         lines.append(f"\nOf a training on digits, {100 * waiting(scheme, options):.2f} % of the time waits for images.")
     text = "\n".join(lines) + "\n"
     print(text)

@@ -44,6 +44,7 @@ def test_measures_goes_on_and_exports(run):
     beside = json.loads(Path("speed.csv.json").read_text())
     assert beside["columns"]["latency_mine"]["protocol"]["content"]["resolution"] == 32
     assert str(Path(accelnas_training.__file__).parent) not in json.dumps(beside)  # paths of this machine stay here
+    run("export", "speed.db", "again.csv", "--sessions")
     # all of this was one process
     assert (
         "too few networks were measured in several sessions; measure more" in run("sessions", "speed.db", code=1).stderr

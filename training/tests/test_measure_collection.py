@@ -3,11 +3,13 @@ import json
 import numpy as np
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 from accelnas.errors import DataError
 from accelnas.fitting.dataset import read_dataset
 from accelnas.fitting.metric import MetricSpec
 from accelnas.fitting.uncertainty import repeat_noise
+from accelnas_training.cli import app
 from accelnas_training.collect.job import Job
 from accelnas_training.collect.reader import StoreReader
 from accelnas_training.collect.store import Store
@@ -242,3 +244,63 @@ def test_a_real_measurement_shares_the_network(tmp_path):
     )
     assert np.median(reuse) < np.median(export)
     assert all(own["latency_ms"] > 0 and own["measured_at"] > 1.7e9 for own in values.values())
+
+
+def test_tables_say_how_each_was_measured(measured, toy, tmp_path):
+    measured(toy.at(np.arange(6)), plan=MeasuringPlan(references=0))
+    path, _ = measured(toy.at(np.arange(12)), plan=MeasuringPlan(references=0, repeats=2, again=0), session=1)
+    names = [f"latency_cpu_ort_{what}" for what in ("session", "processors", "threads")]
+    each, columns = exported(path, tmp_path, each=True)
+    assert len(columns["latency_cpu_ort"].names) == 2
+    assert sorted(each.select(names).rows()) == [(0, 8, 2)] * 6 + [(1, 9, 2)] * 18
+    together, _ = exported(path, tmp_path)
+    assert sorted(together.select(names).rows(), key=str) == [(1, 9, 2)] * 6 + [(None, None, 2)] * 6
+    assert read_dataset(tmp_path / "speed.parquet", toy).metrics == ("latency_cpu_ort",)
+
+
+def test_effects_of_sessions_are_kept_and_can_be_taken_out(measured, toy, tmp_path):
+    own = {"references": 0, "again": 0}
+    measured(toy.at(np.arange(30)), (LATENCY, THROUGHPUT), MeasuringPlan(**own), noise=0.01)
+    measured(
+        toy.at(np.arange(30)), (LATENCY, THROUGHPUT), MeasuringPlan(repeats=2, **own), noise=0.01, session=1, slower=0.2
+    )
+    path, _ = measured(toy.at(np.arange(60)), (LATENCY, THROUGHPUT), MeasuringPlan(**own), noise=0.01, session=2)
+    raw, _ = exported(path, tmp_path, each=True)
+    table, columns = exported(path, tmp_path, each=True, sessions=True)
+    beside = json.loads((tmp_path / "speed.parquet.json").read_text())
+    assert beside["corrected_for_sessions"]
+    for name in ("latency_cpu_ort", "throughput_cpu_ort"):
+        kept = beside["columns"][name]["effects_of_sessions_corrected"]
+        assert kept["effects"] == pytest.approx([-0.1, 0.1, None], abs=0.01)
+        assert len(beside["columns"][name]["sessions"]) == 3
+        took_longer = raw[name] / table[name] if name == "latency_cpu_ort" else table[name] / raw[name]
+        correction = columns[name].sessions_corrected.correction
+        np.testing.assert_allclose(np.log(took_longer), correction[table[f"{name}_session"]], atol=1e-12)
+        assert correction == pytest.approx([-0.1, 0.1, 0.0], abs=0.01)
+    shown = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["measure", "sessions", str(path)]).stdout
+    assert shown.count("not comparable") == 6  # of each protocol, as measured, in pairs and corrected
+
+
+def test_drift_takes_sessions_out_where_there_are_references(measured, toy, tmp_path):
+    measured(toy.at(np.arange(30)), plan=MeasuringPlan(every=5, again=0), noise=0.01)
+    path, _ = measured(toy.at(np.arange(60)), plan=MeasuringPlan(every=5, again=0), noise=0.01, session=1, slower=0.2)
+    _, columns = exported(path, tmp_path)
+    column = columns["latency_cpu_ort"]
+    assert column.sessions.effects == pytest.approx([-0.1, 0.1], abs=0.01)
+    assert np.abs(column.sessions_corrected.effects).max() < 0.01
+
+
+def test_energies_of_two_batches_are_two_columns(measured, toy, tmp_path):
+    energy = {"cpu_latency": 7.0, "cpu_throughput": 3.0}
+    path, _ = measured(toy.at(np.arange(6)), (LATENCY, THROUGHPUT), MeasuringPlan(references=0), energy=energy)
+    table, _ = exported(path, tmp_path)
+    assert [name for name in table.columns if name.startswith("energy")] == [
+        "energy_cpu_ort_batch1",
+        "energy_cpu_ort_batch8",
+    ]
+    np.testing.assert_allclose(table["energy_cpu_ort_batch1"], 7 * true_latency(table))
+    np.testing.assert_allclose(table["energy_cpu_ort_batch8"], 3 * true_latency(table))
+    alike = THROUGHPUT.changed(name="alike", batch=1)
+    path, _ = measured(toy.at(np.arange(6)), (alike,), MeasuringPlan(references=0), energy={"alike": 1.0})
+    with pytest.raises(DataError, match="two protocols give energy_mine_batch1; name their columns after different"):
+        exported(path, tmp_path, metrics={"cpu_latency": "latency_mine", "alike": "throughput_mine"})

@@ -1,5 +1,7 @@
 """Held-out devices, the report about them, and the commands."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -15,6 +17,7 @@ from accelnas_training.reports import write_report
 from accelnas_training.transfer.evaluation import METHODS, TransferPlan, _cases, evaluate_transfer
 from accelnas_training.transfer.regression import figures_of
 from accelnas_training.transfer.report import draw, means_over_seeds, report_text
+from accelnas_training.transfer.sources import default_sources
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +47,7 @@ def results(data, bench):
 
 def test_what_is_held_out(bench):
     cases = {(metric, level): names for metric in ("latency_zcu102", "throughput_a100", "latency_new")
-             for metric, level, names in _cases(bench, metric)}  # fmt: skip
+             for metric, level, names in _cases(default_sources(bench), metric)}  # fmt: skip
     assert "latency_zcu102" not in cases["latency_zcu102", "metric"]
     assert "throughput_zcu102" in cases["latency_zcu102", "metric"]
     assert "throughput_zcu102" not in cases["latency_zcu102", "board"]
@@ -72,9 +75,24 @@ def test_results_depend_on_seeds_alone(results, data, bench):
     assert again.equals(results.filter(metric="throughput_a100"))
 
 
+def test_fewer_devices_may_be_known(data, bench):
+    plan = TransferPlan(["latency_zcu102"], (40,), 1)
+    every, gpus, boards = (
+        evaluate_transfer(data, random_split(data), bench, replace(plan, known=known))
+        .filter(method="transfer", design="variance")["mape"]
+        .to_list()
+        for known in (None, ["throughput_a100", "throughput_3090"], ["throughput_zcu102"])
+    )
+    assert len(gpus) == 1  # none is of the board or its kind
+    assert boards[0] < gpus[0]
+    assert every[0] < gpus[0]
+
+
 def test_evaluation_refuses(data, bench):
     with pytest.raises(DataError, match="rows can't be 5000 measurements"):
         evaluate_transfer(data, random_split(data), bench, TransferPlan(sizes=(5000,)))
+    with pytest.raises(DataError, match="known are throughput_a100, macs, params: no speed of another device"):
+        evaluate_transfer(data, random_split(data), bench, TransferPlan(["throughput_a100"], known=["throughput_a100"]))
     other = from_table(data.table.drop("throughput_a100").rename({"latency_zcu102": "score"}), bench.space)
     with pytest.raises(DataError, match="no throughput_ or latency_ column; it has score"):
         evaluate_transfer(other, random_split(other), bench, TransferPlan())

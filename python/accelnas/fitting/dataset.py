@@ -19,7 +19,7 @@ from accelnas.files import write_frame
 from accelnas.fitting.archive import digest_of, read_archive
 from accelnas.fitting.checks import Report, check, measured_again
 from accelnas.fitting.columns import FORMS, ColumnEncoder
-from accelnas.fitting.table import is_table, numbers, read_table, repeated_metric, seed_columns
+from accelnas.fitting.table import describes, is_table, numbers, read_table, repeated_metric, seed_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ class Dataset:
     ----------
     table
         One row a measurement, sorted by ``id``: ``id``, the space's variables, the metrics
-        (float64, null where not measured), and ``METRIC_std`` columns where measured.
+        (float64, null where not measured), and columns that describe one, such as ``METRIC_std``.
     space
         The search space.
     metrics
@@ -160,7 +160,8 @@ def read_dataset(path: str | Path, space: Space | None = None) -> Dataset:
         The Accel-NASBench archive (``.tar.gz``, ``.tar``, or a folder of ``result_N.json``), or a table
         (``.csv``, ``.parquet``, ``.json`` of a list of records, ``.jsonl``) with one column a variable (or
         ``architecture`` or ``index``), one a metric, an optional integer ``id`` column, and optional
-        ``METRIC_std`` columns. Columns ``METRIC_seed0``, ``METRIC_seed1``, … are repeats of a metric.
+        ``METRIC_std`` columns. Columns ``METRIC_seed0``, ``METRIC_seed1``, … are repeats of a metric;
+        ``METRIC_session``, ``METRIC_processors`` and ``METRIC_threads`` say how it was measured and are no metrics.
     space
         The search space; None means MnasNet, the space of Accel-NASBench.
 
@@ -252,8 +253,7 @@ def _validate(
             row = ids[infinite.arg_max()]
             raise DataError(f"{named.name} {row}: {name} is infinite; use null for what was not measured")
         columns[name] = series[order.tolist()]
-    deviations = {f"{name}_std" for name in columns}
-    metrics = tuple(name for name in columns if name in values and name not in deviations)
+    metrics = tuple(name for name in columns if name in values and not describes(name, columns))
     if not metrics:
         raise DataError("the data has no metric; expected at least one column of measured numbers")
     table = pl.DataFrame(columns)

@@ -14,7 +14,7 @@ from accelnas import _core
 from accelnas.errors import DataError
 from accelnas.fitting.columns import FORMS
 from accelnas.fitting.layout import blocks_of
-from accelnas.fitting.table import PLAIN, numbers, repeated_metric
+from accelnas.fitting.table import PLAIN, describes, numbers, repeated_metric
 from accelnas.space.definition import defined
 
 if TYPE_CHECKING:
@@ -211,8 +211,8 @@ def _no_measurement(series: pl.Series, table: pl.DataFrame) -> str | None:
         return "empty in every row"
     if not _is_plain(series.dtype):
         return f"holds {series.dtype}, no single numbers or text; give each value a column, such as {name}_seed0"
-    if name.endswith("_std") and name.removesuffix("_std") in table.columns:
-        return "the deviation of another column, read beside it"
+    if describes(name, table.columns):
+        return "the deviation of another column, or how that was measured; read beside it"
     if name.lower() in RUNS:
         return "numbers repeats; rows of one architecture are repeats"
     if given.n_unique() == 1 and repeated_metric(name) is None:

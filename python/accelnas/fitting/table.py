@@ -13,10 +13,10 @@ from accelnas.fitting.lookalikes import check_table
 from accelnas.fitting.records import read_records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Sequence
     from pathlib import Path
 
-__all__ = ["TABLES", "is_table", "numbers", "read_table", "seed_columns"]
+__all__ = ["TABLES", "describes", "is_table", "numbers", "read_table", "seed_columns"]
 
 TABLES = (".csv", ".parquet", ".json", ".jsonl", ".ndjson")
 _SEED = re.compile(r"(?P<metric>.+)_seed\d+")
@@ -47,6 +47,18 @@ def seed_columns(names: Sequence[str], metric: str) -> list[str]:
     ['top1_seed0', 'top1_seed1']
     """
     return [name for name in names if repeated_metric(name) == metric]
+
+
+def describes(name: str, columns: Container[str]) -> bool:
+    """Say whether a column describes the measurements of a metric that is among the columns: its ``METRIC_std``, ….
+
+    Examples
+    --------
+    >>> [describes(name, ["speed", "power_std"]) for name in ("speed_std", "speed_threads", "speed", "power_std")]
+    [True, True, False, False]
+    """
+    metric, _, what = name.rpartition("_")
+    return what in ("std", "session", "processors", "threads") and metric in columns
 
 
 def repeated_metric(name: str) -> str | None:

@@ -8,6 +8,7 @@ import torch
 
 from accelnas_training.errors import ImagesError
 from accelnas_training.images import Augmentation, LoaderPlan
+from accelnas_training.threads import torch_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -67,7 +68,7 @@ def calibration(images: Images, scheme: Scheme, number: int = CALIBRATED) -> lis
 def share_right(outputs: Callable[[Tensor], Tensor], batches: Iterable[tuple[Tensor, Tensor]]) -> float:
     """Give the share of images, %, whose largest output, of (b, classes), is that of their class."""
     right, images = 0, 0
-    with torch.inference_mode():
+    with torch_threads(), torch.inference_mode():
         for inputs, targets in batches:
             right += int((outputs(inputs).argmax(1) == targets).sum())
             images += len(targets)

@@ -12,6 +12,7 @@ import torch
 
 from accelnas_training.accuracy.batches import CALIBRATED, calibration, share_right, validation
 from accelnas_training.networks.export import export_onnx, needed
+from accelnas_training.threads import usual_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -114,7 +115,7 @@ def _session(path: Path) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads = usual_threads()
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 

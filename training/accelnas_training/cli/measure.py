@@ -191,6 +191,9 @@ def export(
     each: Annotated[
         bool, typer.Option("--each", help="A row for each time that one was measured: repeats tell `fit` the noise.")
     ] = False,
+    sessions: Annotated[
+        bool, typer.Option("--sessions", help="Correct for effects of sessions, too, as far as they are beyond noise.")
+    ] = False,
 ) -> None:
     """Write measurements without drift as the data set that `accelnas fit` reads, a row an architecture.
 
@@ -198,13 +201,13 @@ def export(
     """
     wanted = options.read_pairs(metric, "--metric", "PROTOCOL=COLUMN") or None
     with StoreReader.opened(store) as reader:
-        table, columns = write(reader, output, wanted, each=each)
+        table, columns = write(reader, output, wanted, each=each, sessions=sessions)
     options.print_table(COLUMNS, [_column_row(name, column) for name, column in columns.items()])
     typer.echo(f"{table.height:,} rows in {output}; where they come from in {output}.json")
 
 
-@app.command()
-def sessions(
+@app.command("sessions")
+def show_sessions(
     store: options.StoreArgument,
     output: Annotated[
         Path | None,
@@ -213,7 +216,8 @@ def sessions(
 ) -> None:
     """Say how much slower or faster each session (a process that measured) was, by networks of several sessions.
 
-    Beside it standard deviations: between sessions, of what networks disagree about them, and of repeats within one.
+    Beside it standard deviations: between sessions, of what networks disagree about them, and of repeats within one. A
+    session without networks in common with the others is not compared.
     """
     rows = []
     with StoreReader.opened(store) as reader:
@@ -221,6 +225,7 @@ def sessions(
             _, column = measurements(reader, digest)
             rows += _session_rows(column, "as measured", column.sessions)
             rows += _session_rows(column, "in pairs", column.sessions_paired)
+            rows += _session_rows(column, "corrected", column.sessions_corrected)
     if not rows:
         raise DataError(
             f"{store}: too few networks were measured in several sessions; measure more architectures in another "
@@ -261,8 +266,11 @@ def _session_rows(column: Column, latencies: str, found: SessionEffects | None) 
             latencies,
             str(found.networks),
             name,
-            f"{effect:+.2%}",
-            f"{effect - margin:+.2%} to {effect + margin:+.2%}",
+            *(
+                ("not comparable", "")
+                if math.isnan(effect)
+                else (f"{effect:+.2%}", f"{effect - margin:+.2%} to {effect + margin:+.2%}")
+            ),
             *spreads,
         ]
         for name, effect, margin in zip(column.names, found.effects, found.margins, strict=True)

@@ -119,6 +119,7 @@ def evaluate(
     split: SplitOption = "official",
     sizes: Annotated[str, typer.Option("--sizes", metavar="N,M,…", help="Measurements.")] = "10,20,50,100,200",
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Draws of the candidates.")] = 5,
+    known: KnownOption = None,
     benchmark: BenchmarkOption = None,
 ) -> None:
     """Hold every device of a data set out in turn, and report the error against the number of measurements."""
@@ -126,10 +127,11 @@ def evaluate(
     dataset = read_dataset(data, bench.space)
     parts = read_parts(split, data, dataset)
     numbers = sorted(set(options.read_integers(sizes, "--sizes")))
+    plan = TransferPlan(listed(metrics), numbers, seeds, listed(known))
     with progress("fitting", 1.0, "devices") as report:
-        results = evaluate_transfer(dataset, parts, bench, TransferPlan(listed(metrics), numbers, seeds), report)
+        results = evaluate_transfer(dataset, parts, bench, plan, report)
     shown = split if split in ("official", "random") else "JSON"
-    given = {"output": output.name, "split": shown, "sizes": sizes, "seeds": seeds, "metrics": metrics}
+    given = {"output": output.name, "split": shown, "sizes": sizes, "seeds": seeds, "metrics": metrics, "known": known}
     text = report_text(results, dataset, parts, output, options.command_text("transfer", "evaluate", "DATA", **given))
     write_report(output, text, results, draw)
     console().print(f"{output}: {results.height:,} fits")

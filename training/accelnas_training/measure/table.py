@@ -41,10 +41,11 @@ class Column:
     # reference network beside them, relative to its median
     drift: Drift
     names: tuple[str, ...] = ()  # of sessions, by their beginning: ``HOST:PROCESS``
-    # of sessions on latencies as measured, and divided by the pace where passes are paired; None where too few networks
-    # were measured in several sessions to say
+    # of sessions on latencies as measured, divided by the pace where passes are paired, and corrected for pace and
+    # drift; None where too few networks were measured in several sessions to say
     sessions: SessionEffects | None = None
     sessions_paired: SessionEffects | None = None
+    sessions_corrected: SessionEffects | None = None
 
     @property
     def spreads(self) -> tuple[float, float, float]:
@@ -68,37 +69,46 @@ class Column:
             "sessions": list(self.names),
             "effects_of_sessions": None if self.sessions is None else self.sessions.to_dict(),
             "effects_of_sessions_paired": None if self.sessions_paired is None else self.sessions_paired.to_dict(),
+            "effects_of_sessions_corrected": None
+            if self.sessions_corrected is None
+            else self.sessions_corrected.to_dict(),
         }
 
 
-def _joined(store: StoreReader, metrics: Mapping[str, str], *, each: bool) -> tuple[pl.DataFrame, dict[str, Column]]:
+def _joined(
+    store: StoreReader, metrics: Mapping[str, str], *, each: bool, sessions: bool
+) -> tuple[pl.DataFrame, dict[str, Column]]:
     """Make one table of all protocols, whose columns `metrics` names by digest."""
     variables = [variable.name for variable in store.space.variables]
     keys = [*variables, "seed"] if each else variables
     columns: dict[str, Column] = {}
     parts = []
     for digest, metric in metrics.items():
-        part, columns[metric] = measurements(store, digest)
-        parts.append(_combined(part.filter(pl.col("seed") >= 0) if each else part, keys, metric))
+        part, columns[metric] = measurements(store, digest, sessions=sessions)
+        batch = columns[metric].protocol.batch
+        parts.append(_combined(part.filter(pl.col("seed") >= 0) if each else part, keys, metric, batch))
     table = parts[0]
     for part in parts[1:]:
+        if doubled := sorted({*table.columns} & {*part.columns} - {"id", *keys}):
+            raise DataError(f"two protocols give {doubled[0]}; name their columns after different devices: --metric")
         table = table.join(part, on=keys, how="full", coalesce=True, suffix="_more")
         table = table.with_columns(pl.min_horizontal("id", "id_more").alias("id")).drop("id_more")
     return table.select("id", *variables, pl.exclude("id", *keys)).sort("id"), columns
 
 
-def measurements(store: StoreReader, digest: str) -> tuple[pl.DataFrame, Column]:
+def measurements(store: StoreReader, digest: str, *, sessions: bool = False) -> tuple[pl.DataFrame, Column]:
     """Give all measurements of a protocol, those of references too, and what became of them; DataError without any.
 
     They are as `StoreReader.results` gives them, with ``value`` (the protocol's quantity, as measured), ``corrected``
-    (for pace and drift) and ``spread`` (standard deviation of a pass as a share; null where unknown).
+    (for pace and drift), ``spread`` (standard deviation of a pass as a share; null where unknown) and ``session`` (its
+    place in `Column.names`). With `sessions`, values are corrected for effects of sessions, too.
     """
     name, content = store.schemes()[digest]
     protocol = Protocol.from_dict(content)
     frame = store.results(digest)
     if frame.height == 0:
         raise DataError(f"{store.path} has no measurements by {name} yet; measure some first")
-    for figure in ("latency_std_ms", "throughput_std", "energy_mj", "reference_ms"):
+    for figure in ("latency_std_ms", "throughput_std", "energy_mj", "reference_ms", "processors", "threads"):
         if figure not in frame.columns:  # no measurement has it
             frame = frame.with_columns(pl.lit(None, pl.Float64).alias(figure))
     variables = [variable.name for variable in store.space.variables]
@@ -118,11 +128,15 @@ def measurements(store: StoreReader, digest: str) -> tuple[pl.DataFrame, Column]
     noisy = int((best > protocol.timing.spread).sum())
     outliers = float(frame["outliers"].sum()) / float(frame["passes"].sum())
     spread = _drift(known, "latency_ms", variables).before
-    names, sessions = _sessions(store, digest, frame)
-    effects = _effects(frame, sessions, "latency_ms", variables)
-    paired = _effects(frame, sessions, "paced", variables) if protocol.paired else None
-    column = Column(protocol, frame.height, len(best), noisy, outliers, spread, drift, names, effects, paired)
-    return frame.drop("paced"), column
+    names, numbers = _sessions(store, digest, frame)
+    frame = frame.with_columns(session=pl.Series(numbers), steady=pl.col("latency_ms") / factor)
+    effects, paired, left = (_effects(frame, name, variables) for name in ("latency_ms", "paced", "steady"))
+    if sessions and left is not None:
+        slower = pl.Series(np.exp(left.correction[numbers]))
+        frame = frame.with_columns(pl.col("corrected") / slower if latency else pl.col("corrected") * slower)
+    paired = paired if protocol.paired else None
+    column = Column(protocol, frame.height, len(best), noisy, outliers, spread, drift, names, effects, paired, left)
+    return frame.drop("paced", "steady"), column
 
 
 def _sessions(store: StoreReader, digest: str, frame: pl.DataFrame) -> tuple[tuple[str, ...], Rows]:
@@ -137,11 +151,11 @@ def _sessions(store: StoreReader, digest: str, frame: pl.DataFrame) -> tuple[tup
     return tuple(worker for _, worker in order), np.array([order.index(key) for key in keys])
 
 
-def _effects(frame: pl.DataFrame, sessions: Rows, column: str, variables: list[str]) -> SessionEffects | None:
+def _effects(frame: pl.DataFrame, column: str, variables: list[str]) -> SessionEffects | None:
     """Estimate the sessions' effects on a column of latencies; None where there are too few measurements."""
     network = frame.select(pl.struct(variables).rank("dense").cast(pl.Int64) - 1).to_series().to_numpy()
     try:
-        return session_effects(network, sessions, frame[column].to_numpy())
+        return session_effects(network, *(frame[name].to_numpy() for name in ("session", "measured_at", column)))
     except DataError:
         return None
 
@@ -158,7 +172,7 @@ def _drift(frame: pl.DataFrame, column: str, variables: list[str]) -> Drift:
     return estimate(times, latencies)
 
 
-def _combined(frame: pl.DataFrame, keys: list[str], metric: str) -> pl.DataFrame:
+def _combined(frame: pl.DataFrame, keys: list[str], metric: str, batch: int) -> pl.DataFrame:
     spread = pl.col("spread").fill_null(1.0).clip(lower_bound=_LEAST_SPREAD)
     weight = 1 / spread**2
     value = ((pl.col("corrected").log() * weight).sum() / weight.sum()).exp()
@@ -167,13 +181,22 @@ def _combined(frame: pl.DataFrame, keys: list[str], metric: str) -> pl.DataFrame
         pl.col("id").min(),
         value.alias(metric),
         known.alias(f"{metric}_std"),
-        pl.col("energy_mj").mean().alias(f"energy_{metric.partition('_')[2]}"),
+        pl.col("energy_mj").mean().alias(f"energy_{metric.partition('_')[2]}_batch{batch}"),
+        *(  # how all that a row is made of was measured, if in one way
+            pl.when(pl.col(name).n_unique() == 1).then(pl.col(name).first().cast(pl.Int64)).alias(f"{metric}_{name}")
+            for name in ("session", "processors", "threads")
+        ),
     )
     return part.select(column for column in part if column.null_count() < part.height)
 
 
 def export(
-    store: StoreReader, path: str | PathLike[str], metrics: Mapping[str, str] | None = None, *, each: bool = False
+    store: StoreReader,
+    path: str | PathLike[str],
+    metrics: Mapping[str, str] | None = None,
+    *,
+    each: bool = False,
+    sessions: bool = False,
 ) -> tuple[pl.DataFrame, dict[str, Column]]:
     """Write the measurements of a store without drift, a row an architecture, or each time that it was measured.
 
@@ -193,13 +216,19 @@ def export(
     each
         A row for each time that an architecture was measured, but for the occasions of references: repeats tell
         ``accelnas fit`` the noise.
+    sessions
+        Correct for what is then left of sessions' effects, too, as far as it is more than noise
+        (`SessionEffects.correction`). Sessions without networks in common with the others stay as they are.
 
     Returns
     -------
     table : polars.DataFrame
         A row an architecture: ``id`` (the number of its first job in the store, which stays), the space's variables,
         and for each metric its value; ``METRIC_std``, the standard deviation of its passes if it was measured once, and
-        of the weighted mean if more often; and ``energy_DEVICE`` (mJ an image) where measured.
+        of the weighted mean if more often; ``energy_DEVICE_batchN`` (mJ an image, in batches of N) where measured; and,
+        null where measurements of a row differ, ``METRIC_session`` (its session's place, from 0, among the ``sessions``
+        of the file beside), ``METRIC_processors`` (cores that the process could use) and ``METRIC_threads`` (of a
+        pass).
     columns : dict of str to Column
         What became of each metric's measurements.
 
@@ -225,9 +254,10 @@ def export(
     if doubled:
         names = " and ".join(schemes[digest].name for digest, column in chosen.items() if column == doubled[0])
         raise DataError(f"{names} are both {doubled[0]}; name their columns: --metric PROTOCOL=COLUMN")
-    table, columns = _joined(store, chosen, each=each)
+    table, columns = _joined(store, chosen, each=each, sessions=sessions)
     about = {
         "a_row": "a measurement" if each else "an architecture",
+        "corrected_for_sessions": sessions,
         "columns": {name: column.to_dict() for name, column in columns.items()},
         "environments": store.environments(),
     }

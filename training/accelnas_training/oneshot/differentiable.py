@@ -11,6 +11,7 @@ import torch
 
 from accelnas_training.checked import Checked, Range
 from accelnas_training.errors import SchemeError
+from accelnas_training.threads import torch_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -75,6 +76,7 @@ class Cost:
     budget: float | None = None  # that the cost should not exceed
 
 
+@torch_threads()
 def search(
     loss: Loss,
     counts: Sequence[int],

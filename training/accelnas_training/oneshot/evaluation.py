@@ -20,6 +20,7 @@ from accelnas_training.collect.summary import check_name
 from accelnas_training.errors import TrainingError
 from accelnas_training.images import Augmentation, LoaderPlan
 from accelnas_training.provenance import environment
+from accelnas_training.threads import torch_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -123,6 +124,7 @@ def _evaluated(network: nn.Module, batches: list[tuple[Tensor, Tensor]]) -> Eval
     return Evaluated(100 * right / count, loss / count)
 
 
+@torch_threads()
 def evaluate_architectures(
     elastic: ElasticNetwork,
     evaluator: Evaluator,

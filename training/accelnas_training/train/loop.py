@@ -18,6 +18,7 @@ from accelnas_training.energy import Meter
 from accelnas_training.errors import TrainingError, TrainingFailure
 from accelnas_training.images import Images, LoaderPlan, Part
 from accelnas_training.provenance import environment
+from accelnas_training.threads import torch_threads
 from accelnas_training.train.epoch import (
     TrainedEpoch,
     ValidatedEpoch,
@@ -147,7 +148,7 @@ def _own_state(place: Place) -> Iterator[None]:
         torch.cuda.reset_peak_memory_stats(place.device)
     torch.backends.cudnn.benchmark = cuda  # each resolution's fastest algorithms
     try:
-        with torch.random.fork_rng(devices=[place.device] if cuda else []):
+        with torch_threads(), torch.random.fork_rng(devices=[place.device] if cuda else []):
             yield
     finally:
         torch.backends.cudnn.benchmark = before

@@ -12,9 +12,9 @@ import torch
 from torch import multiprocessing, nn
 from torch.multiprocessing.spawn import start_processes
 
-from accelnas import _core
 from accelnas.errors import AccelnasError
 from accelnas_training.errors import TrainingError, TrainingFailure
+from accelnas_training.threads import usual_threads
 from accelnas_training.train.checkpoint import read_weights
 from accelnas_training.train.evidence import EpochRow, TrainingResult
 from accelnas_training.train.loop import TrainingPlan, train_at
@@ -202,8 +202,7 @@ def _member(
     rank: int, network: nn.Module, task: TrainingPlan, devices: Sequence[str], rendezvous: str, messages: Any
 ) -> None:
     """Be one of the processes."""
-    # PyTorch's own number knows nothing of a control group's quota
-    torch.set_num_threads(max(1, min(torch.get_num_threads(), _core.processors()) // len(devices)))
+    torch.set_num_threads(max(1, usual_threads() // len(devices)))
     try:
         own = copy.deepcopy(network)  # what came shares its memory with all processes
         with joined(devices[rank], rendezvous, rank, len(devices)) as place:

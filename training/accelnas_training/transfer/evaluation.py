@@ -12,7 +12,7 @@ from accelnas.errors import DataError
 from accelnas.fitting.ensemble import LINKS
 from accelnas_training.transfer.design import DESIGNS, Features, choose
 from accelnas_training.transfer.regression import figures_of, regress
-from accelnas_training.transfer.sources import Sources, board, default_sources, link_of, machine, without
+from accelnas_training.transfer.sources import COSTS, Sources, board, default_sources, link_of, machine, without
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,6 +40,7 @@ class TransferPlan:
     metrics: Sequence[str] | None = None
     sizes: Sequence[int] = (10, 20, 50, 100, 200)  # numbers of measurements
     seeds: int = 5  # draws of the candidates, all counted from 0
+    known: Sequence[str] | None = None  # speeds that are known beside MACs and parameters; None means all
 
 
 def kind(metric: str) -> str:
@@ -112,7 +113,12 @@ def evaluate_transfer(
     ``method``, ``design``, ``k``, ``seed``, ``r2``, ``tau``, ``mape`` in %; method ``"all rows"``, with k rows, is the
     benchmark's own model, where it has one. Raises DataError without a speed, or with too few rows to choose from.
     """
-    cases = [case for metric in plan.metrics or speeds(dataset) for case in _cases(bench, metric)]
+    known = default_sources(bench)
+    if plan.known is not None:
+        known = [*(name for name in plan.known if name not in COSTS), *(name for name in known if name in COSTS)]
+    cases = [case for metric in plan.metrics or speeds(dataset) for case in _cases(known, metric)]
+    if not cases:
+        raise DataError(f"known are {', '.join(known)}: no speed of another device; name one more, as throughput_a100")
     found: list[dict[str, Any]] = []
     for number, (metric, held_out, names) in enumerate(cases):
         if progress is not None:
@@ -128,21 +134,20 @@ def evaluate_transfer(
     return pl.DataFrame(found).select("metric", "held_out", "method", "design", "k", "seed", "r2", "tau", "mape")
 
 
-def _cases(bench: Benchmark, metric: str) -> list[tuple[str, str, list[str]]]:
-    """Give what is known at each level, without levels that are like the one before."""
-    known = default_sources(bench)
+def _cases(known: list[str], metric: str) -> list[tuple[str, str, list[str]]]:
+    """Give what is known at each level, without levels that are like the one before, or know no device."""
     boards = [board(name) for name in known if kind(name) == kind(metric)]
     levels = ([name for name in known if name != metric], without(known, [board(metric)]), without(known, boards))
     cases: list[tuple[str, str, list[str]]] = []
     for level, names in zip(HELD_OUT, levels, strict=True):
-        if not cases or names != cases[-1][2]:
+        if set(names) - {*COSTS} and (not cases or names != cases[-1][2]):
             cases.append((metric, level, names))
     return cases
 
 
 def _costs(bench: Benchmark) -> Features:
     """Give features of MACs and parameters alone."""
-    return Features(Sources(bench, [name for name in ("macs", "params") if name in bench.metrics]))
+    return Features(Sources(bench, [name for name in COSTS if name in bench.metrics]))
 
 
 def _fits(device: Case, features: Features, costs: Features, plan: TransferPlan) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 _SPEEDS = ("throughput_", "latency_")
-_COSTS = ("macs", "params")
+COSTS = ("macs", "params")
 _PER_UNKNOWN = 20  # rows of the reference sample for each number that is fitted to them
 _LEAST_ROWS = 5000
 
@@ -66,7 +66,7 @@ def default_sources(bench: Benchmark) -> list[str]:
     ['throughput_a100', 'throughput_3090']
     """
     speeds = [name for name in bench.metrics if name.startswith(_SPEEDS)]
-    return speeds + [name for name in _COSTS if name in bench.metrics]
+    return speeds + [name for name in COSTS if name in bench.metrics]
 
 
 def without(names: Sequence[str], boards: Sequence[str]) -> list[str]:

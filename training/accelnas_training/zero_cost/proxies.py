@@ -15,6 +15,7 @@ from accelnas_training.collect.job import Outcome, Task
 from accelnas_training.collect.work import NetworkWork
 from accelnas_training.errors import NetworkError
 from accelnas_training.networks.complexity import complexity
+from accelnas_training.threads import torch_threads
 from accelnas_training.zero_cost.batch import first_batch, noise
 from accelnas_training.zero_cost.gradients import fisher, grad_norm, grasp, snip, synflow
 from accelnas_training.zero_cost.kernels import jacob_cov, naswot, zen
@@ -65,6 +66,7 @@ class Score(NamedTuple):
     seconds: float
 
 
+@torch_threads()
 def score_network(network: nn.Module, batch: Batch, proxies: Sequence[str] = tuple(PROXIES)) -> dict[str, Score]:
     """Score a network that was not trained.
 
