@@ -56,10 +56,8 @@ elif hasattr(result, "architectures"):
     found["found"] = f"{result.values[0]:.6g}"
 elif hasattr(result, "fraction"):
     found["found"] = f"{int(result):,} pairs"
-elif hasattr(result, "metrics"):
-    found["found"] = f"{len(result.metrics)} metrics"
 else:
-    found["found"] = f"{result.better[0]:,} are better"
+    found["found"] = f"{len(result.metrics)} metrics"
 print(json.dumps(found))
 """
 
