@@ -42,6 +42,16 @@ fn by_variance(functions: &[Network]) -> Vec<usize> {
     order
 }
 
+/// The order of levels, from another one, with which jobs can be counted by halves, and how these are divided.
+fn by_halves(functions: &[Network], order: &[usize]) -> Option<(Vec<usize>, Split)> {
+    let depth = job_depth(order.len(), false);
+    let hub = hub(functions, order, depth)?;
+    let others = order.iter().filter(|level| !hub.contains(level));
+    let order: Vec<usize> = hub.iter().chain(others).copied().collect();
+    let cards: Vec<usize> = order.iter().map(|&level| functions[0].cards[level]).collect();
+    Split::new(&cards, depth).map(|split| (order, split))
+}
+
 /// Functions as lattices, some with units of their own, over levels in the order that serves a purpose.
 pub(crate) fn tree(
     prepared: &Prepared,
@@ -55,12 +65,11 @@ pub(crate) fn tree(
         _ if purpose != Purpose::Scan => by_variance(&functions[..functions.len().min(prepared.terms.len())]),
         [first, ..] => scan_order(&first.cards),
     };
-    let most = job_depth(prepared.levels.levels.len(), false);
-    let hub = if purpose == Purpose::Count { hub(functions, &order, most) } else { None };
-    if let Some(hub) = &hub {
-        order.retain(|level| !hub.contains(level));
-        order.splice(0..0, hub.iter().copied());
-    }
+    let halved = if purpose == Purpose::Count { by_halves(functions, &order) } else { None };
+    let split = halved.map(|(own, split)| {
+        order = own;
+        split
+    });
     // Jobs fix the first level, and count by it what is decided together.
     if let Some(level) = prepared.levels.reduced_level() {
         order.retain(|&l| l != level);
@@ -71,7 +80,5 @@ pub(crate) fn tree(
         Lattice::new(network, &order, unit, run)
     };
     let lattices = functions.iter().enumerate().map(lattice).collect::<Result<_>>()?;
-    let mut tree = Tree::new(lattices, prepared.levels.permuted(&order));
-    tree.split = hub.map(|_| Split::new(&tree.cards, tree.job_depth()));
-    Ok(tree)
+    Ok(Tree { split, ..Tree::new(lattices, prepared.levels.permuted(&order)) })
 }

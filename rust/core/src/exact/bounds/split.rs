@@ -5,6 +5,9 @@ use crate::exact::fixed::network::Network;
 /// Most joint states of a side; so few in tests that levels are looped over.
 const LONGEST: usize = if cfg!(test) { 1 << 6 } else { 1 << 18 };
 
+/// Most joint states that are looped over.
+const LOOPED: usize = 1 << 12;
+
 /// Few levels, of so many at most, with which all tables are over a single level more, in the order given; none where
 /// there are no such.
 pub(crate) fn hub(functions: &[Network], order: &[usize], most: usize) -> Option<Vec<usize>> {
@@ -28,8 +31,9 @@ pub(crate) struct Split {
 }
 
 impl Split {
-    /// Divides levels of so many states, from one on, into sides of about equal length.
-    pub(crate) fn new(cards: &[usize], first: usize) -> Split {
+    /// Divides levels of so many states, from one on, into sides of about equal length; none where too many joint states
+    /// would be looped over, which bounds may exclude together.
+    pub(crate) fn new(cards: &[usize], first: usize) -> Option<Split> {
         let mut levels: Vec<usize> = (first..cards.len()).collect();
         levels.sort_by_key(|&level| std::cmp::Reverse(cards[level]));
         let (mut split, mut lengths) = (Split { sides: [Vec::new(), Vec::new()], looped: Vec::new() }, [1, 1]);
@@ -43,6 +47,7 @@ impl Split {
                 false => split.looped.push(level),
             }
         }
-        split
+        let looped = split.looped.iter().try_fold(1usize, |n, &level| n.checked_mul(cards[level]));
+        looped.filter(|&looped| looped <= LOOPED).map(|_| split)
     }
 }
