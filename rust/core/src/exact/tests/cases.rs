@@ -284,6 +284,24 @@ impl Case {
         outcome
     }
 
+    /// How many are better than some architectures of the whole space, allowed or not, and how many are equal: as it is
+    /// found and as it is.
+    pub(super) fn ranks(&self, objective: (usize, Direction), given: u64, seed: u64) -> [Vec<(u64, u64)>; 2] {
+        let space = self.bench.space();
+        let rows = (0..given).map(|i| uniform(seed, i, space.size().unwrap()));
+        let rows: Vec<u8> = rows.flat_map(|i| space.range(i, i + 1, &ALONE).unwrap()).collect();
+        let values = self.bench.predictor(objective.0).unwrap().predict_f64(space, &rows, None, &run()).unwrap().0;
+        let Outcome::Ranks { better, equal } = self.ask(&[objective], &[], Kind::Ranks { rows }) else {
+            unreachable!()
+        };
+        let count = |f: &dyn Fn(f64) -> bool| (0..self.count()).filter(|&j| f(self.score(objective, j))).count() as u64;
+        let scores = values.into_iter().map(|value| objective.1.sign() * value);
+        [
+            better.into_iter().zip(equal).collect(),
+            scores.map(|own| (count(&|s| s > own), count(&|s| s == own))).collect(),
+        ]
+    }
+
     /// The front of the first metrics under random constraints, as it is found and as it is: rows and ties.
     pub(super) fn fronts(&self, m: usize, seed: u64) -> [Vec<(Vec<u8>, u128)>; 2] {
         let objectives: Vec<_> = (0..m).map(|m| (m, Case::direction(seed ^ m as u64))).collect();

@@ -15,7 +15,7 @@ use crate::source::trees::{ChoiceSet, Forest, Node};
 use crate::store::benchmark::{Benchmark, write_metric};
 use crate::store::listing::Metric;
 use crate::testing::{RUNNING, run, space_of};
-use crate::threads::{ALONE, Run};
+use crate::threads::Run;
 use cases::{Case, LARGEST, METRICS, case, case_with, cautious, shapes, shapes_of, sums, surrogate};
 
 proptest! {
@@ -120,18 +120,8 @@ proptest! {
             prop_assert_eq!(counts, expected);
         }
 
-        // Of the whole space, allowed or not.
-        let space = case.bench.space();
-        let given = (0..1 + seed % 20).map(|i| uniform(seed, i, space.size().unwrap()));
-        let rows: Vec<u8> = given.flat_map(|i| space.range(i, i + 1, &ALONE).unwrap()).collect();
-        let values = case.bench.predictor(metric).unwrap().predict_f64(space, &rows, None, &run()).unwrap().0;
-        let Outcome::Ranks { better, equal } = case.ask(&[objective], &[], Kind::Ranks { rows }) else { unreachable!() };
-        for (n, value) in values.into_iter().enumerate() {
-            let own = objective.1.sign() * value;
-            let count = |f: &dyn Fn(f64) -> bool| (0..case.count()).filter(|&j| f(case.score(objective, j))).count();
-            prop_assert_eq!(better[n], count(&|s| s > own) as u64);
-            prop_assert_eq!(equal[n], count(&|s| s == own) as u64);
-        }
+        let [found, expected] = case.ranks(objective, 1 + seed % 20, seed);
+        prop_assert_eq!(found, expected);
     }
 }
 
@@ -147,16 +137,8 @@ proptest! {
         let expected = case.feasible(&constraints).len() as u128;
         prop_assert_eq!(case.ask(&[], &constraints, Kind::Count), Outcome::Count(expected));
 
-        let space = case.bench.space();
-        let given = (0..rows).map(|i| uniform(seed, i, space.size().unwrap()));
-        let rows: Vec<u8> = given.flat_map(|i| space.range(i, i + 1, &ALONE).unwrap()).collect();
-        let values = case.bench.predictor(metric).unwrap().predict_f64(space, &rows, None, &run()).unwrap().0;
-        let Outcome::Ranks { better, equal } = case.ask(&[objective], &[], Kind::Ranks { rows }) else { unreachable!() };
-        for (n, value) in values.into_iter().enumerate() {
-            let own = objective.1.sign() * value;
-            let count = |f: &dyn Fn(f64) -> bool| (0..case.count()).filter(|&j| f(case.score(objective, j))).count();
-            prop_assert_eq!((better[n], equal[n]), (count(&|s| s > own) as u64, count(&|s| s == own) as u64));
-        }
+        let [found, expected] = case.ranks(objective, rows, seed);
+        prop_assert_eq!(found, expected);
     }
 }
 
